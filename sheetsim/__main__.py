@@ -1,0 +1,5 @@
+"""`python -m sheetsim` is the command `sheetsim`."""
+
+from sheetsim.cli import main
+
+main()

@@ -1,0 +1,296 @@
+"""The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use."""
+
+import sys
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sheetsim.errors import SheetsimError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sheetsim.report import Run
+    from sheetsim.templates import Origin
+
+OUTPUTS = Path("outputs")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Monte Carlo in matrices: NumPy computes, and the workbook is alive.",
+)
+
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A template's key with another value.")
+]
+Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
+Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
+
+
+class TableName(StrEnum):
+    """The tables that `summary` prints."""
+
+    layers = "layers"
+    variance = "variance"
+    claims = "claims"
+    histogram = "histogram"
+
+
+class Format(StrEnum):
+    """How `summary` prints."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def main() -> None:
+    """Runs the command. A person's mistake is one line on standard error and exit status 2."""
+    try:
+        status = app(standalone_mode=False)
+    except SheetsimError as error:
+        _fail(str(error))
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`): what is left to print has no place to go.
+        sys.stdout = None
+        raise SystemExit(141) from None
+    except MemoryError:
+        _fail("there is not enough memory for matrices of this size: ask for fewer samples or narrower layers")
+    except Exception as error:
+        # Typer's usage errors carry their own sentence; anything else is a bug and keeps its traceback.
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(error.format_message())
+    raise SystemExit(status or 0)
+
+
+def _fail(message: str) -> None:
+    line = " ".join(message.split())
+    print(f"sheetsim: {line}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+@app.command()
+def run(
+    what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
+    settings: Settings = None,
+    seed: Seed = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
+    ] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run templates (with no name: the article's five), write their workbooks and print a row a layer."""
+    from sheetsim import templates
+
+    origins = [_load(name, settings, seed) for name in what or templates.ARTICLE]
+    targets = _targets(origins, output)
+    records: list[dict[str, Any]] = []
+    with _Progress(len(origins)) as progress:
+        for origin, target in zip(origins, targets, strict=True):
+            result = _compute(origin, progress)
+            result.to_excel(target, values_only=values_only, progress=progress.sheet)
+            frame = _with_verdicts(result)
+            if as_json:
+                records += [{"name": origin.name, "file": str(target), **record} for record in _records(frame)]
+            else:
+                progress.pause()
+                print(f"{origin.name} → {target}")
+                print(_text(frame[[c for c in SHOWN if c in frame]]), end="\n\n")
+    if as_json:
+        _print_json(records)
+
+
+# The columns of `run`'s table; `sheetsim summary` prints them all.
+SHOWN = ("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units", "verdict")
+
+
+@app.command("list")
+def list_templates(as_json: Json = False) -> None:
+    """The templates, a line each."""
+    from sheetsim import templates
+
+    titles = {name: tomllib.loads(templates.text(name)).get("title", "") for name in templates.names()}
+    if as_json:
+        _print_json([{"name": name, "title": title} for name, title in titles.items()])
+        return
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        print(f"{name:<{width}}  {title}")
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """A template's TOML, to copy and edit."""
+    from sheetsim import templates
+
+    print(templates.text(name), end="")
+
+
+@app.command()
+def summary(
+    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
+    table: Annotated[TableName, typer.Option(help="Which table.")] = TableName.layers,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    settings: Settings = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Print a table of a template's run, or of a workbook; writes no workbook."""
+    if what.lower().endswith(".xlsx"):
+        if settings or seed is not None:
+            raise SheetsimError(f"{what} is a workbook: --set and --seed go with templates")
+        from sheetsim.report import read
+
+        frame = read(what).table(table.value)
+    else:
+        from sheetsim.report import run_origin
+
+        frame = run_origin(_load(what, settings, seed)).table(table.value)
+    _print_frame(frame, Format.json if as_json else form)
+
+
+def _load(name: str, settings: list[str] | None, seed: int | None) -> "Origin":
+    from sheetsim import templates
+
+    overrides = dict(map(_setting, settings or []))
+    if seed is not None:
+        overrides["seed"] = seed
+    return templates.load(name, overrides)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`key=value` with the value as in TOML; a bare word is text."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise SheetsimError(f"--set {text}: write key=value, for example --set samples=500")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        if value[:1] in ("[", "{", '"', "'"):
+            raise SheetsimError(f"--set {text}: {value} is not a TOML value") from None
+        return key, value
+
+
+def _targets(origins: list["Origin"], output: Path | None) -> list[Path]:
+    """Where each workbook goes: refused before anything is computed when it cannot be written there."""
+    if output is not None and output.suffix.lower() == ".xlsx" and not output.is_dir():
+        if len(origins) > 1:
+            raise SheetsimError(f"--output {output} is one file for {len(origins)} workbooks: name a folder")
+        targets = [output]
+    else:
+        targets = [(output or OUTPUTS) / f"{origin.name}.xlsx" for origin in origins]
+    twice = {target for target in targets if targets.count(target) > 1}
+    if twice:
+        raise SheetsimError(f"two of the runs would write {twice.pop()}: give them different names")
+    for folder in {target.parent for target in targets}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SheetsimError(f"cannot make the folder {folder}: {(error.strerror or str(error)).lower()}") from None
+        if not _writable(folder):
+            raise SheetsimError(f"cannot write in the folder {folder}: permission denied")
+    return targets
+
+
+def _writable(folder: Path) -> bool:
+    import os
+
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _compute(origin: "Origin", progress: "_Progress") -> "Run":
+    from sheetsim.report import run_origin
+
+    progress.begin(origin.name)
+    return run_origin(origin)
+
+
+def _with_verdicts(result: "Run") -> "pd.DataFrame":
+    frame = result.summary()
+    frame["verdict"] = result.verdicts()
+    return frame
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """A dict a row, index included; NaN and the open ends of a histogram become null, which JSON has."""
+    rows = frame.reset_index().to_dict(orient="records")
+    return [{str(k): None if isinstance(v, float) and v - v != 0 else v for k, v in row.items()} for row in rows]
+
+
+def _print_json(records: list[dict[str, Any]]) -> None:
+    import json
+
+    print(json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _print_frame(frame: "pd.DataFrame", form: Format) -> None:
+    if form is Format.json:
+        _print_json(_records(frame))
+    elif form is Format.csv:
+        print(frame.to_csv(), end="")
+    elif form is Format.parquet:
+        if sys.stdout.isatty():
+            raise SheetsimError("parquet is not for a terminal: send it to a file with > table.parquet")
+        try:
+            data = frame.to_parquet()
+        except ImportError:
+            raise SheetsimError("parquet needs pyarrow: pip install 'sheetsim[parquet]'") from None
+        sys.stdout.buffer.write(data)
+    else:
+        print(_text(frame))
+
+
+def _text(frame: "pd.DataFrame") -> str:
+    """Columns under their headings, a line a row, 4 significant digits."""
+    plain = frame.reset_index()
+    rows = [[str(column) for column in plain.columns]]
+    rows += [
+        [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
+        for row in plain.itertuples(index=False)
+    ]
+    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+class _Progress:
+    """A line on standard error that says which sheet of which workbook is being written; nothing off a terminal."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+        self._done = 0
+        self._name = ""
+        self._shown = sys.stderr.isatty()
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pause()
+
+    def begin(self, name: str) -> None:
+        self._done += 1
+        self._name = name
+        self.sheet("computing")
+
+    def sheet(self, title: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {title}")
+            sys.stderr.flush()
+
+    def pause(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()

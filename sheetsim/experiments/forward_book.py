@@ -1,0 +1,335 @@
+"""How the study of initial weights looks as a workbook: which matrix stands where, and what is said beside it."""
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sheetsim.experiments.study import toml_value
+from sheetsim.model.expr import Matrix
+from sheetsim.model.graph import Graph
+from sheetsim.model.nets import Network
+from sheetsim.summary.histogram import Histogram
+from sheetsim.summary.layers import VERDICTS
+from sheetsim.summary.table import Table
+from sheetsim.summary.variance import STANDARD_ERRORS, Claim, Units
+from sheetsim.version import __version__
+from sheetsim.workbook.layout import Area, Bars, Block, Echo, Item, MatrixSheet, Number, Page, Sheet, Text
+
+HISTOGRAMS = "Histograms"
+
+# Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
+LABEL_WIDTH = 27
+LAYER_WIDTH = 30
+CHART = (215, 200)
+LARGE_CHART = (470, 280)
+CHART_ROWS = 14
+
+
+class _Homes:
+    """Gives a matrix its home on a page the first time that it is shown there, and a reference to it from then on.
+
+    elsewhere: matrices whose home is another page.
+    """
+
+    def __init__(self, elsewhere: Iterable[Matrix] = ()) -> None:
+        self._seen = set(elsewhere)
+
+    def show(self, row: int, column: int, node: Matrix, style: str) -> Item:
+        if node in self._seen:
+            return Echo(row, column, node, style)
+        self._seen.add(node)
+        return Block(row, column, node, style)
+
+
+@dataclass(frozen=True)
+class ForwardBook:
+    """Everything that the workbook shows; `sheets` lays it out."""
+
+    graph: Graph
+    network: Network
+    table: Table
+    verdicts: Sequence[Matrix]
+    histogram: Histogram
+    variance: Table
+    claims: Sequence[Claim]
+    units: tuple[Matrix | Units, ...]
+    title: str
+    description: str
+
+    def sheets(self, command: str, parameters: Mapping[str, Any], *, matrices: bool) -> list[Sheet]:
+        """The sheets in their order; without matrices only those that hold results."""
+        layers = self.network.layers
+        overview = self._overview(matrices)
+        histograms, summary, variance = self._histograms(), self._summary(), self._variance()
+        about = self._about(command, parameters)
+        if not matrices:
+            return [overview, histograms, summary, variance, about]
+        return [
+            overview,
+            MatrixSheet("Input", self.network.x, "sample"),
+            *(MatrixSheet(f"Weights {layer.number}", layer.W, "fan-in") for layer in layers),
+            *(MatrixSheet(f"Linear {layer.number}", layer.a, "sample") for layer in layers),
+            *(MatrixSheet(f"Activation {layer.number}", layer.z, "sample") for layer in layers),
+            histograms,
+            summary,
+            variance,
+            *(MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in layers),
+            about,
+        ]
+
+    def _overview(self, live: bool) -> Page:
+        homes = _Homes(self.table.cells())
+        layers = self.network.layers
+        samples, inputs = self.network.x.shape
+        wide = max(len(layers), 5) + 1
+        lead = (
+            f"{samples:,} samples of {inputs:,} inputs pass through {len(layers)} layers: each layer multiplies by "
+            "weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
+            "Each matrix is a sheet and each computed matrix is one array formula; the charts show how every layer's "
+            "outputs are distributed under the chosen start of the weights.",
+            "A good start keeps the spread from layer to layer; a bad one saturates the units, makes them all alike, "
+            "or lets the signal die out or explode.",
+        )
+        items: list[Item] = [Text(0, 0, self.title or "Forward pass", "title")]
+        items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
+        controls = [
+            ("Activation", "activation"),
+            ("Initializer", "initializer"),
+            ("Custom standard deviation", "custom_std"),
+        ]
+        for k, (label, name) in enumerate(controls):
+            items += [Text(5 + k, 0, label, "label"), homes.show(5 + k, 1, self.graph[name], "input")]
+        hints = (
+            "Choose from the yellow cells: every sheet, chart and verdict follows.",
+            "The custom standard deviation counts when the initializer is “custom”.",
+        )
+        items += [Text(5 + k, 2, hint, "text") for k, hint in enumerate(hints if live else ())]
+        items += [Text(9, 0, "Outputs of each layer", "heading-left")]
+        items += [Number(9, layer.number, layer.number, "layer") for layer in layers]
+        items += [
+            Text(
+                10,
+                0,
+                "Counts of all outputs in bins of equal width, on one scale for all layers. "
+                "For relu the first bar is mostly exact zeros. Numbers: sheet Histograms.",
+                "note",
+            )
+        ]
+        items += [
+            Bars(10, layer.number, "", counts, self._edge_labels(), CHART, 10, self.histogram.largest)
+            for layer, counts in zip(layers, self.histogram.counts, strict=True)
+        ]
+        rows: list[tuple[str, Sequence[Matrix], str]] = [("Verdict", self.verdicts, "verdict")]
+        if "initializer_1" in self.graph:
+            for label, name in (("Initializer of the layer", "initializer"), ("Its custom std", "custom_std")):
+                rows.append((label, [self.graph[f"{name}_{layer.number}"] for layer in layers], "input"))
+        rows += [
+            ("Standard deviation of weights", [layer.sd for layer in layers], "centre"),
+            ("Mean of outputs", self.table["mean"], "centre"),
+            ("Standard deviation of outputs", self.table["std"], "centre"),
+            ("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre"),
+            ("Dead units", self.table["dead_units"], "count-centre"),
+            ("Effective units", self.table["effective_units"], "one-decimal-centre"),
+        ]
+        row = 11
+        for label, nodes, style in rows:
+            items.append(Text(row, 0, label, "label"))
+            items += [homes.show(row, layer.number, node, style) for layer, node in zip(layers, nodes, strict=True)]
+            row += 1
+        row += 1
+        items.append(Text(row, 0, "What the verdicts mean", "section"))
+        for word, meaning in VERDICTS.items():
+            row += 1
+            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "text")]
+        widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
+        heights = {0: 28, 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
+        return Page("Overview", tuple(items), widths, heights)
+
+    def _edge_labels(self) -> Area:
+        return Area(HISTOGRAMS, 1, 1, (self.histogram.bin.shape[0] + 1, 1))
+
+    def _histograms(self) -> Page:
+        histogram, homes = self.histogram, _Homes()
+        bins = histogram.bin.shape[0]
+        last = bins + 1
+        items: list[Item] = [
+            Text(0, 0, "bin", "column"),
+            Text(0, 1, "up to", "column"),
+            homes.show(1, 0, histogram.bin, "whole"),
+            homes.show(1, 1, histogram.edges, "edge"),
+            Number(last, 0, bins, "whole"),
+            Text(last, 1, "more", "edge-muted"),
+        ]
+        for k, counts in enumerate(histogram.counts):
+            items += [Text(0, 2 + k, f"Layer {k + 1}", "column"), homes.show(1, 2 + k, counts, "count")]
+        row = last + 2
+        labelled = [("from", histogram.low, "edge"), ("to", histogram.high, "edge")]
+        if histogram.tails:
+            labelled += [("bound", self.graph["bound"], "edge"), ("tail", self.graph["tail"], "edge")]
+        labelled.append(("most", histogram.largest, "count"))
+        for label, node, style in labelled:
+            items += [Text(row, 0, label, "label"), homes.show(row, 1, node, style)]
+            if label == "tail":
+                items += [homes.show(row, 2 + k, tail, "edge") for k, tail in enumerate(histogram.tails)]
+            row += 1
+        notes = (
+            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY).",
+            "Bin 1 counts the range's lower end too: for relu, the exact zeros. Bin 0 is below the range, “more” above.",
+            "tail: a layer's 99.9 % quantile of |z|; bound: the largest of them, rounded up.",
+        )
+        items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes[: 3 if histogram.tails else 2])]
+        first = 3 + len(histogram.counts)
+        for k, counts in enumerate(histogram.counts):
+            across, down = k % 2, k // 2
+            items.append(
+                Bars(
+                    down * CHART_ROWS,
+                    first + 7 * across,
+                    f"Activation {k + 1}",
+                    counts,
+                    self._edge_labels(),
+                    LARGE_CHART,
+                    5,
+                    histogram.largest,
+                    "output, up to",
+                )
+            )
+        widths = {0: 9, 1: 9} | {2 + k: 10 for k in range(len(histogram.counts))}
+        return Page(HISTOGRAMS, tuple(items), widths, freeze=(1, 2))
+
+    def _table(self, table: Table, homes: _Homes) -> list[Item]:
+        styles = {"number": "number", "count": "count", "share": "percent", "decimal": "one-decimal"}
+        items: list[Item] = [Text(0, 0, table.index, "index")]
+        items += [Number(1 + k, 0, float(label), "index") for k, label in enumerate(table.labels)]
+        for c, column in enumerate(table.columns, start=1):
+            items.append(Text(0, c, column.name, "column"))
+            items += [homes.show(1 + r, c, cell, styles[column.kind]) for r, cell in enumerate(column.cells)]
+        return items
+
+    def _summary(self) -> Page:
+        items = self._table(self.table, _Homes())
+        widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns)), 11) | {len(self.table.columns): 15}
+        return Page("Summary", tuple(items), widths, freeze=(1, 1))
+
+    def _variance(self) -> Page:
+        layers = self.network.layers
+        # The weights' standard deviations live on Overview, where they are seen beside the drop-down.
+        homes = _Homes(layer.sd for layer in layers)
+        items = self._table(self.variance, homes)
+        row = len(layers) + 2
+        story = (
+            "The common explanation: ReLU halves the variance, variances add, so He's standard deviation needs a √2.",
+            "ReLU does not halve the variance: for a normal input Var(z)/Var(a) is (π−1)/2π ≈ 0.34. "
+            "It halves the second moment: E[z²]/E[a²] = 1/2.",
+            "The next layer's sums have variance n·sd²·E[z²], not n·sd²·Var(z), because the means of z count too. "
+            "It is the second moment that He's √2 restores.",
+        )
+        items.append(Text(row, 0, "What the numbers say", "section"))
+        items += [Text(row + 1 + k, 0, sentence, "text") for k, sentence in enumerate(story)]
+        row += len(story) + 2
+        items += [
+            Text(row, 0, "Claim", "heading-left", 6),
+            Text(row, 6, "verdict", "heading", 2),
+            Text(row, 8, "expected", "heading"),
+        ]
+        items += [Number(row, 8 + layer.number, layer.number, "layer") for layer in layers]
+        for claim in self.claims:
+            row += 1
+            items += [
+                Text(row, 0, claim.sentence, "label", 6),
+                homes.show(row, 6, claim.verdict, "verdict"),
+                Number(row, 8, claim.expected, "ratio"),
+                Text(row + 1, 8, "std error", "muted"),
+                Text(row + 2, 8, "off?", "muted"),
+            ]
+            for k in range(len(layers)):
+                items += [
+                    homes.show(row, 9 + k, claim.ratios[k], "ratio"),
+                    homes.show(row + 1, 9 + k, claim.errors[k], "error"),
+                    homes.show(row + 2, 9 + k, claim.states[k], "state"),
+                ]
+            row += 2
+        items.append(
+            Text(
+                row + 1,
+                0,
+                f"A claim holds at a layer when the measured ratio is within {STANDARD_ERRORS:g} standard errors of "
+                "the expected one (off? 0 no, 1 yes, −1 nothing to check). Its units are the independent repeats.",
+                "text",
+            )
+        )
+        row += 3
+        items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
+        row += 1
+        most = max(node.shape[1] for node in self._unit_rows())
+        items += [Text(row, 0, "unit", "index")] + [Number(row, 1 + c, c + 1, "index") for c in range(most)]
+        for node in self._unit_rows():
+            row += 1
+            items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]
+        widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 12)
+        return Page("Variance", tuple(items), widths, freeze=(1, 1))
+
+    def _unit_rows(self) -> list[Matrix]:
+        var_x, *units = self.units
+        rows = [var_x] if isinstance(var_x, Matrix) else []
+        for own in units:
+            if isinstance(own, Units):
+                rows += [own.mean_a, own.var_a, own.mean_z, own.var_z]
+        return rows
+
+    def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
+        rows: list[tuple[str, str, str]] = [("title", self.title or "Forward pass", "title")]
+        if self.description:
+            rows.append(("", self.description, "text"))
+        rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
+        rows += [
+            ("versions", f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}", "text"),
+            ("", "", "text"),
+            ("Parameters", "", "section"),
+        ]
+        rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
+        rows += [("", "", "text"), ("Defined names", "", "section")]
+        rows += [
+            (name, what, "text") for name, what in GLOSSARY.items() if name.split("…")[0].split(",")[0] in self.graph
+        ]
+        for title, table in (("Summary", self.table), ("Variance", self.variance)):
+            rows += [("", "", "text"), (f"Columns of {title}", "", "section")]
+            rows += [(column.name, column.what, "text") for column in table.columns]
+        items: list[Item] = []
+        for row, (label, text, style) in enumerate(rows):
+            if style in ("title", "section"):
+                items.append(Text(row, 0, text if style == "title" else label, style))
+            elif label or text:
+                items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
+        return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})
+
+
+GLOSSARY = {
+    "x": "the input, samples × inputs (constants)",
+    "e_1": "e_1, e_2, …: standard draws of the layers' weights, fan-in × fan-out (constants)",
+    "sd_1": "sd_1, …: standard deviations of the layers' weights, by the initializer",
+    "W_1": "W_1, …: weights, sd_l · e_l",
+    "a_1": "a_1, …: linear sums, input × W_l",
+    "z_1": "z_1, …: activations f(a_l)",
+    "activation": "the activation f, a drop-down",
+    "initializer": "the initializer, a drop-down",
+    "custom_std": "the standard deviation that the initializer “custom” uses",
+    "initializer_1": "initializer_1, …: a layer's own initializer, used while initializer says “per layer”",
+    "custom_std_1": "custom_std_1, …: a layer's own standard deviation for “custom”",
+    "bin": "the bins' numbers",
+    "range_low": "the lower end of the histograms' range",
+    "range_high": "its upper end",
+    "tail": "the greatest 99.9 % quantile of |z| of all layers",
+    "bound": "tail rounded up: the upper end for relu and identity",
+    "edges": "the bins' upper edges; a bin is (edge before, edge], and the first bin has the range's lower end too",
+    "verdict_1": "verdict_1, …: the layers' verdicts",
+    "additivity": "additivity, moment_rule, relu_halves_variance, relu_halves_second_moment: the claims' verdicts",
+    "counts_1": "counts_1, …: outputs of the layer below the range, in each bin, above the range",
+    "largest_count": "the greatest count of all layers: the charts' common scale",
+    "var_x": "the inputs' variances over the samples",
+    "mean_a_1": "mean_a_1, …, mean_z_1, …: the units' means over the samples",
+    "var_a_1": "var_a_1, …, var_z_1, …: the units' population variances over the samples",
+}

@@ -1,0 +1,42 @@
+"""What an experiment hands on: its graph, its tables and its sheets. Nothing is computed yet."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sheetsim.model.expr import Matrix
+from sheetsim.model.graph import Graph
+from sheetsim.summary.histogram import Histogram
+from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Sheet
+
+
+@dataclass(frozen=True)
+class Study:
+    """One experiment, built.
+
+    title: for people; sheets: the workbook's, made when asked for, with the command that makes the file again;
+    tables: by the name under which they are asked for; verdicts: a word a layer; matrices: whether the workbook holds
+    the matrices that its formulas need; parameters: what a template would say.
+    """
+
+    graph: Graph
+    title: str
+    sheets: Callable[[str], list[Sheet]]
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    histogram: Histogram | None = None
+    verdicts: tuple[Matrix, ...] = ()
+    matrices: bool = True
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def toml_value(value: Any) -> str:
+    """A parameter as TOML has it on one line. Text holds no line break: templates are read from lines."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items() if item is not None) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

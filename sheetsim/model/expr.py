@@ -1,0 +1,316 @@
+"""Matrices as expressions: one node type whose shape is known when it is built. It computes no value.
+
+Every value is a 2-D matrix; a single number or text is 1×1. `==` compares identity; `equal(a, b)` builds an op.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import Distribution
+from sheetsim.model.ops import OPS, Op, Shape
+
+Operand: TypeAlias = "Matrix | float | str"
+
+
+class Constant:
+    """A number or text written into the formula that uses it."""
+
+    def __init__(self, value: float | str) -> None:
+        self.value = value
+
+
+class Data:
+    """Numbers given by a person: an array of finite float64."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+
+class Draw:
+    """Random numbers of a distribution, from the stream that `seed` and `stream` pick."""
+
+    def __init__(self, distribution: Distribution, seed: int, stream: str) -> None:
+        self.distribution = distribution
+        self.seed = seed
+        self.stream = stream
+
+
+class Choice:
+    """One text of a list: a drop-down in the workbook."""
+
+    def __init__(self, options: Sequence[str], value: str) -> None:
+        self.options = tuple(options)
+        self.value = value
+
+
+Source: TypeAlias = "Op | Constant | Data | Draw | Choice"
+
+
+class Matrix:
+    """A node: where its numbers come from (an op of the table, or a leaf's source), its arguments and its shape.
+
+    `name` is None until `Graph.define` or a leaf method gives one; an unnamed node is inlined into the formulas that
+    use it.
+    """
+
+    __slots__ = ("args", "name", "shape", "source")
+    __array_priority__ = 1000  # NumPy's operators leave `array @ matrix` to ours
+
+    def __init__(self, source: Source, args: tuple["Matrix", ...], shape: Shape, name: str | None = None) -> None:
+        self.source = source
+        self.args = args
+        self.shape = shape
+        self.name = name
+
+    @property
+    def is_op(self) -> bool:
+        return isinstance(self.source, Op)
+
+    def __repr__(self) -> str:
+        kind = self.source.name if isinstance(self.source, Op) else type(self.source).__name__.lower()
+        return f"<Matrix {self.name or 'unnamed'}: {kind}, {self.shape[0]}×{self.shape[1]}>"
+
+    def __add__(self, other: Operand) -> "Matrix":
+        return apply("add", self, other)
+
+    def __radd__(self, other: Operand) -> "Matrix":
+        return apply("add", other, self)
+
+    def __sub__(self, other: Operand) -> "Matrix":
+        return apply("subtract", self, other)
+
+    def __rsub__(self, other: Operand) -> "Matrix":
+        return apply("subtract", other, self)
+
+    def __mul__(self, other: Operand) -> "Matrix":
+        return apply("multiply", self, other)
+
+    def __rmul__(self, other: Operand) -> "Matrix":
+        return apply("multiply", other, self)
+
+    def __truediv__(self, other: Operand) -> "Matrix":
+        return apply("divide", self, other)
+
+    def __rtruediv__(self, other: Operand) -> "Matrix":
+        return apply("divide", other, self)
+
+    def __pow__(self, other: Operand) -> "Matrix":
+        return apply("power", self, other)
+
+    def __rpow__(self, other: Operand) -> "Matrix":
+        return apply("power", other, self)
+
+    def __neg__(self) -> "Matrix":
+        return apply("negative", self)
+
+    def __matmul__(self, other: "Matrix") -> "Matrix":
+        return apply("matmul", self, other)
+
+    def __gt__(self, other: Operand) -> "Matrix":
+        return apply("greater", self, other)
+
+    def __ge__(self, other: Operand) -> "Matrix":
+        return apply("greater_equal", self, other)
+
+    def __lt__(self, other: Operand) -> "Matrix":
+        return apply("less", self, other)
+
+    def __le__(self, other: Operand) -> "Matrix":
+        return apply("less_equal", self, other)
+
+    def __bool__(self) -> bool:
+        raise SheetsimError("a matrix of a model has no truth value before it runs: use where(condition, yes, no)")
+
+    @property
+    def T(self) -> "Matrix":
+        return apply("transpose", self)
+
+
+def matrix(value: Operand) -> Matrix:
+    """A number or text as a 1×1 constant; a Matrix as it is. Raises SheetsimError for anything else."""
+    if isinstance(value, Matrix):
+        return value
+    if isinstance(value, str):
+        return Matrix(Constant(value), (), (1, 1))
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise SheetsimError(
+            f"{type(value).__name__} is no matrix of the model: give arrays to the model with model.input(name, array)"
+        ) from None
+    return Matrix(Constant(number), (), (1, 1))
+
+
+def apply(name: str, *operands: Operand) -> Matrix:
+    """The op `name` of the table on the operands. Raises SheetsimError when their shapes do not fit."""
+    op = OPS[name]
+    args = tuple(matrix(operand) for operand in operands)
+    if op.arity is not None and len(args) != op.arity:
+        raise SheetsimError(f"{name} takes {op.arity} arguments, not {len(args)}")
+    return Matrix(op, args, op.shape(name, [arg.shape for arg in args]))
+
+
+def exp(x: Operand) -> Matrix:
+    return apply("exp", x)
+
+
+def log(x: Operand) -> Matrix:
+    """Natural logarithm."""
+    return apply("log", x)
+
+
+def log10(x: Operand) -> Matrix:
+    return apply("log10", x)
+
+
+def sqrt(x: Operand) -> Matrix:
+    return apply("sqrt", x)
+
+
+def absolute(x: Operand) -> Matrix:
+    return apply("absolute", x)
+
+
+def floor(x: Operand) -> Matrix:
+    return apply("floor", x)
+
+
+def round_up(x: Operand) -> Matrix:
+    """To the next whole number away from 0."""
+    return apply("round_up", x)
+
+
+def sigmoid(a: Operand) -> Matrix:
+    """1 / (1 + exp(-a))."""
+    return apply("sigmoid", a)
+
+
+def tanh(a: Operand) -> Matrix:
+    return apply("tanh", a)
+
+
+def relu(a: Operand) -> Matrix:
+    """a where a > 0, else 0."""
+    return apply("relu", a)
+
+
+def equal(a: Operand, b: Operand) -> Matrix:
+    return apply("equal", a, b)
+
+
+def not_equal(a: Operand, b: Operand) -> Matrix:
+    return apply("not_equal", a, b)
+
+
+def where(condition: Operand, yes: Operand, no: Operand) -> Matrix:
+    """`yes` where the condition is not 0, else `no`, element by element."""
+    return apply("where", condition, yes, no)
+
+
+def choose(choice: Matrix, branches: Mapping[str, Operand]) -> Matrix:
+    """The branch whose key is the choice's text, as a chain of `where`; only that branch is ever computed.
+
+    Raises SheetsimError when a branch is missing for an option of the drop-down.
+    """
+    if isinstance(choice.source, Choice) and set(branches) != set(choice.source.options):
+        raise SheetsimError(f"choose: {choice.name} offers {', '.join(choice.source.options)}; give a branch for each")
+    *keys, last = branches
+    result = matrix(branches[last])
+    for key in reversed(keys):
+        result = where(equal(choice, key), branches[key], result)
+    return result
+
+
+def row(x: Operand, number: int) -> Matrix:
+    """Row `number` (from 1) as a 1×n matrix."""
+    checked = matrix(x)
+    if not 1 <= number <= checked.shape[0]:
+        raise SheetsimError(f"row: {number} is not between 1 and {checked.shape[0]}")
+    return apply("row", checked, number)
+
+
+def row_count(x: Operand) -> Matrix:
+    return apply("row_count", x)
+
+
+def column_count(x: Operand) -> Matrix:
+    return apply("column_count", x)
+
+
+def column_sum(x: Operand) -> Matrix:
+    """The sums of the columns, 1×n."""
+    return apply("column_sum", x)
+
+
+def column_mean(x: Operand) -> Matrix:
+    """The means of the columns, 1×n."""
+    checked = matrix(x)
+    return column_sum(checked) / float(checked.shape[0])
+
+
+def column_variance(x: Operand, mean: Matrix | None = None) -> Matrix:
+    """The population variances of the columns, 1×n; `mean` spares a second formula for their means."""
+    checked = matrix(x)
+    return column_mean((checked - (column_mean(checked) if mean is None else mean)) ** 2)
+
+
+def total(x: Operand) -> Matrix:
+    """The sum of all elements."""
+    return apply("total", x)
+
+
+def sum_squares(x: Operand) -> Matrix:
+    return apply("sum_squares", x)
+
+
+def mean(x: Operand) -> Matrix:
+    return apply("mean", x)
+
+
+def variance(x: Operand) -> Matrix:
+    """Population variance of all elements."""
+    return apply("variance", x)
+
+
+def std(x: Operand) -> Matrix:
+    """Population standard deviation of all elements."""
+    return apply("std", x)
+
+
+def skew(x: Operand) -> Matrix:
+    """Population skewness; NaN for a constant matrix."""
+    return apply("skew", x)
+
+
+def kurtosis(x: Operand) -> Matrix:
+    """Population excess kurtosis (0 for a normal distribution); NaN for a constant matrix."""
+    return apply("kurtosis", x)
+
+
+def minimum(x: Operand) -> Matrix:
+    """The least of all elements."""
+    return apply("minimum", x)
+
+
+def maximum(x: Operand) -> Matrix:
+    """The greatest of all elements."""
+    return apply("maximum", x)
+
+
+def largest(*numbers: Operand) -> Matrix:
+    """The greatest of single numbers."""
+    # Excel functions take 255 arguments at most.
+    while len(numbers) > 255:
+        numbers = (*numbers[255:], apply("largest", *numbers[:255]))
+    return apply("largest", *numbers)
+
+
+def quantile(x: Operand, p: float) -> Matrix:
+    """The p-quantile of all elements, linear between order statistics (NumPy's and PERCENTILE's default)."""
+    return apply("quantile", x, p)
+
+
+def frequency(x: Operand, edges: Matrix) -> Matrix:
+    """Counts of x in the bins that a column of n rising edges makes, (n + 1)×1: x <= first, (a, b]…, x > last."""
+    return apply("frequency", x, edges)

@@ -1,0 +1,98 @@
+"""A graph of named matrices: what a person builds a model with. It computes no value and writes no file."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import Distribution
+from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
+from sheetsim.model.initializers import Initializer
+from sheetsim.model.ops import Shape
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+
+
+class Graph:
+    """Named matrices in the order in which they were named.
+
+    seed: every draw of the graph comes from this number and the matrix's name.
+    """
+
+    def __init__(self, *, seed: int = 0) -> None:
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise SheetsimError(f"seed must be a whole number from 0, not {seed!r}")
+        self.seed = seed
+        self._matrices: dict[str, Matrix] = {}
+
+    def __getitem__(self, name: str) -> Matrix:
+        try:
+            return self._matrices[name]
+        except KeyError:
+            raise SheetsimError(f"no matrix {name!r}: the model has {', '.join(self._matrices) or 'none'}") from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._matrices
+
+    def __iter__(self) -> Iterator[Matrix]:
+        return iter(self._matrices.values())
+
+    def _name(self, name: str, node: Matrix) -> Matrix:
+        if not isinstance(name, str) or not NAME.match(name):
+            raise SheetsimError(f"{name!r} is no name: letters, digits, _ and . only, and no digit first")
+        # Defined names of a workbook ignore case.
+        if name.casefold() in {known.casefold() for known in self._matrices}:
+            raise SheetsimError(f"the name {name!r} is taken (case does not count)")
+        node.name = name
+        self._matrices[name] = node
+        return node
+
+    def input(self, name: str, values: Any, shape: Shape | None = None) -> Matrix:
+        """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
+
+        Raises SheetsimError for a name that is taken, a shape that is none, and numbers that are not finite.
+        """
+        if isinstance(values, Distribution):
+            if shape is None or len(shape) != 2 or not all(isinstance(n, int) and n >= 1 for n in shape):
+                raise SheetsimError(
+                    f"{name}: draws need a shape (rows, columns) of whole numbers from 1, not {shape!r}"
+                )
+            return self._name(name, Matrix(Draw(values, self.seed, name), (), shape))
+        try:
+            # A copy: numbers that changed behind the model would change its results.
+            array = np.array(values, dtype=np.float64, order="C", ndmin=2)
+        except (TypeError, ValueError):
+            raise SheetsimError(f"{name}: the values are no table of numbers") from None
+        if array.ndim != 2 or array.size == 0:
+            raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")
+        if shape is not None and array.shape != tuple(shape):
+            raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
+        wrong = np.argwhere(~np.isfinite(array))
+        if len(wrong):
+            r, c = wrong[0]
+            raise SheetsimError(f"{name}: row {r + 1}, column {c + 1} is {array[r, c]}, not a finite number")
+        return self._name(name, Matrix(Data(array), (), array.shape))
+
+    def choice(self, name: str, options: Sequence[str], value: str) -> Matrix:
+        """A text of a list, a drop-down in the workbook. Raises SheetsimError when the value is not on the list."""
+        if value not in options:
+            raise SheetsimError(f"{name}: {value!r} is not one of {', '.join(options)}")
+        return self._name(name, Matrix(Choice(options, value), (), (1, 1)))
+
+    def weights(self, name: str, initializer: Initializer, shape: Shape) -> Matrix:
+        """W = sd · e, fan-in × fan-out (rows are inputs): three named matrices, `W_1` from `sd_1` and draws `e_1`."""
+        tail = name.removeprefix("W_")
+        e = self.input(f"e_{tail}", initializer.draws, shape)
+        sd = self.define(f"sd_{tail}", initializer.sd(row_count(e), column_count(e)))
+        return self.define(name, sd * e)
+
+    def define(self, name: str, expression: Any) -> Matrix:
+        """Gives the expression its name: from here on other formulas refer to it. Returns the named matrix."""
+        node = expression if isinstance(expression, Matrix) else apply("add", expression, 0.0)
+        if node.name is not None or not node.is_op:
+            raise SheetsimError(
+                f"{name}: this is the leaf or the matrix {node.name!r} already; name an expression of it"
+            )
+        return self._name(name, node)

@@ -1,0 +1,71 @@
+"""Networks as matrices: activations, and the layers of a feed-forward network. It says what, and computes nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sheetsim.model.expr import Matrix, Operand, choose, relu, sigmoid, tanh, where
+from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import Initializer
+
+
+@dataclass(frozen=True)
+class Activation:
+    """f, and its derivative f' as a function of the output z = f(a), with the greatest value that f' takes.
+
+    bounded: whether the outputs lie between two finite values.
+    """
+
+    function: Callable[[Matrix], Matrix]
+    slope: Callable[[Matrix], Operand]
+    steepest: float
+    bounded: bool
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "sigmoid": Activation(sigmoid, lambda z: z * (1 - z), 0.25, True),
+    "tanh": Activation(tanh, lambda z: 1 - z**2, 1.0, True),
+    "relu": Activation(relu, lambda z: where(z > 0, 1, 0), 1.0, False),
+    "identity": Activation(lambda a: a, lambda z: 1.0, 1.0, False),
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: z = f(a), a = input · W, W = sd · e; `given` is the layer's input, samples × fan-in."""
+
+    number: int
+    given: Matrix
+    e: Matrix
+    sd: Matrix
+    W: Matrix
+    a: Matrix
+    z: Matrix
+
+
+@dataclass(frozen=True)
+class Network:
+    """The layers, and the drop-down that chooses the activation of them all."""
+
+    x: Matrix
+    activation: Matrix
+    layers: tuple[Layer, ...]
+
+
+def activate(activation: Matrix, a: Matrix) -> Matrix:
+    """f(a) with f as the drop-down says."""
+    return choose(activation, {name: row.function(a) for name, row in ACTIVATIONS.items()})
+
+
+def feed_forward(
+    graph: Graph, x: Matrix, activation: Matrix, widths: Sequence[int], initializers: Sequence[Initializer]
+) -> Network:
+    """a_l = z_{l-1} W_l without bias, z_l = f(a_l), with z_0 = x; one width and one initializer a layer."""
+    layers = []
+    given = x
+    for number, (width, initializer) in enumerate(zip(widths, initializers, strict=True), start=1):
+        W = graph.weights(f"W_{number}", initializer, (given.shape[1], width))
+        a = graph.define(f"a_{number}", given @ W)
+        z = graph.define(f"z_{number}", activate(activation, a))
+        layers.append(Layer(number, given, graph[f"e_{number}"], graph[f"sd_{number}"], W, a, z))
+        given = z
+    return Network(x, activation, tuple(layers))

@@ -1,0 +1,200 @@
+"""The op table: one row an op, with its shape rule, its NumPy function and its Excel text. It builds no expression.
+
+Excel text is a template: `{0}` is the first argument, `{0:power}` says how tightly it must bind there to stand
+without brackets, and `level` says how tightly the result binds. Levels and brackets are `workbook/formulas.py`'s.
+Two slots are special: `{0:truth}` keeps a comparison a truth value, `{0:ones}` is a column of ones as long as {0}.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+
+Shape: TypeAlias = tuple[int, int]
+ShapeRule: TypeAlias = Callable[[str, Sequence[Shape]], Shape]
+
+# Below this spread relative to its mean a matrix counts as constant: the engines differ in the last digits of a mean.
+CONSTANT = 1e-12
+
+
+@dataclass(frozen=True)
+class Op:
+    """One row of the table.
+
+    arity: number of arguments, or None where any number from one goes.
+    shape: (op name, argument shapes) to the result's shape; raises SheetsimError.
+    numpy: argument arrays (all 2-D) to the result (2-D).
+    excel: the template, with `level` how tightly it binds; array: it computes with whole blocks on the way to one
+    number, so that only an array formula gives it.
+    """
+
+    name: str
+    arity: int | None
+    shape: ShapeRule
+    numpy: Callable[..., Any]
+    excel: str
+    level: str = "atom"
+    array: bool = False
+
+
+def _text(shape: Shape) -> str:
+    return f"{shape[0]}×{shape[1]}"
+
+
+def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Equal sizes, or 1 that stretches: NumPy's rule, which Excel's array formulas share for rows and columns."""
+    sizes = []
+    for axis in range(2):
+        wide = {shape[axis] for shape in shapes} - {1}
+        if len(wide) > 1:
+            raise SheetsimError(f"{name}: shapes {' and '.join(map(_text, shapes))} do not fit together")
+        sizes.append(wide.pop() if wide else 1)
+    return sizes[0], sizes[1]
+
+
+def product(name: str, shapes: Sequence[Shape]) -> Shape:
+    left, right = shapes
+    if left[1] != right[0]:
+        raise SheetsimError(
+            f"{name}: {_text(left)} times {_text(right)} does not fit: {left[1]} columns against {right[0]} rows"
+        )
+    return left[0], right[1]
+
+
+def transposed(name: str, shapes: Sequence[Shape]) -> Shape:
+    return shapes[0][1], shapes[0][0]
+
+
+def scalar(name: str, shapes: Sequence[Shape]) -> Shape:
+    return 1, 1
+
+
+def of_scalars(name: str, shapes: Sequence[Shape]) -> Shape:
+    if any(shape != (1, 1) for shape in shapes):
+        raise SheetsimError(f"{name} takes single numbers, not {' and '.join(map(_text, shapes))}")
+    return 1, 1
+
+
+def one_row(name: str, shapes: Sequence[Shape]) -> Shape:
+    return 1, shapes[0][1]
+
+
+def bins(name: str, shapes: Sequence[Shape]) -> Shape:
+    if shapes[1][1] != 1:
+        raise SheetsimError(f"{name}: the edges must be one column, not {_text(shapes[1])}")
+    return shapes[1][0] + 1, 1
+
+
+def _cell(value: Any) -> Any:
+    """A scalar as the 1×1 matrix that every op hands on."""
+    return np.asarray(value).reshape(1, 1)
+
+
+def _truth(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Comparisons are numbers, 1 or 0: a sum of Excel truth values is 0, and NumPy's True + True is True."""
+    return lambda a, b: compare(a, b).astype(float)
+
+
+def sigmoid(a: Any) -> Any:
+    """1/(1 + e^-a) as 0.5·(1 + tanh(a/2)): 1/(1+EXP(-a)) is #NUM! in a sheet for a < -709."""
+    return 0.5 * (1 + np.tanh(a / 2))
+
+
+def frequency(x: Any, edges: Any) -> Any:
+    """Counts with Excel's closure: (edge_k-1, edge_k], the first bin all x <= edge_0, the last all x > edge_n."""
+    at_most = np.searchsorted(np.sort(x, axis=None), edges[:, 0], side="right")
+    return np.diff(at_most, prepend=0, append=x.size).astype(float).reshape(-1, 1)
+
+
+def _central(x: Any, power: int) -> Any:
+    d = x - x.mean()
+    # Repeated products: NumPy's general power is twenty times slower than a square.
+    return (d * d * d if power == 3 else np.square(d * d)).mean()
+
+
+def _varies(x: Any) -> bool:
+    return bool(x.std() > CONSTANT * abs(x.mean()))
+
+
+def skew(x: Any) -> Any:
+    """Population skewness m3 / m2^(3/2); NaN for a constant matrix."""
+    return _cell(_central(x, 3) / x.std() ** 3 if _varies(x) else np.nan)
+
+
+def kurtosis(x: Any) -> Any:
+    """Population excess kurtosis m4 / m2² - 3, 0 for a normal distribution; NaN for a constant matrix."""
+    return _cell(_central(x, 4) / x.var() ** 2 - 3 if _varies(x) else np.nan)
+
+
+def round_up(x: Any) -> Any:
+    return np.copysign(np.ceil(np.abs(x)), x)
+
+
+def first_true(condition: Any, yes: Any, no: Any) -> Any:
+    return np.where(condition != 0, yes, no)
+
+
+TABLE: tuple[Op, ...] = (
+    Op("add", 2, broadcast, np.add, "{0:sum}+{1:product}", "sum"),
+    Op("subtract", 2, broadcast, np.subtract, "{0:sum}-{1:product}", "sum"),
+    Op("multiply", 2, broadcast, np.multiply, "{0:product}*{1:power}", "product"),
+    Op("divide", 2, broadcast, np.divide, "{0:product}/{1:power}", "product"),
+    Op("power", 2, broadcast, np.power, "{0:power}^{1:negation}", "power"),
+    Op("negative", 1, broadcast, np.negative, "-{0:negation}", "negation"),
+    Op("matmul", 2, product, np.matmul, "MMULT({0},{1})"),
+    Op("transpose", 1, transposed, np.transpose, "TRANSPOSE({0})"),
+    Op("exp", 1, broadcast, np.exp, "EXP({0})"),
+    Op("log", 1, broadcast, np.log, "LN({0})"),
+    Op("log10", 1, broadcast, np.log10, "LOG10({0})"),
+    Op("sqrt", 1, broadcast, np.sqrt, "SQRT({0})"),
+    Op("absolute", 1, broadcast, np.abs, "ABS({0})"),
+    Op("floor", 1, broadcast, np.floor, "INT({0})"),
+    Op("round_up", 1, broadcast, round_up, "ROUNDUP({0},0)"),
+    Op("sigmoid", 1, broadcast, sigmoid, "0.5*(1+TANH({0:product}/2))", "product"),
+    Op("tanh", 1, broadcast, np.tanh, "TANH({0})"),
+    # IF, never MAX: aggregate functions collapse an array to one number.
+    Op("relu", 1, broadcast, lambda a: np.maximum(a, 0), "IF({0:sum}>0,{0},0)"),
+    Op("greater", 2, broadcast, _truth(np.greater), "{0:comparison}>{1:sum}", "comparison"),
+    Op("greater_equal", 2, broadcast, _truth(np.greater_equal), "{0:comparison}>={1:sum}", "comparison"),
+    Op("less", 2, broadcast, _truth(np.less), "{0:comparison}<{1:sum}", "comparison"),
+    Op("less_equal", 2, broadcast, _truth(np.less_equal), "{0:comparison}<={1:sum}", "comparison"),
+    Op("equal", 2, broadcast, _truth(np.equal), "{0:comparison}={1:sum}", "comparison"),
+    Op("not_equal", 2, broadcast, _truth(np.not_equal), "{0:comparison}<>{1:sum}", "comparison"),
+    Op("where", 3, broadcast, first_true, "IF({0:truth},{1},{2})"),
+    Op("row", 2, one_row, lambda x, k: x[int(k.item()) - 1 : int(k.item())], "INDEX({0},{1},0)"),
+    Op("row_count", 1, scalar, lambda x: _cell(float(x.shape[0])), "ROWS({0})"),
+    Op("column_count", 1, scalar, lambda x: _cell(float(x.shape[1])), "COLUMNS({0})"),
+    Op("column_sum", 1, one_row, lambda x: np.ones((1, x.shape[0])) @ x, "MMULT(TRANSPOSE({0:ones}),{0})"),
+    Op("total", 1, scalar, lambda x: _cell(x.sum()), "SUM({0})"),
+    Op("sum_squares", 1, scalar, lambda x: _cell(np.vdot(x, x)), "SUMSQ({0})"),
+    Op("mean", 1, scalar, lambda x: _cell(x.mean()), "AVERAGE({0})"),
+    Op("variance", 1, scalar, lambda x: _cell(x.var()), "_xlfn.VAR.P({0})"),
+    Op("std", 1, scalar, lambda x: _cell(x.std()), "_xlfn.STDEV.P({0})"),
+    # Written out rather than SKEW.P and KURT: KURT is the sample estimate, and both are #DIV/0! on constants.
+    Op(
+        "skew",
+        1,
+        scalar,
+        skew,
+        "IF(_xlfn.STDEV.P({0})>1E-12*ABS(AVERAGE({0})),AVERAGE(({0:sum}-AVERAGE({0}))^3)/_xlfn.STDEV.P({0})^3,NA())",
+        array=True,
+    ),
+    Op(
+        "kurtosis",
+        1,
+        scalar,
+        kurtosis,
+        "IF(_xlfn.STDEV.P({0})>1E-12*ABS(AVERAGE({0})),AVERAGE(({0:sum}-AVERAGE({0}))^4)/_xlfn.VAR.P({0})^2-3,NA())",
+        array=True,
+    ),
+    Op("minimum", 1, scalar, lambda x: _cell(x.min()), "MIN({0})"),
+    Op("maximum", 1, scalar, lambda x: _cell(x.max()), "MAX({0})"),
+    Op("quantile", 2, scalar, lambda x, p: _cell(np.quantile(x, p.item())), "PERCENTILE({0},{1})"),
+    Op("largest", None, of_scalars, lambda *xs: np.maximum.reduce(xs), "MAX({*})"),
+    Op("frequency", 2, bins, frequency, "FREQUENCY({0},{1})"),
+)
+
+OPS = {op.name: op for op in TABLE}

@@ -1,0 +1,255 @@
+"""Runs experiments and models, and joins what was computed with its tables and its workbook."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sheetsim import templates
+from sheetsim.engine.evaluate import Values, evaluate
+from sheetsim.errors import SheetsimError
+from sheetsim.experiments.forward import Forward
+from sheetsim.experiments.model_book import model_sheets
+from sheetsim.experiments.study import Study
+from sheetsim.model.graph import Graph
+from sheetsim.summary.histogram import histogram_frame
+from sheetsim.summary.variance import CLAIMS
+from sheetsim.workbook.layout import Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[str], None]
+
+
+class Model(Graph):
+    """A model of one's own matrices: a Graph that runs, and is written as a workbook with live formulas.
+
+    model = Model(seed=0)
+    x = model.input("x", normal(), (1000, 100))
+    W = model.weights("W_1", he(), (100, 100))
+    z = model.define("z_1", relu(x @ W))
+    model.to_excel("model.xlsx")
+    """
+
+    def __init__(self, title: str = "", *, seed: int = 0) -> None:
+        super().__init__(seed=seed)
+        self.title = title
+
+    def run(self) -> "Run":
+        """Computes every named matrix."""
+        return run(self)
+
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
+        """Computes the model and writes its workbook."""
+        return self.run().to_excel(path, values_only=values_only)
+
+
+class Results:
+    """The accessors that a run and a book that was read share."""
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table by name: layers, variance, claims, histogram."""
+        raise NotImplementedError
+
+    def verdicts(self) -> list[str]:
+        """A word a layer: saturated, collapsed, dying, exploding or healthy."""
+        raise NotImplementedError
+
+    def summary(self) -> "pd.DataFrame":
+        """How each layer's outputs are distributed: a row a layer."""
+        return self.table("layers")
+
+    def variance(self) -> "pd.DataFrame":
+        """The variance of the linear sums, decomposed and predicted: a row a layer."""
+        return self.table("variance")
+
+    def claims(self) -> "pd.DataFrame":
+        """The claims of the variance-additivity explanation, checked: a row a claim."""
+        return self.table("claims")
+
+    def histograms(self) -> "pd.DataFrame":
+        """Counts by layer and bin, those below and above the edges included."""
+        return self.table("histogram")
+
+
+class Run(Results):
+    """One computed run: matrices by name, tables as DataFrames, and the workbook.
+
+    All is computed when the run is made; with `report = "summary"` the matrices are not kept.
+    """
+
+    def __init__(self, study: Study, name: str, command: str) -> None:
+        self.name = name
+        self.title = study.title
+        self._study = study
+        # The layout first: what no workbook can hold is refused before anything is computed.
+        self._layout = Layout(study.sheets(command))
+        wanted = list(study.graph) if study.matrices else []
+        wanted += self._layout.places
+        for table in study.tables.values():
+            wanted += table.cells()
+        self._values: Values = evaluate(wanted)
+        for array in self._values.values():
+            # An array that is shared with the model, or with the workbook to be written, stays what it is.
+            array.flags.writeable = False
+
+    def __getitem__(self, name: str) -> Any:
+        """The named matrix: a 2-D array (read-only), or a number or text where it is a single cell."""
+        node = self._study.graph[name]
+        if node not in self._values:
+            raise SheetsimError(f'{name} was not kept: report = "summary" keeps the tables only')
+        value = self._values[node]
+        return value.item() if value.shape == (1, 1) else value
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._study.graph and self._study.graph[name] in self._values
+
+    def names(self) -> list[str]:
+        """The names of the matrices that this run holds."""
+        return [str(node.name) for node in self._study.graph if node in self._values]
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table by name: layers, variance, claims, histogram."""
+        if name == "histogram" and self._study.histogram is not None:
+            return self._study.histogram.frame(self._values)
+        if name not in self._study.tables:
+            raise SheetsimError(f"{self.title} has no table {name!r}")
+        return self._study.tables[name].frame(self._values)
+
+    def verdicts(self) -> list[str]:
+        """A word a layer: saturated, collapsed, dying, exploding or healthy."""
+        return [str(self._values[node][0, 0]) for node in self._study.verdicts]
+
+    def to_excel(
+        self, path: str | os.PathLike[str], *, values_only: bool = False, progress: Progress | None = None
+    ) -> Path:
+        """Writes the workbook and returns its path; `values_only` leaves the formulas and drop-downs out.
+
+        progress: called with each sheet's title. Raises SheetsimError when the file cannot be written.
+        """
+        from sheetsim.workbook.write import write
+
+        return write(
+            path,
+            self._layout,
+            self._values,
+            live=self._study.matrices and not values_only,
+            properties={"title": self.title, "subject": self.name, "comments": "Written by sheetsim"},
+            progress=progress,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name}: {_listed(self.names())}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        if not self._study.tables:
+            shapes = ", ".join(
+                f"{escape(n)} {self._study.graph[n].shape[0]}×{self._study.graph[n].shape[1]}" for n in self.names()
+            )
+            return f"<p><b>{escape(self.title or self.name)}</b>: {shapes}</p>"
+        frame = self.summary()
+        frame.insert(0, "verdict", self.verdicts())
+        return f"<p><b>{escape(self.title)}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+
+
+def run(what: "str | os.PathLike[str] | Forward | Graph", /, **overrides: Any) -> Run:
+    """Runs a template (its name, or a TOML file's path), a Forward(...) or a model.
+
+    overrides: keys of the template with other values, e.g. seed=1, layers=[50, 50], histogram={"bins": 20}.
+    Raises SheetsimError with the key or the file at fault.
+    """
+    if isinstance(what, Graph):
+        if overrides:
+            raise SheetsimError("a model has no keys to override: change the model itself")
+        title = getattr(what, "title", "") or "Model"
+        study = Study(graph=what, title=title, sheets=lambda command: model_sheets(what, title))
+        return Run(study, "model", "")
+    if isinstance(what, Forward):
+        experiment = msgspec.structs.replace(what, **overrides) if overrides else what
+        origin = templates.given(templates.convert(msgspec.structs.asdict(experiment)))
+    else:
+        origin = templates.load(os.fspath(what), overrides)
+    return run_origin(origin)
+
+
+def run_origin(origin: templates.Origin) -> Run:
+    """Runs a loaded template."""
+    return Run(origin.experiment.build(), origin.name, origin.command)
+
+
+class Book(Results):
+    """A workbook that sheetsim wrote, read back: the same accessors as a Run, from what its cells hold."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        from sheetsim.workbook.read import open_book
+
+        self._reader = open_book(path)
+        self.path = self._reader.path
+
+    def __getitem__(self, name: str) -> Any:
+        """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
+        return self._reader[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._reader
+
+    def names(self) -> list[str]:
+        """The workbook's defined names."""
+        return self._reader.names()
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table by name: layers, variance, claims, histogram. Raises SheetsimError when the book has none such."""
+        layers = self._reader.table("Summary")
+        if name == "layers":
+            return layers
+        if name == "variance":
+            return self._reader.table("Variance")
+        if name == "histogram":
+            return histogram_frame(self["edges"], [self[f"counts_{layer}"] for layer in layers.index])
+        if name == "claims":
+            return self._claims(len(layers))
+        raise SheetsimError(f"{self.path} has no table {name!r}")
+
+    def _claims(self, layers: int) -> "pd.DataFrame":
+        """From the verdicts' cells: two to the right the expected ratio, then the ratios, the errors under them."""
+        import pandas as pd
+
+        rows = []
+        for name in CLAIMS:
+            sheet, row, column, _, _ = self._reader.place(name)
+            (expected, *ratios), (_, *errors) = self._reader.cells(sheet, row, column + 2, row + 1, column + 2 + layers)
+            measured = {f"ratio_{k}": ratio for k, ratio in enumerate(ratios, 1)}
+            measured |= {f"error_{k}": error for k, error in enumerate(errors, 1)}
+            rows.append({"verdict": self[name], "expected": expected, **measured})
+        return pd.DataFrame(rows, index=pd.Index(CLAIMS, name="claim"))
+
+    def verdicts(self) -> list[str]:
+        """A word a layer: saturated, collapsed, dying, exploding or healthy."""
+        return [self[f"verdict_{layer}"] for layer in self._reader.table("Summary").index]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._reader.close()
+
+    def __enter__(self) -> "Book":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Book {self.path}: {_listed(self.names())}>"
+
+
+def read(path: str | os.PathLike[str]) -> Book:
+    """Opens a workbook that sheetsim wrote. Raises SheetsimError when it is none, or cannot be read."""
+    return Book(path)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (" …" if len(names) > 12 else "")

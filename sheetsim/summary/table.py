@@ -1,0 +1,57 @@
+"""A table of single numbers: named columns of expressions, a row a layer. One definition, two readings: the engine's
+values as a pandas DataFrame, and a page of formulas in the workbook."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sheetsim.model.expr import Matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, what it is in a sentence, one 1×1 matrix a row, and how to show it.
+
+    kind: number, count, share (of 1), decimal (one place) or text.
+    """
+
+    name: str
+    what: str
+    cells: tuple[Matrix, ...]
+    kind: str = "number"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length under one index, the layers' numbers or names."""
+
+    name: str
+    index: str
+    labels: Sequence[int | str]
+    columns: tuple[Column, ...]
+
+    def __getitem__(self, column: str) -> tuple[Matrix, ...]:
+        return next(known.cells for known in self.columns if known.name == column)
+
+    def cells(self) -> Iterator[Matrix]:
+        for column in self.columns:
+            yield from column.cells
+
+    def frame(self, values: Mapping[Matrix, Any]) -> "pd.DataFrame":
+        """The values as a DataFrame with the labels as index."""
+        import pandas as pd
+
+        data = {
+            column.name: [_number(values[cell][0, 0], column.kind) for cell in column.cells] for column in self.columns
+        }
+        return pd.DataFrame(data, index=pd.Index(self.labels, name=self.index))
+
+
+def _number(value: Any, kind: str) -> float | int | str:
+    if kind == "text":
+        return str(value)
+    # A count in a column that NaN can never enter is a whole number; it came through float64 exactly.
+    return int(value) if kind == "count" else float(value)

@@ -1,0 +1,143 @@
+"""Templates: complete, runnable descriptions of studies in TOML, shipped with the package or a person's own."""
+
+import difflib
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sheetsim.errors import SheetsimError
+from sheetsim.experiments.forward import Forward
+from sheetsim.experiments.study import toml_value
+
+# The article's five come first and are what `sheetsim run` does when nothing is named.
+ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "relu-he")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An experiment, what to call it, and the command that makes its file again."""
+
+    experiment: Forward
+    name: str
+    command: str
+
+
+def folder() -> Path:
+    """Where the shipped templates are: in the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "templates"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+def names() -> list[str]:
+    """The shipped templates, the article's first."""
+    found = sorted(path.stem for path in folder().glob("*.toml"))
+    return [*ARTICLE, *(name for name in found if name not in ARTICLE)]
+
+
+def text(name: str) -> str:
+    """A shipped template's TOML. Raises SheetsimError with the nearest name when there is none."""
+    if name not in names():
+        raise SheetsimError(f"unknown template {name!r}{_nearest(name, names())}; `sheetsim list` shows them all")
+    return (folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin:
+    """The experiment of a template's name or a TOML file's path, with keys overridden (dotted keys go into tables)."""
+    overrides = dict(overrides or {})
+    path = Path(what)
+    if path.suffix == ".toml":
+        try:
+            content = path.read_bytes().decode()
+        except OSError as error:
+            raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+        except UnicodeDecodeError:
+            raise SheetsimError(f"{path} is not text in UTF-8") from None
+    else:
+        content = text(str(what))
+    try:
+        parameters = tomllib.loads(content)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SheetsimError(f"{what} is not TOML: {error}") from None
+    for key, value in overrides.items():
+        _set(parameters, key, value)
+    _place_file(parameters, path.parent if path.suffix == ".toml" else Path(), "input" in overrides)
+    try:
+        experiment = convert(parameters)
+    except SheetsimError as error:
+        raise SheetsimError(f"{what}: {error}") from None
+    settings = {key: value for key, value in overrides.items() if key != "seed"}
+    seed = f"--seed {experiment.seed}" if "seed" in overrides else ""
+    return Origin(experiment, path.stem if path.suffix == ".toml" else str(what), _command(str(what), seed, settings))
+
+
+def given(experiment: Forward) -> Origin:
+    """The same for an experiment that was made in Python: its command sets every key on top of a template."""
+    base = load(ARTICLE[-1]).experiment
+    if not isinstance(experiment.input, str | Mapping):
+        return Origin(experiment, experiment.study, "made in Python with an array as input: no command makes it again")
+    mine, theirs = msgspec.to_builtins(experiment), msgspec.to_builtins(base)
+    changed = {key: value for key, value in mine.items() if value != theirs[key] and value is not None}
+    return Origin(experiment, experiment.study, _command(ARTICLE[-1], "", changed))
+
+
+def convert(parameters: Mapping[str, Any]) -> Forward:
+    """Parameters as an experiment. Raises SheetsimError with the key's path and the reason."""
+    try:
+        return msgspec.convert(dict(parameters), Forward)
+    except msgspec.ValidationError as error:
+        raise SheetsimError(_sentence(str(error))) from None
+
+
+def _command(what: str, seed: str, settings: Mapping[str, Any]) -> str:
+    sets = [f"--set {shlex.quote(f'{key}={toml_value(value)}')}" for key, value in settings.items()]
+    return " ".join(["sheetsim run", shlex.quote(what), *filter(None, [seed]), *sets])
+
+
+def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    table = parameters
+    for part in path:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise SheetsimError(f"{key}: {part} is not a table of keys")
+    table[last] = value
+
+
+def _place_file(parameters: dict[str, Any], base: Path, overridden: bool) -> None:
+    """A file named in a TOML file lies beside that file; one named on the command line where the command runs."""
+    source = parameters.get("input")
+    if isinstance(source, dict) and isinstance(source.get("file"), str) and not overridden:
+        source["file"] = str(base / source["file"])
+
+
+def _sentence(message: str) -> str:
+    """msgspec's message as `key: reason`, with the nearest key for one that is unknown."""
+    reason, _, path = message.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".").replace("[...]", " (an element)")
+    unknown = re.match(r"Object contains unknown field `(.*)`", reason)
+    if unknown:
+        known = ["bins", "range"] if path == "histogram" else list(Forward.__struct_fields__)
+        key = ".".join(filter(None, [path, unknown[1]]))
+        return f"unknown key {key!r}{_nearest(unknown[1], known)}; the keys are {', '.join(known)}"
+    expected = re.match(r"Expected `(.*)`, got `(.*)`", reason)
+    if expected:
+        reason = f"must be {_words(expected[1])}, not {_words(expected[2])}"
+    return f"{path}: {reason}" if path else reason
+
+
+def _words(types: str) -> str:
+    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list"}
+    words |= {"object": "a table", "null": "nothing"}
+    kept = [words.get(kind, kind) for kind in types.split(" | ") if kind != "null" or types == "null"]
+    return " or ".join(kept)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f": did you mean {close[0]!r}?" if close else ""

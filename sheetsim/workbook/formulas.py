@@ -1,0 +1,134 @@
+"""The Excel lowering: an expression as formula text. The only module that knows Excel's syntax; it writes no file."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.expr import Constant, Matrix
+from sheetsim.model.ops import Op, Shape
+
+# How tightly each level binds, loosest first. Excel's order, not Python's: unary minus binds tighter than ^.
+LEVELS = ("comparison", "concatenation", "sum", "product", "power", "negation", "atom")
+BINDING = {level: k for k, level in enumerate(LEVELS)}
+
+# Below it Excel reads a literal as 0 or refuses it (its smallest positive number is 2.2251e-308).
+SMALLEST_LITERAL = 1e-307
+
+Reference = Callable[[Matrix], str | None]
+
+
+def formula(node: Matrix, reference: Reference) -> str:
+    """The formula (without `=`) that computes the node from the matrices that `reference` finds in the workbook.
+
+    reference: the text that stands for a matrix (its name or address), None for one that must be inlined.
+    Raises SheetsimError when an unnamed part is nested deeper than Excel allows.
+    """
+    text, level = _render(node, reference, 0)
+    # A cell of truth values would not add up: SUM and AVERAGE pass over them.
+    return f"IF({text},1,0)" if level == "comparison" else text
+
+
+def needs_array(node: Matrix, reference: Reference) -> bool:
+    """Whether the node's formula must be an array formula: it makes, or passes through, more than one number."""
+    if node.shape != (1, 1):
+        return True
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if part.shape != (1, 1) or (isinstance(part.source, Op) and part.source.array):
+            return True
+        stack.extend(arg for arg in part.args if reference(arg) is None)
+    return False
+
+
+def literal(value: float | str) -> str:
+    """A number or text as Excel writes it. Raises SheetsimError for a number that a formula cannot hold."""
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"'
+    if value != value:
+        return "NA()"
+    if abs(value) == float("inf") or 0 < abs(value) < SMALLEST_LITERAL:
+        raise SheetsimError(f"{value} cannot stand in a formula: give it to the model as an input")
+    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value).upper()
+
+
+def address(sheet: str, row: int, column: int, shape: Shape) -> str:
+    """The absolute address of a block on a sheet, rows and columns from 0."""
+    first = f"${column_letters(column)}${row + 1}"
+    if shape == (1, 1):
+        return f"{quoted(sheet)}!{first}"
+    return f"{quoted(sheet)}!{first}:${column_letters(column + shape[1] - 1)}${row + shape[0]}"
+
+
+def local_range(row: int, column: int, shape: Shape) -> str:
+    """The relative address of a block on its own sheet, as an array formula's `ref` has it."""
+    first = f"{column_letters(column)}{row + 1}"
+    return first if shape == (1, 1) else f"{first}:{column_letters(column + shape[1] - 1)}{row + shape[0]}"
+
+
+def column_letters(column: int) -> str:
+    """A, B, … Z, AA, … for columns from 0."""
+    letters = ""
+    column += 1
+    while column:
+        column, digit = divmod(column - 1, 26)
+        letters = chr(ord("A") + digit) + letters
+    return letters
+
+
+def quoted(sheet: str) -> str:
+    """A sheet's title in a formula: bare where it is a plain word, in quotes otherwise."""
+    # Words that look like cells (W1, RC) need the quotes too: letters alone, four or more, cannot be a cell.
+    return sheet if sheet.isascii() and sheet.isalpha() and len(sheet) > 3 else "'" + sheet.replace("'", "''") + "'"
+
+
+class _Slot:
+    """An argument in a template: `{0:power}` is its text, in brackets where it binds less tightly than a power."""
+
+    def __init__(self, node: Matrix, reference: Reference, depth: int) -> None:
+        self._node = node
+        self._reference = reference
+        self._depth = depth
+
+    def __format__(self, level: str) -> str:
+        if level == "ones":
+            return _ones(self._node, self._reference)
+        text, own = _render(self._node, self._reference, self._depth + 1)
+        if level == "truth":
+            return text
+        if own == "comparison":
+            return f"IF({text},1,0)"
+        return text if not level or BINDING[own] >= BINDING[level] else f"({text})"
+
+
+def _render(node: Matrix, reference: Reference, depth: int) -> tuple[str, str]:
+    """Text and level of a node; at depth 0 the node itself is spelled out although it has a place."""
+    if depth:
+        known = reference(node)
+        if known is not None:
+            return known, "atom"
+    if depth > 64:
+        raise SheetsimError("an expression is nested deeper than the 64 levels that Excel allows: name a part of it")
+    if isinstance(node.source, Constant):
+        text = literal(node.source.value)
+        return text, "negation" if text.startswith("-") else "atom"
+    if not isinstance(node.source, Op):
+        raise SheetsimError(f"{node!r} is a leaf without a place in the workbook")
+    slots: Sequence[Any] = [_Slot(arg, reference, depth) for arg in node.args]
+    template = node.source.excel
+    if "{*}" in template:
+        return template.replace("{*}", ",".join(format(slot) for slot in slots)), node.source.level
+    return template.format(*slots), node.source.level
+
+
+def _ones(node: Matrix, reference: Reference) -> str:
+    """A column of ones as long as the node has rows, made from the row numbers of some block of that length."""
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if part.shape[0] == node.shape[0]:
+            known = reference(part)
+            if known is not None:
+                return f"ROW({known})^0"
+            stack.extend(reversed(part.args))
+    return f"ROW($1:${node.shape[0]})^0"

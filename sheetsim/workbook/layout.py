@@ -1,0 +1,162 @@
+"""What stands where in a workbook: sheets as data, and the place of every matrix. It writes no file."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.expr import Choice, Matrix
+from sheetsim.model.ops import Shape
+from sheetsim.workbook import rules
+from sheetsim.workbook.formulas import address, formula
+
+
+@dataclass(frozen=True)
+class MatrixSheet:
+    """One matrix on a sheet of its own: row 1 the column numbers, column A the row numbers, numbers from B2.
+
+    corner: the text of A1, which says what the rows are ("sample").
+    """
+
+    title: str
+    matrix: Matrix
+    corner: str = "row"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A fixed text, over `columns` cells when that is more than 1."""
+
+    row: int
+    column: int
+    text: str
+    style: str = "text"
+    columns: int = 1
+
+
+@dataclass(frozen=True)
+class Number:
+    """A fixed number that no formula refers to: a heading, a parameter."""
+
+    row: int
+    column: int
+    number: float
+    style: str = "heading"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A matrix whose home is here, its first cell at (row, column)."""
+
+    row: int
+    column: int
+    matrix: Matrix
+    style: str = "number"
+
+
+@dataclass(frozen=True)
+class Echo:
+    """A single number or text that lives elsewhere, shown here by a reference."""
+
+    row: int
+    column: int
+    matrix: Matrix
+    style: str = "number"
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A native column chart without gaps: a histogram of `counts` over the labels in `labels`.
+
+    largest: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
+    size: width and height in pixels; every: a label at each so many bars.
+    """
+
+    row: int
+    column: int
+    title: str
+    counts: Matrix
+    labels: "Area"
+    size: tuple[int, int]
+    every: int
+    largest: Matrix | None = None
+    axis: str = ""
+
+
+class Area(NamedTuple):
+    """A rectangle of cells on a sheet, from 0."""
+
+    sheet: str
+    row: int
+    column: int
+    shape: Shape
+
+
+Item: TypeAlias = Text | Number | Block | Echo | Bars
+
+
+@dataclass(frozen=True)
+class Page:
+    """A sheet for people: items at chosen cells. `widths` in characters by first column, `heights` in points by row."""
+
+    title: str
+    items: tuple[Item, ...]
+    widths: Mapping[int, float] = field(default_factory=dict)
+    heights: Mapping[int, float] = field(default_factory=dict)
+    freeze: tuple[int, int] | None = None
+    gridlines: bool = False
+
+
+Sheet: TypeAlias = MatrixSheet | Page
+
+
+class Layout:
+    """The sheets in their order, and where each matrix lives. Raises SheetsimError for what a workbook cannot hold."""
+
+    def __init__(self, sheets: Iterable[Sheet]) -> None:
+        self.sheets = tuple(sheets)
+        self.places: dict[Matrix, Area] = {}
+        rules.check_titles(sheet.title for sheet in self.sheets)
+        for sheet in self.sheets:
+            for node, row, column in _homes(sheet):
+                if node in self.places:
+                    raise SheetsimError(f"{node!r} has two places: {self.places[node].sheet} and {sheet.title}")
+                what = f"{node.name or 'a matrix'} on sheet {sheet.title!r}"
+                rules.check_size(what, row + node.shape[0], column + node.shape[1])
+                self.places[node] = Area(sheet.title, row, column, node.shape)
+        for node in self.named():
+            rules.check_name(str(node.name))
+        self.formulas = {node: formula(node, self.reference) for node in self.places if node.is_op}
+        for node, text in self.formulas.items():
+            rules.check_formula(node.name or f"a cell on sheet {self.places[node].sheet!r}", text)
+        for node in self.places:
+            if isinstance(node.source, Choice):
+                _check_choice(str(node.name), node.source)
+
+    def reference(self, node: Matrix) -> str | None:
+        """What stands for the matrix in a formula: its name, its address, or None where it has no place."""
+        place = self.places.get(node)
+        if place is None:
+            return None
+        return node.name or address(place.sheet, place.row, place.column, place.shape)
+
+    def named(self) -> Iterator[Matrix]:
+        """The matrices that get a name in the workbook, in order of place."""
+        return (node for node in self.places if node.name is not None)
+
+
+def _homes(sheet: Sheet) -> Iterator[tuple[Matrix, int, int]]:
+    if isinstance(sheet, MatrixSheet):
+        yield sheet.matrix, 1, 1
+        return
+    for item in sheet.items:
+        if isinstance(item, Block):
+            yield item.matrix, item.row, item.column
+
+
+def _check_choice(name: str, choice: Choice) -> None:
+    listed = ",".join(choice.options)
+    if any("," in option for option in choice.options) or len(listed) > rules.VALIDATION_CHARACTERS:
+        raise SheetsimError(
+            f"the options of {name} must hold no comma and {rules.VALIDATION_CHARACTERS} characters together at most"
+        )

@@ -1,0 +1,134 @@
+"""Reads a workbook that sheetsim wrote: the numbers that its cells hold, by defined name. It computes nothing."""
+
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PLACE = re.compile(r"'?((?:[^']|'')+?)'?!\$([A-Z]+)\$(\d+)(?::\$([A-Z]+)\$(\d+))?\Z")
+
+
+class Reader:
+    """An open workbook: blocks by defined name, and the table at the top of a sheet.
+
+    A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN.
+    """
+
+    def __init__(self, path: Path, workbook: Any) -> None:
+        self.path = path
+        self._workbook = workbook
+        self._known: dict[str, Any] = {}
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._workbook.close()
+
+    def names(self) -> list[str]:
+        """The workbook's defined names."""
+        return list(self._workbook.defined_names)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._workbook.defined_names
+
+    def __getitem__(self, name: str) -> Any:
+        """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
+        if name not in self._known:
+            cells = self._raw(*self.place(name))
+            value = _number_or_text(cells[0][0]) if len(cells) == len(cells[0]) == 1 else self._array(name, cells)
+            self._known[name] = value
+        return self._known[name]
+
+    def place(self, name: str) -> tuple[str, int, int, int, int]:
+        """Sheet, first row and column, last row and column of a defined name, from 1."""
+        from openpyxl.utils import column_index_from_string
+
+        if name not in self:
+            raise SheetsimError(f"{self.path} has no name {name!r}")
+        match = _PLACE.match(self._workbook.defined_names[name].attr_text)
+        if match is None:
+            raise SheetsimError(f"{self.path}: the name {name!r} is not a block of cells")
+        sheet, left, top, right, bottom = match.groups()
+        first = int(top), column_index_from_string(left)
+        last = (int(bottom), column_index_from_string(right)) if bottom else first
+        return sheet.replace("''", "'"), *first, *last
+
+    def cells(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[list[float | str]]:
+        """Numbers and texts of a rectangle, rows and columns from 1."""
+        return [[_number_or_text(cell) for cell in row] for row in self._raw(sheet, top, left, bottom, right)]
+
+    def _raw(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[tuple[Any, ...]]:
+        if sheet not in self._workbook.sheetnames:
+            raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
+        rows = self._workbook[sheet].iter_rows(top, bottom, left, right, values_only=True)
+        return [tuple(row) for row in rows]
+
+    def _array(self, name: str, cells: list[tuple[Any, ...]]) -> Any:
+        try:
+            array = np.array([[np.nan if _is_error(cell) else float(cell) for cell in row] for row in cells])
+        except (TypeError, ValueError):
+            raise SheetsimError(f"{self.path}: a cell of {name} is no number") from None
+        array.flags.writeable = False
+        return array
+
+    def table(self, sheet: str) -> "pd.DataFrame":
+        """The table at a sheet's top left: to the first empty heading and the first empty row number."""
+        import pandas as pd
+
+        if sheet not in self._workbook.sheetnames:
+            raise SheetsimError(f"{self.path} has no sheet {sheet!r}: it is no book of a layer study")
+        heading: list[Any] = []
+        rows = []
+        for cells in self._workbook[sheet].iter_rows(values_only=True):
+            if not heading:
+                heading = list(cells[: (*cells, None).index(None)])
+            elif cells[0] is None:
+                break
+            else:
+                rows.append([_number_or_text(cell) for cell in cells[: len(heading)]])
+        frame = pd.DataFrame([row[1:] for row in rows], columns=heading[1:])
+        frame.index = pd.Index([int(row[0]) for row in rows], name=heading[0])
+        for column in ("fan_in", "dead_units"):
+            if column in frame:
+                frame[column] = frame[column].astype(int)
+        return frame
+
+
+def _is_error(cell: Any) -> bool:
+    return isinstance(cell, str) and cell.startswith("#")
+
+
+def _number_or_text(cell: Any) -> float | str:
+    if _is_error(cell):
+        return float("nan")
+    return cell if isinstance(cell, str) else float(cell)
+
+
+def open_book(path: str | os.PathLike[str]) -> Reader:
+    """Opens a workbook to read. Raises SheetsimError when it is no workbook or cannot be read."""
+    from openpyxl import load_workbook
+
+    target = Path(path)
+    try:
+        workbook = load_workbook(target, read_only=True, data_only=True)
+    except OSError as error:
+        raise SheetsimError(f"cannot read {target}: {(error.strerror or str(error)).lower()}") from None
+    except (zipfile.BadZipFile, KeyError, ValueError, ParseError) as error:
+        raise SheetsimError(f"{target} is no workbook: {error}") from None
+    except Exception as error:  # openpyxl's own exceptions share no base
+        raise SheetsimError(f"{target} cannot be read as a workbook: {error}") from None
+    return Reader(target, workbook)

@@ -1,0 +1,65 @@
+"""Excel's limits and name rules as data, and the checks that refuse what a workbook cannot hold. It writes nothing."""
+
+import re
+from collections.abc import Iterable
+
+from sheetsim.errors import SheetsimError
+
+ROWS = 1_048_576
+COLUMNS = 16_384
+FORMULA_CHARACTERS = 8_192
+NESTING = 64
+TITLE_CHARACTERS = 31
+VALIDATION_CHARACTERS = 255
+CELL_CHARACTERS = 32_767
+
+_A1 = re.compile(r"[A-Za-z]{1,3}[0-9]+\Z")
+_R1C1 = re.compile(r"(R[0-9]*)?(C[0-9]*)?\Z", re.IGNORECASE)
+
+
+def check_name(name: str) -> None:
+    """Refuses a defined name that Excel would read as a cell (`W1`, `R`, `R1C1`) or that is too long."""
+    if len(name) > 255:
+        raise SheetsimError(f"the name {name[:20]}… has {len(name)} characters; Excel allows 255")
+    if _A1.match(name) or _R1C1.match(name):
+        letters = name.rstrip("0123456789")
+        raise SheetsimError(
+            f"the name {name!r} is a cell to Excel: write '{letters}_{name[len(letters) :]}', for example"
+        )
+    if name.casefold() in ("true", "false"):
+        raise SheetsimError(f"the name {name!r} is a truth value to Excel: choose another")
+
+
+def check_titles(titles: Iterable[str]) -> None:
+    """Refuses sheet titles that Excel refuses."""
+    seen: set[str] = set()
+    for title in titles:
+        if not title or len(title) > TITLE_CHARACTERS:
+            raise SheetsimError(f"the sheet title {title!r} must have 1 to {TITLE_CHARACTERS} characters")
+        if re.search(r"[\[\]:*?/\\]", title) or title.startswith("'") or title.endswith("'"):
+            raise SheetsimError(f"the sheet title {title!r} may not hold [ ] : * ? / \\ nor begin or end with '")
+        if title.casefold() in seen or title.casefold() == "history":
+            raise SheetsimError(f"the sheet title {title!r} is taken (case does not count; Excel keeps 'History')")
+        seen.add(title.casefold())
+
+
+def check_size(what: str, rows: int, columns: int) -> None:
+    """Refuses a block, headings included, that is longer or wider than a sheet."""
+    if rows > ROWS:
+        raise SheetsimError(f"{what} needs {rows:,} rows with its heading; a sheet has {ROWS:,}")
+    if columns > COLUMNS:
+        raise SheetsimError(f"{what} needs {columns:,} columns with its heading; a sheet has {COLUMNS:,}")
+
+
+def check_formula(what: str, formula: str) -> None:
+    """Refuses a formula that is too long or nested too deep; naming a part of it makes it shorter."""
+    if len(formula) > FORMULA_CHARACTERS:
+        size = f"{len(formula):,} characters; Excel allows {FORMULA_CHARACTERS:,}"
+        raise SheetsimError(f"the formula of {what} has {size}: name a part of it")
+    depth = deepest = 0
+    for character in formula:
+        depth += (character == "(") - (character == ")")
+        deepest = max(deepest, depth)
+    if deepest > NESTING:
+        depths = f"{deepest} deep; Excel allows {NESTING}"
+        raise SheetsimError(f"the formula of {what} is nested {depths}: name a part of it")

@@ -1,0 +1,329 @@
+"""Writes a layout and its values as an .xlsx file. The only importer of XlsxWriter.
+
+A file appears under its name complete or not at all: it is written beside the target and renamed.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.expr import Choice, Matrix
+from sheetsim.workbook.cells import error_text, matrix_rows
+from sheetsim.workbook.formulas import address, needs_array
+from sheetsim.workbook.layout import Area, Bars, Block, Echo, Layout, MatrixSheet, Number, Page, Text
+from sheetsim.workbook.styles import BAR, BIN, FONT, INK, MUTED, RULE, STYLES, VERDICTS
+
+# Fixed, so that the same model gives the same bytes on any day.
+CREATED = datetime(2026, 1, 1)
+
+Progress = Callable[[str], None]
+
+
+def write(
+    path: str | os.PathLike[str],
+    layout: Layout,
+    values: Mapping[Matrix, Any],
+    *,
+    live: bool = True,
+    properties: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes the workbook and returns its path.
+
+    values: the 2-D array of every matrix that has a place; live: formulas and drop-downs, or their values only.
+    Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise SheetsimError(f"{target} is a folder: name a file in it")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise SheetsimError(f"cannot write {target}: {_reason(error)}") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        _Book(name, layout, values, live, dict(properties or {}), progress or (lambda title: None)).save()
+        # mkstemp makes the file readable by its owner alone; a new file has what the umask leaves.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        raise SheetsimError(f"cannot write {target}: {_reason(error)}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
+    """XlsxWriter's worksheet with exact numbers, error values, and a matrix as one piece of XML."""
+
+    block: Callable[[], bytes] | None = None
+
+    def write_value(self, row: int, column: int, value: Any, style: Any) -> None:
+        """A cached number or text of a block, beside the cell that holds its formula."""
+        if isinstance(value, str):
+            self.write_string(row, column, value, style)
+        elif np.isfinite(value):
+            self.write_number(row, column, value, style)
+        else:
+            # No call of XlsxWriter's makes an error value without a formula: a constant formula is one.
+            self.write_formula(row, column, f"={error_text(value)}", style, error_text(value))
+
+    def write_block(self, rows: int, columns: int, block: Callable[[], bytes]) -> None:
+        self._check_dimensions(0, 0)
+        self._check_dimensions(rows, columns)
+        self.block = block
+
+    def _write_sheet_data(self) -> None:
+        if self.block is None:
+            super()._write_sheet_data()
+        else:
+            self.fh.write(f"<sheetData>{self.block().decode()}</sheetData>")
+
+    def _write_cell(self, row: int, col: int, cell: Any) -> None:
+        # XlsxWriter types an array formula's cached error as text.
+        if type(cell).__name__ == "ArrayFormula" and str(cell.value).startswith("#"):
+            attributes = [("r", address("", row, col, (1, 1)).split("!")[1].replace("$", "")), ("t", "e")]
+            if cell.format:
+                attributes.append(("s", cell.format._get_xf_index()))
+            self._xml_start_tag("c", attributes)
+            self._write_cell_array_formula(cell.formula, cell.range)
+            self._write_cell_value(cell.value)
+            self._xml_end_tag("c")
+        else:
+            super()._write_cell(row, col, cell)
+
+    def _xml_number_element(self, number: Any, attributes: Any = ()) -> None:
+        # XlsxWriter's 16 digits do not bring every double back; repr does.
+        text = "".join(f' {key}="{value}"' for key, value in attributes)
+        self.fh.write(f"<c{text}><v>{float(number)!r}</v></c>")
+
+
+class _Book:
+    def __init__(
+        self,
+        path: str,
+        layout: Layout,
+        values: Mapping[Matrix, Any],
+        live: bool,
+        properties: dict[str, str],
+        progress: Progress,
+    ) -> None:
+        self.layout = layout
+        self.values = values
+        self.live = live
+        self.progress = progress
+        self.book = Workbook(path, {"in_memory": True, "default_format_properties": FONT, "use_zip64": True})
+        self.book.set_properties({**properties, "created": CREATED})
+        self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
+        self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
+
+    def save(self) -> None:
+        for sheet in self.layout.sheets:
+            self.progress(sheet.title)
+            worksheet = self.book.add_worksheet(sheet.title, _Sheet)
+            if isinstance(sheet, MatrixSheet):
+                self._matrix_sheet(worksheet, sheet)
+            else:
+                self._page(worksheet, sheet)
+        for node in self.layout.named():
+            place = self.layout.places[node]
+            self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
+        self.progress("packing")
+        self.book.close()
+
+    def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
+        node, values = sheet.matrix, self.values[sheet.matrix]
+        rows, columns = node.shape
+        text = self.layout.formulas.get(node) if self.live else None
+        corner = self.book.str_table._get_shared_string_index(sheet.corner)
+        worksheet.write_block(
+            rows,
+            columns,
+            lambda: matrix_rows(
+                values,
+                None if text is None else escape(text, quote=False),
+                self.styles["matrix"]._get_xf_index(),
+                self.styles["index"]._get_xf_index(),
+                corner,
+            ),
+        )
+        worksheet.freeze_panes(1, 1)
+        worksheet.set_column(0, 0, 8)
+        worksheet.set_column(1, columns, 8)
+        worksheet.conditional_format(
+            1,
+            1,
+            rows,
+            columns,
+            {"type": "3_color_scale", "min_color": "#7FB2E5", "mid_color": "#FFFFFF", "max_color": "#F2A65A"},
+        )
+        worksheet.set_landscape()
+        worksheet.fit_to_pages(1, 0)
+        worksheet.repeat_rows(0)
+        worksheet.set_footer("&L&A&RPage &P of &N")
+
+    def _page(self, worksheet: _Sheet, page: Page) -> None:
+        for column, width in page.widths.items():
+            worksheet.set_column(column, column, width)
+        for row, height in page.heights.items():
+            worksheet.set_row(row, height)
+        if page.freeze:
+            worksheet.freeze_panes(*page.freeze)
+        if not page.gridlines:
+            worksheet.hide_gridlines(2)
+        worksheet.set_landscape()
+        worksheet.set_paper(9)
+        worksheet.fit_to_pages(1, 0)
+        worksheet.set_footer("&L&A&RPage &P of &N")
+        for item in page.items:
+            if isinstance(item, Text):
+                self._text(worksheet, item)
+            elif isinstance(item, Number):
+                worksheet.write_number(item.row, item.column, item.number, self.styles[item.style])
+            elif isinstance(item, Block):
+                self._block(worksheet, item)
+            elif isinstance(item, Echo):
+                self._echo(worksheet, item)
+            else:
+                self._bars(worksheet, item)
+
+    def _text(self, worksheet: _Sheet, item: Text) -> None:
+        style = self.styles[item.style]
+        if item.columns > 1:
+            worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
+        worksheet.write_string(item.row, item.column, item.text, style)
+
+    def _block(self, worksheet: _Sheet, item: Block) -> None:
+        node, values = item.matrix, self.values[item.matrix]
+        style = self.styles[item.style]
+        first = _plain(values[0, 0])
+        text = self.layout.formulas.get(node) if self.live else None
+        if text is None:
+            worksheet.write_value(item.row, item.column, first, style)
+        elif needs_array(node, self.layout.reference):
+            last = item.row + node.shape[0] - 1, item.column + node.shape[1] - 1
+            worksheet.write_array_formula(item.row, item.column, *last, f"{{={text}}}", style, _cached(first))
+        else:
+            worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(first))
+        for r, c in list(np.ndindex(node.shape))[1:]:
+            worksheet.write_value(item.row + r, item.column + c, _plain(values[r, c]), style)
+        if isinstance(node.source, Choice) and self.live:
+            worksheet.data_validation(
+                item.row, item.column, item.row, item.column, {"validate": "list", "source": list(node.source.options)}
+            )
+        self._verdict(worksheet, item)
+
+    def _echo(self, worksheet: _Sheet, item: Echo) -> None:
+        style = self.styles[item.style]
+        value = _plain(self.values[item.matrix][0, 0])
+        if self.live:
+            place = self.layout.places[item.matrix]
+            text = address(place.sheet, place.row, place.column, place.shape)
+            worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(value))
+        else:
+            worksheet.write_value(item.row, item.column, value, style)
+        self._verdict(worksheet, item)
+
+    def _verdict(self, worksheet: _Sheet, item: Block | Echo) -> None:
+        if item.style != "verdict":
+            return
+        for text, style in self.verdicts.items():
+            worksheet.conditional_format(
+                item.row,
+                item.column,
+                item.row,
+                item.column,
+                {"type": "text", "criteria": "begins with", "value": text, "format": style},
+            )
+
+    def _bars(self, worksheet: _Sheet, item: Bars) -> None:
+        chart = self.book.add_chart({"type": "column"})
+        labels = _chart_range(item.labels)
+        chart.add_series(
+            {
+                "name": item.counts.name,
+                "categories": labels,
+                "values": _chart_range(self.layout.places[item.counts]),
+                "fill": {"color": BAR},
+                "border": {"color": "#FFFFFF", "width": 0.25},
+                "gap": 0,
+                "overlap": 100,
+            }
+        )
+        if item.largest is not None:
+            # An unseen bar as tall as the tallest of all charts: the only way to one scale that follows the formulas.
+            chart.add_series(
+                {
+                    "values": _chart_range(self.layout.places[item.largest]),
+                    "categories": labels,
+                    "fill": {"none": True},
+                    "border": {"none": True},
+                    "gap": 0,
+                    "overlap": 100,
+                }
+            )
+        small = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
+        font = {"size": 10, "color": INK, "bold": True, "name": FONT["font_name"]}
+        chart.set_title({"name": item.title, "name_font": font} if item.title else {"none": True})
+        chart.set_legend({"none": True})
+        chart.set_x_axis(
+            {
+                "name": item.axis,
+                "name_font": {**small, "bold": False},
+                # 360 is XlsxWriter's way to ask for level text; left alone, LibreOffice slants it.
+                "num_font": {**small, "rotation": 360},
+                "num_format": BIN,
+                "interval_unit": item.every,
+                "interval_tick": item.every,
+                "line": {"color": RULE},
+                "major_tick_mark": "outside",
+            }
+        )
+        chart.set_y_axis(
+            {
+                "num_font": small,
+                "num_format": "#,##0",
+                "min": 0,
+                "major_gridlines": {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}},
+                "line": {"none": True},
+            }
+        )
+        chart.set_chartarea({"border": {"color": "#E5E7EB"}})
+        chart.set_size({"width": item.size[0], "height": item.size[1]})
+        worksheet.insert_chart(
+            item.row, item.column, chart, {"object_position": 1, "description": f"Histogram of {item.counts.name}"}
+        )
+
+
+def _chart_range(area: Area) -> list[Any]:
+    rows, columns = area.shape
+    return [area.sheet, area.row, area.column, area.row + rows - 1, area.column + columns - 1]
+
+
+def _plain(value: Any) -> float | str:
+    """A NumPy scalar as the Python number or text that it is."""
+    return str(value) if isinstance(value, np.str_ | str) else float(value)
+
+
+def _cached(value: float | str) -> float | str:
+    return value if isinstance(value, str) or np.isfinite(value) else error_text(value)
