@@ -12,7 +12,6 @@ import ironcalc
 import numpy as np
 from python_calamine import CalamineWorkbook
 
-from sheetsim.model.expr import Matrix
 from sheetsim.report import Run
 from sheetsim.workbook.formulas import column_letters
 
@@ -117,7 +116,15 @@ def libreoffice_cells(books: Iterable[Path], folder: Path, *, recalculate: bool 
     )
     out = folder / "recalculated"
     paths = list(books)
-    command = [SOFFICE, f"-env:UserInstallation=file://{profile}", "--headless", "--convert-to", "xlsx", "--outdir", out]
+    command = [
+        SOFFICE,
+        f"-env:UserInstallation=file://{profile}",
+        "--headless",
+        "--convert-to",
+        "xlsx",
+        "--outdir",
+        out,
+    ]
     subprocess.run([*map(str, command), *map(str, paths)], check=True, capture_output=True, timeout=900)
     return [_calamine_cells(out / path.name) for path in paths]
 
@@ -145,13 +152,16 @@ def differences(run: Run, cells: Cells, tolerance: float) -> list[str]:
         expected = run._values[node]
         actual = cells(place.sheet, place.row, place.column, place.shape)
         name = node.name or f"{place.sheet} row {place.row + 1} column {place.column + 1}"
-        problem = _difference(node, expected, actual, tolerance)
+        # A variance is a difference of squares: its error is that of the squares, however small it is itself.
+        mean = f"mean_{node.name[4:]}" if node.name and node.name.startswith("var_") else ""
+        squares = np.square(run[mean]).max() if mean in run else 0.0
+        problem = _difference(expected, actual, tolerance, name.startswith("counts_"), squares)
         if problem:
             found.append(f"{name}: {problem}")
     return found
 
 
-def _difference(node: Matrix, expected: Any, actual: Any, tolerance: float) -> str | None:
+def _difference(expected: Any, actual: Any, tolerance: float, exact: bool, squares: float) -> str | None:
     if expected.dtype.kind == "U":
         return None if [[str(v) for v in row] for row in expected] == actual else f"{actual} for {expected}"
     numbers = np.array([[_number(value) for value in row] for row in actual])
@@ -159,10 +169,10 @@ def _difference(node: Matrix, expected: Any, actual: Any, tolerance: float) -> s
         return f"shape {numbers.shape} for {expected.shape}"
     if not np.array_equal(np.isnan(numbers), np.isnan(expected)):
         return f"errors differ: {actual} for {expected}" if expected.size < 20 else "errors differ"
-    if node.name and node.name.startswith("counts_"):
+    if exact:
         return None if np.array_equal(numbers, expected) else "counts differ"
     gap = np.nan_to_num(np.abs(numbers - expected))
-    scale = np.nanmax(np.abs(expected)) if not np.isnan(expected).all() else 0.0
+    scale = squares + (np.nanmax(np.abs(expected)) if not np.isnan(expected).all() else 0.0)
     allowed = tolerance * scale if expected.size > 1 else 1e-9 * max(1.0, scale)
     return None if gap.max() <= allowed else f"off by {gap.max():.3g} of {scale:.3g}"
 

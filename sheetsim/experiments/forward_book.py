@@ -177,7 +177,7 @@ class ForwardBook:
             row += 1
         notes = (
             "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY).",
-            "Bin 1 counts the range's lower end too: for relu, the exact zeros. Bin 0 is below the range, “more” above.",
+            "Bin 1 counts the range's lower end too: for relu, the zeros. Bin 0 is below the range, “more” above.",
             "tail: a layer's 99.9 % quantile of |z|; bound: the largest of them, rounded up.",
         )
         items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes[: 3 if histogram.tails else 2])]

@@ -176,9 +176,9 @@ def floor(x: Operand) -> Matrix:
     return apply("floor", x)
 
 
-def round_up(x: Operand) -> Matrix:
-    """To the next whole number away from 0."""
-    return apply("round_up", x)
+def ceiling(x: Operand) -> Matrix:
+    """The next whole number up. ROUNDUP and CEILING take no arrays in every engine; INT does."""
+    return -floor(-matrix(x))
 
 
 def sigmoid(a: Operand) -> Matrix:

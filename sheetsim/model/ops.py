@@ -129,10 +129,6 @@ def kurtosis(x: Any) -> Any:
     return _cell(_central(x, 4) / x.var() ** 2 - 3 if _varies(x) else np.nan)
 
 
-def round_up(x: Any) -> Any:
-    return np.copysign(np.ceil(np.abs(x)), x)
-
-
 def first_true(condition: Any, yes: Any, no: Any) -> Any:
     return np.where(condition != 0, yes, no)
 
@@ -152,7 +148,6 @@ TABLE: tuple[Op, ...] = (
     Op("sqrt", 1, broadcast, np.sqrt, "SQRT({0})"),
     Op("absolute", 1, broadcast, np.abs, "ABS({0})"),
     Op("floor", 1, broadcast, np.floor, "INT({0})"),
-    Op("round_up", 1, broadcast, round_up, "ROUNDUP({0},0)"),
     Op("sigmoid", 1, broadcast, sigmoid, "0.5*(1+TANH({0:product}/2))", "product"),
     Op("tanh", 1, broadcast, np.tanh, "TANH({0})"),
     # IF, never MAX: aggregate functions collapse an array to one number.

@@ -9,6 +9,7 @@ import numpy as np
 from sheetsim.model.expr import (
     Matrix,
     absolute,
+    ceiling,
     choose,
     floor,
     frequency,
@@ -16,7 +17,6 @@ from sheetsim.model.expr import (
     log10,
     maximum,
     quantile,
-    round_up,
     where,
 )
 from sheetsim.model.graph import Graph
@@ -80,7 +80,7 @@ def histogram(graph: Graph, network: Network, bins: int, limits: tuple[float, fl
         tails = tuple(quantile(absolute(layer.z), 0.999) for layer in network.layers)
         q = graph.define("tail", largest(*tails))
         step = 10 ** floor(log10(q)) / 2
-        bound = graph.define("bound", where(q > 0, round_up(q / step) * step, 1))
+        bound = graph.define("bound", where(q > 0, ceiling(q / step) * step, 1))
         low = graph.define(
             "range_low", choose(network.activation, {"sigmoid": 0, "tanh": -1, "relu": 0, "identity": -bound})
         )

@@ -65,7 +65,8 @@ def effective_units(z: Matrix) -> Matrix:
     1 when all move as one, 0 when none moves (Gao et al. 2017, doi:10.1101/214262)."""
     centred = z - column_mean(z)
     power = sum_squares(centred)
-    return where(std(z) > CONSTANT * absolute(mean(z)), power**2 / sum_squares(centred.T @ centred), 0)
+    # Units that stay the same to 12 digits do not move: what is left of them is rounding.
+    return where(power > CONSTANT**2 * sum_squares(z), power**2 / sum_squares(centred.T @ centred), 0)
 
 
 def layer_table(network: Network) -> Table:

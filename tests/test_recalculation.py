@@ -1,0 +1,151 @@
+"""Two engines, one answer: every formula of a book, recalculated from poisoned caches, gives NumPy's numbers."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from conftest import run_of, small_run
+from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
+
+import sheetsim
+from sheetsim import templates
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.report import Run
+
+# Relative to a matrix's largest magnitude. tanh with standard deviation 1 is chaotic: rounding grows tenfold a layer.
+TOLERANCE = dict.fromkeys(templates.names(), 1e-12) | {"tanh-std1": 1e-9}
+
+needs_libreoffice = pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
+
+CHOICES: list[dict[str, str]] = [
+    *({"activation": name} for name in ACTIVATIONS),
+    *({"initializer": name} for name in ("std 1", "std 0.01", "xavier", "glorot", "he", "zeros", "custom")),
+]
+
+
+def poisoned(run: Run, folder: Path, texts: dict[str, str] | None = None) -> Path:
+    book = run.to_excel(folder / f"{run.name}-{len(list(folder.iterdir()))}.xlsx")
+    target = book.with_suffix(".poisoned.xlsx")
+    count = poison(book, target, texts)
+    computed = sum(node.shape[0] * node.shape[1] for node in run._layout.formulas)
+    assert count >= computed
+    return target
+
+
+def chosen(run_name: str, choice: dict[str, str], **overrides: object) -> Run:
+    """The run that NumPy gives for the drop-downs so set; `custom` is whatever the custom cell says (0.1)."""
+    settings: dict[str, object] = dict(choice)
+    if settings.get("initializer") == "custom":
+        settings["initializer"] = 0.1
+    return small_run(run_name, **settings, **overrides)
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_ironcalc_agrees_with_numpy_on_every_template(name: str, tmp_path: Path) -> None:
+    run = run_of(name)
+    cells = ironcalc_cells(poisoned(run, tmp_path))
+    assert differences(run, cells, TOLERANCE[name]) == []
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: "-".join(choice.values()))
+def test_ironcalc_follows_each_choice_of_each_drop_down(choice: dict[str, str], tmp_path: Path) -> None:
+    run = small_run()
+    cells = ironcalc_cells(poisoned(run, tmp_path), choice, run)
+    assert differences(chosen("relu-he", choice), cells, 1e-11) == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"initializer": ["he", 0.3, {"constant": 0.05}]},
+        {"initializer": {"constant": 0.01}, "activation": "tanh"},
+        {"histogram": {"bins": 5, "range": (0.0, 0.5)}},
+        {"input": {"distribution": "uniform", "low": -2, "high": 1}, "activation": "identity", "initializer": 0.0},
+        {"layers": [1], "inputs": 1},
+        {"samples": 1},
+    ],
+    ids=["per-layer", "constant", "range", "zero-identity", "one-unit", "one-sample"],
+)
+def test_ironcalc_agrees_on_unusual_studies(overrides: dict[str, object], tmp_path: Path) -> None:
+    run = small_run(**overrides)
+    cells = ironcalc_cells(poisoned(run, tmp_path))
+    assert differences(run, cells, 1e-11) == []
+
+
+@needs_libreoffice
+def test_libreoffice_agrees_and_follows_every_pair_of_choices(tmp_path: Path) -> None:
+    run = small_run()
+    pairs = [
+        {"activation": a["activation"], "initializer": i["initializer"]}
+        for a, i in itertools.product(CHOICES[: len(ACTIVATIONS)], CHOICES[len(ACTIVATIONS) :])
+    ]
+    books = [poisoned(run, tmp_path, pair) for pair in pairs]
+    found = {}
+    for pair, cells in zip(pairs, libreoffice_cells(books, tmp_path), strict=True):
+        wrong = differences(chosen("relu-he", pair), cells, 1e-11)
+        if wrong:
+            found["-".join(pair.values())] = wrong
+    assert found == {}
+
+
+@needs_libreoffice
+def test_libreoffice_agrees_on_a_full_book(tmp_path: Path) -> None:
+    run = run_of("relu-he")
+    (cells,) = libreoffice_cells([poisoned(run, tmp_path)], tmp_path)
+    assert differences(run, cells, 1e-12) == []
+
+
+@pytest.mark.slow
+@needs_libreoffice
+@pytest.mark.parametrize("name", [name for name in templates.names() if name != "relu-he"])
+def test_libreoffice_agrees_on_every_full_template(name: str, tmp_path: Path) -> None:
+    run = run_of(name)
+    (cells,) = libreoffice_cells([poisoned(run, tmp_path)], tmp_path)
+    assert differences(run, cells, TOLERANCE[name]) == []
+
+
+def test_without_recalculation_the_poison_is_found(tmp_path: Path) -> None:
+    """The control: were the engines to hand back caches, every computed matrix would differ."""
+    run = small_run()
+    from python_calamine import CalamineWorkbook
+
+    book = CalamineWorkbook.from_path(str(poisoned(run, tmp_path)))
+
+    def cached(sheet: str, row: int, column: int, shape: tuple[int, int]) -> list[list[object]]:
+        rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        return [line[column : column + shape[1]] for line in rows[row : row + shape[0]]]
+
+    assert len(differences(run, cached, 1e-9)) == len(run._layout.formulas)
+
+
+def test_a_book_that_was_not_poisoned_proves_nothing_and_is_noticed(tmp_path: Path) -> None:
+    """The other control: values-only books have no formula to poison, and the count says so."""
+    book = small_run().to_excel(tmp_path / "dead.xlsx", values_only=True)
+    assert poison(book, tmp_path / "poisoned.xlsx") == 0
+
+
+@needs_libreoffice
+def test_libreoffice_without_forced_recalculation_keeps_poisoned_plain_formulas(tmp_path: Path) -> None:
+    """Why the profile forces it: otherwise a stale cache of a plain formula passes for a result."""
+    run = small_run()
+    (cells,) = libreoffice_cells([poisoned(run, tmp_path)], tmp_path, recalculate=False)
+    wrong = differences(run, cells, 1e-9)
+    assert any("12345.678" in line or "off by" in line for line in wrong)
+
+
+def test_two_runs_agree_on_the_same_numbers_only_if_the_choice_matters(tmp_path: Path) -> None:
+    """A drop-down that nothing followed would pass the tests above if all choices gave the same numbers."""
+    results = [chosen("relu-he", choice)["z_2"] for choice in CHOICES]
+    distinct = {array.tobytes() for array in results}
+    # relu and he are the template's own choices, and so the same run.
+    assert len(distinct) == len(CHOICES) - 1
+
+
+def test_a_person_changes_an_input_number_and_the_book_follows(tmp_path: Path) -> None:
+    model = sheetsim.Model()
+    x = model.input("x", [[1.0, 2.0], [3.0, 4.0]])
+    factor = model.input("factor", 10.0)
+    model.define("y", x * factor)
+    run = model.run()
+    cells = ironcalc_cells(poisoned(run, tmp_path), {"factor": "0.5"}, run)
+    assert cells("y", 1, 1, (2, 2)) == [[0.5, 1.0], [1.5, 2.0]]

@@ -1,0 +1,212 @@
+"""Summaries against independent functions, and the statistical claims with tolerances from the Monte Carlo error."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import run_of, small_run
+from scipy import stats
+
+import sheetsim
+
+COLUMNS = [
+    "mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max",
+    "saturated", "dead_units", "effective_units",
+]  # fmt: skip
+VARIANCE = [
+    "fan_in", "sd_w", "pooled", "within", "between", "additive", "covariance", "moment", "var_ratio", "moment_ratio",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["relu-he", "sigmoid-std1", "tanh-he"])
+def test_summary_equals_pandas_and_scipy(name: str) -> None:
+    run = run_of(name)
+    frame = run.summary()
+    assert list(frame.columns) == COLUMNS
+    assert frame.index.name == "layer"
+    for layer in frame.index:
+        z = pd.DataFrame(run[f"z_{layer}"])
+        flat = z.stack()
+        row = frame.loc[layer]
+        covariance = z.cov(ddof=0).to_numpy()
+        expected = {
+            "mean": flat.mean(),
+            "std": flat.std(ddof=0),
+            "var": flat.var(ddof=0),
+            "skew": stats.skew(flat),
+            "kurtosis": stats.kurtosis(flat),
+            "min": flat.min(),
+            "q05": flat.quantile(0.05),
+            "q50": flat.median(),
+            "q95": flat.quantile(0.95),
+            "max": flat.max(),
+            "dead_units": (z.nunique() == 1).sum(),
+            "effective_units": np.trace(covariance) ** 2 / np.trace(covariance @ covariance),
+        }
+        for column, value in expected.items():
+            assert row[column] == pytest.approx(value, rel=1e-10, abs=1e-12), (layer, column)
+
+
+@pytest.mark.parametrize(
+    ("name", "slope"),
+    [
+        ("sigmoid-std1", lambda a: np.exp(-np.abs(a)) / (1 + np.exp(-np.abs(a))) ** 2),
+        ("tanh-std1", lambda a: 1 / np.cosh(a) ** 2),
+        ("relu-he", lambda a: np.where(a > 0, 1.0, 0.0)),
+    ],
+)
+def test_saturated_is_the_share_of_outputs_with_a_flat_derivative(name: str, slope: object) -> None:
+    run = run_of(name)
+    for layer, share in run.summary()["saturated"].items():
+        derivative = slope(run[f"a_{layer}"])  # type: ignore[operator]
+        steepest = 0.25 if name.startswith("sigmoid") else 1.0
+        assert share == pytest.approx(np.mean(derivative < 0.01 * steepest), abs=1e-12)
+
+
+def test_variance_table_equals_its_definitions() -> None:
+    run = run_of("relu-he")
+    frame = run.variance()
+    assert list(frame.columns) == VARIANCE
+    given = run["x"]
+    for layer in frame.index:
+        W, a, z = run[f"W_{layer}"], run[f"a_{layer}"], run[f"z_{layer}"]
+        C = np.cov(given.T, bias=True)
+        row = frame.loc[layer]
+        assert row["pooled"] == pytest.approx(np.var(a), rel=1e-12)
+        assert row["within"] == pytest.approx(np.mean([w @ C @ w for w in W.T]), rel=1e-10)
+        assert row["additive"] == pytest.approx(np.mean([w**2 @ np.diag(C) for w in W.T]), rel=1e-12)
+        assert row["moment"] == pytest.approx(100 * 0.02 * np.mean(given**2), rel=1e-12)
+        assert row["pooled"] == pytest.approx(row["within"] + row["between"], rel=1e-12)
+        assert row["covariance"] == pytest.approx(row["within"] - row["additive"], abs=1e-12)
+        assert row["var_ratio"] == pytest.approx(np.var(z) / np.var(a), rel=1e-12)
+        assert row["moment_ratio"] == pytest.approx(np.mean(z**2) / np.mean(a**2), rel=1e-12)
+        given = z
+
+
+def test_histograms_close_on_the_right_and_lose_nothing() -> None:
+    run = run_of("sigmoid-xavier")
+    edges = run["edges"][:, 0]
+    assert len(edges) == 31
+    np.testing.assert_allclose(edges, np.linspace(0, 1, 31), atol=2e-9)
+    for layer in range(1, 6):
+        z = np.sort(run[f"z_{layer}"], axis=None)
+        counts = run[f"counts_{layer}"][:, 0]
+        np.testing.assert_array_equal(counts[1:-1], np.diff(np.searchsorted(z, edges, side="right")))
+        assert counts.sum() == z.size
+    frame = run.histograms()
+    assert frame.index.name == "layer"
+    assert (frame.groupby("layer")["count"].sum() == 100_000).all()
+    assert frame["above"].iloc[0] == -math.inf
+
+
+@pytest.mark.parametrize("name", ["relu-he", "relu-xavier"])
+def test_the_default_range_of_relu_holds_999_in_1000_of_every_layer(name: str) -> None:
+    run = run_of(name)
+    assert run["range_low"] == 0
+    for layer in range(1, 6):
+        assert np.mean(run[f"z_{layer}"] <= run["range_high"]) >= 0.999
+    # Rounded: at most two digits, the second 0 or 5.
+    assert run["range_high"] * 2 / 10 ** math.floor(math.log10(run["range_high"])) % 1 == 0
+
+
+def test_zeros_of_relu_are_in_the_first_bin_and_nothing_is_below() -> None:
+    run = run_of("relu-he")
+    assert run["counts_1"][0, 0] == 0
+    assert run["counts_1"][1, 0] >= np.sum(run["z_1"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"activation": "sigmoid", "initializer": "std 1"}, {"saturated"}),
+        ({"activation": "sigmoid", "initializer": "std 0.01"}, {"collapsed"}),
+        ({"activation": "sigmoid", "initializer": "xavier"}, {"healthy"}),
+        ({"activation": "tanh", "initializer": "xavier"}, {"healthy"}),
+        ({"activation": "relu", "initializer": "he"}, {"healthy"}),
+        ({"activation": "relu", "initializer": "std 1"}, {"exploding"}),
+        ({"activation": "relu", "initializer": "std 0.01"}, {"dying"}),
+        ({"activation": "relu", "initializer": "zeros"}, {"collapsed"}),
+        ({"activation": "sigmoid", "initializer": {"constant": 0.1}}, {"collapsed"}),
+        ({"activation": "identity", "initializer": "std 1"}, {"exploding"}),
+    ],
+)
+def test_verdicts_say_what_the_article_shows(overrides: dict[str, object], words: set[str]) -> None:
+    run = sheetsim.run("relu-he", samples=300, **overrides)
+    assert set(run.verdicts()) == words
+
+
+def over_seeds(name: str, value: object, seeds: int = 60, **overrides: object) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard error over independent runs of what `value` reads from one."""
+    settings = {"samples": 200, "layers": [100, 100, 100], **overrides}
+    found = np.array([value(sheetsim.run(name, seed=seed, **settings)) for seed in range(seeds)])  # type: ignore[operator]
+    return found.mean(axis=0), found.std(axis=0, ddof=1) / math.sqrt(seeds)
+
+
+def square_sums(run: sheetsim.Run) -> list[float]:
+    return [float(np.mean(run[f"a_{layer}"] ** 2)) for layer in (1, 2, 3)]
+
+
+def test_he_keeps_the_second_moment_of_the_linear_sums() -> None:
+    mean, error = over_seeds("relu-he", square_sums)
+    assert np.all(np.abs(mean - 2) <= 4 * error)
+    assert np.all(error < 0.05)  # or the line above proves nothing
+
+
+def test_xavier_halves_it_at_every_relu_layer() -> None:
+    mean, error = over_seeds("relu-xavier", square_sums)
+    assert np.all(np.abs(mean - [1, 0.5, 0.25]) <= 4 * error)
+    assert np.all(error < [0.01, 0.01, 0.01])
+
+
+def test_relu_halves_the_second_moment_and_not_the_variance() -> None:
+    mean, error = over_seeds("relu-he", lambda run: run.variance().loc[1, ["var_ratio", "moment_ratio"]].tolist())
+    assert np.all(np.abs(mean - [(math.pi - 1) / (2 * math.pi), 0.5]) <= 4 * error)
+    assert error[0] < 0.001
+
+
+def test_the_control_xavier_does_not_keep_it() -> None:
+    mean, error = over_seeds("relu-xavier", square_sums)
+    assert abs(mean[2] - 1) > 20 * error[2]
+
+
+def test_sigmoid_with_standard_deviation_1_piles_up_at_both_ends() -> None:
+    shares = run_of("sigmoid-std1").histograms().loc[1].set_index("bin")["share"]
+    # By a ~ N(0, 100): P(z <= 1/30) = P(a <= -3.37); a layer of 100 units has 100,000 outputs, the inputs' lengths
+    # vary by 7 %, so the share is known to about 0.003.
+    expected = stats.norm.cdf(math.log(1 / 29) / 10)
+    assert shares[1] == pytest.approx(expected, abs=0.012)
+    assert shares[30] == pytest.approx(expected, abs=0.012)
+    assert shares[2:29].max() < 0.05
+
+
+def test_the_claims_hold_and_fail_as_theory_says() -> None:
+    verdicts = run_of("relu-he").claims()["verdict"]
+    assert verdicts.to_dict() == {
+        "additivity": "holds",
+        "moment_rule": "holds",
+        "relu_halves_variance": "does not hold",
+        "relu_halves_second_moment": "holds",
+    }
+    assert run_of("tanh-he").claims()["verdict"]["relu_halves_variance"] == "not ReLU"
+
+
+def test_weights_that_are_all_equal_break_additivity_and_the_moment_rule() -> None:
+    verdicts = sheetsim.run("relu-he", initializer={"constant": 0.05}).claims()["verdict"]
+    assert verdicts["additivity"] == "does not hold"
+    assert verdicts["moment_rule"] == "does not hold"
+
+
+def test_with_zero_weights_there_is_nothing_to_check() -> None:
+    assert set(small_run(initializer="zeros").claims()["verdict"]) == {"nothing to check"}
+
+
+def test_a_true_claim_rarely_fails_by_chance() -> None:
+    """Over 100 seeds and 3 layers a true claim may fail once at most: the errors are no excuse to pass or fail."""
+    failures = 0
+    for seed in range(100):
+        verdicts = sheetsim.run("relu-he", seed=seed, samples=200, layers=[100, 100, 100]).claims()["verdict"]
+        failures += sum(
+            verdicts[name] != "holds" for name in ("additivity", "moment_rule", "relu_halves_second_moment")
+        )
+    assert failures <= 1
