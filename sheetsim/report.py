@@ -86,7 +86,7 @@ class Run(Results):
         self.title = study.title
         self._study = study
         # The layout first: what no workbook can hold is refused before anything is computed.
-        self._layout = Layout(study.sheets(command))
+        self._layout = Layout(study.sheets(command), live=study.matrices)
         wanted = list(study.graph) if study.matrices else []
         wanted += self._layout.places
         for table in study.tables.values():

@@ -81,8 +81,8 @@ def given(experiment: Forward) -> Origin:
     base = load(ARTICLE[-1]).experiment
     if not isinstance(experiment.input, str | Mapping):
         return Origin(experiment, experiment.study, "made in Python with an array as input: no command makes it again")
-    mine, theirs = msgspec.to_builtins(experiment), msgspec.to_builtins(base)
-    changed = {key: value for key, value in mine.items() if value != theirs[key] and value is not None}
+    theirs = base.parameters()
+    changed = {key: value for key, value in experiment.parameters().items() if value != theirs.get(key)}
     return Origin(experiment, experiment.study, _command(ARTICLE[-1], "", changed))
 
 

@@ -63,7 +63,7 @@ def _table(path: Path, sheet: str | None) -> "pd.DataFrame":
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise SheetsimError(f"input.file: {path} is no table of comma-separated text: {error!r}") from None
     try:
-        return pd.read_excel(path, header=None, sheet_name=0 if sheet is None else sheet, engine="openpyxl")
+        return pd.read_excel(path, header=None, sheet_name=sheet or 0, engine="openpyxl", keep_default_na=False)
     except OSError:
         raise
     except Exception as error:  # openpyxl raises whatever its XML and zip parsers do

@@ -100,24 +100,26 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         var_x, units = unit_statistics(graph, network)
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
-        parameters = {key: value for key, value in msgspec.to_builtins(self._plain()).items() if value is not None}
         book = forward_book.ForwardBook(
             graph, network, table, words, bars, decomposition, checked, (var_x, *units), self.title, self.description
         )
         return Study(
             graph=graph,
             title=self.title or "Forward pass",
-            sheets=lambda command: book.sheets(command, parameters, matrices=self.report == "full"),
+            sheets=lambda command: book.sheets(command, self.parameters(), matrices=self.report == "full"),
             tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
             histogram=bars,
             verdicts=words,
             matrices=self.report == "full",
-            parameters=parameters,
         )
 
-    def _plain(self) -> "Forward":
-        """Without data that a parameter list cannot hold."""
-        return self if isinstance(self.input, str | Mapping) else msgspec.structs.replace(self, input="array")
+    def parameters(self) -> dict[str, Any]:
+        """The keys that are set, as a template would have them; data given as an array is only named."""
+        found = msgspec.structs.asdict(self)
+        found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
+        if not isinstance(self.input, str | Mapping):
+            found["input"] = "an array of numbers, given in Python"
+        return {key: value for key, value in found.items() if value is not None}
 
     def _input(self, graph: Graph) -> Matrix:
         if isinstance(self.input, str | Mapping):

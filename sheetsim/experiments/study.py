@@ -18,7 +18,7 @@ class Study:
 
     title: for people; sheets: the workbook's, made when asked for, with the command that makes the file again;
     tables: by the name under which they are asked for; verdicts: a word a layer; matrices: whether the workbook holds
-    the matrices that its formulas need; parameters: what a template would say.
+    the matrices that its formulas need.
     """
 
     graph: Graph
@@ -28,7 +28,6 @@ class Study:
     histogram: Histogram | None = None
     verdicts: tuple[Matrix, ...] = ()
     matrices: bool = True
-    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def toml_value(value: Any) -> str:

@@ -111,9 +111,13 @@ Sheet: TypeAlias = MatrixSheet | Page
 
 
 class Layout:
-    """The sheets in their order, and where each matrix lives. Raises SheetsimError for what a workbook cannot hold."""
+    """The sheets in their order, where each matrix lives, and its formula.
 
-    def __init__(self, sheets: Iterable[Sheet]) -> None:
+    live: without it there are no formulas, and no matrix needs what it is computed from.
+    Raises SheetsimError for what a workbook cannot hold.
+    """
+
+    def __init__(self, sheets: Iterable[Sheet], *, live: bool = True) -> None:
         self.sheets = tuple(sheets)
         self.places: dict[Matrix, Area] = {}
         rules.check_titles(sheet.title for sheet in self.sheets)
@@ -126,7 +130,7 @@ class Layout:
                 self.places[node] = Area(sheet.title, row, column, node.shape)
         for node in self.named():
             rules.check_name(str(node.name))
-        self.formulas = {node: formula(node, self.reference) for node in self.places if node.is_op}
+        self.formulas = {node: formula(node, self.reference) for node in self.places if live and node.is_op}
         for node, text in self.formulas.items():
             rules.check_formula(node.name or f"a cell on sheet {self.places[node].sheet!r}", text)
         for node in self.places:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from xlsxwriter import Workbook
@@ -18,7 +18,7 @@ from xlsxwriter.worksheet import Worksheet
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.workbook.cells import error_text, matrix_rows
-from sheetsim.workbook.formulas import address, needs_array
+from sheetsim.workbook.formulas import address, local_range, needs_array
 from sheetsim.workbook.layout import Area, Bars, Block, Echo, Layout, MatrixSheet, Number, Page, Text
 from sheetsim.workbook.styles import BAR, BIN, FONT, INK, MUTED, RULE, STYLES, VERDICTS
 
@@ -73,6 +73,13 @@ def _umask() -> int:
     return mask
 
 
+class _Error(NamedTuple):
+    """A cell of an error value without a formula, in XlsxWriter's table of cells."""
+
+    format: Any
+    value: str
+
+
 class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
     """XlsxWriter's worksheet with exact numbers, error values, and a matrix as one piece of XML."""
 
@@ -85,8 +92,8 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
         elif np.isfinite(value):
             self.write_number(row, column, value, style)
         else:
-            # No call of XlsxWriter's makes an error value without a formula: a constant formula is one.
-            self.write_formula(row, column, f"={error_text(value)}", style, error_text(value))
+            self._check_dimensions(row, column)
+            self.table[row][column] = _Error(style, error_text(value))
 
     def write_block(self, rows: int, columns: int, block: Callable[[], bytes]) -> None:
         self._check_dimensions(0, 0)
@@ -100,17 +107,16 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
             self.fh.write(f"<sheetData>{self.block().decode()}</sheetData>")
 
     def _write_cell(self, row: int, col: int, cell: Any) -> None:
-        # XlsxWriter types an array formula's cached error as text.
-        if type(cell).__name__ == "ArrayFormula" and str(cell.value).startswith("#"):
-            attributes = [("r", address("", row, col, (1, 1)).split("!")[1].replace("$", "")), ("t", "e")]
-            if cell.format:
-                attributes.append(("s", cell.format._get_xf_index()))
-            self._xml_start_tag("c", attributes)
-            self._write_cell_array_formula(cell.formula, cell.range)
-            self._write_cell_value(cell.value)
-            self._xml_end_tag("c")
-        else:
+        # XlsxWriter types an array formula's cached error as text, and writes no error without a formula.
+        array = type(cell).__name__ == "ArrayFormula" and str(cell.value).startswith("#")
+        if not array and not isinstance(cell, _Error):
             super()._write_cell(row, col, cell)
+            return
+        self._xml_start_tag("c", [("r", local_range(row, col, (1, 1))), ("s", cell.format._get_xf_index()), ("t", "e")])
+        if array:
+            self._write_cell_array_formula(cell.formula, cell.range)
+        self._write_cell_value(cell.value)
+        self._xml_end_tag("c")
 
     def _xml_number_element(self, number: Any, attributes: Any = ()) -> None:
         # XlsxWriter's 16 digits do not bring every double back; repr does.

@@ -1,0 +1,36 @@
+"""The house: imports go down and never up, and formula text is made in one place."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_imports_keep_the_contract() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_xlsxwriter_has_one_importer() -> None:
+    importers = [
+        p.name
+        for p in (ROOT / "sheetsim").rglob("*.py")
+        if "xlsxwriter" in p.read_text()
+        and "import" in p.read_text()
+        and any(line.startswith(("from xlsxwriter", "import xlsxwriter")) for line in p.read_text().splitlines())
+    ]
+    assert importers == ["write.py"]
+
+
+def test_list_and_help_load_no_heavy_library() -> None:
+    code = (
+        "import sys; sys.argv = ['sheetsim', 'list']\n"
+        "from sheetsim.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'scipy', 'xlsxwriter', 'openpyxl'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,173 @@
+"""The command line in process: what it prints, its exit status, and a sentence for every mistake."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import small_run
+
+from sheetsim import cli, templates
+
+QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
+
+
+@pytest.fixture
+def sheetsim(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> object:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sheetsim", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return call
+
+
+def test_run_with_no_name_does_the_articles_five(sheetsim, tmp_path: Path) -> None:
+    status, out, _ = sheetsim("run", *QUICK)
+    assert status == 0
+    assert {path.name for path in (tmp_path / "outputs").iterdir()} == {f"{name}.xlsx" for name in templates.ARTICLE}
+    assert out.count("layer") == 5
+
+
+def test_run_prints_a_row_a_layer_as_table_and_as_records(sheetsim) -> None:
+    status, out, _ = sheetsim("run", "relu-he", "--json", *QUICK)
+    records = json.loads(out)
+    assert status == 0
+    assert [record["layer"] for record in records] == [1, 2]
+    assert {"mean", "std", "verdict", "file"} <= set(records[0])
+
+
+@pytest.mark.parametrize(
+    ("output", "made"), [("a.xlsx", "a.xlsx"), ("folder", "folder/relu-he.xlsx"), ("x/y.xlsx", "x/y.xlsx")]
+)
+def test_output_is_a_file_or_a_folder(sheetsim, tmp_path: Path, output: str, made: str) -> None:
+    assert sheetsim("run", "relu-he", "--output", output, *QUICK)[0] == 0
+    assert (tmp_path / made).is_file()
+
+
+def test_list_has_a_line_a_template(sheetsim) -> None:
+    status, out, _ = sheetsim("list")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == templates.names()
+    assert len(templates.names()) == 8
+
+
+def test_what_show_prints_runs_as_a_persons_own_file(sheetsim, tmp_path: Path) -> None:
+    status, toml, _ = sheetsim("show", "tanh-he")
+    assert status == 0
+    Path("mine.toml").write_text(toml.replace("samples = 1000", "samples = 20"))
+    assert sheetsim("run", "mine.toml", "--set", "layers=[3]")[0] == 0
+    assert (tmp_path / "outputs" / "mine.xlsx").is_file()
+
+
+@pytest.mark.parametrize("table", ["layers", "variance", "claims", "histogram"])
+def test_summary_of_a_template_and_of_its_book_are_the_same(sheetsim, table: str) -> None:
+    sheetsim("run", "relu-he", "--output", "book.xlsx", *QUICK)
+    of_template = sheetsim("summary", "relu-he", "--table", table, "--format", "json", *QUICK)
+    of_book = sheetsim("summary", "book.xlsx", "--table", table, "--json")
+    assert of_template == of_book
+    assert isinstance(json.loads(of_book[1]), list)
+
+
+def test_summary_prints_csv_and_parquet(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, csv, _ = sheetsim("summary", "relu-he", "--format", "csv", *QUICK)
+    from_csv = pd.read_csv(io.StringIO(csv), index_col=0)
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written)
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert sheetsim("summary", "relu-he", "--format", "parquet", *QUICK)[0] == 0
+    stream.flush()
+    expected = small_run(samples=30, inputs=4, layers=[5, 3], histogram={}).summary()
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(written.getvalue())), expected)
+    pd.testing.assert_frame_equal(from_csv, expected)
+
+
+def test_seed_changes_the_draws(sheetsim) -> None:
+    first, second, again = (sheetsim("summary", "relu-he", "--seed", s, *QUICK)[1] for s in ("1", "2", "1"))
+    assert first == again != second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("run relu-hee", "unknown template 'relu-hee': did you mean 'relu-he'?"),
+        ("show sigmoid", "unknown template 'sigmoid': did you mean 'sigmoid-std1'"),
+        ("run relu-he --set sampels=5", "unknown key 'sampels': did you mean 'samples'?"),
+        ("run relu-he --set histogram.bin=5", "unknown key 'histogram.bin': did you mean 'bins'?"),
+        ("run relu-he --set samples=1.5", "samples: must be a whole number, not a number"),
+        ("run relu-he --set samples=many", "samples: must be a whole number, not text"),
+        ("run relu-he --set samples=0", "samples must be at least 1, not 0"),
+        ("run relu-he --set samples=[1", "[1 is not a TOML value"),
+        ("run relu-he --set samples", "write key=value"),
+        ("run relu-he --set layers=[]", "layers must be a list of widths"),
+        ("run relu-he --set layers=[5,0]", "layers must be a list of widths"),
+        ("run relu-he --set activation=rleu", "activation must be one of sigmoid, tanh, relu, identity"),
+        ("run relu-he --set initializer=hee", "initializer must be one of"),
+        ("run relu-he --set initializer=-1", "standard deviation from 0"),
+        ("run relu-he --set initializer=nan", "standard deviation from 0"),
+        ('run relu-he --set initializer=["he"]', "lists 1 schemes for 5 layers"),
+        ("run relu-he --set initializer={konstant=1}", "is {constant = value}"),
+        ("run relu-he --set input=gauss", "unknown distribution 'gauss'"),
+        ("run relu-he --set input={file='no.csv'}", "there is no file no.csv"),
+        ("run relu-he --set input={file='no.pdf'}", "is none of .csv, .xlsx, .npy"),
+        ("run relu-he --set input={sheet='a'}", "needs a distribution or a file"),
+        ("run relu-he --set input={distribution='normal',std='a'}", "input.std must be a number"),
+        ("run relu-he --set histogram.range=[1,0]", "the lower first"),
+        ("run relu-he --set histogram.bins=0", "bins must be 1 to 1000"),
+        ("run relu-he --set samples=2000000 --set inputs=1 --set layers=[1]", "needs 2,000,001 rows"),
+        ("run relu-he --seed -1", "seed must be a whole number from 0"),
+        ("run relu-he --seed one", "--seed"),
+        ("run relu-he --nonsense", "nonsense"),
+        ("run relu-he sigmoid-std1 --output one.xlsx", "is one file for 2 workbooks"),
+        ("run relu-he relu-he", "two of the runs would write"),
+        ("run missing.toml", "cannot read missing.toml"),
+        ("run broken.toml", "is not TOML"),
+        ("run binary.toml", "is not text in UTF-8"),
+        ("run relu-he --output file/book.xlsx", "cannot make the folder file"),
+        ("summary missing.xlsx", "cannot read missing.xlsx"),
+        ("summary broken.xlsx", "broken.xlsx"),
+        ("summary broken.xlsx --seed 1", "go with templates"),
+        ("summary relu-he --table layer", "--table"),
+        ("frobnicate", "frobnicate"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_status_2(sheetsim, tmp_path: Path, arguments: str, sentence: str) -> None:
+    Path("broken.toml").write_text("samples = = 3")
+    Path("binary.toml").write_bytes(b"\xff\xfe\x00")
+    Path("broken.xlsx").write_bytes(b"PK\x03\x04 nothing")
+    Path("file").write_text("")
+    before = sorted(tmp_path.iterdir())
+    status, out, err = sheetsim(*arguments.split())
+    assert (status, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert [path for path in sorted(tmp_path.iterdir()) if path.name != "outputs"] == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Asked for, as root may write anywhere.
+    monkeypatch.setattr(cli, "_writable", lambda folder: False)
+    status, _, err = sheetsim("run", "relu-he", *QUICK)
+    assert status == 2
+    assert "cannot write in the folder outputs" in err
+
+
+def test_a_bug_keeps_its_traceback(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "names", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        monkeypatch.setattr(sys, "argv", ["sheetsim", "list"]) or cli.main()
+
+
+def test_interrupting_ends_with_130(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(templates, "names", interrupt)
+    assert sheetsim("list")[0] == 130

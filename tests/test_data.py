@@ -1,0 +1,110 @@
+"""A person's own data as input: what is taken, and what is refused with the cell at fault."""
+
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+
+import sheetsim
+from sheetsim.errors import SheetsimError
+
+TABLE = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 70.0]])
+
+
+def write(path: Path, rows: list[list[object]]) -> Path:
+    if path.suffix == ".csv":
+        path.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    else:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    return path
+
+
+def run(path: Path, **keys: object) -> sheetsim.Run:
+    return sheetsim.run("relu-he", samples=None, inputs=None, layers=[3], input={"file": str(path), **keys})
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+@pytest.mark.parametrize("heading", [[], [["age", "income"]]], ids=["bare", "headed"])
+def test_tables_are_read_with_and_without_a_heading(tmp_path: Path, suffix: str, heading: list[list[object]]) -> None:
+    path = write(tmp_path / f"data{suffix}", [*heading, *TABLE.tolist()])
+    np.testing.assert_array_equal(run(path)["x"], TABLE)
+
+
+def test_npy_is_read_and_exact(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(5, 2))
+    np.save(tmp_path / "data.npy", values)
+    np.testing.assert_array_equal(run(tmp_path / "data.npy")["x"], values)
+
+
+def test_standardised_columns_have_mean_0_and_variance_1(tmp_path: Path) -> None:
+    x = run(write(tmp_path / "data.csv", TABLE.tolist()), standardise=True)["x"]
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-15)
+    np.testing.assert_allclose(x.var(axis=0), 1)
+
+
+def test_a_file_named_in_a_template_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "study").mkdir()
+    write(tmp_path / "study" / "data.csv", TABLE.tolist())
+    (tmp_path / "study" / "mine.toml").write_text('layers = [2]\ninput = {file = "data.csv"}\n')
+    monkeypatch.chdir(tmp_path)
+    np.testing.assert_array_equal(sheetsim.run("study/mine.toml")["x"], TABLE)
+
+
+def test_an_array_from_python_is_an_input_too(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(sheetsim.run(sheetsim.Forward(input=TABLE, layers=[2]))["x"], TABLE)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([["age", "income"], [1, 2], [3, "n/a"]], r"row 3, column 2 \(income\) is 'n/a', not a finite number"),
+        ([["age", "income"], [1, ""], [3, 4]], r"row 2, column 2 \(income\) is missing"),
+        ([[1, 2], [3, "inf"]], "row 2, column 2 is 'inf', not a finite number"),
+        ([["age", "income"]], "a heading and no numbers"),
+    ],
+)
+def test_a_cell_that_is_no_number_is_named(
+    tmp_path: Path, suffix: str, rows: list[list[object]], sentence: str
+) -> None:
+    cells = [[None if cell == "" and suffix == ".xlsx" else cell for cell in row] for row in rows]
+    with pytest.raises(SheetsimError, match=sentence):
+        run(write(tmp_path / f"data{suffix}", cells))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.csv", b"", "no table"),
+        ("a.csv", b"1,2\n3\n4,5,6\n", "no table"),
+        ("a.csv", b"\xff\xfe1,2", "no table"),
+        ("a.xlsx", b"not a zip", "cannot be read as a workbook"),
+        ("a.npy", b"\x93NUMPY broken", "no array of numbers"),
+        ("a.npy", b"", "no array of numbers"),
+    ],
+)
+def test_a_broken_file_is_one_sentence(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SheetsimError, match=sentence):
+        run(tmp_path / name)
+
+
+def test_a_constant_column_cannot_be_standardised(tmp_path: Path) -> None:
+    with pytest.raises(SheetsimError, match="column 2 is constant"):
+        run(write(tmp_path / "data.csv", [[1, 5], [2, 5]]), standardise=True)
+
+
+def test_sizes_that_contradict_the_file_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", TABLE.tolist())
+    with pytest.raises(SheetsimError, match="samples is 4, but the input has 3"):
+        sheetsim.run("relu-he", samples=4, inputs=None, layers=[2], input={"file": str(path)})
+
+
+def test_an_unknown_sheet_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.xlsx", TABLE.tolist())
+    with pytest.raises(SheetsimError, match="nothing"):
+        run(path, sheet="nothing")

@@ -1,0 +1,265 @@
+"""The workbook as a person, pandas and openpyxl find it."""
+
+import math
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from conftest import SMALL, run_of, small_run
+
+import sheetsim
+from sheetsim.errors import SheetsimError
+from sheetsim.workbook.rules import check_formula, check_name, check_titles
+
+ORDER = [
+    "Overview",
+    "Input",
+    *(f"Weights {k}" for k in range(1, 6)),
+    *(f"Linear {k}" for k in range(1, 6)),
+    *(f"Activation {k}" for k in range(1, 6)),
+    "Histograms",
+    "Summary",
+    "Variance",
+    *(f"Draws {k}" for k in range(1, 6)),
+    "About",
+]
+
+
+def bits(array: object) -> list[int]:
+    return np.asarray(array, dtype=np.float64).view(np.uint64).ravel().tolist()
+
+
+def test_sheets_stand_in_their_order(he_book: Path) -> None:
+    assert openpyxl.load_workbook(he_book, read_only=True).sheetnames == ORDER
+
+
+def test_pandas_reads_a_matrix_sheet_as_the_frame_bit_for_bit(he_book: Path) -> None:
+    frame = pd.read_excel(he_book, sheet_name="Activation 3", index_col=0, engine="openpyxl")
+    assert frame.shape == (1000, 100)
+    assert list(frame.index) == list(range(1, 1001))
+    assert list(frame.columns) == list(range(1, 101))
+    assert bits(frame.to_numpy()) == bits(run_of("relu-he")["z_3"])
+
+
+def test_pandas_reads_the_summary_as_its_frame(he_book: Path) -> None:
+    frame = pd.read_excel(he_book, sheet_name="Summary", index_col=0, engine="openpyxl")
+    pd.testing.assert_frame_equal(frame, run_of("relu-he").summary(), check_dtype=False, rtol=0, atol=0)
+
+
+def test_every_accessor_of_the_run_reads_the_same_from_the_file(he_book: Path) -> None:
+    run = run_of("relu-he")
+    with sheetsim.read(he_book) as book:
+        for name in ("x", "e_1", "W_5", "a_2", "z_5", "edges", "counts_3", "mean_a_2"):
+            assert bits(book[name]) == bits(run[name]), name
+        assert book["activation"] == "relu"
+        assert book["initializer"] == "he"
+        assert book["sd_1"] == run["sd_1"] == math.sqrt(2 / 100)
+        assert book.verdicts() == run.verdicts()
+        for table in ("layers", "variance", "claims", "histogram"):
+            pd.testing.assert_frame_equal(book.table(table), run.table(table), check_column_type=False, rtol=0, atol=0)
+
+
+def test_each_computed_matrix_is_one_array_formula(he_book: Path) -> None:
+    with zipfile.ZipFile(he_book) as archive:
+        sheets = {title: archive.read(f"xl/worksheets/sheet{k}.xml").decode() for k, title in enumerate(ORDER, start=1)}
+    expected = {
+        "Weights 1": ("B2:CW101", "sd_1*e_1"),
+        "Linear 1": ("B2:CW1001", "MMULT(x,W_1)"),
+        "Linear 4": ("B2:CW1001", "MMULT(z_3,W_4)"),
+        "Activation 2": (
+            "B2:CW1001",
+            'IF(activation="sigmoid",0.5*(1+TANH(a_2/2)),IF(activation="tanh",TANH(a_2),'
+            'IF(activation="relu",IF(a_2&gt;0,a_2,0),a_2)))',
+        ),
+    }
+    for title, (ref, text) in expected.items():
+        assert re.findall(r'<f t="array" ref="([^"]+)">([^<]*)</f>', sheets[title]) == [(ref, text)]
+        assert sheets[title].count("<f") == 1
+    for title in ("Input", "Draws 3"):
+        assert "<f" not in sheets[title]
+
+
+def test_every_cell_of_a_formula_holds_a_value(he_book: Path) -> None:
+    with zipfile.ZipFile(he_book) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/sheet"):
+                assert "<v></v>" not in archive.read(name).decode()
+
+
+def test_drop_downs_offer_what_the_models_know(small_book: Path) -> None:
+    sheet = openpyxl.load_workbook(small_book)["Overview"]
+    lists = {v.formula1.strip('"') for v in sheet.data_validations.dataValidation}
+    assert lists == {"sigmoid,tanh,relu,identity", "std 1,std 0.01,xavier,glorot,he,zeros,custom"}
+
+
+def test_matrix_sheets_are_frozen_below_their_headings(small_book: Path) -> None:
+    book = openpyxl.load_workbook(small_book)
+    assert {book[title].freeze_panes for title in ("Input", "Weights 1", "Linear 2", "Activation 3")} == {"B2"}
+
+
+def test_charts_are_native_and_one_a_layer(small_book: Path) -> None:
+    with zipfile.ZipFile(small_book) as archive:
+        charts = [archive.read(n).decode() for n in archive.namelist() if n.startswith("xl/charts/chart")]
+    assert len(charts) == 2 * 3  # on Overview and on Histograms
+    assert all('<c:gapWidth val="0"/>' in chart and "<c:barChart>" in chart for chart in charts)
+
+
+def test_the_title_is_in_the_file_properties(small_book: Path) -> None:
+    assert openpyxl.load_workbook(small_book).properties.title == "ReLU, He weights (√(2/n))"
+
+
+def test_about_has_every_parameter_and_the_command(tmp_path: Path) -> None:
+    path = sheetsim.run("relu-he", seed=7, **SMALL).to_excel(tmp_path / "b.xlsx")
+    cells = {row[0]: row[1] for row in openpyxl.load_workbook(path)["About"].iter_rows(values_only=True)}
+    assert cells["seed"] == "7"
+    assert cells["layers"] == "[6, 8, 5]"
+    assert cells["command"].startswith("sheetsim run relu-he --seed 7 --set samples=40")
+    assert "NumPy" in cells["versions"]
+
+
+def test_values_only_has_the_same_sheets_and_numbers_and_no_formula(tmp_path: Path) -> None:
+    run = small_run()
+    dead, live = run.to_excel(tmp_path / "dead.xlsx", values_only=True), run.to_excel(tmp_path / "live.xlsx")
+    with zipfile.ZipFile(dead) as archive:
+        assert not any(
+            re.search(rb"<f[ >]", archive.read(n)) for n in archive.namelist() if n.startswith("xl/worksheets/sheet")
+        )
+    with sheetsim.read(dead) as one, sheetsim.read(live) as other:
+        assert one._reader._workbook.sheetnames == other._reader._workbook.sheetnames
+        assert bits(one["z_3"]) == bits(other["z_3"])
+        pd.testing.assert_frame_equal(one.summary(), other.summary())
+
+
+def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
+    first, second = small_run().to_excel(tmp_path / "1.xlsx"), small_run().to_excel(tmp_path / "2.xlsx")
+    assert first.read_bytes() == second.read_bytes()
+    other = small_run(seed=1).to_excel(tmp_path / "3.xlsx")
+    assert first.read_bytes() != other.read_bytes()
+
+
+def test_a_summary_report_leaves_the_matrices_out_and_takes_any_size(tmp_path: Path) -> None:
+    run = sheetsim.run("relu-he", report="summary", samples=1_100_000, inputs=2, layers=[2])
+    path = run.to_excel(tmp_path / "wide.xlsx")
+    with sheetsim.read(path) as book:
+        assert book._reader._workbook.sheetnames == ["Overview", "Histograms", "Summary", "Variance", "About"]
+        pd.testing.assert_frame_equal(book.summary(), run.summary())
+    assert "z_1" not in run
+    with pytest.raises(SheetsimError, match="keeps the tables only"):
+        run["z_1"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"samples": 1_048_576, "inputs": 1, "layers": [1]}, "'Input' needs 1,048,577 rows"),
+        ({"samples": 2, "layers": [16_384]}, "'Weights 1' needs 16,385 columns"),
+    ],
+)
+def test_a_matrix_too_large_for_a_sheet_is_refused_by_its_dimension(
+    overrides: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(SheetsimError, match=sentence):
+        sheetsim.run("relu-he", **overrides)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "book.xlsx"
+    target.write_text("precious")
+    run = small_run()
+
+    def interrupted(title: str) -> None:
+        if title == "Summary":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.to_excel(target, progress=interrupted)
+    assert target.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("where", ["nowhere/book.xlsx", "."])
+def test_a_target_that_cannot_be_written_is_one_sentence(tmp_path: Path, where: str) -> None:
+    with pytest.raises(SheetsimError):
+        small_run().to_excel(tmp_path / where)
+
+
+def test_infinities_and_nan_become_error_values_and_read_back_as_nan(tmp_path: Path) -> None:
+    model = sheetsim.Model()
+    x = model.input("x", [[1.0, 0.0, 800.0]])
+    model.define("inverse", 1 / x)
+    model.define("power", sheetsim.exp(x))
+    path = model.to_excel(tmp_path / "errors.xlsx")
+    cells = [cell.value for cell in openpyxl.load_workbook(path, data_only=True)["inverse"][2]]
+    assert cells == [1, 1.0, "#NUM!", 1 / 800]
+    with sheetsim.read(path) as book:
+        np.testing.assert_array_equal(np.isnan(book["power"]), [[False, False, True]])
+
+
+@pytest.mark.parametrize("value", [0.1 + 0.2, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, -0.0, 1 / 3])
+def test_every_double_comes_back_from_matrix_and_single_cells(tmp_path: Path, value: float) -> None:
+    model = sheetsim.Model()
+    model.input("matrix", [[value, -value]])
+    model.input("single", value)
+    with sheetsim.read(model.to_excel(tmp_path / "doubles.xlsx")) as book:
+        assert bits(book["matrix"]) == bits([[value, -value]])
+        assert bits(book["single"]) == bits(value)
+
+
+@pytest.mark.parametrize("name", ["W1", "a1", "R", "c", "r1c1", "XFD1048576", "RC", "true", "x" * 256])
+def test_names_that_are_cells_to_excel_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SheetsimError, match=r"Excel"):
+        check_name(name)
+    model = sheetsim.Model()
+    model.input(name, [[1.0, 2.0]])
+    with pytest.raises(SheetsimError):
+        model.to_excel(tmp_path / "names.xlsx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["W_1", "a_1", "x", "custom_std", "alpha12345678", "ABCD1"])
+def test_other_names_are_taken(name: str) -> None:
+    check_name(name)
+
+
+@pytest.mark.parametrize(
+    "titles", [[""], ["x" * 32], ["a/b"], ["a[b"], ["'a"], ["a'"], ["Same", "same"], ["history"]], ids=str
+)
+def test_titles_that_excel_refuses_are_refused(titles: list[str]) -> None:
+    with pytest.raises(SheetsimError, match="sheet title"):
+        check_titles(titles)
+
+
+def test_formulas_beyond_the_limits_are_refused() -> None:
+    with pytest.raises(SheetsimError, match="8,193 characters"):
+        check_formula("a", "x" * 8193)
+    with pytest.raises(SheetsimError, match="65 deep"):
+        check_formula("a", "(" * 65 + "x" + ")" * 65)
+
+
+def test_fifty_layers_keep_every_formula_within_the_limits(tmp_path: Path) -> None:
+    run = small_run(layers=[4] * 50, samples=5, inputs=4)
+    assert run.to_excel(tmp_path / "deep.xlsx").exists()
+
+
+def test_text_from_a_person_is_text_and_never_a_formula(tmp_path: Path) -> None:
+    run = small_run(title="=1+1", description='<&"\x0b')
+    path = run.to_excel(tmp_path / "text.xlsx")
+    sheet = openpyxl.load_workbook(path)["Overview"]
+    assert (sheet["A1"].value, sheet["A1"].data_type) == ("=1+1", "s")
+
+
+def test_results_show_themselves_in_a_notebook() -> None:
+    html = small_run()._repr_html_()
+    assert "<table" in html
+    assert "verdict" in html
+    assert "2×2" in sheetsim.run(_model())._repr_html_()
+
+
+def _model() -> sheetsim.Model:
+    model = sheetsim.Model("Mine & yours")
+    model.input("x", np.eye(2))
+    return model
