@@ -64,6 +64,11 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
         parameters = tomllib.loads(content)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SheetsimError(f"{what} is not TOML: {error}") from None
+    source = overrides.get("input", "")
+    if not isinstance(source, str) and not (isinstance(source, Mapping) and "distribution" in source):
+        # Data has its own size, whatever the template says.
+        for key in ("samples", "inputs"):
+            parameters.pop(key, None)
     for key, value in overrides.items():
         _set(parameters, key, value)
     _place_file(parameters, path.parent if path.suffix == ".toml" else Path(), "input" in overrides)

@@ -24,7 +24,7 @@ def write(path: Path, rows: list[list[object]]) -> Path:
 
 
 def run(path: Path, **keys: object) -> sheetsim.Run:
-    return sheetsim.run("relu-he", samples=None, inputs=None, layers=[3], input={"file": str(path), **keys})
+    return sheetsim.run("relu-he", layers=[3], input={"file": str(path), **keys})
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
@@ -56,6 +56,7 @@ def test_a_file_named_in_a_template_lies_beside_it(tmp_path: Path, monkeypatch: 
 
 def test_an_array_from_python_is_an_input_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sheetsim.run(sheetsim.Forward(input=TABLE, layers=[2]))["x"], TABLE)
+    np.testing.assert_array_equal(sheetsim.run("relu-he", input=TABLE, layers=[2])["x"], TABLE)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
@@ -101,7 +102,7 @@ def test_a_constant_column_cannot_be_standardised(tmp_path: Path) -> None:
 def test_sizes_that_contradict_the_file_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "data.csv", TABLE.tolist())
     with pytest.raises(SheetsimError, match="samples is 4, but the input has 3"):
-        sheetsim.run("relu-he", samples=4, inputs=None, layers=[2], input={"file": str(path)})
+        sheetsim.run("relu-he", samples=4, layers=[2], input={"file": str(path)})
 
 
 def test_an_unknown_sheet_is_named(tmp_path: Path) -> None:

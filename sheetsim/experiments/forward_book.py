@@ -23,8 +23,8 @@ HISTOGRAMS = "Histograms"
 # Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
 LABEL_WIDTH = 27
 LAYER_WIDTH = 30
-CHART = (215, 200)
-LARGE_CHART = (470, 280)
+CHART = (215, 250)
+LARGE_CHART = (446, 280)
 CHART_ROWS = 14
 
 
@@ -106,7 +106,7 @@ class ForwardBook:
             "Choose from the yellow cells: every sheet, chart and verdict follows.",
             "The custom standard deviation counts when the initializer is “custom”.",
         )
-        items += [Text(5 + k, 2, hint, "text") for k, hint in enumerate(hints if live else ())]
+        items += [Text(5 + k, 2, hint, "hint") for k, hint in enumerate(hints if live else ())]
         items += [Text(9, 0, "Outputs of each layer", "heading-left")]
         items += [Number(9, layer.number, layer.number, "layer") for layer in layers]
         items += [
@@ -143,7 +143,7 @@ class ForwardBook:
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in VERDICTS.items():
             row += 1
-            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "text")]
+            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint")]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         heights = {0: 28, 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
         return Page("Overview", tuple(items), widths, heights)
@@ -265,11 +265,11 @@ class ForwardBook:
         items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
         row += 1
         most = max(node.shape[1] for node in self._unit_rows())
-        items += [Text(row, 0, "unit", "index")] + [Number(row, 1 + c, c + 1, "index") for c in range(most)]
+        items += [Text(row, 0, "unit", "index")] + [Number(row, 1 + c, c + 1, "column") for c in range(most)]
         for node in self._unit_rows():
             row += 1
             items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]
-        widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 12)
+        widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 14)
         return Page("Variance", tuple(items), widths, freeze=(1, 1))
 
     def _unit_rows(self) -> list[Matrix]:

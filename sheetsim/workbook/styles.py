@@ -21,6 +21,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "index": {**_head, "align": "center"},
     "title": {"bold": True, "font_size": 18, "font_color": INK},
     "text": {"font_color": INK},
+    "hint": {"font_color": INK, "indent": 1},
     "lead": {"font_color": INK, "font_size": 11, "text_wrap": True, "valign": "top"},
     "note": {"font_color": MUTED, "text_wrap": True, "valign": "top"},
     "muted": {"font_color": MUTED, "align": "center"},
