@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,21 +25,30 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
+import xlsxwriter
+
+import sheetsim
+from sheetsim.workbook import layout
+from sheetsim.workbook.formulas import address, needs_array
+from sheetsim.workbook.styles import FONT, STYLES, VERDICTS
 
 Blocks = dict[str, np.ndarray]
 Write = Callable[[Path], object]
+Rows = list[dict[str, Any]]
 
+COMPETING = ("pyexcelerate", "polars", "xlsxturbo")  # of no use to sheetsim itself, so perhaps not there
 STANDARD = [(1000, 100)] * 11 + [(100, 100)] * 5
 SIZES = {0.1: [(1000, 100)], 1: [(10000, 100)], 10: [(10000, 100)] * 10, 50: [(10000, 100)] * 50}
-PACKAGES = ["sheetsim", "numpy", "orjson", "isal", "xlsxwriter", "openpyxl", "pandas", "pyexcelerate", "polars"]
-PACKAGES += ["xlsxturbo"]
+PACKAGES = ["sheetsim", "numpy", "orjson", "isal", "xlsxwriter", "openpyxl", "pandas", *COMPETING]
 SLOW = 3.0  # seconds from which a writer runs 3 times instead of 5
 TEMPLATE = "relu-he"
 
@@ -51,13 +59,11 @@ def blocks_of(shapes: Iterable[tuple[int, int]]) -> Blocks:
     return {f"m_{k}": generator.standard_normal(shape) for k, shape in enumerate(shapes, 1)}
 
 
-# --- The writers: each takes the blocks and returns what is timed -------------------------------------------------
+# The writers: each takes the blocks and returns what is timed.
 
 
 def ours(blocks: Blocks) -> Write:
-    import sheetsim
-    import sheetsim.workbook.write  # loaded on first use otherwise
-
+    import_module("sheetsim.workbook.write")  # loaded on first use otherwise
     model = sheetsim.Model("Benchmark")
     for name, block in blocks.items():
         model.input(name, block)
@@ -65,8 +71,6 @@ def ours(blocks: Blocks) -> Write:
 
 
 def xlsxwriter_loop(blocks: Blocks, **options: Any) -> Write:
-    import xlsxwriter
-
     def write(path: Path) -> None:
         with xlsxwriter.Workbook(path, options) as book:
             for name, block in blocks.items():
@@ -78,12 +82,8 @@ def xlsxwriter_loop(blocks: Blocks, **options: Any) -> Write:
     return write
 
 
-def xlsxwriter_constant_memory(blocks: Blocks) -> Write:
-    return xlsxwriter_loop(blocks, constant_memory=True)
-
-
 def openpyxl_write_only(blocks: Blocks) -> Write:
-    import openpyxl
+    openpyxl = import_module("openpyxl")
 
     def write(path: Path) -> None:
         book = openpyxl.Workbook(write_only=True)
@@ -97,12 +97,11 @@ def openpyxl_write_only(blocks: Blocks) -> Write:
 
 
 def pandas_xlsxwriter(blocks: Blocks) -> Write:
-    import pandas as pd
-
-    frames = {name: pd.DataFrame(block) for name, block in blocks.items()}
+    pandas = import_module("pandas")
+    frames = {name: pandas.DataFrame(block) for name, block in blocks.items()}
 
     def write(path: Path) -> None:
-        with pd.ExcelWriter(path, engine="xlsxwriter") as book:
+        with pandas.ExcelWriter(path, engine="xlsxwriter") as book:
             for name, frame in frames.items():
                 frame.to_excel(book, sheet_name=name, header=False, index=False)
 
@@ -124,10 +123,7 @@ def pyexcelerate(blocks: Blocks) -> Write:
 
 
 def polars(blocks: Blocks) -> Write:
-    import xlsxwriter
-
-    library = import_module("polars")
-    frames = {name: library.DataFrame(block) for name, block in blocks.items()}
+    frames = {name: import_module("polars").DataFrame(block) for name, block in blocks.items()}
 
     def write(path: Path) -> None:
         with xlsxwriter.Workbook(path) as book:
@@ -138,26 +134,22 @@ def polars(blocks: Blocks) -> Write:
 
 
 def xlsxturbo(blocks: Blocks, level: int | None = None) -> Write:
-    library, frames_of = import_module("xlsxturbo"), import_module("polars").DataFrame
+    library, frame = import_module("xlsxturbo"), import_module("polars").DataFrame
     # Polars' frames: it takes pandas' as well, and is slower with them.
-    sheets = [(frames_of(block), name) for name, block in blocks.items()]
+    sheets = [(frame(block), name) for name, block in blocks.items()]
     return lambda path: library.dfs_to_xlsx(sheets, str(path), header=False, compression_level=level)
-
-
-def xlsxturbo_fastest(blocks: Blocks) -> Write:
-    return xlsxturbo(blocks, level=1)
 
 
 OURS = "sheetsim"
 COMPETITORS: dict[str, Callable[[Blocks], Write]] = {
     "XlsxWriter": xlsxwriter_loop,
-    "XlsxWriter constant_memory": xlsxwriter_constant_memory,
+    "XlsxWriter constant_memory": partial(xlsxwriter_loop, constant_memory=True),
     "openpyxl write-only": openpyxl_write_only,
     "pandas + XlsxWriter": pandas_xlsxwriter,
     "PyExcelerate": pyexcelerate,
     "polars": polars,
     "xlsxturbo": xlsxturbo,
-    "xlsxturbo, level 1": xlsxturbo_fastest,
+    "xlsxturbo, level 1": partial(xlsxturbo, level=1),
 }
 WRITERS = {OURS: ours, **COMPETITORS}
 
@@ -170,22 +162,15 @@ class PlainBook:
     """
 
     def __init__(self, path: Path, run: Any) -> None:
-        import xlsxwriter
-
-        from sheetsim.workbook.styles import FONT, STYLES, VERDICTS
-
         self.layout, self.values = run._layout, run._values
         self.book = xlsxwriter.Workbook(path, {"default_format_properties": FONT, "nan_inf_to_errors": True})
         self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
 
     def save(self) -> None:
-        from sheetsim.workbook.formulas import address
-        from sheetsim.workbook.layout import MatrixSheet
-
         for sheet in self.layout.sheets:
             worksheet = self.book.add_worksheet(sheet.title)
-            (self._matrix if isinstance(sheet, MatrixSheet) else self._page)(worksheet, sheet)
+            (self._matrix if isinstance(sheet, layout.MatrixSheet) else self._page)(worksheet, sheet)
             worksheet.set_landscape()
             worksheet.fit_to_pages(1, 0)
             worksheet.set_footer("&L&A&RPage &P of &N")
@@ -203,13 +188,10 @@ class PlainBook:
         self._cells(worksheet, 1, 1, sheet.matrix, self.styles["matrix"])
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, columns, 8)
-        colours = {"min_color": "#7FB2E5", "mid_color": "#FFFFFF", "max_color": "#F2A65A"}
-        worksheet.conditional_format(1, 1, rows, columns, {"type": "3_color_scale", **colours})
+        worksheet.conditional_format(1, 1, rows, columns, {"type": "3_color_scale"})
         worksheet.repeat_rows(0)
 
     def _cells(self, worksheet: Any, row: int, column: int, node: Any, style: Any) -> None:
-        from sheetsim.workbook.formulas import needs_array
-
         rows = self.values[node].tolist()
         text = self.layout.formulas.get(node)
         for r, numbers in enumerate(rows, row):
@@ -226,8 +208,6 @@ class PlainBook:
                     worksheet.write_number(r, c, value, style)
 
     def _page(self, worksheet: Any, page: Any) -> None:
-        from sheetsim.workbook import layout
-
         for column, width in page.widths.items():
             worksheet.set_column(column, column, width)
         for row, height in page.heights.items():
@@ -252,16 +232,13 @@ class PlainBook:
 
     def _shown(self, worksheet: Any, item: Any, style: Any) -> None:
         """A block that lives on the page, or a reference to one that lives elsewhere."""
-        from sheetsim.workbook.formulas import address
-        from sheetsim.workbook.layout import Block
-
-        if isinstance(item, Block):
+        if isinstance(item, layout.Block):
             self._cells(worksheet, item.row, item.column, item.matrix, style)
         else:
             text = f"={address(*self.layout.places[item.matrix])}"
             worksheet.write_formula(item.row, item.column, text, style, cached(self.values[item.matrix].item()))
         cell = item.row, item.column, item.row, item.column
-        if isinstance(item, Block) and hasattr(item.matrix.source, "options"):
+        if isinstance(item, layout.Block) and hasattr(item.matrix.source, "options"):
             worksheet.data_validation(*cell, {"validate": "list", "source": list(item.matrix.source.options)})
         for text, verdict in self.verdicts.items() if item.style == "verdict" else ():
             rule = {"type": "text", "criteria": "begins with", "value": text, "format": verdict}
@@ -289,7 +266,7 @@ def chart_range(area: Any) -> list[Any]:
     return [sheet, row, column, row + rows - 1, column + columns - 1]
 
 
-# --- Measuring ----------------------------------------------------------------------------------------------------
+# Measuring.
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -306,24 +283,25 @@ def compare(our: Callable[[], object], their: Callable[[], object], quick: bool)
         others.append(seconds(their))
         mine.append(seconds(our))
     ratios = [other / (before + after) * 2 for other, before, after in zip(others, mine, mine[1:], strict=False)]
-    medians = {"ours_s": statistics.median(mine), "theirs_s": statistics.median(others)}
-    return {"ratio": statistics.median(ratios), **medians, "runs": len(others), "ratios": ratios}
+    return {"ratio": median(ratios), "seconds": median(others), "ours beside it": median(mine), "runs": len(others)}
 
 
-def worksheets(path: Path) -> Iterable[bytes]:
+def worksheets(path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                yield archive.read(name)
+        return b"".join(archive.read(name) for name in archive.namelist() if re.match(r"xl/worksheets/.*xml$", name))
 
 
-def exact_share(path: Path, blocks: Blocks) -> float:
-    """The share of the doubles that stand in the file's cells bit by bit."""
-    found = [np.array(re.findall(rb"<v>([^<]+)</v>", part)).astype(np.float64) for part in worksheets(path)]
+def exact_share(path: Path, blocks: Blocks) -> str:
+    """How many of the doubles stand in the file's cells bit by bit."""
+    found = np.array(re.findall(rb"<v>([^<]+)</v>", worksheets(path))).astype(np.float64)
     data = np.concatenate([block.ravel() for block in blocks.values()])
-    if sum(map(len, found)) < len(data):
+    if len(found) < len(data):
         raise RuntimeError(f"{path.name} holds fewer numbers than it should")
-    return float(np.isin(data, np.concatenate(found)).mean())
+    return f"{np.isin(data, found).mean():.1%}"
+
+
+def megabytes(path: Path) -> float:
+    return path.stat().st_size / 1e6
 
 
 def peak_memory() -> float:
@@ -331,138 +309,140 @@ def peak_memory() -> float:
     status = Path("/proc/self/status")
     if status.exists():
         # Not ru_maxrss: a child inherits the peak of the process that started it.
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1000  # type: ignore[index]
-    import resource
-
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) * 1024 / 1e6
+    resource = import_module("resource")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def measure_one(name: str, path: Path, size: float | None) -> dict[str, float]:
+def measure_one(name: str, path: Path, size: float | None) -> dict[str, Any]:
     """For a process of its own. The peak before writing is that of imports, data and their preparation."""
-    blocks = blocks_of(STANDARD if size is None else SIZES[size])
-    write = WRITERS[name](blocks)
+    try:
+        write = WRITERS[name](blocks_of(STANDARD if size is None else SIZES[size]))
+    except ImportError as error:
+        return {"skipped": str(error)}
     before = peak_memory()
     spent = seconds(lambda: write(path))
     peak = peak_memory()
-    return {"seconds": spent, "peak_mb": peak, "extra_mb": peak - before, "file_mb": path.stat().st_size / 1e6}
+    return {"seconds": spent, "file MB": megabytes(path), "peak MB": peak, "of which writing": peak - before}
 
 
-def in_process(name: str, path: Path, size: float | None = None) -> dict[str, float]:
-    command = [sys.executable, __file__, "--one", name, str(path)]
-    if size is not None:
-        command += ["--cells", str(size)]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(result.stdout)
+def in_process(name: str, path: Path, *options: str) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--one", name, str(path), *options]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-# --- The sections -------------------------------------------------------------------------------------------------
+# The sections: each returns the rows of a table.
 
 
-def standard(folder: Path, quick: bool) -> dict[str, dict[str, Any]]:
-    blocks = blocks_of(STANDARD)
-    our_path, results = folder / "ours.xlsx", dict[str, dict[str, Any]]()
-    write_ours = ours(blocks)
-    ours(blocks_of([(10, 10)]))(our_path)  # what is loaded or cached by the first file of each is not timed
+def standard(folder: Path, quick: bool) -> Rows:
+    blocks, our_path, path = blocks_of(STANDARD), folder / "ours.xlsx", folder / "theirs.xlsx"
+    write_ours, tiny = ours(blocks), blocks_of([(10, 10)])
+    ours(tiny)(our_path)  # what is loaded or cached by the first file of each is not timed
+    rows: Rows = []
     for name, prepare in COMPETITORS.items():
-        path = folder / "theirs.xlsx"
         try:
-            write = prepare(blocks)
-            prepare(blocks_of([(10, 10)]))(path)
+            prepare(tiny)(path)
+            write = partial(prepare(blocks), path)
         except ImportError as error:
-            results[name] = {"skipped": str(error)}
+            rows.append({"writer": name, "skipped": str(error)})
             continue
-        results[name] = compare(lambda: write_ours(our_path), lambda write=write, path=path: write(path), quick)
-        results[name] |= {"file_mb": path.stat().st_size / 1e6, "exact": exact_share(path, blocks)}
-    times = [result["ours_s"] for result in results.values() if "ours_s" in result]
-    mine = {"ratio": 1.0, "theirs_s": statistics.median(times), "file_mb": our_path.stat().st_size / 1e6}
-    return {OURS: {**mine, "exact": exact_share(our_path, blocks)}, **results}
+        compared = compare(lambda: write_ours(our_path), write, quick)
+        rows.append({"writer": name, **compared, "file MB": megabytes(path), "exact": exact_share(path, blocks)})
+    times = [row["ours beside it"] for row in rows if "ratio" in row]
+    mine = {"writer": OURS, "ratio": 1.0, "seconds": median(times), "ours beside it": median(times), "runs": len(times)}
+    return [{**mine, "file MB": megabytes(our_path), "exact": exact_share(our_path, blocks)}, *rows]
 
 
-def live_book(folder: Path, quick: bool) -> dict[str, Any]:
-    import sheetsim
-
-    run = sheetsim.run(TEMPLATE)
-    our_path, path = folder / "ours.xlsx", folder / "theirs.xlsx"
+def live_book(folder: Path, quick: bool) -> Rows:
+    run, our_path, path = sheetsim.run(TEMPLATE), folder / "ours.xlsx", folder / "theirs.xlsx"
     run.to_excel(our_path)
-    result = compare(lambda: run.to_excel(our_path), lambda: PlainBook(path, run).save(), quick)
-    for who, file in (("ours", our_path), ("theirs", path)):
-        parts = list(worksheets(file))
-        result[f"{who}_cells"] = sum(len(re.findall(rb"<c ", part)) for part in parts)
-        result[f"{who}_formulas"] = sum(len(re.findall(rb"<f[ >]", part)) for part in parts)
-        result[f"{who}_file_mb"] = file.stat().st_size / 1e6
-    return result
+    compared = compare(lambda: run.to_excel(our_path), lambda: PlainBook(path, run).save(), quick)
+    rows: Rows = [{"writer": OURS, "ratio": 1.0, "seconds": compared["ours beside it"]}]
+    rows.append({"writer": "plain XlsxWriter", **compared})
+    for row, file in zip(rows, (our_path, path), strict=True):
+        text = worksheets(file)
+        row |= {"file MB": megabytes(file), "cells": text.count(b"<c ")}
+        row["formulas"] = len(re.findall(rb"<f[ >]", text))
+    return rows
 
 
-def memory(folder: Path, installed: Iterable[str]) -> dict[str, dict[str, float]]:
-    return {name: in_process(name, folder / "memory.xlsx") for name in installed}
+def memory(folder: Path, quick: bool) -> Rows:
+    return [{"writer": name, **in_process(name, folder / "memory.xlsx")} for name in WRITERS]
 
 
-def commands(folder: Path, quick: bool) -> dict[str, float]:
-    def median(*arguments: str) -> float:
-        def work() -> None:
-            subprocess.run([sys.executable, "-m", "sheetsim", *arguments], check=True, capture_output=True)
-
-        return statistics.median(seconds(work) for _ in range(1 if quick else 5))
-
-    return {
-        f"sheetsim run {TEMPLATE}": median("run", TEMPLATE, "--output", str(folder / "command.xlsx")),
-        "sheetsim list": median("list"),
-        "sheetsim --help": median("--help"),
-    }
+def commands(folder: Path, quick: bool) -> Rows:
+    book = str(folder / "command.xlsx")
+    rows: Rows = []
+    for arguments in (["run", TEMPLATE, "--output", book], ["list"], ["--help"]):
+        command = [sys.executable, "-m", "sheetsim", *arguments]
+        work = partial(subprocess.run, command, check=True, capture_output=True)
+        rows.append({"command": f"sheetsim {' '.join(arguments[:2])}", "seconds": middle(work, quick)})
+    plain = partial(xlsxwriter_loop(blocks_of(STANDARD)), folder / "theirs.xlsx")
+    return [*rows, {"command": "(XlsxWriter, standard block data)", "seconds": middle(plain, quick)}]
 
 
-def shares(folder: Path, quick: bool) -> dict[str, Any]:
-    """Each piece alone on the standard data, one after the other; `rest` is the whole minus the pieces in use.
+def middle(work: Callable[[], object], quick: bool) -> float:
+    return median(seconds(work) for _ in range(1 if quick else 5))
+
+
+def shares(folder: Path, quick: bool) -> Rows:
+    """Each piece alone on the standard data, one after the other; the rest is the whole minus the pieces in use.
 
     Where deflate runs on threads beside the formatting, the whole is shorter than its pieces and the rest is negative.
     """
-    import orjson
-
-    from sheetsim.workbook import cells
-
+    orjson, cells = import_module("orjson"), import_module("sheetsim.workbook.cells")
     blocks = blocks_of(STANDARD)
-    write = ours(blocks)
+    write = partial(ours(blocks), folder / "ours.xlsx")
 
-    def median(work: Callable[[], object]) -> float:
-        return statistics.median(seconds(work) for _ in range(1 if quick else 5))
+    def numbers() -> list[bytes]:
+        return [orjson.dumps(block.ravel(), option=orjson.OPT_SERIALIZE_NUMPY) for block in blocks.values()]
 
-    def format_numbers() -> None:
-        for block in blocks.values():
-            orjson.dumps(block.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)
+    def parts() -> list[bytes]:
+        made = (cells.matrix_rows(block, None, 1, 2, 0) for block in blocks.values())
+        return [text if isinstance(text, bytes) else b"".join(text) for text in made]
 
-    def rows() -> list[bytes]:
-        return [cells.matrix_rows(block, None, 1, 2, 0) for block in blocks.values()]
-
-    result: dict[str, Any] = {"whole": median(lambda: write(folder / "ours.xlsx"))}
-    result["formatting (orjson)"] = median(format_numbers)
+    found = {"whole": middle(write, quick), "formatting (orjson)": middle(numbers, quick)}
     try:
-        parts = rows()
+        texts = parts()
     except (AttributeError, TypeError) as error:
-        return {**result, "skipped": f"sheetsim.workbook.cells.matrix_rows has changed: {error}"}
-    result["cell prefixes and joining"] = median(rows) - result["formatting (orjson)"]
-    own_package = find_spec("sheetsim.workbook.package") is not None
-    used = "deflate: zlib, level 6"
-    result[used] = median(lambda: [zlib.compress(part, 6) for part in parts])
+        return [{"piece": "all", "skipped": f"sheetsim.workbook.cells.matrix_rows is another: {error}"}]
+    found["cell prefixes, joining"] = middle(parts, quick) - found["formatting (orjson)"]
+    in_use = "deflate: zlib, level 6"
+    found[in_use] = middle(lambda: [zlib.compress(text, 6) for text in texts], quick)
     if find_spec("isal") is not None:
-        isal_zlib, igzip_threaded = import_module("isal.isal_zlib"), import_module("isal.igzip_threaded")
+        isal, threads = import_module("isal.isal_zlib"), import_module("isal.igzip_threaded")
 
         def threaded() -> None:
-            with igzip_threaded.open(folder / "parts.gz", "wb", compresslevel=1, threads=os.cpu_count() or 1) as file:
-                for part in parts:
-                    file.write(part)
+            with threads.open(folder / "parts.gz", "wb", compresslevel=1, threads=os.cpu_count() or 1) as file:
+                for text in texts:
+                    file.write(text)
 
-        result["deflate: ISA-L, level 1"] = median(lambda: [isal_zlib.compress(part, 1) for part in parts])
-        result["deflate: ISA-L, level 1, threads"] = median(threaded)
-        used = "deflate: ISA-L, level 1" if own_package else used
-    pieces = ("formatting (orjson)", "cell prefixes and joining", used)
-    return {**result, "rest (structure)": result["whole"] - sum(result[piece] for piece in pieces), "in_use": used}
+        found["deflate: ISA-L, level 1"] = middle(lambda: [isal.compress(text, 1) for text in texts], quick)
+        found["deflate: ISA-L, level 1, threads"] = middle(threaded, quick)
+        if find_spec("sheetsim.workbook.package") is not None:
+            in_use = "deflate: ISA-L, level 1"
+    used = ("formatting (orjson)", "cell prefixes, joining", in_use)
+    found["rest (structure)"] = found["whole"] - sum(found[piece] for piece in used)
+    return [
+        {"piece": piece, "seconds": spent, "share": f"{spent / found['whole']:.0%}"}
+        | ({"in use": "yes"} if piece in used else {})
+        for piece, spent in found.items()
+    ]
 
 
-def sizes(folder: Path) -> dict[str, dict[str, float]]:
-    return {str(size): in_process(OURS, folder / "size.xlsx", size) for size in SIZES}
+def sizes(folder: Path, quick: bool) -> Rows:
+    rows = [{"million cells": n, **in_process(OURS, folder / "size.xlsx", "--cells", str(n))} for n in SIZES]
+    return [row | {"seconds per million": row["seconds"] / row["million cells"]} for row in rows]
 
 
-# --- The report ---------------------------------------------------------------------------------------------------
+SECTIONS: dict[str, tuple[Callable[[Path, bool], Rows], str]] = {
+    "standard": (standard, "Standard block data: 1.15 million doubles in 16 sheets; ratio = theirs / ours"),
+    "live_book": (live_book, f"The full live workbook of {TEMPLATE}; ratio = theirs / ours"),
+    "memory": (memory, "Peak memory on the standard block data"),
+    "commands": (commands, "Whole commands, start of Python included"),
+    "shares": (shares, "Where our time goes on the standard block data: pieces measured alone"),
+    "sizes": (sizes, "Ours by size"),
+}
 
 
 def machine() -> str:
@@ -478,76 +458,19 @@ def machine() -> str:
     return f"{processor}, {os.cpu_count()} cores; Python {platform.python_version()}; {', '.join(found)}"
 
 
-def table(title: str, headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
-    texts = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
-    align = [str.ljust] + [str.rjust] * (len(headings) - 1)
-    lines = [[f(cell, w) for f, cell, w in zip(align, row, widths, strict=True)] for row in (headings, *texts)]
-    lines.insert(1, ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]])
+def print_table(title: str, rows: Rows) -> None:
+    headings = list(dict.fromkeys(key for row in rows for key in row))
+    texts = [headings, *([shown(row.get(heading, "—")) for heading in headings] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    lines = [[text.ljust(width) for text, width in zip(line, widths, strict=True)] for line in texts]
+    lines.insert(1, ["-" * width for width in widths])
     print(f"\n{title}\n", *(f"| {' | '.join(line)} |" for line in lines), sep="\n", flush=True)
 
 
-def print_standard(results: dict[str, dict[str, Any]]) -> None:
-    table(
-        "Standard block data: 1.15 million doubles in 16 sheets, median times; ratio = theirs / ours",
-        ["writer", "ratio", "seconds", "ours beside it", "file MB", "digits exact", "runs"],
-        (
-            [name, "—", f"skipped: {r['skipped']}", "—", "—", "—", "—"]
-            if "skipped" in r
-            else [
-                name,
-                f"{r['ratio']:.2f}",
-                f"{r['theirs_s']:.2f}",
-                f"{r['ours_s']:.2f}" if "ours_s" in r else "—",
-                f"{r['file_mb']:.1f}",
-                f"{r['exact']:.1%}",
-                r.get("runs", "—"),
-            ]
-            for name, r in results.items()
-        ),
-    )
-
-
-def print_live_book(r: dict[str, Any]) -> None:
-    table(
-        f"The full live workbook of {TEMPLATE}: plain XlsxWriter / ours = {r['ratio']:.2f} ({r['runs']} runs)",
-        ["writer", "seconds", "file MB", "cells", "formulas"],
-        (
-            [name, f"{r[who + '_s']:.2f}", f"{r[who + '_file_mb']:.1f}", r[who + "_cells"], r[who + "_formulas"]]
-            for who, name in (("ours", OURS), ("theirs", "plain XlsxWriter"))
-        ),
-    )
-
-
-def measure(folder: Path, quick: bool, with_sizes: bool) -> dict[str, Any]:
-    report: dict[str, Any] = {"machine": machine(), "quick": quick, "load": os.getloadavg()[0]}
-    print(report["machine"])
-    report["standard"] = standard(folder, quick)
-    print_standard(report["standard"])
-    report["live_book"] = live_book(folder, quick)
-    print_live_book(report["live_book"])
-    report["memory"] = memory(folder, [name for name, r in report["standard"].items() if "skipped" not in r])
-    peaks = ([name, f"{r['peak_mb']:.0f}", f"{r['extra_mb']:.0f}"] for name, r in report["memory"].items())
-    table("Peak memory, standard block data", ["writer", "MB in all", "MB more than imports and data"], peaks)
-    report["commands"] = commands(folder, quick)
-    plain = report["standard"]["XlsxWriter"]["theirs_s"]
-    times = [*report["commands"].items(), ("(XlsxWriter, standard block data)", plain)]
-    table("Whole commands, start of Python included", ["command", "seconds"], ([n, f"{s:.2f}"] for n, s in times))
-    report["shares"] = shares(folder, quick)
-    whole = report["shares"]["whole"]
-    parts = ((name, s) for name, s in report["shares"].items() if isinstance(s, float))
-    title = f"Where our time goes, standard block data; in use: {report['shares'].get('in_use', 'unknown')}"
-    table(title, ["piece, measured alone", "seconds", "share"], ([n, f"{s:.3f}", f"{s / whole:.0%}"] for n, s in parts))
-    if with_sizes:
-        report["sizes"] = sizes(folder)
-        rows = (
-            [cells, f"{r['seconds']:.2f}", f"{r['seconds'] / float(cells):.2f}"]
-            + [f"{r[key]:.0f}" for key in ("file_mb", "peak_mb", "extra_mb")]
-            for cells, r in report["sizes"].items()
-        )
-        headings = ["million cells", "seconds", "seconds per million", "file MB", "peak MB", "MB more than data"]
-        table("Ours by size", headings, rows)
-    return report
+def shown(cell: Any) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:.3f}" if abs(cell) < 10 else f"{cell:.1f}"
 
 
 def main() -> None:
@@ -562,8 +485,13 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure_one(arguments.one[0], Path(arguments.one[1]), arguments.cells)))
         return
+    report: dict[str, Any] = {"machine": machine(), "quick": arguments.quick}
+    print(report["machine"])
     with tempfile.TemporaryDirectory() as folder:
-        report = measure(Path(folder), arguments.quick, arguments.sizes)
+        for name, (section, title) in SECTIONS.items():
+            if name != "sizes" or arguments.sizes:
+                report[name] = section(Path(folder), arguments.quick)
+                print_table(title, report[name])
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 

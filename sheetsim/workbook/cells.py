@@ -1,9 +1,10 @@
-"""A matrix sheet's cells as XML, whole matrices at once. It opens no file and knows no workbook.
+"""A matrix sheet's cells as XML, a band of rows at once. It opens no file and knows no workbook.
 
 XlsxWriter formats numbers one by one with 16 digits, from which 43 % of doubles do not come back. orjson gives the
 shortest text that does, for a whole array in one call; the XML between the numbers depends only on the block's shape.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -15,46 +16,59 @@ from sheetsim.workbook.formulas import column_letters, local_range
 NOT_A_NUMBER = "#N/A"
 INFINITE = "#NUM!"
 
+# Cells formatted at once: 5 MB of XML, whatever the size of the matrix.
+BAND = 100_000
+
 
 def error_text(value: float) -> str:
     """The error value that stands in a cell for NaN or an infinity; a `<v>nan</v>` makes a file that does not open."""
     return NOT_A_NUMBER if value != value else INFINITE
 
 
-@lru_cache(maxsize=4)
-def _between(rows: int, columns: int, style: int, index_style: int) -> tuple[tuple[bytes, ...], bytes]:
-    """What stands before each number of a block at B2, and what closes the last: the same for blocks of one shape."""
-    letters = [column_letters(column) for column in range(1, columns + 1)]
-    before = []
-    close = ""
-    for row in range(2, rows + 2):
-        opening = f'{close}<row r="{row}"><c r="A{row}" s="{index_style}"><v>{row - 1}</v></c>'
-        before.append(f'{opening}<c r="{letters[0]}{row}" s="{style}"><v>'.encode())
-        before.extend(f'</v></c><c r="{letter}{row}" s="{style}"><v>'.encode() for letter in letters[1:])
-        close = "</v></c></row>"
-    return tuple(before), close.encode()
+def matrix_bands(values: Any, formula: str | None, style: int, index_style: int, corner: int) -> Iterator[bytes]:
+    """The rows of a matrix sheet, a band at a time: headings, then `values` from B2.
 
-
-def matrix_rows(values: Any, formula: str | None, style: int, index_style: int, corner: int) -> bytes:
-    """The rows of a matrix sheet: headings, then `values` from B2 with the array formula (XML text) in the first cell.
-
-    style, index_style: cell formats of the numbers and of the headings; corner: the shared string of A1.
+    formula: the array formula of the whole block (XML text), which stands in the first cell; style, index_style: cell
+    formats of the numbers and of the headings; corner: the shared string of A1.
     """
     rows, columns = values.shape
     heads = "".join(
         f'<c r="{column_letters(column)}1" s="{index_style}"><v>{column}</v></c>' for column in range(1, columns + 1)
     )
-    head = f'<row r="1"><c r="A1" s="{index_style}" t="s"><v>{corner}</v></c>{heads}</row>'.encode()
-    before, close = _between(rows, columns, style, index_style)
-    text = orjson.dumps(np.ascontiguousarray(values, dtype=np.float64).ravel(), option=orjson.OPT_SERIALIZE_NUMPY)
-    numbers = text[1:-1].split(b",")
-    pieces: list[bytes] = [b""] * (2 * len(numbers))
-    pieces[0::2] = before
-    pieces[1::2] = numbers
-    for k in np.flatnonzero(~np.isfinite(values)):
-        pieces[2 * k] = pieces[2 * k].removesuffix(b'"><v>') + b'" t="e"><v>'
-        pieces[2 * k + 1] = error_text(values.flat[k]).encode()
-    if formula is not None:
-        array = f'<f t="array" ref="{local_range(1, 1, values.shape)}">{formula}</f><v>'.encode()
-        pieces[0] = pieces[0].removesuffix(b"<v>") + array
-    return b"".join((head, *pieces, close))
+    yield f'<row r="1"><c r="A1" s="{index_style}" t="s"><v>{corner}</v></c>{heads}</row>'.encode()
+    height = max(1, BAND // columns)
+    for top in range(0, rows, height):
+        numbers = values[top : top + height]
+        xml = _band(numbers, top + 2, style, index_style)
+        if formula is not None and top == 0:
+            array = f'<f t="array" ref="{local_range(1, 1, values.shape)}">{formula}</f><v>'.encode()
+            cell, _, rest = xml.partition(b'<c r="B2"')
+            xml = cell + b'<c r="B2"' + rest.replace(b"<v>", array, 1)
+        yield xml
+
+
+def _band(numbers: Any, first_row: int, style: int, index_style: int) -> bytes:
+    template = _template(first_row, *numbers.shape, style, index_style)
+    flat = np.ascontiguousarray(numbers, dtype=np.float64).ravel()
+    texts = orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    wrong = np.flatnonzero(~np.isfinite(flat))
+    if len(wrong):
+        # Rare: a cell's type stands before its number, so that these cells need a template of their own.
+        cells = template.split(b"%b")
+        for k in wrong:
+            cells[k] = cells[k].removesuffix(b'"><v>') + b'" t="e"><v>'
+            texts[k] = error_text(flat[k]).encode()
+        template = b"%b".join(cells)
+    # One formatting operation: half the time of joining a list of alternating pieces.
+    return template % tuple(texts)
+
+
+@lru_cache(maxsize=8)
+def _template(first_row: int, rows: int, columns: int, style: int, index_style: int) -> bytes:
+    """The band's XML with `%b` for each number: the same for all blocks of one shape, so that it is made once."""
+    letters = [column_letters(column) for column in range(1, columns + 1)]
+    row = "".join(f'<c r="{letter}\0" s="{style}"><v>%b</v></c>' for letter in letters)
+    row = f'<row r="\0"><c r="A\0" s="{index_style}"><v>\1</v></c>{row}</row>'
+    return "".join(
+        row.replace("\0", str(number)).replace("\1", str(number - 1)) for number in range(first_row, first_row + rows)
+    ).encode()

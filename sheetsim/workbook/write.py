@@ -1,29 +1,35 @@
 """Writes a layout and its values as an .xlsx file. The only importer of XlsxWriter.
 
-A file appears under its name complete or not at all: it is written beside the target and renamed.
+XlsxWriter makes the structure, styles, charts, names and small sheets, in memory and with a mark in place of each
+matrix; `package.py` writes the file, with the matrices that `cells.py` formats.
 """
 
 import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import numpy as np
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
-from sheetsim.workbook.cells import error_text, matrix_rows
+from sheetsim.workbook.cells import error_text, matrix_bands
 from sheetsim.workbook.formulas import address, local_range, needs_array
 from sheetsim.workbook.layout import Area, Bars, Block, Echo, Layout, MatrixSheet, Number, Page, Text
+from sheetsim.workbook.package import Part, write_package
 from sheetsim.workbook.styles import BAR, BIN, FONT, INK, MUTED, RULE, STYLES, VERDICTS
+from sheetsim.workbook.whole import whole_file
 
 # Fixed, so that the same model gives the same bytes on any day.
 CREATED = datetime(2026, 1, 1)
+
+# Stands for a matrix's cells in a sheet's XML: a character that XML cannot hold, so that no text is taken for it.
+MARK = "\x00"
 
 Progress = Callable[[str], None]
 
@@ -43,34 +49,10 @@ def write(
     Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
     """
     target = Path(path)
-    if target.is_dir():
-        raise SheetsimError(f"{target} is a folder: name a file in it")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise SheetsimError(f"cannot write {target}: {_reason(error)}") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        _Book(name, layout, values, live, dict(properties or {}), progress or (lambda title: None)).save()
-        # mkstemp makes the file readable by its owner alone; a new file has what the umask leaves.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except OSError as error:
-        raise SheetsimError(f"cannot write {target}: {_reason(error)}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target) as file:
+        book = _Book(layout, values, live, dict(properties or {}))
+        write_package(file, book.parts(progress or (lambda title: None)))
     return target
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 class _Error(NamedTuple):
@@ -83,7 +65,7 @@ class _Error(NamedTuple):
 class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
     """XlsxWriter's worksheet with exact numbers, error values, and a matrix as one piece of XML."""
 
-    block: Callable[[], bytes] | None = None
+    is_block = False
 
     def write_value(self, row: int, column: int, value: Any, style: Any) -> None:
         """A cached number or text of a block, beside the cell that holds its formula."""
@@ -95,16 +77,17 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
             self._check_dimensions(row, column)
             self.table[row][column] = _Error(style, error_text(value))
 
-    def write_block(self, rows: int, columns: int, block: Callable[[], bytes]) -> None:
+    def write_block(self, rows: int, columns: int) -> None:
+        """Leaves the sheet's cells to `MARK`: a block of that size and its headings."""
         self._check_dimensions(0, 0)
         self._check_dimensions(rows, columns)
-        self.block = block
+        self.is_block = True
 
     def _write_sheet_data(self) -> None:
-        if self.block is None:
-            super()._write_sheet_data()
+        if self.is_block:
+            self.fh.write(f"<sheetData>{MARK}</sheetData>")
         else:
-            self.fh.write(f"<sheetData>{self.block().decode()}</sheetData>")
+            super()._write_sheet_data()
 
     def _write_cell(self, row: int, col: int, cell: Any) -> None:
         # XlsxWriter types an array formula's cached error as text, and writes no error without a formula.
@@ -125,27 +108,20 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 
 
 class _Book:
-    def __init__(
-        self,
-        path: str,
-        layout: Layout,
-        values: Mapping[Matrix, Any],
-        live: bool,
-        properties: dict[str, str],
-        progress: Progress,
-    ) -> None:
+    def __init__(self, layout: Layout, values: Mapping[Matrix, Any], live: bool, properties: Mapping[str, str]) -> None:
         self.layout = layout
         self.values = values
         self.live = live
-        self.progress = progress
-        self.book = Workbook(path, {"in_memory": True, "default_format_properties": FONT, "use_zip64": True})
+        self.structure = BytesIO()
+        self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": FONT})
         self.book.set_properties({**properties, "created": CREATED})
         self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
+        self.corners: dict[str, int] = {}
 
-    def save(self) -> None:
+    def parts(self, progress: Progress) -> Iterator[Part]:
+        """The package's parts in XlsxWriter's order, the matrices' cells made as they are read."""
         for sheet in self.layout.sheets:
-            self.progress(sheet.title)
             worksheet = self.book.add_worksheet(sheet.title, _Sheet)
             if isinstance(sheet, MatrixSheet):
                 self._matrix_sheet(worksheet, sheet)
@@ -154,25 +130,37 @@ class _Book:
         for node in self.layout.named():
             place = self.layout.places[node]
             self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
-        self.progress("packing")
         self.book.close()
+        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.layout.sheets, start=1)}
+        with ZipFile(self.structure) as archive:
+            for name in archive.namelist():
+                xml = archive.read(name)
+                sheet_of = titles.get(name)
+                if sheet_of is not None:
+                    progress(sheet_of.title)
+                yield name, self._cells(xml, sheet_of) if isinstance(sheet_of, MatrixSheet) else [xml]
+
+    def _cells(self, xml: bytes, sheet: MatrixSheet) -> Iterator[bytes]:
+        """A sheet's XML with its matrix in place of the mark."""
+        before, _, after = xml.partition(MARK.encode())
+        text = self.layout.formulas.get(sheet.matrix) if self.live else None
+        yield before
+        yield from matrix_bands(
+            self.values[sheet.matrix],
+            None if text is None else escape(text, quote=False),
+            self.styles["matrix"]._get_xf_index(),
+            self.styles["index"]._get_xf_index(),
+            self.corners[sheet.corner],
+        )
+        yield after
 
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
-        node, values = sheet.matrix, self.values[sheet.matrix]
-        rows, columns = node.shape
-        text = self.layout.formulas.get(node) if self.live else None
-        corner = self.book.str_table._get_shared_string_index(sheet.corner)
-        worksheet.write_block(
-            rows,
-            columns,
-            lambda: matrix_rows(
-                values,
-                None if text is None else escape(text, quote=False),
-                self.styles["matrix"]._get_xf_index(),
-                self.styles["index"]._get_xf_index(),
-                corner,
-            ),
-        )
+        rows, columns = sheet.matrix.shape
+        self.corners[sheet.corner] = self.book.str_table._get_shared_string_index(sheet.corner)
+        # The formats get their numbers when they are first asked for: on the small sheets, or here.
+        self.styles["matrix"]._get_xf_index()
+        self.styles["index"]._get_xf_index()
+        worksheet.write_block(rows, columns)
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
         worksheet.set_column(1, columns, 8)
