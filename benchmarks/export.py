@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -388,46 +387,41 @@ def middle(work: Callable[[], object], quick: bool) -> float:
 def shares(folder: Path, quick: bool) -> Rows:
     """Each piece alone on the standard data, one after the other; the rest is the whole minus the pieces in use.
 
-    Where deflate runs on threads beside the formatting, the whole is shorter than its pieces and the rest is negative.
+    In the whole, deflate's threads run beside the formatting: where they overlap well, the rest is negative.
     """
-    orjson, cells = import_module("orjson"), import_module("sheetsim.workbook.cells")
+    try:
+        bands_of = import_module("sheetsim.workbook.cells").matrix_bands
+        write_package = import_module("sheetsim.workbook.package").write_package
+    except (ImportError, AttributeError) as error:
+        return [{"piece": "all", "skipped": f"sheetsim has other parts now: {error}"}]
+    orjson, isal = import_module("orjson"), import_module("isal.isal_zlib")
     blocks = blocks_of(STANDARD)
-    write = partial(ours(blocks), folder / "ours.xlsx")
 
     def numbers() -> list[bytes]:
         return [orjson.dumps(block.ravel(), option=orjson.OPT_SERIALIZE_NUMPY) for block in blocks.values()]
 
-    def parts() -> list[bytes]:
-        made = (cells.matrix_rows(block, None, 1, 2, 0) for block in blocks.values())
-        return [text if isinstance(text, bytes) else b"".join(text) for text in made]
+    def bands() -> list[bytes]:
+        return [band for block in blocks.values() for band in bands_of(block, None, 1, 2, 0)]
 
-    found = {"whole": middle(write, quick), "formatting (orjson)": middle(numbers, quick)}
-    try:
-        texts = parts()
-    except (AttributeError, TypeError) as error:
-        return [{"piece": "all", "skipped": f"sheetsim.workbook.cells.matrix_rows is another: {error}"}]
-    found["cell prefixes, joining"] = middle(parts, quick) - found["formatting (orjson)"]
-    in_use = "deflate: zlib, level 6"
-    found[in_use] = middle(lambda: [zlib.compress(text, 6) for text in texts], quick)
-    if find_spec("isal") is not None:
-        isal, threads = import_module("isal.isal_zlib"), import_module("isal.igzip_threaded")
+    def package(threads: int | None) -> None:
+        with (folder / "package.zip").open("wb") as file:
+            write_package(file, [("cells", xml)], threads)
 
-        def threaded() -> None:
-            with threads.open(folder / "parts.gz", "wb", compresslevel=1, threads=os.cpu_count() or 1) as file:
-                for text in texts:
-                    file.write(text)
-
-        found["deflate: ISA-L, level 1"] = middle(lambda: [isal.compress(text, 1) for text in texts], quick)
-        found["deflate: ISA-L, level 1, threads"] = middle(threaded, quick)
-        if find_spec("sheetsim.workbook.package") is not None:
-            in_use = "deflate: ISA-L, level 1"
-    used = ("formatting (orjson)", "cell prefixes, joining", in_use)
-    found["rest (structure)"] = found["whole"] - sum(found[piece] for piece in used)
-    return [
-        {"piece": piece, "seconds": spent, "share": f"{spent / found['whole']:.0%}"}
-        | ({"in use": "yes"} if piece in used else {})
-        for piece, spent in found.items()
-    ]
+    xml = bands()
+    whole, formatting = middle(partial(ours(blocks), folder / "ours.xlsx"), quick), middle(numbers, quick)
+    used = {
+        "formatting (orjson)": formatting,
+        "cell prefixes, joining": middle(bands, quick) - formatting,
+        "deflate and packing, all threads": middle(partial(package, None), quick),
+    }
+    used["rest (structure, overlap)"] = whole - sum(used.values())
+    others = {
+        "instead: deflate and packing, one thread": middle(partial(package, 1), quick),
+        "instead: ISA-L, level 1, one thread": middle(lambda: [isal.compress(band, 1) for band in xml], quick),
+        "instead: zlib, level 6, one thread": middle(lambda: [zlib.compress(band, 6) for band in xml], quick),
+    }
+    pieces = {"whole": whole, **used, **others}
+    return [{"piece": name, "seconds": spent, "share": f"{spent / whole:.0%}"} for name, spent in pieces.items()]
 
 
 def sizes(folder: Path, quick: bool) -> Rows:

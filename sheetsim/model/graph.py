@@ -12,7 +12,7 @@ from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count,
 from sheetsim.model.initializers import Initializer
 from sheetsim.model.ops import Shape
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
 
 class Graph:

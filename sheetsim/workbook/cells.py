@@ -41,9 +41,10 @@ def matrix_bands(values: Any, formula: str | None, style: int, index_style: int,
         numbers = values[top : top + height]
         xml = _band(numbers, top + 2, style, index_style)
         if formula is not None and top == 0:
-            array = f'<f t="array" ref="{local_range(1, 1, values.shape)}">{formula}</f><v>'.encode()
-            cell, _, rest = xml.partition(b'<c r="B2"')
-            xml = cell + b'<c r="B2"' + rest.replace(b"<v>", array, 1)
+            array = f'<f t="array" ref="{local_range(1, 1, values.shape)}">{formula}</f>'.encode()
+            number = xml.index(b"<v>", xml.index(b'<c r="B2"'))
+            yield xml[:number] + array
+            xml = xml[number:]
         yield xml
 
 

@@ -33,7 +33,7 @@ class _Entry:
     """What the zip's directory says of a part."""
 
     def __init__(self, name: str, offset: int) -> None:
-        self.name = name.encode()
+        self.name = name.encode("ascii")
         self.offset = offset
         self.crc = 0
         self.size = 0

@@ -18,7 +18,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.model.expr import Choice, Matrix
-from sheetsim.workbook.cells import error_text, matrix_bands
+from sheetsim.workbook.cells import BAND, error_text, matrix_bands
 from sheetsim.workbook.formulas import address, local_range, needs_array
 from sheetsim.workbook.layout import Area, Bars, Block, Echo, Layout, MatrixSheet, Number, Page, Text
 from sheetsim.workbook.package import Part, write_package
@@ -113,7 +113,8 @@ class _Book:
         self.values = values
         self.live = live
         self.structure = BytesIO()
-        self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": FONT})
+        # A copy of FONT: XlsxWriter writes into the dict that it is given, and a second book would differ.
+        self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": dict(FONT)})
         self.book.set_properties({**properties, "created": CREATED})
         self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
@@ -138,20 +139,25 @@ class _Book:
                 sheet_of = titles.get(name)
                 if sheet_of is not None:
                     progress(sheet_of.title)
-                yield name, self._cells(xml, sheet_of) if isinstance(sheet_of, MatrixSheet) else [xml]
+                yield name, self._cells(xml, sheet_of, progress) if isinstance(sheet_of, MatrixSheet) else [xml]
 
-    def _cells(self, xml: bytes, sheet: MatrixSheet) -> Iterator[bytes]:
+    def _cells(self, xml: bytes, sheet: MatrixSheet, progress: Progress) -> Iterator[bytes]:
         """A sheet's XML with its matrix in place of the mark."""
         before, _, after = xml.partition(MARK.encode())
+        values = self.values[sheet.matrix]
         text = self.layout.formulas.get(sheet.matrix) if self.live else None
-        yield before
-        yield from matrix_bands(
-            self.values[sheet.matrix],
+        bands = matrix_bands(
+            values,
             None if text is None else escape(text, quote=False),
             self.styles["matrix"]._get_xf_index(),
             self.styles["index"]._get_xf_index(),
             self.corners[sheet.corner],
         )
+        yield before
+        for number, band in enumerate(bands):
+            if number % 50 == 49:
+                progress(f"{sheet.title}, {number * BAND / values.size:.0%}")
+            yield band
         yield after
 
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
