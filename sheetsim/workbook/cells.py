@@ -16,8 +16,9 @@ from sheetsim.workbook.formulas import column_letters, local_range
 NOT_A_NUMBER = "#N/A"
 INFINITE = "#NUM!"
 
-# Cells formatted at once: 5 MB of XML, whatever the size of the matrix.
-BAND = 100_000
+# Cells formatted at once: 2.5 MB of XML. Twice as many hold the interpreter so long at a time that the threads which
+# deflate starve; fewer cost more calls.
+BAND = 50_000
 
 
 def error_text(value: float) -> str:
@@ -64,7 +65,7 @@ def _band(numbers: Any, first_row: int, style: int, index_style: int) -> bytes:
     return template % tuple(texts)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _template(first_row: int, rows: int, columns: int, style: int, index_style: int) -> bytes:
     """The band's XML with `%b` for each number: the same for all blocks of one shape, so that it is made once."""
     letters = [column_letters(column) for column in range(1, columns + 1)]

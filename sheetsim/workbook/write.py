@@ -117,6 +117,8 @@ class _Book:
         self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": dict(FONT)})
         self.book.set_properties({**properties, "created": CREATED})
         self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
+        for style in self.styles.values():
+            style._get_xf_index()  # the number that cells refer to it by is given at the first call
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
         self.corners: dict[str, int] = {}
 
@@ -163,9 +165,6 @@ class _Book:
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
         self.corners[sheet.corner] = self.book.str_table._get_shared_string_index(sheet.corner)
-        # The formats get their numbers when they are first asked for: on the small sheets, or here.
-        self.styles["matrix"]._get_xf_index()
-        self.styles["index"]._get_xf_index()
         worksheet.write_block(rows, columns)
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
