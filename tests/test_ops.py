@@ -48,6 +48,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "equal": (("x", "x"), "IF(x=x,1,0)", lambda x, y: np.ones_like(x)),
     "not_equal": (("x", "y"), "IF(x<>y,1,0)", lambda x, y: np.ones_like(x)),
     "where": (("x", "x", "y"), "IF(x,x,y)", lambda c, x, y: x),
+    "if_error": (("x", "two"), "IFERROR(x,two)", lambda x, k: x),
     "row": (("x", "two"), "INDEX(x,two,0)", lambda x, k: x[1:2]),
     "row_count": (("x",), "ROWS(x)", lambda x: [[5.0]]),
     "column_count": (("x",), "COLUMNS(x)", lambda x: [[3.0]]),

@@ -107,6 +107,9 @@ class Matrix:
     def __matmul__(self, other: "Matrix") -> "Matrix":
         return apply("matmul", self, other)
 
+    def __rmatmul__(self, other: Any) -> "Matrix":
+        return apply("matmul", other, self)
+
     def __gt__(self, other: Operand) -> "Matrix":
         return apply("greater", self, other)
 
@@ -206,6 +209,11 @@ def not_equal(a: Operand, b: Operand) -> Matrix:
 def where(condition: Operand, yes: Operand, no: Operand) -> Matrix:
     """`yes` where the condition is not 0, else `no`, element by element."""
     return apply("where", condition, yes, no)
+
+
+def if_error(x: Operand, instead: Operand) -> Matrix:
+    """x where it is a finite number, else `instead`: in a sheet, NaN and infinities are error values."""
+    return apply("if_error", x, instead)
 
 
 def choose(choice: Matrix, branches: Mapping[str, Operand]) -> Matrix:

@@ -10,22 +10,18 @@ from sheetsim.model.initializers import Initializer
 
 @dataclass(frozen=True)
 class Activation:
-    """f, and its derivative f' as a function of the output z = f(a), with the greatest value that f' takes.
-
-    bounded: whether the outputs lie between two finite values.
-    """
+    """f, and its derivative f' as a function of the output z = f(a), with the greatest value that f' takes."""
 
     function: Callable[[Matrix], Matrix]
     slope: Callable[[Matrix], Operand]
     steepest: float
-    bounded: bool
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "sigmoid": Activation(sigmoid, lambda z: z * (1 - z), 0.25, True),
-    "tanh": Activation(tanh, lambda z: 1 - z**2, 1.0, True),
-    "relu": Activation(relu, lambda z: where(z > 0, 1, 0), 1.0, False),
-    "identity": Activation(lambda a: a, lambda z: 1.0, 1.0, False),
+    "sigmoid": Activation(sigmoid, lambda z: z * (1 - z), 0.25),
+    "tanh": Activation(tanh, lambda z: 1 - z**2, 1.0),
+    "relu": Activation(relu, lambda z: where(z > 0, 1, 0), 1.0),
+    "identity": Activation(lambda a: a, lambda z: 1.0, 1.0),
 }
 
 

@@ -159,6 +159,7 @@ TABLE: tuple[Op, ...] = (
     Op("equal", 2, broadcast, _truth(np.equal), "{0:comparison}={1:sum}", "comparison"),
     Op("not_equal", 2, broadcast, _truth(np.not_equal), "{0:comparison}<>{1:sum}", "comparison"),
     Op("where", 3, broadcast, first_true, "IF({0:truth},{1},{2})"),
+    Op("if_error", 2, broadcast, lambda x, y: np.where(np.isfinite(x), x, y), "IFERROR({0},{1})"),
     Op("row", 2, one_row, lambda x, k: x[int(k.item()) - 1 : int(k.item())], "INDEX({0},{1},0)"),
     Op("row_count", 1, scalar, lambda x: _cell(float(x.shape[0])), "ROWS({0})"),
     Op("column_count", 1, scalar, lambda x: _cell(float(x.shape[1])), "COLUMNS({0})"),

@@ -6,6 +6,7 @@ from sheetsim.model.expr import (
     choose,
     column_mean,
     column_sum,
+    if_error,
     kurtosis,
     matrix,
     maximum,
@@ -37,7 +38,7 @@ VERDICTS = {
     "saturated": f"sigmoid, tanh: over {SATURATED:.0%} of outputs where f′ is under {FLAT:.0%} of its largest value",
     "collapsed": f"no spread, or all units alike; sigmoid, tanh: std under {NARROW:g}; identity: as dying",
     "dying": f"relu: mean square under {WEAK:g} of the input's, or over {DEAD:.0%} of units dead",
-    "exploding": f"relu, identity: mean square over {STRONG:g} times the input's",
+    "exploding": f"relu, identity: mean square over {STRONG:g} times the input's; overflow",
     "healthy": "none of these",
 }
 
@@ -138,4 +139,6 @@ def _verdict(network: Network, layer: Layer, given: Matrix, row: dict[str, Matri
             "identity": where(strong, "exploding", where(weak, "collapsed", "healthy")),
         },
     )
-    return where(spread, where(alike, "collapsed", healthy), "collapsed")
+    # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
+    finite = if_error(row["std"] * 0 + 1, 0)
+    return where(finite > 0, where(spread, where(alike, "collapsed", healthy), "collapsed"), "exploding")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from sheetsim.model.expr import (
     Matrix,
@@ -10,9 +9,12 @@ from sheetsim.model.expr import (
     choose,
     column_mean,
     column_variance,
+    if_error,
     largest,
     matrix,
+    maximum,
     mean,
+    minimum,
     row_count,
     sqrt,
     sum_squares,
@@ -22,14 +24,25 @@ from sheetsim.model.expr import (
 )
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS, Network
+from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.table import Column, Table
 
 NONE = float("nan")
 
-CLAIMS = ("additivity", "moment_rule", "relu_halves_variance", "relu_halves_second_moment")
+SENTENCES: dict[str, tuple[str, float]] = {
+    "additivity": ("Additivity of variances predicts the variance within units", 1),
+    "moment_rule": ("The moment rule n·sd²·E[z²] predicts the pooled variance", 1),
+    "relu_halves_variance": ("ReLU halves the variance: Var(z) = Var(a)/2", 0.5),
+    "relu_halves_second_moment": ("ReLU halves the second moment: E[z²] = E[a²]/2", 0.5),
+}
+CLAIMS = tuple(SENTENCES)
 
-# A claim fails where it is off by more than this many standard errors; chance alone does that once in 16,000.
+# A claim fails where it is off by more than this many standard errors.
 STANDARD_ERRORS = 4.0
+
+# With fewer units a layer is not checked: they are the independent repeats, and a ratio of sums over few of them is too
+# far from normal. (Were there 16, not even a ratio of 0 could be 4 of its standard errors away.)
+FEWEST_UNITS = 20
 
 
 @dataclass(frozen=True)
@@ -109,11 +122,12 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence to check: a measured ratio a layer, what it should be, its standard error, and its state (0 within
-    STANDARD_ERRORS of what it should be, 1 off, -1 nothing to check).
+    """A sentence to check: a measured ratio a layer, the ratio that it claims, its standard error if the claim is true,
+    and its state (0 within STANDARD_ERRORS of the claim, 1 off, -1 nothing to check).
 
     The units of a layer are independent given the layer before, so the error of a ratio of sums over units, Σu / Σv,
-    is sqrt(Σ(u - ratio·v)²) / Σv (the delta method; Cochran 1977, §2.11).
+    is sqrt(Σ(u - ratio·v)²) / Σv (the delta method; Cochran 1977, §2.11), with the claimed ratio in it: the measured
+    one would make sums that happen to be small look precise, and reject true claims.
     """
 
     name: str
@@ -125,8 +139,13 @@ class Claim:
     verdict: Matrix
 
 
-# The measured ratio Σu/Σv, its standard error, and Σv: 0 where there is nothing to check.
-Checked: TypeAlias = tuple[Matrix, Matrix, Matrix]
+@dataclass(frozen=True)
+class Checked:
+    """One layer of a claim: the measured ratio Σu / Σv, its standard error, and its state."""
+
+    ratio: Matrix
+    error: Matrix
+    state: Matrix
 
 
 def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: Sequence[Units]) -> tuple[Claim, ...]:
@@ -134,62 +153,53 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
 
     Those on ReLU are checked only while the activation is relu.
     """
-    additive, moment, var_half, moment_half = [], [], [], []
+    found: dict[str, list[Checked]] = {name: [] for name in CLAIMS}
     for k, (layer, own) in enumerate(zip(network.layers, units, strict=True)):
         row = {column.name: column.cells[k] for column in table.columns}
         given = units[k - 1].var_z if k else var_x
         spread_a = own.var_a + (own.mean_a - mean(layer.a)) ** 2
         spread_z = own.var_z + (own.mean_z - mean(layer.z)) ** 2
         square_a, square_z = own.var_a + own.mean_a**2, own.var_z + own.mean_z**2
-        additive.append(_checked(ratio(row["within"], row["additive"]), own.var_a, given @ layer.W**2))
-        moment.append(_checked(ratio(row["pooled"], row["moment"]), spread_a, row["moment"]))
-        var_half.append(_checked(row["var_ratio"], spread_z, spread_a))
-        moment_half.append(_checked(row["moment_ratio"], square_z, square_a))
-    relu_only = network.activation
-    found = (
-        _claim("additivity", "Additivity of variances predicts the variance within units", 1, additive),
-        _claim("moment_rule", "The moment rule n·sd²·E[z²] predicts the pooled variance", 1, moment),
-        _claim("relu_halves_variance", "ReLU halves the variance: Var(z) = Var(a)/2", 0.5, var_half, relu_only),
-        _claim(
-            "relu_halves_second_moment",
-            "ReLU halves the second moment: E[z²] = E[a²]/2",
-            0.5,
-            moment_half,
-            relu_only,
-        ),
-    )
-    for claim in found:
-        graph.define(claim.name, claim.verdict)
-    return found
+        found["additivity"].append(_checked(ratio(row["within"], row["additive"]), 1, own.var_a, given @ layer.W**2))
+        found["moment_rule"].append(_checked(ratio(row["pooled"], row["moment"]), 1, spread_a, row["moment"]))
+        for name, measured, u, v in (
+            ("relu_halves_variance", row["var_ratio"], spread_z, spread_a),
+            ("relu_halves_second_moment", row["moment_ratio"], square_z, square_a),
+        ):
+            checked = _checked(measured, 0.5, u, v)
+            state = choose(network.activation, dict.fromkeys(ACTIVATIONS, matrix(-1)) | {"relu": checked.state})
+            found[name].append(Checked(checked.ratio, checked.error, state))
+    return tuple(_claim(graph, network, name, layers) for name, layers in found.items())
 
 
-def _checked(measured: Matrix, u: Matrix, v: Matrix) -> Checked:
+def _checked(measured: Matrix, expected: float, u: Matrix, v: Matrix) -> Checked:
     units = u.shape[1]
     whole = total(v) if v.shape == u.shape else v * units
-    return measured, where(whole > 0, sqrt(sum_squares(u - measured * v)) / whole, NONE), whole
+    error = where(whole > 0, sqrt(sum_squares(u - expected * v)) / whole, NONE)
+    # Alike to 12 digits, as under equal weights, units repeat nothing.
+    alike = where(maximum(u) - minimum(u) > CONSTANT * maximum(u), 0, 1)
+    # Overflow and nothing to divide by: errors in the sheet, NaN here, neither of which compares.
+    known = if_error((measured + error) * 0 + 1, 0)
+    off = absolute(measured - expected) > STANDARD_ERRORS * error
+    checkable = matrix(0) if units < FEWEST_UNITS else where(known > 0, 1 - alike, 0)
+    return Checked(measured, error, where(checkable > 0, where(off, 1, 0), -1))
 
 
-def _claim(
-    name: str, sentence: str, expected: float, layers: Sequence[Checked], activation: Matrix | None = None
-) -> Claim:
-    states = []
-    for measured, error, whole in layers:
-        # The last term is for errors of exactly 0, of units that are all alike: rounding is no failure.
-        off = absolute(measured - expected) > STANDARD_ERRORS * error * _at_larger(measured, expected) + 1e-9
-        states.append(where(whole > 0, where(off, 1, 0), -1))
-    worst = largest(*states)
+def _claim(graph: Graph, network: Network, name: str, layers: Sequence[Checked]) -> Claim:
+    sentence, expected = SENTENCES[name]
+    worst = largest(*(layer.state for layer in layers))
     verdict = where(worst > 0, "does not hold", where(worst < 0, "nothing to check", "holds"))
-    if activation is not None:
-        other = dict.fromkeys(ACTIVATIONS, matrix("not ReLU"))
-        verdict = choose(activation, other | {"relu": verdict})
-    ratios, errors, _ = zip(*layers, strict=True)
-    return Claim(name, sentence, expected, ratios, errors, tuple(states), verdict)
-
-
-def _at_larger(measured: Matrix, expected: float) -> Matrix:
-    """The factor from the error at the measured ratio to the error at the larger of the two, in proportion: sums of
-    squares that happen to be small have small errors, and would fail too often."""
-    return where(measured > 0, where(measured < expected, expected / measured, 1), 1)
+    if name.startswith("relu"):
+        verdict = choose(network.activation, dict.fromkeys(ACTIVATIONS, matrix("not ReLU")) | {"relu": verdict})
+    return Claim(
+        name,
+        sentence,
+        expected,
+        tuple(layer.ratio for layer in layers),
+        tuple(layer.error for layer in layers),
+        tuple(layer.state for layer in layers),
+        graph.define(name, verdict),
+    )
 
 
 def claim_table(checked: Sequence[Claim]) -> Table:
