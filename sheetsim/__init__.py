@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import std as std
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.report import Book as Book
     from sheetsim.report import Model as Model
     from sheetsim.report import Run as Run
     from sheetsim.report import read as read

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sheetsim.errors import SheetsimError
+from sheetsim.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +21,8 @@ OUTPUTS = Path("outputs")
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Monte Carlo in matrices: NumPy computes, and the workbook is alive.",
 )
 
 Settings = Annotated[
@@ -55,6 +54,7 @@ def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except SheetsimError as error:
         _fail(str(error))
     except typer.Abort:
@@ -65,6 +65,8 @@ def main() -> None:
         # The reader of a pipe went away (`| head`): what is left to print has no place to go.
         sys.stdout = None
         raise SystemExit(141) from None
+    except OSError as error:
+        _fail(f"cannot write what there is to print: {(error.strerror or str(error)).lower()}")
     except MemoryError:
         _fail("there is not enough memory for matrices of this size: ask for fewer samples or narrower layers")
     except Exception as error:
@@ -81,6 +83,18 @@ def _fail(message: str) -> None:
     raise SystemExit(2)
 
 
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Monte Carlo in matrices: NumPy computes, and the workbook is alive."""
+    if version:
+        print(f"sheetsim {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
 @app.command()
 def run(
     what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
@@ -93,10 +107,13 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run templates (with no name: the article's five), write their workbooks and print a row a layer."""
-    from sheetsim import templates
+    from sheetsim import report, templates
 
     origins = [_load(name, settings, seed) for name in what or templates.ARTICLE]
     targets = _targets(origins, output)
+    for origin in origins:
+        report.check(origin)
+    _make_folders(targets)
     records: list[dict[str, Any]] = []
     with _Progress(len(origins)) as progress:
         for origin, target in zip(origins, targets, strict=True):
@@ -185,16 +202,30 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _targets(origins: list["Origin"], output: Path | None) -> list[Path]:
-    """Where each workbook goes: refused before anything is computed when it cannot be written there."""
-    if output is not None and output.suffix.lower() == ".xlsx" and not output.is_dir():
+    """Where each workbook goes: one file, or a file a run in a folder."""
+    if output is None:
+        output = OUTPUTS
+    if output.suffix.lower() == ".xlsx":
         if len(origins) > 1:
             raise SheetsimError(f"--output {output} is one file for {len(origins)} workbooks: name a folder")
-        targets = [output]
-    else:
-        targets = [(output or OUTPUTS) / f"{origin.name}.xlsx" for origin in origins]
+        return [output]
+    if output.suffix and not _is_folder(output):
+        raise SheetsimError(f"--output {output} is neither an .xlsx file nor a folder that is there")
+    targets = [output / f"{origin.name}.xlsx" for origin in origins]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
         raise SheetsimError(f"two of the runs would write {twice.pop()}: give them different names")
+    return targets
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise SheetsimError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _make_folders(targets: list[Path]) -> None:
     for folder in {target.parent for target in targets}:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +233,6 @@ def _targets(origins: list["Origin"], output: Path | None) -> list[Path]:
             raise SheetsimError(f"cannot make the folder {folder}: {(error.strerror or str(error)).lower()}") from None
         if not _writable(folder):
             raise SheetsimError(f"cannot write in the folder {folder}: permission denied")
-    return targets
 
 
 def _writable(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,16 @@ class Model(Graph):
 
     def __init__(self, title: str = "", *, seed: int = 0) -> None:
         super().__init__(seed=seed)
+        if not isinstance(title, str):
+            raise SheetsimError(f"the title must be text, not {title!r}")
         self.title = title
 
     def run(self) -> "Run":
         """Computes every named matrix."""
         return run(self)
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{escape(self.title or 'Model')}</b>: {_shapes(self)}</p>"
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
         """Computes the model and writes its workbook."""
@@ -49,6 +55,8 @@ class Model(Graph):
 
 class Results:
     """The accessors that a run and a book that was read share."""
+
+    title: str
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name: layers, variance, claims, histogram."""
@@ -74,6 +82,11 @@ class Results:
         """Counts by layer and bin, those below and above the edges included."""
         return self.table("histogram")
 
+    def _repr_html_(self) -> str:
+        frame = self.summary()
+        frame.insert(0, "verdict", self.verdicts())
+        return f"<p><b>{escape(self.title)}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+
 
 class Run(Results):
     """One computed run: matrices by name, tables as DataFrames, and the workbook.
@@ -86,7 +99,8 @@ class Run(Results):
         self.title = study.title
         self._study = study
         # The layout first: what no workbook can hold is refused before anything is computed.
-        self._layout = Layout(study.sheets(command), live=study.matrices)
+        self._command = command
+        self._layout = Layout(study.sheets(command, study.matrices), live=study.matrices)
         wanted = list(study.graph) if study.matrices else []
         wanted += self._layout.places
         for table in study.tables.values():
@@ -132,12 +146,14 @@ class Run(Results):
         """
         from sheetsim.workbook.write import write
 
+        layout = self._layout
+        if values_only:
+            layout = Layout(self._study.sheets(f"{self._command} --values-only", False), live=False)
         return write(
             path,
-            self._layout,
+            layout,
             self._values,
-            live=self._study.matrices and not values_only,
-            properties={"title": self.title, "subject": self.name, "comments": "Written by sheetsim"},
+            properties={"title": self.title, "comments": "Written by sheetsim"},
             progress=progress,
         )
 
@@ -145,16 +161,15 @@ class Run(Results):
         return f"<Run {self.name}: {_listed(self.names())}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
+        return (
+            super()._repr_html_()
+            if self._study.tables
+            else f"<p><b>{escape(self.title)}</b>: {_shapes(self._study.graph)}</p>"
+        )
 
-        if not self._study.tables:
-            shapes = ", ".join(
-                f"{escape(n)} {self._study.graph[n].shape[0]}×{self._study.graph[n].shape[1]}" for n in self.names()
-            )
-            return f"<p><b>{escape(self.title or self.name)}</b>: {shapes}</p>"
-        frame = self.summary()
-        frame.insert(0, "verdict", self.verdicts())
-        return f"<p><b>{escape(self.title)}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+
+def _shapes(graph: Graph) -> str:
+    return ", ".join(f"{escape(str(node.name))} {node.shape[0]}×{node.shape[1]}" for node in graph)
 
 
 def run(what: "str | os.PathLike[str] | Forward | Graph", /, **overrides: Any) -> Run:
@@ -167,14 +182,19 @@ def run(what: "str | os.PathLike[str] | Forward | Graph", /, **overrides: Any) -
         if overrides:
             raise SheetsimError("a model has no keys to override: change the model itself")
         title = getattr(what, "title", "") or "Model"
-        study = Study(graph=what, title=title, sheets=lambda command: model_sheets(what, title))
+        study = Study(graph=what, title=title, sheets=lambda command, live: model_sheets(what, title))
         return Run(study, "model", "")
     if isinstance(what, Forward):
-        experiment = msgspec.structs.replace(what, **overrides) if overrides else what
-        origin = templates.given(templates.convert(msgspec.structs.asdict(experiment)))
+        origin = templates.given(templates.convert(msgspec.structs.asdict(what) | overrides) if overrides else what)
     else:
         origin = templates.load(os.fspath(what), overrides)
     return run_origin(origin)
+
+
+def check(origin: templates.Origin) -> None:
+    """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
+    study = origin.experiment.build()
+    Layout(study.sheets(origin.command, study.matrices), live=study.matrices)
 
 
 def run_origin(origin: templates.Origin) -> Run:
@@ -190,6 +210,7 @@ class Book(Results):
 
         self._reader = open_book(path)
         self.path = self._reader.path
+        self.title = self._reader.title
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""

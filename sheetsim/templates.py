@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.study import toml_value
+from sheetsim.experiments.forward import Bins, Forward
+from sheetsim.experiments.study import explained, toml_value
 
 # The article's five come first and are what `sheetsim run` does when nothing is named.
 ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "relu-he")
@@ -52,6 +53,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
     overrides = dict(overrides or {})
     path = Path(what)
     if path.suffix == ".toml":
+        name, base = path.stem, path.parent
         try:
             content = path.read_bytes().decode()
         except OSError as error:
@@ -59,49 +61,52 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
         except UnicodeDecodeError:
             raise SheetsimError(f"{path} is not text in UTF-8") from None
     else:
-        content = text(str(what))
+        name, base, content = str(what), Path(), text(str(what))
     try:
         parameters = tomllib.loads(content)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SheetsimError(f"{what} is not TOML: {error}") from None
-    source = overrides.get("input", "")
-    if not isinstance(source, str) and not (isinstance(source, Mapping) and "distribution" in source):
-        # Data has its own size, whatever the template says.
-        for key in ("samples", "inputs"):
-            parameters.pop(key, None)
-    for key, value in overrides.items():
-        _set(parameters, key, value)
-    _place_file(parameters, path.parent if path.suffix == ".toml" else Path(), "input" in overrides)
+    _place_file(parameters, base)
     try:
+        plain = convert(parameters)
+        source = overrides.get("input", "")
+        if not isinstance(source, str) and not (isinstance(source, Mapping) and "distribution" in source):
+            # Data has its own size, whatever the template says.
+            for key in ("samples", "inputs"):
+                parameters.pop(key, None)
+        for key, value in overrides.items():
+            _set(parameters, key, value)
         experiment = convert(parameters)
     except SheetsimError as error:
         raise SheetsimError(f"{what}: {error}") from None
-    settings = {key: value for key, value in overrides.items() if key != "seed"}
-    seed = f"--seed {experiment.seed}" if "seed" in overrides else ""
-    return Origin(experiment, path.stem if path.suffix == ".toml" else str(what), _command(str(what), seed, settings))
+    return Origin(experiment, name, command(str(what), plain, experiment))
 
 
 def given(experiment: Forward) -> Origin:
-    """The same for an experiment that was made in Python: its command sets every key on top of a template."""
-    base = load(ARTICLE[-1]).experiment
-    if not isinstance(experiment.input, str | Mapping):
-        return Origin(experiment, experiment.study, "made in Python with an array as input: no command makes it again")
-    theirs = base.parameters()
-    changed = {key: value for key, value in experiment.parameters().items() if value != theirs.get(key)}
-    return Origin(experiment, experiment.study, _command(ARTICLE[-1], "", changed))
+    """The same for an experiment that was made in Python: its command sets keys of a template."""
+    base = ARTICLE[-1]
+    return Origin(experiment, experiment.study, command(base, load(base).experiment, experiment))
 
 
 def convert(parameters: Mapping[str, Any]) -> Forward:
     """Parameters as an experiment. Raises SheetsimError with the key's path and the reason."""
+    numbers = {key: value.item() if isinstance(value, np.generic) else value for key, value in parameters.items()}
     try:
-        return msgspec.convert(dict(parameters), Forward)
+        return msgspec.convert(numbers, Forward)
     except msgspec.ValidationError as error:
         raise SheetsimError(_sentence(str(error))) from None
 
 
-def _command(what: str, seed: str, settings: Mapping[str, Any]) -> str:
-    sets = [f"--set {shlex.quote(f'{key}={toml_value(value)}')}" for key, value in settings.items()]
-    return " ".join(["sheetsim run", shlex.quote(what), *filter(None, [seed]), *sets])
+def command(what: str, base: Forward, experiment: Forward) -> str:
+    """The command that makes the experiment's file again: the template's name or file, and each key that differs."""
+    if hasattr(experiment.input, "__array__"):
+        return "made in Python with an array as input: no command makes it again"
+    plain = base.parameters()
+    words = ["sheetsim run", shlex.quote(what)]
+    for key, value in experiment.parameters().items():
+        if value != plain.get(key):
+            words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
+    return " ".join(words)
 
 
 def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
@@ -114,33 +119,22 @@ def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
     table[last] = value
 
 
-def _place_file(parameters: dict[str, Any], base: Path, overridden: bool) -> None:
+def _place_file(parameters: dict[str, Any], base: Path) -> None:
     """A file named in a TOML file lies beside that file; one named on the command line where the command runs."""
     source = parameters.get("input")
-    if isinstance(source, dict) and isinstance(source.get("file"), str) and not overridden:
+    if isinstance(source, dict) and isinstance(source.get("file"), str):
         source["file"] = str(base / source["file"])
 
 
 def _sentence(message: str) -> str:
     """msgspec's message as `key: reason`, with the nearest key for one that is unknown."""
-    reason, _, path = message.partition(" - at `$")
-    path = path.rstrip("`").lstrip(".").replace("[...]", " (an element)")
-    unknown = re.match(r"Object contains unknown field `(.*)`", reason)
+    path = message.partition(" - at `$")[2].rstrip("`").lstrip(".").replace("[...]", " (an element)")
+    unknown = re.match(r"Object contains unknown field `(.*)`", message.partition(" - at `$")[0])
     if unknown:
-        known = ["bins", "range"] if path == "histogram" else list(Forward.__struct_fields__)
+        known = list((Bins if path == "histogram" else Forward).__struct_fields__)
         key = ".".join(filter(None, [path, unknown[1]]))
         return f"unknown key {key!r}{_nearest(unknown[1], known)}; the keys are {', '.join(known)}"
-    expected = re.match(r"Expected `(.*)`, got `(.*)`", reason)
-    if expected:
-        reason = f"must be {_words(expected[1])}, not {_words(expected[2])}"
-    return f"{path}: {reason}" if path else reason
-
-
-def _words(types: str) -> str:
-    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list"}
-    words |= {"object": "a table", "null": "nothing"}
-    kept = [words.get(kind, kind) for kind in types.split(" | ") if kind != "null" or types == "null"]
-    return " or ".join(kept)
+    return f"{path}: {explained(message)}" if path else explained(message)
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -135,6 +135,18 @@ def test_seed_changes_the_draws(sheetsim) -> None:
         ("summary broken.xlsx --seed 1", "go with templates"),
         ("summary relu-he --table layer", "--table"),
         ("frobnicate", "frobnicate"),
+        ("run relu-he --set input=5", "input must be text or a table of keys"),
+        ("run relu-he --set input=[1,2]", "input must be text or a table of keys"),
+        ("run relu-he --set input={file='a.csv',standardize=true}", "input.standardize is unknown"),
+        ("run relu-he --set report=short", "report must be full, summary, not 'short'"),
+        ("run relu-he --set histogram.range=[0]", "must be a list of 2 numbers"),
+        ("run relu-he --set histogram.range=[1,1.0000000000000002]", "cannot be cut into 30 bins"),
+        ("run relu-he --set histogram.range=[-1e308,1e308]", "cannot be cut"),
+        ("run relu-he --output book.csv", "neither an .xlsx file nor a folder"),
+        (f"run relu-he --output {'a' * 300}.xlsx", "name too long"),
+        (f"run relu-he --set input={{file='{'a' * 300}.csv'}}", "name too long"),
+        ("run relu-he missing.toml --output new", "cannot read missing.toml"),
+        ("run relu-he --set samples=2000000 --output new", "rows"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_status_2(sheetsim, tmp_path: Path, arguments: str, sentence: str) -> None:
@@ -171,3 +183,17 @@ def test_interrupting_ends_with_130(sheetsim, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(templates, "names", interrupt)
     assert sheetsim("list")[0] == 130
+
+
+def test_a_later_mistake_leaves_nothing_of_the_earlier_runs(sheetsim, tmp_path: Path) -> None:
+    Path("bad.toml").write_text('input = {file = "none.csv"}')
+    status, out, _ = sheetsim("run", "relu-he", "bad.toml", "--output", "new")
+    assert (status, out) == (2, "")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_bare_call_shows_the_help_and_version_the_version(sheetsim) -> None:
+    status, out, err = sheetsim()
+    assert (status, err) == (0, "")
+    assert "Commands:" in out
+    assert sheetsim("--version")[1].startswith("sheetsim 0.")

@@ -67,6 +67,9 @@ def test_an_array_from_python_is_an_input_too(tmp_path: Path) -> None:
         ([["age", "income"], [1, ""], [3, 4]], r"row 2, column 2 \(income\) is missing"),
         ([[1, 2], [3, "inf"]], "row 2, column 2 is 'inf', not a finite number"),
         ([["age", "income"]], "a heading and no numbers"),
+        ([[1.5, "2O"], [3, 4]], "row 1, column 2 is '2O'"),
+        ([["", "a"], [0, 1]], "column 1 has no heading"),
+        ([[1, "1_000"], [3, 4]], "row 1, column 2 is '1_000'"),
     ],
 )
 def test_a_cell_that_is_no_number_is_named(
@@ -96,7 +99,7 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, name: str, content: bytes
 
 def test_a_constant_column_cannot_be_standardised(tmp_path: Path) -> None:
     with pytest.raises(SheetsimError, match="column 2 is constant"):
-        run(write(tmp_path / "data.csv", [[1, 5], [2, 5]]), standardise=True)
+        run(write(tmp_path / "data.csv", [[k, 0.1] for k in range(1000)]), standardise=True)
 
 
 def test_sizes_that_contradict_the_file_are_refused(tmp_path: Path) -> None:

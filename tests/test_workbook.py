@@ -2,6 +2,9 @@
 
 import math
 import re
+import shlex
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,10 +13,12 @@ import openpyxl
 import pandas as pd
 import pytest
 from conftest import SMALL, run_of, small_run
+from engines import SOFFICE
 
 import sheetsim
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.rules import check_formula, check_name, check_titles
+from sheetsim.workbook.styles import axis_format
 
 ORDER = [
     "Overview",
@@ -78,9 +83,9 @@ def test_each_computed_matrix_is_one_array_formula(he_book: Path) -> None:
     }
     for title, (ref, text) in expected.items():
         assert re.findall(r'<f t="array" ref="([^"]+)">([^<]*)</f>', sheets[title]) == [(ref, text)]
-        assert sheets[title].count("<f") == 1
+        assert len(re.findall("<f[ >]", sheets[title])) == 1
     for title in ("Input", "Draws 3"):
-        assert "<f" not in sheets[title]
+        assert not re.findall("<f[ >]", sheets[title])
 
 
 def test_every_cell_of_a_formula_holds_a_value(he_book: Path) -> None:
@@ -263,3 +268,93 @@ def _model() -> sheetsim.Model:
     model = sheetsim.Model("Mine & yours")
     model.input("x", np.eye(2))
     return model
+
+
+@pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
+def test_numbers_are_shown_with_their_sign(tmp_path: Path) -> None:
+    """As LibreOffice shows them: a format with conditions once lost the minus sign there."""
+    shown = {-0.12345: "-0.1235", 0.5: "0.5000", -1.0: "-1.0000"}
+    model = sheetsim.Model()
+    model.input("m", [list(shown)])
+    book = model.to_excel(tmp_path / "book.xlsx")
+    command = [str(SOFFICE), f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--headless", "--convert-to"]
+    subprocess.run([*command, "html", "--outdir", str(tmp_path), str(book)], check=True, capture_output=True)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", (tmp_path / "book.html").read_text(), re.DOTALL)
+    texts = [re.sub(r"<[^>]*>|\\s", "", cell) for cell in cells]
+    assert texts[-len(shown) :] == list(shown.values())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(-1, 1, '[>=0.000002]0.00;[<=-0.000002]-0.00;"0"'), (0, 1e6, '[>=1]0.0E+00;[<=-1]-0.0E+00;"0"')],
+)
+def test_axes_show_the_sign_and_no_minus_zero(low: float, high: float, text: str) -> None:
+    assert axis_format(low, high) == text
+
+
+def test_a_summary_report_takes_layers_wider_than_a_sheet(tmp_path: Path) -> None:
+    run = sheetsim.run("relu-he", report="summary", layers=[17_000], samples=3)
+    assert run.to_excel(tmp_path / "wide.xlsx").exists()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"samples": 10**23, "report": "summary"},
+        {"layers": [10**20], "report": "summary"},
+        {"layers": [50_000_000], "samples": 2},
+        {"inputs": 10**13},
+    ],
+    ids=str,
+)
+def test_impossible_sizes_are_refused_at_once(overrides: dict[str, object]) -> None:
+    with pytest.raises(SheetsimError, match=r"needs .* (rows|columns)|memory"):
+        sheetsim.run("relu-he", **overrides)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: sheetsim.run("relu-he", **SMALL),
+        lambda: sheetsim.run(sheetsim.Forward(activation="tanh", seed=5, layers=[4, 3], samples=9, inputs=2)),
+        lambda: sheetsim.run("relu-he", input=sheetsim.uniform(-1, 1), **SMALL),
+        lambda: sheetsim.run("tanh-he", initializer=[0.3, "he", {"constant": 0.1}], **SMALL),
+        lambda: sheetsim.run("relu-he", title="It's “mine” & <yours>", report="summary", **SMALL),
+    ],
+    ids=["template", "Forward", "distribution", "per layer", "title"],
+)
+@pytest.mark.parametrize("values_only", [False, True])
+def test_the_command_on_about_makes_the_same_bytes(tmp_path: Path, made: object, values_only: bool) -> None:
+    path = made().to_excel(tmp_path / "first.xlsx", values_only=values_only)  # type: ignore[operator]
+    cells = {row[0]: row[1] for row in openpyxl.load_workbook(path)["About"].iter_rows(values_only=True)}
+    command = [*shlex.split(cells["command"]), "--output", str(tmp_path / "again.xlsx")]
+    subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True)
+    assert (tmp_path / "again.xlsx").read_bytes() == path.read_bytes()
+
+
+def test_a_book_without_formulas_does_not_speak_of_them(tmp_path: Path) -> None:
+    path = small_run().to_excel(tmp_path / "dead.xlsx", values_only=True)
+    texts = [c for row in openpyxl.load_workbook(path)["Overview"].iter_rows(values_only=True) for c in row if c]
+    assert not any("yellow" in str(text) or "one array formula" in str(text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: sheetsim.Forward(layers=5),
+        lambda: sheetsim.Forward(samples="a"),
+        lambda: sheetsim.run(sheetsim.Forward(), foo=1),
+        lambda: sheetsim.run("relu-he", input=5),
+        lambda: sheetsim.Model(5),
+        lambda: sheetsim.Model().weights("W_1", "hee", (2, 2)),
+        lambda: sheetsim.Model().define("t", "text"),
+    ],
+)
+def test_wrong_types_from_python_are_sentences_too(make: object) -> None:
+    with pytest.raises(SheetsimError):
+        make()  # type: ignore[operator]
+
+
+def test_numpy_scalars_are_numbers() -> None:
+    run = sheetsim.run("relu-he", seed=np.int64(3), initializer=np.float64(0.5), **SMALL)
+    assert run["sd_1"] == 0.5

@@ -4,12 +4,14 @@ Only what the targets need is computed; of a choice, only the chosen branch; and
 after its last use, so that a summary of a wide network holds two layers at a time.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import stream
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix
 from sheetsim.model.ops import OPS, Op
@@ -24,6 +26,7 @@ def evaluate(targets: Iterable[Matrix]) -> Values:
     """
     wanted = list(dict.fromkeys(targets))
     order, live = _plan(wanted)
+    _check_memory(order)
     uses = Counter(arg for node in order for arg in live[node])
     uses.update(wanted)
     values: Values = {}
@@ -35,6 +38,19 @@ def evaluate(targets: Iterable[Matrix]) -> Values:
                 if not uses[arg]:
                     del values[arg]
     return {node: values[node] for node in wanted}
+
+
+def _check_memory(nodes: Iterable[Matrix]) -> None:
+    """Refuses a matrix that alone is larger than the machine's memory, before time is spent on the others."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    for node in nodes:
+        rows, columns = node.shape
+        if 8 * rows * columns > memory:
+            size = f"{rows:,} × {columns:,} numbers"
+            raise SheetsimError(f"{node.name or 'a matrix'} has {size}, more than this machine's memory holds")
 
 
 def _value(node: Matrix, args: list[Any], chosen: bool) -> Any:

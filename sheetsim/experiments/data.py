@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.model.ops import CONSTANT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,9 +32,11 @@ class File:
         path = self.path
         if path.suffix.lower() not in READERS:
             raise SheetsimError(f"input.file: {path} is none of {', '.join(READERS)}")
-        if not path.is_file():
-            raise SheetsimError(f"input.file: there is no file {path}")
+        if self.sheet is not None and path.suffix.lower() != ".xlsx":
+            raise SheetsimError(f"input.sheet goes with an .xlsx file, not with {path}")
         try:
+            if not path.is_file():
+                raise SheetsimError(f"input.file: there is no file {path}")
             array = _npy(path) if path.suffix.lower() == ".npy" else _numbers(path, _table(path, self.sheet))
         except OSError as error:
             raise SheetsimError(f"input.file: cannot read {path}: {(error.strerror or str(error)).lower()}") from None
@@ -61,9 +64,11 @@ def _table(path: Path, sheet: str | None) -> "pd.DataFrame":
         try:
             return pd.read_csv(path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise SheetsimError(f"input.file: {path} is no table of comma-separated text: {error!r}") from None
+            raise SheetsimError(f"input.file: {path} is no table of comma-separated text: {_words(error)}") from None
     try:
-        return pd.read_excel(path, header=None, sheet_name=sheet or 0, engine="openpyxl", keep_default_na=False)
+        return pd.read_excel(
+            path, header=None, sheet_name=0 if sheet is None else sheet, engine="openpyxl", keep_default_na=False
+        )
     except OSError:
         raise
     except Exception as error:  # openpyxl raises whatever its XML and zip parsers do
@@ -73,7 +78,10 @@ def _table(path: Path, sheet: str | None) -> "pd.DataFrame":
 def _numbers(path: Path, table: "pd.DataFrame") -> Any:
     if table.empty:
         raise SheetsimError(f"input.file: {path} holds no numbers")
-    heading = any(_number(cell) is None and not _missing(cell) for cell in table.iloc[0])
+    # A row of which only a part is text is no heading but a mistake, and named as one below.
+    heading = all(_number(cell) is None for cell in table.iloc[0]) and not all(map(_missing, table.iloc[0]))
+    if heading and _missing(table.iloc[0, 0]):
+        raise SheetsimError(f"input.file: {path}, column 1 has no heading: write the table without its index")
     body = table.iloc[1:] if heading else table
     if body.empty:
         raise SheetsimError(f"input.file: {path} has a heading and no numbers")
@@ -95,14 +103,19 @@ def _missing(cell: Any) -> bool:
 
 def _number(cell: Any) -> float | None:
     try:
-        return None if isinstance(cell, bool) else float(cell)
+        # 1_000 is a number to Python and a slip in a table.
+        return None if isinstance(cell, bool) or "_" in str(cell) else float(cell)
     except (TypeError, ValueError):
         return None
 
 
 def _standardised(path: Path, array: Any) -> Any:
     spread = array.std(axis=0)
-    constant = np.flatnonzero(spread == 0)
+    constant = np.flatnonzero(spread <= CONSTANT * np.abs(array.mean(axis=0)))
     if len(constant):
         raise SheetsimError(f"input.file: {path}, column {constant[0] + 1} is constant and cannot be standardised")
     return (array - array.mean(axis=0)) / spread
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -4,26 +4,29 @@ Here stand its parameters and what is computed; `forward_book.py` says how the w
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments import data, forward_book
-from sheetsim.experiments.study import Study
+from sheetsim.experiments.study import Study, explained
 from sheetsim.model.draws import Distribution, distribution, normal
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, Initializer, constant
 from sheetsim.model.nets import ACTIVATIONS, feed_forward
-from sheetsim.summary.histogram import histogram
+from sheetsim.summary.histogram import NUDGE, histogram
 from sheetsim.summary.layers import layer_table, verdicts
-from sheetsim.summary.variance import claim_table, claims, unit_statistics, variance_table
+from sheetsim.summary.variance import claim_table, claims, over_samples, unit_statistics, variance_table
 
 CUSTOM = "custom"
 PER_LAYER = "per layer"
+
+LONGEST_TEXT = 1000
 
 # What stands in the cell `custom_std` until a person changes it.
 CUSTOM_STD = 0.1
@@ -44,6 +47,13 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             low, high = self.range
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise SheetsimError(f"range must be two finite numbers, the lower first, not [{low:g}, {high:g}]")
+            with np.errstate(all="ignore"):
+                edges = np.append(low - NUDGE * (high - low), low + (high - low) * np.arange(self.bins + 1) / self.bins)
+                rising = np.all(np.diff(edges) > 0)
+            if not rising:
+                raise SheetsimError(
+                    f"range [{low:g}, {high:g}] cannot be cut into {self.bins} bins in double precision"
+                )
 
 
 class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,7 +67,7 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     Raises SheetsimError with the key and the reason.
     """
 
-    study: Literal["forward"] = "forward"
+    study: str = "forward"
     title: str = ""
     description: str = ""
     seed: int = 0
@@ -68,9 +78,27 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     initializer: Scheme | list[Scheme] = "he"
     input: Any = "normal"
     histogram: Bins = Bins()
-    report: Literal["full", "summary"] = "full"
+    report: str = "full"
 
     def __post_init__(self) -> None:
+        # From Python a field can hold anything; from a template msgspec has checked its type.
+        for field in msgspec.structs.fields(type(self)):
+            try:
+                msgspec.convert(getattr(self, field.name), field.type)
+            except msgspec.ValidationError as error:
+                raise SheetsimError(f"{field.name}: {explained(str(error))}") from None
+        self._check_sizes()
+        _check_one_of("study", self.study, ("forward",))
+        _check_one_of("report", self.report, ("full", "summary"))
+        _check_one_of("activation", self.activation, tuple(ACTIVATIONS))
+        schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)
+        if len(schemes) != len(self.layers):
+            raise SheetsimError(f"initializer lists {len(schemes)} schemes for {len(self.layers)} layers")
+        for scheme in schemes:
+            _check_scheme(scheme)
+        _source(self.input)
+
+    def _check_sizes(self) -> None:
         if self.seed < 0:
             raise SheetsimError(f"seed must be a whole number from 0, not {self.seed}")
         for key, value in (("samples", self.samples), ("inputs", self.inputs)):
@@ -78,15 +106,9 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                 raise SheetsimError(f"{key} must be at least 1, not {value}")
         if not self.layers or min(self.layers) < 1:
             raise SheetsimError(f"layers must be a list of widths of at least 1, not {self.layers}")
-        if self.activation not in ACTIVATIONS:
-            raise SheetsimError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
-        schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer]
-        if isinstance(self.initializer, list) and len(schemes) != len(self.layers):
-            raise SheetsimError(f"initializer lists {len(schemes)} schemes for {len(self.layers)} layers")
-        for scheme in schemes:
-            _check_scheme(scheme)
-        if isinstance(self.input, str | Mapping):
-            _source(self.input)
+        for key, text in (("title", self.title), ("description", self.description)):
+            if len(text) > LONGEST_TEXT:
+                raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
 
     def build(self) -> Study:
         """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
@@ -101,12 +123,24 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
         book = forward_book.ForwardBook(
-            graph, network, table, words, bars, decomposition, checked, (var_x, *units), self.title, self.description
+            graph,
+            network,
+            table,
+            words,
+            over_samples(table, units),
+            bars,
+            decomposition,
+            checked,
+            (var_x, *units),
+            self.title,
+            self.description,
         )
         return Study(
             graph=graph,
             title=self.title or "Forward pass",
-            sheets=lambda command: book.sheets(command, self.parameters(), matrices=self.report == "full"),
+            sheets=lambda command, live: book.sheets(
+                command, self.parameters(), matrices=self.report == "full", live=live
+            ),
             tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
             histogram=bars,
             verdicts=words,
@@ -117,16 +151,15 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         """The keys that are set, as a template would have them; data given as an array is only named."""
         found = msgspec.structs.asdict(self)
         found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
-        if not isinstance(self.input, str | Mapping):
+        if isinstance(self.input, Distribution):
+            found["input"] = {"distribution": self.input.name, **dict(self.input.parameters)}
+        elif not isinstance(self.input, str | Mapping):
             found["input"] = "an array of numbers, given in Python"
         return {key: value for key, value in found.items() if value is not None}
 
     def _input(self, graph: Graph) -> Matrix:
-        if isinstance(self.input, str | Mapping):
-            source = _source(self.input)
-            given = source.load() if isinstance(source, data.File) else source
-        else:
-            given = self.input
+        source = _source(self.input)
+        given = source.load() if isinstance(source, data.File) else source
         if isinstance(given, Distribution):
             return graph.input("x", given, (self.samples or 1000, self.inputs or 100))
         x = graph.input("x", given)
@@ -186,26 +219,41 @@ def _label(scheme: Scheme) -> tuple[str, float]:
     return (label, CUSTOM_STD) if SCHEMES.get(label) and float(label[4:]) == scheme else (CUSTOM, float(scheme))
 
 
-def _source(spec: str | Mapping[str, Any]) -> Distribution | data.File:
-    """What `input` names. Raises SheetsimError with the key at fault."""
-    spec = {"distribution": spec} if isinstance(spec, str) else dict(spec)
-    if ("file" in spec) == ("distribution" in spec):
+def _source(spec: Any) -> Any:
+    """What `input` says: a Distribution, a data.File or an array. Raises SheetsimError with the key at fault."""
+    if isinstance(spec, Distribution) or hasattr(spec, "__array__"):
+        return spec
+    if not isinstance(spec, str | Mapping):
+        raise SheetsimError(f"input must be text or a table of keys (in Python also an array), not {spec!r}")
+    keys: dict[str, Any] = {"distribution": spec} if isinstance(spec, str) else dict(spec)
+    if ("file" in keys) == ("distribution" in keys):
         raise SheetsimError('input needs a distribution or a file: {distribution = "normal"} or {file = "my.csv"}')
-    for key, value in spec.items():
-        if key in ("file", "distribution", "sheet"):
-            fits, wish = isinstance(value, str), "text"
-        elif key == "standardise":
-            fits, wish = isinstance(value, bool), "true or false"
-        else:
-            fits, wish = isinstance(value, int | float) and not isinstance(value, bool), "a number"
-        if not fits:
+    if "file" in keys:
+        return _file(keys)
+    for key, value in keys.items():
+        wish, kind = ("text", str) if key == "distribution" else ("a number", (int, float))
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise SheetsimError(f"input.{key} must be {wish}, not {value!r}")
-    if "distribution" in spec:
-        try:
-            return distribution(spec.pop("distribution"), **spec)
-        except SheetsimError as error:
-            raise SheetsimError(f"input: {error}") from None
-    unknown = sorted(set(spec) - {"file", "sheet", "standardise"})
-    if unknown:
-        raise SheetsimError(f"input.{unknown[0]} is unknown beside a file: the keys are file, sheet, standardise")
-    return data.File(Path(spec["file"]), spec.get("sheet"), spec.get("standardise", False))
+    try:
+        return distribution(keys.pop("distribution"), **keys)
+    except SheetsimError as error:
+        raise SheetsimError(f"input: {error}") from None
+
+
+def _file(keys: Mapping[str, Any]) -> data.File:
+    known: dict[str, tuple[type, str]] = {
+        "file": (str, "text"),
+        "sheet": (str, "text"),
+        "standardise": (bool, "true or false"),
+    }
+    for key, value in keys.items():
+        if key not in known:
+            raise SheetsimError(f"input.{key} is unknown beside a file: the keys are {', '.join(known)}")
+        if not isinstance(value, known[key][0]):
+            raise SheetsimError(f"input.{key} must be {known[key][1]}, not {value!r}")
+    return data.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardise", False))
+
+
+def _check_one_of(key: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise SheetsimError(f"{key} must be {'one of ' if len(known) > 2 else ''}{', '.join(known)}, not {value!r}")

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from sheetsim.experiments.study import toml_value
-from sheetsim.model.expr import Matrix
+from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import VERDICTS
 from sheetsim.summary.table import Table
-from sheetsim.summary.variance import STANDARD_ERRORS, Claim, Units
+from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
 from sheetsim.version import __version__
-from sheetsim.workbook.layout import Area, Bars, Block, Echo, Item, MatrixSheet, Number, Page, Sheet, Text
-
-HISTOGRAMS = "Histograms"
+from sheetsim.workbook.layout import Bars, Block, Echo, Item, MatrixSheet, Number, Page, Sheet, Text
+from sheetsim.workbook.rules import check_size
 
 # Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
 LABEL_WIDTH = 27
@@ -26,6 +25,14 @@ LAYER_WIDTH = 30
 CHART = (215, 250)
 LARGE_CHART = (446, 280)
 CHART_ROWS = 14
+
+
+# What a book is, by whether it has the matrices and whether it is live.
+_HOW_IT_IS_SHOWN = {
+    (True, True): "Each matrix is a sheet and each computed matrix is one array formula",
+    (True, False): "Each matrix is a sheet of values, without formulas",
+    (False, False): "The matrices were left out of this book, which holds values without formulas",
+}
 
 
 class _Homes:
@@ -52,6 +59,7 @@ class ForwardBook:
     network: Network
     table: Table
     verdicts: Sequence[Matrix]
+    over_samples: Sequence[Matrix]
     histogram: Histogram
     variance: Table
     claims: Sequence[Claim]
@@ -59,12 +67,20 @@ class ForwardBook:
     title: str
     description: str
 
-    def sheets(self, command: str, parameters: Mapping[str, Any], *, matrices: bool) -> list[Sheet]:
-        """The sheets in their order; without matrices only those that hold results."""
+    def sheets(self, command: str, parameters: Mapping[str, Any], *, matrices: bool, live: bool) -> list[Sheet]:
+        """The sheets in their order; without matrices only those that hold results.
+
+        Raises SheetsimError for a matrix that no sheet can hold.
+        """
         layers = self.network.layers
-        overview = self._overview(matrices)
-        histograms, summary, variance = self._histograms(), self._summary(), self._variance()
-        about = self._about(command, parameters)
+        if matrices:
+            check_size("x on sheet 'Input'", self.network.x.shape[0] + 1, self.network.x.shape[1] + 1)
+            for layer in layers:
+                rows, columns = layer.W.shape
+                check_size(f"W_{layer.number} on sheet 'Weights {layer.number}'", rows + 1, columns + 1)
+        overview = self._overview(live, matrices)
+        histograms, summary, variance = self._histograms(), self._summary(), self._variance(matrices)
+        about = self._about(command, parameters, [overview, histograms, summary, variance], matrices)
         if not matrices:
             return [overview, histograms, summary, variance, about]
         return [
@@ -80,20 +96,20 @@ class ForwardBook:
             about,
         ]
 
-    def _overview(self, live: bool) -> Page:
+    def _overview(self, live: bool, matrices: bool) -> Page:
         homes = _Homes(self.table.cells())
         layers = self.network.layers
         samples, inputs = self.network.x.shape
         wide = max(len(layers), 5) + 1
         lead = (
-            f"{samples:,} samples of {inputs:,} inputs pass through {len(layers)} layers: each layer multiplies by "
-            "weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
-            "Each matrix is a sheet and each computed matrix is one array formula; the charts show how every layer's "
-            "outputs are distributed under the chosen start of the weights.",
+            f"{samples:,} samples of {inputs:,} inputs pass through {_layers(len(layers))}: a layer multiplies "
+            "by weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
+            f"{_HOW_IT_IS_SHOWN[matrices, live]}; the charts show how every layer's outputs are distributed under the "
+            "chosen start of the weights.",
             "A good start keeps the spread from layer to layer; a bad one saturates the units, makes them all alike, "
             "or lets the signal die out or explode.",
         )
-        items: list[Item] = [Text(0, 0, self.title or "Forward pass", "title")]
+        items: list[Item] = [Text(0, 0, self.title or "Forward pass", "title", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         controls = [
             ("Activation", "activation"),
@@ -102,11 +118,15 @@ class ForwardBook:
         ]
         for k, (label, name) in enumerate(controls):
             items += [Text(5 + k, 0, label, "label"), homes.show(5 + k, 1, self.graph[name], "input")]
-        hints = (
+        hints = [
             "Choose from the yellow cells: every sheet, chart and verdict follows.",
             "The custom standard deviation counts when the initializer is “custom”.",
-        )
-        items += [Text(5 + k, 2, hint, "hint") for k, hint in enumerate(hints if live else ())]
+        ]
+        if any(isinstance(layer.e.source, Draw) and layer.e.source.distribution.name == "ones" for layer in layers):
+            hints.append(
+                "Weights of a layer with draws that are all 1 are equal: its standard deviation is their value."
+            )
+        items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
         items += [Text(9, 0, "Outputs of each layer", "heading-left")]
         items += [Number(9, layer.number, layer.number, "layer") for layer in layers]
         items += [
@@ -119,7 +139,7 @@ class ForwardBook:
             )
         ]
         items += [
-            Bars(10, layer.number, "", counts, self._edge_labels(), CHART, 10, self.histogram.largest)
+            Bars(10, layer.number, "", counts, self.histogram.edges, CHART, 10, self.histogram.largest)
             for layer, counts in zip(layers, self.histogram.counts, strict=True)
         ]
         rows: list[tuple[str, Sequence[Matrix], str]] = [("Verdict", self.verdicts, "verdict")]
@@ -130,6 +150,7 @@ class ForwardBook:
             ("Standard deviation of weights", [layer.sd for layer in layers], "centre"),
             ("Mean of outputs", self.table["mean"], "centre"),
             ("Standard deviation of outputs", self.table["std"], "centre"),
+            ("Of their variance, over samples", self.over_samples, "percent-centre"),
             ("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre"),
             ("Dead units", self.table["dead_units"], "count-centre"),
             ("Effective units", self.table["effective_units"], "one-decimal-centre"),
@@ -143,13 +164,21 @@ class ForwardBook:
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in VERDICTS.items():
             row += 1
-            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint")]
+            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
+        row += 2
+        items.append(
+            Text(
+                row,
+                0,
+                "Of their variance, over samples: the rest lies between the units' means. Where it is near 0 the "
+                "outputs no longer depend on the input, however healthy their histogram looks.",
+                "lead",
+                wide,
+            )
+        )
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        heights = {0: 28, 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
+        heights = {0: 28 if len(self.title) <= 70 else 56, 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
         return Page("Overview", tuple(items), widths, heights)
-
-    def _edge_labels(self) -> Area:
-        return Area(HISTOGRAMS, 1, 1, (self.histogram.bin.shape[0] + 1, 1))
 
     def _histograms(self) -> Page:
         histogram, homes = self.histogram, _Homes()
@@ -190,7 +219,7 @@ class ForwardBook:
                     first + 7 * across,
                     f"Activation {k + 1}",
                     counts,
-                    self._edge_labels(),
+                    histogram.edges,
                     LARGE_CHART,
                     5,
                     histogram.largest,
@@ -198,7 +227,7 @@ class ForwardBook:
                 )
             )
         widths = {0: 9, 1: 9} | {2 + k: 10 for k in range(len(histogram.counts))}
-        return Page(HISTOGRAMS, tuple(items), widths, freeze=(1, 2))
+        return Page("Histograms", tuple(items), widths, freeze=(1, 2))
 
     def _table(self, table: Table, homes: _Homes) -> list[Item]:
         styles = {"number": "number", "count": "count", "share": "percent", "decimal": "one-decimal"}
@@ -214,7 +243,7 @@ class ForwardBook:
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns)), 11) | {len(self.table.columns): 15}
         return Page("Summary", tuple(items), widths, freeze=(1, 1))
 
-    def _variance(self) -> Page:
+    def _variance(self, matrices: bool) -> Page:
         layers = self.network.layers
         # The weights' standard deviations live on Overview, where they are seen beside the drop-down.
         homes = _Homes(layer.sd for layer in layers)
@@ -232,7 +261,7 @@ class ForwardBook:
         row += len(story) + 2
         items += [
             Text(row, 0, "Claim", "heading-left", 6),
-            Text(row, 6, "verdict", "heading", 2),
+            Text(row, 6, "verdict", "heading"),
             Text(row, 8, "expected", "heading"),
         ]
         items += [Number(row, 8 + layer.number, layer.number, "layer") for layer in layers]
@@ -256,11 +285,14 @@ class ForwardBook:
             Text(
                 row + 1,
                 0,
-                f"A claim holds at a layer when the measured ratio is within {STANDARD_ERRORS:g} standard errors of "
-                "the expected one (off? 0 no, 1 yes, −1 nothing to check). Its units are the independent repeats.",
+                f"A claim holds at a layer when the measured ratio is within {STANDARD_ERRORS:g} of the standard "
+                f"errors that it has if the claim is true (off? 0 no, 1 yes, −1 not checked: fewer than {FEWEST_UNITS} "
+                "units, units all alike, or no variance). A layer's units are the independent repeats.",
                 "text",
             )
         )
+        if not matrices:
+            return Page("Variance", tuple(items), {0: 11} | dict.fromkeys(range(1, 9 + len(layers)), 14), freeze=(1, 1))
         row += 3
         items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
         row += 1
@@ -280,10 +312,10 @@ class ForwardBook:
                 rows += [own.mean_a, own.var_a, own.mean_z, own.var_z]
         return rows
 
-    def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
+    def _about(self, command: str, parameters: Mapping[str, Any], pages: Sequence[Page], matrices: bool) -> Page:
         rows: list[tuple[str, str, str]] = [("title", self.title or "Forward pass", "title")]
         if self.description:
-            rows.append(("", self.description, "text"))
+            rows.append(("", self.description, "wrapped"))
         rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
         rows += [
             ("versions", f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}", "text"),
@@ -292,12 +324,13 @@ class ForwardBook:
         ]
         rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
         rows += [("", "", "text"), ("Defined names", "", "section")]
-        rows += [
-            (name, what, "text") for name, what in GLOSSARY.items() if name.split("…")[0].split(",")[0] in self.graph
-        ]
+        placed = {item.matrix.name for page in pages for item in page.items if isinstance(item, Block)}
+        if matrices:
+            placed.update(node.name for node in self.graph)
+        rows += [(name, what, "wrapped") for name, what in GLOSSARY.items() if name in placed]
         for title, table in (("Summary", self.table), ("Variance", self.variance)):
             rows += [("", "", "text"), (f"Columns of {title}", "", "section")]
-            rows += [(column.name, column.what, "text") for column in table.columns]
+            rows += [(column.name, column.what, "wrapped") for column in table.columns]
         items: list[Item] = []
         for row, (label, text, style) in enumerate(rows):
             if style in ("title", "section"):
@@ -305,6 +338,10 @@ class ForwardBook:
             elif label or text:
                 items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
         return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})
+
+
+def _layers(count: int) -> str:
+    return "1 layer" if count == 1 else f"{count} layers"
 
 
 GLOSSARY = {

@@ -1,6 +1,7 @@
 """What an experiment hands on: its graph, its tables and its sheets. Nothing is computed yet."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +17,15 @@ from sheetsim.workbook.layout import Sheet
 class Study:
     """One experiment, built.
 
-    title: for people; sheets: the workbook's, made when asked for, with the command that makes the file again;
+    title: for people; sheets: the workbook's, made when asked for, with the command that makes the file
+    again and whether the book is live;
     tables: by the name under which they are asked for; verdicts: a word a layer; matrices: whether the workbook holds
     the matrices that its formulas need.
     """
 
     graph: Graph
     title: str
-    sheets: Callable[[str], list[Sheet]]
+    sheets: Callable[[str, bool], list[Sheet]]
     tables: Mapping[str, Table] = field(default_factory=dict)
     histogram: Histogram | None = None
     verdicts: tuple[Matrix, ...] = ()
@@ -39,3 +41,20 @@ def toml_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def explained(message: str) -> str:
+    """msgspec's reason for refusing a value, in a person's words."""
+    reason = message.partition(" - at `$")[0]
+    expected = re.match(r"Expected `(.*)`, got `(.*)`", reason)
+    if expected:
+        return f"must be {_words(expected[1])}, not {_words(expected[2])}"
+    length = re.match(r"Expected `array` of length (\d+)", reason)
+    return f"must be a list of {length[1]} numbers" if length else reason
+
+
+def _words(types: str) -> str:
+    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list"}
+    words |= {"object": "a table", "null": "nothing"}
+    kept = [words.get(kind, kind) for kind in types.split(" | ") if kind != "null" or types == "null"]
+    return " or ".join(kept)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution
 from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
-from sheetsim.model.initializers import Initializer
+from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.ops import Shape
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
@@ -22,9 +23,9 @@ class Graph:
     """
 
     def __init__(self, *, seed: int = 0) -> None:
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
             raise SheetsimError(f"seed must be a whole number from 0, not {seed!r}")
-        self.seed = seed
+        self.seed: int = int(seed)
         self._matrices: dict[str, Matrix] = {}
 
     def __getitem__(self, name: str) -> Matrix:
@@ -55,11 +56,11 @@ class Graph:
         Raises SheetsimError for a name that is taken, a shape that is none, and numbers that are not finite.
         """
         if isinstance(values, Distribution):
-            if shape is None or len(shape) != 2 or not all(isinstance(n, int) and n >= 1 for n in shape):
+            if shape is None or len(shape) != 2 or not all(isinstance(n, Integral) and n >= 1 for n in shape):
                 raise SheetsimError(
                     f"{name}: draws need a shape (rows, columns) of whole numbers from 1, not {shape!r}"
                 )
-            return self._name(name, Matrix(Draw(values, self.seed, name), (), shape))
+            return self._name(name, Matrix(Draw(values, self.seed, name), (), (int(shape[0]), int(shape[1]))))
         try:
             # A copy: numbers that changed behind the model would change its results.
             array = np.array(values, dtype=np.float64, order="C", ndmin=2)
@@ -81,8 +82,15 @@ class Graph:
             raise SheetsimError(f"{name}: {value!r} is not one of {', '.join(options)}")
         return self._name(name, Matrix(Choice(options, value), (), (1, 1)))
 
-    def weights(self, name: str, initializer: Initializer, shape: Shape) -> Matrix:
-        """W = sd · e, fan-in × fan-out (rows are inputs): three named matrices, `W_1` from `sd_1` and draws `e_1`."""
+    def weights(self, name: str, initializer: Initializer | str, shape: Shape) -> Matrix:
+        """W = sd · e, fan-in × fan-out (rows are inputs): three named matrices, `W_1` from `sd_1` and draws `e_1`.
+
+        initializer: one of this package's, or the name of a scheme.
+        """
+        if isinstance(initializer, str) and initializer in SCHEMES:
+            initializer = SCHEMES[initializer]
+        if not isinstance(initializer, Initializer):
+            raise SheetsimError(f"{name}: the initializer must be he() or one of {', '.join(SCHEMES)}")
         tail = name.removeprefix("W_")
         e = self.input(f"e_{tail}", initializer.draws, shape)
         sd = self.define(f"sd_{tail}", initializer.sd(row_count(e), column_count(e)))
@@ -90,6 +98,10 @@ class Graph:
 
     def define(self, name: str, expression: Any) -> Matrix:
         """Gives the expression its name: from here on other formulas refer to it. Returns the named matrix."""
+        if isinstance(expression, str):
+            raise SheetsimError(
+                f"{name}: a text is no matrix; a drop-down is made with model.choice(name, options, value)"
+            )
         node = expression if isinstance(expression, Matrix) else apply("add", expression, 0.0)
         if node.name is not None or not node.is_op:
             raise SheetsimError(

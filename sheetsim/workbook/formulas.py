@@ -8,7 +8,7 @@ from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.ops import Op, Shape
 
 # How tightly each level binds, loosest first. Excel's order, not Python's: unary minus binds tighter than ^.
-LEVELS = ("comparison", "concatenation", "sum", "product", "power", "negation", "atom")
+LEVELS = ("comparison", "sum", "product", "power", "negation", "atom")
 BINDING = {level: k for k, level in enumerate(LEVELS)}
 
 # Below it Excel reads a literal as 0 or refuses it (its smallest positive number is 2.2251e-308).

@@ -66,7 +66,9 @@ class Echo:
 
 @dataclass(frozen=True)
 class Bars:
-    """A native column chart without gaps: a histogram of `counts` over the labels in `labels`.
+    """A native column chart without gaps: a histogram of `counts`, one more than there are `edges`.
+
+    The labels are the cells of the edges and the one below them.
 
     largest: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
@@ -76,7 +78,7 @@ class Bars:
     column: int
     title: str
     counts: Matrix
-    labels: "Area"
+    edges: Matrix
     size: tuple[int, int]
     every: int
     largest: Matrix | None = None
@@ -118,6 +120,7 @@ class Layout:
     """
 
     def __init__(self, sheets: Iterable[Sheet], *, live: bool = True) -> None:
+        self.live = live
         self.sheets = tuple(sheets)
         self.places: dict[Matrix, Area] = {}
         rules.check_titles(sheet.title for sheet in self.sheets)

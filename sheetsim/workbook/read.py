@@ -27,6 +27,7 @@ class Reader:
         self.path = path
         self._workbook = workbook
         self._known: dict[str, Any] = {}
+        self.title = str(workbook.properties.title or path.stem)
 
     def __enter__(self) -> "Reader":
         return self

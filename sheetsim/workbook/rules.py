@@ -11,7 +11,6 @@ FORMULA_CHARACTERS = 8_192
 NESTING = 64
 TITLE_CHARACTERS = 31
 VALIDATION_CHARACTERS = 255
-CELL_CHARACTERS = 32_767
 
 _A1 = re.compile(r"[A-Za-z]{1,3}[0-9]+\Z")
 _R1C1 = re.compile(r"(R[0-9]*)?(C[0-9]*)?\Z", re.IGNORECASE)
@@ -26,8 +25,8 @@ def check_name(name: str) -> None:
         raise SheetsimError(
             f"the name {name!r} is a cell to Excel: write '{letters}_{name[len(letters) :]}', for example"
         )
-    if name.casefold() in ("true", "false"):
-        raise SheetsimError(f"the name {name!r} is a truth value to Excel: choose another")
+    if name.casefold() in ("true", "false", "print_area", "print_titles"):
+        raise SheetsimError(f"the name {name!r} means something else to Excel: choose another")
 
 
 def check_titles(titles: Iterable[str]) -> None:
@@ -38,8 +37,10 @@ def check_titles(titles: Iterable[str]) -> None:
             raise SheetsimError(f"the sheet title {title!r} must have 1 to {TITLE_CHARACTERS} characters")
         if re.search(r"[\[\]:*?/\\]", title) or title.startswith("'") or title.endswith("'"):
             raise SheetsimError(f"the sheet title {title!r} may not hold [ ] : * ? / \\ nor begin or end with '")
-        if title.casefold() in seen or title.casefold() == "history":
-            raise SheetsimError(f"the sheet title {title!r} is taken (case does not count; Excel keeps 'History')")
+        if title.casefold() == "history":
+            raise SheetsimError(f"the sheet title {title!r} is one that Excel keeps for itself")
+        if title.casefold() in seen:
+            raise SheetsimError(f"the sheet title {title!r} is taken (case does not count)")
         seen.add(title.casefold())
 
 

@@ -9,15 +9,22 @@ BAR = "#2F6DB5"
 RULE = "#C9D1DC"
 HEADING = "#E8EEF6"
 
-# 4 digits as most values are near 1; scientific where they would not fit the column.
-NUMBER = "[>=10000]0.00E+00;[<=-10000]-0.00E+00;0.0000"
-# The first edge lies a little below 0 where the range begins there: a plain 0.00 would show it as -0.00.
-BIN = '[<=-0.005]-#,##0.00;[<0.005]"0.00";#,##0.00'
+# For values near 1. Other magnitudes get theirs by conditional formats: sections with conditions in one number format
+# (`[>=10000]0.00E+00;0.0000`) lose the sign of negative numbers in LibreOffice.
+NUMBER = "0.0000"
 
+# Cell rules in XlsxWriter's terms, the first that fits wins: what a number of that size looks like with 3 to 5 digits.
+MAGNITUDES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"criteria": "==", "value": 0}, "0"),
+    ({"criteria": "between", "minimum": -0.00095, "maximum": 0.00095}, "0.00E+00"),
+    ({"criteria": "not between", "minimum": -9999.5, "maximum": 9999.5}, "0.00E+00"),
+    ({"criteria": "not between", "minimum": -99.95, "maximum": 99.95}, "0.0"),
+    ({"criteria": "not between", "minimum": -9.995, "maximum": 9.995}, "0.00"),
+)
 _head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE}
 
 STYLES: dict[str, dict[str, Any]] = {
-    "title": {"bold": True, "font_size": 18, "font_color": INK},
+    "title": {"bold": True, "font_size": 18, "font_color": INK, "text_wrap": True, "valign": "vcenter"},
     "text": {"font_color": INK},
     "hint": {"font_color": INK, "indent": 1},
     "lead": {"font_color": INK, "font_size": 11, "text_wrap": True, "valign": "top"},
@@ -33,7 +40,6 @@ STYLES: dict[str, dict[str, Any]] = {
     "centre": {"num_format": NUMBER, "align": "center"},
     "count": {"num_format": "#,##0", "align": "right"},
     "count-centre": {"num_format": "#,##0", "align": "center"},
-    "count-muted": {"num_format": "#,##0", "align": "right", "font_color": MUTED, "italic": True},
     "whole": {"num_format": "0", "align": "right"},
     "ratio": {"num_format": "0.000", "align": "center"},
     "error": {"num_format": '"± "0.000', "align": "center", "font_color": MUTED},
@@ -42,8 +48,8 @@ STYLES: dict[str, dict[str, Any]] = {
     "one-decimal-centre": {"num_format": "0.0", "align": "center"},
     "percent": {"num_format": "0.0%", "align": "right"},
     "percent-centre": {"num_format": "0.0%", "align": "center"},
-    "edge": {"num_format": BIN, "align": "right"},
-    "edge-muted": {"num_format": BIN, "align": "right", "font_color": MUTED, "italic": True},
+    "edge": {"num_format": NUMBER, "align": "right"},
+    "edge-muted": {"align": "right", "font_color": MUTED, "italic": True},
     "input": {
         "bold": True,
         "align": "center",
@@ -53,8 +59,8 @@ STYLES: dict[str, dict[str, Any]] = {
         "num_format": "General",
     },
     "verdict": {"bold": True, "align": "center", "bg_color": "#F3F4F6"},
-    "code": {"font_name": "Courier New", "font_color": INK},
-    "parameter": {"font_color": INK, "align": "left", "num_format": "General"},
+    "code": {"font_name": "Courier New", "font_color": INK, "text_wrap": True, "valign": "top"},
+    "wrapped": {"font_color": INK, "text_wrap": True, "valign": "top"},
     # Last: the writer numbers styles in this order, and a number of two digits in each cell of a matrix makes the
     # deflated sheet 1 % smaller, as the deflate window then holds fewer digits to mistake for repetitions.
     "matrix": {"num_format": NUMBER},
@@ -71,3 +77,14 @@ VERDICTS: dict[str, dict[str, str]] = {
     "collapsed": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
 }
+
+
+def axis_format(low: float, high: float) -> str:
+    """The number format of an axis from low to high. An edge that lies a hair below 0 shows as 0 and not as -0.00.
+
+    Negative numbers stand in the second section with a sign of their own: so they have one in Excel and LibreOffice.
+    """
+    width = high - low
+    digits = "0.0E+00" if max(abs(low), abs(high)) >= 1000 or width < 0.05 else "0.00"
+    hair = f"{width * 1e-6:.20f}".rstrip("0").rstrip(".")  # a condition in a format has no exponent
+    return f'[>={hair}]{digits};[<=-{hair}]-{digits};"0"'

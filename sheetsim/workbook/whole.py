@@ -21,10 +21,12 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
     Where Linux allows it the file has no name while it is written, so that not even a killed process leaves litter.
     Raises SheetsimError when the target cannot be written; what was there before then stays as it was.
     """
-    if target.is_dir():
-        raise SheetsimError(f"{target} is a folder: name a file in it")
+    if target.suffix.lower() != ".xlsx":
+        raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     beside = target.parent / f".{target.name[:100]}.{secrets.token_hex(4)}.part"
     try:
+        if target.is_dir():
+            raise SheetsimError(f"{target} is a folder: name a file in it")
         with _unnamed(target.parent) or beside.open("xb") as file:
             yield file
             file.flush()

@@ -22,7 +22,7 @@ from sheetsim.workbook.cells import BAND, error_text, matrix_bands
 from sheetsim.workbook.formulas import address, local_range, needs_array
 from sheetsim.workbook.layout import Area, Bars, Block, Echo, Layout, MatrixSheet, Number, Page, Text
 from sheetsim.workbook.package import Part, write_package
-from sheetsim.workbook.styles import BAR, BIN, FONT, INK, MUTED, RULE, STYLES, VERDICTS
+from sheetsim.workbook.styles import BAR, FONT, INK, MAGNITUDES, MUTED, RULE, STYLES, VERDICTS, axis_format
 from sheetsim.workbook.whole import whole_file
 
 # Fixed, so that the same model gives the same bytes on any day.
@@ -39,18 +39,17 @@ def write(
     layout: Layout,
     values: Mapping[Matrix, Any],
     *,
-    live: bool = True,
     properties: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Writes the workbook and returns its path.
 
-    values: the 2-D array of every matrix that has a place; live: formulas and drop-downs, or their values only.
+    values: the 2-D array of every matrix that has a place.
     Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
     """
     target = Path(path)
     with whole_file(target) as file:
-        book = _Book(layout, values, live, dict(properties or {}))
+        book = _Book(layout, values, dict(properties or {}))
         write_package(file, book.parts(progress or (lambda title: None)))
     return target
 
@@ -108,10 +107,9 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 
 
 class _Book:
-    def __init__(self, layout: Layout, values: Mapping[Matrix, Any], live: bool, properties: Mapping[str, str]) -> None:
+    def __init__(self, layout: Layout, values: Mapping[Matrix, Any], properties: Mapping[str, str]) -> None:
         self.layout = layout
         self.values = values
-        self.live = live
         self.structure = BytesIO()
         # A copy of FONT: XlsxWriter writes into the dict that it is given, and a second book would differ.
         self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": dict(FONT)})
@@ -119,6 +117,7 @@ class _Book:
         self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
         for style in self.styles.values():
             style._get_xf_index()  # the number that cells refer to it by is given at the first call
+        self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
         self.corners: dict[str, int] = {}
 
@@ -147,7 +146,7 @@ class _Book:
         """A sheet's XML with its matrix in place of the mark."""
         before, _, after = xml.partition(MARK.encode())
         values = self.values[sheet.matrix]
-        text = self.layout.formulas.get(sheet.matrix) if self.live else None
+        text = self.layout.formulas.get(sheet.matrix)
         bands = matrix_bands(
             values,
             None if text is None else escape(text, quote=False),
@@ -169,6 +168,7 @@ class _Book:
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
         worksheet.set_column(1, columns, 8)
+        self._show_magnitudes(worksheet, [(1, 1, rows, columns)])
         worksheet.conditional_format(
             1,
             1,
@@ -194,6 +194,13 @@ class _Book:
         worksheet.set_paper(9)
         worksheet.fit_to_pages(1, 0)
         worksheet.set_footer("&L&A&RPage &P of &N")
+        worksheet.print_area(0, 0, *_extent(page))
+        numbers = [
+            (item.row, item.column, item.row + item.matrix.shape[0] - 1, item.column + item.matrix.shape[1] - 1)
+            for item in page.items
+            if isinstance(item, Block | Echo) and item.style in ADAPTIVE
+        ]
+        self._show_magnitudes(worksheet, numbers)
         for item in page.items:
             if isinstance(item, Text):
                 self._text(worksheet, item)
@@ -206,6 +213,15 @@ class _Book:
             else:
                 self._bars(worksheet, item)
 
+    def _show_magnitudes(self, worksheet: _Sheet, blocks: list[tuple[int, int, int, int]]) -> None:
+        """Lets each number show 3 to 5 digits whatever its size, also after a drop-down has changed it."""
+        if not blocks:
+            return
+        covered = " ".join(local_range(r, c, (last_r - r + 1, last_c - c + 1)) for r, c, last_r, last_c in blocks)
+        for rule, style in self.magnitudes:
+            options = {"type": "cell", **rule, "format": style, "stop_if_true": False, "multi_range": covered}
+            worksheet.conditional_format(*blocks[0], options)
+
     def _text(self, worksheet: _Sheet, item: Text) -> None:
         style = self.styles[item.style]
         if item.columns > 1:
@@ -216,7 +232,7 @@ class _Book:
         node, values = item.matrix, self.values[item.matrix]
         style = self.styles[item.style]
         first = _plain(values[0, 0])
-        text = self.layout.formulas.get(node) if self.live else None
+        text = self.layout.formulas.get(node)
         if text is None:
             worksheet.write_value(item.row, item.column, first, style)
         elif needs_array(node, self.layout.reference):
@@ -226,7 +242,7 @@ class _Book:
             worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(first))
         for r, c in list(np.ndindex(node.shape))[1:]:
             worksheet.write_value(item.row + r, item.column + c, _plain(values[r, c]), style)
-        if isinstance(node.source, Choice) and self.live:
+        if isinstance(node.source, Choice) and self.layout.live:
             worksheet.data_validation(
                 item.row, item.column, item.row, item.column, {"validate": "list", "source": list(node.source.options)}
             )
@@ -235,7 +251,7 @@ class _Book:
     def _echo(self, worksheet: _Sheet, item: Echo) -> None:
         style = self.styles[item.style]
         value = _plain(self.values[item.matrix][0, 0])
-        if self.live:
+        if self.layout.live:
             place = self.layout.places[item.matrix]
             text = address(place.sheet, place.row, place.column, place.shape)
             worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(value))
@@ -257,14 +273,16 @@ class _Book:
 
     def _bars(self, worksheet: _Sheet, item: Bars) -> None:
         chart = self.book.add_chart({"type": "column"})
-        labels = _chart_range(item.labels)
+        edges = self.layout.places[item.edges]
+        labels = _chart_range(edges._replace(shape=(edges.shape[0] + 1, 1)))
+        ends = self.values[item.edges][[0, -1], 0]
         chart.add_series(
             {
                 "name": item.counts.name,
                 "categories": labels,
                 "values": _chart_range(self.layout.places[item.counts]),
                 "fill": {"color": BAR},
-                "border": {"color": "#FFFFFF", "width": 0.25},
+                "border": {"color": BAR, "width": 0.25},
                 "gap": 0,
                 "overlap": 100,
             }
@@ -289,9 +307,9 @@ class _Book:
             {
                 "name": item.axis,
                 "name_font": {**small, "bold": False},
-                # 360 is XlsxWriter's way to ask for level text; left alone, LibreOffice slants it.
+                # Level in Excel, where 360 is XlsxWriter's word for 0; LibreOffice slants what is close.
                 "num_font": {**small, "rotation": 360},
-                "num_format": BIN,
+                "num_format": axis_format(*ends) if np.isfinite(ends).all() else "General",
                 "interval_unit": item.every,
                 "interval_tick": item.every,
                 "line": {"color": RULE},
@@ -317,6 +335,25 @@ class _Book:
 def _chart_range(area: Area) -> list[Any]:
     rows, columns = area.shape
     return [area.sheet, area.row, area.column, area.row + rows - 1, area.column + columns - 1]
+
+
+# Styles of numbers of any size; counts, shares and the like have a format of their own.
+ADAPTIVE = ("number", "centre", "edge")
+
+
+def _extent(page: Page) -> tuple[int, int]:
+    """The last row and column that anything on the page reaches, charts apart."""
+    row = column = 0
+    for item in page.items:
+        rows, columns = item.matrix.shape if isinstance(item, Block) else (1, 1)
+        if isinstance(item, Text):
+            columns = item.columns
+        if isinstance(item, Bars):
+            # Rows of 20 and columns of 64 pixels, where the page sets no others.
+            rows = 1 if item.row in page.heights else -(-item.size[1] // 20)
+            columns = 1 if item.column in page.widths else -(-item.size[0] // 64)
+        row, column = max(row, item.row + rows - 1), max(column, item.column + columns - 1)
+    return row, column
 
 
 def _plain(value: Any) -> float | str:
