@@ -179,6 +179,60 @@ def summary(
     _print_frame(frame, Format.json if as_json else form)
 
 
+class EngineName(StrEnum):
+    """The engines that `verify` recalculates with."""
+
+    ironcalc = "ironcalc"
+    libreoffice = "libreoffice"
+    all = "all"
+
+
+@app.command()
+def verify(
+    books: Annotated[list[str], typer.Argument(metavar="BOOK.xlsx...")],
+    engine: Annotated[EngineName, typer.Option(help="Which spreadsheet engine recalculates.")] = EngineName.ironcalc,
+    as_json: Json = False,
+) -> int:
+    """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
+    from dataclasses import asdict
+
+    from sheetsim.verify import verify as verify_book
+    from sheetsim.workbook.recalculate import ENGINES
+
+    engines = ENGINES if engine is EngineName.all else (engine.value,)
+    checked = [verify_book(book, engines) for book in books]
+    if as_json:
+        _print_json(
+            [{"book": str(found.path), "state": found.state, **asdict(row)} for found in checked for row in found.rows]
+        )
+    else:
+        for found in checked:
+            print(f"{found.path}: {found.state}; values and formulas {'agree' if found.ok else 'DISAGREE'}")
+            for change in found.changes:
+                print(f"  {change}")
+            print(_lines([asdict(row) for row in found.rows]), end="\n\n")
+    return 0 if all(found.ok for found in checked) else 1
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A.xlsx")],
+    second: Annotated[str, typer.Argument(metavar="B.xlsx")],
+    as_json: Json = False,
+) -> int:
+    """Where two books differ, by block: values, formulas, names. Exit status 1 when they do."""
+    from dataclasses import asdict
+
+    from sheetsim.verify import diff as diff_books
+
+    found = [asdict(difference) for difference in diff_books(first, second)]
+    if as_json:
+        _print_json(found)
+    elif found:
+        print(_lines(found))
+    return 1 if found else 0
+
+
 def _load(name: str, settings: list[str] | None, seed: int | None) -> "Origin":
     from sheetsim import templates
 
@@ -285,12 +339,12 @@ def _print_frame(frame: "pd.DataFrame", form: Format) -> None:
 
 def _text(frame: "pd.DataFrame") -> str:
     """Columns under their headings, a line a row, 4 significant digits."""
-    plain = frame.reset_index()
-    rows = [[str(column) for column in plain.columns]]
-    rows += [
-        [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
-        for row in plain.itertuples(index=False)
-    ]
+    return _lines(frame.reset_index().to_dict(orient="records"))
+
+
+def _lines(records: list[dict[Any, Any]]) -> str:
+    rows = [[str(column) for column in records[0]]]
+    rows += [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in records]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 

@@ -153,7 +153,7 @@ class Run(Results):
             path,
             layout,
             self._values,
-            properties={"title": self.title, "comments": "Written by sheetsim"},
+            properties=self._study.properties(),
             progress=progress,
         )
 

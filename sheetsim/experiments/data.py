@@ -8,6 +8,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.ops import CONSTANT
+from sheetsim.workbook.raw import check_archive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,7 @@ def _table(path: Path, sheet: str | None) -> "pd.DataFrame":
             return pd.read_csv(path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise SheetsimError(f"input.file: {path} is no table of comma-separated text: {_words(error)}") from None
+    check_archive(path)
     try:
         return pd.read_excel(
             path, header=None, sheet_name=0 if sheet is None else sheet, engine="openpyxl", keep_default_na=False

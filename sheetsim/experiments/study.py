@@ -31,6 +31,10 @@ class Study:
     verdicts: tuple[Matrix, ...] = ()
     matrices: bool = True
 
+    def properties(self) -> dict[str, str]:
+        """The properties of the workbook's file."""
+        return {"title": self.title, "comments": "Written by sheetsim"}
+
 
 def toml_value(value: Any) -> str:
     """A parameter as TOML has it on one line. Text holds no line break: templates are read from lines."""

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.workbook.raw import check_archive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,6 +125,7 @@ def open_book(path: str | os.PathLike[str]) -> Reader:
     from openpyxl import load_workbook
 
     target = Path(path)
+    check_archive(target)
     try:
         workbook = load_workbook(target, read_only=True, data_only=True)
     except OSError as error:

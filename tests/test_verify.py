@@ -1,0 +1,271 @@
+"""verify and diff find what is wrong and where; stale caches do not satisfy them, and hostile files do no harm."""
+
+import io
+import json
+import re
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import small_run
+from engines import SOFFICE
+
+import sheetsim
+from sheetsim import cli
+from sheetsim.errors import SheetsimError
+from sheetsim.verify import diff, verify
+from sheetsim.workbook.raw import RawBook, check_archive
+from sheetsim.workbook.recalculate import libreoffice_profile, recalculated
+
+Edit = Callable[[str, bytes], bytes]
+
+
+def edited(book: Path, target: Path, edit: Edit) -> Path:
+    """A copy of the book with each part passed through `edit(name, data)`."""
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
+        for name in source.namelist():
+            out.writestr(name, edit(name, source.read(name)))
+    return target
+
+
+def part_of(book: Path, title: str) -> str:
+    with RawBook(book) as raw:
+        return raw.part_of(title)
+
+
+def with_cell(book: Path, target: Path, title: str, cell: str, value: float) -> Path:
+    """A copy in which one cell holds another number, its formula kept."""
+    part = part_of(book, title)
+    pattern = re.compile(rb'(<c r="%b"[^>]*>(?:<f.*?</f>)?<v>)[^<]*' % cell.encode(), re.DOTALL)
+
+    def edit(name: str, data: bytes) -> bytes:
+        if name != part:
+            return data
+        changed, count = pattern.subn(rb"\g<1>%r" % value, data)
+        assert count == 1
+        return changed
+
+    return edited(book, target, edit)
+
+
+def with_choice(book: Path, target: Path, name: str, text: str) -> Path:
+    """A copy in which a drop-down says something else, and nothing was recalculated."""
+    with RawBook(book) as raw:
+        title, block = raw.place(name)
+        part = raw.part_of(title)
+    pattern = re.compile(rb'<c r="[A-Z]+%d"( s="\d+") t="s"><v>\d+</v></c>' % block.top)
+
+    def edit(known: str, data: bytes) -> bytes:
+        if known != part:
+            return data
+        found = [m for m in pattern.finditer(data) if b'r="B' in m[0]]
+        assert len(found) == 1
+        cell = b'<c r="B%d"%b t="inlineStr"><is><t>%b</t></is></c>' % (block.top, found[0][1], text.encode())
+        return data.replace(found[0][0], cell)
+
+    return edited(book, target, edit)
+
+
+def test_a_book_is_as_made_and_agrees_with_every_engine(small_book: Path) -> None:
+    engines = ("ironcalc", "libreoffice") if SOFFICE else ("ironcalc",)
+    found = verify(small_book, engines)
+    assert (found.ok, found.state, found.changes) == (True, "as made", ())
+    assert {row.engine for row in found.rows} == {*engines, "numpy"}
+    names = {row.name for row in found.rows if row.engine == "ironcalc"}
+    assert {"W_1", "a_2", "z_3", "edges", "counts_1", "sd_1", "verdict_1", "(Summary)", "(Variance)"} <= names
+
+
+@pytest.mark.parametrize(
+    ("title", "cell", "name"),
+    [
+        ("Activation 2", "C7", "z_2"),
+        ("Linear 1", "B2", "a_1"),
+        ("Histograms", "C4", "counts_1"),
+        ("Summary", "B2", "(Summary)"),
+    ],
+)
+def test_a_wrong_cached_value_is_found_with_its_cell(
+    small_book: Path, tmp_path: Path, title: str, cell: str, name: str
+) -> None:
+    found = verify(with_cell(small_book, tmp_path / "wrong.xlsx", title, cell, 3.25))
+    assert not found.ok
+    failed = {(row.engine, row.name) for row in found.rows if not row.ok}
+    assert failed == {("ironcalc", name), ("numpy", name)}
+    assert all(row.where.startswith(f"{title}!{cell}: 3.25") for row in found.rows if not row.ok)
+    assert found.state == "edited"
+
+
+def test_a_changed_input_number_with_stale_values_disagrees_and_is_named(small_book: Path, tmp_path: Path) -> None:
+    found = verify(with_cell(small_book, tmp_path / "wrong.xlsx", "Input", "C5", 0.5))
+    assert (found.ok, found.state) == (False, "edited")
+    assert found.changes[0].startswith("x: 1 cells, first Input!C5: ")
+
+
+def test_a_changed_drop_down_with_stale_values_disagrees_and_is_named(small_book: Path, tmp_path: Path) -> None:
+    found = verify(with_choice(small_book, tmp_path / "wrong.xlsx", "activation", "tanh"))
+    assert (found.ok, found.state, found.changes) == (False, "edited", ("activation: relu → tanh",))
+
+
+@pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
+def test_a_book_changed_and_recalculated_by_a_person_is_consistent(small_book: Path, tmp_path: Path) -> None:
+    """As a person does it: another activation, recalculated and saved by LibreOffice."""
+    import subprocess
+
+    changed = with_choice(small_book, tmp_path / "tanh.xlsx", "activation", "tanh")
+    profile = libreoffice_profile(tmp_path)
+    saved = tmp_path / "saved"
+    command = [str(SOFFICE), profile, "--headless", "--convert-to", "xlsx", "--outdir", str(saved), str(changed)]
+    subprocess.run(command, check=True, capture_output=True)
+    found = verify(saved / "tanh.xlsx", ("ironcalc", "libreoffice"))
+    assert [row for row in found.rows if not row.ok] == []
+    assert {row.engine for row in found.rows} == {"ironcalc", "libreoffice", "numpy"}
+    # LibreOffice saves 15 digits, so that the constants are not the drawn ones any more.
+    assert {change.split(":")[0] for change in found.changes} == {"activation", "x", "e_1", "e_2", "e_3"}
+
+
+def test_a_persons_model_is_recalculated_though_nothing_says_how_it_was_made(tmp_path: Path) -> None:
+    model = sheetsim.Model()
+    x = model.input("x", [[1.0, 2.0], [3.0, 4.0]])
+    model.define("y", 1 / (x - 1))
+    found = verify(model.to_excel(tmp_path / "model.xlsx"))
+    assert (found.ok, found.state) == (True, "unknown")
+
+
+def test_a_book_without_formulas_has_nothing_to_verify(tmp_path: Path) -> None:
+    with pytest.raises(SheetsimError, match="has no formulas"):
+        verify(small_run().to_excel(tmp_path / "dead.xlsx", values_only=True))
+
+
+def test_a_book_of_other_parameters_on_about_is_not_as_made(small_book: Path, tmp_path: Path) -> None:
+    def edit(name: str, data: bytes) -> bytes:
+        return data.replace(b"<t>0</t>", b"<t>1</t>") if name == "xl/sharedStrings.xml" else data
+
+    found = verify(edited(small_book, tmp_path / "lie.xlsx", edit))
+    # With another seed the draws should be others: every constant is then an edit, from which the values still follow.
+    assert (found.ok, found.state) == (True, "edited")
+    assert {change.split(":")[0] for change in found.changes} == {"x", "e_1", "e_2", "e_3"}
+
+
+def test_diff_is_silent_on_the_same_book_and_says_where_books_differ(small_book: Path, tmp_path: Path) -> None:
+    assert diff(small_book, small_book) == []
+    found = diff(small_book, with_cell(small_book, tmp_path / "other.xlsx", "Activation 1", "D4", 7.0))
+    assert [(d.name, d.kind, d.cells) for d in found] == [("z_1", "values", 1)]
+    assert found[0].where.startswith("Activation 1!D4: ")
+    seeds = {d.name for d in diff(small_book, small_run(seed=1).to_excel(tmp_path / "seed.xlsx"))}
+    assert {"x", "e_1", "z_1"} <= seeds
+
+
+def test_diff_finds_formulas_names_and_sheets(small_book: Path, tmp_path: Path) -> None:
+    def edit(name: str, data: bytes) -> bytes:
+        return data.replace(b">sd_1*e_1<", b">sd_2*e_1<") if name.startswith("xl/worksheets") else data
+
+    assert [d.kind for d in diff(small_book, edited(small_book, tmp_path / "f.xlsx", edit))] == ["formulas"]
+    shallow = small_run(layers=[6, 8]).to_excel(tmp_path / "shallow.xlsx")
+    kinds = {d.kind for d in diff(small_book, shallow)}
+    assert {"names", "sheets"} <= kinds
+
+
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["sheetsim", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    out, err = capfd.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+def test_the_commands_end_with_0_when_all_agrees_and_1_when_not(
+    small_book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = call(monkeypatch, capfd, "verify", str(small_book))
+    assert status == 0
+    assert "as made; values and formulas agree" in out
+    wrong = str(with_cell(small_book, tmp_path / "wrong.xlsx", "Activation 2", "C7", 3.25))
+    status, out, _ = call(monkeypatch, capfd, "verify", wrong, "--json")
+    assert status == 1
+    assert any(row["name"] == "z_2" and not row["ok"] for row in json.loads(out))
+    assert call(monkeypatch, capfd, "diff", str(small_book), str(small_book))[:2] == (0, "")
+    assert call(monkeypatch, capfd, "diff", str(small_book), wrong)[0] == 1
+
+
+def test_a_missing_engine_is_a_sentence(small_book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ironcalc", None)
+    with pytest.raises(SheetsimError, match="ironcalc is not installed"):
+        recalculated([small_book], "ironcalc")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SheetsimError, match="libreoffice is not installed"):
+        recalculated([small_book], "libreoffice")
+
+
+def zip_of(path: Path, parts: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in parts.items():
+            out.writestr(name, data)
+    return path
+
+
+ENTITIES = b"""<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]><workbook><sheets><sheet name="&c;" sheetId="1"/></sheets></workbook>"""
+LINKS = (
+    b"""<?xml version="1.0"?><Relationships><Relationship Id="r1" Target="worksheets/sheet1.xml"/></Relationships>"""
+)
+
+
+def hostile(folder: Path, small_book: Path) -> dict[str, Path]:
+    whole = small_book.read_bytes()
+    made = {name: folder / f"{name}.xlsx" for name in ("empty", "text", "truncated", "flipped")}
+    made["empty"].write_bytes(b"")
+    made["text"].write_bytes(b"hello")
+    made["truncated"].write_bytes(whole[: len(whole) // 2])
+    made["flipped"].write_bytes(whole[:3000] + bytes(b ^ 0xFF for b in whole[3000:9000]) + whole[9000:])
+    many = b"<workbook><sheets>" + b'<sheet name="s" sheetId="1" id="r1"/>' * 1_000_000 + b"</sheets></workbook>"
+    made["no-parts"] = zip_of(folder / "no-parts.xlsx", {"a.txt": b"a"})
+    made["entities"] = zip_of(
+        folder / "entities.xlsx", {"xl/workbook.xml": ENTITIES, "xl/_rels/workbook.xml.rels": LINKS}
+    )
+    made["bomb"] = zip_of(folder / "bomb.xlsx", {"xl/workbook.xml": b"", "xl/worksheets/sheet1.xml": bytes(300 << 20)})
+    made["outside"] = zip_of(folder / "outside.xlsx", {"../../etc/passwd": b"root"})
+    made["sheets"] = zip_of(folder / "sheets.xlsx", {"xl/workbook.xml": many, "xl/_rels/workbook.xml.rels": LINKS})
+    return made
+
+
+KINDS = ("empty", "text", "truncated", "flipped", "no-parts", "entities", "bomb", "outside", "sheets")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hostile_book_is_refused_by_every_reader_with_the_reason_and_at_once(
+    small_book: Path, tmp_path: Path, kind: str
+) -> None:
+    path = hostile(tmp_path, small_book)[kind]
+    readers: list[Callable[[], object]] = [
+        lambda: verify(path),
+        lambda: diff(path, small_book),
+        lambda: sheetsim.read(path).summary(),
+        lambda: sheetsim.run("relu-he", input={"file": str(path)}, layers=[3]),
+    ]
+    for reader in readers:
+        start = time.process_time()
+        with pytest.raises(SheetsimError):
+            reader()
+        assert time.process_time() - start < 2
+
+
+def test_a_book_whose_cells_are_of_other_kinds_is_refused_by_name(small_book: Path, tmp_path: Path) -> None:
+    part = part_of(small_book, "Activation 1")
+    words = edited(small_book, tmp_path / "words.xlsx", lambda n, d: d.replace(b"<v>", b"<v>x", 40) if n == part else d)
+    with pytest.raises(SheetsimError, match="damaged"):
+        verify(words)
+    nameless = edited(
+        small_book,
+        tmp_path / "nameless.xlsx",
+        lambda n, d: re.sub(rb'<definedName name="x">.*?</definedName>', b"", d) if n == "xl/workbook.xml" else d,
+    )
+    with pytest.raises(SheetsimError, match="no block of cells named 'x'"):
+        verify(nameless)
+
+
+def test_an_ordinary_archive_passes_the_guard(small_book: Path) -> None:
+    check_archive(small_book)
+    assert zipfile.is_zipfile(io.BytesIO(small_book.read_bytes()))
