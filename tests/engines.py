@@ -1,144 +1,42 @@
-"""Independent spreadsheet engines, and the poison that keeps a stale cache from passing for a recalculation."""
+"""Recalculated books against a run: what the tests of recalculation share."""
 
-import re
 import shutil
-import subprocess
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import ironcalc
 import numpy as np
-from python_calamine import CalamineWorkbook
 
 from sheetsim.report import Run
-from sheetsim.workbook.formulas import column_letters
+from sheetsim.workbook import recalculate
+from sheetsim.workbook.raw import RawBook, Rectangle
 
-POISON = 12345.678
 SOFFICE = shutil.which("soffice")
 
-_CELL = re.compile(r'<c r="([A-Z]+)(\d+)"([^>]*)>(.*?)</c>', re.DOTALL)
-_ARRAY = re.compile(r'<f t="array" ref="([A-Z]+)(\d+)(?::([A-Z]+)(\d+))?"')
-
-
-def poison(book: Path, target: Path, texts: Mapping[str, str] | None = None) -> int:
-    """Copies a book with a wrong cached value in every cell that a formula computes; returns how many.
-
-    texts: other texts for the cells of the named drop-downs, as a person would choose them.
-    """
-    poisoned = 0
-    with zipfile.ZipFile(book) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
-        chosen = {place: text for name, text in (texts or {}).items() for place in [_place(source, name)]}
-        for name in source.namelist():
-            data = source.read(name)
-            if name.startswith("xl/worksheets/sheet"):
-                here = {cell: text for (part, cell), text in chosen.items() if part == name}
-                data, count = _poison_sheet(data.decode(), here)
-                poisoned += count
-            out.writestr(name, data)
-    return poisoned
-
-
-def _poison_sheet(xml: str, texts: Mapping[str, str]) -> tuple[bytes, int]:
-    blocks = [
-        (_column(left), int(top), _column(right or left), int(bottom or top))
-        for left, top, right, bottom in _ARRAY.findall(xml)
-    ]
-    count = 0
-
-    def replace(match: re.Match[str]) -> str:
-        nonlocal count
-        letters, row, attributes, inner = match.groups()
-        if letters + row in texts:
-            bare = re.sub(r' t="\w+"', "", attributes)
-            return f'<c r="{letters}{row}"{bare} t="str"><v>{texts[letters + row]}</v></c>'
-        computed = "<f" in inner or any(
-            left <= _column(letters) <= right and top <= int(row) <= bottom for left, top, right, bottom in blocks
-        )
-        if not computed:
-            return match[0]
-        count += 1
-        bare = re.sub(r' t="\w+"', "", attributes)
-        formula = inner.partition("<v>")[0]
-        return f'<c r="{letters}{row}"{bare}>{formula}<v>{POISON}</v></c>'
-
-    return _CELL.sub(replace, xml).encode(), count
-
-
-_COLUMNS = {column_letters(k): k + 1 for k in range(2000)}
-
-
-def _column(letters: str) -> int:
-    return _COLUMNS[letters]
-
-
-def _place(archive: zipfile.ZipFile, name: str) -> tuple[str, str]:
-    """The part and cell of a name that is one cell; sheets are numbered in the workbook's order."""
-    xml = archive.read("xl/workbook.xml").decode()
-    titles = re.findall(r'<sheet name="([^"]+)"', xml)
-    match = re.search(rf'<definedName name="{name}">\'?([^\'!]+)\'?!\$([A-Z]+)\$(\d+)</definedName>', xml)
-    assert match, name
-    return f"xl/worksheets/sheet{titles.index(match[1]) + 1}.xml", match[2] + match[3]
-
-
+# Reads a block: sheet, row and column from 0, shape.
 Cells = Callable[[str, int, int, tuple[int, int]], Any]
 
 
-def ironcalc_cells(book: Path, texts: Mapping[str, str] | None = None, run: Run | None = None) -> Cells:
-    """Recalculates a book with IronCalc; returns a reader of blocks (sheet, row, column, shape; from 0)."""
-    model = ironcalc.load_from_xlsx(str(book), "en", "UTC", "en")
-    titles = [sheet["name"] if isinstance(sheet, dict) else sheet.name for sheet in model.get_worksheets_properties()]
-    for name, text in (texts or {}).items():
-        assert run is not None
-        place = run._layout.places[run._study.graph[name]]
-        model.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, text)
-    model.evaluate()
-
-    def cells(sheet: str, row: int, column: int, shape: tuple[int, int]) -> Any:
-        index = titles.index(sheet)
-        return [
-            [model.get_cell_value(index, row + r + 1, column + c + 1) for c in range(shape[1])] for r in range(shape[0])
-        ]
-
-    return cells
+def poison(book: Path, target: Path, texts: Mapping[str, str] | None = None) -> int:
+    """Copies a book with wrong caches and other texts in named drop-downs; returns how many cells were poisoned."""
+    with RawBook(book) as raw:
+        return recalculate.poison(raw, target, texts)
 
 
-def libreoffice_cells(books: Iterable[Path], folder: Path, *, recalculate: bool = True) -> list[Cells]:
-    """Opens books in one start of LibreOffice, recalculated on load or not, and returns their readers."""
-    profile = folder / "profile"
-    (profile / "user").mkdir(parents=True)
-    mode = 0 if recalculate else 1
-    (profile / "user" / "registrymodifications.xcu").write_text(
-        '<?xml version="1.0" encoding="UTF-8"?><oor:items xmlns:oor="http://openoffice.org/2001/registry">'
-        '<item oor:path="/org.openoffice.Office.Calc/Formula/Load"><prop oor:name="OOXMLRecalcMode" oor:op="fuse">'
-        f"<value>{mode}</value></prop></item></oor:items>"
+def cells_of(read: recalculate.Reader) -> Cells:
+    return lambda sheet, row, column, shape: read(
+        sheet, Rectangle(row + 1, column + 1, row + shape[0], column + shape[1])
     )
-    out = folder / "recalculated"
-    paths = list(books)
-    command = [
-        SOFFICE,
-        f"-env:UserInstallation=file://{profile}",
-        "--headless",
-        "--convert-to",
-        "xlsx",
-        "--outdir",
-        out,
-    ]
-    subprocess.run([*map(str, command), *map(str, paths)], check=True, capture_output=True, timeout=900)
-    return [_calamine_cells(out / path.name) for path in paths]
 
 
-def _calamine_cells(path: Path) -> Cells:
-    book = CalamineWorkbook.from_path(str(path))
-    sheets: dict[str, list[list[Any]]] = {}
+def ironcalc_cells(book: Path) -> Cells:
+    """A book as IronCalc computes it."""
+    return cells_of(*recalculate.recalculated([book], "ironcalc"))
 
-    def cells(sheet: str, row: int, column: int, shape: tuple[int, int]) -> Any:
-        if sheet not in sheets:
-            sheets[sheet] = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-        return [line[column : column + shape[1]] for line in sheets[sheet][row : row + shape[0]]]
 
-    return cells
+def libreoffice_cells(books: Iterable[Path]) -> list[Cells]:
+    """Books as LibreOffice computes them, in one start."""
+    return [cells_of(read) for read in recalculate.recalculated(books, "libreoffice")]
 
 
 def differences(run: Run, cells: Cells, tolerance: float) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 import sheetsim
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Matrix, equal, exp, mean, relu, sigmoid, where
+from sheetsim.model.expr import Matrix, equal, exp, mean, relu, sigmoid, total, where
 from sheetsim.workbook.formulas import address, column_letters, formula, literal, needs_array, quoted
 
 
@@ -93,3 +93,13 @@ def test_an_expression_too_deep_for_excel_says_what_to_do(xy: tuple[Matrix, Matr
         node = exp(node)
     with pytest.raises(SheetsimError, match="name a part of it"):
         formula(node, by_name)
+
+
+def test_a_choice_between_sizes_inside_a_formula_must_be_named(xy: tuple[Matrix, Matrix]) -> None:
+    """SUM(IF(c,1,x)) would add one 1 where NumPy adds one an element."""
+    x, _ = xy
+    inside = where(mean(x) > 0, 1, x)
+    assert formula(inside, by_name) == "IF(AVERAGE(x)>0,1,x)"
+    with pytest.raises(SheetsimError, match="name it with define"):
+        formula(total(inside), by_name)
+    assert formula(total(where(mean(x) > 0, x + 1, x)), by_name) == "SUM(IF(AVERAGE(x)>0,x+1,x))"

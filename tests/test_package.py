@@ -87,7 +87,7 @@ def test_special_doubles_come_back_from_every_reader(tmp_path: Path) -> None:
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
 def test_libreoffice_reads_the_numbers_to_its_15_digits(tmp_path: Path) -> None:
     values = np.random.default_rng(2).standard_normal((50, 20))
-    (cells,) = libreoffice_cells([book_of(tmp_path / "book.xlsx", m=values)], tmp_path)
+    (cells,) = libreoffice_cells([book_of(tmp_path / "book.xlsx", m=values)])
     np.testing.assert_allclose(np.array(cells("m", 1, 1, (50, 20)), dtype=float), values, rtol=5e-15)
 
 
@@ -112,7 +112,7 @@ def test_japanese_names_work_in_formulas(tmp_path: Path) -> None:
     y = graph.define("倍", x * 2)
     values = {x: x.source.values, y: -x.source.values}
     path = write(tmp_path / "b.xlsx", Layout([MatrixSheet("入力", x), MatrixSheet("倍", y)]), values)
-    (cells,) = libreoffice_cells([path], tmp_path)
+    (cells,) = libreoffice_cells([path])
     assert cells("倍", 1, 1, (1, 2)) == [[2, 4]]
 
 

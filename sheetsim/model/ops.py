@@ -2,7 +2,8 @@
 
 Excel text is a template: `{0}` is the first argument, `{0:power}` says how tightly it must bind there to stand
 without brackets, and `level` says how tightly the result binds. Levels and brackets are `workbook/formulas.py`'s.
-Two slots are special: `{0:truth}` keeps a comparison a truth value, `{0:ones}` is a column of ones as long as {0}.
+Some slots are special: `{0:truth}` keeps a comparison a truth value, `{0:ones}` is a column of ones as long as {0}, and
+`{0:rows}` and `{0:columns}` are its numbers of rows and columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -94,8 +95,20 @@ def _cell(value: Any) -> Any:
 
 
 def _truth(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Comparisons are numbers, 1 or 0: a sum of Excel truth values is 0, and NumPy's True + True is True."""
-    return lambda a, b: compare(a, b).astype(float)
+    """Comparisons are numbers, 1 or 0: a sum of Excel truth values is 0, and NumPy's True + True is True.
+
+    With NaN or an infinity, which are error values in a sheet, they are NaN, as they are errors there.
+    """
+
+    def truth(a: Any, b: Any) -> Any:
+        found = compare(a, b).astype(float)
+        if a.dtype.kind == "f" and b.dtype.kind == "f":
+            unknown = ~(np.isfinite(a) & np.isfinite(b))
+            if unknown.any():
+                found[np.broadcast_to(unknown, found.shape)] = np.nan
+        return found
+
+    return truth
 
 
 def sigmoid(a: Any) -> Any:
@@ -130,7 +143,12 @@ def kurtosis(x: Any) -> Any:
 
 
 def first_true(condition: Any, yes: Any, no: Any) -> Any:
-    return np.where(condition != 0, yes, no)
+    """`yes` where the condition is not 0, else `no`; a condition that is NaN gives NaN, or its error value as text."""
+    found = np.where(condition != 0, yes, no)
+    unknown = np.isnan(condition)
+    if unknown.any():
+        return np.where(unknown, "#N/A" if found.dtype.kind == "U" else np.nan, found)
+    return found
 
 
 TABLE: tuple[Op, ...] = (
@@ -161,8 +179,8 @@ TABLE: tuple[Op, ...] = (
     Op("where", 3, broadcast, first_true, "IF({0:truth},{1},{2})"),
     Op("if_error", 2, broadcast, lambda x, y: np.where(np.isfinite(x), x, y), "IFERROR({0},{1})"),
     Op("row", 2, one_row, lambda x, k: x[int(k.item()) - 1 : int(k.item())], "INDEX({0},{1},0)"),
-    Op("row_count", 1, scalar, lambda x: _cell(float(x.shape[0])), "ROWS({0})"),
-    Op("column_count", 1, scalar, lambda x: _cell(float(x.shape[1])), "COLUMNS({0})"),
+    Op("row_count", 1, scalar, lambda x: _cell(float(x.shape[0])), "{0:rows}"),
+    Op("column_count", 1, scalar, lambda x: _cell(float(x.shape[1])), "{0:columns}"),
     Op("column_sum", 1, one_row, lambda x: np.ones((1, x.shape[0])) @ x, "MMULT(TRANSPOSE({0:ones}),{0})"),
     Op("total", 1, scalar, lambda x: _cell(x.sum()), "SUM({0})"),
     Op("sum_squares", 1, scalar, lambda x: _cell(np.vdot(x, x)), "SUMSQ({0})"),

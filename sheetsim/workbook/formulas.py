@@ -93,6 +93,10 @@ class _Slot:
     def __format__(self, level: str) -> str:
         if level == "ones":
             return _ones(self._node, self._reference)
+        if level in ("rows", "columns"):
+            known = self._reference(self._node)
+            # ROWS and COLUMNS take a block of cells; in LibreOffice nothing else.
+            return f"{level.upper()}({known})" if known else str(self._node.shape[level == "columns"])
         text, own = _render(self._node, self._reference, self._depth + 1)
         if level == "truth":
             return text
@@ -107,6 +111,8 @@ def _render(node: Matrix, reference: Reference, depth: int) -> tuple[str, str]:
         known = reference(node)
         if known is not None:
             return known, "atom"
+    if depth and isinstance(node.source, Op) and node.source.name in ("where", "if_error"):
+        _check_spread(node)
     if depth > 64:
         raise SheetsimError("an expression is nested deeper than the 64 levels that Excel allows: name a part of it")
     if isinstance(node.source, Constant):
@@ -119,6 +125,17 @@ def _render(node: Matrix, reference: Reference, depth: int) -> tuple[str, str]:
     if "{*}" in template:
         return template.replace("{*}", ",".join(format(slot) for slot in slots)), node.source.level
     return template.format(*slots), node.source.level
+
+
+def _check_spread(node: Matrix) -> None:
+    """IF and IFERROR of a single value hand on one branch as it is, where NumPy spreads it to the node's shape: in a
+    block of its own it fills the cells, but inside a SUM or an MMULT it would be too small, and silently wrong."""
+    first, *others = node.args
+    if first.shape == (1, 1) and any(arg.shape != node.shape for arg in others):
+        raise SheetsimError(
+            f"a {node.source.name} of a single condition between matrices of different sizes stands inside a formula: "  # type: ignore[union-attr]
+            "name it with define, and use the name"
+        )
 
 
 def _ones(node: Matrix, reference: Reference) -> str:

@@ -1,0 +1,72 @@
+"""Every kind of book passes our own lint, and each rule finds the fault that it is for."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import run_of, small_run
+from lint import lint
+
+import sheetsim
+from sheetsim import templates
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_every_templates_book_is_clean(name: str, tmp_path: Path) -> None:
+    assert lint(run_of(name).to_excel(tmp_path / "book.xlsx")) == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"initializer": ["he", 0.3, {"constant": 0.05}]},
+        {"initializer": "zeros"},
+        {"report": "summary"},
+        {"samples": 1, "inputs": 1, "layers": [1]},
+        {"layers": [3] * 40},
+        {"initializer": 1e300},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("values_only", [False, True])
+def test_unusual_books_are_clean(overrides: dict[str, object], values_only: bool, tmp_path: Path) -> None:
+    assert lint(small_run(**overrides).to_excel(tmp_path / "book.xlsx", values_only=values_only)) == []
+
+
+def test_a_persons_model_is_clean(tmp_path: Path) -> None:
+    model = sheetsim.Model('It\'s "R&D"')
+    x = model.input("x", [[1.0, 2.0]])
+    model.choice("mode", ["a", "b"], "b")
+    model.define("y", sheetsim.exp(-(x**2)) * 1e-5 + 1)
+    assert lint(model.to_excel(tmp_path / "model.xlsx")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (b'ref="B2:G8"', b'ref="B2:G9"', "an array formula over"),
+        (b'ref="B2:G8"', b'ref="C2:G8"', "an array formula over"),
+        (b'<c r="C3"', b'<c r="B3"', "not unique and in order"),
+        (b'<row r="4">', b'<row r="2">', "rows are not in order"),
+        (b">sd_1*e_1<", b">sd_1*e_9<", "no name 'e_9'"),
+        (b">sd_1*e_1<", b">sd_1*Nowhere!$A$1<", "no sheet 'Nowhere'"),
+        (b">sd_1*e_1<", b">RAND()*e_1<", "the volatile function RAND"),
+        (b">sd_1*e_1<", b">(sd_1*e_1<", "brackets"),
+        (b">sd_1*e_1<", b">" + b"sd_1+" * 2000 + b"e_1<", "a formula of 1000"),
+        (b">sd_1*e_1</f><v>", b">sd_1*e_1</f><v>nan", "the value 'nan"),
+        (b't="s"><v>', b't="s"><v>9999', "of type s"),
+        (b'<c r="B2"', b'<c cm="1" r="B2"', "a dynamic-array cell"),
+        (b"sigmoid,tanh,", b"sigmoid,tanh," + b"x" * 250, "more than 255"),
+    ],
+)
+def test_each_rule_finds_its_fault(old: bytes, new: bytes, fault: str, tmp_path: Path) -> None:
+    book, broken = small_run().to_excel(tmp_path / "book.xlsx"), tmp_path / "broken.xlsx"
+    changed = 0
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(broken, "w") as out:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.startswith("xl/worksheets/sheet") and old in data and not changed:
+                data, changed = data.replace(old, new, 1), 1
+            out.writestr(name, data)
+    assert changed
+    assert any(fault in found for found in lint(broken)), lint(broken)
