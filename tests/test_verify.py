@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import subprocess
 import sys
 import time
 import zipfile
@@ -112,8 +113,6 @@ def test_a_changed_drop_down_with_stale_values_disagrees_and_is_named(small_book
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
 def test_a_book_changed_and_recalculated_by_a_person_is_consistent(small_book: Path, tmp_path: Path) -> None:
     """As a person does it: another activation, recalculated and saved by LibreOffice."""
-    import subprocess
-
     changed = with_choice(small_book, tmp_path / "tanh.xlsx", "activation", "tanh")
     profile = libreoffice_profile(tmp_path)
     saved = tmp_path / "saved"
@@ -250,6 +249,28 @@ def test_a_hostile_book_is_refused_by_every_reader_with_the_reason_and_at_once(
         with pytest.raises(SheetsimError):
             reader()
         assert time.process_time() - start < 2
+
+
+READERS = """
+import resource, sys
+import sheetsim
+from sheetsim.verify import diff, verify
+bad, good = sys.argv[1:]
+for read in (lambda: verify(bad), lambda: diff(bad, good), lambda: sheetsim.read(bad).summary()):
+    try:
+        read()
+    except sheetsim.SheetsimError:
+        pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.parametrize("kind", ["bomb", "sheets", "entities"])
+def test_a_hostile_book_takes_little_memory(small_book: Path, tmp_path: Path, kind: str) -> None:
+    path = hostile(tmp_path, small_book)[kind]
+    command = [sys.executable, "-c", READERS, str(path), str(small_book)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 500
 
 
 def test_a_book_whose_cells_are_of_other_kinds_is_refused_by_name(small_book: Path, tmp_path: Path) -> None:
