@@ -82,7 +82,7 @@ def verify(path: str | os.PathLike[str], engines: tuple[str, ...] = ("ironcalc",
         rows: list[Row] = []
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder, "poisoned.xlsx")
-            if not poison(book, target):
+            if not poison(book, target, sheets=sheets):
                 raise SheetsimError(f"{book.path} has no formulas: there is nothing to recalculate")
             for engine in engines:
                 (read,) = recalculated([target], engine)

@@ -42,8 +42,9 @@ def test_sheets_stand_in_their_order(he_book: Path) -> None:
     assert openpyxl.load_workbook(he_book, read_only=True).sheetnames == ORDER
 
 
-def test_pandas_reads_a_matrix_sheet_as_the_frame_bit_for_bit(he_book: Path) -> None:
-    frame = pd.read_excel(he_book, sheet_name="Activation 3", index_col=0, engine="openpyxl")
+@pytest.mark.parametrize("engine", ["openpyxl", "calamine"])
+def test_pandas_reads_a_matrix_sheet_as_the_frame_bit_for_bit(he_book: Path, engine: str) -> None:
+    frame = pd.read_excel(he_book, sheet_name="Activation 3", index_col=0, engine=engine)
     assert frame.shape == (1000, 100)
     assert list(frame.index) == list(range(1, 1001))
     assert list(frame.columns) == list(range(1, 101))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sheetsim.errors import SheetsimError
-from sheetsim.workbook.raw import RawBook, Rectangle, column_number
+from sheetsim.workbook.raw import Cells, RawBook, Rectangle, column_number
 
 # What poisoned cells say: no statistic and no draw of a model is likely to be this number.
 POISON = 12345.678
@@ -26,10 +26,16 @@ _TYPE = re.compile(rb'\st="\w+"')
 _FORMULA = re.compile(rb"<f\b.*?(?:/>|</f>)", re.DOTALL)
 
 
-def poison(book: RawBook, target: Path, texts: Mapping[str, str] | None = None) -> int:
+def poison(
+    book: RawBook,
+    target: Path,
+    texts: Mapping[str, str] | None = None,
+    sheets: Mapping[str, Cells] | None = None,
+) -> int:
     """Copies a book with POISON as the cached value of every cell that a formula computes; returns how many.
 
-    texts: other texts for the cells of the named drop-downs, as a person would choose them.
+    texts: other texts for the cells of the named drop-downs, as a person would choose them; sheets: the book's cells,
+    where they have been read already.
     Raises SheetsimError when a computed cell could not be poisoned: a stale value there would pass for a result.
     """
     chosen: dict[str, dict[tuple[int, int], str]] = {}
@@ -45,7 +51,8 @@ def poison(book: RawBook, target: Path, texts: Mapping[str, str] | None = None) 
         for part in source.namelist():
             xml = source.read(part)
             if part in titles:
-                computed = book.cells(titles[part]).computed()
+                title = titles[part]
+                computed = (sheets[title] if sheets is not None else book.cells(title)).computed()
                 xml, count = _poisoned(xml, computed, chosen.get(part, {}))
                 if count != len(computed):
                     raise SheetsimError(
