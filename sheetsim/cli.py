@@ -203,7 +203,11 @@ def verify(
     checked = [verify_book(book, engines) for book in books]
     if as_json:
         _print_json(
-            [{"book": str(found.path), "state": found.state, **asdict(row)} for found in checked for row in found.rows]
+            [
+                {"book": str(found.path), "state": found.state, "changes": list(found.changes), **asdict(row)}
+                for found in checked
+                for row in found.rows
+            ]
         )
     else:
         for found in checked:
@@ -309,15 +313,20 @@ def _with_verdicts(result: "Run") -> "pd.DataFrame":
 
 
 def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """A dict a row, index included; NaN and the open ends of a histogram become null, which JSON has."""
+    """A dict a row, index included."""
     rows = frame.reset_index().to_dict(orient="records")
-    return [{str(k): None if isinstance(v, float) and v - v != 0 else v for k, v in row.items()} for row in rows]
+    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def _print_json(records: list[dict[str, Any]]) -> None:
     import json
 
-    print(json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False))
+    # NaN and the open ends of a histogram become null: JSON has nothing else for them.
+    finite = [
+        {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
+        for record in records
+    ]
+    print(json.dumps(finite, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def _print_frame(frame: "pd.DataFrame", form: Format) -> None:

@@ -22,7 +22,7 @@ from sheetsim.workbook.raw import Cells, RawBook
 from sheetsim.workbook.recalculate import poison, recalculated
 from sheetsim.workbook.write import write
 
-# Relative to a block's largest magnitude; single numbers, which may have lost digits, relative to 1 at least.
+# Of a named matrix, relative to its largest magnitude; single cells and those of tables by their own size.
 TOLERANCE = 1e-9
 
 MADE, RESAVED, EDITED, UNKNOWN = "as made", "saved again", "edited", "unknown"
@@ -89,13 +89,19 @@ def verify(path: str | os.PathLike[str], engines: tuple[str, ...] = ("ironcalc",
                 rows += _against(
                     book, sheets, engine, lambda title, read=read: _engine_values(read, title, sheets[title])
                 )
-        made, changes = _numpy_side(book, sheets)
+        try:
+            made, changes = _numpy_side(book, sheets)
+        except SheetsimError as error:
+            return Verified(book.path, tuple(rows), EDITED, (str(error),))
         if made is None:
             return Verified(book.path, tuple(rows), UNKNOWN)
         layout, values = made
         computed = _layout_values(layout, values)
         rows += _against(book, sheets, "numpy", lambda title: computed.get(title, {}), set(computed))
-        state, more = _origin(book, sheets) if not changes else (EDITED, [])
+        state, more = _origin(book, sheets)
+        if changes:
+            # Values follow from the constants that were changed; formulas and names do not.
+            state, more = EDITED, [change for change in more if ", values: " not in change]
         return Verified(book.path, tuple(rows), state, (*changes, *more))
 
 
@@ -107,9 +113,9 @@ def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[
 
 def _differences(one: RawBook, two: RawBook) -> Iterator[Difference]:
     for name in sorted(one.names.keys() | two.names.keys()):
-        places = one.names.get(name, "no name"), two.names.get(name, "no name")
-        if places[0] != places[1]:
-            yield Difference(name, "names", 0, 0.0, f"{places[0]} against {places[1]}")
+        if _place(one, name) != _place(two, name):
+            texts = one.names.get(name, "no name"), two.names.get(name, "no name")
+            yield Difference(name, "names", 0, 0.0, f"{texts[0]} against {texts[1]}")
     for title in dict.fromkeys([*one.titles, *two.titles]):
         if title not in one.titles or title not in two.titles:
             lacking = two.path if title in one.titles else one.path
@@ -123,6 +129,14 @@ def _differences(one: RawBook, two: RawBook) -> Iterator[Difference]:
         changed = formula_changes(title, left, right)
         if changed:
             yield Difference(f"({title})", "formulas", len(changed), 0.0, changed[0])
+
+
+def _place(book: RawBook, name: str) -> object:
+    """Where a name leads, however it is written; its text where it is no block of cells."""
+    try:
+        return book.place(name)
+    except SheetsimError:
+        return book.names.get(name)
 
 
 def _against(
@@ -142,8 +156,9 @@ def _against(
 def _close(block: Block, found: Gap) -> bool:
     if block.name.startswith("counts_"):
         return found.absolute == 0
-    single = len(block.cells) == 1 or block.name.startswith("(")
-    return found.absolute <= TOLERANCE if single and found.relative > TOLERANCE else found.relative <= TOLERANCE
+    if len(block.cells) == 1 or block.name.startswith("("):
+        return found.beyond == 0
+    return found.relative <= TOLERANCE
 
 
 def _engine_values(read: Any, title: str, cells: Cells) -> dict[tuple[int, int], Any]:
@@ -160,6 +175,7 @@ def _numpy_side(book: RawBook, sheets: Mapping[str, Cells]) -> tuple[tuple[Layou
     experiment = _experiment(book, sheets)
     if experiment is None:
         return None, []
+    _check_sizes(experiment, book)
     study = experiment.build()
     layout = Layout(study.sheets("", True))
     leaves = [node for node in layout.places if not node.is_op]
@@ -170,6 +186,18 @@ def _numpy_side(book: RawBook, sheets: Mapping[str, Cells]) -> tuple[tuple[Layou
         if change:
             changes.append(change)
     return (layout, evaluate(layout.places)), changes
+
+
+def _check_sizes(experiment: Forward, book: RawBook) -> None:
+    """Before anything is built: About's sizes must be the book's own, or they decide how much work this is."""
+    _, block = book.place("x")
+    rows, columns = block.bottom - block.top + 1, block.right - block.left + 1
+    layers = sum(name.startswith("z_") for name in book.names)
+    said = experiment.samples or rows, experiment.inputs or columns, len(experiment.layers)
+    if said != (rows, columns, layers) or max(experiment.layers) > 16_384:
+        raise SheetsimError(
+            f"{book.path}: About says {said}, the book has {(rows, columns, layers)} samples, inputs, layers"
+        )
 
 
 def _experiment(book: RawBook, sheets: Mapping[str, Cells]) -> Forward | None:
@@ -187,7 +215,7 @@ def _experiment(book: RawBook, sheets: Mapping[str, Cells]) -> Forward | None:
         ):
             parameters["input"] = _array(book, sheets, "x")
         return templates.convert(parameters)
-    except (tomllib.TOMLDecodeError, SheetsimError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError, SheetsimError) as error:
         raise SheetsimError(f"{book.path}: the parameters on About cannot be read: {error}") from None
 
 
@@ -196,8 +224,9 @@ def _about(sheets: Mapping[str, Cells]) -> dict[str, str]:
     values = sheets["About"].values if "About" in sheets else {}
     found: dict[str, str] = {}
     for (row, column), value in sorted(values.items(), key=lambda item: item[0]):
-        if column == 1:
-            found.setdefault(str(value), str(values.get((row, 2), "")))
+        # A title stands alone in its row, and may be any text.
+        if column == 1 and (row, 2) in values:
+            found.setdefault(str(value), str(values[row, 2]))
     return found
 
 
@@ -263,5 +292,6 @@ def _origin(book: RawBook, sheets: Mapping[str, Cells]) -> tuple[str, list[str]]
         if again.read_bytes() == book.path.read_bytes():
             return MADE, []
         with RawBook(again) as fresh:
-            found = [f"{d.name}, {d.kind}: {d.where}" for d in _differences(fresh, book) if d.kind != "names"]
+            # About says with what the book was made: other versions are no edit of it.
+            found = [f"{d.name}, {d.kind}: {d.where}" for d in _differences(fresh, book) if d.name != "(About)"]
     return (EDITED, found) if found else (RESAVED, [])

@@ -212,6 +212,21 @@ def test_on_a_full_disk_the_old_file_stays_and_the_error_is_a_sentence(tmp_path:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_link_is_followed_and_a_private_file_stays_private(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.xlsx", tmp_path / "link.xlsx"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    small_run().to_excel(link)
+    assert link.is_symlink()
+    assert zipfile.is_zipfile(real)
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_as_long_as_the_file_system_takes_is_taken(tmp_path: Path) -> None:
+    assert small_run().to_excel(tmp_path / ("重" * 82 + ".xlsx")).exists()
+
+
 def test_a_new_file_has_the_rights_that_the_umask_leaves(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

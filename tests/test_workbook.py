@@ -232,7 +232,9 @@ def test_other_names_are_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "titles", [[""], ["x" * 32], ["a/b"], ["a[b"], ["'a"], ["a'"], ["Same", "same"], ["history"]], ids=str
+    "titles",
+    [[""], ["x" * 32], ["a/b"], ["a[b"], ["'a"], ["a'"], ["Same", "same"], ["history"], ["😀" * 16], ["a\nb"]],
+    ids=str,
 )
 def test_titles_that_excel_refuses_are_refused(titles: list[str]) -> None:
     with pytest.raises(SheetsimError, match="sheet title"):

@@ -7,6 +7,10 @@ from typing import Any
 from sheetsim.workbook.formulas import column_letters
 from sheetsim.workbook.raw import Cells, RawBook, Rectangle
 
+# What a cell of a table may differ by: each is a statistic of its own, and one large one is no excuse for the others.
+OWN = 1e-9
+OWN_ABSOLUTE = 1e-12
+
 
 @dataclass(frozen=True)
 class Block:
@@ -22,7 +26,8 @@ class Gap:
     """How far two sets of values of a block are apart.
 
     absolute, relative: the largest difference of numbers, and that over the block's largest magnitude; other: cells
-    whose text, kind or error differs; where: the first cell at fault, with both values.
+    whose text, kind or error differs; beyond: cells that differ by more than their own size allows (see OWN);
+    where: the first cell at fault, with both values.
     """
 
     cells: int
@@ -30,6 +35,7 @@ class Gap:
     absolute: float
     relative: float
     other: int
+    beyond: int
     where: str
 
 
@@ -59,7 +65,7 @@ def gap(block: Block, first: Mapping[tuple[int, int], Any], second: Mapping[tupl
     """The difference between two readings of a block's cells."""
     largest = scale = 0.0
     worst = where = None
-    differing = other = 0
+    differing = other = beyond = 0
     for cell in block.cells:
         one, two = first.get(cell), second.get(cell)
         if isinstance(one, float):
@@ -68,14 +74,17 @@ def gap(block: Block, first: Mapping[tuple[int, int], Any], second: Mapping[tupl
             continue
         differing += 1
         if isinstance(one, float) and isinstance(two, float):
-            if abs(one - two) > largest:
-                largest, worst = abs(one - two), cell
+            distance = abs(one - two)
+            if not distance <= largest:
+                largest, worst = distance, cell
+            if not distance <= max(OWN * abs(one), OWN_ABSOLUTE):
+                beyond += 1
         elif not _same(one, two):
             other += 1
             where = where or cell
     at = where or worst
     shown = f"{block.sheet}!{cell_name(at)}: {_shown(first.get(at))} against {_shown(second.get(at))}" if at else ""
-    return Gap(len(block.cells), differing, largest, largest / scale if scale else largest, other, shown)
+    return Gap(len(block.cells), differing, largest, largest / scale if scale else largest, other, beyond, shown)
 
 
 def formula_changes(title: str, first: Cells, second: Cells) -> list[str]:

@@ -1,5 +1,5 @@
-"""An .xlsx package: parts deflated in parallel and written as a zip, with nothing in it that depends on the day, the
-machine or the number of threads. It knows no XML.
+"""An .xlsx package: parts deflated in parallel and written as a zip, with nothing in it that depends on the day or
+the number of threads. It knows no XML.
 """
 
 import os

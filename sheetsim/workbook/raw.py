@@ -3,6 +3,7 @@
 openpyxl keeps either a cell's formula or its value, and not where an array formula ends; the checks need all three.
 """
 
+import math
 import os
 import re
 import zipfile
@@ -20,6 +21,7 @@ PLAIN_BYTES = 64 << 20  # of the parts that are no sheets
 EXPANSION = 250  # cells of one repeated number deflate to about a fortieth
 SMALL = 8 << 20  # below it an expansion does no harm
 SHEETS = 10_000
+NAMES = 50_000
 
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?\Z")
 _PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
@@ -77,6 +79,8 @@ def check_archive(path: Path) -> None:
             raise SheetsimError(
                 f"{path} is refused: the part {member.filename!r} would grow to {member.file_size:,} bytes"
             )
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise SheetsimError(f"{path} is refused: the part {member.filename!r} is packed as no workbook is")
         if member.flag_bits & 1:
             raise SheetsimError(f"{path} is encrypted: save it without a password")
 
@@ -115,17 +119,25 @@ class RawBook:
         title = match[1].replace("''", "'") if match else ""
         if match is None or title not in self._parts:
             raise SheetsimError(f"{self.path} has no block of cells named {name!r}")
-        return title, rectangle(match[2])
+        try:
+            return title, rectangle(match[2])
+        except ValueError as error:
+            raise SheetsimError(f"{self.path}: the name {name!r}: {error}") from None
 
     def cells(self, title: str) -> Cells:
         """Everything that stands on a sheet."""
         parser = _SheetParser(self._texts)
         self._parsed(self._parts[title], parser)
-        return parser.cells()
+        try:
+            return parser.cells()
+        except SheetsimError as error:
+            raise SheetsimError(f"{self.path}, sheet {title!r}: {error}") from None
 
     def _read(self, part: str) -> bytes:
         try:
-            return self._archive.read(part)
+            return self._declared(part)
+        except SheetsimError:
+            raise
         except KeyError:
             raise SheetsimError(f"{self.path} is no workbook: it has no part {part}") from None
         except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
@@ -133,32 +145,46 @@ class RawBook:
         except Exception as error:  # zlib.error has no other base
             raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
 
+    def _declared(self, part: str) -> bytes:
+        """A part's bytes, as many as the directory says: a stream that holds more was made to exhaust the machine."""
+        size = self._archive.getinfo(part).file_size
+        pieces, length = [], 0
+        with self._archive.open(part) as stream:
+            while piece := stream.read(1 << 20):
+                pieces.append(piece)
+                length += len(piece)
+                if length > size:
+                    raise SheetsimError(f"{self.path} is refused: the part {part!r} is longer than it says")
+        return b"".join(pieces)
+
     def _parsed(self, part: str, parser: Any) -> Any:
         try:
             parser.feed(self._read(part))
-        except (expat.ExpatError, ValueError, KeyError, IndexError) as error:
+        except (expat.ExpatError, ValueError, TypeError, LookupError) as error:
             if isinstance(error, SheetsimError):
                 raise SheetsimError(f"{self.path}, part {part}: {error}") from None
             raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
         return parser
 
     def _workbook(self) -> tuple[dict[str, str], dict[str, str]]:
-        book = self._parsed("xl/workbook.xml", _Elements({"sheet", "definedName"}))
-        links = self._parsed("xl/_rels/workbook.xml.rels", _Elements({"Relationship"}))
-        targets = {found["Id"]: found["Target"] for _, found, _ in links.found}
+        book = self._parsed("xl/workbook.xml", _Elements({"sheet": SHEETS, "definedName": NAMES}))
+        links = self._parsed("xl/_rels/workbook.xml.rels", _Elements({"Relationship": 2 * SHEETS}))
+        targets = {found.get("Id", ""): found.get("Target", "") for _, found, _ in links.found}
         parts: dict[str, str] = {}
         names: dict[str, str] = {}
         for element, attributes, text in book.found:
+            name = attributes.get("name", "")
             if element == "definedName":
                 if "localSheetId" not in attributes:
-                    names[attributes["name"]] = text
+                    names[name] = text
                 continue
-            if len(parts) >= SHEETS:
-                raise SheetsimError(f"{self.path} is refused: more than {SHEETS:,} sheets")
             target = targets.get(
                 next((v for k, v in attributes.items() if k.endswith("id") and k != "sheetId"), ""), ""
             )
-            parts[attributes["name"]] = normpath(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
+            part = normpath(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
+            if part in parts.values():
+                raise SheetsimError(f"{self.path} is refused: two sheets are the part {part!r}")
+            parts[name] = part
         return parts, names
 
     def _shared_strings(self) -> list[str]:
@@ -214,16 +240,20 @@ class _Parser:
 
 
 class _Elements(_Parser):
-    """The named elements with their attributes and text."""
+    """The wanted elements with their attributes and text, up to a number of each."""
 
-    def __init__(self, wanted: set[str]) -> None:
+    def __init__(self, wanted: dict[str, int]) -> None:
         super().__init__()
         self._wanted = wanted
+        self._left = dict(wanted)
         self.found: list[tuple[str, dict[str, str], str]] = []
         self._texts: list[str] | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name in self._wanted:
+            self._left[name] -= 1
+            if self._left[name] < 0:
+                raise SheetsimError(f"more than {self._wanted[name]:,} elements {name!r} are refused")
             self.found.append((name, attributes, ""))
             self._texts = []
 
@@ -274,6 +304,10 @@ class _SheetParser(_Parser):
         self._ref: str | None = None
 
     def cells(self) -> Cells:
+        filled = sum(block.size for _, block in self._formulas.values())
+        # Each cell of an array formula holds a value; a reference to far more cells would take the machine to list.
+        if filled > 2 * len(self._values) + 10_000:
+            raise SheetsimError("array formulas that fill cells which are not there are refused")
         return Cells(self._values, self._formulas)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -317,7 +351,10 @@ class _SheetParser(_Parser):
 
     def _typed(self, text: str) -> Any:
         if self._kind == "n":
-            return float(text)
+            number = float(text)
+            if not math.isfinite(number):
+                raise ValueError(f"{text!r} is no number that a cell can hold")
+            return number
         if self._kind == "s":
-            return self._shared[int(text)]
+            return self._shared[int(text) if text.isdecimal() else len(self._shared)]
         return text == "1" if self._kind == "b" else text

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.workbook.raw import check_archive
+from sheetsim.workbook.raw import RawBook
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,8 @@ def open_book(path: str | os.PathLike[str]) -> Reader:
     from openpyxl import load_workbook
 
     target = Path(path)
-    check_archive(target)
+    with RawBook(target):
+        pass  # refuses what openpyxl would choke on
     try:
         workbook = load_workbook(target, read_only=True, data_only=True)
     except OSError as error:

@@ -97,8 +97,10 @@ def _ironcalc(book: Path) -> Reader:
     try:
         model = ironcalc.load_from_xlsx(str(book), "en", "UTC", "en")
         model.evaluate()
-    except Exception as error:  # whatever the engine's parser raises on a person's file
-        raise SheetsimError(f"ironcalc cannot read {book}: {error}") from None
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the engine's panics are no Exception
+        raise SheetsimError(f"ironcalc cannot read the book: {error}") from None
     titles = [sheet["name"] if isinstance(sheet, dict) else sheet.name for sheet in model.get_worksheets_properties()]
 
     def read(title: str, block: Rectangle) -> list[list[Any]]:

@@ -1,6 +1,7 @@
 """Excel's limits and name rules as data, and the checks that refuse what a workbook cannot hold. It writes nothing."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from sheetsim.errors import SheetsimError
@@ -33,8 +34,11 @@ def check_titles(titles: Iterable[str]) -> None:
     """Refuses sheet titles that Excel refuses."""
     seen: set[str] = set()
     for title in titles:
-        if not title or len(title) > TITLE_CHARACTERS:
+        # Excel counts UTF-16 units: a character beyond the basic plane is two.
+        if not title or len(title.encode("utf-16-le", "surrogatepass")) > 2 * TITLE_CHARACTERS:
             raise SheetsimError(f"the sheet title {title!r} must have 1 to {TITLE_CHARACTERS} characters")
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in title):
+            raise SheetsimError(f"the sheet title {title!r} holds a control character")
         if re.search(r"[\[\]:*?/\\]", title) or title.startswith("'") or title.endswith("'"):
             raise SheetsimError(f"the sheet title {title!r} may not hold [ ] : * ? / \\ nor begin or end with '")
         if title.casefold() == "history":
