@@ -129,6 +129,8 @@ class ForwardBook:
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
         items += [Text(9, 0, "Outputs of each layer", "heading-left")]
         items += [Number(9, layer.number, layer.number, "layer") for layer in layers]
+        # A space is content: without it LibreOffice cuts the page, and the sentences, after a narrow network's layers.
+        items += [Text(9, column, " ", "heading") for column in range(len(layers) + 1, wide)]
         items += [
             Text(
                 10,
