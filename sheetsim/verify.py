@@ -57,7 +57,7 @@ class Verified:
 
     @property
     def ok(self) -> bool:
-        """Whether every value in the book is what its formulas give."""
+        """Whether the values are what each engine, and NumPy for About's study, gives from the book's constants."""
         return all(row.ok for row in self.rows)
 
 

@@ -1,7 +1,6 @@
 """Reads a workbook that sheetsim wrote: the numbers that its cells hold, by defined name. It computes nothing."""
 
 import os
-import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,6 @@ from sheetsim.workbook.raw import RawBook
 if TYPE_CHECKING:
     import pandas as pd
 
-_PLACE = re.compile(r"'?((?:[^']|'')+?)'?!\$([A-Z]+)\$(\d+)(?::\$([A-Z]+)\$(\d+))?\Z")
-
 
 class Reader:
     """An open workbook: blocks by defined name, and the table at the top of a sheet.
@@ -24,8 +21,9 @@ class Reader:
     A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN.
     """
 
-    def __init__(self, path: Path, workbook: Any) -> None:
+    def __init__(self, path: Path, workbook: Any, raw: RawBook) -> None:
         self.path = path
+        self._file = raw
         self._workbook = workbook
         self._known: dict[str, Any] = {}
         self.title = str(workbook.properties.title or path.stem)
@@ -57,17 +55,8 @@ class Reader:
 
     def place(self, name: str) -> tuple[str, int, int, int, int]:
         """Sheet, first row and column, last row and column of a defined name, from 1."""
-        from openpyxl.utils import column_index_from_string
-
-        if name not in self:
-            raise SheetsimError(f"{self.path} has no name {name!r}")
-        match = _PLACE.match(self._workbook.defined_names[name].attr_text)
-        if match is None:
-            raise SheetsimError(f"{self.path}: the name {name!r} is not a block of cells")
-        sheet, left, top, right, bottom = match.groups()
-        first = int(top), column_index_from_string(left)
-        last = (int(bottom), column_index_from_string(right)) if bottom else first
-        return sheet.replace("''", "'"), *first, *last
+        title, block = self._file.place(name)
+        return title, *block
 
     def cells(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[list[float | str]]:
         """Numbers and texts of a rectangle, rows and columns from 1."""
@@ -125,8 +114,8 @@ def open_book(path: str | os.PathLike[str]) -> Reader:
     from openpyxl import load_workbook
 
     target = Path(path)
-    with RawBook(target):
-        pass  # refuses what openpyxl would choke on
+    with RawBook(target) as raw:  # refuses what openpyxl would choke on, and knows where the names lead
+        pass
     try:
         workbook = load_workbook(target, read_only=True, data_only=True)
     except OSError as error:
@@ -135,4 +124,4 @@ def open_book(path: str | os.PathLike[str]) -> Reader:
         raise SheetsimError(f"{target} is no workbook: {error}") from None
     except Exception as error:  # openpyxl's own exceptions share no base
         raise SheetsimError(f"{target} cannot be read as a workbook: {error}") from None
-    return Reader(target, workbook)
+    return Reader(target, workbook, raw)
