@@ -50,6 +50,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "where": (("x", "x", "y"), "IF(x,x,y)", lambda c, x, y: x),
     "if_error": (("x", "two"), "IFERROR(x,two)", lambda x, k: x),
     "row": (("x", "two"), "INDEX(x,two,0)", lambda x, k: x[1:2]),
+    "column": (("x", "two"), "INDEX(x,0,two)", lambda x, k: x[:, 1:2]),
     "row_count": (("x",), "ROWS(x)", lambda x: [[5.0]]),
     "column_count": (("x",), "COLUMNS(x)", lambda x: [[3.0]]),
     "column_sum": (("x",), "MMULT(TRANSPOSE(ROW(x)^0),x)", lambda x: [[math.fsum(c) for c in x.T]]),
@@ -58,6 +59,8 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "mean": (("x",), "AVERAGE(x)", lambda x: [[math.fsum(x.ravel()) / 15]]),
     "variance": (("x",), "_xlfn.VAR.P(x)", lambda x: [[stats.moment(x.ravel(), 2)]]),
     "std": (("x",), "_xlfn.STDEV.P(x)", lambda x: [[stats.moment(x.ravel(), 2) ** 0.5]]),
+    "sample_std": (("x",), "_xlfn.STDEV.S(x)", lambda x: [[math.sqrt(stats.moment(x.ravel(), 2) * 15 / 14)]]),
+    "t_quantile": (("third", "two"), "TINV(third,two)", lambda p, df: [[stats.t.ppf(1 - 1 / 6, 2)]]),
     "skew": (
         ("x",),
         "IF(_xlfn.STDEV.P(x)>1E-12*ABS(AVERAGE(x)),AVERAGE((x-AVERAGE(x))^3)/_xlfn.STDEV.P(x)^3,NA())",

@@ -1,4 +1,4 @@
-"""Computes matrices with NumPy: one run of a graph. It knows no spreadsheet.
+"""Computes matrices with NumPy: one run of a graph, or many with other seeds. It knows no spreadsheet.
 
 Only what the targets need is computed; of a choice, only the chosen branch; and a value that is no target is dropped
 after its last use, so that a summary of a wide network holds two layers at a time.
@@ -19,25 +19,50 @@ from sheetsim.model.ops import OPS, Op
 Values = dict[Matrix, Any]
 
 
+class Program:
+    """Targets, planned once and computed as often as asked: with another seed, or from other values of `given`.
+
+    given: matrices whose values come with each call; what they are made of is then not computed. Their values may have
+    other numbers of rows than the matrices: a block of the samples.
+    """
+
+    def __init__(self, targets: Iterable[Matrix], given: Iterable[Matrix] = ()) -> None:
+        self._wanted = list(dict.fromkeys(targets))
+        self._given = frozenset(given)
+        self._order, self._live = _plan(self._wanted, self._given)
+        self._uses = Counter(arg for node in self._order for arg in self._live[node])
+        self._uses.update(self._wanted)
+
+    def __call__(self, given: Values | None = None, *, seed: int | None = None) -> Values:
+        """The targets' values, as `evaluate` gives them; `seed` takes the place of the graph's in every draw."""
+        given = given or {}
+        whole = all(value.shape == node.shape for node, value in given.items())
+        if whole:
+            _check_memory(self._order)
+        uses = self._uses.copy()
+        values: Values = {}
+        with np.errstate(all="ignore"):
+            for node in self._order:
+                args = self._live[node]
+                if node in self._given:
+                    values[node] = given[node]
+                else:
+                    value = _value(node, [values[arg] for arg in args], len(node.args) != len(args), seed)
+                    # Of a choice only the branch is left, and it may be narrower than what it stands for.
+                    values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
+                for arg in args:
+                    uses[arg] -= 1
+                    if not uses[arg]:
+                        del values[arg]
+        return {node: values[node] for node in self._wanted}
+
+
 def evaluate(targets: Iterable[Matrix]) -> Values:
     """The values of the targets as 2-D arrays: float64, or text for choices and verdicts.
 
     Overflow and division by zero give infinity and NaN, as they give error values in a sheet.
     """
-    wanted = list(dict.fromkeys(targets))
-    order, live = _plan(wanted)
-    _check_memory(order)
-    uses = Counter(arg for node in order for arg in live[node])
-    uses.update(wanted)
-    values: Values = {}
-    with np.errstate(all="ignore"):
-        for node in order:
-            values[node] = _value(node, [values[arg] for arg in live[node]], len(node.args) != len(live[node]))
-            for arg in live[node]:
-                uses[arg] -= 1
-                if not uses[arg]:
-                    del values[arg]
-    return {node: values[node] for node in wanted}
+    return Program(targets)()
 
 
 def _check_memory(nodes: Iterable[Matrix]) -> None:
@@ -53,20 +78,20 @@ def _check_memory(nodes: Iterable[Matrix]) -> None:
             raise SheetsimError(f"{node.name or 'a matrix'} has {size}, more than this machine's memory holds")
 
 
-def _value(node: Matrix, args: list[Any], chosen: bool) -> Any:
+def _value(node: Matrix, args: list[Any], chosen: bool, seed: int | None) -> Any:
     source = node.source
     if isinstance(source, Op):
-        # Of a choice only the branch is left, and it may be narrower than what it stands for.
-        result = args[0] if chosen else source.numpy(*args)
-        return result if result.shape == node.shape else np.broadcast_to(result, node.shape)
+        return args[0] if chosen else source.numpy(*args)
     if isinstance(source, Draw):
-        return source.distribution.sample(stream(source.seed, source.stream), node.shape)
+        return source.distribution.sample(stream(source.seed if seed is None else seed, source.stream), node.shape)
     if isinstance(source, Data):
         return source.values
     return np.array([[source.value]])
 
 
-def _plan(targets: list[Matrix]) -> tuple[list[Matrix], dict[Matrix, tuple[Matrix, ...]]]:
+def _plan(
+    targets: list[Matrix], given: frozenset[Matrix]
+) -> tuple[list[Matrix], dict[Matrix, tuple[Matrix, ...]]]:
     """Nodes in an order in which arguments come first, and each one's arguments that are really used.
 
     A loop and not a recursion: a series is thousands of steps deep.
@@ -78,7 +103,7 @@ def _plan(targets: list[Matrix]) -> tuple[list[Matrix], dict[Matrix, tuple[Matri
     while stack:
         node = stack[-1]
         if node not in live:
-            live[node] = _live_args(node)
+            live[node] = () if node in given else _live_args(node)
             stack.extend(reversed(live[node]))
             continue
         stack.pop()

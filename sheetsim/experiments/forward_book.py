@@ -1,13 +1,10 @@
 """How the study of initial weights looks as a workbook: which matrix stands where, and what is said beside it."""
 
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sheetsim.experiments.study import toml_value
+from sheetsim.experiments.about import about_page
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
@@ -15,7 +12,6 @@ from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import VERDICTS
 from sheetsim.summary.table import Table
 from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
-from sheetsim.version import __version__
 from sheetsim.workbook.layout import Bars, Block, Echo, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
 
@@ -315,31 +311,13 @@ class ForwardBook:
         return rows
 
     def _about(self, command: str, parameters: Mapping[str, Any], pages: Sequence[Page], matrices: bool) -> Page:
-        rows: list[tuple[str, str, str]] = [("title", self.title or "Forward pass", "title")]
-        if self.description:
-            rows.append(("", self.description, "wrapped"))
-        rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
-        rows += [
-            ("versions", f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}", "text"),
-            ("", "", "text"),
-            ("Parameters", "", "section"),
-        ]
-        rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
-        rows += [("", "", "text"), ("Defined names", "", "section")]
         placed = {item.matrix.name for page in pages for item in page.items if isinstance(item, Block)}
         if matrices:
             placed.update(node.name for node in self.graph)
-        rows += [(name, what, "wrapped") for name, what in GLOSSARY.items() if name in placed]
+        sections = {"Defined names": {name: what for name, what in GLOSSARY.items() if name in placed}}
         for title, table in (("Summary", self.table), ("Variance", self.variance)):
-            rows += [("", "", "text"), (f"Columns of {title}", "", "section")]
-            rows += [(column.name, column.what, "wrapped") for column in table.columns]
-        items: list[Item] = []
-        for row, (label, text, style) in enumerate(rows):
-            if style in ("title", "section"):
-                items.append(Text(row, 0, text if style == "title" else label, style))
-            elif label or text:
-                items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
-        return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})
+            sections[f"Columns of {title}"] = {column.name: column.what for column in table.columns}
+        return about_page(self.title or "Forward pass", self.description, command, parameters, sections)
 
 
 def _layers(count: int) -> str:

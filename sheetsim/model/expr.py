@@ -238,6 +238,14 @@ def row(x: Operand, number: int) -> Matrix:
     return apply("row", checked, number)
 
 
+def column(x: Operand, number: int) -> Matrix:
+    """Column `number` (from 1) as an n×1 matrix."""
+    checked = matrix(x)
+    if not 1 <= number <= checked.shape[1]:
+        raise SheetsimError(f"column: {number} is not between 1 and {checked.shape[1]}")
+    return apply("column", checked, number)
+
+
 def row_count(x: Operand) -> Matrix:
     return apply("row_count", x)
 
@@ -284,6 +292,16 @@ def variance(x: Operand) -> Matrix:
 def std(x: Operand) -> Matrix:
     """Population standard deviation of all elements."""
     return apply("std", x)
+
+
+def sample_std(x: Operand) -> Matrix:
+    """The sample's estimate of a standard deviation, with n - 1; NaN for a single element."""
+    return apply("sample_std", x)
+
+
+def t_quantile(tails: Operand, freedom: Operand) -> Matrix:
+    """The half-width, in standard errors, of Student's interval that leaves the probability `tails` outside."""
+    return apply("t_quantile", tails, freedom)
 
 
 def skew(x: Operand) -> Matrix:

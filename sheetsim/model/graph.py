@@ -50,9 +50,10 @@ class Graph:
         self._matrices[name] = node
         return node
 
-    def input(self, name: str, values: Any, shape: Shape | None = None) -> Matrix:
+    def input(self, name: str, values: Any, shape: Shape | None = None, *, missing: bool = False) -> Matrix:
         """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
 
+        missing: NaN and infinities may stand among the numbers, as error values in the workbook.
         Raises SheetsimError for a name that is taken, a shape that is none, and numbers that are not finite.
         """
         if isinstance(values, Distribution):
@@ -62,15 +63,16 @@ class Graph:
                 )
             return self._name(name, Matrix(Draw(values, self.seed, name), (), (int(shape[0]), int(shape[1]))))
         try:
-            # A copy: numbers that changed behind the model would change its results.
-            array = np.array(values, dtype=np.float64, order="C", ndmin=2)
+            # A copy: numbers that changed behind the model would change its results. A file that is only read does not.
+            mapped = isinstance(values, np.memmap) and not values.flags.writeable
+            array = values if mapped else np.array(values, dtype=np.float64, order="C", ndmin=2)
         except (TypeError, ValueError):
             raise SheetsimError(f"{name}: the values are no table of numbers") from None
         if array.ndim != 2 or array.size == 0:
             raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")
         if shape is not None and array.shape != tuple(shape):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
-        wrong = np.argwhere(~np.isfinite(array))
+        wrong = () if missing else np.argwhere(~np.isfinite(array))
         if len(wrong):
             r, c = wrong[0]
             raise SheetsimError(f"{name}: row {r + 1}, column {c + 1} is {array[r, c]}, not a finite number")

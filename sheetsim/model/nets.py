@@ -2,25 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sheetsim.model.expr import Matrix, Operand, choose, relu, sigmoid, tanh, where
+from sheetsim.model.expr import Matrix, choose, relu, sigmoid, tanh
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer
 
 
 @dataclass(frozen=True)
 class Activation:
-    """f, and its derivative f' as a function of the output z = f(a), with the greatest value that f' takes."""
+    """f, and its derivative f' as a function of the output z = f(a), with the greatest value that f' takes.
+
+    The slope is made of operators alone, so that it takes a matrix of the model and a NumPy array.
+    """
 
     function: Callable[[Matrix], Matrix]
-    slope: Callable[[Matrix], Operand]
+    slope: Callable[[Any], Any]
     steepest: float
 
 
 ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Activation(sigmoid, lambda z: z * (1 - z), 0.25),
     "tanh": Activation(tanh, lambda z: 1 - z**2, 1.0),
-    "relu": Activation(relu, lambda z: where(z > 0, 1, 0), 1.0),
+    "relu": Activation(relu, lambda z: z > 0, 1.0),
     "identity": Activation(lambda a: a, lambda z: 1.0, 1.0),
 }
 

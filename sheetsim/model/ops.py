@@ -83,6 +83,10 @@ def one_row(name: str, shapes: Sequence[Shape]) -> Shape:
     return 1, shapes[0][1]
 
 
+def one_column(name: str, shapes: Sequence[Shape]) -> Shape:
+    return shapes[0][0], 1
+
+
 def bins(name: str, shapes: Sequence[Shape]) -> Shape:
     if shapes[1][1] != 1:
         raise SheetsimError(f"{name}: the edges must be one column, not {_text(shapes[1])}")
@@ -142,6 +146,13 @@ def kurtosis(x: Any) -> Any:
     return _cell(_central(x, 4) / x.var() ** 2 - 3 if _varies(x) else np.nan)
 
 
+def t_quantile(tails: Any, freedom: Any) -> Any:
+    """The t that Student's distribution with so many degrees of freedom exceeds, on both sides, with a probability."""
+    from scipy.special import stdtrit  # costs more to import than a run to compute
+
+    return _cell(stdtrit(freedom.item(), 1 - tails.item() / 2) if freedom.item() >= 1 else np.nan)
+
+
 def first_true(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where the condition is not 0, else `no`; a condition that is NaN gives NaN, or its error value as text."""
     found = np.where(condition != 0, yes, no)
@@ -179,6 +190,7 @@ TABLE: tuple[Op, ...] = (
     Op("where", 3, broadcast, first_true, "IF({0:truth},{1},{2})"),
     Op("if_error", 2, broadcast, lambda x, y: np.where(np.isfinite(x), x, y), "IFERROR({0},{1})"),
     Op("row", 2, one_row, lambda x, k: x[int(k.item()) - 1 : int(k.item())], "INDEX({0},{1},0)"),
+    Op("column", 2, one_column, lambda x, k: x[:, int(k.item()) - 1 : int(k.item())], "INDEX({0},0,{1})"),
     Op("row_count", 1, scalar, lambda x: _cell(float(x.shape[0])), "{0:rows}"),
     Op("column_count", 1, scalar, lambda x: _cell(float(x.shape[1])), "{0:columns}"),
     Op("column_sum", 1, one_row, lambda x: np.ones((1, x.shape[0])) @ x, "MMULT(TRANSPOSE({0:ones}),{0})"),
@@ -187,6 +199,9 @@ TABLE: tuple[Op, ...] = (
     Op("mean", 1, scalar, lambda x: _cell(x.mean()), "AVERAGE({0})"),
     Op("variance", 1, scalar, lambda x: _cell(x.var()), "_xlfn.VAR.P({0})"),
     Op("std", 1, scalar, lambda x: _cell(x.std()), "_xlfn.STDEV.P({0})"),
+    Op("sample_std", 1, scalar, lambda x: _cell(x.std(ddof=1)) if x.size > 1 else _cell(np.nan), "_xlfn.STDEV.S({0})"),
+    # One number at a time: IronCalc knows TINV of no block.
+    Op("t_quantile", 2, of_scalars, t_quantile, "TINV({0},{1})"),
     # Written out rather than SKEW.P and KURT: KURT is the sample estimate, and both are #DIV/0! on constants.
     Op(
         "skew",

@@ -4,7 +4,7 @@ XlsxWriter formats numbers one by one with 16 digits, from which 43 % of doubles
 shortest text that does, for a whole array in one call; the XML between the numbers depends only on the block's shape.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,15 +26,20 @@ def error_text(value: float) -> str:
     return NOT_A_NUMBER if value != value else INFINITE
 
 
-def matrix_bands(values: Any, formula: str | None, style: int, index_style: int, corner: int) -> Iterator[bytes]:
+def matrix_bands(
+    values: Any, formula: str | None, style: int, index_style: int, corner: int, headings: Sequence[int] = ()
+) -> Iterator[bytes]:
     """The rows of a matrix sheet, a band at a time: headings, then `values` from B2.
 
     formula: the array formula of the whole block (XML text), which stands in the first cell; style, index_style: cell
-    formats of the numbers and of the headings; corner: the shared string of A1.
+    formats of the numbers and of the headings; corner: the shared string of A1; headings: those of row 1, where they
+    are no numbers.
     """
     rows, columns = values.shape
+    kind = ' t="s"' if headings else ""
     heads = "".join(
-        f'<c r="{column_letters(column)}1" s="{index_style}"><v>{column}</v></c>' for column in range(1, columns + 1)
+        f'<c r="{column_letters(column)}1" s="{index_style}"{kind}><v>{head}</v></c>'
+        for column, head in enumerate(headings or range(1, columns + 1), start=1)
     )
     yield f'<row r="1"><c r="A1" s="{index_style}" t="s"><v>{corner}</v></c>{heads}</row>'.encode()
     height = max(1, BAND // columns)

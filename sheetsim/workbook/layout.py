@@ -15,12 +15,13 @@ from sheetsim.workbook.formulas import address, formula
 class MatrixSheet:
     """One matrix on a sheet of its own: row 1 the column numbers, column A the row numbers, numbers from B2.
 
-    corner: the text of A1, which says what the rows are ("sample").
+    corner: the text of A1, which says what the rows are ("sample"); headings: texts in place of the column numbers.
     """
 
     title: str
     matrix: Matrix
     corner: str = "row"
+    headings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,36 @@ class Bars:
     axis: str = ""
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart: cells one under another (single matrices, or one column) and a name.
+
+    errors: the half-widths of error bars, as many; style: "solid", "dashed" (theory) or "faint" (an interval's end).
+    """
+
+    name: str
+    cells: tuple[Matrix, ...]
+    errors: tuple[Matrix, ...] = ()
+    style: str = "solid"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A native line chart: cells against `labels` (cells too; without them 1, 2, 3, …), with its axes' names.
+
+    logarithmic: a scale of powers of ten, for values above 0.
+    """
+
+    row: int
+    column: int
+    title: str
+    lines: tuple[Line, ...]
+    size: tuple[int, int]
+    axis: str = ""
+    labels: tuple[Matrix, ...] = ()
+    logarithmic: bool = False
+
+
 class Area(NamedTuple):
     """A rectangle of cells on a sheet, from 0."""
 
@@ -94,7 +125,7 @@ class Area(NamedTuple):
     shape: Shape
 
 
-Item: TypeAlias = Text | Number | Block | Echo | Bars
+Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ FONT = {"font_name": "Arial", "font_size": 10}
 INK = "#1F2937"
 MUTED = "#6B7280"
 BAR = "#2F6DB5"
+LINES = ("#2F6DB5", "#C4541B", "#2E8B57", "#8A5AA8", "#B58900")
 RULE = "#C9D1DC"
 HEADING = "#E8EEF6"
 

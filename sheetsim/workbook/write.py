@@ -20,9 +20,10 @@ from xlsxwriter.worksheet import Worksheet
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.workbook.cells import BAND, error_text, matrix_bands
 from sheetsim.workbook.formulas import address, local_range, needs_array
-from sheetsim.workbook.layout import Area, Bars, Block, Echo, Layout, MatrixSheet, Number, Page, Text
+from sheetsim.workbook.charts import bars_chart, lines_chart
+from sheetsim.workbook.layout import Bars, Block, Echo, Layout, Lines, MatrixSheet, Number, Page, Text
 from sheetsim.workbook.package import Part, write_package
-from sheetsim.workbook.styles import BAR, FONT, INK, MAGNITUDES, MUTED, RULE, STYLES, VERDICTS, axis_format
+from sheetsim.workbook.styles import FONT, MAGNITUDES, STYLES, VERDICTS
 from sheetsim.workbook.whole import whole_file
 
 # Fixed, so that the same model gives the same bytes on any day.
@@ -153,6 +154,7 @@ class _Book:
             self.styles["matrix"]._get_xf_index(),
             self.styles["index"]._get_xf_index(),
             self.corners[sheet.corner],
+            tuple(map(self.book.str_table._get_shared_string_index, sheet.headings)),
         )
         yield before
         for number, band in enumerate(bands):
@@ -164,6 +166,8 @@ class _Book:
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
         self.corners[sheet.corner] = self.book.str_table._get_shared_string_index(sheet.corner)
+        for heading in sheet.headings:
+            self.book.str_table._get_shared_string_index(heading)
         worksheet.write_block(rows, columns)
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
@@ -211,7 +215,9 @@ class _Book:
             elif isinstance(item, Echo):
                 self._echo(worksheet, item)
             else:
-                self._bars(worksheet, item)
+                make = bars_chart if isinstance(item, Bars) else lines_chart
+                chart, said = make(self.book, item, self.layout.places, self.values)
+                worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
     def _show_magnitudes(self, worksheet: _Sheet, blocks: list[tuple[int, int, int, int]]) -> None:
         """Lets each number show 3 to 5 digits whatever its size, also after a drop-down has changed it."""
@@ -271,71 +277,6 @@ class _Book:
                 {"type": "text", "criteria": "begins with", "value": text, "format": style},
             )
 
-    def _bars(self, worksheet: _Sheet, item: Bars) -> None:
-        chart = self.book.add_chart({"type": "column"})
-        edges = self.layout.places[item.edges]
-        labels = _chart_range(edges._replace(shape=(edges.shape[0] + 1, 1)))
-        ends = self.values[item.edges][[0, -1], 0]
-        chart.add_series(
-            {
-                "name": item.counts.name,
-                "categories": labels,
-                "values": _chart_range(self.layout.places[item.counts]),
-                "fill": {"color": BAR},
-                "border": {"color": BAR, "width": 0.25},
-                "gap": 0,
-                "overlap": 100,
-            }
-        )
-        if item.largest is not None:
-            # An unseen bar as tall as the tallest of all charts: the only way to one scale that follows the formulas.
-            chart.add_series(
-                {
-                    "values": _chart_range(self.layout.places[item.largest]),
-                    "categories": labels,
-                    "fill": {"none": True},
-                    "border": {"none": True},
-                    "gap": 0,
-                    "overlap": 100,
-                }
-            )
-        small = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
-        font = {"size": 10, "color": INK, "bold": True, "name": FONT["font_name"]}
-        chart.set_title({"name": item.title, "name_font": font} if item.title else {"none": True})
-        chart.set_legend({"none": True})
-        chart.set_x_axis(
-            {
-                "name": item.axis,
-                "name_font": {**small, "bold": False},
-                # Level in Excel, where 360 is XlsxWriter's word for 0; LibreOffice slants what is close.
-                "num_font": {**small, "rotation": 360},
-                "num_format": axis_format(*ends) if np.isfinite(ends).all() else "General",
-                "interval_unit": item.every,
-                "interval_tick": item.every,
-                "line": {"color": RULE},
-                "major_tick_mark": "outside",
-            }
-        )
-        chart.set_y_axis(
-            {
-                "num_font": small,
-                "num_format": "#,##0",
-                "min": 0,
-                "major_gridlines": {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}},
-                "line": {"none": True},
-            }
-        )
-        chart.set_chartarea({"border": {"color": "#E5E7EB"}})
-        chart.set_size({"width": item.size[0], "height": item.size[1]})
-        worksheet.insert_chart(
-            item.row, item.column, chart, {"object_position": 1, "description": f"Histogram of {item.counts.name}"}
-        )
-
-
-def _chart_range(area: Area) -> list[Any]:
-    rows, columns = area.shape
-    return [area.sheet, area.row, area.column, area.row + rows - 1, area.column + columns - 1]
-
 
 # Styles of numbers of any size; counts, shares and the like have a format of their own.
 ADAPTIVE = ("number", "centre", "edge")
@@ -348,7 +289,7 @@ def _extent(page: Page) -> tuple[int, int]:
         rows, columns = item.matrix.shape if isinstance(item, Block) else (1, 1)
         if isinstance(item, Text):
             columns = item.columns
-        if isinstance(item, Bars):
+        if isinstance(item, Bars | Lines):
             # Rows of 20 and columns of 64 pixels, where the page sets no others.
             rows = 1 if item.row in page.heights else -(-item.size[1] // 20)
             columns = 1 if item.column in page.widths else -(-item.size[0] // 64)

@@ -1,0 +1,122 @@
+"""Runs tasks on processes of this machine or on a Dask cluster; their results come in the tasks' order, each once.
+
+It knows neither what a task is nor what is done with a result.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from sheetsim.errors import SheetsimError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+# A task's result may wait for those before it: so many tasks a worker are under way or waiting.
+AHEAD = 4
+
+
+def in_order(
+    function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int = 1, scheduler: str | None = None
+) -> Iterator[Result]:
+    """function(task) of each task, in their order; function must be importable, task and result picklable.
+
+    workers: processes on this machine (1: this one); scheduler: the address of a Dask cluster, which then does it, or
+    "local" for one of `workers` processes. Each task computes on one thread, so that a result depends on neither.
+    Raises SheetsimError when the cluster cannot be reached, or when the system killed a process.
+    """
+    if scheduler is not None:
+        yield from _on_cluster(function, tasks, workers, scheduler)
+    elif workers == 1:
+        for task in tasks:
+            yield _alone(function, task)
+    else:
+        yield from _on_processes(function, tasks, workers)
+
+
+def _alone(function: Callable[[Task], Result], task: Task) -> Result:
+    # A BLAS of several threads adds in another order than one: the last digits would depend on the machine.
+    with threadpool_limits(1, user_api="blas"):
+        return function(task)
+
+
+def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
+    # A fork would copy the locks of threads that it does not copy.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
+    try:
+        yield from _windowed(lambda task: pool.submit(_alone, function, task), tasks, AHEAD * workers)
+    except BrokenProcessPool:
+        raise SheetsimError(
+            "a worker process ended before its work was done: killed, or out of memory; ask for fewer workers. "
+            "A script that uses workers starts under `if __name__ == '__main__':`"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _serve() -> None:
+    """A worker process leaves Ctrl-C to its parent, and ends when the parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _on_cluster(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, scheduler: str
+) -> Iterator[Result]:
+    with _client(workers, scheduler) as client:
+        ahead = AHEAD * max(1, sum(client.nthreads().values()))
+        # pure: a task that is asked for twice is two tasks; retries are Dask's own when a worker is lost.
+        yield from _windowed(lambda task: client.submit(_alone, function, task, pure=False), tasks, ahead)
+
+
+@contextmanager
+def _client(workers: int, scheduler: str) -> Iterator[Any]:
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise SheetsimError("a cluster needs Dask: pip install 'sheetsim[cluster]'") from None
+    if scheduler == "local":
+        with LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None
+        ) as cluster, Client(cluster) as client:
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SheetsimError(f"cannot reach a Dask scheduler at {scheduler}: {error}") from None
+    with client:
+        yield client
+
+
+def _windowed(submit: Callable[[Task], Any], tasks: Iterable[Task], ahead: int) -> Iterator[Any]:
+    """Results in order, with at most `ahead` tasks under way: neither tasks nor results pile up."""
+    rest = iter(tasks)
+    waiting = deque(submit(task) for task in islice(rest, ahead))
+    try:
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(submit(task) for task in islice(rest, 1))
+            yield result
+    finally:
+        for future in waiting:
+            future.cancel()

@@ -1,0 +1,80 @@
+"""Moments that merge: of numbers up to the fourth order, and of units with their covariances. They hold no numbers.
+
+Blocks are merged by deviations from their means, never as Σx² − (Σx)², which loses all digits where the mean is large.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of `count` numbers: their mean, and m2, m3, m4, the sums of powers of their deviations from it."""
+
+    count: int
+    mean: float
+    m2: float
+    m3: float
+    m4: float
+
+    @classmethod
+    def of(cls, x: Any, spare: Any = None) -> "Moments":
+        """The moments of an array's elements; `spare`, two arrays like x, are overwritten."""
+        d, square = spare if spare is not None else (np.empty_like(x), np.empty_like(x))
+        mean = float(x.mean(dtype=np.float64))
+        np.subtract(x, x.dtype.type(mean), out=d)
+        np.multiply(d, d, out=square)
+        m2 = float(square.sum(dtype=np.float64))
+        return cls(x.size, mean, m2, float(np.vdot(square, d)), float(np.vdot(square, square)))
+
+    def merge(self, other: "Moments") -> "Moments":
+        """The moments of both sets of numbers together (Pébay 2008, SAND2008-6212, equations 2.1 and III.1)."""
+        a, b = self.count, other.count
+        n, step = a + b, other.mean - self.mean
+        return Moments(
+            n,
+            self.mean + step * b / n,
+            self.m2 + other.m2 + step**2 * a * b / n,
+            self.m3 + other.m3 + step**3 * a * b * (a - b) / n**2 + 3 * step * (a * other.m2 - b * self.m2) / n,
+            self.m4
+            + other.m4
+            + step**4 * a * b * (a * a - a * b + b * b) / n**3
+            + 6 * step**2 * (a * a * other.m2 + b * b * self.m2) / n**2
+            + 4 * step * (a * other.m3 - b * self.m3) / n,
+        )
+
+
+@dataclass(frozen=True)
+class UnitMoments:
+    """Of `count` samples of units: mean, 1×units, and m2, units×units, the sums of products of deviations."""
+
+    count: int
+    mean: Any
+    m2: Any
+
+    @classmethod
+    def of(cls, x: Any, spare: Any = None) -> "UnitMoments":
+        """The moments of a samples × units array; `spare`, an array like x, is overwritten."""
+        mean = np.add.reduce(x, axis=0, keepdims=True, dtype=np.float64) / len(x)
+        centred = np.subtract(x, mean.astype(x.dtype, copy=False), out=spare)
+        return cls(len(x), mean, (centred.T @ centred).astype(np.float64, copy=False))
+
+    def merge(self, other: "UnitMoments") -> "UnitMoments":
+        """The moments of both sets of samples together (Chan, Golub & LeVeque 1979)."""
+        n, step = self.count + other.count, other.mean - self.mean
+        return UnitMoments(
+            n,
+            self.mean + step * (other.count / n),
+            self.m2 + other.m2 + step.T @ step * (self.count * other.count / n),
+        )
+
+    @property
+    def variance(self) -> Any:
+        """The units' population variances over the samples, 1×units."""
+        return np.diagonal(self.m2)[None, :] / self.count
+
+    def through(self, W: Any) -> tuple[Any, Any]:
+        """Means and population variances over the samples of the sums x W, 1×fan-out each: w'Cw for each unit's w."""
+        return self.mean @ W, (W * (self.m2 @ W)).sum(axis=0, keepdims=True) / self.count

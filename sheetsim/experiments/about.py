@@ -1,0 +1,41 @@
+"""The sheet About: what made a book, with which parameters, and what its names and columns are."""
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sheetsim.experiments.study import toml_value
+from sheetsim.version import __version__
+from sheetsim.workbook.layout import Item, Page, Text
+
+
+def about_page(
+    title: str,
+    description: str,
+    command: str,
+    parameters: Mapping[str, Any],
+    sections: Mapping[str, Mapping[str, str]],
+) -> Page:
+    """parameters: shown as TOML has them; sections: under its heading, each word with what it means."""
+    rows: list[tuple[str, str, str]] = [("title", title, "title")]
+    if description:
+        rows.append(("", description, "wrapped"))
+    rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
+    rows += [
+        ("versions", f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}", "text"),
+        ("", "", "text"),
+        ("Parameters", "", "section"),
+    ]
+    rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
+    for heading, words in sections.items():
+        rows += [("", "", "text"), (heading, "", "section")]
+        rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
+    items: list[Item] = []
+    for row, (label, text, style) in enumerate(rows):
+        if style in ("title", "section"):
+            items.append(Text(row, 0, text if style == "title" else label, style))
+        elif label or text:
+            items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
+    return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})

@@ -1,0 +1,192 @@
+"""Replicates of the study of initial weights: the same network over independent draws, measured and not kept.
+
+One replicate is a run of the study with a seed of its own; its tables come in numbers, from blocks of samples, so that
+its memory depends on the widths of the layers and not on the number of samples.
+"""
+
+import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sheetsim.engine.evaluate import Program
+from sheetsim.engine.moments import UnitMoments
+from sheetsim.experiments.forward import Forward
+from sheetsim.model.expr import Data, Draw, Matrix
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.summary.intervals import Label
+from sheetsim.summary.layers import FLAT
+from sheetsim.summary.streaming import COLUMNS, Outputs
+from sheetsim.summary.theory import InputMoments, mean_field
+
+# Numbers of a layer in one block of samples: 8 MB.
+BLOCK = 1_000_000
+
+# The range of the pooled histograms must stand before the first count: it is that of as many replicates.
+PILOTS = 4
+
+
+def child_seed(seed: int, replicate: int) -> int:
+    """The seed of a replicate, from 0: `sheetsim run` with it gives the replicate as a workbook.
+
+    53 bits: a number that a cell holds exactly.
+    """
+    return int(np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0] >> np.uint64(11))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Replicates first … last − 1 of a study, as a task for a worker.
+
+    edges: the histograms', where they stand already; single: layers in single precision.
+    """
+
+    study: bytes
+    edges: Any
+    single: bool
+    first: int
+    last: int
+
+
+def measure(batch: Batch) -> list[tuple[Any, Any]]:
+    """Statistics and counts of each of a batch's replicates, as `Replicator.one` gives them."""
+    replicator = _replicator(batch.study, batch.single)
+    replicator.edges = batch.edges
+    return [replicator.one(k) for k in range(batch.first, batch.last)]
+
+
+@lru_cache(maxsize=2)
+def _replicator(study: bytes, single: bool) -> "Replicator":
+    return Replicator(pickle.loads(study), single=single)
+
+
+def with_data(study: Forward) -> Forward:
+    """The study with its input file's numbers in place of the file, which a worker may not have."""
+    x = study.build().graph["x"]
+    if not isinstance(x.source, Data):
+        return study
+    return msgspec.structs.replace(study, input=x.source.values, samples=None, inputs=None)
+
+
+def expected(study: Forward, rows: Any) -> dict[Label, float]:
+    """Mean-field theory by layer and statistic; none where weights are constant or the inputs have no variance.
+
+    rows: a replicate's statistics, for the fan-ins and the weights' standard deviations.
+    """
+    schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]
+    if any(isinstance(scheme, Mapping) for scheme in schemes):
+        return {}
+    fan_in, sd = (rows[:, COLUMNS.index(name)] for name in ("fan_in", "sd_w"))
+    given = _input_moments(study.build().graph["x"])
+    if given is None:
+        return {}
+    frame = mean_field(study.activation, [int(n) for n in fan_in], [float(number) for number in sd], given)
+    return {
+        (layer, name): value
+        for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)
+        for name, value in row.items()
+        if name in COLUMNS and np.isfinite(value)
+    }
+
+
+def _input_moments(x: Matrix) -> InputMoments | None:
+    if isinstance(x.source, Draw):
+        mean, second = x.source.distribution.mean, x.source.distribution.second_moment
+        return InputMoments(second, mean**2) if np.isfinite(second) else None
+    assert isinstance(x.source, Data)
+    values = x.source.values
+    samples = len(values)
+    squares, sums = float(np.vdot(values, values)), values.sum(axis=0)
+    product = (float(sums @ sums) - squares) / max(samples * (samples - 1), 1) / values.shape[1]
+    return InputMoments(squares / values.size, float(np.clip(product, 0, squares / values.size)))
+
+
+class Replicator:
+    """Measures replicates of a study, the k-th always to the same numbers.
+
+    single: layers in single precision (the draws are made in double and rounded).
+    """
+
+    def __init__(self, study: Forward, *, single: bool = False) -> None:
+        self._study = study
+        self._dtype = np.float32 if single else np.float64
+        self._graph = graph = study.build().graph
+        self.shape = graph["x"].shape
+        self._widths = [self.shape[1], *study.layers]
+        self._rows = min(self.shape[0], max(1, BLOCK // max(self._widths)))
+        layers = range(1, len(study.layers) + 1)
+        self._spares: dict[tuple[int, int], Any] = {}
+        self._weights = Program(graph[f"{name}_{k}"] for k in layers for name in ("W", "sd"))
+        inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
+        self._steps = [
+            (given, graph[f"W_{k}"], graph[f"sd_{k}"], z, Program([z], given=[given, graph[f"W_{k}"]]))
+            for k, (given, z) in enumerate(zip(inputs, inputs[1:], strict=False), start=1)
+        ]
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of a replicate's products."""
+        return int(self.shape[0] * sum(n * m for n, m in zip(self._widths, self._widths[1:], strict=False)))
+
+    @cached_property
+    def edges(self) -> Any:
+        """The edges of the pooled histograms, by the study's rule for the first PILOTS replicates."""
+        graph = self._graph
+        if "tail" not in graph:
+            return Program([graph["edges"]])()[graph["edges"]][:, 0]
+        tails = [self._tail(child_seed(self._study.seed, k)) for k in range(PILOTS)]
+        tail = np.array([[max(tails)]])
+        return Program([graph["edges"]], given=[graph["tail"]])({graph["tail"]: tail})[graph["edges"]][:, 0]
+
+    def one(self, replicate: int) -> tuple[Any, Any]:
+        """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate."""
+        with np.errstate(all="ignore"):
+            seed = child_seed(self._study.seed, replicate)
+            weights = self._weights(seed=seed)
+            outputs = [Outputs(self.edges, self._saturated) for _ in self._steps]
+            entered: UnitMoments | None = None
+            for x in self._blocks(seed):
+                units = UnitMoments.of(x)
+                entered = units if entered is None else entered.merge(units)
+                z = x
+                for (given, W, _, node, step), layer in zip(self._steps, outputs, strict=True):
+                    z = step({given: z, W: weights[W].astype(self._dtype, copy=False)})[node]
+                    layer.add(z, self._spare(z.shape))
+            rows = []
+            for (_, W, sd, _, _), layer in zip(self._steps, outputs, strict=True):
+                assert entered is not None
+                rows.append(layer.statistics(entered, weights[W], float(weights[sd][0, 0])))
+                entered = layer.units
+        return np.array(rows), np.array([layer.counts for layer in outputs])
+
+    def _blocks(self, seed: int) -> Iterator[Any]:
+        """The samples of a replicate, block by block."""
+        source = self._graph["x"].source
+        if isinstance(source, Draw):
+            blocks = source.pieces(self.shape, self._rows, seed)
+        else:
+            assert isinstance(source, Data)
+            blocks = (source.values[top : top + self._rows] for top in range(0, self.shape[0], self._rows))
+        for block in blocks:
+            yield block.astype(self._dtype, copy=False)
+
+    def _spare(self, shape: tuple[int, int]) -> Any:
+        """Two arrays for passing results, the same for all layers and replicates."""
+        if shape not in self._spares:
+            self._spares[shape] = np.empty((2, *shape), self._dtype)
+        return self._spares[shape]
+
+    def _saturated(self, z: Any) -> int:
+        """How many outputs lie where the activation is flat: see `layers.saturated`."""
+        activation = ACTIVATIONS[self._study.activation]
+        return int(np.count_nonzero(np.broadcast_to(activation.slope(z), z.shape) < FLAT * activation.steepest))
+
+    def _tail(self, seed: int) -> float:
+        """The quantile of the outputs that the range of the histograms follows, over the first block of samples."""
+        x, tail = self._graph["x"], self._graph["tail"]
+        first = next(iter(self._blocks(seed)))
+        return float(Program([tail], given=[x])({x: first}, seed=seed)[tail][0, 0])

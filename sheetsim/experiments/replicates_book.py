@@ -1,0 +1,242 @@
+"""How replicates look as a workbook: statistics with intervals over a sheet with a row a replicate, and charts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sheetsim.experiments.about import about_page
+from sheetsim.experiments.forward import Forward
+from sheetsim.model.expr import Matrix
+from sheetsim.model.graph import Graph
+from sheetsim.summary import intervals
+from sheetsim.summary.intervals import Label, convergence, interval_table, readings
+from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Bars, Block, Echo, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
+
+# A recalculation goes over all replicates for every cell: beyond these a book holds values.
+MOST_LIVE = 10_000
+
+# Statistics that Overview shows, with the headings of their charts.
+SHOWN = {
+    "pooled": "Variance of the linear sums a",
+    "var": "Variance of the outputs z",
+    "mean": "Mean of the outputs z",
+    "effective_units": "Effective units",
+}
+
+LABEL_WIDTH = 44
+LAYER_WIDTH = 17
+CHART = (460, 270)
+MOST_CHARTS = 10
+
+
+class ReplicatesBook:
+    """The tables over replicates as a model, and the sheets that show them.
+
+    rows: a row a replicate, its seed and then a column a label; counts: layers × bins + 2; reason: why there are not
+    more replicates; chosen: statistics, of which the first is shown converging.
+    """
+
+    def __init__(
+        self,
+        study: Forward,
+        rows: Any,
+        counts: Any,
+        edges: Any,
+        labels: Sequence[Label],
+        theory: Mapping[Label, float],
+        reason: str,
+        confidence: float,
+        chosen: Sequence[str],
+    ) -> None:
+        self._study, self._labels, self._reason, self._chosen = study, labels, reason, chosen
+        self._layers = len(study.layers)
+        self._graph = graph = Graph(seed=study.seed)
+        self._results = graph.input("results", rows, missing=True)
+        self._level = confidence
+        self._confidence = graph.input("confidence", confidence)
+        self._precision = graph.input("precision", 0.01)
+        self._tolerance = graph.input("tolerance", 0.02)
+        self._edges = graph.input("edges", np.asarray(edges).reshape(-1, 1))
+        self._counts = [graph.input(f"counts_{k}", own.reshape(-1, 1)) for k, own in enumerate(counts, start=1)]
+        self.statistics: Table = interval_table(self._results, labels, theory, self._confidence, self._precision)
+        self.readings = readings(
+            self._results, labels, self._layers, study.activation == "relu", self._confidence, self._tolerance
+        )
+
+    @property
+    def live(self) -> bool:
+        """Whether the replicates are few enough for a book with formulas."""
+        return self._results.shape[0] <= MOST_LIVE
+
+    def sheets(self, command: str, parameters: Mapping[str, Any], live: bool) -> list[Sheet]:
+        """The sheets in their order."""
+        statistics, converging = self._statistics(), self._convergence(live)
+        headings = ("seed", *(f"{statistic} {layer}" for layer, statistic in self._labels))
+        names = {
+            "results": "the replicates: a row each, its seed and its statistics by layer (constants)",
+            "confidence": "confidence of every interval",
+            "precision": "half-width over mean that “needed” is for",
+            "tolerance": "how far off a claim may be and still “nearly” hold",
+            "edges": "upper edges of the bins; a bin is (edge before, edge]",
+            "counts_1": "counts_1, …: outputs of all replicates below the range, in each bin, above it",
+            "checkpoint": "numbers of replicates at which Convergence looks",
+            "t_checkpoint": "Student's t at each checkpoint",
+            "running_1": "running_1, running_low_1, running_high_1, …: mean and interval at each checkpoint",
+        }
+        columns = {column.name: column.what for column in self.statistics.columns}
+        about = about_page(
+            self._title(), self._study.description, command, parameters, {"Names": names, "Columns": columns}
+        )
+        return [
+            self._overview(),
+            statistics,
+            self._histograms(),
+            converging,
+            MatrixSheet("Replicates", self._results, "replicate", headings),
+            about,
+        ]
+
+    def _title(self) -> str:
+        return f"{self._study.title or 'Forward pass'}: {self._results.shape[0]:,} replicates"
+
+    def _cells(self, column: str, statistic: str) -> tuple[Matrix, ...]:
+        """A statistic's cells in a column of the table, layer by layer."""
+        first = self._labels.index((1, statistic))
+        return self.statistics[column][first : first + self._layers]
+
+    def _overview(self) -> Page:
+        layers = range(1, self._layers + 1)
+        wide = max(self._layers, 7) + 1
+        lead = (
+            "Each replicate is a run of the study with draws of its own for the input and the weights; its seed stands "
+            "on Replicates, and `sheetsim run` with it gives that replicate as a workbook.",
+            f"Replicates: {self._reason}. An interval holds the true mean with the confidence below (Student).",
+            "Theory is the mean-field value for infinitely wide layers; z says how many standard errors the mean is "
+            "from it. Narrow layers differ from theory by an amount of order 1/units, which many replicates resolve.",
+        )
+        items: list[Item] = [Text(0, 0, self._title(), "title", wide)]
+        items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
+        for k, (label, node) in enumerate(
+            (
+                ("Confidence", self._confidence),
+                ("Wished precision (for “needed” on Statistics)", self._precision),
+                ("Tolerance of “nearly”", self._tolerance),
+            )
+        ):
+            items += [Text(5 + k, 0, label, "label"), Block(5 + k, 1, node, "input")]
+        row = 9
+        if self.readings:
+            items += self._claims(row, layers)
+            row += 2 + 5 * len(self.readings)
+        items += _heading(row, "Over replicates", layers)
+        for statistic, title in SHOWN.items():
+            items.append(Text(row + 1, 0, f"{title} ({statistic}), mean", "label"))
+            parts = [("mean", "centre"), ("low", "centre"), ("high", "centre")]
+            if self._has_theory(statistic):
+                parts += [("theory", "centre"), ("z", "one-decimal-centre")]
+            for k, (column, style) in enumerate(parts):
+                if k:
+                    items.append(Text(row + 1 + k, 0, f"    {column}", "label"))
+                cells = self._cells(column, statistic)
+                items += [Echo(row + 1 + k, layer, cell, style) for layer, cell in zip(layers, cells, strict=True)]
+            row += len(parts)
+        row += 2
+        for k, (statistic, title) in enumerate(SHOWN.items()):
+            items.append(self._by_layer(row + 15 * (k // 2), 5 * (k % 2) - (k % 2), statistic, title))
+        heights = {0: 30, 1: 17, 2: 17, 3: 17}
+        return Page("Overview", tuple(items), {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH), heights)
+
+    def _claims(self, row: int, layers: range) -> list[Item]:
+        items = _heading(row, "Claims: ratios of means over replicates", layers)
+        row += 1
+        for claim in self.readings:
+            items.append(Text(row, 0, claim.sentence, "label"))
+            for k, (label, cells, style) in enumerate(
+                (
+                    (claim.sentence, claim.ratio, "ratio"),
+                    ("    interval from", claim.low, "ratio"),
+                    ("    to", claim.high, "ratio"),
+                    (f"    {claim.expected:g} expected; off by", claim.off, "percent-centre"),
+                    ("    verdict", claim.verdict, "verdict"),
+                )
+            ):
+                items.append(Text(row + k, 0, label, "label"))
+                items += [Block(row + k, layer, cell, style) for layer, cell in zip(layers, cells, strict=True)]
+            row += 5
+        return items
+
+    def _has_theory(self, statistic: str) -> bool:
+        return all(cell is not intervals.NONE for cell in self._cells("theory", statistic))
+
+    def _by_layer(self, row: int, column: int, statistic: str, title: str) -> Lines:
+        lines = [Line("measured", self._cells("mean", statistic), self._cells("half", statistic))]
+        if self._has_theory(statistic):
+            lines.append(Line("theory", self._cells("theory", statistic), style="dashed"))
+        means = self._results.source.values[:, self._labels.index((1, statistic)) + 1 :][:, : self._layers].mean(axis=0)  # type: ignore[union-attr]
+        steep = bool((means > 0).all() and means.max() > 100 * means.min())
+        return Lines(row, column, title, tuple(lines), CHART, "layer", logarithmic=steep)
+
+    def _statistics(self) -> Page:
+        items: list[Item] = [Text(0, 0, "statistic", "heading-left"), Text(0, 1, "layer", "index")]
+        items += [Text(0, 2 + c, column.name, "column") for c, column in enumerate(self.statistics.columns)]
+        for r, (layer, statistic) in enumerate(self._labels, start=1):
+            items += [Text(r, 0, statistic, "label"), Number(r, 1, layer, "index")]
+        styles = {"replicates": "count", "z": "one-decimal", "needed": "count"}
+        for c, column in enumerate(self.statistics.columns, start=2):
+            style = styles.get(column.name, "number")
+            items += [Block(r, c, cell, style) for r, cell in enumerate(column.cells, 1) if cell is not intervals.NONE]
+        widths = {0: 17, 1: 7} | dict.fromkeys(range(2, 2 + len(self.statistics.columns)), 11)
+        return Page("Statistics", tuple(items), widths, freeze=(1, 2))
+
+    def _histograms(self) -> Page:
+        bins = self._edges.shape[0]
+        items: list[Item] = [
+            Text(0, 0, "up to", "column"),
+            Block(1, 0, self._edges, "edge"),
+            Text(bins + 1, 0, "more", "edge-muted"),
+        ]
+        for k, counts in enumerate(self._counts):
+            items += [Text(0, 1 + k, f"Layer {k + 1}", "column"), Block(1, 1 + k, counts, "count")]
+        first = 2 + self._layers
+        for k, counts in enumerate(self._counts):
+            place = (k // 2) * 14, first + 7 * (k % 2)
+            items.append(Bars(*place, f"Layer {k + 1}, all replicates", counts, self._edges, (446, 280), 5, None, "output, up to"))
+        return Page("Histograms", tuple(items), {0: 9} | dict.fromkeys(range(1, first - 1), 14), freeze=(1, 1))
+
+    def _convergence(self, live: bool) -> Page:
+        statistic = self._chosen[0]
+        count = min(self._layers, MOST_CHARTS)
+        layers = sorted({int(k) for k in np.linspace(1, self._layers, count)})
+        # A book of its own: another `sheets` names the same matrices again.
+        graph = Graph(seed=0)
+        found = convergence(graph, self._results, self._labels, statistic, layers, self._level)
+        items: list[Item] = [
+            Text(0, 0, "replicates", "column"),
+            Text(0, 1, "t", "column"),
+            Block(1, 0, found.checkpoints, "count"),
+            Block(1, 1, graph["t_checkpoint"], "number"),
+        ]
+        column = 2
+        for layer in layers:
+            for heading, cells in (("mean", found.mean), ("low", found.low), ("high", found.high)):
+                items += [Text(0, column, f"{heading} {layer}", "column"), Block(1, column, cells[layer], "number")]
+                column += 1
+        if live:
+            items += [Text(0, column, "replicate", "column"), Block(1, column, graph["replicate"], "whole")]
+        start = found.checkpoints.shape[0] + 2
+        items.append(Text(start, 0, f"How the mean of {statistic} settles: its running mean and interval.", "text"))
+        for k, layer in enumerate(layers):
+            lines = (
+                Line("mean", (found.mean[layer],)),
+                Line("low", (found.low[layer],), style="faint"),
+                Line("high", (found.high[layer],), style="faint"),
+            )
+            place = start + 1 + 14 * (k // 2), 6 * (k % 2)
+            items.append(Lines(*place, f"{statistic}, layer {layer}", lines, CHART, "replicates", (found.checkpoints,)))
+        return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1))
+
+
+def _heading(row: int, text: str, layers: range) -> list[Item]:
+    return [Text(row, 0, text, "heading-left"), *(Number(row, layer, layer, "layer") for layer in layers)]

@@ -1,0 +1,262 @@
+"""Replicates of a study over independent seeds: computed, joined with theory, and written as a workbook."""
+
+import os
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from sheetsim import templates
+from sheetsim.engine.evaluate import Values, evaluate
+from sheetsim.engine.jobs import in_order
+from sheetsim.engine.moments import UnitMoments
+from sheetsim.errors import SheetsimError
+from sheetsim.experiments.forward import Forward
+from sheetsim.experiments.replicates import Batch, Replicator, child_seed, expected, measure, with_data
+from sheetsim.experiments.replicates_book import ReplicatesBook
+from sheetsim.summary.histogram import histogram_frame
+from sheetsim.summary.intervals import Label, reading_frame, widest
+from sheetsim.summary.streaming import COLUMNS
+from sheetsim.workbook.layout import Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# `until` looks no earlier: with fewer the spread itself is hardly known.
+FLOOR = 30
+
+CONFIDENCE = 0.95
+
+# What `until` and the convergence are about, unless others are named.
+CHOSEN = ("pooled", "var")
+
+# Multiply-adds in one task: some tens of milliseconds, long against handing it out, short against Ctrl-C.
+WORK = 1e9
+
+Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to replicate and how often.
+
+    replicates: how many, or at most how many with `until`, the wished half-width over mean of the intervals of the
+    `chosen` statistics at every layer; single: layers in single precision.
+    """
+
+    study: Forward
+    name: str
+    command: str
+    replicates: int
+    until: float | None = None
+    chosen: Sequence[str] = CHOSEN
+    single: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """How the study is replicated, beside its own keys."""
+        found = {"replicates": self.replicates, "until": self.until, "statistics": list(self.chosen)}
+        return {key: value for key, value in found.items() if value is not None} | {"single": self.single}
+
+    def __post_init__(self) -> None:
+        if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 2:
+            raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates!r}")
+        if self.until is not None and not 0 < self.until < 1:
+            raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {self.until!r}")
+        if not self.chosen:
+            raise SheetsimError(f"statistics: name at least one of {', '.join(COLUMNS)}")
+        for name in self.chosen:
+            if name not in COLUMNS:
+                raise SheetsimError(f"unknown statistic {name!r}: choose of {', '.join(COLUMNS)}")
+
+
+class Replicates:
+    """Computed replicates: statistics with intervals, pooled histograms, a row a replicate, and the workbook.
+
+    count: how many there are; reason: why there are not more.
+    """
+
+    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str) -> None:
+        self.name, self.title = plan.name, plan.study.title or "Forward pass"
+        self.count, self.reason = len(rows), reason
+        self.edges, self.counts = edges, counts
+        self._plan, self._rows = plan, rows
+        layers = range(1, len(plan.study.layers) + 1)
+        self.labels: list[Label] = [(layer, statistic) for statistic in COLUMNS for layer in layers]
+
+    def statistics(self, *, bootstrap: bool = False) -> "pd.DataFrame":
+        """Mean, sd, se, interval, percentiles, theory and its z: a row a layer and statistic.
+
+        bootstrap: adds `boot_low` and `boot_high`, the BCa interval of the mean (Efron 1987, by scipy).
+        """
+        import pandas as pd
+
+        frame = self._book.statistics.frame(self._values)
+        frame.index = pd.MultiIndex.from_tuples(self.labels, names=("layer", "statistic"))
+        if bootstrap:
+            ends = [_bootstrap(self._rows[:, k + 1], self._plan.study.seed) for k in range(len(self.labels))]
+            frame["boot_low"], frame["boot_high"] = zip(*ends, strict=True)
+        return frame.sort_index(level="layer", sort_remaining=False, kind="stable")
+
+    def claims(self) -> "pd.DataFrame":
+        """The claims of the explanation by additivity of variance over all replicates: a row a claim and layer."""
+        return reading_frame(self._book.readings, self._values)
+
+    def frame(self) -> "pd.DataFrame":
+        """A row a replicate and layer: its seed, which `sheetsim.run` takes, and every statistic."""
+        import pandas as pd
+
+        layers = len(self._plan.study.layers)
+        numbers = np.asarray(self._rows[:, 1:]).reshape(self.count, len(COLUMNS), layers)
+        index = pd.MultiIndex.from_product([range(self.count), range(1, layers + 1)], names=("replicate", "layer"))
+        frame = pd.DataFrame(numbers.transpose(0, 2, 1).reshape(-1, len(COLUMNS)), index=index, columns=list(COLUMNS))
+        frame.insert(0, "seed", np.repeat(self._rows[:, 0].astype(np.int64), layers))
+        return frame
+
+    def histograms(self) -> "pd.DataFrame":
+        """Counts over all replicates by layer and bin, those below and above the edges included."""
+        return histogram_frame(self.edges.reshape(-1, 1), [own.reshape(-1, 1) for own in self.counts])
+
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
+        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
+        from sheetsim.workbook.write import write
+
+        live = self._book.live and not values_only
+        command = f"{self._plan.command} --values-only" if values_only else self._plan.command
+        parameters = self._plan.study.parameters() | self._plan.options()
+        layout = Layout(self._book.sheets(command, parameters, live), live=live)
+        values = self._values | evaluate(node for node in layout.places if node not in self._values)
+        return write(path, layout, values, properties={"title": self.title, "comments": "Written by sheetsim"})
+
+    def __repr__(self) -> str:
+        return f"<Replicates {self.name}: {self.count}; {self.reason}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self.count} replicates: {self.reason}</p>{self.statistics().to_html(float_format='{:.4g}'.format)}"
+
+    @cached_property
+    def _book(self) -> ReplicatesBook:
+        layers = len(self._plan.study.layers)
+        first = np.array(self._rows[0, 1:]).reshape(len(COLUMNS), layers).T
+        return ReplicatesBook(
+            self._plan.study,
+            self._rows,
+            self.counts,
+            self.edges,
+            self.labels,
+            expected(self._plan.study, first),
+            self.reason,
+            CONFIDENCE,
+            self._plan.chosen,
+        )
+
+    @cached_property
+    def _values(self) -> Values:
+        claims = (cell for claim in self._book.readings for cells in claim.cells() for cell in cells)
+        return evaluate([*self._book.statistics.cells(), *claims])
+
+
+def replicate(
+    what: "str | os.PathLike[str] | Forward",
+    /,
+    replicates: int = 100,
+    *,
+    until: float | None = None,
+    statistics: Sequence[str] = CHOSEN,
+    workers: int = 1,
+    scheduler: str | None = None,
+    single: bool = False,
+    progress: Progress | None = None,
+    **overrides: Any,
+) -> Replicates:
+    """Runs a template, a TOML file or a Forward(...) so many times, each replicate with a child seed of its own.
+
+    until: stop as soon as the 95 % intervals of the `statistics` are narrower, on each side, than this share of their
+    means at every layer, with at least FLOOR replicates and at most `replicates` (the intervals are then those of a
+    rule that stops when they look narrow: a little too narrow with few replicates);
+    workers: processes on this machine; scheduler: a Dask scheduler's address instead; single: layers in float32;
+    progress: called with the number of replicates and the widest relative half-width.
+    The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
+    """
+    return run_plan(
+        Plan(*_study(what, overrides), replicates, until, tuple(statistics), single), workers, scheduler, progress
+    )
+
+
+def run_plan(
+    plan: Plan, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
+) -> Replicates:
+    """Computes a plan's replicates."""
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
+    study = with_data(plan.study)
+    replicator = Replicator(study, single=plan.single)
+    edges = replicator.edges
+    layers = len(study.layers)
+    width = 1 + layers * len(COLUMNS)
+    chosen = [COLUMNS.index(name) * layers + layer + 1 for name in plan.chosen for layer in range(layers)]
+    counts = np.zeros((layers, len(edges) + 1), dtype=np.int64)
+    so_far: UnitMoments | None = None
+    done, wide = 0, np.inf
+    # On disk, so that memory does not grow with the replicates; without a name, so that nothing is left behind.
+    spool = tempfile.TemporaryFile()  # noqa: SIM115
+    results = in_order(measure, _batches(plan, study, edges, replicator.work), workers=workers, scheduler=scheduler)
+    for numbers, counted in (one for batch in results for one in batch):
+        row = np.concatenate([[child_seed(study.seed, done)], numbers.T.ravel()])
+        spool.write(row.tobytes())
+        counts += counted
+        done += 1
+        own = UnitMoments(1, row[None, chosen], np.zeros((len(chosen), len(chosen))))
+        so_far = own if so_far is None else so_far.merge(own)
+        if done > 1:
+            wide = widest(so_far, CONFIDENCE)
+        if progress is not None:
+            progress(done, wide)
+        if plan.until is not None and done >= FLOOR and wide <= plan.until:
+            break
+    results.close()
+    spool.flush()
+    rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(done, width))
+    return Replicates(plan, rows, counts, edges, _reason(plan, done, wide))
+
+
+def _batches(plan: Plan, study: Forward, edges: Any, work: int) -> Iterator[Batch]:
+    size = int(np.clip(WORK // work, 1, 50))
+    data = pickle.dumps(study)
+    for first in range(0, plan.replicates, size):
+        yield Batch(data, edges, plan.single, first, min(first + size, plan.replicates))
+
+
+def _reason(plan: Plan, done: int, wide: float) -> str:
+    if plan.until is None:
+        return f"{done} were asked for"
+    found = f"the widest interval of {', '.join(plan.chosen)} is ±{wide:.2%} of its mean"
+    if wide <= plan.until:
+        return f"stopped at {done}: {found}, within the ±{plan.until:.2%} asked for"
+    return f"stopped at the most that were allowed, {done}: {found}, not within the ±{plan.until:.2%} asked for"
+
+
+def _study(what: "str | os.PathLike[str] | Forward", overrides: dict[str, Any]) -> tuple[Forward, str, str]:
+    if isinstance(what, Forward):
+        origin = templates.given(templates.convert(msgspec.structs.asdict(what) | overrides) if overrides else what)
+    else:
+        origin = templates.load(os.fspath(what), overrides)
+    return origin.experiment, origin.name, origin.command
+
+
+def _bootstrap(numbers: Any, seed: int) -> tuple[float, float]:
+    from scipy.stats import bootstrap
+
+    if not np.isfinite(numbers).all():
+        return np.nan, np.nan
+    if np.ptp(numbers) == 0:
+        return float(numbers[0]), float(numbers[0])
+    found = bootstrap(
+        (np.array(numbers),), np.mean, n_resamples=2000, confidence_level=CONFIDENCE, random_state=seed, batch=200
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -1,0 +1,130 @@
+"""The tables `layers` and `variance` in numbers, from blocks of samples as they come: what a replicate is measured by.
+
+The definitions are those of `layers.py` and `variance.py`, without an expression and without the matrices; a test
+holds the two to each other.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sheetsim.engine.moments import Moments, UnitMoments
+from sheetsim.model.ops import CONSTANT
+
+# A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`.
+LAYER_COLUMNS = (
+    *("mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max"),
+    *("saturated", "dead_units", "effective_units"),
+)
+VARIANCE_COLUMNS = (
+    *("fan_in", "sd_w", "pooled", "within", "between", "additive", "covariance", "moment"),
+    *("var_ratio", "moment_ratio"),
+)
+# What the claims divide: E[z²] and E[a²].
+SECOND_MOMENTS = ("second_moment", "second_moment_a")
+COLUMNS = (*LAYER_COLUMNS, *VARIANCE_COLUMNS, *SECOND_MOMENTS)
+
+
+class Outputs:
+    """One layer's outputs z, added block by block (samples × units each).
+
+    edges: the histogram's, rising; saturated: for a block, how many of its outputs are.
+    Quantiles are those of the first block: exact when it is the only one.
+    """
+
+    def __init__(self, edges: Any, saturated: Callable[[Any], int]) -> None:
+        self._edges = edges
+        self._saturated = saturated
+        self.counts = np.zeros(len(edges) + 1, dtype=np.int64)
+        self.units: UnitMoments | None = None
+        self._pooled: Moments | None = None
+        self._in_saturation = 0.0
+        self._quantiles: tuple[float, ...] = ()
+        self._ends: tuple[float, float] = (np.inf, -np.inf)
+
+    def add(self, z: Any, spare: Any = None) -> None:
+        """Counts a block in; `spare`, two arrays like z, are overwritten (new memory costs as much as the arithmetic)."""
+        spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
+        # Sorted once, the block gives its quantiles, its ends and its counts: less work than a histogram on its own.
+        ordered = spare[0].reshape(-1)
+        np.copyto(spare[0], z)
+        ordered.sort()
+        at_most = np.searchsorted(ordered, self._edges.astype(z.dtype), side="right")
+        self.counts += np.diff(at_most, prepend=0, append=z.size)
+        self._quantiles = self._quantiles or tuple(sorted_quantile(ordered, p) for p in (0.05, 0.5, 0.95))
+        first, last = float(ordered[0]), float(ordered[-1])
+        # NaN sorts last; beside it, or an infinity, nothing is compared.
+        self._ends = np.minimum(self._ends[0], first if last == last else last), np.maximum(self._ends[1], last)
+        self._in_saturation += self._saturated(z) if np.isfinite(first) and np.isfinite(last) else np.nan
+        units, pooled = UnitMoments.of(z, spare[0]), Moments.of(z, spare)
+        if self.units is None or self._pooled is None:
+            self._first = z[:1].copy()
+            self._same = np.ones(z.shape[1], dtype=bool)
+            self.units, self._pooled = units, pooled
+        else:
+            self.units, self._pooled = self.units.merge(units), self._pooled.merge(pooled)
+        # Only a unit that varies by next to nothing can be the same for all samples.
+        candidates = np.flatnonzero(self._same & (units.variance[0] <= (4 * CONSTANT * units.mean[0]) ** 2))
+        off = np.abs(z[:, candidates] - self._first[:, candidates]) > CONSTANT * np.abs(self._first[:, candidates])
+        same = np.zeros_like(self._same)
+        same[candidates] = ~off.any(axis=0)
+        self._same &= same
+
+    def statistics(self, given: UnitMoments, W: Any, sd: float) -> tuple[float, ...]:
+        """The numbers of COLUMNS, from what was added; given: the moments of the layer's input; W: fan-in × fan-out."""
+        assert self.units is not None
+        assert self._pooled is not None
+        units, pooled = self.units, self._pooled
+        mean, var = pooled.mean, pooled.m2 / pooled.count
+        std, square = np.sqrt(var), var + mean**2
+        varies = std > CONSTANT * abs(mean)
+        layer = (
+            mean,
+            std,
+            var,
+            pooled.m3 / pooled.count / std**3 if varies else np.nan,
+            pooled.m4 / pooled.count / var**2 - 3 if varies else np.nan,
+            self._ends[0],
+            *self._quantiles,
+            self._ends[1],
+            self._in_saturation / pooled.count,
+            self._same.sum(),
+            _effective_units(units),
+        )
+        mean_a, var_a = given.through(W)
+        within, between = var_a.mean(), mean_a.var()
+        pooled_a = within + between
+        additive = (given.variance @ W**2).mean()
+        square_given = (given.variance + given.mean**2).mean()
+        square_a = pooled_a + mean_a.mean() ** 2
+        variance = (
+            len(W),
+            sd,
+            pooled_a,
+            within,
+            between,
+            additive,
+            within - additive,
+            len(W) * sd**2 * square_given,
+            var / pooled_a if pooled_a > 0 else np.nan,
+            square / square_a if square_a > 0 else np.nan,
+        )
+        return tuple(float(number) for number in (*layer, *variance, square, square_a))
+
+
+def sorted_quantile(ordered: Any, p: float) -> float:
+    """The p-quantile of rising numbers, linear between order statistics (NumPy's and PERCENTILE's default)."""
+    place = (len(ordered) - 1) * p
+    low = int(place)
+    below, above = float(ordered[low]), float(ordered[min(low + 1, len(ordered) - 1)])
+    return below + (above - below) * (place - low)
+
+
+def _effective_units(units: UnitMoments) -> float:
+    """See `layers.effective_units`."""
+    power = float(np.trace(units.m2))
+    squares = power + units.count * float(np.sum(units.mean**2))
+    if not power > CONSTANT**2 * squares:
+        return 0.0 if power == power else np.nan
+    return float(power / np.vdot(units.m2, units.m2) * power)

@@ -1,0 +1,133 @@
+"""Native charts: histograms and lines, from the places of the cells that they show. It places none on a sheet."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sheetsim.model.expr import Matrix
+from sheetsim.workbook.formulas import address
+from sheetsim.workbook.layout import Area, Bars, Lines
+from sheetsim.workbook.styles import BAR, FONT, INK, LINES, MUTED, RULE, axis_format
+
+Places = Mapping[Matrix, Area]
+
+SMALL = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
+GRID = {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}}
+
+
+def bars_chart(book: Any, item: Bars, places: Places, values: Mapping[Matrix, Any]) -> tuple[Any, str]:
+    """A histogram as a column chart without gaps, and what it shows in words."""
+    chart = book.add_chart({"type": "column"})
+    edges = places[item.edges]
+    labels = _range(edges._replace(shape=(edges.shape[0] + 1, 1)))
+    ends = values[item.edges][[0, -1], 0]
+    chart.add_series(
+        {
+            "name": item.counts.name,
+            "categories": labels,
+            "values": _range(places[item.counts]),
+            "fill": {"color": BAR},
+            "border": {"color": BAR, "width": 0.25},
+            "gap": 0,
+            "overlap": 100,
+        }
+    )
+    if item.largest is not None:
+        # An unseen bar as tall as the tallest of all charts: the only way to one scale that follows the formulas.
+        chart.add_series(
+            {
+                "values": _range(places[item.largest]),
+                "categories": labels,
+                "fill": {"none": True},
+                "border": {"none": True},
+                "gap": 0,
+                "overlap": 100,
+            }
+        )
+    chart.set_legend({"none": True})
+    shown = axis_format(*ends) if np.isfinite(ends).all() else "General"
+    chart.set_x_axis({**_x_axis(item.axis, item.every), "num_format": shown})
+    chart.set_y_axis(
+        {"num_font": SMALL, "num_format": "#,##0", "min": 0, "major_gridlines": GRID, "line": {"none": True}}
+    )
+    _frame(chart, item)
+    return chart, f"Histogram of {item.counts.name}"
+
+
+def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Any]) -> tuple[Any, str]:
+    """Lines with error bars where they have them, and what they show in words."""
+    chart = book.add_chart({"type": "line"})
+    labels = {"categories": _down(item.labels, places)} if item.labels else {}
+    for number, line in enumerate(item.lines):
+        color = LINES[number % len(LINES)] if line.style == "solid" else MUTED
+        dash = {"dash_type": "dash"} if line.style == "dashed" else {}
+        solid = line.style == "solid" and len(item.lines) <= len(LINES)
+        series = {
+            "name": line.name,
+            "values": _down(line.cells, places),
+            **labels,
+            "line": {"color": color, "width": 1.75 if line.style == "solid" else 1, **dash},
+            "marker": {"type": "circle", "size": 5, "fill": {"color": color}, "border": {"color": color}}
+            if solid and not item.labels
+            else {"type": "none"},
+        }
+        if line.errors:
+            half = _reference(_down(line.errors, places))
+            series["y_error_bars"] = {
+                "type": "custom",
+                "plus_values": half,
+                "minus_values": half,
+                "line": {"color": color, "width": 1},
+            }
+        chart.add_series(series)
+    chart.set_legend({"position": "bottom", "font": SMALL} if len(item.lines) > 1 else {"none": True})
+    every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else 1
+    chart.set_x_axis(_x_axis(item.axis, every))
+    scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
+    chart.set_y_axis(
+        {"num_font": SMALL, "num_format": "General", "major_gridlines": GRID, "line": {"none": True}, **scale}
+    )
+    _frame(chart, item)
+    return chart, f"Lines of {', '.join(line.name for line in item.lines)}"
+
+
+def _frame(chart: Any, item: Bars | Lines) -> None:
+    font = {"size": 10, "color": INK, "bold": True, "name": FONT["font_name"]}
+    chart.set_title({"name": item.title, "name_font": font} if item.title else {"none": True})
+    chart.set_chartarea({"border": {"color": "#E5E7EB"}})
+    chart.set_size({"width": item.size[0], "height": item.size[1]})
+
+
+def _x_axis(name: str, every: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "name_font": {**SMALL, "bold": False},
+        # Level in Excel, where 360 is XlsxWriter's word for 0; LibreOffice slants what is close.
+        "num_font": {**SMALL, "rotation": 360},
+        "interval_unit": every,
+        "interval_tick": every,
+        "line": {"color": RULE},
+        "major_tick_mark": "outside",
+        "label_position": "low",
+    }
+
+
+def _down(cells: Sequence[Matrix], places: Places) -> list[Any]:
+    """The range from the first cell to the last, which must stand under it."""
+    first, last = places[cells[0]], places[cells[-1]]
+    rows = last.row + last.shape[0] - first.row
+    if first.sheet != last.sheet or first.column != last.column or rows != sum(node.shape[0] for node in cells):
+        raise ValueError(f"the cells of a line stand not one under another: {first} to {last}")
+    return _range(first._replace(shape=(rows, 1)))
+
+
+def _range(area: Area) -> list[Any]:
+    rows, columns = area.shape
+    return [area.sheet, area.row, area.column, area.row + rows - 1, area.column + columns - 1]
+
+
+def _reference(cells: list[Any]) -> str:
+    """The range as a formula: XlsxWriter takes error bars' cells in no other way."""
+    sheet, row, column, last_row, last_column = cells
+    return f"={address(sheet, row, column, (last_row - row + 1, last_column - column + 1))}"
