@@ -1,0 +1,265 @@
+"""What theory expects of a network's layers, beside which the measured tables stand. It simulates and measures nothing.
+
+Mean-field theory: weights are independent with mean 0, there is no bias, and the layers are so wide that the linear
+sums a_l = z_{l-1} W_l of a layer are normal, N(0, q_l), as are those of two samples together, with correlation c_l:
+
+    q_l     = n_l sd_l² E[z_{l-1}²]          (Glorot & Bengio 2010 near 0; He et al. 2015, arXiv:1502.01852, for relu)
+    q_l c_l = n_l sd_l² E[z_{l-1} z′_{l-1}]  (Poole et al. 2016, arXiv:1606.05340)
+    χ_l     = n_l sd_l² E[f′(a_l)²]          (Schoenholz et al. 2017, arXiv:1611.01232)
+
+with n_l the fan-in. Real layers deviate by O(1/width). For sd(a) over 1e9, χ of sigmoid and tanh is not resolved.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sheetsim.engine.evaluate import evaluate
+from sheetsim.errors import SheetsimError
+from sheetsim.model.expr import Data, Matrix, Operand, matrix
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.model.ops import CONSTANT
+from sheetsim.summary.layers import FLAT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# |χ - 1| up to this is the edge: the depth scale 1/|ln χ| is then a million layers.
+EDGE = 1e-6
+
+# Fixed points are looked for between these; below and above, a fixed point is 0 or infinity.
+LEAST_Q, GREATEST_Q = 1e-30, 1e30
+
+# Panels reach to ±10, where the normal weight is 1e-22, and are halved toward a kink down to 2^-30.
+REACH, HALVINGS = 10, 30
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+
+
+@dataclass(frozen=True)
+class InputMoments:
+    """The inputs x: `second` is E[x²] and `product` E[x·x′] of two independent samples, both averaged over the inputs.
+
+    For independent inputs of one distribution they are variance + mean², and mean². The product, an average of squared
+    means, is never negative. Raises SheetsimError unless 0 <= product <= second, both finite.
+    """
+
+    second: float
+    product: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.product <= self.second < np.inf:
+            raise SheetsimError(f"input moments: 0 <= {self.product:g} <= {self.second:g} must hold, and be finite")
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """Where q goes in deep networks of equal layers, χ there (at c = 1), and the phase that χ says.
+
+    q: 0 where signals die, infinity where they explode, NaN where every q stays as it is (relu at n·sd² = 2).
+    phase: `ordered` for χ < 1 (gradients vanish), `chaotic` for χ > 1 (they explode), `edge of chaos` within EDGE of 1.
+    Where q is 0 or infinity, χ is its limit.
+    """
+
+    q: float
+    chi: float
+    phase: str
+
+
+@np.errstate(all="ignore")
+def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], given: InputMoments) -> "pd.DataFrame":
+    """One row a layer, from 1; columns of `layer_table` and `variance_table` by their names, and three of theory alone.
+
+    fan_in, sd: number of inputs of each layer and standard deviation of its weights. `pooled` is q, `within` q(1 - c)
+    and `between` q·c, for so many samples that the mean of a unit is known: of N samples, a part within/N is found in
+    `between` instead. Theory's own: `second_moment` E[z²]; `correlation` c; and `chi`, of the step z_{l-1} → z_l: the
+    mean square of a small change of the inputs grows by χ_l there, and backward that of gradients by
+    χ_l·fan_out/fan_in. All pairs of samples are taken to have one c, which is so for independent inputs; for clustered
+    samples c is their average, and exact at layer 1 only.
+    Ratios to a variance of 0 are NaN; overflow gives infinity, and NaN after it.
+    Raises SheetsimError for an unknown activation and lists that do not fit.
+    """
+    import pandas as pd
+
+    _check(activation)
+    if len(fan_in) != len(sd) or min(fan_in, default=1) < 1 or not all(0 <= value < np.inf for value in sd):
+        raise SheetsimError("fan_in and sd must list a whole number from 1 and a finite number from 0 for each layer")
+    rows = []
+    second, spread = np.float64(given.second), np.float64(given.second - given.product)
+    for n, deviation in zip(fan_in, sd, strict=True):
+        scale = n * np.float64(deviation) ** 2
+        q, within, between, apart = scale * second, scale * spread, scale * (second - spread), spread / second
+        row, second, steepness = _outputs(activation, q)
+        spread = _spread(activation, q, apart, second)
+        row |= {"pooled": q, "within": within, "between": between, "additive": within, "covariance": 0.0, "moment": q}
+        divisor, c = (q, 1 - apart) if q > 0 else (np.nan, np.nan)
+        row |= {"var_ratio": row["var"] / divisor, "moment_ratio": second / divisor}
+        rows.append(row | {"second_moment": second, "correlation": c, "chi": scale * steepness})
+    return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="layer"), dtype=float)
+
+
+@np.errstate(all="ignore")
+def fixed_point(activation: str, weight_scale: float) -> FixedPoint:
+    """The fixed point of q = weight_scale · E[f(√q t)²], t standard normal; weight_scale is n·sd² (σ_w² of the papers).
+
+    E[f²]/q never rises with q for any activation of the table, so there is one, none, or every q is one.
+    Raises SheetsimError for an unknown activation and a weight scale that is negative or not finite.
+    """
+    from scipy.optimize import brentq
+
+    _check(activation, weight_scale)
+
+    def growth(log_q: float) -> float:
+        q = np.exp(log_q)
+        w, z, _ = _at_nodes(activation, q)
+        return float(weight_scale * (w @ z**2) / q - 1)
+
+    low, high = np.log(LEAST_Q), np.log(GREATEST_Q)
+    falls, rises = growth(low) <= CONSTANT, growth(high) >= -CONSTANT
+    if falls or rises:
+        q = np.nan if falls and rises else 0.0 if falls else np.inf
+    else:
+        q = float(np.exp(brentq(growth, low, high, xtol=1e-14)))
+    w, _, slope = _at_nodes(activation, _within_reach(q))
+    chi = float(weight_scale * (w @ slope**2))
+    return FixedPoint(q, chi, "edge of chaos" if abs(chi - 1) <= EDGE else "ordered" if chi < 1 else "chaotic")
+
+
+@np.errstate(all="ignore")
+def correlation_map(activation: str, weight_scale: float, correlations: Sequence[float]) -> "pd.Series[float]":
+    """The next layer's c for each given one, at the fixed point of q (Poole et al. 2016); where that is 0 or
+    infinity, the limit. For relu it is the arc-cosine kernel of degree 1 at every q (Cho & Saul 2009).
+
+    Index `correlation`, name `next`. Raises SheetsimError as `fixed_point`, and for a correlation not in [0, 1].
+    """
+    import pandas as pd
+
+    wrong = [c for c in correlations if not 0 <= c <= 1]
+    if wrong:
+        raise SheetsimError(f"correlations must be 0 to 1, not {wrong[0]:g}")
+    q = _within_reach(fixed_point(activation, weight_scale).q)
+    _, second, _ = _outputs(activation, q)
+    following = [1 - _spread(activation, q, 1 - c, second) / second for c in correlations]
+    return pd.Series(following, index=pd.Index(correlations, name="correlation"), name="next", dtype=float)
+
+
+def _check(activation: str, weight_scale: float = 0.0) -> None:
+    if activation not in ACTIVATIONS:
+        raise SheetsimError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
+    if not 0 <= weight_scale < np.inf:
+        raise SheetsimError(f"the weight scale must be a finite number from 0, not {weight_scale:g}")
+
+
+def _within_reach(q: float) -> float:
+    """A q near the fixed point at which the limits at 0 and infinity can be computed; any, where every q is one."""
+    return 1.0 if np.isnan(q) else float(np.clip(q, LEAST_Q, GREATEST_Q))
+
+
+def _values(expression: Callable[[Matrix], Operand], a: Any) -> Any:
+    """The model's own expression of one matrix, computed for the numbers of an array."""
+    result = matrix(expression(Matrix(Data(a.reshape(1, -1)), (), (1, a.size))))
+    return np.broadcast_to(evaluate([result])[result], (1, a.size)).reshape(a.shape)
+
+
+def _edges(q: float) -> Any:
+    """Ends of panels about a kink at 0, finest there: to 1/√q, the width over which sigmoid and tanh turn."""
+    halvings = int(np.clip(np.ceil(np.log2(q) / 2), 0, HALVINGS))
+    side = np.concatenate([2.0 ** np.arange(-halvings, 0), np.arange(1.0, REACH + 1)])
+    return np.concatenate([-side[::-1], [0.0], side])
+
+
+def _rule(edges: Any) -> tuple[Any, Any]:
+    """Nodes and weights for the standard normal, Gauss-Legendre on each panel: Gauss-Hermite gains but a digit for ten
+    times the nodes at relu's kink. Leading axes of the edges are separate rules."""
+    low, high = edges[..., :-1, None], edges[..., 1:, None]
+    t = (low + high) / 2 + (high - low) / 2 * NODES
+    w = (high - low) / 2 * WEIGHTS * np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)
+    return t.reshape(*edges.shape[:-1], -1), w.reshape(*edges.shape[:-1], -1)
+
+
+def _at_nodes(activation: str, q: float) -> tuple[Any, Any, Any]:
+    """Weights, f(a) and f′(a) at nodes of a ~ N(0, q)."""
+    t, w = _rule(_edges(q)) if q > 0 else (np.zeros(1), np.ones(1))
+    z = _values(ACTIVATIONS[activation].function, np.sqrt(q) * t)
+    return w, z, _values(ACTIVATIONS[activation].slope, z)
+
+
+def _outputs(activation: str, q: float) -> tuple[dict[str, Any], Any, Any]:
+    """The distribution of z = f(a), a ~ N(0, q), by the names of `layer_table`; E[z²]; and E[f′(a)²]."""
+    from scipy.special import ndtri
+
+    w, z, slope = _at_nodes(activation, q)
+    mean, second = w @ z, w @ z**2
+    centred = z - mean
+    var = w @ centred**2 if np.isfinite(second) else second
+    std = np.sqrt(var)
+    varies = std > CONSTANT * abs(mean)
+    # Every activation of the table rises, so that its quantiles are those of a, activated.
+    low, median, high = _values(ACTIVATIONS[activation].function, _root(q) * ndtri(np.array([0.05, 0.5, 0.95])))
+    row = {
+        "mean": mean,
+        "std": std,
+        "var": var,
+        "skew": w @ centred**3 / std**3 if varies else np.nan,
+        "kurtosis": w @ centred**4 / var**2 - 3 if varies else np.nan,
+        "q05": low,
+        "q50": median,
+        "q95": high,
+        "saturated": _saturated(activation, q),
+    }
+    return row, second, w @ slope**2
+
+
+def _root(q: float) -> Any:
+    """√q, or the greatest number: infinity times 0 is NaN."""
+    return np.minimum(np.sqrt(q), np.finfo(float).max)
+
+
+def _spread(activation: str, q: float, apart: float, second: float) -> Any:
+    """½ E[(f(u) - f(v))²] = E[f²] - E[f(u) f(v)] of normal u, v with variance q and correlation 1 - apart, in [0, 1].
+
+    At most `second`, E[f²]: for c from 0, E[f(u) f(v)] is a sum of squares times powers of c, and never negative.
+
+    In rotated coordinates u, v = √q(αs ± βt), with kinks at s = ±βt/α, so that it stays exact as the two come together,
+    where the difference of the expectations has lost its digits.
+    """
+    if q == 0:
+        return np.float64(0)
+    alpha, beta = np.sqrt(1 - apart / 2), np.sqrt(apart / 2)
+    edges = _edges(q)
+    # t < 0 exchanges u and v: twice t > 0.
+    t, outer = _rule(edges[edges >= 0])
+    t = t[:, None]
+    kink = beta / alpha * t
+    s, inner = _rule(np.concatenate([np.minimum(edges, kink) - kink, np.maximum(edges, -kink) + kink], axis=1))
+    f = ACTIVATIONS[activation].function
+    difference = _values(f, np.sqrt(q) * (alpha * s + beta * t)) - _values(f, np.sqrt(q) * (alpha * s - beta * t))
+    return np.minimum(outer @ (inner * difference**2).sum(axis=1), second)
+
+
+def _saturated(activation: str, q: float) -> float:
+    """P(f′(a) < FLAT of its greatest), a ~ N(0, q), by the normal distribution function beyond the thresholds."""
+    from scipy.special import ndtr
+
+    low, high = _steep(activation)
+    if q == 0:
+        return 0.0 if low < 0 < high else 1.0
+    return float(ndtr(low / _root(q)) + ndtr(-high / _root(q)))
+
+
+@cache
+def _steep(activation: str) -> tuple[float, float]:
+    """The interval of a, about or from 0, where f′ is at least FLAT of its greatest value."""
+    from scipy.optimize import brentq
+
+    known, far = ACTIVATIONS[activation], 100.0
+
+    def excess(a: float) -> float:
+        slope = _values(lambda leaf: known.slope(known.function(leaf)), np.array(a))
+        return float(slope) - FLAT * known.steepest
+
+    # relu's slope jumps at 0, where no root finder comes to an end.
+    below = 0.0 if excess(0.0) < 0 else -np.inf if excess(-far) > 0 else brentq(excess, -far, 0.0, xtol=1e-14)
+    return below, np.inf if excess(far) > 0 else brentq(excess, 0.0, far, xtol=1e-14)
