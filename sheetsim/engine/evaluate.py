@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import stream
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix
 from sheetsim.model.ops import OPS, Op
 
@@ -60,7 +59,7 @@ def _value(node: Matrix, args: list[Any], chosen: bool) -> Any:
         result = args[0] if chosen else source.numpy(*args)
         return result if result.shape == node.shape else np.broadcast_to(result, node.shape)
     if isinstance(source, Draw):
-        return source.distribution.sample(stream(source.seed, source.stream), node.shape)
+        return source.sample(node.shape)
     if isinstance(source, Data):
         return source.values
     return np.array([[source.value]])

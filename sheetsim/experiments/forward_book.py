@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
 from sheetsim.version import __version__
 from sheetsim.workbook.layout import Bars, Block, Echo, Item, MatrixSheet, Number, Page, Sheet, Text
-from sheetsim.workbook.rules import check_size
+from sheetsim.workbook.rules import check_size, check_text
 
 # Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
 LABEL_WIDTH = 27
@@ -320,7 +321,7 @@ class ForwardBook:
             rows.append(("", self.description, "wrapped"))
         rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
         rows += [
-            ("versions", f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}", "text"),
+            ("versions", _versions(self.network.x), "text"),
             ("", "", "text"),
             ("Parameters", "", "section"),
         ]
@@ -333,6 +334,8 @@ class ForwardBook:
         for title, table in (("Summary", self.table), ("Variance", self.variance)):
             rows += [("", "", "text"), (f"Columns of {title}", "", "section")]
             rows += [(column.name, column.what, "wrapped") for column in table.columns]
+        for label, text, _ in rows:
+            check_text(f"{label} on sheet 'About'", text)
         items: list[Item] = []
         for row, (label, text, style) in enumerate(rows):
             if style in ("title", "section"):
@@ -340,6 +343,14 @@ class ForwardBook:
             elif label or text:
                 items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
         return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})
+
+
+def _versions(x: Matrix) -> str:
+    """Of everything that makes the numbers; SciPy has a part in drawn inputs that are not plain."""
+    found = f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+    if isinstance(x.source, Draw) and not x.source.is_plain:
+        found += f", SciPy {version('scipy')}"
+    return found
 
 
 def _layers(count: int) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import Distribution
+from sheetsim.model.draws import as_distribution
 from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.ops import Shape
+from sheetsim.model.sampling import as_correlation, check_design
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
@@ -50,17 +51,34 @@ class Graph:
         self._matrices[name] = node
         return node
 
-    def input(self, name: str, values: Any, shape: Shape | None = None) -> Matrix:
+    def input(
+        self, name: str, values: Any, shape: Shape | None = None, *, sampling: str = "random", correlation: Any = None
+    ) -> Matrix:
         """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
 
-        Raises SheetsimError for a name that is taken, a shape that is none, and numbers that are not finite.
+        values: a Distribution, a frozen one of scipy.stats, or numbers; sampling: the design of the draws, one of
+        DESIGNS; correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw).
+        Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite, and a design
+        or correlation that draws of this shape cannot have.
         """
-        if isinstance(values, Distribution):
+        try:
+            distribution = as_distribution(values)
+        except SheetsimError as error:
+            raise SheetsimError(f"{name}: {error}") from None
+        if distribution is not None:
             if shape is None or len(shape) != 2 or not all(isinstance(n, Integral) and n >= 1 for n in shape):
                 raise SheetsimError(
                     f"{name}: draws need a shape (rows, columns) of whole numbers from 1, not {shape!r}"
                 )
-            return self._name(name, Matrix(Draw(values, self.seed, name), (), (int(shape[0]), int(shape[1]))))
+            rows, columns = int(shape[0]), int(shape[1])
+            try:
+                check_design(sampling, rows, columns)
+                mixing = None if correlation is None else as_correlation(correlation, columns)
+            except SheetsimError as error:
+                raise SheetsimError(f"{name}: {error}") from None
+            return self._name(name, Matrix(Draw(distribution, self.seed, name, sampling, mixing), (), (rows, columns)))
+        if sampling != "random" or correlation is not None:
+            raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
         try:
             # A copy: numbers that changed behind the model would change its results.
             array = np.array(values, dtype=np.float64, order="C", ndmin=2)
