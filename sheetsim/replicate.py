@@ -141,15 +141,13 @@ class Replicates:
 
     @cached_property
     def _book(self) -> ReplicatesBook:
-        layers = len(self._plan.study.layers)
-        first = np.array(self._rows[0, 1:]).reshape(len(COLUMNS), layers).T
         return ReplicatesBook(
             self._plan.study,
             self._rows,
             self.counts,
             self.edges,
             self.labels,
-            expected(self._plan.study, first),
+            expected(self._plan.study),
             self.reason,
             CONFIDENCE,
             self._plan.chosen,
@@ -219,7 +217,7 @@ def run_plan(
             progress(done, wide)
         if plan.until is not None and done >= FLOOR and wide <= plan.until:
             break
-    results.close()
+    results.close()  # workers may be ahead of what was asked for
     spool.flush()
     rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(done, width))
     return Replicates(plan, rows, counts, edges, _reason(plan, done, wide))

@@ -70,7 +70,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
     try:
         plain = convert(parameters)
         source = overrides.get("input", "")
-        if not isinstance(source, str) and not (isinstance(source, Mapping) and "distribution" in source):
+        if hasattr(source, "__array__") or (isinstance(source, Mapping) and "file" in source):
             # Data has its own size, whatever the template says.
             for key in ("samples", "inputs"):
                 parameters.pop(key, None)

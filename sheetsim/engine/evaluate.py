@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import stream
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix
 from sheetsim.model.ops import OPS, Op
 
@@ -83,15 +82,13 @@ def _value(node: Matrix, args: list[Any], chosen: bool, seed: int | None) -> Any
     if isinstance(source, Op):
         return args[0] if chosen else source.numpy(*args)
     if isinstance(source, Draw):
-        return source.distribution.sample(stream(source.seed if seed is None else seed, source.stream), node.shape)
+        return source.sample(node.shape, seed)
     if isinstance(source, Data):
         return source.values
     return np.array([[source.value]])
 
 
-def _plan(
-    targets: list[Matrix], given: frozenset[Matrix]
-) -> tuple[list[Matrix], dict[Matrix, tuple[Matrix, ...]]]:
+def _plan(targets: list[Matrix], given: frozenset[Matrix]) -> tuple[list[Matrix], dict[Matrix, tuple[Matrix, ...]]]:
     """Nodes in an order in which arguments come first, and each one's arguments that are really used.
 
     A loop and not a recursion: a series is thousands of steps deep.

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ AHEAD = 4
 
 def in_order(
     function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int = 1, scheduler: str | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """function(task) of each task, in their order; function must be importable, task and result picklable.
 
     workers: processes on this machine (1: this one); scheduler: the address of a Dask cluster, which then does it, or
@@ -95,9 +95,10 @@ def _client(workers: int, scheduler: str) -> Iterator[Any]:
     except ImportError:
         raise SheetsimError("a cluster needs Dask: pip install 'sheetsim[cluster]'") from None
     if scheduler == "local":
-        with LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None
-        ) as cluster, Client(cluster) as client:
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
             yield client
         return
     try:

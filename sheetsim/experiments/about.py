@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from sheetsim.experiments.study import toml_value
 from sheetsim.version import __version__
 from sheetsim.workbook.layout import Item, Page, Text
+from sheetsim.workbook.rules import check_text
 
 
 def about_page(
@@ -17,14 +19,19 @@ def about_page(
     command: str,
     parameters: Mapping[str, Any],
     sections: Mapping[str, Mapping[str, str]],
+    *,
+    scipy: bool,
 ) -> Page:
-    """parameters: shown as TOML has them; sections: under its heading, each word with what it means."""
+    """parameters: shown as TOML has them; sections: under its heading, each word with what it means; scipy: whether it
+    had a part in the numbers. Raises SheetsimError for a text that is too long for a cell.
+    """
     rows: list[tuple[str, str, str]] = [("title", title, "title")]
     if description:
         rows.append(("", description, "wrapped"))
     rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
+    versions = f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
     rows += [
-        ("versions", f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}", "text"),
+        ("versions", f"{versions}, SciPy {version('scipy')}" if scipy else versions, "text"),
         ("", "", "text"),
         ("Parameters", "", "section"),
     ]
@@ -32,6 +39,8 @@ def about_page(
     for heading, words in sections.items():
         rows += [("", "", "text"), (heading, "", "section")]
         rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
+    for label, text, _ in rows:
+        check_text(f"{label} on sheet 'About'", text)
     items: list[Item] = []
     for row, (label, text, style) in enumerate(rows):
         if style in ("title", "section"):

@@ -6,7 +6,7 @@ Here stand its parameters and what is computed; `forward_book.py` says how the w
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -14,11 +14,12 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments import data, forward_book
 from sheetsim.experiments.study import Study, explained
-from sheetsim.model.draws import Distribution, distribution, normal
+from sheetsim.model.draws import Distribution, as_distribution, distribution, normal
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, Initializer, constant
 from sheetsim.model.nets import ACTIVATIONS, feed_forward
+from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.summary.histogram import NUDGE, histogram
 from sheetsim.summary.layers import layer_table, verdicts
 from sheetsim.summary.variance import claim_table, claims, over_samples, unit_statistics, variance_table
@@ -31,7 +32,17 @@ LONGEST_TEXT = 1000
 # What stands in the cell `custom_std` until a person changes it.
 CUSTOM_STD = 0.1
 
+# Of drawn inputs; data have their own.
+SAMPLES, INPUTS = 1000, 100
+
 Scheme: TypeAlias = str | float | dict[str, float]
+
+
+class Drawn(NamedTuple):
+    """Inputs that are drawn: from what, and how they are correlated, as a person gave it."""
+
+    distribution: Distribution
+    correlation: Any = None
 
 
 class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,9 +72,10 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
     activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, a number (the standard deviation),
-    {"constant": value}, or a list with one a layer; input: "normal", a distribution with parameters, {"file": path}
-    with `sheet` and `standardise`, or an array; histogram: bins and range; report: "full", or "summary" for a
-    workbook without the matrices.
+    {"constant": value}, or a list with one a layer; input: "normal", a distribution with parameters and a
+    `correlation` of its normal scores (a number for all pairs, or a matrix), a frozen distribution of scipy.stats,
+    {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of drawn inputs, a name of DESIGNS;
+    histogram: bins and range; report: "full", or "summary" for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -77,6 +89,7 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     activation: str = "relu"
     initializer: Scheme | list[Scheme] = "he"
     input: Any = "normal"
+    sampling: str = "random"
     histogram: Bins = Bins()
     report: str = "full"
 
@@ -90,13 +103,14 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         self._check_sizes()
         _check_one_of("study", self.study, ("forward",))
         _check_one_of("report", self.report, ("full", "summary"))
+        _check_one_of("sampling", self.sampling, DESIGNS)
         _check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)
         if len(schemes) != len(self.layers):
             raise SheetsimError(f"initializer lists {len(schemes)} schemes for {len(self.layers)} layers")
         for scheme in schemes:
             _check_scheme(scheme)
-        _source(self.input)
+        self._check_input()
 
     def _check_sizes(self) -> None:
         if self.seed < 0:
@@ -109,6 +123,19 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
+
+    def _check_input(self) -> None:
+        source = _source(self.input)
+        samples, inputs = self.samples or SAMPLES, self.inputs or INPUTS
+        if isinstance(source, Drawn):
+            check_design(self.sampling, samples, inputs)
+            if source.correlation is not None:
+                try:
+                    as_correlation(source.correlation, inputs)
+                except SheetsimError as error:
+                    raise SheetsimError(f"input.{error}") from None
+        elif self.sampling != "random":
+            raise SheetsimError(f"sampling must be random with an input that is not drawn, and not {self.sampling}")
 
     def build(self) -> Study:
         """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
@@ -138,9 +165,7 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return Study(
             graph=graph,
             title=self.title or "Forward pass",
-            sheets=lambda command, live: book.sheets(
-                command, self.parameters(), matrices=self.report == "full", live=live
-            ),
+            sheets=lambda command, live: book.sheets(command, self._shown(), matrices=self.report == "full", live=live),
             tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
             histogram=bars,
             verdicts=words,
@@ -151,17 +176,20 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         """The keys that are set, as a template would have them; data given as an array is only named."""
         found = msgspec.structs.asdict(self)
         found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
-        if isinstance(self.input, Distribution):
-            found["input"] = {"distribution": self.input.name, **dict(self.input.parameters)}
-        elif not isinstance(self.input, str | Mapping):
-            found["input"] = "an array of numbers, given in Python"
+        if not isinstance(self.input, str):
+            found["input"] = _said(self.input)
         return {key: value for key, value in found.items() if value is not None}
+
+    def _shown(self) -> dict[str, Any]:
+        """The parameters that About shows: all, but for a sampling that is none."""
+        return {key: value for key, value in self.parameters().items() if (key, value) != ("sampling", "random")}
 
     def _input(self, graph: Graph) -> Matrix:
         source = _source(self.input)
         given = source.load() if isinstance(source, data.File) else source
-        if isinstance(given, Distribution):
-            return graph.input("x", given, (self.samples or 1000, self.inputs or 100))
+        if isinstance(given, Drawn):
+            shape = self.samples or SAMPLES, self.inputs or INPUTS
+            return graph.input("x", given.distribution, shape, sampling=self.sampling, correlation=given.correlation)
         x = graph.input("x", given)
         for key, wished, found in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):
             if wished is not None and wished != found:
@@ -220,24 +248,54 @@ def _label(scheme: Scheme) -> tuple[str, float]:
 
 
 def _source(spec: Any) -> Any:
-    """What `input` says: a Distribution, a data.File or an array. Raises SheetsimError with the key at fault."""
-    if isinstance(spec, Distribution) or hasattr(spec, "__array__"):
+    """What `input` says: a Drawn, a data.File or an array. Raises SheetsimError with the key at fault."""
+    if hasattr(spec, "__array__"):
         return spec
-    if not isinstance(spec, str | Mapping):
-        raise SheetsimError(f"input must be text or a table of keys (in Python also an array), not {spec!r}")
-    keys: dict[str, Any] = {"distribution": spec} if isinstance(spec, str) else dict(spec)
+    keys = dict(spec) if isinstance(spec, Mapping) else {"distribution": spec}
     if ("file" in keys) == ("distribution" in keys):
         raise SheetsimError('input needs a distribution or a file: {distribution = "normal"} or {file = "my.csv"}')
     if "file" in keys:
         return _file(keys)
-    for key, value in keys.items():
-        wish, kind = ("text", str) if key == "distribution" else ("a number", (int, float))
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise SheetsimError(f"input.{key} must be {wish}, not {value!r}")
+    return _drawn(spec, keys)
+
+
+def _drawn(spec: Any, keys: dict[str, Any]) -> Drawn:
+    name, correlation = keys.pop("distribution"), keys.pop("correlation", None)
     try:
-        return distribution(keys.pop("distribution"), **keys)
+        known = as_distribution(name)
     except SheetsimError as error:
         raise SheetsimError(f"input: {error}") from None
+    if known is None and not isinstance(name, str):
+        if isinstance(spec, Mapping):
+            raise SheetsimError(f"input.distribution must be text, not {name!r}")
+        raise SheetsimError(f"input must be text or a table of keys (in Python also an array), not {spec!r}")
+    for key, value in keys.items():
+        if known is not None:
+            raise SheetsimError(f"input.{key} stands beside a distribution that has its parameters already")
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise SheetsimError(f"input.{key} must be a number, not {value!r}")
+    try:
+        return Drawn(known or distribution(name, **keys), correlation)
+    except SheetsimError as error:
+        raise SheetsimError(f"input: {error}") from None
+
+
+def _said(spec: Any) -> Any:
+    """What `input` holds, as a template has it; an array is only named."""
+    if hasattr(spec, "__array__"):
+        return "an array of numbers, given in Python"
+    keys = dict(spec) if isinstance(spec, Mapping) else {"distribution": spec}
+    known = as_distribution(keys.get("distribution"))
+    if known is not None:
+        keys |= {"distribution": known.name, **dict(known.parameters)}
+    return {key: _plain(value) for key, value in keys.items()}
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's, which a template can hold."""
+    if hasattr(value, "__array__"):
+        return np.asarray(value).tolist()
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _file(keys: Mapping[str, Any]) -> data.File:

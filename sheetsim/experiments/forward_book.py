@@ -317,7 +317,9 @@ class ForwardBook:
         sections = {"Defined names": {name: what for name, what in GLOSSARY.items() if name in placed}}
         for title, table in (("Summary", self.table), ("Variance", self.variance)):
             sections[f"Columns of {title}"] = {column.name: column.what for column in table.columns}
-        return about_page(self.title or "Forward pass", self.description, command, parameters, sections)
+        # SciPy has a part in drawn inputs that are not plain.
+        scipy = isinstance(self.network.x.source, Draw) and not self.network.x.source.is_plain
+        return about_page(self.title or "Forward pass", self.description, command, parameters, sections, scipy=scipy)
 
 
 def _layers(count: int) -> str:

@@ -8,12 +8,13 @@ import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from sheetsim.engine.evaluate import Program
+from sheetsim.engine.evaluate import Program, evaluate
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.experiments.forward import Forward
 from sheetsim.model.expr import Data, Draw, Matrix
@@ -72,19 +73,20 @@ def with_data(study: Forward) -> Forward:
     return msgspec.structs.replace(study, input=x.source.values, samples=None, inputs=None)
 
 
-def expected(study: Forward, rows: Any) -> dict[Label, float]:
-    """Mean-field theory by layer and statistic; none where weights are constant or the inputs have no variance.
-
-    rows: a replicate's statistics, for the fan-ins and the weights' standard deviations.
-    """
+def expected(study: Forward) -> dict[Label, float]:
+    """Mean-field theory by layer and statistic; none where weights are constant or the inputs have no variance."""
     schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]
     if any(isinstance(scheme, Mapping) for scheme in schemes):
         return {}
-    fan_in, sd = (rows[:, COLUMNS.index(name)] for name in ("fan_in", "sd_w"))
-    given = _input_moments(study.build().graph["x"])
+    graph = study.build().graph
+    given = _input_moments(graph["x"])
     if given is None:
         return {}
-    frame = mean_field(study.activation, [int(n) for n in fan_in], [float(number) for number in sd], given)
+    layers = range(1, len(study.layers) + 1)
+    sds = [graph[f"sd_{k}"] for k in layers]
+    values = evaluate(sds)
+    fan_in = [graph[f"W_{k}"].shape[0] for k in layers]
+    frame = mean_field(study.activation, fan_in, [float(values[sd][0, 0]) for sd in sds], given)
     return {
         (layer, name): value
         for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)
@@ -124,13 +126,13 @@ class Replicator:
         inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
         self._steps = [
             (given, graph[f"W_{k}"], graph[f"sd_{k}"], z, Program([z], given=[given, graph[f"W_{k}"]]))
-            for k, (given, z) in enumerate(zip(inputs, inputs[1:], strict=False), start=1)
+            for k, (given, z) in enumerate(pairwise(inputs), start=1)
         ]
 
     @property
     def work(self) -> int:
         """Multiply-adds of a replicate's products."""
-        return int(self.shape[0] * sum(n * m for n, m in zip(self._widths, self._widths[1:], strict=False)))
+        return int(self.shape[0] * sum(n * m for n, m in pairwise(self._widths)))
 
     @cached_property
     def edges(self) -> Any:

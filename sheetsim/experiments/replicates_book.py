@@ -28,6 +28,7 @@ SHOWN = {
 LABEL_WIDTH = 44
 LAYER_WIDTH = 17
 CHART = (460, 270)
+HISTOGRAM = (446, 280)
 MOST_CHARTS = 10
 
 
@@ -53,7 +54,7 @@ class ReplicatesBook:
         self._study, self._labels, self._reason, self._chosen = study, labels, reason, chosen
         self._layers = len(study.layers)
         self._graph = graph = Graph(seed=study.seed)
-        self._results = graph.input("results", rows, missing=True)
+        self._results = graph.results("results", rows)
         self._level = confidence
         self._confidence = graph.input("confidence", confidence)
         self._precision = graph.input("precision", 0.01)
@@ -87,7 +88,12 @@ class ReplicatesBook:
         }
         columns = {column.name: column.what for column in self.statistics.columns}
         about = about_page(
-            self._title(), self._study.description, command, parameters, {"Names": names, "Columns": columns}
+            self._title(),
+            self._study.description,
+            command,
+            parameters,
+            {"Names": names, "Columns": columns},
+            scipy=True,
         )
         return [
             self._overview(),
@@ -202,7 +208,9 @@ class ReplicatesBook:
         first = 2 + self._layers
         for k, counts in enumerate(self._counts):
             place = (k // 2) * 14, first + 7 * (k % 2)
-            items.append(Bars(*place, f"Layer {k + 1}, all replicates", counts, self._edges, (446, 280), 5, None, "output, up to"))
+            items.append(
+                Bars(*place, f"Layer {k + 1}, all replicates", counts, self._edges, HISTOGRAM, 5, None, "output, up to")
+            )
         return Page("Histograms", tuple(items), {0: 9} | dict.fromkeys(range(1, first - 1), 14), freeze=(1, 1))
 
     def _convergence(self, live: bool) -> Page:

@@ -1,89 +1,94 @@
 """Random draws: distributions by name, and one stream of numbers a matrix. It knows no expression."""
 
+import difflib
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-
-Sampler: TypeAlias = Callable[..., Any]
+from sheetsim.model import scipy_families
+from sheetsim.model.families import OWN, Family
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution of independent numbers; `parameters` are keywords of its row in DISTRIBUTIONS."""
+    """A distribution of single numbers: one of OWN or of scipy.stats; `parameters` are all that its family has."""
 
     name: str
     parameters: tuple[tuple[str, float], ...] = ()
 
+    @property
+    def family(self) -> Family:
+        return _family(self.name)
+
+    @property
+    def mean(self) -> float:
+        """E[x]: infinite where it diverges, NaN where there is none or SciPy knows none."""
+        return self.family.moments(**dict(self.parameters))[0]
+
+    @property
+    def second_moment(self) -> float:
+        """E[x²]: infinite where it diverges, NaN where SciPy knows none."""
+        return self.family.moments(**dict(self.parameters))[1]
+
     def sample(self, generator: np.random.Generator, shape: tuple[int, int]) -> Any:
-        """Numbers of the given shape (rows × columns), float64."""
-        sampler = DISTRIBUTIONS[self.name].sampler
-        return np.asarray(sampler(generator, shape, **dict(self.parameters)), dtype=float)
+        """Independent numbers of the given shape (rows × columns), float64. Raises SheetsimError when that fails."""
+        return self._numbers(self.family.draw, generator, shape)
+
+    def from_normal(self, z: Any) -> Any:
+        """The quantiles of Φ(z) for standard normal scores z, in their shape. Raises SheetsimError when that fails."""
+        return self._numbers(self.family.from_normal, z)
+
+    def _numbers(self, function: Any, *arguments: Any) -> Any:
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(function(*arguments, **dict(self.parameters)), dtype=float)
+        except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+            raise SheetsimError(f"{self} cannot be drawn: {str(error).partition(chr(10))[0]}") from None
 
     def __str__(self) -> str:
         shown = ", ".join(f"{key} {value:g}" for key, value in self.parameters)
         return f"{self.name}({shown})"
 
 
-@dataclass(frozen=True)
-class Family:
-    """How a named distribution is drawn, its parameters' defaults, and what they must satisfy (in words)."""
-
-    sampler: Sampler
-    defaults: Mapping[str, float]
-    valid: Callable[[Mapping[str, float]], bool]
-    rule: str
-
-
-DISTRIBUTIONS: dict[str, Family] = {
-    "normal": Family(
-        lambda g, shape, mean, std: mean + std * g.standard_normal(shape),
-        {"mean": 0.0, "std": 1.0},
-        lambda p: p["std"] >= 0,
-        "std must be 0 or more",
-    ),
-    "uniform": Family(
-        lambda g, shape, low, high: g.uniform(low, high, shape),
-        {"low": 0.0, "high": 1.0},
-        lambda p: p["low"] < p["high"],
-        "low must be less than high",
-    ),
-    "lognormal": Family(
-        lambda g, shape, mean, std: np.exp(mean + std * g.standard_normal(shape)),
-        {"mean": 0.0, "std": 1.0},
-        lambda p: p["std"] >= 0,
-        "std must be 0 or more",
-    ),
-    "student_t": Family(
-        lambda g, shape, df: g.standard_t(df, shape), {"df": 5.0}, lambda p: p["df"] > 0, "df must be above 0"
-    ),
-    "bernoulli": Family(
-        lambda g, shape, p: g.random(shape) < p,
-        {"p": 0.5},
-        lambda p: 0 <= p["p"] <= 1,
-        "p must lie between 0 and 1",
-    ),
-    "ones": Family(lambda g, shape: np.ones(shape), {}, lambda p: True, ""),
-}
-
-
 def distribution(name: str, /, **parameters: float) -> Distribution:
-    """The named distribution with its parameters (defaults filled in). Raises SheetsimError on a wrong one."""
-    if name not in DISTRIBUTIONS:
-        raise SheetsimError(f"unknown distribution {name!r}: choose one of {', '.join(DISTRIBUTIONS)}")
-    family = DISTRIBUTIONS[name]
+    """The named distribution, of OWN or of scipy.stats and with the parameters that it has there, defaults filled in.
+
+    Raises SheetsimError on an unknown name, and on a parameter that is unknown, missing or outside of its domain.
+    """
+    family = _family(name)
+    known = ", ".join(family.defaults) or "none"
     unknown = sorted(set(parameters) - set(family.defaults))
     if unknown:
-        known = ", ".join(family.defaults) or "none"
         raise SheetsimError(f"{name} has no parameter {unknown[0]!r} (its parameters: {known})")
-    full = {key: float(parameters.get(key, default)) for key, default in family.defaults.items()}
+    full = {}
+    for key, default in family.defaults.items():
+        value = parameters.get(key, default)
+        if value is None:
+            raise SheetsimError(f"{name} needs the parameter {key!r} (its parameters: {known})")
+        try:
+            full[key] = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise SheetsimError(f"{name}: {key} must be a finite number") from None
     if not all(np.isfinite(value) for value in full.values()) or not family.valid(full):
         raise SheetsimError(f"{name}: {family.rule or 'parameters must be finite numbers'}")
     return Distribution(name, tuple(full.items()))
+
+
+def as_distribution(value: Any) -> Distribution | None:
+    """A Distribution as it is, a frozen one of scipy.stats by its name and parameters, None for anything else.
+
+    Raises SheetsimError for what scipy.stats has and a name with numbers cannot say.
+    """
+    if isinstance(value, Distribution):
+        return value
+    # Asked by name: what is SciPy's can only be here when SciPy is loaded, and need not be loaded to ask.
+    if not type(value).__module__.startswith("scipy.stats"):
+        return None
+    name, parameters = scipy_families.named(value)
+    return distribution(name, **parameters)
 
 
 def normal(mean: float = 0.0, std: float = 1.0) -> Distribution:
@@ -105,3 +110,12 @@ def stream(seed: int, name: str) -> np.random.Generator:
     digest = hashlib.blake2s(name.encode()).digest()[:16]
     words = tuple(int.from_bytes(digest[k : k + 4], "little") for k in range(0, 16, 4))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=words)))
+
+
+def _family(name: str) -> Family:
+    family = OWN.get(name) or scipy_families.family(name)
+    if family is None:
+        close = difflib.get_close_matches(name, [*OWN, *scipy_families.names()], n=1)
+        meant = f": did you mean {close[0]!r}?" if close else ";"
+        raise SheetsimError(f"unknown distribution {name!r}{meant} choose one of {', '.join(OWN)} or of scipy.stats")
+    return family

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import Distribution
 from sheetsim.model.ops import OPS, Op, Shape
+from sheetsim.model.sampling import Draw as Draw
 
 Operand: TypeAlias = "Matrix | float | str"
 
@@ -25,15 +25,6 @@ class Data:
 
     def __init__(self, values: Any) -> None:
         self.values = values
-
-
-class Draw:
-    """Random numbers of a distribution, from the stream that `seed` and `stream` pick."""
-
-    def __init__(self, distribution: Distribution, seed: int, stream: str) -> None:
-        self.distribution = distribution
-        self.seed = seed
-        self.stream = stream
 
 
 class Choice:

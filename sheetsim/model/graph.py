@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import Distribution
+from sheetsim.model.draws import as_distribution
 from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.ops import Shape
+from sheetsim.model.sampling import as_correlation, check_design
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
@@ -50,33 +51,55 @@ class Graph:
         self._matrices[name] = node
         return node
 
-    def input(self, name: str, values: Any, shape: Shape | None = None, *, missing: bool = False) -> Matrix:
+    def input(
+        self, name: str, values: Any, shape: Shape | None = None, *, sampling: str = "random", correlation: Any = None
+    ) -> Matrix:
         """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
 
-        missing: NaN and infinities may stand among the numbers, as error values in the workbook.
-        Raises SheetsimError for a name that is taken, a shape that is none, and numbers that are not finite.
+        values: a Distribution, a frozen one of scipy.stats, or numbers; sampling: the design of the draws, one of
+        DESIGNS; correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw).
+        Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite, and a design
+        or correlation that draws of this shape cannot have.
         """
-        if isinstance(values, Distribution):
+        try:
+            distribution = as_distribution(values)
+        except SheetsimError as error:
+            raise SheetsimError(f"{name}: {error}") from None
+        if distribution is not None:
             if shape is None or len(shape) != 2 or not all(isinstance(n, Integral) and n >= 1 for n in shape):
                 raise SheetsimError(
                     f"{name}: draws need a shape (rows, columns) of whole numbers from 1, not {shape!r}"
                 )
-            return self._name(name, Matrix(Draw(values, self.seed, name), (), (int(shape[0]), int(shape[1]))))
+            rows, columns = int(shape[0]), int(shape[1])
+            try:
+                check_design(sampling, rows, columns)
+                mixing = None if correlation is None else as_correlation(correlation, columns)
+            except SheetsimError as error:
+                raise SheetsimError(f"{name}: {error}") from None
+            return self._name(name, Matrix(Draw(distribution, self.seed, name, sampling, mixing), (), (rows, columns)))
+        if sampling != "random" or correlation is not None:
+            raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
         try:
-            # A copy: numbers that changed behind the model would change its results. A file that is only read does not.
-            mapped = isinstance(values, np.memmap) and not values.flags.writeable
-            array = values if mapped else np.array(values, dtype=np.float64, order="C", ndmin=2)
+            # A copy: numbers that changed behind the model would change its results.
+            array = np.array(values, dtype=np.float64, order="C", ndmin=2)
         except (TypeError, ValueError):
             raise SheetsimError(f"{name}: the values are no table of numbers") from None
         if array.ndim != 2 or array.size == 0:
             raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")
         if shape is not None and array.shape != tuple(shape):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
-        wrong = () if missing else np.argwhere(~np.isfinite(array))
+        wrong = np.argwhere(~np.isfinite(array))
         if len(wrong):
             r, c = wrong[0]
             raise SheetsimError(f"{name}: row {r + 1}, column {c + 1} is {array[r, c]}, not a finite number")
         return self._name(name, Matrix(Data(array), (), array.shape))
+
+    def results(self, name: str, values: Any) -> Matrix:
+        """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.
+
+        NaN and infinities may stand among them, as error values in the workbook.
+        """
+        return self._name(name, Matrix(Data(values), (), values.shape))
 
     def choice(self, name: str, options: Sequence[str], value: str) -> Matrix:
         """A text of a list, a drop-down in the workbook. Raises SheetsimError when the value is not on the list."""

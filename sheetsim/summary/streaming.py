@@ -12,15 +12,13 @@ import numpy as np
 from sheetsim.engine.moments import Moments, UnitMoments
 from sheetsim.model.ops import CONSTANT
 
-# A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`.
+# A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, but for the
+# fan-in and the weights' standard deviation, which are no results.
 LAYER_COLUMNS = (
     *("mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max"),
     *("saturated", "dead_units", "effective_units"),
 )
-VARIANCE_COLUMNS = (
-    *("fan_in", "sd_w", "pooled", "within", "between", "additive", "covariance", "moment"),
-    *("var_ratio", "moment_ratio"),
-)
+VARIANCE_COLUMNS = (*("pooled", "within", "between", "additive", "covariance", "moment", "var_ratio", "moment_ratio"),)
 # What the claims divide: E[z²] and E[a²].
 SECOND_MOMENTS = ("second_moment", "second_moment_a")
 COLUMNS = (*LAYER_COLUMNS, *VARIANCE_COLUMNS, *SECOND_MOMENTS)
@@ -44,7 +42,7 @@ class Outputs:
         self._ends: tuple[float, float] = (np.inf, -np.inf)
 
     def add(self, z: Any, spare: Any = None) -> None:
-        """Counts a block in; `spare`, two arrays like z, are overwritten (new memory costs as much as the arithmetic)."""
+        """Counts a block in; `spare`, two arrays like z, are overwritten: new memory costs as much as the arithmetic."""
         spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
         # Sorted once, the block gives its quantiles, its ends and its counts: less work than a histogram on its own.
         ordered = spare[0].reshape(-1)
@@ -99,8 +97,6 @@ class Outputs:
         square_given = (given.variance + given.mean**2).mean()
         square_a = pooled_a + mean_a.mean() ** 2
         variance = (
-            len(W),
-            sd,
             pooled_a,
             within,
             between,

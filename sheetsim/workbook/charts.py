@@ -63,7 +63,7 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
         color = LINES[number % len(LINES)] if line.style == "solid" else MUTED
         dash = {"dash_type": "dash"} if line.style == "dashed" else {}
         solid = line.style == "solid" and len(item.lines) <= len(LINES)
-        series = {
+        series: dict[str, Any] = {
             "name": line.name,
             "values": _down(line.cells, places),
             **labels,

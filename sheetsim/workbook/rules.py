@@ -8,6 +8,7 @@ from sheetsim.errors import SheetsimError
 
 ROWS = 1_048_576
 COLUMNS = 16_384
+TEXT_CHARACTERS = 32_767
 FORMULA_CHARACTERS = 8_192
 NESTING = 64
 TITLE_CHARACTERS = 31
@@ -54,6 +55,12 @@ def check_size(what: str, rows: int, columns: int) -> None:
         raise SheetsimError(f"{what} needs {rows:,} rows with its heading; a sheet has {ROWS:,}")
     if columns > COLUMNS:
         raise SheetsimError(f"{what} needs {columns:,} columns with its heading; a sheet has {COLUMNS:,}")
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuses a text that is too long for a cell."""
+    if len(text) > TEXT_CHARACTERS:
+        raise SheetsimError(f"{what} has {len(text):,} characters; a cell holds {TEXT_CHARACTERS:,}")
 
 
 def check_formula(what: str, formula: str) -> None:

@@ -19,8 +19,8 @@ from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.workbook.cells import BAND, error_text, matrix_bands
-from sheetsim.workbook.formulas import address, local_range, needs_array
 from sheetsim.workbook.charts import bars_chart, lines_chart
+from sheetsim.workbook.formulas import address, local_range, needs_array
 from sheetsim.workbook.layout import Bars, Block, Echo, Layout, Lines, MatrixSheet, Number, Page, Text
 from sheetsim.workbook.package import Part, write_package
 from sheetsim.workbook.styles import FONT, MAGNITUDES, STYLES, VERDICTS
@@ -215,9 +215,13 @@ class _Book:
             elif isinstance(item, Echo):
                 self._echo(worksheet, item)
             else:
-                make = bars_chart if isinstance(item, Bars) else lines_chart
-                chart, said = make(self.book, item, self.layout.places, self.values)
+                chart, said = self._chart(item)
                 worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
+
+    def _chart(self, item: Bars | Lines) -> tuple[Any, str]:
+        if isinstance(item, Bars):
+            return bars_chart(self.book, item, self.layout.places, self.values)
+        return lines_chart(self.book, item, self.layout.places, self.values)
 
     def _show_magnitudes(self, worksheet: _Sheet, blocks: list[tuple[int, int, int, int]]) -> None:
         """Lets each number show 3 to 5 digits whatever its size, also after a drop-down has changed it."""

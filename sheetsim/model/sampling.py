@@ -1,0 +1,180 @@
+"""Sampling: designs and correlations of a matrix of draws, and the draw as a leaf of a model. It knows no expression.
+
+Every design gives standard normal scores, a correlation mixes them, and the distribution makes numbers of them.
+"""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import Distribution, stream
+
+DESIGNS = ("random", "antithetic", "lhs", "sobol")
+
+# What scipy.stats.qmc.Sobol has direction numbers for, and the points of its 30 bits.
+SOBOL_INPUTS = 21_201
+SOBOL_BITS = 30
+
+# A correlation that was computed is symmetric, and 1 on its diagonal, but for the last digits.
+ROUNDING = 1e-12
+
+Correlation: TypeAlias = float | np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Draw:
+    """Random numbers of a distribution, samples × inputs, from the stream that `seed` and `stream` pick.
+
+    design: one of DESIGNS. `random` draws independent samples; `antithetic` mirrors the first half of the samples in
+    the second, u → 1 − u on the scale of quantiles (Hammersley & Morton 1956); `lhs` is a Latin hypercube, one sample
+    in each of n equal strata of every input (McKay, Beckman & Conover 1979); `sobol` a scrambled Sobol' sequence (Owen
+    1998). The last two are scipy.stats.qmc's.
+    correlation: None, what all pairs of inputs have, or a matrix. It is that of the inputs' normal scores z, of which
+    an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
+    """
+
+    def __init__(
+        self,
+        distribution: Distribution,
+        seed: int,
+        stream: str,
+        design: str = "random",
+        correlation: Correlation | None = None,
+    ) -> None:
+        self.distribution = distribution
+        self.seed = seed
+        self.stream = stream
+        self.design = design
+        self.correlation = correlation
+
+    @property
+    def is_plain(self) -> bool:
+        """Independent numbers from NumPy's generator alone, which come in the same order however many are asked for."""
+        return self.design == "random" and self.correlation is None and self.distribution.family.in_order
+
+    def sample(self, shape: tuple[int, int], seed: int | None = None) -> Any:
+        """The numbers, samples × inputs, float64; of another run than the draw's own where a seed is given.
+
+        Raises SheetsimError when the distribution gives a number that is not finite.
+        """
+        generator = self._generator(seed)
+        if self.design == "random" and self.correlation is None:
+            return self._finite(self.distribution.sample(generator, shape))
+        with np.errstate(all="ignore"):
+            return self._finite(self.distribution.from_normal(self._scores(generator, shape)))
+
+    def pieces(self, shape: tuple[int, int], rows: int, seed: int | None = None) -> Iterator[Any]:
+        """The numbers of `sample`, bit for bit, in blocks of `rows` samples; the last one may be shorter.
+
+        A plain draw holds one block at a time; any other is made whole and cut.
+        """
+        if rows < 1:
+            raise SheetsimError(f"{self.stream}: a piece has at least 1 row, not {rows}")
+        samples, inputs = shape
+        starts = range(0, samples, rows)
+        if not self.is_plain:
+            whole = self.sample(shape, seed)
+            yield from (whole[start : start + rows] for start in starts)
+            return
+        generator = self._generator(seed)
+        for start in starts:
+            yield self._finite(self.distribution.sample(generator, (min(rows, samples - start), inputs)))
+
+    def _generator(self, seed: int | None) -> np.random.Generator:
+        return stream(self.seed if seed is None else seed, self.stream)
+
+    def _scores(self, generator: np.random.Generator, shape: tuple[int, int]) -> Any:
+        """Standard normal scores, samples × inputs, with the design's arrangement and the correlation."""
+        samples, inputs = shape
+        if self.design == "random":
+            return _mixed(generator.standard_normal(shape), self.correlation)
+        if self.design == "antithetic":
+            half = _mixed(generator.standard_normal((samples // 2, inputs)), self.correlation)
+            return np.concatenate([half, -half])
+        from scipy.special import ndtri
+        from scipy.stats import qmc
+
+        if self.design == "lhs":
+            points = qmc.LatinHypercube(inputs, rng=generator).random(samples)
+        else:
+            # To the middle of its cell: a point on the grid may be 0, whose quantile is infinite.
+            points = qmc.Sobol(inputs, bits=SOBOL_BITS, rng=generator).random(samples) + 0.5**SOBOL_BITS / 2
+        return _mixed(ndtri(points), self.correlation)
+
+    def _finite(self, values: Any) -> Any:
+        if not np.isfinite(values).all():
+            raise SheetsimError(f"{self.stream}: {self.distribution} gives numbers too large to be held")
+        return values
+
+
+def check_design(design: str, samples: int, inputs: int) -> None:
+    """Raises SheetsimError for a design that there is not, or that has no such size."""
+    if design not in DESIGNS:
+        raise SheetsimError(f"sampling must be one of {', '.join(DESIGNS)}, not {design!r}")
+    if design == "antithetic" and samples % 2:
+        raise SheetsimError(f"samples must be even for antithetic sampling, not {samples}")
+    if design != "sobol":
+        return
+    lower = 1 << (samples.bit_length() - 1)
+    if lower != samples:
+        raise SheetsimError(f"samples must be a power of two for sobol sampling: {lower} or {2 * lower}, not {samples}")
+    if samples > 2**SOBOL_BITS:
+        raise SheetsimError(f"sobol sampling has at most 2^{SOBOL_BITS} samples, not {samples}")
+    if inputs > SOBOL_INPUTS:
+        raise SheetsimError(f"sobol sampling has at most {SOBOL_INPUTS:,} inputs, not {inputs}")
+
+
+def as_correlation(value: Any, inputs: int) -> Correlation:
+    """What a person gave as the correlation of so many inputs: a number for all pairs, or a matrix, inputs × inputs.
+
+    Singular ones are allowed. Raises SheetsimError where the inputs cannot be correlated so.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        raise SheetsimError("correlation must be a number or a square matrix of numbers") from None
+    if array.dtype.kind not in "iuf" or array.ndim not in (0, 2):
+        raise SheetsimError("correlation must be a number or a square matrix of numbers")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise SheetsimError("correlation must be finite")
+    return _as_number(float(array), inputs) if array.ndim == 0 else _as_matrix(array, inputs)
+
+
+def _as_number(correlation: float, inputs: int) -> float:
+    least = -1 / max(inputs - 1, 1)
+    if not least <= correlation <= 1:
+        raise SheetsimError(f"correlation of {inputs} inputs must lie between {least:g} and 1, not {correlation:g}")
+    return correlation
+
+
+def _as_matrix(correlation: Any, inputs: int) -> Any:
+    rows, columns = correlation.shape
+    if (rows, columns) != (inputs, inputs):
+        raise SheetsimError(f"correlation is {rows}×{columns}, and must be {inputs}×{inputs}: a row for each input")
+    differing = np.argwhere(np.abs(correlation - correlation.T) > ROUNDING)
+    if len(differing):
+        r, c = differing[0]
+        raise SheetsimError(f"correlation must be symmetric: row {r + 1}, column {c + 1} differs from its mirror image")
+    off = np.flatnonzero(np.abs(np.diagonal(correlation) - 1) > ROUNDING)
+    if len(off):
+        raise SheetsimError(f"correlation must have ones on its diagonal: row {off[0] + 1} has none")
+    least = np.linalg.eigvalsh(correlation)[0]
+    # The error of a computed eigenvalue: one of a singular matrix comes out a little below 0.
+    if least < -(inputs**2) * np.finfo(float).eps:
+        raise SheetsimError(f"correlation must be positive semi-definite: its least eigenvalue is {least:g}")
+    return correlation
+
+
+def _mixed(z: Any, correlation: Correlation | None) -> Any:
+    """Independent scores times the symmetric square root of the correlation, which singular matrices have too."""
+    if correlation is None:
+        return z
+    if isinstance(correlation, float):
+        inputs = z.shape[1]
+        own = np.sqrt(1 - correlation)
+        common = (np.sqrt(max(1 + (inputs - 1) * correlation, 0.0)) - own) / inputs
+        return own * z + common * z.sum(axis=1, keepdims=True)
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    return z @ ((vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T)
