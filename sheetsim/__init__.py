@@ -19,6 +19,8 @@ _HOMES = {
     "Run": "sheetsim.report",
     "run": "sheetsim.report",
     "read": "sheetsim.report",
+    "Replicates": "sheetsim.replicate",
+    "replicate": "sheetsim.replicate",
     **dict.fromkeys(("constant", "glorot", "he", "std", "xavier", "zeros"), "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
     **dict.fromkeys(

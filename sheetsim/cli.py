@@ -2,8 +2,10 @@
 
 import sys
 import tomllib
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -177,6 +179,79 @@ def summary(
 
         frame = run_origin(_load(what, settings, seed)).table(table.value)
     _print_frame(frame, Format.json if as_json else form)
+
+
+class ReplicateTable(StrEnum):
+    """The tables that `replicate` prints."""
+
+    statistics = "statistics"
+    claims = "claims"
+    histogram = "histogram"
+    replicates = "replicates"
+
+
+@app.command()
+def replicate(
+    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
+    replicates: Annotated[int, typer.Option(help="How many independent runs; with --until, at most.")] = 100,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="2%", help="Stop when the statistics' intervals are narrower than this on each side."),
+    ] = None,
+    statistics: Annotated[
+        str, typer.Option(metavar="NAME,...", help="What --until, the convergence and the print are about.")
+    ] = "pooled,var",
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
+    ] = None,
+    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Bootstrap intervals too.")] = False,
+    single: Annotated[bool, typer.Option("--single", help="Layers in single precision.")] = False,
+    table: Annotated[ReplicateTable | None, typer.Option(help="Print this table whole.", show_default=False)] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    settings: Settings = None,
+    seed: Seed = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
+    from sheetsim.replicate import Plan, run_plan
+
+    origin = _load(what, settings, seed)
+    chosen = tuple(name.strip() for name in statistics.split(","))
+    plan = Plan(origin.experiment, origin.name, origin.command, replicates, _share(until), chosen, single)
+    target = _targets([origin], output)[0] if output is not None else OUTPUTS / f"{origin.name}-replicates.xlsx"
+    _make_folders([target])
+    with _Progress(1) as progress:
+        progress.begin(origin.name)
+        found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
+        found.to_excel(target, values_only=values_only)
+    frames = {
+        ReplicateTable.statistics: lambda: found.statistics(bootstrap=bootstrap),
+        ReplicateTable.claims: found.claims,
+        ReplicateTable.histogram: found.histograms,
+        ReplicateTable.replicates: found.frame,
+    }
+    form = Format.json if as_json else form
+    if table is not None or form is not Format.table:
+        _print_frame(frames[table or ReplicateTable.statistics](), form)
+        return
+    frame = found.statistics(bootstrap=bootstrap)
+    print(f"{origin.name}, {found.count} replicates ({found.reason}) → {target}")
+    print(_text(frame[frame.index.isin(chosen, level="statistic")].drop(columns=["p05", "p50", "p95"])), end="\n\n")
+    print(_text(found.claims()))
+
+
+def _share(text: str | None) -> float | None:
+    """`2%` or `0.02`."""
+    if text is None:
+        return None
+    number = text.strip().removesuffix("%")
+    try:
+        return float(number) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        raise SheetsimError(f"--until {text}: write a share, for example 2%") from None
 
 
 class EngineName(StrEnum):
@@ -382,6 +457,16 @@ class _Progress:
         if self._shown:
             sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {title}")
             sys.stderr.flush()
+
+    def replicate(self, most: int) -> Callable[[int, float], None]:
+        """Shows how many replicates there are, how wide the widest interval is, and the time left."""
+        start = monotonic()
+
+        def show(done: int, wide: float) -> None:
+            left = (monotonic() - start) / done * (most - done)
+            self.sheet(f"replicate {done:,} of {most:,}, widest interval ±{wide:.2%}, {left:.0f} s left at most")
+
+        return show
 
     def pause(self) -> None:
         if self._shown:

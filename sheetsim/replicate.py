@@ -28,6 +28,8 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
+REPLICATES = 100
+
 # `until` looks no earlier: with fewer the spread itself is hardly known.
 FLOOR = 30
 
@@ -46,17 +48,30 @@ Progress = Callable[[int, float], None]
 class Plan:
     """What to replicate and how often.
 
-    replicates: how many, or at most how many with `until`, the wished half-width over mean of the intervals of the
-    `chosen` statistics at every layer; single: layers in single precision.
+    run: the command that runs the study once; replicates: how many, or at most how many with `until`, the wished
+    half-width over mean of the intervals of the `chosen` statistics at every layer; single: layers in single precision.
     """
 
     study: Forward
     name: str
-    command: str
+    run: str
     replicates: int
     until: float | None = None
-    chosen: Sequence[str] = CHOSEN
+    chosen: tuple[str, ...] = CHOSEN
     single: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command that makes the replicates again."""
+        words = [self.run.replace("sheetsim run", "sheetsim replicate", 1)]
+        if not self.run.startswith("sheetsim run"):
+            return self.run
+        words.append(f"--replicates {self.replicates}")
+        if self.until is not None:
+            words.append(f"--until {self.until!r}")
+        if self.chosen != CHOSEN:
+            words.append(f"--statistics {','.join(self.chosen)}")
+        return " ".join(words + ["--single"] * self.single)
 
     def options(self) -> dict[str, Any]:
         """How the study is replicated, beside its own keys."""
@@ -162,7 +177,7 @@ class Replicates:
 def replicate(
     what: "str | os.PathLike[str] | Forward",
     /,
-    replicates: int = 100,
+    replicates: int = REPLICATES,
     *,
     until: float | None = None,
     statistics: Sequence[str] = CHOSEN,
@@ -181,9 +196,8 @@ def replicate(
     progress: called with the number of replicates and the widest relative half-width.
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
-    return run_plan(
-        Plan(*_study(what, overrides), replicates, until, tuple(statistics), single), workers, scheduler, progress
-    )
+    plan = Plan(*_study(what, overrides), replicates, until, tuple(statistics), single)
+    return run_plan(plan, workers, scheduler, progress)
 
 
 def run_plan(

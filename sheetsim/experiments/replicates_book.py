@@ -25,7 +25,7 @@ SHOWN = {
     "effective_units": "Effective units",
 }
 
-LABEL_WIDTH = 44
+LABEL_WIDTH = 54
 LAYER_WIDTH = 17
 CHART = (460, 270)
 HISTOGRAM = (446, 280)
@@ -79,7 +79,7 @@ class ReplicatesBook:
             "results": "the replicates: a row each, its seed and its statistics by layer (constants)",
             "confidence": "confidence of every interval",
             "precision": "half-width over mean that “needed” is for",
-            "tolerance": "how far off a claim may be and still “nearly” hold",
+            "tolerance": "a claim holds where its interval has the expected ratio, nearly where it comes this near it",
             "edges": "upper edges of the bins; a bin is (edge before, edge]",
             "counts_1": "counts_1, …: outputs of all replicates below the range, in each bin, above it",
             "checkpoint": "numbers of replicates at which Convergence looks",
@@ -119,8 +119,8 @@ class ReplicatesBook:
             "Each replicate is a run of the study with draws of its own for the input and the weights; its seed stands "
             "on Replicates, and `sheetsim run` with it gives that replicate as a workbook.",
             f"Replicates: {self._reason}. An interval holds the true mean with the confidence below (Student).",
-            "Theory is the mean-field value for infinitely wide layers; z says how many standard errors the mean is "
-            "from it. Narrow layers differ from theory by an amount of order 1/units, which many replicates resolve.",
+            "Theory is the mean-field value for infinitely wide layers, z how many standard errors the mean is from "
+            "it: many replicates resolve the difference of order 1/units.",
         )
         items: list[Item] = [Text(0, 0, self._title(), "title", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
@@ -177,7 +177,12 @@ class ReplicatesBook:
         return all(cell is not intervals.NONE for cell in self._cells("theory", statistic))
 
     def _by_layer(self, row: int, column: int, statistic: str, title: str) -> Lines:
-        lines = [Line("measured", self._cells("mean", statistic), self._cells("half", statistic))]
+        lines = [
+            Line("measured", self._cells("mean", statistic), self._cells("half", statistic)),
+            # Unseen: they keep the error bars within the chart.
+            Line("low", self._cells("low", statistic), style="none"),
+            Line("high", self._cells("high", statistic), style="none"),
+        ]
         if self._has_theory(statistic):
             lines.append(Line("theory", self._cells("theory", statistic), style="dashed"))
         means = self._results.source.values[:, self._labels.index((1, statistic)) + 1 :][:, : self._layers].mean(axis=0)  # type: ignore[union-attr]
@@ -209,7 +214,9 @@ class ReplicatesBook:
         for k, counts in enumerate(self._counts):
             place = (k // 2) * 14, first + 7 * (k % 2)
             items.append(
-                Bars(*place, f"Layer {k + 1}, all replicates", counts, self._edges, HISTOGRAM, 5, None, "output, up to")
+                Bars(
+                    *place, f"Layer {k + 1}, all replicates", counts, self._edges, HISTOGRAM, 10, None, "output, up to"
+                )
             )
         return Page("Histograms", tuple(items), {0: 9} | dict.fromkeys(range(1, first - 1), 14), freeze=(1, 1))
 

@@ -152,7 +152,8 @@ def readings(
 ) -> list[Reading]:
     """The claims of the explanation by additivity of variance; those on ReLU only with relu.
 
-    tolerance: how far off, relative to what is expected, still counts as `nearly` (1×1).
+    A claim `holds` where its interval has the expected ratio, `nearly` where it reaches within `tolerance` of it (1×1,
+    relative).
     """
     found = []
     for name, (above, below) in RATIOS.items():
@@ -169,7 +170,7 @@ def readings(
             verdict = where(
                 absolute(ratio - expected) <= half,
                 "holds",
-                where(absolute(off) <= tolerance, "nearly", "does not hold"),
+                where(absolute(ratio - expected) <= half + tolerance * expected, "nearly", "does not hold"),
             )
             rows.append((ratio, ratio - half, ratio + half, off, verdict))
         found.append(Reading(sentence, expected, *zip(*rows, strict=True)))

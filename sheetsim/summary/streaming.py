@@ -42,7 +42,7 @@ class Outputs:
         self._ends: tuple[float, float] = (np.inf, -np.inf)
 
     def add(self, z: Any, spare: Any = None) -> None:
-        """Counts a block in; `spare`, two arrays like z, are overwritten: new memory costs as much as the arithmetic."""
+        """Counts a block in; `spare`, two arrays like z, are overwritten: new memory costs as much as arithmetic."""
         spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
         # Sorted once, the block gives its quantiles, its ends and its counts: less work than a histogram on its own.
         ordered = spare[0].reshape(-1)

@@ -67,7 +67,9 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
             "name": line.name,
             "values": _down(line.cells, places),
             **labels,
-            "line": {"color": color, "width": 1.75 if line.style == "solid" else 1, **dash},
+            "line": {"none": True}
+            if line.style == "none"
+            else {"color": color, "width": 1.75 if line.style == "solid" else 1, **dash},
             "marker": {"type": "circle", "size": 5, "fill": {"color": color}, "border": {"color": color}}
             if solid and not item.labels
             else {"type": "none"},
@@ -81,7 +83,10 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
                 "line": {"color": color, "width": 1},
             }
         chart.add_series(series)
-    chart.set_legend({"position": "bottom", "font": SMALL} if len(item.lines) > 1 else {"none": True})
+    unseen = [number for number, line in enumerate(item.lines) if line.style == "none"]
+    several = len(item.lines) - len(unseen) > 1
+    legend = {"position": "bottom", "font": SMALL, "delete_series": unseen}
+    chart.set_legend(legend if several else {"none": True})
     every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else 1
     chart.set_x_axis(_x_axis(item.axis, every))
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}

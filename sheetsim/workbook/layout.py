@@ -90,7 +90,8 @@ class Bars:
 class Line:
     """A line of a chart: cells one under another (single matrices, or one column) and a name.
 
-    errors: the half-widths of error bars, as many; style: "solid", "dashed" (theory) or "faint" (an interval's end).
+    errors: the half-widths of error bars, as many; style: "solid", "dashed" (theory), "faint" (an interval's end) or
+    "none" (unseen, for the scale).
     """
 
     name: str
