@@ -114,7 +114,7 @@ def test_seed_changes_the_draws(sheetsim) -> None:
         ('run relu-he --set initializer=["he"]', "lists 1 schemes for 5 layers"),
         ("run relu-he --set initializer={konstant=1}", "is {constant = value}"),
         ("run relu-he --set input=gauss", "unknown distribution 'gauss'"),
-        ("run relu-he --set input=gama", "unknown distribution 'gama': did you mean 'gamma'?"),
+        ("run relu-he --set input=gama", "or of scipy.stats (did you mean 'gamma'?)"),
         ("run relu-he --set input=gamma", "gamma needs the parameter 'a' (its parameters: a, loc, scale)"),
         ("run relu-he --set input={distribution='gamma',a=1,b=2}", "gamma has no parameter 'b'"),
         ("run relu-he --set input={distribution='gamma',a=-1}", "outside of what scipy.stats.gamma allows"),
