@@ -54,8 +54,8 @@ class Writer:
         op = TABLE[self.rng.integers(len(TABLE))]
         arity = op.arity or int(self.rng.integers(1, 4))
         operands = [self.operand() for _ in range(arity)]
-        operands = self.fitting(op.name, operands)
         try:
+            operands = self.fitting(op.name, operands)
             node = apply(op.name, *(node for _, node in operands))
         except SheetsimError:
             return None
@@ -71,6 +71,16 @@ class Writer:
             # IronCalc takes no row of a block that has one row only.
             name, node = next((n, m) for n, m in self.nodes if m.shape[0] > 1)
             return [(name, node), ("1.0", matrix(1.0))]
+        if op == "column":
+            wide = [known for known in self.nodes if known[1].shape[1] > 1]
+            if not wide:
+                raise SheetsimError("IronCalc takes no column of a block that has one column only")
+            return [wide[0], ("2.0", matrix(2.0))]
+        if op == "t_quantile":
+            return [(repr(number / 2 + 0.01), matrix(number / 2 + 0.01)), ("7.0", matrix(7.0))]
+        if op == "where" and operands[0][1].shape == (1, 1) and (1, 1) not in [node.shape for _, node in operands[1:]]:
+            # IronCalc does not spread the row or column that an IF of a single condition hands on.
+            return [operands[0], operands[1], operands[1]]
         if op == "if_error":
             return [operands[0], (repr(number), matrix(number))]
         if op == "frequency":
