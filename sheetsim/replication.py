@@ -19,7 +19,7 @@ from sheetsim.engine.jobs import in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.replicates import Batch, Replicator, child_seed, expected, measure, with_data
+from sheetsim.experiments.replicates import Batch, Replicator, child_seed, expected, measure, rounding, with_data
 from sheetsim.experiments.replicates_book import ReplicatesBook
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.summary.intervals import Label, reading_frame, widest
@@ -97,23 +97,26 @@ class Replicates:
     count: how many there are; reason: why there are not more.
     """
 
-    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str) -> None:
+    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str, rounding: Any = None) -> None:
         self.name, self.title = plan.name, plan.study.title or "Forward pass"
         self.count, self.reason = len(rows), reason
         self.edges, self.counts = edges, counts
-        self._plan, self._rows = plan, rows
+        self._plan, self._rows, self._rounding = plan, rows, rounding
         layers = range(1, len(plan.study.layers) + 1)
         self.labels: list[Label] = [(layer, statistic) for statistic in COLUMNS for layer in layers]
 
     def statistics(self, *, bootstrap: bool = False) -> "pd.DataFrame":
         """Mean, sd, se, interval, percentiles, theory and its z: a row a layer and statistic.
 
+        In single precision `rounding` says how far, relatively, a statistic of the first replicates was from double.
         bootstrap: adds `boot_low` and `boot_high`, the BCa interval of the mean (Efron 1987, by scipy).
         """
         import pandas as pd
 
         frame = self._book.statistics.frame(self._values)
         frame.index = pd.MultiIndex.from_tuples(self.labels, names=("layer", "statistic"))
+        if self._rounding is not None:
+            frame["rounding"] = self._rounding.T.ravel()
         if bootstrap:
             ends = [_bootstrap(self._rows[:, k + 1], self._plan.study.seed) for k in range(len(self.labels))]
             frame["boot_low"], frame["boot_high"] = zip(*ends, strict=True)
@@ -167,6 +170,7 @@ class Replicates:
             self.reason,
             CONFIDENCE,
             self._plan.chosen,
+            self._rounding,
         )
 
     @cached_property
@@ -228,7 +232,8 @@ def run_plan(
                 break
         spool.flush()
         rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
-    return Replicates(plan, rows, counts, replicator.edges, precision.reason())
+    error = rounding(study) if plan.single else None
+    return Replicates(plan, rows, counts, replicator.edges, precision.reason(), error)
 
 
 class _Precision:

@@ -170,6 +170,8 @@ def test_single_precision_is_near_double() -> None:
     error = ((single - double).abs() / double.abs())[["mean", "var", "pooled", "effective_units"]]
     assert error["var"].max() < 1e-5
     assert error["var"].max() > 0
+    said = sheetsim.replicate("tanh-xavier", 4, samples=200, single=True).statistics()["rounding"]
+    assert said.xs("var", level="statistic").max() >= error["var"].max()
 
 
 def test_children_are_independent_of_how_many_there_are_and_differ() -> None:
