@@ -67,8 +67,8 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, a number (the standard deviation),
     {"constant": value}, or a list with one a layer; input: "normal", a distribution with parameters and a
     `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen distribution of
-    scipy.stats, {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of drawn inputs, a name of DESIGNS;
-    histogram: bins and range; report: "full", or "summary" for a workbook without the matrices.
+    scipy.stats, {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of drawn inputs, a
+    name of DESIGNS; histogram: bins and range; report: "full", or "summary" for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
 

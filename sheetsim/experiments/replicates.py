@@ -121,7 +121,7 @@ def rounding(study: Forward) -> Any:
     single.edges = double.edges
     with np.errstate(all="ignore"):
         pairs = [(single.one(k)[0], double.one(k)[0]) for k in range(PILOTS)]
-        return np.nanmax([np.where(a == b, 0, abs(a - b) / abs(b)) for a, b in pairs], axis=0)
+        return np.fmax.reduce([np.where(a == b, 0, abs(a - b) / abs(b)) for a, b in pairs])
 
 
 class Replicator:

@@ -204,9 +204,10 @@ class ReplicatesBook:
             style = styles.get(column.name, "number")
             items += [Block(r, c, cell, style) for r, cell in enumerate(column.cells, 1) if cell is not intervals.NONE]
         if self._rounding is not None:
-            column = 2 + len(self.statistics.columns)
-            items.append(Text(0, column, "rounding", "column"))
-            items += [Number(r, column, error, "number") for r, error in enumerate(self._rounding.T.ravel(), start=1)]
+            last = 2 + len(self.statistics.columns)
+            items.append(Text(0, last, "rounding", "column"))
+            errors = enumerate(self._rounding.T.ravel(), start=1)
+            items += [Number(r, last, error, "number") for r, error in errors if np.isfinite(error)]
         widths = {0: 17, 1: 7} | dict.fromkeys(range(2, 2 + len(self.statistics.columns)), 11)
         return Page("Statistics", tuple(items), widths, freeze=(1, 2))
 
