@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from sheetsim.workbook.raw import RawBook, Rectangle, column_number, rectangle
+from sheetsim.workbook.parse import column_number, rectangle
+from sheetsim.workbook.raw import RawBook
 from sheetsim.workbook.rules import FORMULA_CHARACTERS, NESTING, VALIDATION_CHARACTERS
+from sheetsim.workbook.values import Rectangle
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
