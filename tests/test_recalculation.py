@@ -67,8 +67,19 @@ def test_ironcalc_follows_each_choice_of_each_drop_down(choice: dict[str, str], 
         {"input": {"distribution": "uniform", "low": -2, "high": 1}, "activation": "identity", "initializer": 0.0},
         {"layers": [1], "inputs": 1},
         {"samples": 1},
+        {"samples": 1, "inputs": 1, "layers": [1]},
+        {"initializer": 1e100, "activation": "tanh"},
     ],
-    ids=["per-layer", "constant", "range", "zero-identity", "one-unit", "one-sample"],
+    ids=[
+        "per-layer",
+        "constant",
+        "range",
+        "zero-identity",
+        "one-unit",
+        "one-sample",
+        "one-cell",
+        "1e100",
+    ],
 )
 def test_ironcalc_agrees_on_unusual_studies(overrides: dict[str, object], tmp_path: Path) -> None:
     run = small_run(**overrides)

@@ -86,6 +86,27 @@ def test_a_book_is_as_made_and_agrees_with_every_engine(small_book: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    "overrides",
+    [
+        {"samples": 1, "inputs": 1, "layers": [1]},
+        {"initializer": 1e300},
+        {"initializer": 1e200},
+        {"initializer": 1e200, "activation": "sigmoid"},
+        {"initializer": 1e150},
+    ],
+    ids=str,
+)
+def test_one_cell_and_overflow_agree_with_every_engine(overrides: dict[str, object], tmp_path: Path) -> None:
+    """An infinity is an error in a sheet, and so is what comes from it: 1/inf is no 0 there, nor is relu(-inf)."""
+    run = small_run(**overrides)
+    assert len(run.summary()) == len(run.table("variance"))
+    found = verify(run.to_excel(tmp_path / "odd.xlsx"), ("ironcalc", "libreoffice") if SOFFICE else ("ironcalc",))
+    assert [row for row in found.rows if not row.ok] == []
+    assert found.state == "as made"
+    assert len(sheetsim.read(tmp_path / "odd.xlsx").summary()) == len(run.summary())
+
+
+@pytest.mark.parametrize(
     ("title", "cell", "name"),
     [
         ("Activation 2", "C7", "z_2"),

@@ -22,7 +22,8 @@ Values = dict[Matrix, Any]
 def evaluate(targets: Iterable[Matrix]) -> Values:
     """The values of the targets as 2-D arrays: float64, or text for choices and verdicts.
 
-    Overflow and division by zero give infinity and NaN, as they give error values in a sheet.
+    Overflow and division by zero give infinity and NaN, as they give error values in a sheet; what is computed from
+    them is NaN.
     """
     wanted = list(dict.fromkeys(targets))
     order, live = _plan(wanted)
@@ -30,14 +31,28 @@ def evaluate(targets: Iterable[Matrix]) -> Values:
     uses = Counter(arg for node in order for arg in live[node])
     uses.update(wanted)
     values: Values = {}
+    infinite: set[Matrix] = set()
     with np.errstate(all="ignore"):
         for node in order:
-            values[node] = _value(node, [values[arg] for arg in live[node]], len(node.args) != len(live[node]))
+            args = [_undefined(values[arg]) if arg in infinite else values[arg] for arg in live[node]]
+            values[node] = _value(node, args, len(node.args) != len(live[node]))
+            if _is_infinite(values[node]):
+                infinite.add(node)
             for arg in live[node]:
                 uses[arg] -= 1
                 if not uses[arg]:
                     del values[arg]
     return {node: values[node] for node in wanted}
+
+
+def _is_infinite(value: Any) -> bool:
+    # A sum is fast, and finite only where all of its terms are.
+    return value.dtype.kind == "f" and not np.isfinite(value.sum()) and bool(np.isinf(value).any())
+
+
+def _undefined(value: Any) -> Any:
+    """NaN for infinities: to a sheet they are errors, and lead back to no number, as 1/inf or the relu of -inf do."""
+    return np.where(np.isinf(value), np.nan, value)
 
 
 def _check_memory(nodes: Iterable[Matrix]) -> None:
