@@ -143,7 +143,8 @@ def _close(name: str, cells: int, found: Gap) -> bool:
         return found.absolute == 0
     if cells == 1 or name.startswith("("):
         return found.beyond == 0
-    return found.relative <= TOLERANCE
+    # Means over mirrored samples are 0 but for rounding, of which each engine has its own.
+    return found.relative <= TOLERANCE or (name.startswith("mean_") and found.beyond == 0)
 
 
 def _origin(book: RawBook, sheets: Sheets, said: Origin, meant: Made) -> tuple[str, list[Difference]]:

@@ -13,7 +13,7 @@ from sheetsim.workbook.rules import COLUMNS, ROWS
 from sheetsim.workbook.values import Rectangle, Values, cell_name, keys_of
 
 # Of a part that is no sheet; a sheet has as many as its named blocks account for.
-ELEMENTS = 1_000_000
+ELEMENTS = 800_000
 
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?\Z", re.ASCII)
 # Halves of surrogate pairs are no characters.

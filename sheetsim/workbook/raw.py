@@ -28,7 +28,7 @@ NAMES = 50_000
 
 # What all sheets may have beside the cells of named blocks, and for each of those with its row and its heading.
 FREE_BYTES = 32 << 20
-FREE_ELEMENTS = 1_000_000
+FREE_ELEMENTS = 800_000
 BYTES = 256
 ELEMENTS = 6
 SHORTEST_CELL = 28  # bytes: what names say of more cells than a part can hold counts for nothing

@@ -122,11 +122,10 @@ def _ironcalc(books: list[Path]) -> list[Book]:
         memory = MEMORY + MEMORY_A_BYTE * size
         status, reason = _run([*command, str(memory), str(seconds), *map(str, books)], 2 * seconds)
         if status:
-            # The last line: above it a panic tells of its own code.
-            told = (reason.strip().splitlines() or [f"it ended with status {status}"])[-1]
+            told = (reason.strip().splitlines() or [f"it ended with status {status}"])[-1][:300]
             if status < 0:
-                told = f"it crashed, or needed more than {memory >> 20:,} MB or {seconds} s ({told[:200]})"
-            raise SheetsimError(f"ironcalc cannot recalculate the book: {told[:300]}")
+                told = f"it crashed, or needed more than {memory >> 20:,} MB or {seconds} s"
+            raise SheetsimError(f"ironcalc cannot recalculate the book: {told}")
         return [_arrays(Path(folder, str(number))) for number in range(len(books))]
 
 
