@@ -531,7 +531,7 @@ HOSTILE: dict[str, Callable[[Path, bytes], Path]] = {
     "100 MB": lambda path, whole: lone_sheet(path, cells_of_numbers(2_500_000)),
     "100 MB, a long name": lambda path, whole: lone_sheet(path, cells_of_numbers(2_500_000), LONG_NAME),
     "elements": lambda path, whole: lone_sheet(
-        path, b"<worksheet><sheetData>" + tokens(900_000, b'<c t="%b"/>') + b"</sheetData></worksheet>"
+        path, b"<worksheet><sheetData>" + tokens(900_000, b'<x t="%b"/>') + b"</sheetData></worksheet>"
     ),
 }
 

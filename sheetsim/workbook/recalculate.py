@@ -25,6 +25,7 @@ from sheetsim.workbook.values import Values, key
 
 # What poisoned cells say: no statistic and no draw of a model is likely to be this number.
 POISON = 12345.678
+_POISON = repr(POISON).encode()
 
 ENGINES = ("ironcalc", "libreoffice")
 
@@ -38,7 +39,12 @@ TIMED_OUT = -1000
 # The values of a book by sheet.
 Book: TypeAlias = dict[str, Values]
 
-_CELL = re.compile(rb'<c((?:\s+[\w:]+="[^"]*")*)\s*(?:/>|>(.*?)</c>)', re.DOTALL)
+# First what nearly all cells are: a number, with a style or without.
+_CELL = re.compile(
+    rb'<c r="([A-Z]+)(\d+)"( s="\d+")?><v>[^<]*</v></c>'
+    rb'|<c((?:\s+[\w:]+="[^"]*")*)\s*(?:/>|>(.*?)</c>)',
+    re.DOTALL,
+)
 _REFERENCE = re.compile(rb'\sr="([A-Z]+)(\d+)"')
 _TYPE = re.compile(rb'\st="\w+"')
 _FORMULA = re.compile(rb"<f\b.*?(?:/>|</f>)", re.DOTALL)
@@ -83,21 +89,31 @@ def poison(
 
 def _poisoned(xml: bytes, computed: set[int], texts: Mapping[int, str]) -> tuple[bytes, int]:
     count = 0
+    columns: dict[bytes, int] = {}
+
+    def place(letters: bytes, row: bytes) -> int:
+        column = columns.get(letters)
+        if column is None:
+            column = columns[letters] = column_number(letters.decode())
+        return key(int(row), column)
 
     def replace(match: re.Match[bytes]) -> bytes:
         nonlocal count
-        reference = _REFERENCE.search(match[1])
-        if reference is None:
+        letters, row, style, attributes, content = match.groups()
+        if attributes is not None:
+            reference = _REFERENCE.search(attributes)
+            if reference is None:
+                return match[0]
+            letters, row = reference.groups()
+        cell = place(letters, row)
+        if cell not in computed and cell not in texts:
             return match[0]
-        place = key(int(reference[2]), column_number(reference[1].decode()))
-        bare = _TYPE.sub(b"", match[1])
-        if place in texts:
-            return b'<c%b t="str"><v>%b</v></c>' % (bare, texts[place].encode())
-        if place not in computed:
-            return match[0]
+        bare = b' r="%b%b"%b' % (letters, row, style or b"") if attributes is None else _TYPE.sub(b"", attributes)
+        if cell in texts:
+            return b'<c%b t="str"><v>%b</v></c>' % (bare, texts[cell].encode())
         count += 1
-        formula = _FORMULA.search(match[2] or b"")
-        return b"<c%b>%b<v>%r</v></c>" % (bare, formula[0] if formula else b"", POISON)
+        formula = _FORMULA.search(content or b"")
+        return b"<c%b>%b<v>%b</v></c>" % (bare, formula[0] if formula else b"", _POISON)
 
     return _CELL.sub(replace, xml), count
 
