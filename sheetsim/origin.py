@@ -16,8 +16,9 @@ from sheetsim.engine.evaluate import Values as Computed
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.study import Study
+from sheetsim.experiments.study import properties
 from sheetsim.model.expr import Choice, Data, Matrix
+from sheetsim.replication import Plan, run_plan
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet
 from sheetsim.workbook.parse import Cells
 from sheetsim.workbook.raw import RawBook
@@ -35,12 +36,13 @@ Sheets = Mapping[str, Cells]
 
 @dataclass(frozen=True)
 class Origin:
-    """The study on a book's sheet About.
+    """The study on a book's sheet About; plan: how often it was run, in a book of replicates.
 
     unchecked: labels of About whose texts are not what the same study made again would say; notes: why, in words.
     """
 
     experiment: Forward
+    plan: Plan | None
     command: str
     live: bool
     unchecked: tuple[str, ...]
@@ -51,13 +53,13 @@ class Origin:
 class Made:
     """The study made again: where everything stands in its book, and what NumPy gives for it."""
 
-    study: Study
+    title: str
     layout: Layout
     values: Computed
 
     def write(self, path: Path) -> Path:
         """Writes its workbook."""
-        return write(path, self.layout, self.values, properties=self.study.properties())
+        return write(path, self.layout, self.values, properties=properties(self.title))
 
     def computed(self) -> dict[str, Values]:
         """By sheet, what NumPy gives for the cells that are computed, references to other cells included."""
@@ -96,9 +98,30 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
         notes.append(f"the input file {source['file']!r} is not here: its numbers were taken from the book")  # type: ignore[index]
     else:
         command = _command(command, experiment)
-    _check_sizes(experiment, book, sheets)
-    live = experiment.report == "full" and not command.endswith(VALUES_ONLY)
-    return Origin(experiment, command, live, tuple(unchecked), tuple(notes))
+    plan = _plan(rows, experiment, command) if "replicates" in rows else None
+    _check_sizes(experiment, plan, book)
+    live = (experiment.report == "full" or plan is not None) and not command.endswith(VALUES_ONLY)
+    return Origin(experiment, plan, command, live, tuple(unchecked), tuple(notes))
+
+
+def _plan(rows: Mapping[str, str], experiment: Forward, command: str) -> Plan:
+    try:
+        text = "\n".join(
+            f"{key} = {rows[key]}" for key in ("replicates", "until", "statistics", "single") if key in rows
+        )
+        options = tomllib.loads(text)
+        once = command.partition(" --replicates ")[0].replace("sheetsim replicate", "sheetsim run", 1)
+        return Plan(
+            experiment,
+            "",
+            once,
+            options["replicates"],
+            options.get("until"),
+            tuple(options.get("statistics", ())),
+            options.get("single", False),
+        )
+    except (tomllib.TOMLDecodeError, RecursionError, TypeError, ValueError) as error:
+        raise SheetsimError(f"the replicates on About cannot be read: {error}") from None
 
 
 def about(sheets: Sheets) -> dict[str, str]:
@@ -134,14 +157,20 @@ def _command(said: str, experiment: Forward) -> str:
         words = shlex.split(said)
     except ValueError:
         return said
-    if words[:2] != ["sheetsim", "run"] or len(words) < 3 or words[2] not in templates.names():
+    if len(words) < 3 or words[0] != "sheetsim" or words[2] not in templates.names():
         return said
     made = templates.command(words[2], templates.load(words[2]).experiment, experiment)
+    if words[1] == "replicate":
+        # The rest is the plan's, and told from About's other rows.
+        made = made.replace("sheetsim run", "sheetsim replicate", 1) + " --replicates "
     return made + (VALUES_ONLY if said.endswith(VALUES_ONLY) else "")
 
 
-def _check_sizes(experiment: Forward, book: RawBook, sheets: Sheets) -> None:
+def _check_sizes(experiment: Forward, plan: Plan | None, book: RawBook) -> None:
     """Before anything is built: About's sizes must be the book's own, or they decide how much work this is."""
+    if plan is not None:
+        _check_work(experiment, book, plan.replicates)
+        return
     if experiment.report == "summary":
         _check_summary(experiment, book)
         return
@@ -161,9 +190,13 @@ def _check_summary(experiment: Forward, book: RawBook) -> None:
     counted = sum(name.startswith("counts_") for name in book.names)
     if counted != len(layers):
         raise SheetsimError(f"{book.path}: About says {len(layers)} layers, the book has {counted}")
-    widths = [experiment.inputs or 100, *layers]
-    if (experiment.samples or 1000) * sum(map(math.prod, pairwise(widths))) > OPERATIONS:
-        raise SheetsimError(f"{book.path}: a summary of this size is not made again to check it")
+    _check_work(experiment, book, 1)
+
+
+def _check_work(experiment: Forward, book: RawBook, replicates: int) -> None:
+    widths = [experiment.inputs or 100, *experiment.layers]
+    if (experiment.samples or 1000) * sum(map(math.prod, pairwise(widths))) * replicates > OPERATIONS:
+        raise SheetsimError(f"{book.path}: a book of so much work is not made again to check it")
 
 
 def _number(name: str) -> tuple[int, str]:
@@ -173,19 +206,31 @@ def _number(name: str) -> tuple[int, str]:
 
 def array(book: RawBook, sheets: Sheets, name: str) -> Any:
     """A defined name's numbers. Raises SheetsimError for a cell without one."""
-    title, block = book.place(name)
+    found = _numbers(book, sheets, *book.place(name))
+    if found is None or np.isnan(found).any():
+        raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
+    return found
+
+
+def _numbers(book: RawBook, sheets: Sheets, title: str, block: Rectangle) -> Any:
+    """The numbers of a block, NaN where a cell holds none; None when the sheet has far fewer cells."""
+    if title not in sheets:
+        return None
     cells = keys_of([block]) if block.size <= 2 * len(sheets[title].values) else np.empty(0)
     numbers = sheets[title].values.numbers_at(cells)
-    if len(numbers) != block.size or np.isnan(numbers).any():
-        raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
+    if len(numbers) != block.size:
+        return None
     return numbers.reshape(block.bottom - block.top + 1, -1)
 
 
 def made(said: Origin) -> Made:
     """The study made again. Raises SheetsimError for input data that cannot be read."""
+    if said.plan is not None:
+        replicates = run_plan(said.plan)
+        return Made(replicates.title, *replicates.book(values_only=not said.live))
     study = said.experiment.build()
     layout = Layout(study.sheets(said.command, said.live), live=said.live)
-    return Made(study, layout, evaluate(layout.places))
+    return Made(study.title, layout, evaluate(layout.places))
 
 
 def adopted(meant: Made, book: RawBook, sheets: Sheets) -> Made:
@@ -194,17 +239,26 @@ def adopted(meant: Made, book: RawBook, sheets: Sheets) -> Made:
     Raises SheetsimError for a constant that is not there, or is none of a drop-down's texts.
     """
     leaves = [node for node in meant.layout.places if not node.is_op]
-    others = [node for node in leaves if _adopt(node, meant.values[node], book, sheets)]
+    others = [node for node in leaves if _adopt(node, meant, book, sheets)]
     if not others:
         return meant
     return replace(meant, values=evaluate(meant.layout.places))
 
 
-def _adopt(node: Matrix, meant: Any, book: RawBook, sheets: Sheets) -> bool:
+def _adopt(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> bool:
     """Gives a leaf what the book says, and says whether that is something else."""
-    name = str(node.name)
+    meant = made_again.values[node]
+    if node.name is None:
+        area = made_again.layout.places[node]
+        place = (
+            area.sheet,
+            Rectangle(area.row + 1, area.column + 1, area.row + node.shape[0], area.column + node.shape[1]),
+        )
+        name = f"the cell in row {row}, column {column} of {area.sheet}"
+    else:
+        name, place = node.name, book.place(node.name)
     if isinstance(node.source, Choice):
-        title, block = book.place(name)
+        title, block = place
         chosen = str(sheets[title].values.get(block.top, block.left))
         if chosen not in node.source.options:
             raise SheetsimError(
@@ -212,11 +266,16 @@ def _adopt(node: Matrix, meant: Any, book: RawBook, sheets: Sheets) -> bool:
             )
         node.source = Choice(node.source.options, chosen)
         return chosen != str(meant[0, 0])
-    found = array(book, sheets, name)
+    found = _numbers(book, sheets, *place)
+    if found is None or (np.isnan(found) & np.isfinite(meant if meant.shape == found.shape else 0.0)).any():
+        raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
     if found.shape != node.shape:
         raise SheetsimError(f"{book.path}: {name} has {found.shape[0]}×{found.shape[1]} cells, not {node.shape}")
-    node.source = Data(found)
-    return not np.array_equal(found, meant)
+    # A replicate that lacks a statistic has an error value there, whichever it is.
+    same = np.array_equal(found, np.where(np.isfinite(meant), meant, np.nan), equal_nan=True)
+    if not same:
+        node.source = Data(found)
+    return not same
 
 
 def _shown(layout: Layout) -> list[tuple[str, int, int, Matrix]]:

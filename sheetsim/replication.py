@@ -21,6 +21,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.replicates import Batch, Replicator, child_seed, expected, measure, rounding, with_data
 from sheetsim.experiments.replicates_book import ReplicatesBook
+from sheetsim.experiments.study import properties
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.summary.intervals import Label, reading_frame, widest
 from sheetsim.summary.streaming import COLUMNS
@@ -145,12 +146,16 @@ class Replicates:
         """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.write import write
 
+        layout, values = self.book(values_only)
+        return write(path, layout, values, properties=properties(self.title))
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         live = self._book.live and not values_only
         command = f"{self._plan.command} --values-only" if values_only else self._plan.command
         parameters = self._plan.study.parameters() | self._plan.options()
         layout = Layout(self._book.sheets(command, parameters, live), live=live)
-        values = self._values | evaluate(node for node in layout.places if node not in self._values)
-        return write(path, layout, values, properties={"title": self.title, "comments": "Written by sheetsim"})
+        return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
 
     def __repr__(self) -> str:
         return f"<Replicates {self.name}: {self.count}; {self.reason}>"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from conftest import SMALL
@@ -24,6 +25,7 @@ from sheetsim.experiments import replicates as replicates_module
 from sheetsim.experiments.replicates import Replicator, child_seed
 from sheetsim.replication import FLOOR
 from sheetsim.summary.streaming import COLUMNS, LAYER_COLUMNS
+from sheetsim.verify import verify
 from sheetsim.workbook.layout import Layout
 
 VARIANCE = [name for name in COLUMNS if name not in LAYER_COLUMNS and not name.startswith("second")]
@@ -245,6 +247,23 @@ def test_ironcalc_recalculates_the_book(name: str, tmp_path: Path) -> None:
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
 def test_libreoffice_recalculates_the_book(tmp_path: Path) -> None:
     assert_recalculated(sheetsim.replicate(study(), 35), tmp_path, "libreoffice")
+
+
+def test_verify_makes_the_replicates_again_and_finds_an_edit(tmp_path: Path) -> None:
+    words = ("replicate", "relu-he", *FAST, "--replicates", "35", "--output", "a.xlsx")
+    assert sheetsim_command(*words, cwd=tmp_path).returncode == 0
+    sound = verify(tmp_path / "a.xlsx")
+    assert (sound.state, sound.ok) == ("as made", True)
+    assert {row.engine for row in sound.rows} == {"ironcalc", "numpy"}
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    place = book.defined_names["results"].attr_text
+    assert place.startswith("Replicates!$B$2")
+    book["Replicates"]["D9"] = 5.5
+    book.save(tmp_path / "b.xlsx")
+    edited = verify(tmp_path / "b.xlsx")
+    # openpyxl keeps the old values: a replicate was changed, and the statistics do not follow.
+    assert (edited.state, edited.ok) == ("edited", False)
+    assert any(change.name == "results" for change in edited.changes)
 
 
 def sheetsim_command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:

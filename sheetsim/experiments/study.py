@@ -31,9 +31,10 @@ class Study:
     verdicts: tuple[Matrix, ...] = ()
     matrices: bool = True
 
-    def properties(self) -> dict[str, str]:
-        """The properties of the workbook's file."""
-        return {"title": self.title, "comments": "Written by sheetsim"}
+
+def properties(title: str) -> dict[str, str]:
+    """The properties of a workbook's file."""
+    return {"title": title, "comments": "Written by sheetsim"}
 
 
 def toml_value(value: Any) -> str:
