@@ -106,10 +106,8 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
 
 def _plan(rows: Mapping[str, str], experiment: Forward, command: str) -> Plan:
     try:
-        text = "\n".join(
-            f"{key} = {rows[key]}" for key in ("replicates", "until", "statistics", "single") if key in rows
-        )
-        options = tomllib.loads(text)
+        keys = ("replicates", "until", "statistics", "single")
+        options = tomllib.loads("\n".join(f"{key} = {rows[key]}" for key in keys if key in rows))
         once = command.partition(" --replicates ")[0].replace("sheetsim replicate", "sheetsim run", 1)
         return Plan(
             experiment,
@@ -250,10 +248,8 @@ def _adopt(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> boo
     meant = made_again.values[node]
     if node.name is None:
         area = made_again.layout.places[node]
-        place = (
-            area.sheet,
-            Rectangle(area.row + 1, area.column + 1, area.row + node.shape[0], area.column + node.shape[1]),
-        )
+        row, column = area.row + 1, area.column + 1
+        place = area.sheet, Rectangle(row, column, area.row + node.shape[0], area.column + node.shape[1])
         name = f"the cell in row {row}, column {column} of {area.sheet}"
     else:
         name, place = node.name, book.place(node.name)
