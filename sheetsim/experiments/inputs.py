@@ -45,6 +45,11 @@ def _drawn(spec: Any, keys: dict[str, Any]) -> Drawn:
             raise SheetsimError(f"input.{key} stands beside a distribution that has its parameters already")
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise SheetsimError(f"input.{key} must be a number, not {value!r}")
+    if isinstance(correlation, str) and not correlation.lower().endswith(data.READERS):
+        kinds = ", ".join(data.READERS)
+        raise SheetsimError(
+            f"input.correlation must be a number or a matrix, or a file of {kinds}, not {correlation!r}"
+        )
     if isinstance(correlation, str):
         correlation = data.File(Path(correlation), key="input.correlation")
     try:
