@@ -19,8 +19,8 @@ _HOMES = {
     "Run": "sheetsim.report",
     "run": "sheetsim.report",
     "read": "sheetsim.report",
-    "Replicates": "sheetsim.replicate",
-    "replicate": "sheetsim.replicate",
+    "Replicates": "sheetsim.replication",
+    "replicate": "sheetsim.replication",
     "Sweep": "sheetsim.sweeps",
     "sweep": "sheetsim.sweeps",
     **dict.fromkeys(("constant", "glorot", "he", "std", "xavier", "zeros"), "sheetsim.model.initializers"),
@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import std as std
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.replication import Replicates as Replicates
+    from sheetsim.replication import replicate as replicate
     from sheetsim.report import Book as Book
     from sheetsim.report import Model as Model
     from sheetsim.report import Run as Run

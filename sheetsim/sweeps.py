@@ -8,6 +8,7 @@ one, and is not computed again.
 import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -28,7 +29,7 @@ from sheetsim.experiments.study import toml_value
 from sheetsim.experiments.sweep_book import SweepBook
 from sheetsim.grid import Plan, load
 from sheetsim.parts import Parts, fingerprint
-from sheetsim.replicate import CONFIDENCE
+from sheetsim.replication import CONFIDENCE
 from sheetsim.summary.intervals import interval_arrays
 from sheetsim.summary.streaming import COLUMNS
 from sheetsim.workbook.layout import Layout
@@ -204,12 +205,13 @@ def run_plan(
     found = [_kept(parts, unit) for unit in units]
     missing = [k for k, numbers in enumerate(found) if numbers is None]
     tell = _Told(plan, units, missing, progress)
-    results = in_order(measure, (units[k].task() for k in missing), workers=workers, scheduler=scheduler)
-    for k, batch in zip(missing, results, strict=True):
-        found[k] = np.array([numbers for numbers, _ in batch])
-        if parts is not None:
-            parts.store(units[k].name, found[k])
-        tell.done(units[k])
+    tasks = (units[k].task() for k in missing)
+    with closing(in_order(measure, tasks, workers=workers, scheduler=scheduler)) as results:
+        for k, batch in zip(missing, results, strict=True):
+            found[k] = np.array([numbers for numbers, _ in batch])
+            if parts is not None:
+                parts.store(units[k].name, found[k])
+            tell.done(units[k])
     own: list[list[Any]] = [[] for _ in plan.points]
     for unit, part in zip(units, found, strict=True):
         for point in unit.points:

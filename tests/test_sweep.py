@@ -20,7 +20,7 @@ from sheetsim import cli, sweeps
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.sweep_book import WORDS
 from sheetsim.grid import load
-from sheetsim.replicate import replicate
+from sheetsim.replication import replicate
 from sheetsim.report import run
 from sheetsim.summary.intervals import interval_arrays
 from sheetsim.summary.streaming import COLUMNS
