@@ -264,8 +264,7 @@ def sweep(
     from sheetsim import grid, sweeps
 
     plan = grid.load(what)
-    sweeps.check_parquet()
-    sweeps.check_book(plan)
+    sweeps.check(plan)
     folder = output or OUTPUTS / plan.name
     if folder.suffix.lower() in (".xlsx", ".parquet"):
         raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")

@@ -162,7 +162,7 @@ def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) ->
         asked.title or f"Sweep of {asked.template}",
         asked.description,
         command,
-        dict(parameters),
+        dict(parameters) | ({"set": _plain(asked.set, points[0].study)} if asked.set else {}),
         asked.replicates,
         asked.shown,
         grid,
@@ -187,6 +187,9 @@ def _values(key: str, spec: Any) -> list[Any]:
         raise SheetsimError(f"grid.{key}: {reason}") from None
     if not values:
         raise SheetsimError(f"grid.{key} lists no value")
+    strange = next((value for value in values if not _is_plain(value)), None)
+    if strange is not None:
+        raise SheetsimError(f"grid.{key}: {type(strange).__name__} is no value that a TOML file can hold")
     texts = [toml_value(value) for value in values]
     twice = next((text for text in texts if texts.count(text) > 1), None)
     if twice is not None:
@@ -251,6 +254,20 @@ def _loaded(study: Forward, data: dict[str, Forward]) -> Forward:
         data[key] = with_data(msgspec.structs.replace(study, layers=[1], initializer="he"))
     source = data[key]
     return msgspec.structs.replace(study, input=source.input, samples=None, inputs=None)
+
+
+def _plain(fixed: Mapping[str, Any], study: Forward) -> dict[str, Any]:
+    """Keys that were set, and where Python set a distribution or an array, what the study says of it."""
+    said = study.parameters()
+    return {key: value if _is_plain(value) else said.get(key, key) for key, value in fixed.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    return isinstance(value, str | int | float)
 
 
 def _said(keys: Mapping[str, Any]) -> str:

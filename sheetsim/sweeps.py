@@ -200,6 +200,7 @@ def run_plan(
     """Computes a plan's points, but for the parts that the folder has."""
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
+    _check_memory(plan)
     parts = None if folder is None else Parts(Path(folder))
     units = list(_units(plan))
     found = [_kept(parts, unit) for unit in units]
@@ -214,8 +215,8 @@ def run_plan(
             tell.done(units[k])
     own: list[list[Any]] = [[] for _ in plan.points]
     for unit, part in zip(units, found, strict=True):
-        for point in unit.points:
-            own[point].append(part[:, : len(plan.points[point].study.layers)])
+        for index in unit.points:
+            own[index].append(part[:, : len(plan.points[index].study.layers)])
     return Sweep(plan, [np.concatenate(batches) for batches in own])
 
 
@@ -225,20 +226,37 @@ def check_parquet() -> None:
         raise SheetsimError("a sweep's table is a Parquet file, which needs pyarrow: pip install 'sheetsim[parquet]'")
 
 
-def check_book(plan: Plan) -> None:
-    """Raises the SheetsimError that writing the plan's workbook would raise for its size."""
+def check(plan: Plan) -> None:
+    """Raises the SheetsimError that the plan, its table or its workbook would raise, as far as can be told before."""
+    check_parquet()
+    _check_memory(plan)
     SweepBook.check_rows(sum(len(point.study.layers) for point in plan.points))
 
 
 def cost(study: Forward) -> float:
     """The work of a replicate in multiply-adds: products, units' covariances, and the rest by what it was measured."""
-    samples, inputs = study.samples or SAMPLES, study.inputs or INPUTS
-    if hasattr(study.input, "__array__"):
-        samples, inputs = study.input.shape
+    samples = len(study.input) if hasattr(study.input, "__array__") else study.samples or SAMPLES
     return sum(
-        samples * m * (n + m + PER_OUTPUT) + n * m * (n + PER_WEIGHT) + PER_LAYER
-        for n, m in pairwise([inputs, *study.layers])
+        samples * m * (n + m + PER_OUTPUT) + n * m * (n + PER_WEIGHT) + PER_LAYER for n, m in pairwise(_widths(study))
     )
+
+
+def _check_memory(plan: Plan) -> None:
+    """Refuses a point whose weights, drawn all at once, are more than the machine holds, before any is computed."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    for point in plan.points:
+        needed = 8 * sum(n * m for n, m in pairwise(_widths(point.study)))
+        if needed > memory:
+            raise SheetsimError(f"the point {point}: its weights take {needed:,} bytes, more than this machine has")
+
+
+def _widths(study: Forward) -> list[int]:
+    """The inputs, and the units of each layer."""
+    inputs = study.input.shape[1] if hasattr(study.input, "__array__") else study.inputs or INPUTS
+    return [inputs, *study.layers]
 
 
 class _Told:

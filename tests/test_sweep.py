@@ -405,6 +405,8 @@ def changed(old: str, new: str) -> str:
             'template = "relu-he"\n[grid]\nwidth=[1, 2]\ndepth = {from = 1, to = 4000, steps = 200}',
             "rows; a sweep's workbook has 200,000 at most",
         ),
+        (TOML + "sampling = [1979-05-27]\n", "grid.sampling: date is no value that a TOML file can hold"),
+        ('template = "relu-he"\n[grid]\nwidth = [2, 1000000]', "the point width = 1000000: its weights take"),
         ("a = = b", "is not TOML"),
     ],
 )
@@ -434,6 +436,30 @@ def test_from_python_mistakes_are_the_same() -> None:
         sweep(SMALL, workers=0)
     with pytest.raises(SheetsimError, match=r"grid\.width: must be a table or a list"):
         sweep({**SMALL, "grid": {"width": 3}})
+
+
+def test_distributions_from_python_are_said_in_the_book(tmp_path: Path) -> None:
+    import scipy.stats
+
+    books = []
+    for _ in range(2):
+        kept = {"samples": 20, "input": scipy.stats.gamma(2.0)}
+        found = sweep({**SMALL, "set": kept, "grid": {"width": [3]}})
+        books.append(found.to_excel(tmp_path / "book.xlsx").read_bytes())
+    assert books[0] == books[1]
+    with RawBook(tmp_path / "book.xlsx") as book:
+        assert any("gamma" in str(value) for value in book.cells("About").values.values())
+    with pytest.raises(SheetsimError, match="no value that a TOML file can hold"):
+        sweep({**SMALL, "grid": {"input": [scipy.stats.gamma(2.0)]}})
+
+
+def test_the_readmes_example_is_a_sweep(tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    text = readme.partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "scale.toml").write_text(text)
+    plan = load(tmp_path / "scale.toml")
+    assert len(plan.points) == 12 * 3 * 2
+    assert plan.points[0].study.layers == [100] * 5
 
 
 def test_numpy_values_make_a_grid() -> None:

@@ -1,7 +1,7 @@
 """How a sweep looks as a workbook: heat maps over the grid, lines by layer, and the means and intervals under them."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import accumulate, pairwise, product, takewhile
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,7 @@ class SweepBook:
         self.check_rows(sum(self._layers))
         # A point's column of means in two blocks: the last layer's is a cell of its own, which a heat map refers to.
         self._means = {name: [_blocks(own["mean"]) for own in of] for name, of in shown.items()}
+        self._numbers = [_column(np.arange(1.0, layers + 1)) for layers in self._layers]
 
     @staticmethod
     def check_rows(rows: int) -> None:
@@ -171,7 +172,7 @@ class SweepBook:
         mean, last = float(self._shown[name][point]["mean"][-1]), self._means[name][point][-1]
         # A single error value keeps Excel from colouring the whole area.
         if not np.isfinite(mean):
-            return Text(row, column, "none" if np.isnan(mean) else "overflow", "muted")
+            return Text(row, column, "no value" if np.isnan(mean) else "overflow", "muted")
         if not steep:
             return Echo(row, column, last, "centre")
         return Block(row, column, log10(last), "exponent") if mean > 0 else Text(row, column, "0", "muted")
@@ -184,7 +185,7 @@ class SweepBook:
         by = several[0] if several else next(iter(grid))
         chosen = _some(grid[by], MOST_LINES)
         combinations = [(name, fixed) for name in self._shown for fixed in _combinations(grid, several[1:])]
-        note = f"A line a value of {by}: mean over replicates by layer."
+        note = f"A line a value of {by}: mean over replicates by layer. On a scale of powers of ten a line ends at 0."
         if len(chosen) < len(grid[by]):
             note += f" {len(chosen)} of its {len(grid[by])} values are drawn."
         if len(combinations) > MOST_CHARTS:
@@ -203,11 +204,12 @@ class SweepBook:
     ) -> Lines:
         points = [self._points.index({**fixed, by: value}) for value in values]
         means = np.concatenate([self._shown[name][point]["mean"] for point in points])
-        lines = tuple(
-            Line(_label(value), self._means[name][point]) for value, point in zip(values, points, strict=True)
-        )
+        steep = _steep(means)
+        cells = [_above(self._means[name][point]) if steep else self._means[name][point] for point in points]
+        lines = tuple(Line(_label(value), own) for value, own in zip(values, cells, strict=True) if own)
         title = f"{name} by {by}: {said}" if said else f"{name} by {by}: {WORDS[name]}"
-        return Lines(*place, title, lines, CHART, "layer", logarithmic=_steep(means) and bool((means > 0).all()))
+        deepest = max(points, key=lambda point: self._layers[point])
+        return Lines(*place, title, lines, CHART, "layer", (self._numbers[deepest],), steep)
 
     def _table(self) -> Page:
         keys = list(self._grid)
@@ -221,37 +223,42 @@ class SweepBook:
         for index, (point, layers) in enumerate(zip(self._points, self._layers, strict=True)):
             for c, key in enumerate(keys):
                 items += _repeated(row, c, point[key], layers)
-            items.append(Block(row, len(keys), _column(np.arange(1.0, layers + 1)), "whole"))
+            items.append(Block(row, len(keys), self._numbers[index], "whole"))
             for k, (name, of) in enumerate(self._shown.items()):
                 items += self._interval(row, len(keys) + 1 + k * len(INTERVAL), self._means[name][index], of[index])
             row += layers
-        widths = dict.fromkeys(range(len(keys)), 14) | {len(keys): 8}
-        widths |= dict.fromkeys(range(len(keys) + 1, column), 15)
+        widths = dict.fromkeys(range(len(keys)), 14)
+        widths |= {c: max(11, len(item.text) + 2) for c, item in enumerate(items[:column]) if isinstance(item, Text)}
         return Page("Points", tuple(items), widths, freeze=(1, len(keys) + 1))
 
     def _interval(self, row: int, column: int, means: tuple[Matrix, ...], of: Mapping[str, Any]) -> list[Item]:
-        items: list[Item] = []
-        for block in means:
-            items.append(Block(row + len(items), column, block) if not items else _last(row, column, of, block))
+        items = _under(row, column, means)
         items += [Block(row, column + k, _column(of[part])) for k, part in enumerate(("low", "high"), start=1)]
         return [*items, Block(row, column + 3, _column(of["replicates"].astype(float)), "count")]
 
     def _axes(self) -> tuple[str, str | None, list[str]]:
         """The key that goes down a heat map, the one that goes across, and those that have a map a value."""
-        several = [key for key, values in self._grid.items() if len(values) > 1]
-        if not several:
-            return next(iter(self._grid)), None, []
-        rest = [key for key in self._grid if key not in several[:2]]
-        return several[0], several[1] if len(several) > 1 else None, rest
-
-
-def _last(row: int, column: int, of: Mapping[str, Any], block: Matrix) -> Block:
-    return Block(row + len(of["mean"]) - 1, column, block)
+        several = [key for key, values in self._grid.items() if len(values) > 1] or list(self._grid)[:1]
+        across = several[1] if len(several) > 1 else None
+        return several[0], across, [key for key in self._grid if key not in several[:2]]
 
 
 def _blocks(numbers: Any) -> tuple[Matrix, ...]:
-    front, last = _column(numbers[:-1]), _column(numbers[-1:])
-    return (front, last) if len(numbers) > 1 else (last,)
+    """A column in blocks: its last number is one, which a heat map shows; those before the first 0 are too."""
+    nothing = np.flatnonzero(numbers <= 0)
+    cuts = sorted({0, nothing[0] if len(nothing) else 0, len(numbers) - 1, len(numbers)})
+    return tuple(_column(numbers[first:end]) for first, end in pairwise(cuts))
+
+
+def _above(blocks: Sequence[Matrix]) -> tuple[Matrix, ...]:
+    """The blocks before the first number that is not above 0."""
+    return tuple(takewhile(lambda block: not (block.source.values <= 0).any(), blocks))  # type: ignore[union-attr]
+
+
+def _under(row: int, column: int, blocks: Sequence[Matrix]) -> list[Item]:
+    """The blocks one under another."""
+    tops = accumulate((block.shape[0] for block in blocks), initial=row)
+    return [Block(top, column, block) for top, block in zip(tops, blocks, strict=False)]
 
 
 def _column(numbers: Any) -> Matrix:
@@ -264,7 +271,7 @@ def _repeated(row: int, column: int, value: Any, count: int) -> list[Item]:
     if _is_number(value):
         whole = isinstance(value, int)
         return [Block(row, column, _column(np.full(count, float(value))), "whole" if whole else "number")]
-    return [Text(row + k, column, _label(value)) for k in range(count)]
+    return [Text(row + k, column, _label(value), "hint") for k in range(count)]
 
 
 def _heading(row: int, column: int, value: Any) -> Item:

@@ -13,6 +13,9 @@ from sheetsim.workbook.styles import BAR, FONT, INK, LINES, MUTED, RULE, axis_fo
 Places = Mapping[Matrix, Area]
 
 SMALL = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
+# Cells of a line, beyond which it has no markers.
+MOST_MARKERS = 40
+
 GRID = {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}}
 
 
@@ -60,10 +63,11 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
     colours = line_colours(len(item.lines))
+    longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
     for line, own in zip(item.lines, colours, strict=True):
         color = own if line.style == "solid" else MUTED
         dash = {"dash_type": "dash"} if line.style == "dashed" else {}
-        solid = line.style == "solid" and len(item.lines) <= len(LINES)
+        solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
             "name": line.name,
             "values": _down(line.cells, places),
@@ -88,8 +92,7 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     several = len(item.lines) - len(unseen) > 1
     legend = {"position": "right" if len(item.lines) > len(LINES) else "bottom", "font": SMALL, "delete_series": unseen}
     chart.set_legend(legend if several else {"none": True})
-    longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
-    every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else max(1, longest // 20)
+    every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else max(1, longest // 10)
     chart.set_x_axis(_x_axis(item.axis, every))
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
     shown = "[>=100000]0E+00;[<0.001]0E+00;General" if item.logarithmic else "General"
