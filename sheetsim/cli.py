@@ -526,8 +526,10 @@ class _Progress:
         start = monotonic()
 
         def show(done: int, points: int, share: float) -> None:
-            left = (monotonic() - start) * (1 - share) / share
-            self.sheet(f"{done:,} of {points:,} points, {_duration(left)} left")
+            spent = monotonic() - start
+            # The first seconds are those of loading libraries and starting processes.
+            left = f", {_duration(spent * (1 - share) / share)} left" if spent > 3 else ""
+            self.sheet(f"{done:,} of {points:,} points, {share:.0%} of the work{left}")
 
         return show
 

@@ -242,15 +242,15 @@ def cost(study: Forward) -> float:
 
 
 def _check_memory(plan: Plan) -> None:
-    """Refuses a point whose weights, drawn all at once, are more than the machine holds, before any is computed."""
+    """Refuses a point whose weights and covariances of units, of all layers at once, the machine does not hold."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return
     for point in plan.points:
-        needed = 8 * sum(n * m for n, m in pairwise(_widths(point.study)))
+        needed = 8 * sum(n * m + m * m for n, m in pairwise(_widths(point.study)))
         if needed > memory:
-            raise SheetsimError(f"the point {point}: its weights take {needed:,} bytes, more than this machine has")
+            raise SheetsimError(f"the point {point} needs {needed / 1e9:,.0f} GB, more memory than this machine has")
 
 
 def _widths(study: Forward) -> list[int]:

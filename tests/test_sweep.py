@@ -354,6 +354,17 @@ def test_a_template_and_data_beside_the_file(sheetsim, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(own, alone[own.columns], check_exact=True)
 
 
+def test_on_a_terminal_progress_shows_points_and_the_time_left(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.toml").write_text(TOML)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(cli, "monotonic", lambda: next(clock))
+    err = sheetsim("sweep", "mine.toml")[2]
+    assert "mine: 2 of 8 points, 25% of the work, 60 s left" in err
+    assert "mine: 6 of 8 points, 75% of the work, 20 s left" in err
+    assert err.endswith("\r\033[K")
+
+
 def changed(old: str, new: str) -> str:
     assert old in TOML
     return TOML.replace(old, new)
@@ -406,7 +417,7 @@ def changed(old: str, new: str) -> str:
             "rows; a sweep's workbook has 200,000 at most",
         ),
         (TOML + "sampling = [1979-05-27]\n", "grid.sampling: date is no value that a TOML file can hold"),
-        ('template = "relu-he"\n[grid]\nwidth = [2, 1000000]', "the point width = 1000000: its weights take"),
+        ('template = "relu-he"\n[grid]\nwidth = [2, 1000000]', "the point width = 1000000 needs 72,001 GB"),
         ("a = = b", "is not TOML"),
     ],
 )
