@@ -190,10 +190,10 @@ def _values(key: str, spec: Any) -> list[Any]:
     strange = next((value for value in values if not _is_plain(value)), None)
     if strange is not None:
         raise SheetsimError(f"grid.{key}: {type(strange).__name__} is no value that a TOML file can hold")
-    texts = [toml_value(value) for value in values]
-    twice = next((text for text in texts if texts.count(text) > 1), None)
-    if twice is not None:
-        raise SheetsimError(f"grid.{key} has {twice} twice{': steps are rounded' if key in WHOLE else ''}")
+    # By equality: 1 and 1.0 are one point.
+    twice = [value for k, value in enumerate(values) if value in values[:k]]
+    if twice:
+        raise SheetsimError(f"grid.{key} has {toml_value(twice[0])} twice{': steps are rounded' * (key in WHOLE)}")
     return values
 
 

@@ -138,9 +138,9 @@ class Sweep:
         from sheetsim.workbook.write import write
 
         plan = self.plan
-        book = SweepBook(
-            plan.title, plan.description, plan.grid, [point.keys for point in plan.points], self._shown(), CONFIDENCE
-        )
+        SweepBook.check(sum(own.shape[1] for own in self._numbers), plan.parameters)
+        points = [point.keys for point in plan.points]
+        book = SweepBook(plan.title, plan.description, plan.grid, points, plan.replicates, self._shown(), CONFIDENCE)
         command = f"{plan.command} --values-only" if values_only else plan.command
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
         properties = {"title": self.title, "comments": "Written by sheetsim"}
@@ -230,7 +230,7 @@ def check(plan: Plan) -> None:
     """Raises the SheetsimError that the plan, its table or its workbook would raise, as far as can be told before."""
     check_parquet()
     _check_memory(plan)
-    SweepBook.check_rows(sum(len(point.study.layers) for point in plan.points))
+    SweepBook.check(sum(len(point.study.layers) for point in plan.points), plan.parameters)
 
 
 def cost(study: Forward) -> float:

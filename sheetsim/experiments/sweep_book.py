@@ -11,6 +11,7 @@ from sheetsim.experiments.about import about_page
 from sheetsim.experiments.study import toml_value
 from sheetsim.model.expr import Data, Matrix, log10
 from sheetsim.workbook.layout import Block, Colours, Echo, Item, Line, Lines, Number, Page, Sheet, Text
+from sheetsim.workbook.rules import check_text
 
 # A cell of a page costs memory; the table of every number is the Parquet file.
 MOST_ROWS = 200_000
@@ -24,6 +25,9 @@ STEEP = 100
 CHART = (610, 340)
 CHART_ROWS, CHART_COLUMNS = 18, 6
 KEY_WIDTH, CELL_WIDTH = 26, 11
+
+# Characters of a value in a heading.
+LONGEST = 60
 
 # Each statistic of summary/streaming.py in a few words.
 WORDS = {
@@ -61,8 +65,8 @@ Keys = Mapping[str, Any]
 class SweepBook:
     """The sheets of a sweep.
 
-    grid: by key its values; points: the keys of each; shown: by statistic and point, the columns of INTERVAL with a
-    number a layer; confidence: of the intervals. Raises SheetsimError when there are more rows than a book holds.
+    grid: by key its values; points: the keys of each, in the order of their product; replicates: at each; shown: by
+    statistic and point, the columns of INTERVAL with a number a layer; confidence: of the intervals.
     """
 
     def __init__(
@@ -71,19 +75,22 @@ class SweepBook:
         description: str,
         grid: Mapping[str, Sequence[Any]],
         points: Sequence[Keys],
+        replicates: int,
         shown: Mapping[str, Sequence[Mapping[str, Any]]],
         confidence: float,
     ) -> None:
         self._title, self._description, self._grid, self._points = title, description, grid, points
-        self._shown, self._confidence = shown, confidence
+        self._replicates, self._shown, self._confidence = replicates, shown, confidence
         self._layers = [len(own["mean"]) for own in next(iter(shown.values()))]
-        self.check_rows(sum(self._layers))
-        # A point's column of means in two blocks: the last layer's is a cell of its own, which a heat map refers to.
+        self._indices = {_identity(keys): index for index, keys in enumerate(points)}
         self._means = {name: [_blocks(own["mean"]) for own in of] for name, of in shown.items()}
         self._numbers = [_column(np.arange(1.0, layers + 1)) for layers in self._layers]
 
     @staticmethod
-    def check_rows(rows: int) -> None:
+    def check(rows: int, parameters: Mapping[str, Any]) -> None:
+        """Raises SheetsimError for more rows of points and layers, or longer parameters, than a book holds."""
+        for key, value in _flat(parameters).items():
+            check_text(key, toml_value(value))
         if rows > MOST_ROWS:
             raise SheetsimError(
                 f"a row a point and layer makes {rows:,} rows; a sweep's workbook has {MOST_ROWS:,} at most"
@@ -108,11 +115,10 @@ class SweepBook:
         return [self._overview(), self._maps(), self._lines(), self._table(), about]
 
     def _overview(self) -> Page:
-        replicates = int(max(own["replicates"].max() for of in self._shown.values() for own in of))
         lead = [
-            f"{_count(len(self._points), 'point')} of a grid, {_count(replicates, 'replicate')} at each. A replicate "
-            "is a run with random weights and inputs of its own; replicate k has the same random numbers at every "
-            "point, so that points differ by their parameters and not by chance.",
+            f"{_count(len(self._points), 'point')} of a grid, {_count(self._replicates, 'replicate')} at each. A "
+            "replicate is a run with random weights and inputs of its own; replicate k has the same random numbers at "
+            "every point, so that points differ by their parameters and not by chance.",
             f"Heat map: {self._named()} at the last layer, by the first two keys of the grid. "
             "Lines: the same by layer. Points: the means behind both, with their intervals.",
             "Heat map and Lines refer to the cells of Points; these are numbers, for the replicates themselves stand "
@@ -165,7 +171,7 @@ class SweepBook:
             items.append(_heading(r, 0, value))
             for c, other in enumerate(headings, start=1):
                 keys = {**fixed, down: value} | ({across: other} if across else {})
-                items.append(self._cell(r, c, name, self._points.index(keys), steep))
+                items.append(self._cell(r, c, name, self._indices[_identity(keys)], steep))
         return items
 
     def _cell(self, row: int, column: int, name: str, point: int, steep: bool) -> Item:
@@ -202,7 +208,7 @@ class SweepBook:
     def _chart(
         self, place: tuple[int, int], name: str, by: str, values: Sequence[Any], fixed: Keys, said: str
     ) -> Lines:
-        points = [self._points.index({**fixed, by: value}) for value in values]
+        points = [self._indices[_identity({**fixed, by: value})] for value in values]
         means = np.concatenate([self._shown[name][point]["mean"] for point in points])
         steep = _steep(means)
         cells = [_above(self._means[name][point]) if steep else self._means[name][point] for point in points]
@@ -284,6 +290,10 @@ def _combinations(grid: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> lis
     return [dict(zip(keys, values, strict=True)) for values in product(*(grid[key] for key in keys))]
 
 
+def _identity(keys: Keys) -> frozenset[tuple[str, str]]:
+    return frozenset((key, toml_value(value)) for key, value in keys.items())
+
+
 def _single(grid: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     return {key: values[0] for key, values in grid.items() if len(values) == 1}
 
@@ -305,9 +315,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _label(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.4g}" if isinstance(value, float) else toml_value(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = value if isinstance(value, str) else toml_value(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _said(keys: Keys) -> str:
