@@ -246,14 +246,15 @@ def _overrides(keys: dict[str, Any], layers: list[int] | None) -> dict[str, Any]
 
 
 def _loaded(study: Forward, data: dict[str, Forward]) -> Forward:
-    """The study with its input file's numbers, which are read once for all points that have the same."""
-    if not isinstance(study.input, Mapping) or "file" not in study.input:
+    """The study with the numbers of its input's files, which are read once for all points that have the same."""
+    named = study.input if isinstance(study.input, Mapping) else {}
+    if not any(isinstance(named.get(key), str) for key in ("file", "correlation")):
         return study
     key = toml_value([study.input, study.samples or 0, study.inputs or 0])
     if key not in data:
         data[key] = with_data(msgspec.structs.replace(study, layers=[1], initializer="he"))
-    source = data[key]
-    return msgspec.structs.replace(study, input=source.input, samples=None, inputs=None)
+    found = data[key]
+    return msgspec.structs.replace(study, input=found.input, samples=found.samples, inputs=found.inputs)
 
 
 def _plain(fixed: Mapping[str, Any], study: Forward) -> dict[str, Any]:

@@ -127,8 +127,10 @@ def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
 def place_file(parameters: dict[str, Any], base: Path) -> None:
     """A file named in a TOML file lies beside that file; one named on the command line where the command runs."""
     source = parameters.get("input")
-    if isinstance(source, Mapping) and isinstance(source.get("file"), str):
-        parameters["input"] = {**source, "file": str(base / source["file"])}
+    if not isinstance(source, Mapping):
+        return
+    placed = {key: str(base / source[key]) for key in ("file", "correlation") if isinstance(source.get(key), str)}
+    parameters["input"] = {**source, **placed}
 
 
 def sentence(message: str, keys: Mapping[str, Sequence[str]]) -> str:
