@@ -21,6 +21,8 @@ _HOMES = {
     "read": "sheetsim.report",
     "Replicates": "sheetsim.replication",
     "replicate": "sheetsim.replication",
+    "Sweep": "sheetsim.sweeps",
+    "sweep": "sheetsim.sweeps",
     **dict.fromkeys(("constant", "glorot", "he", "std", "xavier", "zeros"), "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
     **dict.fromkeys(
@@ -69,3 +71,5 @@ if TYPE_CHECKING:
     from sheetsim.report import Run as Run
     from sheetsim.report import read as read
     from sheetsim.report import run as run
+    from sheetsim.sweeps import Sweep as Sweep
+    from sheetsim.sweeps import sweep as sweep

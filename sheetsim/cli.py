@@ -258,6 +258,53 @@ def replicate(
     print(_text(found.claims()))
 
 
+@app.command()
+def sweep(
+    what: Annotated[str, typer.Argument(metavar="FILE.toml")],
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
+    ] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be taken up again.
+
+    FILE.toml names a template, replicates, and a [grid] of keys with lists of values or {from, to, steps, scale}.
+    Finished parts are kept in the folder: after a stop, the same command computes only what is missing.
+    """
+    from sheetsim import grid, sweeps
+
+    plan = grid.load(what)
+    sweeps.check(plan)
+    folder = output or OUTPUTS / plan.name
+    if folder.suffix.lower() in (".xlsx", ".parquet"):
+        raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
+    table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
+    _make_folders([table])
+    with _Progress(1) as progress:
+        progress.begin(plan.name)
+        found = sweeps.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
+        progress.sheet("writing")
+        found.to_parquet(table)
+        found.to_excel(book, values_only=values_only)
+    frame = found.last_layers()
+    if as_json:
+        _print_json(frame.to_dict(orient="records"))
+        return
+    print(f"{plan.name}, {len(plan.points)} points, {plan.replicates} replicates each → {table}, {book}")
+    print(_lines(frame[:MOST_LINES].to_dict(orient="records")))
+    if len(frame) > MOST_LINES:
+        print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
+
+
+# Of a sweep's table in a terminal.
+MOST_LINES = 40
+
+
 def _share(text: str | None) -> float | None:
     """`2%` or `0.02`."""
     if text is None:
@@ -513,6 +560,12 @@ def _lines(records: list[dict[Any, Any]]) -> str:
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 class _Progress:
     """A line on standard error that says which sheet of which workbook is being written; nothing off a terminal."""
 
@@ -545,6 +598,18 @@ class _Progress:
         def show(done: int, wide: float) -> None:
             left = (monotonic() - start) / done * (most - done)
             self.sheet(f"replicate {done:,} of {most:,}, widest interval ±{wide:.2%}, {left:.0f} s left at most")
+
+        return show
+
+    def sweep(self) -> Callable[[int, int, float], None]:
+        """Shows how many points are done, and the time left by the share of the work that is done."""
+        start = monotonic()
+
+        def show(done: int, points: int, share: float) -> None:
+            spent = monotonic() - start
+            # The first seconds are those of loading libraries and starting processes.
+            left = f", {_duration(spent * (1 - share) / share)} left" if spent > 3 else ""
+            self.sheet(f"{done:,} of {points:,} points, {share:.0%} of the work{left}")
 
         return show
 

@@ -4,7 +4,7 @@ import difflib
 import re
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Bins, Forward
 from sheetsim.experiments.study import explained, toml_value
+
+# The keys of a template, and of its tables.
+KEYS = {"": Forward.__struct_fields__, "histogram": Bins.__struct_fields__}
 
 # The article's five come first and are what `sheetsim run` does when nothing is named.
 ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "relu-he")
@@ -53,20 +56,10 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
     overrides = dict(overrides or {})
     path = Path(what)
     if path.suffix == ".toml":
-        name, base = path.stem, path.parent
-        try:
-            content = path.read_bytes().decode()
-        except OSError as error:
-            raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
-        except UnicodeDecodeError:
-            raise SheetsimError(f"{path} is not text in UTF-8") from None
+        name, base, parameters = path.stem, path.parent, read_toml(path)
     else:
-        name, base, content = str(what), Path(), text(str(what))
-    try:
-        parameters = tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SheetsimError(f"{what} is not TOML: {error}") from None
-    _place_file(parameters, base)
+        name, base, parameters = str(what), Path(), tomllib.loads(text(str(what)))
+    place_file(parameters, base)
     try:
         plain = convert(parameters)
         source = overrides.get("input", "")
@@ -82,6 +75,18 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
     return Origin(experiment, name, command(str(what), plain, experiment))
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's keys. Raises SheetsimError when it cannot be read or is none."""
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise SheetsimError(f"{path} is not text in UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SheetsimError(f"{path} is not TOML: {error}") from None
+
+
 def given(experiment: Forward) -> Origin:
     """The same for an experiment that was made in Python: its command sets keys of a template."""
     base = ARTICLE[-1]
@@ -94,7 +99,7 @@ def convert(parameters: Mapping[str, Any]) -> Forward:
     try:
         return msgspec.convert(numbers, Forward)
     except msgspec.ValidationError as error:
-        raise SheetsimError(_sentence(str(error))) from None
+        raise SheetsimError(sentence(str(error), KEYS)) from None
 
 
 def command(what: str, base: Forward, experiment: Forward) -> str:
@@ -119,20 +124,21 @@ def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
     table[last] = value
 
 
-def _place_file(parameters: dict[str, Any], base: Path) -> None:
+def place_file(parameters: dict[str, Any], base: Path) -> None:
     """A file named in a TOML file lies beside that file; one named on the command line where the command runs."""
     source = parameters.get("input")
-    for key in ("file", "correlation"):
-        if isinstance(source, dict) and isinstance(source.get(key), str):
-            source[key] = str(base / source[key])
+    if not isinstance(source, Mapping):
+        return
+    placed = {key: str(base / source[key]) for key in ("file", "correlation") if isinstance(source.get(key), str)}
+    parameters["input"] = {**source, **placed}
 
 
-def _sentence(message: str) -> str:
-    """msgspec's message as `key: reason`, with the nearest key for one that is unknown."""
+def sentence(message: str, keys: Mapping[str, Sequence[str]]) -> str:
+    """msgspec's message as `key: reason`, with the nearest key for one that is unknown; keys: by table's path."""
     path = message.partition(" - at `$")[2].rstrip("`").lstrip(".").replace("[...]", " (an element)")
     unknown = re.match(r"Object contains unknown field `(.*)`", message.partition(" - at `$")[0])
     if unknown:
-        known = list((Bins if path == "histogram" else Forward).__struct_fields__)
+        known = list(keys[path])
         key = ".".join(filter(None, [path, unknown[1]]))
         return f"unknown key {key!r}{_nearest(unknown[1], known)}; the keys are {', '.join(known)}"
     return f"{path}: {explained(message)}" if path else explained(message)

@@ -44,7 +44,7 @@ def about_page(
     items: list[Item] = []
     for row, (label, text, style) in enumerate(rows):
         if style in ("title", "section"):
-            items.append(Text(row, 0, text if style == "title" else label, style))
+            items.append(Text(row, 0, text, style, 2) if style == "title" else Text(row, 0, label, style))
         elif label or text:
             items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
     return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})

@@ -107,6 +107,29 @@ def interval_table(
     )
 
 
+def interval_arrays(x: Any, confidence: float) -> dict[str, Any]:
+    """Columns of `interval_table` for all numbers at once: x has replicates along its first axis, results the others.
+
+    `replicates`, `mean`, `sd`, `se`, `low` and `high`, over the replicates that have a finite number; NaN without one,
+    and without two for all but the mean.
+    """
+    from scipy.special import stdtrit
+
+    known = np.isfinite(x)
+    n = known.sum(axis=0)
+    # Powers of two change no digit, and keep squares of very large and very small numbers in range.
+    scale = np.exp2(np.frexp(np.where(known, np.abs(x), 0).max(axis=0))[1].clip(-1021, 1023))
+    with np.errstate(all="ignore"):
+        shares = np.where(known, x / scale, 0)
+        center = shares.sum(axis=0) / n
+        squares = np.where(known, shares - center, 0) ** 2
+        sd = np.sqrt(squares.sum(axis=0) / np.where(n > 1, n - 1, np.nan))
+        se = sd / np.sqrt(n)
+        half = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2) * se
+        found = {"mean": center, "sd": sd, "se": se, "low": center - half, "high": center + half}
+        return {"replicates": n, **{name: numbers * scale for name, numbers in found.items()}}
+
+
 def _moments(own: Matrix, results: Matrix, number: int) -> tuple[Matrix, Matrix, Matrix]:
     """Number, mean and standard deviation of a column; where replicates lack the statistic, of the others."""
     assert isinstance(results.source, Data)

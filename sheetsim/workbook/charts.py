@@ -8,11 +8,14 @@ import numpy as np
 from sheetsim.model.expr import Matrix
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.layout import Area, Bars, Lines
-from sheetsim.workbook.styles import BAR, FONT, INK, LINES, MUTED, RULE, axis_format
+from sheetsim.workbook.styles import BAR, FONT, INK, LINES, MUTED, RULE, axis_format, line_colours
 
 Places = Mapping[Matrix, Area]
 
 SMALL = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
+# Cells of a line, beyond which it has no markers.
+MOST_MARKERS = 40
+
 GRID = {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}}
 
 
@@ -59,10 +62,12 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     """Lines with error bars where they have them, and what they show in words."""
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
-    for number, line in enumerate(item.lines):
-        color = LINES[number % len(LINES)] if line.style == "solid" else MUTED
+    colours = line_colours(len(item.lines))
+    longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
+    for line, own in zip(item.lines, colours, strict=True):
+        color = own if line.style == "solid" else MUTED
         dash = {"dash_type": "dash"} if line.style == "dashed" else {}
-        solid = line.style == "solid" and len(item.lines) <= len(LINES)
+        solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
             "name": line.name,
             "values": _down(line.cells, places),
@@ -85,14 +90,13 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
         chart.add_series(series)
     unseen = [number for number, line in enumerate(item.lines) if line.style == "none"]
     several = len(item.lines) - len(unseen) > 1
-    legend = {"position": "bottom", "font": SMALL, "delete_series": unseen}
+    legend = {"position": "right" if len(item.lines) > len(LINES) else "bottom", "font": SMALL, "delete_series": unseen}
     chart.set_legend(legend if several else {"none": True})
-    every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else 1
+    every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else max(1, longest // 10)
     chart.set_x_axis(_x_axis(item.axis, every))
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
-    chart.set_y_axis(
-        {"num_font": SMALL, "num_format": "General", "major_gridlines": GRID, "line": {"none": True}, **scale}
-    )
+    shown = "[>=100000]0E+00;[<0.001]0E+00;General" if item.logarithmic else "General"
+    chart.set_y_axis({"num_font": SMALL, "num_format": shown, "major_gridlines": GRID, "line": {"none": True}, **scale})
     _frame(chart, item)
     return chart, f"Lines of {', '.join(line.name for line in item.lines)}"
 

@@ -117,6 +117,13 @@ class Lines:
     logarithmic: bool = False
 
 
+@dataclass(frozen=True)
+class Colours:
+    """Three colours from the least number to the greatest, one scale over all areas (row, column, rows, columns)."""
+
+    areas: tuple[tuple[int, int, int, int], ...]
+
+
 class Area(NamedTuple):
     """A rectangle of cells on a sheet, from 0."""
 
@@ -126,7 +133,7 @@ class Area(NamedTuple):
     shape: Shape
 
 
-Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines
+Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Colours
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ INK = "#1F2937"
 MUTED = "#6B7280"
 BAR = "#2F6DB5"
 LINES = ("#2F6DB5", "#C4541B", "#2E8B57", "#8A5AA8", "#B58900")
+RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
 RULE = "#C9D1DC"
 HEADING = "#E8EEF6"
 
@@ -22,6 +23,7 @@ MAGNITUDES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"criteria": "not between", "minimum": -99.95, "maximum": 99.95}, "0.0"),
     ({"criteria": "not between", "minimum": -9.995, "maximum": 9.995}, "0.00"),
 )
+COLOUR_SCALE = {"type": "3_color_scale", "min_color": "#7FB2E5", "mid_color": "#FFFFFF", "max_color": "#F2A65A"}
 _head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE}
 
 STYLES: dict[str, dict[str, Any]] = {
@@ -65,6 +67,8 @@ STYLES: dict[str, dict[str, Any]] = {
     # Last: the writer numbers styles in this order, and a number of two digits in each cell of a matrix makes the
     # deflated sheet 1 % smaller, as the deflate window then holds fewer digits to mistake for repetitions.
     "matrix": {"num_format": NUMBER},
+    "axis": {**_head, "align": "center", "num_format": "General"},
+    "exponent": {"num_format": "0.00", "align": "center"},
     "index": {**_head, "align": "center"},
 }
 
@@ -79,6 +83,18 @@ VERDICTS: dict[str, dict[str, str]] = {
     "nearly": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
 }
+
+
+def line_colours(count: int) -> tuple[str, ...]:
+    """Colours of so many lines: distinct ones while there are, then a ramp from blue to red, in the lines' order."""
+    if count <= len(LINES):
+        return LINES[:count]
+    ramp = []
+    for k in range(count):
+        part, share = divmod(k / (count - 1) * (len(RAMP) - 1), 1)
+        low, high = RAMP[int(part)], RAMP[min(int(part) + 1, len(RAMP) - 1)]
+        ramp.append("#" + "".join(f"{round(a + share * (b - a)):02X}" for a, b in zip(low, high, strict=True)))
+    return tuple(ramp)
 
 
 def axis_format(low: float, high: float) -> str:

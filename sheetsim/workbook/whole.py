@@ -23,8 +23,6 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
     A link is followed, and a file that was there keeps its permissions.
     Raises SheetsimError when the target cannot be written; what was there before then stays as it was.
     """
-    if target.suffix.lower() != ".xlsx":
-        raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     try:
         place = target.resolve()
         beside = place.parent / f".{secrets.token_hex(6)}.part"

@@ -5,7 +5,7 @@ matrix; `package.py` writes the file, with the matrices that `cells.py` formats.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from html import escape
 from io import BytesIO
@@ -17,13 +17,14 @@ import numpy as np
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.workbook.cells import BAND, error_text, matrix_bands
 from sheetsim.workbook.charts import bars_chart, lines_chart
 from sheetsim.workbook.formulas import address, local_range, needs_array
-from sheetsim.workbook.layout import Bars, Block, Echo, Layout, Lines, MatrixSheet, Number, Page, Text
+from sheetsim.workbook.layout import Bars, Block, Colours, Echo, Item, Layout, Lines, MatrixSheet, Number, Page, Text
 from sheetsim.workbook.package import Part, write_package
-from sheetsim.workbook.styles import FONT, MAGNITUDES, STYLES, VERDICTS
+from sheetsim.workbook.styles import COLOUR_SCALE, FONT, MAGNITUDES, STYLES, VERDICTS
 from sheetsim.workbook.whole import whole_file
 
 # Fixed, so that the same model gives the same bytes on any day.
@@ -49,6 +50,8 @@ def write(
     Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
     """
     target = Path(path)
+    if target.suffix.lower() != ".xlsx":
+        raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     with whole_file(target) as file:
         book = _Book(layout, values, dict(properties or {}))
         write_package(file, book.parts(progress or (lambda title: None)))
@@ -178,7 +181,7 @@ class _Book:
             1,
             rows,
             columns,
-            {"type": "3_color_scale", "min_color": "#7FB2E5", "mid_color": "#FFFFFF", "max_color": "#F2A65A"},
+            COLOUR_SCALE,
         )
         worksheet.set_landscape()
         worksheet.fit_to_pages(1, 0)
@@ -199,24 +202,29 @@ class _Book:
         worksheet.fit_to_pages(1, 0)
         worksheet.set_footer("&L&A&RPage &P of &N")
         worksheet.print_area(0, 0, *_extent(page))
-        numbers = [
+        numbers = _stacked(
             (item.row, item.column, item.row + item.matrix.shape[0] - 1, item.column + item.matrix.shape[1] - 1)
             for item in page.items
             if isinstance(item, Block | Echo) and item.style in ADAPTIVE
-        ]
+        )
         self._show_magnitudes(worksheet, numbers)
         for item in page.items:
-            if isinstance(item, Text):
-                self._text(worksheet, item)
-            elif isinstance(item, Number):
-                worksheet.write_number(item.row, item.column, item.number, self.styles[item.style])
-            elif isinstance(item, Block):
-                self._block(worksheet, item)
-            elif isinstance(item, Echo):
-                self._echo(worksheet, item)
-            else:
-                chart, said = self._chart(item)
-                worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
+            self._item(worksheet, item)
+
+    def _item(self, worksheet: _Sheet, item: Item) -> None:
+        if isinstance(item, Text):
+            self._text(worksheet, item)
+        elif isinstance(item, Number):
+            worksheet.write_number(item.row, item.column, item.number, self.styles[item.style])
+        elif isinstance(item, Block):
+            self._block(worksheet, item)
+        elif isinstance(item, Echo):
+            self._echo(worksheet, item)
+        elif isinstance(item, Colours):
+            self._colours(worksheet, item)
+        else:
+            chart, said = self._chart(item)
+            worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
     def _chart(self, item: Bars | Lines) -> tuple[Any, str]:
         if isinstance(item, Bars):
@@ -231,6 +239,12 @@ class _Book:
         for rule, style in self.magnitudes:
             options = {"type": "cell", **rule, "format": style, "stop_if_true": False, "multi_range": covered}
             worksheet.conditional_format(*blocks[0], options)
+
+    def _colours(self, worksheet: _Sheet, item: Colours) -> None:
+        row, column, rows, columns = item.areas[0]
+        covered = " ".join(local_range(r, c, (height, width)) for r, c, height, width in item.areas)
+        options = {**COLOUR_SCALE, "multi_range": covered}
+        worksheet.conditional_format(row, column, row + rows - 1, column + columns - 1, options)
 
     def _text(self, worksheet: _Sheet, item: Text) -> None:
         style = self.styles[item.style]
@@ -293,12 +307,25 @@ def _extent(page: Page) -> tuple[int, int]:
         rows, columns = item.matrix.shape if isinstance(item, Block) else (1, 1)
         if isinstance(item, Text):
             columns = item.columns
+        if isinstance(item, Colours):
+            continue
         if isinstance(item, Bars | Lines):
             # Rows of 20 and columns of 64 pixels, where the page sets no others.
             rows = 1 if item.row in page.heights else -(-item.size[1] // 20)
             columns = 1 if item.column in page.widths else -(-item.size[0] // 64)
         row, column = max(row, item.row + rows - 1), max(column, item.column + columns - 1)
     return row, column
+
+
+def _stacked(blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """The blocks (row, column, last row, last column) with those that stand one under another as one."""
+    found: list[tuple[int, int, int, int]] = []
+    for row, column, last_row, last_column in sorted(blocks, key=lambda block: (block[1], block[3], block[0])):
+        if found and found[-1][1:] == (column, row - 1, last_column):
+            found[-1] = (found[-1][0], column, last_row, last_column)
+        else:
+            found.append((row, column, last_row, last_column))
+    return found
 
 
 def _plain(value: Any) -> float | str:
