@@ -11,23 +11,26 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Moments:
-    """Of `count` numbers: their mean, and m2, m3, m4, the sums of powers of their deviations from it."""
+    """Of `count` numbers: their mean, and m2, m3, m4, the sums of powers of their deviations from it.
+
+    NumPy's numbers, which overflow to infinity: a power of Python's raises.
+    """
 
     count: int
-    mean: float
-    m2: float
-    m3: float
-    m4: float
+    mean: np.float64
+    m2: np.float64
+    m3: np.float64
+    m4: np.float64
 
     @classmethod
     def of(cls, x: Any, spare: Any = None) -> "Moments":
         """The moments of an array's elements; `spare`, two arrays like x, are overwritten."""
         d, square = spare if spare is not None else (np.empty_like(x), np.empty_like(x))
-        mean = float(x.mean(dtype=np.float64))
+        mean = x.mean(dtype=np.float64)
         np.subtract(x, x.dtype.type(mean), out=d)
         np.multiply(d, d, out=square)
-        m2 = float(square.sum(dtype=np.float64))
-        return cls(x.size, mean, m2, float(np.vdot(square, d)), float(np.vdot(square, square)))
+        m2 = square.sum(dtype=np.float64)
+        return cls(x.size, mean, m2, np.float64(np.vdot(square, d)), np.float64(np.vdot(square, square)))
 
     def merge(self, other: "Moments") -> "Moments":
         """The moments of both sets of numbers together (Pébay 2008, SAND2008-6212, equations 2.1 and III.1)."""

@@ -161,7 +161,7 @@ class Replicator:
             rows = []
             for (_, W, sd, _, _), layer in zip(self._steps, outputs, strict=True):
                 assert entered is not None
-                rows.append(layer.statistics(entered, weights[W], float(weights[sd][0, 0])))
+                rows.append(layer.statistics(entered, weights[W], weights[sd][0, 0]))
                 entered = layer.units
         return np.array(rows), np.array([layer.counts for layer in outputs])
 

@@ -69,7 +69,7 @@ class Outputs:
         same[candidates] = ~off.any(axis=0)
         self._same &= same
 
-    def statistics(self, given: UnitMoments, W: Any, sd: float) -> tuple[float, ...]:
+    def statistics(self, given: UnitMoments, W: Any, sd: np.float64) -> tuple[float, ...]:
         """The numbers of COLUMNS, from what was added; given: the moments of the layer's input; W: fan-in × fan-out."""
         assert self.units is not None
         assert self._pooled is not None
