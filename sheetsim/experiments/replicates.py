@@ -122,6 +122,8 @@ class Replicator:
         self._rows = min(self.shape[0], max(1, BLOCK // max(self._widths)))
         layers = range(1, len(study.layers) + 1)
         self._spares: dict[tuple[int, int], Any] = {}
+        # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
+        np.empty(3 * BLOCK)
         self._weights = Program(graph[f"{name}_{k}"] for k in layers for name in ("W", "sd"))
         inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
         self._steps = [
@@ -152,7 +154,7 @@ class Replicator:
             outputs = [Outputs(self.edges, self._saturated) for _ in self._steps]
             entered: UnitMoments | None = None
             for x in self._blocks(seed):
-                units = UnitMoments.of(x)
+                units = UnitMoments.of(x, self._spare(x.shape)[0])
                 entered = units if entered is None else entered.merge(units)
                 z = x
                 for (given, W, _, node, step), layer in zip(self._steps, outputs, strict=True):
