@@ -187,7 +187,10 @@ class Replicator:
     def _saturated(self, z: Any) -> int:
         """How many outputs lie where the activation is flat: see `layers.saturated`."""
         activation = ACTIVATIONS[self._study.activation]
-        return int(np.count_nonzero(np.broadcast_to(activation.slope(z), z.shape) < FLAT * activation.steepest))
+        slope = np.asarray(activation.slope(z))
+        # relu's is a truth value, of which NumPy would make a float to compare it.
+        flat = np.count_nonzero(~slope if slope.dtype == bool else slope < FLAT * activation.steepest)
+        return int(flat * (z.size // slope.size))
 
     def _tail(self, seed: int) -> float:
         """The quantile of the outputs that the range of the histograms follows, over the first block of samples."""

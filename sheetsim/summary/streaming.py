@@ -49,7 +49,9 @@ class Outputs:
         np.copyto(spare[0], z)
         ordered.sort()
         at_most = np.searchsorted(ordered, self._edges.astype(z.dtype), side="right")
-        self.counts += np.diff(at_most, prepend=0, append=z.size)
+        self.counts[:-1] += at_most
+        self.counts[1:] -= at_most
+        self.counts[-1] += z.size
         self._quantiles = self._quantiles or tuple(sorted_quantile(ordered, p) for p in (0.05, 0.5, 0.95))
         first, last = float(ordered[0]), float(ordered[-1])
         # NaN sorts last; beside it, or an infinity, nothing is compared.
