@@ -19,8 +19,8 @@ _HOMES = {
     "Run": "sheetsim.report",
     "run": "sheetsim.report",
     "read": "sheetsim.report",
-    "Replicates": "sheetsim.replicate",
-    "replicate": "sheetsim.replicate",
+    "Replicates": "sheetsim.replication",
+    "replicate": "sheetsim.replication",
     **dict.fromkeys(("constant", "glorot", "he", "std", "xavier", "zeros"), "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
     **dict.fromkeys(
@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import std as std
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.replication import Replicates as Replicates
+    from sheetsim.replication import replicate as replicate
     from sheetsim.report import Book as Book
     from sheetsim.report import Model as Model
     from sheetsim.report import Run as Run

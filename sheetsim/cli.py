@@ -216,7 +216,7 @@ def replicate(
     as_json: Json = False,
 ) -> None:
     """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
-    from sheetsim.replicate import Plan, run_plan
+    from sheetsim.replication import Plan, run_plan
 
     origin = _load(what, settings, seed)
     chosen = tuple(name.strip() for name in statistics.split(","))

@@ -34,3 +34,17 @@ def test_list_and_help_load_no_heavy_library() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_run_of_normal_inputs_does_without_scipy(tmp_path: Path) -> None:
+    code = (
+        "import sys, sheetsim\n"
+        "assert sheetsim.__file__.startswith(sys.argv[1]), sheetsim.__file__\n"
+        "run = sheetsim.run('relu-he', samples=20, layers=[5])\n"
+        "run.to_excel(sys.argv[2])\n"
+        "assert 'scipy' not in sys.modules\n"
+        "sheetsim.run('relu-he', samples=20, layers=[5], sampling='lhs')\n"
+        "assert 'scipy' in sys.modules"
+    )
+    command = [sys.executable, "-c", code, str(ROOT), str(tmp_path / "book.xlsx")]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)

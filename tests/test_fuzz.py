@@ -23,15 +23,15 @@ numbers = st.one_of(
     st.sampled_from([0, -1, 10**6, 10**18, 10**30]),
     st.floats(allow_nan=True, allow_infinity=True),
 )
+TEXTS = "relu he normal summary full forward lhs sobol antithetic gamma poisson lognormal multivariate_normal __class__"
 words = st.one_of(
-    st.sampled_from(
-        ["relu", "he", "normal", "summary", "full", "forward", "std 1", "", "=1+1", "../../etc/passwd", "\x00"]
-    ),
+    st.sampled_from([*TEXTS.split(), "std 1", "", "=1+1", "../../etc/passwd", "\x00"]),
     st.text(max_size=12),
 )
 plain = st.one_of(numbers, words, st.booleans())
+KEYS = "file distribution std low sheet constant bins range standardise x correlation a mu loc scale"
 tables = st.dictionaries(
-    st.sampled_from(["file", "distribution", "std", "low", "sheet", "constant", "bins", "range", "standardise", "x"]),
+    st.sampled_from(KEYS.split()),
     st.one_of(plain, st.lists(numbers, max_size=3)),
     max_size=3,
 )

@@ -183,6 +183,8 @@ def test_identity_never_saturates_and_only_scales() -> None:
     [
         ("tanh", 0.8**2, "ordered"),
         ("tanh", 1.0, "edge of chaos"),
+        ("tanh", 1.0015, "edge of chaos"),
+        ("tanh", 1.002, "chaotic"),
         ("tanh", 1.5**2, "chaotic"),
         ("relu", 1.0, "ordered"),
         ("relu", 100 * math.sqrt(2 / 100) ** 2, "edge of chaos"),
@@ -375,7 +377,7 @@ def test_samples_that_are_all_alike_stay_alike() -> None:
     assert (frame["correlation"] == 1).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.sampled_from(sorted(KNOWN)),
     st.floats(-8, 8).map(lambda power: 10**power),

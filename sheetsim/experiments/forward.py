@@ -100,6 +100,8 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                 msgspec.convert(getattr(self, field.name), field.type)
             except msgspec.ValidationError as error:
                 raise SheetsimError(f"{field.name}: {explained(str(error))}") from None
+        # A table of keys, as a template has it, becomes what it stands for.
+        msgspec.structs.force_setattr(self, "histogram", msgspec.convert(self.histogram, Bins))
         self._check_sizes()
         _check_one_of("study", self.study, ("forward",))
         _check_one_of("report", self.report, ("full", "summary"))

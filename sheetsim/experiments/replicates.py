@@ -87,6 +87,10 @@ def expected(study: Forward) -> dict[Label, float]:
     values = evaluate(sds)
     fan_in = [graph[f"W_{k}"].shape[0] for k in layers]
     frame = mean_field(study.activation, fan_in, [float(values[sd][0, 0]) for sd in sds], given)
+    # Theory speaks of means over ever more samples; over N of them a part within/N is found between the units.
+    part = 1 / graph["x"].shape[0]
+    frame["between"] += frame["within"] * part
+    frame[["within", "additive"]] *= 1 - part
     return {
         (layer, name): value
         for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)

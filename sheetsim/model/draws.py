@@ -9,7 +9,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model import scipy_families
-from sheetsim.model.families import OWN, Family
+from sheetsim.model.families import FAILURES, OWN, Family
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Distribution:
         try:
             with np.errstate(all="ignore"):
                 return np.asarray(function(*arguments, **dict(self.parameters)), dtype=float)
-        except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        except FAILURES as error:
             raise SheetsimError(f"{self} cannot be drawn: {str(error).partition(chr(10))[0]}") from None
 
     def __str__(self) -> str:
@@ -116,6 +116,6 @@ def _family(name: str) -> Family:
     family = OWN.get(name) or scipy_families.family(name)
     if family is None:
         close = difflib.get_close_matches(name, [*OWN, *scipy_families.names()], n=1)
-        meant = f": did you mean {close[0]!r}?" if close else ";"
-        raise SheetsimError(f"unknown distribution {name!r}{meant} choose one of {', '.join(OWN)} or of scipy.stats")
+        meant = f" (did you mean {close[0]!r}?)" if close else ""
+        raise SheetsimError(f"unknown distribution {name!r}: choose one of {', '.join(OWN)} or of scipy.stats{meant}")
     return family

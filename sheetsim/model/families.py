@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+# What NumPy and SciPy raise for parameters that they cannot work with.
+FAILURES = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError)
+
 
 @dataclass(frozen=True)
 class Family:

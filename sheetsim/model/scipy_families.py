@@ -3,6 +3,7 @@
 SciPy is imported inside the functions: loading it takes longer than a whole run that does without it.
 """
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.families import Family, uniforms
+from sheetsim.model.families import FAILURES, Family, uniforms
 
 
 @cache
@@ -31,14 +32,20 @@ def family(name: str) -> Family | None:
         return None
 
     def valid(parameters: Mapping[str, float]) -> bool:
-        keys = _exact(parameters)
-        return parameters.get("scale", 1.0) > 0 and not np.isnan(dist.support(**keys)).any()
+        try:
+            with np.errstate(all="ignore"):
+                return parameters.get("scale", 1.0) > 0 and not np.isnan(dist.support(**_exact(parameters))).any()
+        except FAILURES:
+            return False
 
     def moments(**parameters: float) -> tuple[float, float]:
         keys = _exact(parameters)
-        with np.errstate(all="ignore"):
-            mean, variance = float(dist.mean(**keys)), float(dist.var(**keys))
-            return mean, variance + mean * mean
+        try:
+            with np.errstate(all="ignore"):
+                mean, variance = float(dist.mean(**keys)), float(dist.var(**keys))
+        except FAILURES:
+            return math.nan, math.nan
+        return mean, variance + mean * mean
 
     return Family(
         lambda g, shape, **parameters: dist.rvs(**_exact(parameters), size=shape, random_state=g),

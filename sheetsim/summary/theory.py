@@ -27,7 +27,8 @@ from sheetsim.summary.layers import FLAT
 if TYPE_CHECKING:
     import pandas as pd
 
-# |χ - 1| up to this is the edge: the depth scale 1/|ln χ| is then a million layers.
+# |χ - 1| up to this is the edge: the depth scale 1/|ln χ| is then a million layers. Above tanh's edge χ rises only as
+# 1 + (n·sd² - 1)²/3, so that for tanh n·sd² up to 1.0017 is the edge.
 EDGE = 1e-6
 
 # Fixed points are looked for between these; below and above, a fixed point is 0 or infinity.
@@ -60,7 +61,8 @@ class FixedPoint:
 
     q: 0 where signals die, infinity where they explode, NaN where every q stays as it is (relu at n·sd² = 2).
     phase: `ordered` for χ < 1 (gradients vanish), `chaotic` for χ > 1 (they explode), `edge of chaos` within EDGE of 1.
-    Where q is 0 or infinity, χ is its limit.
+    Where q is 0 or infinity, χ is its limit; of relu and identity the phase then says what gradients do, while the
+    correlation of samples goes its way as at the edge.
     """
 
     q: float

@@ -120,7 +120,7 @@ class _Book:
             style._get_xf_index()  # the number that cells refer to it by is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
-        self.corners: dict[str, int] = {}
+        self.strings: dict[str, int] = {}
 
     def parts(self, progress: Progress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order, the matrices' cells made as they are read."""
@@ -153,8 +153,8 @@ class _Book:
             None if text is None else escape(text, quote=False),
             self.styles["matrix"]._get_xf_index(),
             self.styles["index"]._get_xf_index(),
-            self.corners[sheet.corner],
-            tuple(map(self.book.str_table._get_shared_string_index, sheet.headings)),
+            self.strings[sheet.corner],
+            tuple(self.strings[heading] for heading in sheet.headings),
         )
         yield before
         for number, band in enumerate(bands):
@@ -165,9 +165,9 @@ class _Book:
 
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
-        self.corners[sheet.corner] = self.book.str_table._get_shared_string_index(sheet.corner)
-        for heading in sheet.headings:
-            self.book.str_table._get_shared_string_index(heading)
+        # Now: XlsxWriter forgets its strings' numbers when it closes the book.
+        for text in (sheet.corner, *sheet.headings):
+            self.strings[text] = self.book.str_table._get_shared_string_index(text)
         worksheet.write_block(rows, columns)
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)

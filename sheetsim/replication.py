@@ -4,6 +4,7 @@ import os
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -208,33 +209,61 @@ def run_plan(
         raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
     study = with_data(plan.study)
     replicator = Replicator(study, single=plan.single)
-    edges = replicator.edges
-    layers = len(study.layers)
-    width = 1 + layers * len(COLUMNS)
-    chosen = [COLUMNS.index(name) * layers + layer + 1 for name in plan.chosen for layer in range(layers)]
-    counts = np.zeros((layers, len(edges) + 1), dtype=np.int64)
-    so_far: UnitMoments | None = None
-    done, wide = 0, np.inf
-    # On disk, so that memory does not grow with the replicates; without a name, so that nothing is left behind.
-    spool = tempfile.TemporaryFile()  # noqa: SIM115
-    results = in_order(measure, _batches(plan, study, edges, replicator.work), workers=workers, scheduler=scheduler)
-    for numbers, counted in (one for batch in results for one in batch):
-        row = np.concatenate([[child_seed(study.seed, done)], numbers.T.ravel()])
-        spool.write(row.tobytes())
-        counts += counted
-        done += 1
-        own = UnitMoments(1, row[None, chosen], np.zeros((len(chosen), len(chosen))))
-        so_far = own if so_far is None else so_far.merge(own)
-        if done > 1:
-            wide = widest(so_far, CONFIDENCE)
-        if progress is not None:
-            progress(done, wide)
-        if plan.until is not None and done >= FLOOR and wide <= plan.until:
-            break
-    results.close()  # workers may be ahead of what was asked for
-    spool.flush()
-    rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(done, width))
-    return Replicates(plan, rows, counts, edges, _reason(plan, done, wide))
+    batches = _batches(plan, study, replicator.edges, replicator.work)
+    precision = _Precision(plan)
+    counts: Any = 0
+    # Rows on disk, so that memory does not grow with the replicates; without a name, so that nothing is left behind.
+    with (
+        tempfile.TemporaryFile() as spool,
+        closing(in_order(measure, batches, workers=workers, scheduler=scheduler)) as results,
+    ):
+        for numbers, counted in (one for batch in results for one in batch):
+            row = np.concatenate([[child_seed(study.seed, precision.done)], numbers.T.ravel()])
+            spool.write(row.tobytes())
+            counts = counts + counted
+            precision.add(row)
+            if progress is not None:
+                progress(precision.done, precision.wide)
+            if precision.enough:
+                break
+        spool.flush()
+        rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
+    return Replicates(plan, rows, counts, replicator.edges, precision.reason())
+
+
+class _Precision:
+    """How precisely the means of a plan's chosen statistics are known so far, and whether that is enough."""
+
+    def __init__(self, plan: Plan) -> None:
+        layers = len(plan.study.layers)
+        self._plan = plan
+        self._columns = [COLUMNS.index(name) * layers + layer + 1 for name in plan.chosen for layer in range(layers)]
+        self._so_far: UnitMoments | None = None
+        self.done = 0
+        self.wide = np.inf
+
+    def add(self, row: Any) -> None:
+        """Counts a replicate in: its seed and its statistics."""
+        count = len(self._columns)
+        own = UnitMoments(1, row[None, self._columns], np.zeros((count, count)))
+        self._so_far = own if self._so_far is None else self._so_far.merge(own)
+        self.done += 1
+        if self.done > 1:
+            self.wide = widest(self._so_far, CONFIDENCE)
+
+    @property
+    def enough(self) -> bool:
+        return self._plan.until is not None and self.done >= FLOOR and self.wide <= self._plan.until
+
+    def reason(self) -> str:
+        """Why there are not more replicates, in words."""
+        if self._plan.until is None:
+            return f"{self.done} were asked for"
+        found = f"the widest interval of {', '.join(self._plan.chosen)} is ±{self.wide:.2%} of its mean"
+        wish = f"±{self._plan.until:.2%} asked for"
+        if self.enough:
+            return f"stopped at {self.done}: {found}, within the {wish}"
+        return f"stopped at the most that were allowed, {self.done}: {found}, not within the {wish}"
 
 
 def _batches(plan: Plan, study: Forward, edges: Any, work: int) -> Iterator[Batch]:
@@ -242,15 +271,6 @@ def _batches(plan: Plan, study: Forward, edges: Any, work: int) -> Iterator[Batc
     data = pickle.dumps(study)
     for first in range(0, plan.replicates, size):
         yield Batch(data, edges, plan.single, first, min(first + size, plan.replicates))
-
-
-def _reason(plan: Plan, done: int, wide: float) -> str:
-    if plan.until is None:
-        return f"{done} were asked for"
-    found = f"the widest interval of {', '.join(plan.chosen)} is ±{wide:.2%} of its mean"
-    if wide <= plan.until:
-        return f"stopped at {done}: {found}, within the ±{plan.until:.2%} asked for"
-    return f"stopped at the most that were allowed, {done}: {found}, not within the ±{plan.until:.2%} asked for"
 
 
 def _study(what: "str | os.PathLike[str] | Forward", overrides: dict[str, Any]) -> tuple[Forward, str, str]:
