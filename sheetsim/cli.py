@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -14,10 +14,14 @@ from sheetsim.errors import SheetsimError
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import pandas as pd
 
     from sheetsim.report import Run
     from sheetsim.templates import Origin
+    from sheetsim.verify import Verified
+    from sheetsim.workbook.difference import Difference
 
 OUTPUTS = Path("outputs")
 
@@ -59,14 +63,15 @@ def main() -> None:
         sys.stdout.flush()
     except SheetsimError as error:
         _fail(str(error))
-    except typer.Abort:
-        raise SystemExit(130) from None
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None
     except BrokenPipeError:
-        # The reader of a pipe went away (`| head`): what is left to print has no place to go.
-        sys.stdout = None
-        raise SystemExit(141) from None
+        _end_without_reader()
+    except SystemExit as stop:
+        # While a command prints, Typer turns a broken pipe into status 1.
+        if isinstance(stop.__context__, BrokenPipeError):
+            _end_without_reader()
+        raise
     except OSError as error:
         _fail(f"cannot write what there is to print: {(error.strerror or str(error)).lower()}")
     except MemoryError:
@@ -79,10 +84,20 @@ def main() -> None:
     raise SystemExit(status or 0)
 
 
+def _end_without_reader() -> NoReturn:
+    """The reader of a pipe went away (`| head`): what is left to print has no place to go."""
+    sys.stdout = None
+    raise SystemExit(141)
+
+
 def _fail(message: str) -> None:
+    _say(message)
+    raise SystemExit(2)
+
+
+def _say(message: str) -> None:
     line = " ".join(message.split())
     print(f"sheetsim: {line}", file=sys.stderr)
-    raise SystemExit(2)
 
 
 @app.callback(invoke_without_command=True)
@@ -269,28 +284,94 @@ def verify(
     as_json: Json = False,
 ) -> int:
     """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
-    from dataclasses import asdict
-
     from sheetsim.verify import verify as verify_book
     from sheetsim.workbook.recalculate import ENGINES
 
     engines = ENGINES if engine is EngineName.all else (engine.value,)
-    checked = [verify_book(book, engines) for book in books]
+    found: list[Verified] = []
+    for book in books:
+        try:
+            found.append(verify_book(book, engines))
+        except SheetsimError as error:
+            _say(str(error))
+            continue
+        if not as_json:
+            _print_verified(found[-1])
     if as_json:
-        _print_json(
-            [
-                {"book": str(found.path), "state": found.state, "changes": list(found.changes), **asdict(row)}
-                for found in checked
-                for row in found.rows
-            ]
-        )
-    else:
-        for found in checked:
-            print(f"{found.path}: {found.state}; values and formulas {'agree' if found.ok else 'DISAGREE'}")
-            for change in found.changes:
-                print(f"  {change}")
-            print(_lines([asdict(row) for row in found.rows]), end="\n\n")
-    return 0 if all(found.ok for found in checked) else 1
+        _print_pieces(map(_verified_json, found))
+    if len(found) < len(books):
+        return 2
+    return 0 if all(checked.ok for checked in found) else 1
+
+
+def _print_verified(found: "Verified") -> None:
+    from dataclasses import asdict
+
+    agree = "agree" if found.ok else "DISAGREE"
+    what = "values and formulas" if any(row.engine != "numpy" for row in found.rows) else "values"
+    print(f"{found.path}: {found.state}; {what} {agree}")
+    for note in found.notes:
+        print(f"  {note}")
+    for change in found.changes:
+        _print_difference(change, "  ")
+    if found.rows:
+        print(_lines([asdict(row) for row in found.rows]))
+    print()
+
+
+# So many cells of a block are printed; --json has them all.
+SHOWN_CHANGES = 10
+
+
+def _print_difference(found: "Difference", indent: str = "") -> None:
+    count = len(found.changes)
+    size = f", by up to {found.absolute:.4g}" if found.absolute else ""
+    print(f"{indent}{found.name}, {found.kind}: {count:,} {'differs' if count == 1 else 'differ'}{size}")
+    for change in found.changes[:SHOWN_CHANGES]:
+        known = change.first is not None or change.second is not None
+        print(f"{indent}  {change.where}" + (f": {_said(change.first)} → {_said(change.second)}" if known else ""))
+    if count > SHOWN_CHANGES:
+        print(f"{indent}  … and {count - SHOWN_CHANGES:,} more (all with --json)")
+
+
+def _said(value: Any) -> str:
+    return "nothing" if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
+
+
+def _print_pieces(records: "Iterable[Iterator[str]]") -> None:
+    """A JSON list, printed as it is made: a million cells that differ are a long one."""
+    before = "[\n"
+    for pieces in records:
+        print(before, end="")
+        for piece in pieces:
+            print(piece, end="")
+        before = ",\n"
+    print("[]" if before == "[\n" else "\n]")
+
+
+def _verified_json(found: "Verified") -> "Iterator[str]":
+    from dataclasses import asdict
+
+    head = {"book": str(found.path), "state": found.state, "ok": found.ok, "notes": list(found.notes)}
+    yield _json(head | {"rows": [_finite(asdict(row)) for row in found.rows]})[:-1] + ', "changes": ['
+    for number, change in enumerate(found.changes):
+        yield ",\n" if number else "\n"
+        yield from _difference_json(change)
+    yield "]}"
+
+
+def _difference_json(found: "Difference") -> "Iterator[str]":
+    head = {"name": found.name, "kind": found.kind, "cells": len(found.changes), "absolute": found.absolute}
+    yield _json(_finite(head))[:-1] + ', "changes": ['
+    for number, change in enumerate(found.changes):
+        yield (",\n  " if number else "\n  ") + _json(change._asdict())
+    yield "]}"
+
+
+def _json(record: Any) -> str:
+    import json
+
+    return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
 
 @app.command()
@@ -299,16 +380,15 @@ def diff(
     second: Annotated[str, typer.Argument(metavar="B.xlsx")],
     as_json: Json = False,
 ) -> int:
-    """Where two books differ, by block: values, formulas, names. Exit status 1 when they do."""
-    from dataclasses import asdict
-
+    """Where two books differ, cell by cell, grouped by block. Exit status 1 when they do."""
     from sheetsim.verify import diff as diff_books
 
-    found = [asdict(difference) for difference in diff_books(first, second)]
+    found = diff_books(first, second)
     if as_json:
-        _print_json(found)
-    elif found:
-        print(_lines(found))
+        _print_pieces(map(_difference_json, found))
+    else:
+        for difference in found:
+            _print_difference(difference)
     return 1 if found else 0
 
 
@@ -396,12 +476,12 @@ def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 def _print_json(records: list[dict[str, Any]]) -> None:
     import json
 
-    # NaN and the open ends of a histogram become null: JSON has nothing else for them.
-    finite = [
-        {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
-        for record in records
-    ]
-    print(json.dumps(finite, indent=1, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(list(map(_finite, records)), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
+    """NaN and the open ends of a histogram become null: JSON has nothing else for them."""
+    return {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
 
 
 def _print_frame(frame: "pd.DataFrame", form: Format) -> None:

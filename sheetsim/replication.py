@@ -19,8 +19,9 @@ from sheetsim.engine.jobs import in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.replicates import Batch, Replicator, child_seed, expected, measure, with_data
+from sheetsim.experiments.replicates import Batch, Replicator, child_seed, expected, measure, rounding, with_data
 from sheetsim.experiments.replicates_book import ReplicatesBook
+from sheetsim.experiments.study import properties
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.summary.intervals import Label, reading_frame, widest
 from sheetsim.summary.streaming import COLUMNS
@@ -97,23 +98,26 @@ class Replicates:
     count: how many there are; reason: why there are not more.
     """
 
-    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str) -> None:
+    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str, rounding: Any = None) -> None:
         self.name, self.title = plan.name, plan.study.title or "Forward pass"
         self.count, self.reason = len(rows), reason
         self.edges, self.counts = edges, counts
-        self._plan, self._rows = plan, rows
+        self._plan, self._rows, self._rounding = plan, rows, rounding
         layers = range(1, len(plan.study.layers) + 1)
         self.labels: list[Label] = [(layer, statistic) for statistic in COLUMNS for layer in layers]
 
     def statistics(self, *, bootstrap: bool = False) -> "pd.DataFrame":
         """Mean, sd, se, interval, percentiles, theory and its z: a row a layer and statistic.
 
+        In single precision `rounding` says how far, relatively, a statistic of the first replicates was from double.
         bootstrap: adds `boot_low` and `boot_high`, the BCa interval of the mean (Efron 1987, by scipy).
         """
         import pandas as pd
 
         frame = self._book.statistics.frame(self._values)
         frame.index = pd.MultiIndex.from_tuples(self.labels, names=("layer", "statistic"))
+        if self._rounding is not None:
+            frame["rounding"] = self._rounding.T.ravel()
         if bootstrap:
             ends = [_bootstrap(self._rows[:, k + 1], self._plan.study.seed) for k in range(len(self.labels))]
             frame["boot_low"], frame["boot_high"] = zip(*ends, strict=True)
@@ -142,12 +146,16 @@ class Replicates:
         """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.write import write
 
+        layout, values = self.book(values_only)
+        return write(path, layout, values, properties=properties(self.title))
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         live = self._book.live and not values_only
         command = f"{self._plan.command} --values-only" if values_only else self._plan.command
         parameters = self._plan.study.parameters() | self._plan.options()
         layout = Layout(self._book.sheets(command, parameters, live), live=live)
-        values = self._values | evaluate(node for node in layout.places if node not in self._values)
-        return write(path, layout, values, properties={"title": self.title, "comments": "Written by sheetsim"})
+        return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
 
     def __repr__(self) -> str:
         return f"<Replicates {self.name}: {self.count}; {self.reason}>"
@@ -167,6 +175,7 @@ class Replicates:
             self.reason,
             CONFIDENCE,
             self._plan.chosen,
+            self._rounding,
         )
 
     @cached_property
@@ -228,7 +237,8 @@ def run_plan(
                 break
         spool.flush()
         rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
-    return Replicates(plan, rows, counts, replicator.edges, precision.reason())
+    error = rounding(study) if plan.single else None
+    return Replicates(plan, rows, counts, replicator.edges, precision.reason(), error)
 
 
 class _Precision:

@@ -13,7 +13,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.model_book import model_sheets
-from sheetsim.experiments.study import Study
+from sheetsim.experiments.study import Study, properties
 from sheetsim.model.graph import Graph
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.summary.variance import CLAIMS
@@ -153,7 +153,7 @@ class Run(Results):
             path,
             layout,
             self._values,
-            properties=self._study.properties(),
+            properties=properties(self._study.title),
             progress=progress,
         )
 

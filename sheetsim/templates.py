@@ -122,8 +122,9 @@ def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
 def _place_file(parameters: dict[str, Any], base: Path) -> None:
     """A file named in a TOML file lies beside that file; one named on the command line where the command runs."""
     source = parameters.get("input")
-    if isinstance(source, dict) and isinstance(source.get("file"), str):
-        source["file"] = str(base / source["file"])
+    for key in ("file", "correlation"):
+        if isinstance(source, dict) and isinstance(source.get(key), str):
+            source[key] = str(base / source[key])
 
 
 def _sentence(message: str) -> str:

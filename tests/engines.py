@@ -9,7 +9,8 @@ import numpy as np
 
 from sheetsim.report import Run
 from sheetsim.workbook import recalculate
-from sheetsim.workbook.raw import RawBook, Rectangle
+from sheetsim.workbook.raw import RawBook
+from sheetsim.workbook.values import Rectangle
 
 SOFFICE = shutil.which("soffice")
 
@@ -23,9 +24,9 @@ def poison(book: Path, target: Path, texts: Mapping[str, str] | None = None) -> 
         return recalculate.poison(raw, target, texts)
 
 
-def cells_of(read: recalculate.Reader) -> Cells:
-    return lambda sheet, row, column, shape: read(
-        sheet, Rectangle(row + 1, column + 1, row + shape[0], column + shape[1])
+def cells_of(book: recalculate.Book) -> Cells:
+    return lambda sheet, row, column, shape: book[sheet].rows(
+        Rectangle(row + 1, column + 1, row + shape[0], column + shape[1])
     )
 
 

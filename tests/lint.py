@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from sheetsim.workbook.raw import RawBook, Rectangle, column_number, rectangle
+from sheetsim.workbook.parse import column_number, rectangle
+from sheetsim.workbook.raw import RawBook
 from sheetsim.workbook.rules import FORMULA_CHARACTERS, NESTING, VALIDATION_CHARACTERS
+from sheetsim.workbook.values import Rectangle
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 VOLATILE = {"RAND", "RANDBETWEEN", "RANDARRAY", "NOW", "TODAY", "OFFSET", "INDIRECT", "CELL", "INFO"}
 
-_TEXT = re.compile(r'"(?:[^"]|"")*"')
-_SHEET = re.compile(r"(?:'((?:[^']|'')+)'|([^\W\d][\w.]*))!\$?[A-Z]+\$?\d+(?::\$?[A-Z]+\$?\d+)?")
+# A text, or a reference with its sheet: whichever comes first, as a quote within the other is no quote.
+_TEXT_OR_SHEET = re.compile(
+    r""""(?:[^"]|"")*"|(?:'((?:[^']|'')+)'|([^\W\d][\w.]*))!\$?[A-Z]+\$?\d+(?::\$?[A-Z]+\$?\d+)?"""
+)
 _FUNCTION = re.compile(r"([A-Z][A-Z0-9.]*)\(")
 _WORD = re.compile(r"(?<![\w.$])([^\W\d][\w.]*)(?![\w.(])")
 _ROWS = re.compile(r"\$\d+:\$\d+")
@@ -103,20 +107,20 @@ class _Sheet:
     def _formula(self, reference: str, text: str) -> None:
         if len(text) > FORMULA_CHARACTERS:
             self.fault(reference, f"a formula of {len(text)} characters")
-        bare = _TEXT.sub("", text)
+        bare = _TEXT_OR_SHEET.sub("", text)
         depth = deepest = 0
         for character in bare:
             depth += (character == "(") - (character == ")")
             deepest = max(deepest, depth)
         if depth or deepest > NESTING:
             self.fault(reference, f"brackets that end at {depth}, {deepest} deep")
-        for quoted, plain in _SHEET.findall(bare):
-            if (quoted or plain).replace("''", "'") not in self.book.titles:
+        for quoted, plain in _TEXT_OR_SHEET.findall(text):
+            if (quoted or plain) and (quoted or plain).replace("''", "'") not in self.book.titles:
                 self.fault(reference, f"no sheet {quoted or plain!r}")
         for function in _FUNCTION.findall(bare):
             if function in VOLATILE:
                 self.fault(reference, f"the volatile function {function}")
-        for word in _WORD.findall(_EXPONENT.sub("", _ROWS.sub("", _SHEET.sub("", bare)))):
+        for word in _WORD.findall(_EXPONENT.sub("", _ROWS.sub("", bare))):
             if word not in self.book.names and word not in ("TRUE", "FALSE"):
                 self.fault(reference, f"no name {word!r}")
 

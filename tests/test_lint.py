@@ -9,6 +9,11 @@ from lint import lint
 
 import sheetsim
 from sheetsim import templates
+from sheetsim.engine.evaluate import evaluate
+from sheetsim.model.expr import apply
+from sheetsim.model.graph import Graph
+from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Page
+from sheetsim.workbook.write import write
 
 
 @pytest.mark.parametrize("name", templates.names())
@@ -39,6 +44,20 @@ def test_a_persons_model_is_clean(tmp_path: Path) -> None:
     model.choice("mode", ["a", "b"], "b")
     model.define("y", sheetsim.exp(-(x**2)) * 1e-5 + 1)
     assert lint(model.to_excel(tmp_path / "model.xlsx")) == []
+
+
+def test_brackets_and_quotes_in_texts_and_titles_are_none_of_a_formulas(tmp_path: Path) -> None:
+    model = sheetsim.Model()
+    mode = model.choice("mode", ["a((", "b\"'", "c"], "c")
+    model.define("y", sheetsim.choose(mode, {"a((": 1, "b\"'": 2, "c": 3}))
+    assert lint(model.to_excel(tmp_path / "model.xlsx")) == []
+    graph = Graph()
+    x = graph.input("x", [[1.0, 2.0]])
+    total = graph.define("y", apply("total", x))
+    page = Page('b"(', (Block(0, 0, total), Echo(1, 0, total)))
+    other = Page("p", (Echo(0, 0, total),))
+    layout = Layout([MatrixSheet("it's \"(", x), page, other])
+    assert lint(write(tmp_path / "book.xlsx", layout, evaluate(layout.places))) == []
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,18 @@ def test_japanese_names_work_in_formulas(tmp_path: Path) -> None:
     assert cells("倍", 1, 1, (1, 2)) == [[2, 4]]
 
 
+def test_a_part_without_chunks_is_an_empty_part() -> None:
+    file = io.BytesIO()
+    write_package(file, [("one", [b"1"]), ("none", []), ("two", [b"2"]), ("last", iter(()))])
+    with zipfile.ZipFile(file) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            "one": b"1",
+            "none": b"",
+            "two": b"2",
+            "last": b"",
+        }
+
+
 def test_every_cell_and_row_keeps_its_reference(tmp_path: Path) -> None:
     path = small_run().to_excel(tmp_path / "book.xlsx")
     with zipfile.ZipFile(path) as archive:

@@ -365,3 +365,17 @@ def test_over_mirrored_samples_relu_halves_the_second_moment_exactly(seed: int) 
     claims = small_run(seed=seed, layers=[30, 30], samples=64, sampling="antithetic").claims()
     assert abs(claims.loc["relu_halves_second_moment", "ratio_1"] - 0.5) < 1e-12
     assert claims.loc["relu_halves_second_moment", "verdict"] == "holds"
+
+
+def test_a_correlation_matrix_may_come_from_a_file(tmp_path: Path) -> None:
+    matrix = 0.3 + 0.7 * np.eye(90)
+    np.savetxt(tmp_path / "r.csv", matrix, delimiter=",")
+    given = {"distribution": "normal", "correlation": str(tmp_path / "r.csv")}
+    shape = {"samples": 50, "inputs": 90, "layers": [5]}
+    x = sheetsim.run("relu-he", input=given, **shape)["x"]
+    number = sheetsim.run("relu-he", input={**given, "correlation": 0.3}, **shape)["x"]
+    np.testing.assert_allclose(x, number, rtol=1e-9, atol=1e-12)
+    with pytest.raises(SheetsimError, match=r"input\.correlation: there is no file"):
+        sheetsim.run("relu-he", input={**given, "correlation": "nowhere.csv"}, **shape)
+    with pytest.raises(SheetsimError, match="90"):
+        sheetsim.run("relu-he", input=given, samples=50, inputs=8, layers=[5])

@@ -246,6 +246,7 @@ def test_formulas_beyond_the_limits_are_refused() -> None:
         check_formula("a", "x" * 8193)
     with pytest.raises(SheetsimError, match="65 deep"):
         check_formula("a", "(" * 65 + "x" + ")" * 65)
+    check_formula("a", 'IF(x="' + "(" * 65 + "\",'It''s " + "(" * 65 + "'!A1,0)")
 
 
 def test_fifty_layers_keep_every_formula_within_the_limits(tmp_path: Path) -> None:

@@ -40,15 +40,19 @@ class Program:
             _check_memory(self._order)
         uses = self._uses.copy()
         values: Values = {}
+        infinite: set[Matrix] = set()
         with np.errstate(all="ignore"):
             for node in self._order:
                 args = self._live[node]
                 if node in self._given:
                     values[node] = given[node]
                 else:
-                    value = _value(node, [values[arg] for arg in args], len(node.args) != len(args), seed)
+                    numbers = [_undefined(values[arg]) if arg in infinite else values[arg] for arg in args]
+                    value = _value(node, numbers, len(node.args) != len(args), seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
+                if _is_infinite(values[node]):
+                    infinite.add(node)
                 for arg in args:
                     uses[arg] -= 1
                     if not uses[arg]:
@@ -59,9 +63,20 @@ class Program:
 def evaluate(targets: Iterable[Matrix]) -> Values:
     """The values of the targets as 2-D arrays: float64, or text for choices and verdicts.
 
-    Overflow and division by zero give infinity and NaN, as they give error values in a sheet.
+    Overflow and division by zero give infinity and NaN, as they give error values in a sheet; what is computed from
+    them is NaN.
     """
     return Program(targets)()
+
+
+def _is_infinite(value: Any) -> bool:
+    # A sum is fast, and finite only where all of its terms are.
+    return value.dtype.kind == "f" and not np.isfinite(value.sum()) and bool(np.isinf(value).any())
+
+
+def _undefined(value: Any) -> Any:
+    """NaN for infinities: to a sheet they are errors, and lead back to no number, as 1/inf or the relu of -inf do."""
+    return np.where(np.isinf(value), np.nan, value)
 
 
 def _check_memory(nodes: Iterable[Matrix]) -> None:

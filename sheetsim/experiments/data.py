@@ -21,26 +21,27 @@ class File:
     """A file of numbers, samples × inputs; a first row that holds text is a heading.
 
     sheet: of an .xlsx, the first one if None; standardise: each column less its mean, over its population standard
-    deviation.
+    deviation; key: the template's, which a mistake names.
     """
 
     path: Path
     sheet: str | None = None
     standardise: bool = False
+    key: str = "input.file"
 
     def load(self) -> Any:
         """The numbers as a float64 array. Raises SheetsimError with the file, row and column at fault."""
         path = self.path
         if path.suffix.lower() not in READERS:
-            raise SheetsimError(f"input.file: {path} is none of {', '.join(READERS)}")
+            raise SheetsimError(f"{self.key}: {path} is none of {', '.join(READERS)}")
         if self.sheet is not None and path.suffix.lower() != ".xlsx":
             raise SheetsimError(f"input.sheet goes with an .xlsx file, not with {path}")
         try:
             if not path.is_file():
-                raise SheetsimError(f"input.file: there is no file {path}")
+                raise SheetsimError(f"{self.key}: there is no file {path}")
             array = _npy(path) if path.suffix.lower() == ".npy" else _numbers(path, _table(path, self.sheet))
         except OSError as error:
-            raise SheetsimError(f"input.file: cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+            raise SheetsimError(f"{self.key}: cannot read {path}: {(error.strerror or str(error)).lower()}") from None
         return _standardised(path, array) if self.standardise else array
 
 

@@ -5,16 +5,16 @@ Here stand its parameters and what is computed; `forward_book.py` says how the w
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments import data, forward_book
+from sheetsim.experiments.inputs import Drawn, said, source_of
 from sheetsim.experiments.study import Study, explained
-from sheetsim.model.draws import Distribution, as_distribution, distribution, normal
+from sheetsim.model.draws import normal
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, Initializer, constant
@@ -36,13 +36,6 @@ CUSTOM_STD = 0.1
 SAMPLES, INPUTS = 1000, 100
 
 Scheme: TypeAlias = str | float | dict[str, float]
-
-
-class Drawn(NamedTuple):
-    """Inputs that are drawn: from what, and how they are correlated, as a person gave it."""
-
-    distribution: Distribution
-    correlation: Any = None
 
 
 class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,9 +66,9 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
     activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, a number (the standard deviation),
     {"constant": value}, or a list with one a layer; input: "normal", a distribution with parameters and a
-    `correlation` of its normal scores (a number for all pairs, or a matrix), a frozen distribution of scipy.stats,
-    {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of drawn inputs, a name of DESIGNS;
-    histogram: bins and range; report: "full", or "summary" for a workbook without the matrices.
+    `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen distribution of
+    scipy.stats, {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of drawn inputs, a
+    name of DESIGNS; histogram: bins and range; report: "full", or "summary" for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -127,11 +120,12 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
 
     def _check_input(self) -> None:
-        source = _source(self.input)
+        source = source_of(self.input)
         samples, inputs = self.samples or SAMPLES, self.inputs or INPUTS
         if isinstance(source, Drawn):
             check_design(self.sampling, samples, inputs)
-            if source.correlation is not None:
+            # A file is read when the study is built.
+            if source.correlation is not None and not isinstance(source.correlation, data.File):
                 try:
                     as_correlation(source.correlation, inputs)
                 except SheetsimError as error:
@@ -179,7 +173,7 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         found = msgspec.structs.asdict(self)
         found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
         if not isinstance(self.input, str):
-            found["input"] = _said(self.input)
+            found["input"] = said(self.input)
         return {key: value for key, value in found.items() if value is not None}
 
     def _shown(self) -> dict[str, Any]:
@@ -187,11 +181,12 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return {key: value for key, value in self.parameters().items() if (key, value) != ("sampling", "random")}
 
     def _input(self, graph: Graph) -> Matrix:
-        source = _source(self.input)
+        source = source_of(self.input)
         given = source.load() if isinstance(source, data.File) else source
         if isinstance(given, Drawn):
             shape = self.samples or SAMPLES, self.inputs or INPUTS
-            return graph.input("x", given.distribution, shape, sampling=self.sampling, correlation=given.correlation)
+            correlation = given.correlation.load() if isinstance(given.correlation, data.File) else given.correlation
+            return graph.input("x", given.distribution, shape, sampling=self.sampling, correlation=correlation)
         x = graph.input("x", given)
         for key, wished, found in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):
             if wished is not None and wished != found:
@@ -247,71 +242,6 @@ def _label(scheme: Scheme) -> tuple[str, float]:
         return scheme, CUSTOM_STD
     label = f"std {scheme:g}"
     return (label, CUSTOM_STD) if SCHEMES.get(label) and float(label[4:]) == scheme else (CUSTOM, float(scheme))
-
-
-def _source(spec: Any) -> Any:
-    """What `input` says: a Drawn, a data.File or an array. Raises SheetsimError with the key at fault."""
-    if hasattr(spec, "__array__"):
-        return spec
-    keys = dict(spec) if isinstance(spec, Mapping) else {"distribution": spec}
-    if ("file" in keys) == ("distribution" in keys):
-        raise SheetsimError('input needs a distribution or a file: {distribution = "normal"} or {file = "my.csv"}')
-    if "file" in keys:
-        return _file(keys)
-    return _drawn(spec, keys)
-
-
-def _drawn(spec: Any, keys: dict[str, Any]) -> Drawn:
-    name, correlation = keys.pop("distribution"), keys.pop("correlation", None)
-    try:
-        known = as_distribution(name)
-    except SheetsimError as error:
-        raise SheetsimError(f"input: {error}") from None
-    if known is None and not isinstance(name, str):
-        if isinstance(spec, Mapping):
-            raise SheetsimError(f"input.distribution must be text, not {name!r}")
-        raise SheetsimError(f"input must be text or a table of keys (in Python also an array), not {spec!r}")
-    for key, value in keys.items():
-        if known is not None:
-            raise SheetsimError(f"input.{key} stands beside a distribution that has its parameters already")
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise SheetsimError(f"input.{key} must be a number, not {value!r}")
-    try:
-        return Drawn(known or distribution(name, **keys), correlation)
-    except SheetsimError as error:
-        raise SheetsimError(f"input: {error}") from None
-
-
-def _said(spec: Any) -> Any:
-    """What `input` holds, as a template has it; an array is only named."""
-    if hasattr(spec, "__array__"):
-        return "an array of numbers, given in Python"
-    keys = dict(spec) if isinstance(spec, Mapping) else {"distribution": spec}
-    known = as_distribution(keys.get("distribution"))
-    if known is not None:
-        keys |= {"distribution": known.name, **dict(known.parameters)}
-    return {key: _plain(value) for key, value in keys.items()}
-
-
-def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's, which a template can hold."""
-    if hasattr(value, "__array__"):
-        return np.asarray(value).tolist()
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _file(keys: Mapping[str, Any]) -> data.File:
-    known: dict[str, tuple[type, str]] = {
-        "file": (str, "text"),
-        "sheet": (str, "text"),
-        "standardise": (bool, "true or false"),
-    }
-    for key, value in keys.items():
-        if key not in known:
-            raise SheetsimError(f"input.{key} is unknown beside a file: the keys are {', '.join(known)}")
-        if not isinstance(value, known[key][0]):
-            raise SheetsimError(f"input.{key} must be {known[key][1]}, not {value!r}")
-    return data.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardise", False))
 
 
 def _check_one_of(key: str, value: str, known: Sequence[str]) -> None:

@@ -31,9 +31,10 @@ class Study:
     verdicts: tuple[Matrix, ...] = ()
     matrices: bool = True
 
-    def properties(self) -> dict[str, str]:
-        """The properties of the workbook's file."""
-        return {"title": self.title, "comments": "Written by sheetsim"}
+
+def properties(title: str) -> dict[str, str]:
+    """The properties of a workbook's file."""
+    return {"title": title, "comments": "Written by sheetsim"}
 
 
 def toml_value(value: Any) -> str:
@@ -44,7 +45,10 @@ def toml_value(value: Any) -> str:
         return "{" + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items() if item is not None) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        # TOML forbids DEL, which JSON leaves as it is.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
 
 
 def explained(message: str) -> str:

@@ -121,7 +121,12 @@ def sigmoid(a: Any) -> Any:
 
 
 def frequency(x: Any, edges: Any) -> Any:
-    """Counts with Excel's closure: (edge_k-1, edge_k], the first bin all x <= edge_0, the last all x > edge_n."""
+    """Counts with Excel's closure: (edge_k-1, edge_k], the first bin all x <= edge_0, the last all x > edge_n.
+
+    NaN, as an error in a sheet is no number to count, where x or the edges have one.
+    """
+    if np.isnan(x.sum() + edges.sum()):
+        return np.full((len(edges) + 1, 1), np.nan)
     at_most = np.searchsorted(np.sort(x, axis=None), edges[:, 0], side="right")
     return np.diff(at_most, prepend=0, append=x.size).astype(float).reshape(-1, 1)
 

@@ -53,5 +53,5 @@ class Table:
 def _number(value: Any, kind: str) -> float | int | str:
     if kind == "text":
         return str(value)
-    # A count in a column that NaN can never enter is a whole number; it came through float64 exactly.
-    return int(value) if kind == "count" else float(value)
+    # A count is a whole number, and came through float64 exactly; of outputs that overflow it is NaN.
+    return int(value) if kind == "count" and value == value else float(value)

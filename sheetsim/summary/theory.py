@@ -34,6 +34,8 @@ EDGE = 1e-6
 # Fixed points are looked for between these; below and above, a fixed point is 0 or infinity.
 LEAST_Q, GREATEST_Q = 1e-30, 1e30
 
+GREATEST = np.finfo(np.float64).max
+
 # Panels reach to ±10, where the normal weight is 1e-22, and are halved toward a kink down to 2^-30.
 REACH, HALVINGS = 10, 30
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -161,7 +163,9 @@ def _within_reach(q: float) -> float:
 
 def _values(expression: Callable[[Matrix], Operand], a: Any) -> Any:
     """The model's own expression of one matrix, computed for the numbers of an array."""
-    result = matrix(expression(Matrix(Data(a.reshape(1, -1)), (), (1, a.size))))
+    # An infinity is an error to the model; the largest number stands for it.
+    finite = np.clip(a, -GREATEST, GREATEST).reshape(1, -1)
+    result = matrix(expression(Matrix(Data(finite), (), (1, a.size))))
     return np.broadcast_to(evaluate([result])[result], (1, a.size)).reshape(a.shape)
 
 

@@ -1,37 +1,75 @@
-"""Compares workbooks block by block: numbers, texts, formulas and names. It computes no formula."""
+"""Compares cells block by block: numbers, texts, truth values and errors. It opens no file and computes no formula."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, overload
 
-from sheetsim.workbook.formulas import column_letters
-from sheetsim.workbook.raw import Cells, RawBook, Rectangle
+import numpy as np
+
+from sheetsim.workbook.raw import RawBook
+from sheetsim.workbook.values import Values, cell_name, within
 
 # What a cell of a table may differ by: each is a statistic of its own, and one large one is no excuse for the others.
 OWN = 1e-9
 OWN_ABSOLUTE = 1e-12
 
 
+class Change(NamedTuple):
+    """One thing that differs: where it is, and what the first and the second say; None where one has nothing."""
+
+    where: str
+    first: Any
+    second: Any
+
+
+class Changed(Sequence[Change]):
+    """The cells of a block that differ, made when they are asked for: kept as arrays, 32 bytes a cell."""
+
+    def __init__(self, sheet: str, keys: Any, first: Values, second: Values) -> None:
+        self.sheet = sheet
+        self._keys = keys
+        self._first = first.only(keys)
+        self._second = second.only(keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Change: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Change]: ...
+
+    def __getitem__(self, index: int | slice) -> Change | Sequence[Change]:
+        if isinstance(index, slice):
+            return Changed(self.sheet, self._keys[index], self._first, self._second)
+        cell = int(self._keys[index])
+        return Change(f"{self.sheet}!{cell_name(cell)}", self._first.at(cell), self._second.at(cell))
+
+    def without(self, keys: Any) -> "Changed":
+        """The same, some cells left out."""
+        return Changed(self.sheet, np.setdiff1d(self._keys, keys, assume_unique=True), self._first, self._second)
+
+
 @dataclass(frozen=True)
 class Block:
-    """Cells that are compared together: a defined name's, or what else stands on a sheet."""
+    """Cells that are compared together: a defined name's, or what else stands on a sheet. keys: rising."""
 
     name: str
     sheet: str
-    cells: tuple[tuple[int, int], ...]
+    keys: Any
 
 
 @dataclass(frozen=True)
 class Gap:
     """How far two sets of values of a block are apart.
 
-    absolute, relative: the largest difference of numbers, and that over the block's largest magnitude; other: cells
-    whose text, kind or error differs; beyond: cells that differ by more than their own size allows (see OWN);
-    where: the first cell at fault, with both values.
+    differing: the keys of the cells that do; absolute, relative: the largest difference of numbers, and that over the
+    block's largest magnitude; other: cells whose text, kind or error differs; beyond: cells that differ by more than
+    their own size allows (see OWN); where: the first cell at fault, with both values.
     """
 
-    cells: int
-    differing: int
+    differing: Any
     absolute: float
     relative: float
     other: int
@@ -39,77 +77,58 @@ class Gap:
     where: str
 
 
-def blocks(book: RawBook, title: str, cells: Iterable[tuple[int, int]]) -> Iterator[Block]:
+def blocks(book: RawBook, title: str, keys: Any) -> Iterator[Block]:
     """A sheet's cells under the defined names that they belong to, and the rest under the sheet's title."""
-    left = set(cells)
-    for name, place, block in named(book):
-        if place == title:
-            own = left & set(_inside(block)) if block.size < 2 * len(left) else {c for c in left if _within(c, block)}
-            if own:
-                left -= own
-                yield Block(name, title, tuple(sorted(own)))
-    if left:
-        yield Block(f"({title})", title, tuple(sorted(left)))
+    left = np.ones(len(keys), dtype=bool)
+    for name, block in book.blocks_on(title):
+        own = within(keys, block)
+        own = own[left[own]]
+        if len(own):
+            left[own] = False
+            yield Block(name, title, keys[own])
+    if left.any():
+        yield Block(f"({title})", title, keys[left])
 
 
-def named(book: RawBook) -> Iterator[tuple[str, str, Rectangle]]:
-    """The defined names that are blocks of cells, with their sheets."""
-    for name in book.names:
-        try:
-            yield (name, *book.place(name))
-        except ValueError:
-            continue
+def block_of(book: RawBook, title: str, row: int, column: int) -> str:
+    """The defined name whose cell it is, or the sheet's title in brackets."""
+    for name, block in book.blocks_on(title):
+        if block.top <= row <= block.bottom and block.left <= column <= block.right:
+            return name
+    return f"({title})"
 
 
-def gap(block: Block, first: Mapping[tuple[int, int], Any], second: Mapping[tuple[int, int], Any]) -> Gap:
+def gap(block: Block, first: Values, second: Values) -> Gap:
     """The difference between two readings of a block's cells."""
-    largest = scale = 0.0
-    worst = where = None
-    differing = other = beyond = 0
-    for cell in block.cells:
-        one, two = first.get(cell), second.get(cell)
-        if isinstance(one, float):
-            scale = max(scale, abs(one))
-        if one == two:
+    one, two = first.numbers_at(block.keys), second.numbers_at(block.keys)
+    numbers = ~(np.isnan(one) | np.isnan(two))
+    with np.errstate(over="ignore"):
+        distance = np.where(numbers, np.abs(one - two), 0.0)
+    absolute = float(distance.max())
+    scale = float(np.nanmax(np.abs(one), initial=0.0, where=~np.isnan(one)))
+    beyond = int(np.sum(distance > np.maximum(OWN * np.abs(np.where(numbers, one, 0)), OWN_ABSOLUTE)))
+    differs = distance > 0
+    worst = block.keys[distance.argmax()] if absolute > 0 else None
+    wrong = None
+    other = 0
+    for position in np.flatnonzero(~numbers):
+        cell = int(block.keys[position])
+        a, b = first.at(cell), second.at(cell)
+        if type(a) is type(b) and a == b:
             continue
-        differing += 1
-        if isinstance(one, float) and isinstance(two, float):
-            distance = abs(one - two)
-            if not distance <= largest:
-                largest, worst = distance, cell
-            if not distance <= max(OWN * abs(one), OWN_ABSOLUTE):
-                beyond += 1
-        elif not _same(one, two):
+        differs[position] = True
+        if not _same(a, b):
             other += 1
-            where = where or cell
-    at = where or worst
-    shown = f"{block.sheet}!{cell_name(at)}: {_shown(first.get(at))} against {_shown(second.get(at))}" if at else ""
-    return Gap(len(block.cells), differing, largest, largest / scale if scale else largest, other, beyond, shown)
+            wrong = cell if wrong is None else wrong
+    at = worst if wrong is None else wrong
+    where = "" if at is None else _shown(block.sheet, int(at), first, second)
+    relative = absolute / scale if scale else absolute
+    return Gap(block.keys[differs], absolute, relative, other, beyond, where)
 
 
-def formula_changes(title: str, first: Cells, second: Cells) -> list[str]:
-    """The cells of a sheet whose formulas, or the blocks that they fill, are not the same."""
-    found = []
-    for cell in sorted(first.formulas.keys() | second.formulas.keys()):
-        one, two = first.formulas.get(cell), second.formulas.get(cell)
-        if one != two:
-            found.append(f"{title}!{cell_name(cell)}: {_formula(one)} against {_formula(two)}")
-    return found
-
-
-def cell_name(cell: tuple[int, int]) -> str:
-    """(2, 3) is C2."""
-    return f"{column_letters(cell[1] - 1)}{cell[0]}"
-
-
-def _inside(block: Rectangle) -> Iterator[tuple[int, int]]:
-    for row in range(block.top, block.bottom + 1):
-        for column in range(block.left, block.right + 1):
-            yield row, column
-
-
-def _within(cell: tuple[int, int], block: Rectangle) -> bool:
-    return block.top <= cell[0] <= block.bottom and block.left <= cell[1] <= block.right
+def all_keys(first: Values, second: Values) -> Any:
+    """The cells that one or the other has."""
+    return np.union1d(first.keys, second.keys)
 
 
 def _same(one: Any, two: Any) -> bool:
@@ -117,9 +136,6 @@ def _same(one: Any, two: Any) -> bool:
     return isinstance(one, str) and isinstance(two, str) and one.startswith("#") and two.startswith("#")
 
 
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else repr(value)[:60]
-
-
-def _formula(known: tuple[str, Rectangle] | None) -> str:
-    return "no formula" if known is None else f"={known[0][:80]}"
+def _shown(sheet: str, cell: int, first: Values, second: Values) -> str:
+    one, two = ("nothing" if value is None else repr(value)[:60] for value in (first.at(cell), second.at(cell)))
+    return f"{sheet}!{cell_name(cell)}: {one} against {two}"

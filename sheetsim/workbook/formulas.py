@@ -120,6 +120,9 @@ def _render(node: Matrix, reference: Reference, depth: int) -> tuple[str, str]:
         return text, "negation" if text.startswith("-") else "atom"
     if not isinstance(node.source, Op):
         raise SheetsimError(f"{node!r} is a leaf without a place in the workbook")
+    if node.source.name == "row" and node.args[0].shape[0] == 1:
+        # INDEX of a block of one row takes the number for a column's; IronCalc gives #VALUE!.
+        return _render(node.args[0], reference, depth + 1)
     slots: Sequence[Any] = [_Slot(arg, reference, depth) for arg in node.args]
     template = node.source.excel
     if "{*}" in template:

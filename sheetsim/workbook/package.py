@@ -107,6 +107,8 @@ def _deflated(parts: Iterable[Part], pool: ThreadPoolExecutor) -> Iterator[tuple
             while len(waiting) > AHEAD:
                 known, done = waiting.popleft()
                 yield known, *done.result()
+        if first is not None:  # a part without chunks is an empty part
+            waiting.append((first, pool.submit(_deflate, b"")))
     for known, done in waiting:
         yield known, *done.result()
 

@@ -3,16 +3,19 @@
 openpyxl keeps either a cell's formula or its value, and not where an array formula ends; the checks need all three.
 """
 
-import math
 import os
 import re
 import zipfile
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
-from typing import Any, NamedTuple
+from typing import TypeVar
 from xml.parsers import expat
 
 from sheetsim.errors import SheetsimError
+from sheetsim.workbook.parse import Cells, Elements, Parser, SharedStrings, SheetParser, rectangle
+from sheetsim.workbook.values import Rectangle
 
 # Far beyond any workbook that Excel opens, and far below what harms the machine.
 MEMBERS = 20_000
@@ -23,40 +26,18 @@ SMALL = 8 << 20  # below it an expansion does no harm
 SHEETS = 10_000
 NAMES = 50_000
 
-_RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?\Z")
+# What all sheets may have beside the cells of named blocks, and for each of those with its row and its heading.
+FREE_BYTES = 32 << 20
+FREE_ELEMENTS = 800_000
+BYTES = 256
+ELEMENTS = 6
+SHORTEST_CELL = 28  # bytes: what names say of more cells than a part can hold counts for nothing
+
+PIECE = 1 << 20
+
+_P = TypeVar("_P", bound=Parser)
+
 _PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
-
-
-class Rectangle(NamedTuple):
-    """First row and column, last row and column, from 1."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def size(self) -> int:
-        return (self.bottom - self.top + 1) * (self.right - self.left + 1)
-
-
-class Cells(NamedTuple):
-    """A sheet's cells by (row, column) from 1. values: float, str, bool; errors as text that begins with #.
-
-    formulas: by their first cell, with the rectangle that an array formula fills (one cell for others).
-    """
-
-    values: dict[tuple[int, int], Any]
-    formulas: dict[tuple[int, int], tuple[str, Rectangle]]
-
-    def computed(self) -> set[tuple[int, int]]:
-        """The cells whose values come from a formula."""
-        return {
-            (row, column)
-            for _, block in self.formulas.values()
-            for row in range(block.top, block.bottom + 1)
-            for column in range(block.left, block.right + 1)
-        }
 
 
 def check_archive(path: Path) -> None:
@@ -94,7 +75,9 @@ class RawBook:
         self._archive = zipfile.ZipFile(self.path)
         try:
             self._parts, self.names = self._workbook()
-            self._texts = self._shared_strings()
+            self._elements: dict[str, int] = {}
+            self._check_size()
+            self.texts = self._shared_strings()
         except BaseException:
             self._archive.close()
             raise
@@ -124,53 +107,96 @@ class RawBook:
         except ValueError as error:
             raise SheetsimError(f"{self.path}: the name {name!r}: {error}") from None
 
+    def blocks_on(self, title: str) -> list[tuple[str, Rectangle]]:
+        """The defined names that are blocks of cells on a sheet."""
+        return self._blocks.get(title, [])
+
+    @cached_property
+    def _blocks(self) -> dict[str, list[tuple[str, Rectangle]]]:
+        found: dict[str, list[tuple[str, Rectangle]]] = {}
+        for name in self.names:
+            try:
+                title, block = self.place(name)
+            except SheetsimError:
+                continue
+            found.setdefault(title, []).append((name, block))
+        return found
+
+    @cached_property
+    def parts(self) -> dict[str, int]:
+        """The parts' names, in their order, and their bytes."""
+        return {member.filename: member.file_size for member in self._archive.infolist()}
+
+    def read(self, part: str) -> bytes:
+        """A part that is no sheet, as it is."""
+        return b"".join(self.pieces(part))
+
+    def pieces(self, part: str) -> Iterator[bytes]:
+        """A part's bytes, as many as the directory says: a stream that holds more was made to exhaust the machine."""
+        try:
+            size, length = self._archive.getinfo(part).file_size, 0
+            with self._archive.open(part) as stream:
+                while piece := stream.read(PIECE):
+                    length += len(piece)
+                    if length > size:
+                        raise SheetsimError(f"{self.path} is refused: the part {part!r} is longer than it says")
+                    yield piece
+        except SheetsimError:
+            raise
+        except KeyError:
+            raise SheetsimError(f"{self.path} is no workbook: it has no part {part}") from None
+        except Exception as error:  # zlib.error has no other base
+            raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
+
     def cells(self, title: str) -> Cells:
         """Everything that stands on a sheet."""
-        parser = _SheetParser(self._texts)
-        self._parsed(self._parts[title], parser)
+        others = sum(used for other, used in self._elements.items() if other != title)
+        allowed = FREE_ELEMENTS + ELEMENTS * sum(self._named.values()) - others
+        parser = self._parsed(self._parts[title], SheetParser(self.texts, allowed))
+        self._elements[title] = allowed - parser.left
         try:
             return parser.cells()
         except SheetsimError as error:
             raise SheetsimError(f"{self.path}, sheet {title!r}: {error}") from None
 
-    def _read(self, part: str) -> bytes:
-        try:
-            return self._declared(part)
-        except SheetsimError:
-            raise
-        except KeyError:
-            raise SheetsimError(f"{self.path} is no workbook: it has no part {part}") from None
-        except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-            raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
-        except Exception as error:  # zlib.error has no other base
-            raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
+    def _check_size(self) -> None:
+        """Before a sheet is read: no more of them than what the named blocks account for, and a rest."""
+        size = sum(map(self.size, self._parts.values()))
+        if size > FREE_BYTES + BYTES * sum(self._named.values()):
+            raise SheetsimError(
+                f"{self.path} is refused: its sheets have {size:,} bytes, far more than its named blocks account for"
+            )
 
-    def _declared(self, part: str) -> bytes:
-        """A part's bytes, as many as the directory says: a stream that holds more was made to exhaust the machine."""
-        size = self._archive.getinfo(part).file_size
-        pieces, length = [], 0
-        with self._archive.open(part) as stream:
-            while piece := stream.read(1 << 20):
-                pieces.append(piece)
-                length += len(piece)
-                if length > size:
-                    raise SheetsimError(f"{self.path} is refused: the part {part!r} is longer than it says")
-        return b"".join(pieces)
+    @cached_property
+    def _named(self) -> dict[str, int]:
+        """How many cells of a sheet have names, as far as its part can hold them."""
+        found = {title: _disjoint(block for _, block in self.blocks_on(title)) for title in self._parts}
+        return {t: cells if SHORTEST_CELL * cells <= self.size(self._parts[t]) else 0 for t, cells in found.items()}
 
-    def _parsed(self, part: str, parser: Any) -> Any:
+    def size(self, part: str) -> int:
+        """A part's bytes."""
+        if part not in self.parts:
+            raise SheetsimError(f"{self.path} is no workbook: it has no part {part}")
+        return self.parts[part]
+
+    def _parsed(self, part: str, parser: _P) -> _P:
         try:
-            parser.feed(self._read(part))
+            for piece in self.pieces(part):
+                parser.feed(piece, last=False)
+            parser.feed(b"", last=True)
         except (expat.ExpatError, ValueError, TypeError, LookupError) as error:
             if isinstance(error, SheetsimError):
-                raise SheetsimError(f"{self.path}, part {part}: {error}") from None
+                known = str(error).startswith(str(self.path))
+                raise SheetsimError(str(error) if known else f"{self.path}, part {part}: {error}") from None
             raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
         return parser
 
     def _workbook(self) -> tuple[dict[str, str], dict[str, str]]:
-        book = self._parsed("xl/workbook.xml", _Elements({"sheet": SHEETS, "definedName": NAMES}))
-        links = self._parsed("xl/_rels/workbook.xml.rels", _Elements({"Relationship": 2 * SHEETS}))
+        book = self._parsed("xl/workbook.xml", Elements({"sheet": SHEETS, "definedName": NAMES}))
+        links = self._parsed("xl/_rels/workbook.xml.rels", Elements({"Relationship": 2 * SHEETS}))
         targets = {found.get("Id", ""): found.get("Target", "") for _, found, _ in links.found}
         parts: dict[str, str] = {}
+        seen: set[str] = set()
         names: dict[str, str] = {}
         for element, attributes, text in book.found:
             name = attributes.get("name", "")
@@ -182,179 +208,25 @@ class RawBook:
                 next((v for k, v in attributes.items() if k.endswith("id") and k != "sheetId"), ""), ""
             )
             part = normpath(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
-            if part in parts.values():
-                raise SheetsimError(f"{self.path} is refused: two sheets are the part {part!r}")
+            if part in seen or name in parts:
+                raise SheetsimError(f"{self.path} is refused: two sheets are the part {part!r}, or have one name")
+            seen.add(part)
             parts[name] = part
         return parts, names
 
     def _shared_strings(self) -> list[str]:
-        if "xl/sharedStrings.xml" not in self._archive.namelist():
+        if "xl/sharedStrings.xml" not in self.parts:
             return []
-        parser = _SharedStrings()
-        self._parsed("xl/sharedStrings.xml", parser)
-        return parser.texts
+        return self._parsed("xl/sharedStrings.xml", SharedStrings()).texts
 
 
-def rectangle(text: str) -> Rectangle:
-    """`B2:CW1001`, with or without $, as rows and columns from 1. Raises ValueError for anything else."""
-    match = _RANGE.match(text)
-    if match is None:
-        raise ValueError(f"{text!r} is no block of cells")
-    left, top, right, bottom = match.groups()
-    block = Rectangle(int(top), column_number(left), int(bottom or top), column_number(right or left))
-    if not (1 <= block.top <= block.bottom <= 1_048_576 and block.left <= block.right <= 16_384):
-        raise ValueError(f"{text!r} is no block of cells")
-    return block
-
-
-def column_number(letters: str) -> int:
-    """A is 1, XFD 16384."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number
-
-
-class _Parser:
-    """Expat without document types: an entity is the one way in which a short XML grows without end."""
-
-    def __init__(self) -> None:
-        self._expat = expat.ParserCreate()
-        self._expat.buffer_text = True
-        self._expat.StartDoctypeDeclHandler = self._refuse
-        self._expat.StartElementHandler = lambda name, attributes: self.start(name.rpartition(":")[2], attributes)
-        self._expat.EndElementHandler = lambda name: self.end(name.rpartition(":")[2])
-        self._expat.CharacterDataHandler = self.text
-
-    def _refuse(self, *_: object) -> None:
-        raise SheetsimError("a document type, which no workbook has, is refused")
-
-    def feed(self, data: bytes) -> None:
-        self._expat.Parse(data, True)
-
-    def start(self, name: str, attributes: dict[str, str]) -> None: ...
-
-    def end(self, name: str) -> None: ...
-
-    def text(self, data: str) -> None: ...
-
-
-class _Elements(_Parser):
-    """The wanted elements with their attributes and text, up to a number of each."""
-
-    def __init__(self, wanted: dict[str, int]) -> None:
-        super().__init__()
-        self._wanted = wanted
-        self._left = dict(wanted)
-        self.found: list[tuple[str, dict[str, str], str]] = []
-        self._texts: list[str] | None = None
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name in self._wanted:
-            self._left[name] -= 1
-            if self._left[name] < 0:
-                raise SheetsimError(f"more than {self._wanted[name]:,} elements {name!r} are refused")
-            self.found.append((name, attributes, ""))
-            self._texts = []
-
-    def text(self, data: str) -> None:
-        if self._texts is not None:
-            self._texts.append(data)
-
-    def end(self, name: str) -> None:
-        if name in self._wanted and self._texts is not None:
-            known, attributes, _ = self.found[-1]
-            self.found[-1] = (known, attributes, "".join(self._texts))
-            self._texts = None
-
-
-class _SharedStrings(_Parser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self._inside = self._phonetic = False
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "si":
-            self.texts.append("")
-        elif name == "rPh":
-            self._phonetic = True
-        self._inside = name == "t" and not self._phonetic
-
-    def end(self, name: str) -> None:
-        self._inside = False
-        if name == "rPh":
-            self._phonetic = False
-
-    def text(self, data: str) -> None:
-        if self._inside:
-            self.texts[-1] += data
-
-
-class _SheetParser(_Parser):
-    def __init__(self, texts: list[str]) -> None:
-        super().__init__()
-        self._shared = texts
-        self._values: dict[tuple[int, int], Any] = {}
-        self._formulas: dict[tuple[int, int], tuple[str, Rectangle]] = {}
-        self._columns: dict[str, int] = {}
-        self._row = self._column = 0
-        self._kind = "n"
-        self._collected: list[str] | None = None
-        self._ref: str | None = None
-
-    def cells(self) -> Cells:
-        filled = sum(block.size for _, block in self._formulas.values())
-        # Each cell of an array formula holds a value; a reference to far more cells would take the machine to list.
-        if filled > 2 * len(self._values) + 10_000:
-            raise SheetsimError("array formulas that fill cells which are not there are refused")
-        return Cells(self._values, self._formulas)
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "c":
-            reference = attributes.get("r")
-            if reference is None:
-                self._column += 1
-            else:
-                letters = reference.rstrip("0123456789")
-                if letters not in self._columns:
-                    self._columns[letters] = column_number(letters)
-                self._column = self._columns[letters]
-                self._row = int(reference[len(letters) :])
-            self._kind = attributes.get("t", "n")
-        elif name in ("v", "t"):
-            self._collected = []
-        elif name == "f":
-            self._collected = []
-            self._ref = attributes.get("ref") if attributes.get("t") == "array" else None
-        elif name == "row":
-            self._row = int(attributes.get("r", self._row + 1))
-            self._column = 0
-
-    def text(self, data: str) -> None:
-        if self._collected is not None:
-            self._collected.append(data)
-
-    def end(self, name: str) -> None:
-        if self._collected is None or name not in ("v", "t", "f"):
-            return
-        text = "".join(self._collected)
-        self._collected = None
-        place = self._row, self._column
-        if name == "f":
-            block = rectangle(self._ref) if self._ref else Rectangle(*place, *place)
-            self._formulas[place] = (text, block)
-        elif name == "v" and text:
-            self._values[place] = self._typed(text)
-        elif name == "t" and self._kind == "inlineStr":
-            self._values[place] = self._values.get(place, "") + text
-
-    def _typed(self, text: str) -> Any:
-        if self._kind == "n":
-            number = float(text)
-            if not math.isfinite(number):
-                raise ValueError(f"{text!r} is no number that a cell can hold")
-            return number
-        if self._kind == "s":
-            return self._shared[int(text) if text.isdecimal() else len(self._shared)]
-        return text == "1" if self._kind == "b" else text
+def _disjoint(blocks: Iterable[Rectangle]) -> int:
+    """The cells of rectangles that lie below or beside one another; what overlaps is counted once, or not at all."""
+    cells = top = bottom = right = 0
+    for block in sorted(blocks):
+        if block.top > bottom:
+            top = block.top
+        elif block.top != top or block.left <= right:
+            continue
+        cells, bottom, right = cells + block.size, max(bottom, block.bottom), block.right
+    return cells

@@ -94,7 +94,7 @@ class Reader:
         frame = pd.DataFrame([row[1:] for row in rows], columns=heading[1:])
         frame.index = pd.Index([int(row[0]) for row in rows], name=heading[0])
         for column in ("fan_in", "dead_units"):
-            if column in frame:
+            if column in frame and frame[column].notna().all():
                 frame[column] = frame[column].astype(int)
         return frame
 

@@ -17,6 +17,9 @@ VALIDATION_CHARACTERS = 255
 _A1 = re.compile(r"[A-Za-z]{1,3}[0-9]+\Z")
 _R1C1 = re.compile(r"(R[0-9]*)?(C[0-9]*)?\Z", re.IGNORECASE)
 
+# Texts and sheets' titles: brackets in them are none of the formula's.
+_QUOTED = re.compile(r""""(?:[^"]|"")*"|'(?:[^']|'')*'""")
+
 
 def check_name(name: str) -> None:
     """Refuses a defined name that Excel would read as a cell (`W1`, `R`, `R1C1`) or that is too long."""
@@ -69,7 +72,7 @@ def check_formula(what: str, formula: str) -> None:
         size = f"{len(formula):,} characters; Excel allows {FORMULA_CHARACTERS:,}"
         raise SheetsimError(f"the formula of {what} has {size}: name a part of it")
     depth = deepest = 0
-    for character in formula:
+    for character in _QUOTED.sub("", formula):
         depth += (character == "(") - (character == ")")
         deepest = max(deepest, depth)
     if deepest > NESTING:
