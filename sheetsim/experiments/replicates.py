@@ -141,7 +141,8 @@ class Replicator:
         self._spares: dict[tuple[int, int], Any] = {}
         # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
         np.empty(3 * BLOCK)
-        self._weights = Program(graph[f"{name}_{k}"] for k in layers for name in ("W", "sd"))
+        self._sds = evaluate(graph[f"sd_{k}"] for k in layers)
+        self._weights = Program((graph[f"W_{k}"] for k in layers), given=self._sds)
         inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
         self._steps = [
             (given, graph[f"W_{k}"], graph[f"sd_{k}"], z, Program([z], given=[given, graph[f"W_{k}"]]))
@@ -167,7 +168,7 @@ class Replicator:
         """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate."""
         with np.errstate(all="ignore"):
             seed = child_seed(self._study.seed, replicate)
-            weights = self._weights(seed=seed)
+            weights = self._weights(self._sds, seed=seed)
             outputs = [Outputs(self.edges, self._saturated) for _ in self._steps]
             entered: UnitMoments | None = None
             for x in self._blocks(seed):
@@ -180,7 +181,7 @@ class Replicator:
             rows = []
             for (_, W, sd, _, _), layer in zip(self._steps, outputs, strict=True):
                 assert entered is not None
-                rows.append(layer.statistics(entered, weights[W], weights[sd][0, 0]))
+                rows.append(layer.statistics(entered, weights[W], self._sds[sd][0, 0]))
                 entered = layer.units
         return np.array(rows), np.array([layer.counts for layer in outputs])
 
