@@ -448,11 +448,11 @@ SECTIONS: dict[str, tuple[Callable[[Path, bool], Rows], str]] = {
 }
 
 
-def machine() -> str:
+def machine(packages: Iterable[str] = PACKAGES) -> str:
     info = Path("/proc/cpuinfo")
     models = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
     found = []
-    for package in PACKAGES:
+    for package in packages:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:

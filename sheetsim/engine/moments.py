@@ -81,3 +81,8 @@ class UnitMoments:
     def through(self, W: Any) -> tuple[Any, Any]:
         """Means and population variances over the samples of the sums x W, 1×fan-out each: w'Cw for each unit's w."""
         return self.mean @ W, (W * (self.m2 @ W)).sum(axis=0, keepdims=True) / self.count
+
+
+def moments_of_sums(a: Any) -> tuple[Any, Any]:
+    """Means and population variances over the samples of a samples × units array, 1×units each."""
+    return a.mean(axis=0, keepdims=True, dtype=np.float64), a.var(axis=0, keepdims=True, dtype=np.float64)

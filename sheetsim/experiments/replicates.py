@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from sheetsim.engine.evaluate import Program, evaluate
-from sheetsim.engine.moments import UnitMoments
+from sheetsim.engine.moments import UnitMoments, moments_of_sums
 from sheetsim.experiments.forward import Forward
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.nets import ACTIVATIONS
@@ -124,6 +124,18 @@ def rounding(study: Forward) -> Any:
         return np.fmax.reduce([np.where(a == b, 0, abs(a - b) / abs(b)) for a, b in pairs])
 
 
+class _Step(NamedTuple):
+    """A layer's matrices, the standard deviation of its weights, and the programs that give W, and a and z."""
+
+    given: Matrix
+    W: Matrix
+    a: Matrix
+    z: Matrix
+    sd: Any
+    weights: Program
+    outputs: Program
+
+
 class Replicator:
     """Measures replicates of a study, the k-th always to the same numbers.
 
@@ -139,10 +151,20 @@ class Replicator:
         self._rows = min(self.shape[0], max(1, BLOCK // max(self._widths)))
         layers = range(1, len(study.layers) + 1)
         self._spares: dict[tuple[int, int], Any] = {}
-        self._weights = Program(graph[f"{name}_{k}"] for k in layers for name in ("W", "sd"))
+        # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
+        np.empty(3 * BLOCK)
+        self._sds = evaluate(graph[f"sd_{k}"] for k in layers)
         inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
         self._steps = [
-            (given, graph[f"W_{k}"], graph[f"sd_{k}"], z, Program([z], given=[given, graph[f"W_{k}"]]))
+            _Step(
+                given,
+                W := graph[f"W_{k}"],
+                a := graph[f"a_{k}"],
+                z,
+                self._sds[graph[f"sd_{k}"]][0, 0],
+                Program([W], given=self._sds),
+                Program([a, z] if self._is_wide(W) else [z], given=[given, W]),
+            )
             for k, (given, z) in enumerate(pairwise(inputs), start=1)
         ]
 
@@ -163,24 +185,49 @@ class Replicator:
 
     def one(self, replicate: int) -> tuple[Any, Any]:
         """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate."""
+        seed = child_seed(self._study.seed, replicate)
         with np.errstate(all="ignore"):
-            seed = child_seed(self._study.seed, replicate)
-            weights = self._weights(seed=seed)
-            outputs = [Outputs(self.edges, self._saturated) for _ in self._steps]
-            entered: UnitMoments | None = None
-            for x in self._blocks(seed):
-                units = UnitMoments.of(x)
-                entered = units if entered is None else entered.merge(units)
-                z = x
-                for (given, W, _, node, step), layer in zip(self._steps, outputs, strict=True):
-                    z = step({given: z, W: weights[W].astype(self._dtype, copy=False)})[node]
-                    layer.add(z, self._spare(z.shape))
-            rows = []
-            for (_, W, sd, _, _), layer in zip(self._steps, outputs, strict=True):
-                assert entered is not None
-                rows.append(layer.statistics(entered, weights[W], weights[sd][0, 0]))
-                entered = layer.units
-        return np.array(rows), np.array([layer.counts for layer in outputs])
+            found = self._at_once(seed) if self._rows == self.shape[0] else self._in_blocks(seed)
+        return np.array([numbers for numbers, _ in found]), np.array([counts for _, counts in found])
+
+    def _at_once(self, seed: int) -> list[tuple[Any, Any]]:
+        """All samples in one block: a layer after the other, so that two of them decide the memory."""
+        (z,) = self._blocks(seed)
+        given = UnitMoments.of(z, self._spare(z.shape)[0])
+        found = []
+        for step in self._steps:
+            W = step.weights(self._sds, seed=seed)[step.W]
+            computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
+            z = computed[step.z]
+            layer = Outputs(self.edges, self._saturated)
+            layer.add(z, self._spare(z.shape))
+            sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
+            found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
+            assert layer.units is not None
+            given = layer.units
+        return found
+
+    def _is_wide(self, W: Matrix) -> bool:
+        """Whether the covariance of so many inputs is more work than the sums of so few samples."""
+        return W.shape[0] > self._rows == self.shape[0]
+
+    def _in_blocks(self, seed: int) -> list[tuple[Any, Any]]:
+        """Block after block: what is kept of a layer does not grow with the samples."""
+        weights = [step.weights(self._sds, seed=seed)[step.W] for step in self._steps]
+        layers = [Outputs(self.edges, self._saturated) for _ in self._steps]
+        given: UnitMoments | None = None
+        for z in self._blocks(seed):
+            units = UnitMoments.of(z, self._spare(z.shape)[0])
+            given = units if given is None else given.merge(units)
+            for step, W, layer in zip(self._steps, weights, layers, strict=True):
+                z = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})[step.z]
+                layer.add(z, self._spare(z.shape))
+        found = []
+        for step, W, layer in zip(self._steps, weights, layers, strict=True):
+            assert given is not None
+            found.append((layer.statistics(given, given.through(W), W, step.sd), layer.counts))
+            given = layer.units
+        return found
 
     def _blocks(self, seed: int) -> Iterator[Any]:
         """The samples of a replicate, block by block."""
@@ -202,7 +249,10 @@ class Replicator:
     def _saturated(self, z: Any) -> int:
         """How many outputs lie where the activation is flat: see `layers.saturated`."""
         activation = ACTIVATIONS[self._study.activation]
-        return int(np.count_nonzero(np.broadcast_to(activation.slope(z), z.shape) < FLAT * activation.steepest))
+        slope = np.asarray(activation.slope(z))
+        # relu's is a truth value, of which NumPy would make a float to compare it.
+        flat = np.count_nonzero(~slope if slope.dtype == bool else slope < FLAT * activation.steepest)
+        return int(flat * (z.size // slope.size))
 
     def _tail(self, seed: int) -> float:
         """The quantile of the outputs that the range of the histograms follows, over the first block of samples."""

@@ -49,7 +49,9 @@ class Outputs:
         np.copyto(spare[0], z)
         ordered.sort()
         at_most = np.searchsorted(ordered, self._edges.astype(z.dtype), side="right")
-        self.counts += np.diff(at_most, prepend=0, append=z.size)
+        self.counts[:-1] += at_most
+        self.counts[1:] -= at_most
+        self.counts[-1] += z.size
         self._quantiles = self._quantiles or tuple(sorted_quantile(ordered, p) for p in (0.05, 0.5, 0.95))
         first, last = float(ordered[0]), float(ordered[-1])
         # NaN sorts last; beside it, or an infinity, nothing is compared.
@@ -69,8 +71,12 @@ class Outputs:
         same[candidates] = ~off.any(axis=0)
         self._same &= same
 
-    def statistics(self, given: UnitMoments, W: Any, sd: np.float64) -> tuple[float, ...]:
-        """The numbers of COLUMNS, from what was added; given: the moments of the layer's input; W: fan-in × fan-out."""
+    def statistics(self, given: UnitMoments, sums: tuple[Any, Any], W: Any, sd: np.float64) -> tuple[float, ...]:
+        """The numbers of COLUMNS, from what was added.
+
+        given: the moments of the layer's input; sums: means and variances over the samples of its sums a, 1×units each;
+        W: fan-in × fan-out.
+        """
         assert self.units is not None
         assert self._pooled is not None
         units, pooled = self.units, self._pooled
@@ -90,7 +96,7 @@ class Outputs:
             self._same.sum(),
             _effective_units(units),
         )
-        mean_a, var_a = given.through(W)
+        mean_a, var_a = sums
         within, between = var_a.mean(), mean_a.var()
         pooled_a = within + between
         additive = (given.variance @ W**2).mean()
