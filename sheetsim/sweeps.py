@@ -24,7 +24,7 @@ from sheetsim.engine.evaluate import evaluate
 from sheetsim.engine.jobs import in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
-from sheetsim.experiments.replicates import Batch, child_seed, measure
+from sheetsim.experiments.replicates import BLOCK, Batch, child_seed, measure
 from sheetsim.experiments.study import toml_value
 from sheetsim.experiments.sweep_book import SweepBook
 from sheetsim.grid import Plan, load
@@ -235,22 +235,32 @@ def check(plan: Plan) -> None:
 
 def cost(study: Forward) -> float:
     """The work of a replicate in multiply-adds: products, units' covariances, and the rest by what it was measured."""
-    samples = len(study.input) if hasattr(study.input, "__array__") else study.samples or SAMPLES
+    samples = _samples(study)
     return sum(
-        samples * m * (n + m + PER_OUTPUT) + n * m * (n + PER_WEIGHT) + PER_LAYER for n, m in pairwise(_widths(study))
+        samples * m * (n + m + PER_OUTPUT) + n * m * ((n if n <= samples else 0) + PER_WEIGHT) + PER_LAYER
+        for n, m in pairwise(_widths(study))
     )
 
 
 def _check_memory(plan: Plan) -> None:
-    """Refuses a point whose weights and covariances of units, of all layers at once, the machine does not hold."""
+    """Refuses a point that the machine does not hold: the weights, covariances and outputs of its widest layer, or, of
+    samples in several blocks, the weights and covariances of all layers at once."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return
     for point in plan.points:
-        needed = 8 * sum(n * m + m * m for n, m in pairwise(_widths(point.study)))
+        samples, layers = _samples(point.study), list(pairwise(_widths(point.study)))
+        if samples * max(map(max, layers)) <= BLOCK:
+            needed = 8 * max(3 * n * m + 2 * m * m + 6 * samples * m for n, m in layers)
+        else:
+            needed = 8 * sum(n * m + m * m for n, m in layers)
         if needed > memory:
             raise SheetsimError(f"the point {point} needs {needed / 1e9:,.0f} GB, more memory than this machine has")
+
+
+def _samples(study: Forward) -> int:
+    return len(study.input) if hasattr(study.input, "__array__") else study.samples or SAMPLES
 
 
 def _widths(study: Forward) -> list[int]:

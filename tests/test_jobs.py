@@ -59,6 +59,19 @@ def test_tasks_are_drawn_as_results_are_taken() -> None:
     assert len(drawn) < 40
 
 
+def slow(number: int) -> int:
+    time.sleep(30 if number else 0)
+    return number
+
+
+def test_work_that_nobody_wants_any_more_is_not_waited_for() -> None:
+    results = in_order(slow, range(8), workers=2)
+    assert next(results) == 0
+    start = time.monotonic()
+    results.close()
+    assert time.monotonic() - start < 15
+
+
 def test_a_killed_process_is_one_sentence() -> None:
     with pytest.raises(SheetsimError, match="a worker process ended before its work was done"):
         list(in_order(suicidal, range(20), workers=2))

@@ -54,6 +54,7 @@ def _alone(function: Callable[[Task], Result], task: Task) -> Result:
 def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
     # A fork would copy the locks of threads that it does not copy.
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
     try:
         yield from _windowed(lambda task: pool.submit(_alone, function, task), tasks, AHEAD * workers)
@@ -62,6 +63,11 @@ def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], wor
             "a worker process ended before its work was done: killed, or out of memory; ask for fewer workers. "
             "A script that uses workers starts under `if __name__ == '__main__':`"
         ) from None
+    except BaseException:
+        # Ctrl-C, a mistake, or nobody wants more: what is under way is not waited for.
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
