@@ -196,12 +196,13 @@ def test_merged_moments_are_those_of_all_numbers(left: list[float], right: list[
     exact = [Fraction(float(number)) for number in np.concatenate([a, b], axis=1)[0]]
     mean = sum(exact) / len(exact)
     spread = float(max(abs(number - mean) for number in exact)) + 1e-12 * abs(offset)
+    largest = float(max(abs(number) for number in exact))
     assert found.count == len(exact)
     assert abs(found.mean - float(mean)) <= 1e-13 * (abs(offset) + 1e3)
     for power, sum_of_powers in ((2, found.m2), (3, found.m3), (4, found.m4)):
         truth = float(sum((number - mean) ** power for number in exact))
         # Rounding of numbers near 1e9 moves each deviation by 1e-7 at most.
-        error = len(exact) * power * (spread + 1e-6) ** (power - 1) * (1e-12 * spread + 2.4e-7 * (offset > 0))
+        error = len(exact) * power * (spread + 1e-6) ** (power - 1) * (1e-12 * largest + 2.4e-7 * (offset > 0))
         assert abs(sum_of_powers - truth) <= error + 1e-12 * abs(truth) + 1e-290
 
 
