@@ -262,6 +262,16 @@ def column_variance(x: Operand, mean: Matrix | None = None) -> Matrix:
     return column_mean((checked - (column_mean(checked) if mean is None else mean)) ** 2)
 
 
+def row_sum(x: Operand) -> Matrix:
+    """The sums of the rows, n×1."""
+    return apply("row_sum", x)
+
+
+def row_numbers(x: Operand) -> Matrix:
+    """The numbers of the rows, from 1, n×1."""
+    return apply("row_numbers", x)
+
+
 def total(x: Operand) -> Matrix:
     """The sum of all elements."""
     return apply("total", x)

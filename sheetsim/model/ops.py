@@ -3,7 +3,8 @@
 Excel text is a template: `{0}` is the first argument, `{0:power}` says how tightly it must bind there to stand
 without brackets, and `level` says how tightly the result binds. Levels and brackets are `workbook/formulas.py`'s.
 Some slots are special: `{0:truth}` keeps a comparison a truth value, `{0:ones}` is a column of ones as long as {0}, and
-`{0:rows}` and `{0:columns}` are its numbers of rows and columns.
+`{0:across}` as long as it has columns, `{0:numbers}` is a column of its rows' numbers, and `{0:rows}` and `{0:columns}`
+are how many it has.
 """
 
 from collections.abc import Callable, Sequence
@@ -84,6 +85,10 @@ def one_row(name: str, shapes: Sequence[Shape]) -> Shape:
 
 
 def one_column(name: str, shapes: Sequence[Shape]) -> Shape:
+    return shapes[0][0], 1
+
+
+def first_column(name: str, shapes: Sequence[Shape]) -> Shape:
     return shapes[0][0], 1
 
 
@@ -196,9 +201,11 @@ TABLE: tuple[Op, ...] = (
     Op("if_error", 2, broadcast, lambda x, y: np.where(np.isfinite(x), x, y), "IFERROR({0},{1})"),
     Op("row", 2, one_row, lambda x, k: x[int(k.item()) - 1 : int(k.item())], "INDEX({0},{1},0)"),
     Op("column", 2, one_column, lambda x, k: x[:, int(k.item()) - 1 : int(k.item())], "INDEX({0},0,{1})"),
+    Op("row_numbers", 1, first_column, lambda x: np.arange(1.0, len(x) + 1).reshape(-1, 1), "{0:numbers}"),
     Op("row_count", 1, scalar, lambda x: _cell(float(x.shape[0])), "{0:rows}"),
     Op("column_count", 1, scalar, lambda x: _cell(float(x.shape[1])), "{0:columns}"),
     Op("column_sum", 1, one_row, lambda x: np.ones((1, x.shape[0])) @ x, "MMULT(TRANSPOSE({0:ones}),{0})"),
+    Op("row_sum", 1, first_column, lambda x: x @ np.ones((x.shape[1], 1)), "MMULT({0},{0:across})"),
     Op("total", 1, scalar, lambda x: _cell(x.sum()), "SUM({0})"),
     Op("sum_squares", 1, scalar, lambda x: _cell(np.vdot(x, x)), "SUMSQ({0})"),
     Op("mean", 1, scalar, lambda x: _cell(x.mean()), "AVERAGE({0})"),

@@ -91,6 +91,10 @@ class _Slot:
         self._depth = depth
 
     def __format__(self, level: str) -> str:
+        if level == "across":
+            return f"ROW($1:${self._node.shape[1]})^0"
+        if level == "numbers":
+            return f"ROW($1:${self._node.shape[0]})"
         if level == "ones":
             return _ones(self._node, self._reference)
         if level in ("rows", "columns"):
