@@ -23,6 +23,7 @@ _HOMES = {
     "replicate": "sheetsim.replication",
     "Sweep": "sheetsim.sweeps",
     "sweep": "sheetsim.sweeps",
+    "grad": "sheetsim.model.grad",
     **dict.fromkeys(("constant", "glorot", "he", "std", "xavier", "zeros"), "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
     **dict.fromkeys(
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import sqrt as sqrt
     from sheetsim.model.expr import tanh as tanh
     from sheetsim.model.expr import where as where
+    from sheetsim.model.grad import grad as grad
     from sheetsim.model.initializers import constant as constant
     from sheetsim.model.initializers import glorot as glorot
     from sheetsim.model.initializers import he as he

@@ -230,7 +230,9 @@ def run_plan(
             row = np.concatenate([[child_seed(study.seed, precision.done)], numbers.T.ravel()])
             spool.write(row.tobytes())
             counts = counts + counted
-            precision.add(row)
+            # Of a network that overflows nothing is precise, and that is no warning.
+            with np.errstate(all="ignore"):
+                precision.add(row)
             if progress is not None:
                 progress(precision.done, precision.wide)
             if precision.enough:

@@ -176,6 +176,12 @@ def test_single_precision_is_near_double() -> None:
     assert said.xs("var", level="statistic").max() >= error["var"].max()
 
 
+def test_a_network_that_overflows_gives_a_book_of_errors_and_no_warning(tmp_path: Path) -> None:
+    found = sheetsim.replicate(study(initializer=1e200), 5)
+    assert not np.isfinite(found.statistics().loc[(3, "var"), "mean"])
+    assert_recalculated(found, tmp_path)
+
+
 def test_children_are_independent_of_how_many_there_are_and_differ() -> None:
     seeds = [child_seed(7, k) for k in range(10_000)]
     assert len(set(seeds)) == 10_000

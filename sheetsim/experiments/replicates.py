@@ -180,7 +180,8 @@ class Replicator:
         if "tail" not in graph:
             return Program([graph["edges"]])()[graph["edges"]][:, 0]
         tails = [self._tail(child_seed(self._study.seed, k)) for k in range(PILOTS)]
-        tail = np.array([[max(tails)]])
+        # A network that overflows has no range: 0 to a bound as for outputs that are all 0.
+        tail = np.array([[max(tails) if np.isfinite(tails).all() else 0.0]])
         return Program([graph["edges"]], given=[graph["tail"]])({graph["tail"]: tail})[graph["edges"]][:, 0]
 
     def one(self, replicate: int) -> tuple[Any, Any]:
