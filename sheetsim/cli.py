@@ -235,7 +235,7 @@ def replicate(
 
     origin = _load(what, settings, seed)
     chosen = tuple(name.strip() for name in statistics.split(","))
-    plan = Plan(origin.experiment, origin.name, origin.command, replicates, _share(until), chosen, single)
+    plan = Plan(origin.experiment, origin.name, origin.command, replicates, _share(until), chosen, single, bootstrap)
     target = _targets([origin], output)[0] if output is not None else OUTPUTS / f"{origin.name}-replicates.xlsx"
     _make_folders([target])
     with _Progress(1) as progress:
@@ -243,7 +243,7 @@ def replicate(
         found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
         found.to_excel(target, values_only=values_only)
     frames = {
-        ReplicateTable.statistics: lambda: found.statistics(bootstrap=bootstrap),
+        ReplicateTable.statistics: found.statistics,
         ReplicateTable.claims: found.claims,
         ReplicateTable.histogram: found.histograms,
         ReplicateTable.replicates: found.frame,
@@ -252,7 +252,7 @@ def replicate(
     if table is not None or form is not Format.table:
         _print_frame(frames[table or ReplicateTable.statistics](), form)
         return
-    frame = found.statistics(bootstrap=bootstrap)
+    frame = found.statistics()
     print(f"{origin.name}, {found.count} replicates ({found.reason}) → {target}")
     print(_text(frame[frame.index.isin(chosen, level="statistic")].drop(columns=["p05", "p50", "p95"])), end="\n\n")
     print(_text(found.claims()))

@@ -106,7 +106,7 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
 
 def _plan(rows: Mapping[str, str], experiment: Forward, command: str) -> Plan:
     try:
-        keys = ("replicates", "until", "statistics", "single")
+        keys = ("replicates", "until", "statistics", "single", "bootstrap")
         options = tomllib.loads("\n".join(f"{key} = {rows[key]}" for key in keys if key in rows))
         once = command.partition(" --replicates ")[0].replace("sheetsim replicate", "sheetsim run", 1)
         return Plan(
@@ -117,6 +117,7 @@ def _plan(rows: Mapping[str, str], experiment: Forward, command: str) -> Plan:
             options.get("until"),
             tuple(options.get("statistics", ())),
             options.get("single", False),
+            options.get("bootstrap", False),
         )
     except (tomllib.TOMLDecodeError, RecursionError, TypeError, ValueError) as error:
         raise SheetsimError(f"the replicates on About cannot be read: {error}") from None

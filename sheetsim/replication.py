@@ -51,7 +51,8 @@ class Plan:
     """What to replicate and how often.
 
     run: the command that runs the study once; replicates: how many, or at most how many with `until`, the wished
-    half-width over mean of the intervals of the `chosen` statistics at every layer; single: layers in single precision.
+    half-width over mean of the intervals of the `chosen` statistics at every layer; single: layers in single precision;
+    bootstrap: intervals of the means by the bootstrap too.
     """
 
     study: Forward
@@ -61,6 +62,7 @@ class Plan:
     until: float | None = None
     chosen: tuple[str, ...] = CHOSEN
     single: bool = False
+    bootstrap: bool = False
 
     @property
     def command(self) -> str:
@@ -73,12 +75,15 @@ class Plan:
             words.append(f"--until {self.until!r}")
         if self.chosen != CHOSEN:
             words.append(f"--statistics {','.join(self.chosen)}")
-        return " ".join(words + ["--single"] * self.single)
+        return " ".join(words + ["--single"] * self.single + ["--bootstrap"] * self.bootstrap)
 
     def options(self) -> dict[str, Any]:
         """How the study is replicated, beside its own keys."""
         found = {"replicates": self.replicates, "until": self.until, "statistics": list(self.chosen)}
-        return {key: value for key, value in found.items() if value is not None} | {"single": self.single}
+        return {key: value for key, value in found.items() if value is not None} | {
+            "single": self.single,
+            "bootstrap": self.bootstrap,
+        }
 
     def __post_init__(self) -> None:
         if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 2:
@@ -98,29 +103,27 @@ class Replicates:
     count: how many there are; reason: why there are not more.
     """
 
-    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str, rounding: Any = None) -> None:
+    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str, error: Any = None) -> None:
+        """error: of single precision, see `experiments.replicates.rounding`."""
         self.name, self.title = plan.name, plan.study.title or "Forward pass"
         self.count, self.reason = len(rows), reason
         self.edges, self.counts = edges, counts
-        self._plan, self._rows, self._rounding = plan, rows, rounding
+        self._plan, self._rows, self._error = plan, rows, error
         layers = range(1, len(plan.study.layers) + 1)
         self.labels: list[Label] = [(layer, statistic) for statistic in COLUMNS for layer in layers]
 
-    def statistics(self, *, bootstrap: bool = False) -> "pd.DataFrame":
+    def statistics(self) -> "pd.DataFrame":
         """Mean, sd, se, interval, percentiles, theory and its z: a row a layer and statistic.
 
-        In single precision `rounding` says how far, relatively, a statistic of the first replicates was from double.
-        bootstrap: adds `boot_low` and `boot_high`, the BCa interval of the mean (Efron 1987, by scipy).
+        In single precision `rounding` says how far, relatively, a statistic of the first replicates was from double;
+        with the bootstrap `boot_low` and `boot_high` are the BCa interval of the mean (Efron 1987, by scipy).
         """
         import pandas as pd
 
         frame = self._book.statistics.frame(self._values)
         frame.index = pd.MultiIndex.from_tuples(self.labels, names=("layer", "statistic"))
-        if self._rounding is not None:
-            frame["rounding"] = self._rounding.T.ravel()
-        if bootstrap:
-            ends = [_bootstrap(self._rows[:, k + 1], self._plan.study.seed) for k in range(len(self.labels))]
-            frame["boot_low"], frame["boot_high"] = zip(*ends, strict=True)
+        for name, numbers in self._more.items():
+            frame[name] = numbers
         return frame.sort_index(level="layer", sort_remaining=False, kind="stable")
 
     def claims(self) -> "pd.DataFrame":
@@ -175,8 +178,19 @@ class Replicates:
             self.reason,
             CONFIDENCE,
             self._plan.chosen,
-            self._rounding,
+            self._more,
         )
+
+    @cached_property
+    def _more(self) -> dict[str, Any]:
+        """Columns of the statistics that no formula gives."""
+        found = {}
+        if self._plan.bootstrap:
+            ends = [_bootstrap(self._rows[:, k + 1], self._plan.study.seed) for k in range(len(self.labels))]
+            found["boot_low"], found["boot_high"] = np.array(ends).T
+        if self._error is not None:
+            found["rounding"] = self._error.T.ravel()
+        return found
 
     @cached_property
     def _values(self) -> Values:
@@ -194,6 +208,7 @@ def replicate(
     workers: int = 1,
     scheduler: str | None = None,
     single: bool = False,
+    bootstrap: bool = False,
     progress: Progress | None = None,
     **overrides: Any,
 ) -> Replicates:
@@ -203,10 +218,11 @@ def replicate(
     means at every layer, with at least FLOOR replicates and at most `replicates` (the intervals are then those of a
     rule that stops when they look narrow: a little too narrow with few replicates);
     workers: processes on this machine; scheduler: a Dask scheduler's address instead; single: layers in float32;
+    bootstrap: intervals by the bootstrap too;
     progress: called with the number of replicates and the widest relative half-width.
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
-    plan = Plan(*_study(what, overrides), replicates, until, tuple(statistics), single)
+    plan = Plan(*_study(what, overrides), replicates, until, tuple(statistics), single, bootstrap)
     return run_plan(plan, workers, scheduler, progress)
 
 

@@ -83,8 +83,8 @@ def test_pooled_histograms_are_the_sums_of_the_runs() -> None:
 
 
 def test_statistics_are_scipys() -> None:
-    found = sheetsim.replicate(study(), 40)
-    rows, table = found.frame(), found.statistics(bootstrap=True)
+    found = sheetsim.replicate(study(), 40, bootstrap=True)
+    rows, table = found.frame(), found.statistics()
     for (layer, name), row in table.iterrows():  # type: ignore[misc]
         numbers = rows.loc[(slice(None), layer), name].to_numpy()
         if np.isnan(numbers).any():

@@ -25,6 +25,12 @@ SHOWN = {
     "effective_units": "Effective units",
 }
 
+MORE = {
+    "boot_low": "lower end of the mean's bootstrap interval (BCa, 2,000 resamples; a number without a formula)",
+    "boot_high": "its upper end",
+    "rounding": "relative difference from double precision, the greatest in the first replicates",
+}
+
 LABEL_WIDTH = 54
 LAYER_WIDTH = 17
 CHART = (460, 270)
@@ -36,8 +42,8 @@ class ReplicatesBook:
     """The tables over replicates as a model, and the sheets that show them.
 
     rows: a row a replicate, its seed and then a column a label; counts: layers × bins + 2; reason: why there are not
-    more replicates; chosen: statistics, of which the first is shown converging; rounding: layers × statistics, what
-    single precision cost, or None.
+    more replicates; chosen: statistics, of which the first is shown converging; more: further columns of the
+    statistics, of MORE, in the labels' order.
     """
 
     def __init__(
@@ -51,10 +57,10 @@ class ReplicatesBook:
         reason: str,
         confidence: float,
         chosen: Sequence[str],
-        rounding: Any,
+        more: Mapping[str, Any],
     ) -> None:
         self._study, self._labels, self._reason, self._chosen = study, labels, reason, chosen
-        self._rounding = rounding
+        self._more = more
         self._layers = len(study.layers)
         self._graph = graph = Graph(seed=study.seed)
         self._results = graph.results("results", rows)
@@ -90,8 +96,7 @@ class ReplicatesBook:
             "running_1": "running_1, running_low_1, running_high_1, …: mean and interval at each checkpoint",
         }
         columns = {column.name: column.what for column in self.statistics.columns}
-        if self._rounding is not None:
-            columns["rounding"] = "relative difference from double precision, the greatest in the first replicates"
+        columns |= {name: MORE[name] for name in self._more}
         about = about_page(
             self._title(),
             self._study.description,
@@ -203,11 +208,10 @@ class ReplicatesBook:
         for c, column in enumerate(self.statistics.columns, start=2):
             style = styles.get(column.name, "number")
             items += [Block(r, c, cell, style) for r, cell in enumerate(column.cells, 1) if cell is not intervals.NONE]
-        if self._rounding is not None:
-            last = 2 + len(self.statistics.columns)
-            items.append(Text(0, last, "rounding", "column"))
-            errors = enumerate(self._rounding.T.ravel(), start=1)
-            items += [Number(r, last, error, "number") for r, error in errors if np.isfinite(error)]
+        for c, (name, numbers) in enumerate(self._more.items(), start=2 + len(self.statistics.columns)):
+            items.append(Text(0, c, name, "column"))
+            known = ((r, number) for r, number in enumerate(numbers, start=1) if np.isfinite(number))
+            items += [Number(r, c, number, "number") for r, number in known]
         widths = {0: 17, 1: 7} | dict.fromkeys(range(2, 2 + len(self.statistics.columns)), 11)
         return Page("Statistics", tuple(items), widths, freeze=(1, 2))
 
