@@ -188,7 +188,8 @@ def summary(
             raise SheetsimError(f"{what} is a workbook: --set and --seed go with templates")
         from sheetsim.report import read
 
-        frame = read(what).table(table.value)
+        with read(what) as book:
+            frame = book.table(table.value)
     else:
         from sheetsim.report import run_origin
 

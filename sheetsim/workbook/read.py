@@ -1,9 +1,10 @@
 """Reads a workbook that sheetsim wrote: the numbers that its cells hold, by defined name. It computes nothing."""
 
 import os
+import weakref
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
@@ -21,8 +22,10 @@ class Reader:
     A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN.
     """
 
-    def __init__(self, path: Path, workbook: Any, raw: RawBook) -> None:
+    def __init__(self, path: Path, stream: BinaryIO, workbook: Any, raw: RawBook) -> None:
         self.path = path
+        # A book that nobody closes lets go of its file too, and without a word.
+        self.close = weakref.finalize(self, stream.close)
         self._file = raw
         self._workbook = workbook
         self._known: dict[str, Any] = {}
@@ -33,10 +36,6 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Lets go of the file."""
-        self._workbook.close()
 
     def names(self) -> list[str]:
         """The workbook's defined names."""
@@ -111,17 +110,28 @@ def _number_or_text(cell: Any) -> float | str:
 
 def open_book(path: str | os.PathLike[str]) -> Reader:
     """Opens a workbook to read. Raises SheetsimError when it is no workbook or cannot be read."""
-    from openpyxl import load_workbook
-
     target = Path(path)
     with RawBook(target) as raw:  # refuses what openpyxl would choke on, and knows where the names lead
         pass
     try:
-        workbook = load_workbook(target, read_only=True, data_only=True)
+        stream = target.open("rb")
+    except OSError as error:
+        raise SheetsimError(f"cannot read {target}: {(error.strerror or str(error)).lower()}") from None
+    try:
+        return Reader(target, stream, _loaded(target, stream), raw)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _loaded(target: Path, stream: BinaryIO) -> Any:
+    from openpyxl import load_workbook
+
+    try:
+        return load_workbook(stream, read_only=True, data_only=True)
     except OSError as error:
         raise SheetsimError(f"cannot read {target}: {(error.strerror or str(error)).lower()}") from None
     except (zipfile.BadZipFile, KeyError, ValueError, ParseError) as error:
         raise SheetsimError(f"{target} is no workbook: {error}") from None
     except Exception as error:  # openpyxl's own exceptions share no base
         raise SheetsimError(f"{target} cannot be read as a workbook: {error}") from None
-    return Reader(target, workbook, raw)
