@@ -24,6 +24,7 @@ _HOMES = {
     "Sweep": "sheetsim.sweeps",
     "sweep": "sheetsim.sweeps",
     "grad": "sheetsim.model.grad",
+    **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
     **dict.fromkeys(("constant", "glorot", "he", "std", "xavier", "zeros"), "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
     **dict.fromkeys(
@@ -73,5 +74,9 @@ if TYPE_CHECKING:
     from sheetsim.report import Run as Run
     from sheetsim.report import read as read
     from sheetsim.report import run as run
+    from sheetsim.summary.theory import InputMoments as InputMoments
+    from sheetsim.summary.theory import correlation_map as correlation_map
+    from sheetsim.summary.theory import fixed_point as fixed_point
+    from sheetsim.summary.theory import mean_field as mean_field
     from sheetsim.sweeps import Sweep as Sweep
     from sheetsim.sweeps import sweep as sweep

@@ -223,7 +223,10 @@ def replicate(
     ] = None,
     bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Bootstrap intervals too.")] = False,
     single: Annotated[bool, typer.Option("--single", help="Layers in single precision.")] = False,
-    table: Annotated[ReplicateTable | None, typer.Option(help="Print this table whole.", show_default=False)] = None,
+    table: Annotated[
+        ReplicateTable | None,
+        typer.Option(help="Print this table whole; the workbook is written too.", show_default=False),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
     settings: Settings = None,
     seed: Seed = None,
@@ -232,12 +235,15 @@ def replicate(
     as_json: Json = False,
 ) -> None:
     """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
+    from dataclasses import replace
+
     from sheetsim.replication import Plan, run_plan
 
     origin = _load(what, settings, seed)
     chosen = tuple(name.strip() for name in statistics.split(","))
     plan = Plan(origin.experiment, origin.name, origin.command, replicates, _share(until), chosen, single, bootstrap)
-    target = _targets([origin], output)[0] if output is not None else OUTPUTS / f"{origin.name}-replicates.xlsx"
+    # Beside the run's own book, and not in its place.
+    target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
     _make_folders([target])
     with _Progress(1) as progress:
         progress.begin(origin.name)

@@ -15,7 +15,7 @@ from sheetsim import templates
 from sheetsim.engine.evaluate import Values as Computed
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Forward
+from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
 from sheetsim.experiments.study import properties
 from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.replication import Plan, run_plan
@@ -193,8 +193,8 @@ def _check_summary(experiment: Forward, book: RawBook) -> None:
 
 
 def _check_work(experiment: Forward, book: RawBook, replicates: int) -> None:
-    widths = [experiment.inputs or 100, *experiment.layers]
-    if (experiment.samples or 1000) * sum(map(math.prod, pairwise(widths))) * replicates > OPERATIONS:
+    widths = [experiment.inputs or INPUTS, *experiment.layers]
+    if (experiment.samples or SAMPLES) * sum(map(math.prod, pairwise(widths))) * replicates > OPERATIONS:
         raise SheetsimError(f"{book.path}: a book of so much work is not made again to check it")
 
 

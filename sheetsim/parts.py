@@ -15,7 +15,7 @@ from sheetsim.version import __version__
 from sheetsim.workbook.whole import whole_file
 
 # Raised whenever the same parameters give other numbers: a part of another format is never used.
-FORMAT = 1
+FORMAT = 2
 
 # Bytes of a checksum.
 CHECK = 32

@@ -3,6 +3,7 @@
 import os
 import pickle
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ CONFIDENCE = 0.95
 # What `until` and the convergence are about, unless others are named.
 CHOSEN = ("pooled", "var")
 
-# Multiply-adds in one task: some tens of milliseconds, long against handing it out, short against Ctrl-C.
+# Multiply-adds in one task: some tenths of a second, long against handing it out, short against Ctrl-C.
 WORK = 1e9
 
 Progress = Callable[[int, float], None]
@@ -88,9 +89,9 @@ class Plan:
     def __post_init__(self) -> None:
         if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 2:
             raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates!r}")
-        if self.until is not None and not 0 < self.until < 1:
+        if self.until is not None and not (isinstance(self.until, float) and 0 < self.until < 1):
             raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {self.until!r}")
-        if not self.chosen:
+        if not all(isinstance(name, str) for name in self.chosen) or not self.chosen:
             raise SheetsimError(f"statistics: name at least one of {', '.join(COLUMNS)}")
         for name in self.chosen:
             if name not in COLUMNS:
@@ -287,8 +288,11 @@ class _Precision:
         """Why there are not more replicates, in words."""
         if self._plan.until is None:
             return f"{self.done} were asked for"
-        found = f"the widest interval of {', '.join(self._plan.chosen)} is ±{self.wide:.2%} of its mean"
-        wish = f"±{self._plan.until:.2%} asked for"
+        if np.isnan(self.wide):
+            found = f"of {', '.join(self._plan.chosen)} a mean is 0, or missing, and has no relative precision"
+        else:
+            found = f"the widest interval of {', '.join(self._plan.chosen)} is ±{100 * self.wide:.3g}% of its mean"
+        wish = f"±{100 * self._plan.until:.3g}% asked for"
         if self.enough:
             return f"stopped at {self.done}: {found}, within the {wish}"
         return f"stopped at the most that were allowed, {self.done}: {found}, not within the {wish}"
@@ -316,7 +320,15 @@ def _bootstrap(numbers: Any, seed: int) -> tuple[float, float]:
         return np.nan, np.nan
     if np.ptp(numbers) == 0:
         return float(numbers[0]), float(numbers[0])
-    found = bootstrap(
-        (np.array(numbers),), np.mean, n_resamples=2000, confidence_level=CONFIDENCE, random_state=seed, batch=200
-    )
+    # Numbers that are nearly all alike, or overflow, have no such interval, and scipy warns of it.
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = bootstrap(
+            (np.array(numbers),),
+            np.mean,
+            n_resamples=2000,
+            confidence_level=CONFIDENCE,
+            rng=np.random.default_rng(seed),
+            batch=200,
+        )
     return float(found.confidence_interval.low), float(found.confidence_interval.high)

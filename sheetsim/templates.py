@@ -118,6 +118,8 @@ def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
     *path, last = key.split(".")
     table = parameters
     for part in path:
+        if part == "input" and isinstance(table.get(part), str):
+            table[part] = {"distribution": table[part]}
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
             raise SheetsimError(f"{key}: {part} is not a table of keys")

@@ -26,7 +26,7 @@ STEPS = {
     *("floor", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal"),
     *("row_numbers", "row_count", "column_count", "frequency"),
 }
-UNKNOWN = {"quantile", "t_quantile"}
+UNKNOWN = {"quantile", "t_quantile", "normal_quantile"}
 
 
 def central_differences(loss: Matrix, by: Matrix) -> Any:

@@ -63,6 +63,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "std": (("x",), "_xlfn.STDEV.P(x)", lambda x: [[stats.moment(x.ravel(), 2) ** 0.5]]),
     "sample_std": (("x",), "_xlfn.STDEV.S(x)", lambda x: [[math.sqrt(stats.moment(x.ravel(), 2) * 15 / 14)]]),
     "t_quantile": (("third", "two"), "TINV(third,two)", lambda p, df: [[stats.t.ppf(1 - 1 / 6, 2)]]),
+    "normal_quantile": (("third",), "_xlfn.NORM.S.INV(third)", lambda p: [[stats.norm.ppf(1 / 3)]]),
     "skew": (
         ("x",),
         "IF(_xlfn.STDEV.P(x)>1E-12*ABS(AVERAGE(x)),AVERAGE((x-AVERAGE(x))^3)/_xlfn.STDEV.P(x)^3,NA())",

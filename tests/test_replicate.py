@@ -1,7 +1,6 @@
 """Replicates: the numbers of single runs whatever the blocks, workers or cluster; intervals that cover; a live book."""
 
 import json
-import math
 import subprocess
 import sys
 from fractions import Fraction
@@ -97,8 +96,12 @@ def test_statistics_are_scipys() -> None:
             np.testing.assert_allclose([row["low"], row["high"]], [low, high], rtol=1e-9)
             # The bootstrap's interval is about as wide, and shifted by skewness at most.
             assert 0.6 < (row["boot_high"] - row["boot_low"]) / (high - low) < 1.5
-            needed = (stats.t.ppf(0.975, 39) * np.std(numbers, ddof=1) / (0.01 * np.mean(numbers))) ** 2
-            assert row["needed"] == pytest.approx(math.ceil(needed), abs=1, rel=1e-9)
+            ratio = np.std(numbers, ddof=1) / (0.01 * abs(np.mean(numbers)))
+            n = int(row["needed"])
+            if 8 < n < 1e7:
+                # One fewer is too few, or as good as enough; one more is enough.
+                assert stats.t.ppf(0.975, n) * ratio <= np.sqrt(n + 1)
+                assert stats.t.ppf(0.975, n - 3) * ratio > np.sqrt(n - 2)
 
 
 def test_a_statistic_that_some_replicates_lack_is_that_of_the_others(tmp_path: Path) -> None:
@@ -185,7 +188,7 @@ def test_a_network_that_overflows_gives_a_book_of_errors_and_no_warning(tmp_path
 def test_children_are_independent_of_how_many_there_are_and_differ() -> None:
     seeds = [child_seed(7, k) for k in range(10_000)]
     assert len(set(seeds)) == 10_000
-    assert max(seeds) < 2**53
+    assert max(seeds) < 10**15
     assert seeds[:3] == [child_seed(7, k) for k in range(3)]
     means = [sheetsim.replicate(study(seed=s), 2).frame()["mean"].to_numpy() for s in (1, 2)]
     assert not np.intersect1d(*means).size

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
@@ -101,11 +101,12 @@ def _client(workers: int, scheduler: str) -> Iterator[Any]:
     except ImportError:
         raise SheetsimError("a cluster needs Dask: pip install 'sheetsim[cluster]'") from None
     if scheduler == "local":
-        with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
+        with ExitStack() as stack:
+            with _unseen_interrupts():
+                cluster = stack.enter_context(
+                    LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+                )
+            yield stack.enter_context(Client(cluster))
         return
     try:
         client = Client(scheduler, timeout=10)
@@ -113,6 +114,19 @@ def _client(workers: int, scheduler: str) -> Iterator[Any]:
         raise SheetsimError(f"cannot reach a Dask scheduler at {scheduler}: {error}") from None
     with client:
         yield client
+
+
+@contextmanager
+def _unseen_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile leave Ctrl-C to this one, which takes it again afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _windowed(submit: Callable[[Task], Any], tasks: Iterable[Task], ahead: int) -> Iterator[Any]:

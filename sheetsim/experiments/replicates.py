@@ -34,9 +34,9 @@ PILOTS = 4
 def child_seed(seed: int, replicate: int) -> int:
     """The seed of a replicate, from 0: `sheetsim run` with it gives the replicate as a workbook.
 
-    53 bits: a number that a cell holds exactly.
+    49 bits, under 15 digits: spreadsheet programs show, and LibreOffice saves, no more.
     """
-    return int(np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0] >> np.uint64(11))
+    return int(np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0] >> np.uint64(15))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.summary import intervals
 from sheetsim.summary.intervals import Label, convergence, interval_table, readings
+from sheetsim.summary.streaming import WORDS
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Bars, Block, Echo, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 
@@ -88,14 +89,16 @@ class ReplicatesBook:
             "results": "the replicates: a row each, its seed and its statistics by layer (constants)",
             "confidence": "confidence of every interval",
             "precision": "half-width over mean that “needed” is for",
-            "tolerance": "a claim holds where its interval has the expected ratio, nearly where it comes this near it",
+            "tolerance": "how near the expected ratio a claim’s interval must lie to hold, how far for it not to",
             "edges": "upper edges of the bins; a bin is (edge before, edge]",
             "counts_1": "counts_1, …: outputs of all replicates below the range, in each bin, above it",
             "checkpoint": "numbers of replicates at which Convergence looks",
-            "t_checkpoint": "Student's t at each checkpoint",
+            "t_checkpoint": f"Student's t at each checkpoint, for {self._level:.0%} whatever the confidence is",
+            "replicate": "the replicates' numbers",
             "running_1": "running_1, running_low_1, running_high_1, …: mean and interval at each checkpoint",
         }
         columns = {column.name: column.what for column in self.statistics.columns}
+        columns |= WORDS
         columns |= {name: MORE[name] for name in self._more}
         about = about_page(
             self._title(),
@@ -110,7 +113,7 @@ class ReplicatesBook:
             statistics,
             self._histograms(),
             converging,
-            MatrixSheet("Replicates", self._results, "replicate", headings),
+            MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1),
             about,
         ]
 
@@ -138,7 +141,7 @@ class ReplicatesBook:
             (
                 ("Confidence", self._confidence),
                 ("Wished precision (for “needed” on Statistics)", self._precision),
-                ("Tolerance of “nearly”", self._tolerance),
+                ("Tolerance of the claims", self._tolerance),
             )
         ):
             items += [Text(5 + k, 0, label, "label"), Block(5 + k, 1, node, "input")]
@@ -243,7 +246,7 @@ class ReplicatesBook:
         found = convergence(graph, self._results, self._labels, statistic, layers, self._level)
         items: list[Item] = [
             Text(0, 0, "replicates", "column"),
-            Text(0, 1, "t", "column"),
+            Text(0, 1, f"t at {self._level:.0%}", "column"),
             Block(1, 0, found.checkpoints, "count"),
             Block(1, 1, graph["t_checkpoint"], "number"),
         ]
@@ -255,7 +258,14 @@ class ReplicatesBook:
         if live:
             items += [Text(0, column, "replicate", "column"), Block(1, column, graph["replicate"], "whole")]
         start = found.checkpoints.shape[0] + 2
-        items.append(Text(start, 0, f"How the mean of {statistic} settles: its running mean and interval.", "text"))
+        items.append(
+            Text(
+                start,
+                0,
+                f"How the mean of {statistic} settles: its running mean and {self._level:.0%} interval.",
+                "text",
+            )
+        )
         for k, layer in enumerate(layers):
             lines = (
                 Line("mean", (found.mean[layer],)),

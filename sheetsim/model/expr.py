@@ -305,6 +305,11 @@ def t_quantile(tails: Operand, freedom: Operand) -> Matrix:
     return apply("t_quantile", tails, freedom)
 
 
+def normal_quantile(p: Operand) -> Matrix:
+    """The number that a standard normal one is below with probability p."""
+    return apply("normal_quantile", p)
+
+
 def skew(x: Operand) -> Matrix:
     """Population skewness; NaN for a constant matrix."""
     return apply("skew", x)

@@ -133,6 +133,7 @@ DERIVATIVES: dict[str, Rule] = {
     "std": lambda d, z, x: (d / (_size(x) * z) * _deviation(x),),
     "sample_std": lambda d, z, x: (d / ((_size(x) - 1) * z) * _deviation(x),),
     "t_quantile": _unknown,
+    "normal_quantile": _unknown,
     "skew": _skew,
     "kurtosis": _kurtosis,
     "minimum": _extreme,
@@ -151,7 +152,7 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     fixed: matrices taken as constants.
     Ties: the ReLU's derivative at 0 is 0; a maximum or minimum that several elements share is shared by them in equal
     parts. Raises SheetsimError when the loss is no single number, does not depend on a matrix, or passes an op without
-    a derivative (quantile, t_quantile).
+    a derivative (quantile, t_quantile, normal_quantile).
     """
     if loss.shape != (1, 1):
         raise SheetsimError(f"the loss must be a single number, not {loss.shape[0]}×{loss.shape[1]}")

@@ -163,6 +163,13 @@ def t_quantile(tails: Any, freedom: Any) -> Any:
     return _cell(stdtrit(freedom.item(), 1 - tails.item() / 2) if freedom.item() >= 1 else np.nan)
 
 
+def normal_quantile(p: Any) -> Any:
+    """The number that a standard normal one is below with probability p."""
+    from scipy.special import ndtri
+
+    return _cell(ndtri(p.item()))
+
+
 def first_true(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where the condition is not 0, else `no`; a condition that is NaN gives NaN, or its error value as text."""
     found = np.where(condition != 0, yes, no)
@@ -214,6 +221,7 @@ TABLE: tuple[Op, ...] = (
     Op("sample_std", 1, scalar, lambda x: _cell(x.std(ddof=1)) if x.size > 1 else _cell(np.nan), "_xlfn.STDEV.S({0})"),
     # One number at a time: IronCalc knows TINV of no block.
     Op("t_quantile", 2, of_scalars, t_quantile, "TINV({0},{1})"),
+    Op("normal_quantile", 1, of_scalars, normal_quantile, "_xlfn.NORM.S.INV({0})"),
     # Written out rather than SKEW.P and KURT: KURT is the sample estimate, and both are #DIV/0! on constants.
     Op(
         "skew",

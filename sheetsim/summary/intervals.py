@@ -20,6 +20,7 @@ from sheetsim.model.expr import (
     if_error,
     matrix,
     mean,
+    normal_quantile,
     quantile,
     row_count,
     sample_std,
@@ -92,7 +93,7 @@ def interval_table(
                 "p95": quantile(own, 0.95),
                 "theory": known,
                 "z": where(se > 0, (center - known) / se, NONE) if label in theory else NONE,
-                "needed": ceiling((half * sqrt(n) / (precision * absolute(center))) ** 2),
+                "needed": _needed(sd / (precision * absolute(center)), 1 - confidence),
             }
         )
     kinds = {"replicates": "count"}
@@ -128,6 +129,15 @@ def interval_arrays(x: Any, confidence: float) -> dict[str, Any]:
         half = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2) * se
         found = {"mean": center, "sd": sd, "se": se, "low": center - half, "high": center + half}
         return {"replicates": n, **{name: numbers * scale for name, numbers in found.items()}}
+
+
+def _needed(ratio: Matrix, tails: Matrix) -> Matrix:
+    """The n for which t(n - 1) · ratio is √n, ratio being the standard deviation over the wished half-width.
+
+    t² is near z² (1 + (z² + 1) / 2n), from the first term of its expansion about the normal quantile z.
+    """
+    z = normal_quantile(1 - tails / 2)
+    return ceiling((z * ratio) ** 2 + (z**2 + 1) / 2)
 
 
 def _moments(own: Matrix, results: Matrix, number: int) -> tuple[Matrix, Matrix, Matrix]:
@@ -175,8 +185,8 @@ def readings(
 ) -> list[Reading]:
     """The claims of the explanation by additivity of variance; those on ReLU only with relu.
 
-    A claim `holds` where its interval has the expected ratio, `nearly` where it reaches within `tolerance` of it (1×1,
-    relative).
+    tolerance: relative, 1×1. A claim does not hold where its interval lies wholly further than that from the expected
+    ratio, and holds where it lies wholly within and has the ratio in it (without: nearly); else it is undecided.
     """
     found = []
     for name, (above, below) in RATIOS.items():
@@ -190,11 +200,9 @@ def readings(
             n = row_count(results)
             half = t_quantile(1 - confidence, n - 1) * sample_std(u - ratio * v) / sqrt(n) / mean(v)
             off = ratio / expected - 1
-            verdict = where(
-                absolute(ratio - expected) <= half,
-                "holds",
-                where(absolute(ratio - expected) <= half + tolerance * expected, "nearly", "does not hold"),
-            )
+            band, gap = tolerance * expected, absolute(ratio - expected)
+            inside = where(gap <= half, "holds", "nearly")
+            verdict = where(gap - half > band, "does not hold", where(gap + half > band, "undecided", inside))
             rows.append((ratio, ratio - half, ratio + half, off, verdict))
         found.append(Reading(sentence, expected, *zip(*rows, strict=True)))
     return found

@@ -23,6 +23,32 @@ VARIANCE_COLUMNS = (*("pooled", "within", "between", "additive", "covariance", "
 SECOND_MOMENTS = ("second_moment", "second_moment_a")
 COLUMNS = (*LAYER_COLUMNS, *VARIANCE_COLUMNS, *SECOND_MOMENTS)
 
+WORDS = {
+    "mean": "mean of the outputs z",
+    "std": "standard deviation of the outputs z",
+    "var": "variance of the outputs z",
+    "skew": "skewness of the outputs z",
+    "kurtosis": "excess kurtosis of the outputs z",
+    "min": "least output z",
+    "q05": "5 % quantile of the outputs z",
+    "q50": "median of the outputs z",
+    "q95": "95 % quantile of the outputs z",
+    "max": "greatest output z",
+    "saturated": "share of saturated outputs",
+    "dead_units": "number of dead units",
+    "effective_units": "number of effective units",
+    "pooled": "variance of the linear sums a",
+    "within": "variance of the linear sums a over samples, averaged over units",
+    "between": "variance of the units' means of a",
+    "additive": "variance of the linear sums a by additivity",
+    "covariance": "what covariances of the inputs add to it",
+    "moment": "n·sd²·E[input²], the variance of the linear sums a that is expected",
+    "var_ratio": "variance of z over variance of a",
+    "moment_ratio": "second moment of z over that of a",
+    "second_moment": "second moment of the outputs z",
+    "second_moment_a": "second moment of the linear sums a",
+}
+
 
 class Outputs:
     """One layer's outputs z, added block by block (samples × units each).

@@ -15,13 +15,15 @@ from sheetsim.workbook.formulas import address, formula
 class MatrixSheet:
     """One matrix on a sheet of its own: row 1 the column numbers, column A the row numbers, numbers from B2.
 
-    corner: the text of A1, which says what the rows are ("sample"); headings: texts in place of the column numbers.
+    corner: the text of A1, which says what the rows are ("sample"); headings: texts in place of the column numbers;
+    wholes: so many first columns hold whole numbers, and the others are of different kinds, without one colour scale.
     """
 
     title: str
     matrix: Matrix
     corner: str = "row"
     headings: tuple[str, ...] = ()
+    wholes: int = 0
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class _Book:
         for style in self.styles.values():
             style._get_xf_index()  # the number that cells refer to it by is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
+        self.whole = self.book.add_format({"num_format": "0"})
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
         self.strings: dict[str, int] = {}
 
@@ -175,14 +176,15 @@ class _Book:
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
         worksheet.set_column(1, columns, 8)
-        self._show_magnitudes(worksheet, [(1, 1, rows, columns)])
-        worksheet.conditional_format(
-            1,
-            1,
-            rows,
-            columns,
-            COLOUR_SCALE,
-        )
+        if sheet.wholes:
+            worksheet.set_column(1, sheet.wholes, 17)
+            worksheet.set_column(sheet.wholes + 1, columns, 12)
+            whole = {"type": "no_errors", "format": self.whole, "stop_if_true": True}
+            worksheet.conditional_format(1, 1, rows, sheet.wholes, whole)
+        self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
+        if not sheet.wholes:
+            scale = {"type": "3_color_scale", "min_color": "#7FB2E5", "mid_color": "#FFFFFF", "max_color": "#F2A65A"}
+            worksheet.conditional_format(1, 1, rows, columns, scale)
         worksheet.set_landscape()
         worksheet.fit_to_pages(1, 0)
         worksheet.repeat_rows(0)
