@@ -229,8 +229,11 @@ def _chosen(
             ways.append({arg: gradients[arg] for arg in inside if arg in known and arg in gradients})
     parts = []
     for arg in dict.fromkeys(arg for way in ways for arg in way):
-        *first, last = (way.get(arg, matrix(0.0)) for way in ways)
-        part = last
+        found = [way.get(arg, matrix(0.0)) for way in ways]
+        if len({part.shape for part in found}) > 1:
+            # An IF of one condition hands on a branch as it is, and inside a formula a smaller one would stay so.
+            found = [_spread_out(part, arg) for part in found]
+        *first, part = found
         for (condition, _), own in zip(reversed(branches[:-1]), reversed(first), strict=True):
             part = where(condition, own, part)
         parts.append((arg, part))

@@ -82,6 +82,8 @@ VERDICTS: dict[str, dict[str, str]] = {
     "collapsed": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "nearly": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "vanishing": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "steady": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
 }
 
 
