@@ -126,16 +126,17 @@ class Curve:
 def gradient_histograms(graph: Graph, flow: Backward, bins: int) -> tuple[dict[str, Histogram], Curve]:
     """Counts by layer of the linear sums `a` and of each gradient, each of the four on one scale for all layers.
 
-    The output layer has a d_a and a d_W, but no activation. Names `bin`, `middle`, `f_curve`, `slope_curve`, and those
+    Without the output layer, whose few large gradients would decide the scale.
+    Names `bin`, `middle`, `f_curve`, `slope_curve`, and those
     of `symmetric_histogram`.
     """
     numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
     hidden = flow.steps[:-1]
     matrices = {
         "a": [step.a for step in hidden],
-        "d_a": [step.d_a for step in flow.steps],
+        "d_a": [step.d_a for step in hidden],
         "d_z": [step.d_z for step in hidden],
-        "d_W": [step.d_W for step in flow.steps],
+        "d_W": [step.d_W for step in hidden],
     }
     found = {name: symmetric_histogram(graph, name, own, numbers) for name, own in matrices.items()}
     of_a = found["a"]
