@@ -14,6 +14,7 @@ from sheetsim.version import __version__ as __version__
 _HOMES = {
     "SheetsimError": "sheetsim.errors",
     "Forward": "sheetsim.experiments.forward",
+    "GradientFlow": "sheetsim.experiments.gradient_flow",
     "Book": "sheetsim.report",
     "Model": "sheetsim.report",
     "Run": "sheetsim.report",
@@ -48,6 +49,7 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from sheetsim.errors import SheetsimError as SheetsimError
     from sheetsim.experiments.forward import Forward as Forward
+    from sheetsim.experiments.gradient_flow import GradientFlow as GradientFlow
     from sheetsim.model.draws import distribution as distribution
     from sheetsim.model.draws import normal as normal
     from sheetsim.model.draws import uniform as uniform

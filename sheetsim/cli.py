@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from sheetsim.report import Run
+    from sheetsim.report import Results, Run
     from sheetsim.templates import Origin
     from sheetsim.verify import Verified
     from sheetsim.workbook.difference import Difference
@@ -39,12 +39,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
 
 
 class TableName(StrEnum):
-    """The tables that `summary` prints."""
+    """The tables that `summary` prints: of the study forward, or of gradient-flow."""
 
     layers = "layers"
+    gradients = "gradients"
     variance = "variance"
     claims = "claims"
     histogram = "histogram"
+    histogram_a = "histogram-a"
+    histogram_d_a = "histogram-d_a"
+    histogram_d_z = "histogram-d_z"
+    histogram_d_w = "histogram-d_W"
 
 
 class Format(StrEnum):
@@ -148,7 +153,10 @@ def run(
 
 
 # The columns of `run`'s table; `sheetsim summary` prints them all.
-SHOWN = ("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units", "verdict")
+SHOWN = (
+    *("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units"),
+    *("d_a_norm", "d_z_norm", "d_W_norm", "d_a_zeros", "d_a_ratio", "expected", "slope_square", "reach", "verdict"),
+)
 
 
 @app.command("list")
@@ -176,7 +184,7 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 @app.command()
 def summary(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
-    table: Annotated[TableName, typer.Option(help="Which table.")] = TableName.layers,
+    table: Annotated[TableName | None, typer.Option(help="Which table.", show_default="the first")] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
     settings: Settings = None,
     seed: Seed = None,
@@ -188,12 +196,12 @@ def summary(
             raise SheetsimError(f"{what} is a workbook: --set and --seed go with templates")
         from sheetsim.report import read
 
-        with read(what) as book:
-            frame = book.table(table.value)
+        found: Results = read(what)
     else:
         from sheetsim.report import run_origin
 
-        frame = run_origin(_load(what, settings, seed)).table(table.value)
+        found = run_origin(_load(what, settings, seed))
+    frame = found.summary() if table is None else found.table(table.value)
     _print_frame(frame, Format.json if as_json else form)
 
 
@@ -237,11 +245,13 @@ def replicate(
     """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
     from dataclasses import replace
 
+    from sheetsim import templates
     from sheetsim.replication import Plan, run_plan
 
     origin = _load(what, settings, seed)
+    study = templates.forward(origin.experiment, "replicates")
     chosen = tuple(name.strip() for name in statistics.split(","))
-    plan = Plan(origin.experiment, origin.name, origin.command, replicates, _share(until), chosen, single, bootstrap)
+    plan = Plan(study, origin.name, origin.command, replicates, _share(until), chosen, single, bootstrap)
     # Beside the run's own book, and not in its place.
     target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
     _make_folders([target])

@@ -209,16 +209,20 @@ def _check_layers(grid: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
 def _points(template: str, fixed: Mapping[str, Any], grid: Mapping[str, list[Any]], base: Path) -> Iterator[Point]:
     plain = {key: value for key, value in fixed.items() if key not in (DEPTH, WIDTH)}
     templates.place_file(plain, base)
-    layers = templates.load(template, plain).experiment.layers if not _sized(grid, fixed) else None
+    layers = _study(template, plain).layers if not _sized(grid, fixed) else None
     data: dict[str, Forward] = {}
     for values in product(*grid.values()):
         keys = dict(zip(grid, values, strict=True))
         try:
             overrides = _overrides(dict(fixed) | keys, layers)
             templates.place_file(overrides, base)
-            yield Point(keys, _loaded(templates.load(template, overrides).experiment, data))
+            yield Point(keys, _loaded(_study(template, overrides), data))
         except SheetsimError as error:
             raise SheetsimError(f"the point {_said(keys)}: {error}") from None
+
+
+def _study(template: str, overrides: Mapping[str, Any]) -> Forward:
+    return templates.forward(templates.load(template, overrides).experiment, "sweeps")
 
 
 def _sized(grid: Mapping[str, Any], fixed: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """What a workbook says that it was made from, and the same study made again: to compare, and to check its numbers."""
 
 import math
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from sheetsim.engine.evaluate import Values as Computed
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
-from sheetsim.experiments.study import properties
+from sheetsim.experiments.study import properties, toml_value
 from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.replication import Plan, run_plan
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet
@@ -82,7 +83,7 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
         return None
     command, unchecked, notes = rows.get("command", ""), ["versions"], []
     try:
-        text = "\n".join(f"{key} = {rows[key]}" for key in Forward.__struct_fields__ if key in rows)
+        text = "\n".join(f"{key} = {rows[key]}" for key in _keys(rows["study"]) if key in rows)
         parameters = tomllib.loads(text)
         source = parameters.get("input")
         lost = isinstance(source, dict) and "file" in source and not Path(str(source["file"])).is_file()
@@ -91,6 +92,8 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
                 raise SheetsimError("the input is not here, and a summary does not hold it")
             parameters["input"] = array(book, sheets, "x")
         experiment = templates.convert(parameters)
+        # All studies so far are of a network's layers: the checks of sizes below are of these.
+        assert isinstance(experiment, Forward)
     except (tomllib.TOMLDecodeError, RecursionError, SheetsimError) as error:
         raise SheetsimError(f"{book.path}: the parameters on About cannot be read: {error}") from None
     if lost:
@@ -102,6 +105,12 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
     _check_sizes(experiment, plan, book)
     live = (experiment.report == "full" or plan is not None) and not command.endswith(VALUES_ONLY)
     return Origin(experiment, plan, command, live, tuple(unchecked), tuple(notes))
+
+
+def _keys(study: str) -> tuple[str, ...]:
+    """The keys of the study that About names, in TOML."""
+    known = {toml_value(name): kind for name, kind in templates.STUDIES.items()}
+    return known.get(study, Forward).__struct_fields__
 
 
 def _plan(rows: Mapping[str, str], experiment: Forward, command: str) -> Plan:
@@ -175,9 +184,9 @@ def _check_sizes(experiment: Forward, plan: Plan | None, book: RawBook) -> None:
         return
     _, x = book.place("x")
     rows, columns = x.bottom - x.top + 1, x.right - x.left + 1
-    said = experiment.samples or rows, experiment.inputs or columns, list(experiment.layers)
-    outputs = [name for name in book.names if name.startswith("z_")]
-    widths = [block.right - block.left + 1 for _, block in map(book.place, sorted(outputs, key=_number))]
+    said = experiment.samples or rows, experiment.inputs or columns, experiment.widths()
+    sums = [name for name in book.names if name.startswith("a_")]
+    widths = [block.right - block.left + 1 for _, block in map(book.place, sorted(sums, key=_number))]
     if said != (rows, columns, widths):
         raise SheetsimError(
             f"{book.path}: About says {said}, the book has {(rows, columns, widths)} samples, inputs, layers"
@@ -186,14 +195,14 @@ def _check_sizes(experiment: Forward, plan: Plan | None, book: RawBook) -> None:
 
 def _check_summary(experiment: Forward, book: RawBook) -> None:
     layers = experiment.layers
-    counted = sum(name.startswith("counts_") for name in book.names)
+    counted = sum(re.fullmatch(r"counts_(a_)?[0-9]+", name) is not None for name in book.names)
     if counted != len(layers):
         raise SheetsimError(f"{book.path}: About says {len(layers)} layers, the book has {counted}")
     _check_work(experiment, book, 1)
 
 
 def _check_work(experiment: Forward, book: RawBook, replicates: int) -> None:
-    widths = [experiment.inputs or INPUTS, *experiment.layers]
+    widths = [experiment.inputs or INPUTS, *experiment.widths()]
     if (experiment.samples or SAMPLES) * sum(map(math.prod, pairwise(widths))) * replicates > OPERATIONS:
         raise SheetsimError(f"{book.path}: a book of so much work is not made again to check it")
 

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from sheetsim import templates
@@ -306,11 +305,8 @@ def _batches(plan: Plan, study: Forward, edges: Any, work: int) -> Iterator[Batc
 
 
 def _study(what: "str | os.PathLike[str] | Forward", overrides: dict[str, Any]) -> tuple[Forward, str, str]:
-    if isinstance(what, Forward):
-        origin = templates.given(templates.convert(msgspec.structs.asdict(what) | overrides) if overrides else what)
-    else:
-        origin = templates.load(os.fspath(what), overrides)
-    return origin.experiment, origin.name, origin.command
+    origin = templates.origin(what, overrides)
+    return templates.forward(origin.experiment, "replicates"), origin.name, origin.command
 
 
 def _bootstrap(numbers: Any, seed: int) -> tuple[float, float]:

@@ -1,19 +1,17 @@
 """Runs experiments and models, and joins what was computed with its tables and its workbook."""
 
+import itertools
 import os
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from sheetsim import templates
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.model_book import model_sheets
-from sheetsim.experiments.study import Study, properties
+from sheetsim.experiments.study import Experiment, Study, properties
 from sheetsim.model.graph import Graph
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.summary.variance import CLAIMS
@@ -63,12 +61,18 @@ class Results:
         raise NotImplementedError
 
     def verdicts(self) -> list[str]:
-        """A word a layer: saturated, collapsed, dying, exploding or healthy."""
+        """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
+        exploding or steady."""
         raise NotImplementedError
 
     def summary(self) -> "pd.DataFrame":
-        """How each layer's outputs are distributed: a row a layer."""
-        return self.table("layers")
+        """The study's first table, a row a layer: of forward how the outputs are distributed, of gradient-flow the
+        size of the gradients."""
+        raise NotImplementedError
+
+    def gradients(self) -> "pd.DataFrame":
+        """The gradients of gradient-flow: a row a layer, the output layer last."""
+        return self.table("gradients")
 
     def variance(self) -> "pd.DataFrame":
         """The variance of the linear sums, decomposed and predicted: a row a layer."""
@@ -125,16 +129,22 @@ class Run(Results):
         """The names of the matrices that this run holds."""
         return [str(node.name) for node in self._study.graph if node in self._values]
 
+    def summary(self) -> "pd.DataFrame":
+        """The study's first table."""
+        return self.table(next(iter(self._study.tables), "summary"))
+
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name: layers, variance, claims, histogram."""
-        if name == "histogram" and self._study.histogram is not None:
-            return self._study.histogram.frame(self._values)
+        """A table by name, one of the study's."""
+        if name in self._study.histograms:
+            return self._study.histograms[name].frame(self._values)
         if name not in self._study.tables:
-            raise SheetsimError(f"{self.title} has no table {name!r}")
+            known = ", ".join([*self._study.tables, *self._study.histograms]) or "none"
+            raise SheetsimError(f"{self.title} has no table {name!r}; it has {known}")
         return self._study.tables[name].frame(self._values)
 
     def verdicts(self) -> list[str]:
-        """A word a layer: saturated, collapsed, dying, exploding or healthy."""
+        """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
+        exploding or steady."""
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
 
     def to_excel(
@@ -172,8 +182,8 @@ def _shapes(graph: Graph) -> str:
     return ", ".join(f"{escape(str(node.name))} {node.shape[0]}×{node.shape[1]}" for node in graph)
 
 
-def run(what: "str | os.PathLike[str] | Forward | Graph", /, **overrides: Any) -> Run:
-    """Runs a template (its name, or a TOML file's path), a Forward(...) or a model.
+def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any) -> Run:
+    """Runs a template (its name, or a TOML file's path), a Forward(...), a GradientFlow(...) or a model.
 
     overrides: keys of the template with other values, e.g. seed=1, layers=[50, 50], histogram={"bins": 20}.
     Raises SheetsimError with the key or the file at fault.
@@ -184,11 +194,7 @@ def run(what: "str | os.PathLike[str] | Forward | Graph", /, **overrides: Any) -
         title = getattr(what, "title", "") or "Model"
         study = Study(graph=what, title=title, sheets=lambda command, live: model_sheets(what, title))
         return Run(study, "model", "")
-    if isinstance(what, Forward):
-        origin = templates.given(templates.convert(msgspec.structs.asdict(what) | overrides) if overrides else what)
-    else:
-        origin = templates.load(os.fspath(what), overrides)
-    return run_origin(origin)
+    return run_origin(templates.origin(what, overrides))
 
 
 def check(origin: templates.Origin) -> None:
@@ -224,17 +230,24 @@ class Book(Results):
         return self._reader.names()
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name: layers, variance, claims, histogram. Raises SheetsimError when the book has none such."""
-        layers = self._reader.table("Summary")
-        if name == "layers":
-            return layers
-        if name == "variance":
-            return self._reader.table("Variance")
-        if name == "histogram":
-            return histogram_frame(self["edges"], [self[f"counts_{layer}"] for layer in layers.index])
-        if name == "claims":
-            return self._claims(len(layers))
+        """A table by name, one of its study's. Raises SheetsimError when the book has none such."""
+        if name in ("gradients", "layers", "variance"):
+            return self._reader.table({"layers": "Summary"}.get(name, name.capitalize()))
+        if name == "claims" and "additivity" in self:
+            return self._claims(len(self.table("layers")))
+        kind = {"histogram": "_d_W" if self._is_flow else ""}.get(name, name.replace("histogram-", "_", 1))
+        if name.startswith("histogram") and f"edges{kind}" in self:
+            counts = itertools.takewhile(self.__contains__, (f"counts{kind}_{k}" for k in itertools.count(1)))
+            return histogram_frame(self[f"edges{kind}"], [self[name] for name in counts])
         raise SheetsimError(f"{self.path} has no table {name!r}")
+
+    @property
+    def _is_flow(self) -> bool:
+        return "loss_value" in self
+
+    def summary(self) -> "pd.DataFrame":
+        """The study's first table."""
+        return self.table("gradients" if self._is_flow else "layers")
 
     def _claims(self, layers: int) -> "pd.DataFrame":
         """From the verdicts' cells: two to the right the expected ratio, then the ratios, the errors under them."""
@@ -250,8 +263,9 @@ class Book(Results):
         return pd.DataFrame(rows, index=pd.Index(CLAIMS, name="claim"))
 
     def verdicts(self) -> list[str]:
-        """A word a layer: saturated, collapsed, dying, exploding or healthy."""
-        return [self[f"verdict_{layer}"] for layer in self._reader.table("Summary").index]
+        """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
+        exploding or steady."""
+        return [self[f"verdict_{layer}"] for layer in self.summary().index]
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -1,6 +1,7 @@
 """Templates: complete, runnable descriptions of studies in TOML, shipped with the package or a person's own."""
 
 import difflib
+import os
 import re
 import shlex
 import tomllib
@@ -14,10 +15,14 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Bins, Forward
-from sheetsim.experiments.study import explained, toml_value
+from sheetsim.experiments.gradient_flow import GradientFlow
+from sheetsim.experiments.study import Experiment, explained, toml_value
 
-# The keys of a template, and of its tables.
-KEYS = {"": Forward.__struct_fields__, "histogram": Bins.__struct_fields__}
+# What the key `study` can say; without it, the first.
+STUDIES: dict[str, type[Experiment]] = {"forward": Forward, "gradient-flow": GradientFlow}
+
+# The keys of a template's tables.
+TABLES = {"histogram": Bins.__struct_fields__}
 
 # The article's five come first and are what `sheetsim run` does when nothing is named.
 ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "relu-he")
@@ -27,7 +32,7 @@ ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "r
 class Origin:
     """An experiment, what to call it, and the command that makes its file again."""
 
-    experiment: Forward
+    experiment: Experiment
     name: str
     command: str
 
@@ -87,24 +92,46 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SheetsimError(f"{path} is not TOML: {error}") from None
 
 
-def given(experiment: Forward) -> Origin:
+def origin(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str, Any]) -> Origin:
+    """The same for an experiment, too; overrides: its keys with other values."""
+    if isinstance(what, str | os.PathLike):
+        return load(os.fspath(what), overrides)
+    if not isinstance(what, tuple(STUDIES.values())):
+        raise SheetsimError(f"{type(what).__name__} is no template, study or model")
+    keys = {key: getattr(what, key) for key in what.__struct_fields__}
+    return given(convert({**keys, **overrides}) if overrides else what)
+
+
+def given(experiment: Experiment) -> Origin:
     """The same for an experiment that was made in Python: its command sets keys of a template."""
-    base = ARTICLE[-1]
+    base = ARTICLE[-1] if experiment.study == "forward" else experiment.study
     return Origin(experiment, experiment.study, command(base, load(base).experiment, experiment))
 
 
-def convert(parameters: Mapping[str, Any]) -> Forward:
+def forward(experiment: Experiment, what: str) -> Forward:
+    """The experiment, if its study is forward. Raises SheetsimError for another: `what` is not for it."""
+    if isinstance(experiment, Forward) and experiment.study == "forward":
+        return experiment
+    raise SheetsimError(f"{what} are of the study forward, not of {experiment.study}")
+
+
+def convert(parameters: Mapping[str, Any]) -> Experiment:
     """Parameters as an experiment. Raises SheetsimError with the key's path and the reason."""
     numbers = {key: value.item() if isinstance(value, np.generic) else value for key, value in parameters.items()}
+    study = numbers.get("study", "forward")
+    if isinstance(study, str) and study not in STUDIES:
+        raise SheetsimError(f"study must be {' or '.join(STUDIES)}, not {study!r}")
+    # A study that is no text is refused by its type, with the reason.
+    kind = STUDIES[study] if isinstance(study, str) else Forward
     try:
-        return msgspec.convert(numbers, Forward)
+        return msgspec.convert(numbers, kind)
     except msgspec.ValidationError as error:
-        raise SheetsimError(sentence(str(error), KEYS)) from None
+        raise SheetsimError(sentence(str(error), {"": kind.__struct_fields__, **TABLES})) from None
 
 
-def command(what: str, base: Forward, experiment: Forward) -> str:
+def command(what: str, base: Experiment, experiment: Experiment) -> str:
     """The command that makes the experiment's file again: the template's name or file, and each key that differs."""
-    if hasattr(experiment.input, "__array__"):
+    if hasattr(getattr(experiment, "input", None), "__array__"):
         return "made in Python with an array as input: no command makes it again"
     plain = base.parameters()
     words = ["sheetsim run", shlex.quote(what)]

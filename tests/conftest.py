@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 import sheetsim
+from sheetsim import templates
 from sheetsim.report import Run
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
+
+# Templates whose full-size books every run of the tests makes; those of gradient flow have 3.5 million cells each.
+QUICK = [name for name in templates.names() if not name.startswith("gradient-flow-")]
 
 
 @cache

@@ -4,11 +4,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import run_of, small_run
+from conftest import QUICK, run_of, small_run
 from lint import lint
 
 import sheetsim
-from sheetsim import templates
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.model.expr import apply
 from sheetsim.model.graph import Graph
@@ -16,7 +15,7 @@ from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Page
 from sheetsim.workbook.write import write
 
 
-@pytest.mark.parametrize("name", templates.names())
+@pytest.mark.parametrize("name", QUICK)
 def test_every_templates_book_is_clean(name: str, tmp_path: Path) -> None:
     assert lint(run_of(name).to_excel(tmp_path / "book.xlsx")) == []
 

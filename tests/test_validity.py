@@ -5,10 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import run_of, small_run
+from conftest import QUICK, run_of, small_run
 
 import sheetsim
-from sheetsim import templates
 
 VALIDATOR = Path(__file__).parent.parent / ".ci" / "node_modules" / ".bin" / "ooxml-validator"
 
@@ -22,7 +21,7 @@ def errors(book: Path) -> list[object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", templates.names())
+@pytest.mark.parametrize("name", QUICK)
 def test_every_templates_book_is_valid(name: str, tmp_path: Path) -> None:
     assert errors(run_of(name).to_excel(tmp_path / "book.xlsx")) == []
 

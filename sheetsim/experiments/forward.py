@@ -5,7 +5,7 @@ Here stand its parameters and what is computed; `forward_book.py` says how the w
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from sheetsim.model.draws import normal
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, Initializer, constant
-from sheetsim.model.nets import ACTIVATIONS, feed_forward
+from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.summary.histogram import NUDGE, histogram
 from sheetsim.summary.layers import layer_table, verdicts
@@ -72,6 +72,8 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     Raises SheetsimError with the key and the reason.
     """
 
+    STUDY: ClassVar[str] = "forward"
+
     study: str = "forward"
     title: str = ""
     description: str = ""
@@ -96,15 +98,15 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         # A table of keys, as a template has it, becomes what it stands for.
         msgspec.structs.force_setattr(self, "histogram", msgspec.convert(self.histogram, Bins))
         self._check_sizes()
-        _check_one_of("study", self.study, ("forward",))
-        _check_one_of("report", self.report, ("full", "summary"))
-        _check_one_of("sampling", self.sampling, DESIGNS)
-        _check_one_of("activation", self.activation, tuple(ACTIVATIONS))
+        check_one_of("study", self.study, (self.STUDY,))
+        check_one_of("report", self.report, ("full", "summary"))
+        check_one_of("sampling", self.sampling, DESIGNS)
+        check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)
         if len(schemes) != len(self.layers):
             raise SheetsimError(f"initializer lists {len(schemes)} schemes for {len(self.layers)} layers")
         for scheme in schemes:
-            _check_scheme(scheme)
+            check_scheme(scheme)
         self._check_input()
 
     def _check_sizes(self) -> None:
@@ -136,9 +138,7 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def build(self) -> Study:
         """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
         graph = Graph(seed=self.seed)
-        x = self._input(graph)
-        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
-        network = feed_forward(graph, x, activation, self.layers, self._initializers(graph))
+        network = self.network(graph)
         table = layer_table(network)
         words = verdicts(graph, network, table)
         bars = histogram(graph, network, self.histogram.bins, self.histogram.range)
@@ -161,9 +161,9 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return Study(
             graph=graph,
             title=self.title or "Forward pass",
-            sheets=lambda command, live: book.sheets(command, self._shown(), matrices=self.report == "full", live=live),
+            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.report == "full", live=live),
             tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
-            histogram=bars,
+            histograms={"histogram": bars},
             verdicts=words,
             matrices=self.report == "full",
         )
@@ -176,7 +176,17 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             found["input"] = said(self.input)
         return {key: value for key, value in found.items() if value is not None}
 
-    def _shown(self) -> dict[str, Any]:
+    def network(self, graph: Graph) -> Network:
+        """Inputs, drop-downs and layers, named in the graph. Raises SheetsimError for data that cannot be read."""
+        x = self._input(graph)
+        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
+        return feed_forward(graph, x, activation, self.layers, self._initializers(graph))
+
+    def widths(self) -> list[int]:
+        """The columns of each layer's linear sums."""
+        return list(self.layers)
+
+    def shown(self) -> dict[str, Any]:
         """The parameters that About shows: all, but for a sampling that is none."""
         return {key: value for key, value in self.parameters().items() if (key, value) != ("sampling", "random")}
 
@@ -196,20 +206,21 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def _initializers(self, graph: Graph) -> list[Initializer]:
         """One a layer, as the drop-down `initializer` says; with a list, its option `per layer` asks each layer's."""
         if not isinstance(self.initializer, list):
-            label, value = _label(self.initializer)
-            chosen = graph.choice("initializer", [*SCHEMES, CUSTOM], label)
-            custom = graph.input("custom_std", value)
-            return [_chosen(chosen, {CUSTOM: custom}, self.initializer)] * len(self.layers)
+            return [chosen_initializer(graph, "initializer", "custom_std", self.initializer)] * len(self.layers)
         chosen = graph.choice("initializer", [*SCHEMES, CUSTOM, PER_LAYER], PER_LAYER)
         custom = graph.input("custom_std", CUSTOM_STD)
         result = []
         for number, scheme in enumerate(self.initializer, start=1):
-            label, value = _label(scheme)
-            own = graph.choice(f"initializer_{number}", [*SCHEMES, CUSTOM], label)
-            own_custom = graph.input(f"custom_std_{number}", value)
-            inner = _chosen(own, {CUSTOM: own_custom}, scheme)
+            inner = chosen_initializer(graph, f"initializer_{number}", f"custom_std_{number}", scheme)
             result.append(_chosen(chosen, {CUSTOM: custom, PER_LAYER: inner}, scheme))
         return result
+
+
+def chosen_initializer(graph: Graph, name: str, custom_name: str, scheme: Scheme) -> Initializer:
+    """A drop-down of schemes under the one name, and the cell of its custom standard deviation under the other."""
+    label, value = _label(scheme)
+    choice = graph.choice(name, [*SCHEMES, CUSTOM], label)
+    return _chosen(choice, {CUSTOM: graph.input(custom_name, value)}, scheme)
 
 
 def _chosen(choice: Matrix, more: Mapping[str, Matrix | Initializer], scheme: Scheme) -> Initializer:
@@ -224,7 +235,7 @@ def _chosen(choice: Matrix, more: Mapping[str, Matrix | Initializer], scheme: Sc
     return Initializer(sd, constant(0).draws if isinstance(scheme, Mapping) else normal())
 
 
-def _check_scheme(scheme: Scheme) -> None:
+def check_scheme(scheme: Scheme) -> None:
     if isinstance(scheme, str) and scheme not in SCHEMES:
         known = ", ".join(SCHEMES)
         raise SheetsimError(f"initializer must be one of {known}, a number, or {{constant = value}}, not {scheme!r}")
@@ -244,6 +255,6 @@ def _label(scheme: Scheme) -> tuple[str, float]:
     return (label, CUSTOM_STD) if SCHEMES.get(label) and float(label[4:]) == scheme else (CUSTOM, float(scheme))
 
 
-def _check_one_of(key: str, value: str, known: Sequence[str]) -> None:
+def check_one_of(key: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
         raise SheetsimError(f"{key} must be {'one of ' if len(known) > 2 else ''}{', '.join(known)}, not {value!r}")

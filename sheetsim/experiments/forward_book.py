@@ -1,10 +1,11 @@
 """How the study of initial weights looks as a workbook: which matrix stands where, and what is said beside it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sheetsim.experiments.about import about_page
+from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, Homes, counted, table_items
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
@@ -12,39 +13,11 @@ from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import VERDICTS
 from sheetsim.summary.table import Table
 from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
-from sheetsim.workbook.layout import Bars, Block, Echo, Item, MatrixSheet, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Bars, Block, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
 
-# Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
-LABEL_WIDTH = 27
-LAYER_WIDTH = 30
-CHART = (215, 250)
 LARGE_CHART = (446, 280)
 CHART_ROWS = 14
-
-
-# What a book is, by whether it has the matrices and whether it is live.
-_HOW_IT_IS_SHOWN = {
-    (True, True): "Each matrix is a sheet and each computed matrix is one array formula",
-    (True, False): "Each matrix is a sheet of values, without formulas",
-    (False, False): "The matrices were left out of this book, which holds values without formulas",
-}
-
-
-class _Homes:
-    """Gives a matrix its home on a page the first time that it is shown there, and a reference to it from then on.
-
-    elsewhere: matrices whose home is another page.
-    """
-
-    def __init__(self, elsewhere: Iterable[Matrix] = ()) -> None:
-        self._seen = set(elsewhere)
-
-    def show(self, row: int, column: int, node: Matrix, style: str) -> Item:
-        if node in self._seen:
-            return Echo(row, column, node, style)
-        self._seen.add(node)
-        return Block(row, column, node, style)
 
 
 @dataclass(frozen=True)
@@ -93,14 +66,14 @@ class ForwardBook:
         ]
 
     def _overview(self, live: bool, matrices: bool) -> Page:
-        homes = _Homes(self.table.cells())
+        homes = Homes(self.table.cells())
         layers = self.network.layers
         samples, inputs = self.network.x.shape
         wide = max(len(layers), 5) + 1
         lead = (
-            f"{samples:,} samples of {inputs:,} inputs pass through {_layers(len(layers))}: a layer multiplies "
+            f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(layers))}: a layer multiplies "
             "by weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
-            f"{_HOW_IT_IS_SHOWN[matrices, live]}; the charts show how every layer's outputs are distributed under the "
+            f"{HOW_IT_IS_SHOWN[matrices, live]}; the charts show how every layer's outputs are distributed under the "
             "chosen start of the weights.",
             "A good start keeps the spread from layer to layer; a bad one saturates the units, makes them all alike, "
             "or lets the signal die out or explode.",
@@ -179,7 +152,7 @@ class ForwardBook:
         return Page("Overview", tuple(items), widths, heights)
 
     def _histograms(self) -> Page:
-        histogram, homes = self.histogram, _Homes()
+        histogram, homes = self.histogram, Homes()
         bins = histogram.bin.shape[0]
         last = bins + 1
         items: list[Item] = [
@@ -227,25 +200,16 @@ class ForwardBook:
         widths = {0: 9, 1: 9} | {2 + k: 10 for k in range(len(histogram.counts))}
         return Page("Histograms", tuple(items), widths, freeze=(1, 2))
 
-    def _table(self, table: Table, homes: _Homes) -> list[Item]:
-        styles = {"number": "number", "count": "count", "share": "percent", "decimal": "one-decimal"}
-        items: list[Item] = [Text(0, 0, table.index, "index")]
-        items += [Number(1 + k, 0, float(label), "index") for k, label in enumerate(table.labels)]
-        for c, column in enumerate(table.columns, start=1):
-            items.append(Text(0, c, column.name, "column"))
-            items += [homes.show(1 + r, c, cell, styles[column.kind]) for r, cell in enumerate(column.cells)]
-        return items
-
     def _summary(self) -> Page:
-        items = self._table(self.table, _Homes())
+        items = table_items(self.table, Homes())
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns)), 11) | {len(self.table.columns): 15}
         return Page("Summary", tuple(items), widths, freeze=(1, 1))
 
     def _variance(self, matrices: bool) -> Page:
         layers = self.network.layers
         # The weights' standard deviations live on Overview, where they are seen beside the drop-down.
-        homes = _Homes(layer.sd for layer in layers)
-        items = self._table(self.variance, homes)
+        homes = Homes(layer.sd for layer in layers)
+        items = table_items(self.variance, homes)
         row = len(layers) + 2
         story = (
             "The common explanation: ReLU halves the variance, variances add, so He's standard deviation needs a √2.",
@@ -320,10 +284,6 @@ class ForwardBook:
         # SciPy has a part in drawn inputs that are not plain.
         scipy = isinstance(self.network.x.source, Draw) and not self.network.x.source.is_plain
         return about_page(self.title or "Forward pass", self.description, command, parameters, sections, scipy=scipy)
-
-
-def _layers(count: int) -> str:
-    return "1 layer" if count == 1 else f"{count} layers"
 
 
 GLOSSARY = {

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -19,17 +19,37 @@ class Study:
 
     title: for people; sheets: the workbook's, made when asked for, with the command that makes the file
     again and whether the book is live;
-    tables: by the name under which they are asked for; verdicts: a word a layer; matrices: whether the workbook holds
-    the matrices that its formulas need.
+    tables and histograms: by the name under which they are asked for, the summary first; verdicts: a word for each of
+    its rows; matrices: whether the workbook holds the matrices that its formulas need.
     """
 
     graph: Graph
     title: str
     sheets: Callable[[str, bool], list[Sheet]]
     tables: Mapping[str, Table] = field(default_factory=dict)
-    histogram: Histogram | None = None
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
     verdicts: tuple[Matrix, ...] = ()
     matrices: bool = True
+
+
+class Experiment(Protocol):
+    """A template's keys as an object: a frozen msgspec.Struct that knows what it is and builds its study."""
+
+    __struct_fields__: ClassVar[tuple[str, ...]]
+
+    @property
+    def study(self) -> str:
+        """A name of templates.STUDIES."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+
+    def build(self) -> Study:
+        """The study. Raises SheetsimError for what cannot be built."""
+
+    def parameters(self) -> dict[str, Any]:
+        """The keys that are set, as a template would have them."""
 
 
 def properties(title: str) -> dict[str, str]:

@@ -5,11 +5,12 @@ each op of TABLE, which a test holds them to.
 """
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeAlias
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import (
+    Choice,
     Constant,
     Matrix,
     column_sum,
@@ -24,7 +25,7 @@ from sheetsim.model.expr import (
     total,
     where,
 )
-from sheetsim.model.ops import Op, broadcast
+from sheetsim.model.ops import OPS, Op, broadcast
 
 # (gradient by the result, the result, its arguments) to the gradient by each argument; None where the result does not
 # change with the argument, or by steps alone. A gradient may be smaller than what it is by: it is then the same along
@@ -156,37 +157,113 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     """
     if loss.shape != (1, 1):
         raise SheetsimError(f"the loss must be a single number, not {loss.shape[0]}×{loss.shape[1]}")
-    order = _dependent(loss, frozenset(by), frozenset(fixed))
-    gradients: dict[Matrix, Matrix] = {loss: matrix(1.0)} if loss in order else {}
-    for node in reversed(order):
-        # Nothing but steps leads from here to the loss.
-        if node not in gradients or not isinstance(node.source, Op):
-            continue
-        parts = DERIVATIVES[node.source.name](gradients[node], node, *node.args)
-        for arg, part in zip(node.args, parts, strict=True):
-            if part is not None and arg in order:
-                part = _folded(part, node, arg)
-                gradients[arg] = part if arg not in gradients else gradients[arg] + part
+    order = _dependent([loss], frozenset(by), frozenset(fixed))
+    # What a formula may refer to: a way through a drop-down's branch ends there.
+    known = frozenset(node for node in order if node.name is not None).union(by)
+    gradients = _backward(loss, matrix(1.0), order, known) if loss in order else {}
     missing = [node for node in by if node not in order]
     if missing:
         raise SheetsimError(f"the loss does not depend on {missing[0]!r}")
     return [_spread_out(gradients[node], node) if node in gradients else node * 0 for node in by]
 
 
-def _dependent(loss: Matrix, by: frozenset[Matrix], fixed: frozenset[Matrix]) -> dict[Matrix, None]:
-    """The nodes between `by` and the loss, arguments first. A loop and not a recursion: a series is deep."""
+def _backward(
+    start: Matrix, d: Matrix, order: dict[Matrix, None], known: frozenset[Matrix], value: Matrix | None = None
+) -> dict[Matrix, Matrix]:
+    """The gradients by the nodes of `order`, from `start` with gradient d; value: another matrix that equals it."""
+    gradients = {start: d}
+    for node in reversed(order):
+        # Nothing but steps leads from here to the start.
+        if node not in gradients or not isinstance(node.source, Op):
+            continue
+        branches = _branches(node, known)
+        if branches:
+            parts = _chosen(node, gradients[node], branches, order, known)
+        else:
+            z = value if value is not None and node is start else node
+            found = DERIVATIVES[node.source.name](gradients[node], z, *node.args)
+            parts = [
+                (arg, _folded(part, node, arg))
+                for arg, part in zip(node.args, found, strict=True)
+                if part is not None and arg in order
+            ]
+        for arg, part in parts:
+            gradients[arg] = part if arg not in gradients else gradients[arg] + part
+    return gradients
+
+
+def _branches(node: Matrix, known: frozenset[Matrix]) -> list[tuple[Matrix, Matrix]]:
+    """A choice by a drop-down as conditions and branches, the last one's condition that of the one before; else none.
+
+    Branches of another shape than the whole are left to the rule of `where`.
+    """
+    found: list[tuple[Matrix, Matrix]] = []
+    part = node
+    while part.source is OPS["where"] and (part is node or part not in known):
+        condition, yes, no = part.args
+        if condition.source is not OPS["equal"] or not isinstance(condition.args[0].source, Choice):
+            break
+        found.append((condition, yes))
+        part = no
+    if found:
+        found.append((found[-1][0], part))
+    return found if all(branch.shape == node.shape for _, branch in found) else []
+
+
+def _chosen(
+    node: Matrix,
+    d: Matrix,
+    branches: Sequence[tuple[Matrix, Matrix]],
+    order: dict[Matrix, None],
+    known: frozenset[Matrix],
+) -> list[tuple[Matrix, Matrix]]:
+    """The gradient of a choice as the choice of the gradients, each to the nearest matrices that have a name."""
+    ways: list[dict[Matrix, Matrix]] = []
+    for _, branch in branches:
+        if branch not in order:
+            ways.append({})
+        elif branch in known:
+            ways.append({branch: d})
+        else:
+            inside = _dependent([branch], known, frozenset(), order)
+            gradients = _backward(branch, d, inside, known, node)
+            ways.append({arg: gradients[arg] for arg in inside if arg in known and arg in gradients})
+    parts = []
+    for arg in dict.fromkeys(arg for way in ways for arg in way):
+        found = [way.get(arg, matrix(0.0)) for way in ways]
+        if len({part.shape for part in found}) > 1:
+            # An IF of one condition hands on a branch as it is, and inside a formula a smaller one would stay so.
+            found = [_spread_out(part, arg) for part in found]
+        *first, part = found
+        for (condition, _), own in zip(reversed(branches[:-1]), reversed(first), strict=True):
+            part = where(condition, own, part)
+        parts.append((arg, part))
+    return parts
+
+
+def _dependent(
+    ends: Iterable[Matrix],
+    by: frozenset[Matrix],
+    fixed: frozenset[Matrix],
+    within: dict[Matrix, None] | None = None,
+) -> dict[Matrix, None]:
+    """The nodes between `by` and the ends, arguments first. A loop and not a recursion: a series is deep.
+
+    within: the only nodes to look at, those of `by` without what they are made of.
+    """
     order: dict[Matrix, None] = {}
     seen: set[Matrix] = set()
-    stack = [loss]
+    stack = list(ends)
     while stack:
         node = stack[-1]
+        args = node.args if within is None else () if node in by else tuple(arg for arg in node.args if arg in within)
         if node not in seen:
             seen.add(node)
             if node not in fixed:
-                stack.extend(arg for arg in node.args if arg not in seen)
+                stack.extend(arg for arg in args if arg not in seen)
             continue
         stack.pop()
-        if node not in order and node not in fixed and (node in by or any(arg in order for arg in node.args)):
+        if node not in order and node not in fixed and (node in by or any(arg in order for arg in args)):
             order[node] = None
     return order
 

@@ -77,10 +77,7 @@ def histogram(graph: Graph, network: Network, bins: int, limits: tuple[float, fl
     bin_numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
     tails: tuple[Matrix, ...] = ()
     if limits is None:
-        tails = tuple(quantile(absolute(layer.z), 0.999) for layer in network.layers)
-        q = graph.define("tail", largest(*tails))
-        step = 10 ** floor(log10(q)) / 2
-        bound = graph.define("bound", where(q > 0, ceiling(q / step) * step, 1))
+        tails, bound = _bound(graph, [layer.z for layer in network.layers])
         low = graph.define(
             "range_low", choose(network.activation, {"sigmoid": 0, "tanh": -1, "relu": 0, "identity": -bound})
         )
@@ -94,3 +91,28 @@ def histogram(graph: Graph, network: Network, bins: int, limits: tuple[float, fl
     counts = tuple(graph.define(f"counts_{layer.number}", frequency(layer.z, edges)) for layer in network.layers)
     most = graph.define("largest_count", largest(*map(maximum, counts)))
     return Histogram(bin_numbers, low, high, edges, counts, most, tails)
+
+
+def symmetric_histogram(graph: Graph, name: str, matrices: Sequence[Matrix], bin_numbers: Matrix) -> Histogram:
+    """Counts of matrices on one scale, on both sides of 0: a bound that 99.9 % of each lie within, rounded up.
+
+    bin_numbers: the column 0…bins. Names `tail_NAME`, `bound_NAME`, `edges_NAME`, `counts_NAME_1`… and
+    `largest_count_NAME`.
+    """
+    bins = bin_numbers.shape[0] - 1
+    tails, bound = _bound(graph, matrices, f"_{name}")
+    # A hair above where they would be, so that no edge is 0: of what is 0 but for rounding each engine has its own.
+    edges = graph.define(f"edges_{name}", bound * (2 * bin_numbers / bins - 1 + NUDGE))
+    counts = tuple(
+        graph.define(f"counts_{name}_{k}", frequency(node, edges)) for k, node in enumerate(matrices, start=1)
+    )
+    most = graph.define(f"largest_count_{name}", largest(*map(maximum, counts)))
+    return Histogram(bin_numbers, -bound, bound, edges, counts, most, tails)
+
+
+def _bound(graph: Graph, matrices: Sequence[Matrix], suffix: str = "") -> tuple[tuple[Matrix, ...], Matrix]:
+    """The 99.9 % quantiles of |x|, and the greatest rounded up to a multiple of half its power of ten, 1 if it is 0."""
+    tails = tuple(quantile(absolute(node), 0.999) for node in matrices)
+    q = graph.define(f"tail{suffix}", largest(*tails))
+    step = 10 ** floor(log10(q)) / 2
+    return tails, graph.define(f"bound{suffix}", where(q > 0, ceiling(q / step) * step, 1))

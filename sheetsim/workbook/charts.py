@@ -48,6 +48,8 @@ def bars_chart(book: Any, item: Bars, places: Places, values: Mapping[Matrix, An
                 "overlap": 100,
             }
         )
+    if item.curve is not None:
+        chart.combine(_curve(book, *item.curve, labels, places))
     chart.set_legend({"none": True})
     shown = axis_format(*ends) if np.isfinite(ends).all() else "General"
     chart.set_x_axis({**_x_axis(item.axis, item.every), "num_format": shown})
@@ -55,7 +57,18 @@ def bars_chart(book: Any, item: Bars, places: Places, values: Mapping[Matrix, An
         {"num_font": SMALL, "num_format": "#,##0", "min": 0, "major_gridlines": GRID, "line": {"none": True}}
     )
     _frame(chart, item)
-    return chart, f"Histogram of {item.counts.name}"
+    return chart, f"Histogram of {item.counts.name}" + (f" with {item.curve[0]}" if item.curve else "")
+
+
+def _curve(book: Any, name: str, cells: Matrix, labels: list[Any], places: Places) -> Any:
+    """A line on a second scale, to lie over bars."""
+    chart = book.add_chart({"type": "line"})
+    line = {"color": LINES[1], "width": 1.75}
+    cells_of = _range(places[cells])
+    chart.add_series({"name": name, "categories": labels, "values": cells_of, "line": line, "y2_axis": True})
+    font = {**SMALL, "color": LINES[1]}
+    chart.set_y2_axis({"num_font": font, "min": 0, "major_gridlines": {"visible": False}, "line": {"none": True}})
+    return chart
 
 
 def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Any]) -> tuple[Any, str]:
@@ -93,12 +106,20 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     legend = {"position": "right" if len(item.lines) > len(LINES) else "bottom", "font": SMALL, "delete_series": unseen}
     chart.set_legend(legend if several else {"none": True})
     every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else max(1, longest // 10)
-    chart.set_x_axis(_x_axis(item.axis, every))
+    chart.set_x_axis({**_x_axis(item.axis, every), **_label_format(item.labels, values)})
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
     shown = "[>=100000]0E+00;[<0.001]0E+00;General" if item.logarithmic else "General"
     chart.set_y_axis({"num_font": SMALL, "num_format": shown, "major_gridlines": GRID, "line": {"none": True}, **scale})
     _frame(chart, item)
     return chart, f"Lines of {', '.join(line.name for line in item.lines)}"
+
+
+def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Any]) -> dict[str, str]:
+    """Digits for labels that are no whole numbers."""
+    numbers = np.concatenate([values[node][:, 0] for node in labels]) if labels else np.zeros(1)
+    if not np.isfinite(numbers).all() or (numbers == np.floor(numbers)).all():
+        return {}
+    return {"num_format": axis_format(numbers.min(), numbers.max())}
 
 
 def _frame(chart: Any, item: Bars | Lines) -> None:

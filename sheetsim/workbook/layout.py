@@ -75,6 +75,7 @@ class Bars:
 
     largest: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
+    curve: a column as long as the counts, drawn as a line over them on a scale of its own, with its name.
     """
 
     row: int
@@ -86,6 +87,7 @@ class Bars:
     every: int
     largest: Matrix | None = None
     axis: str = ""
+    curve: tuple[str, Matrix] | None = None
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,8 @@ VERDICTS: dict[str, dict[str, str]] = {
     "undecided": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
     "nearly": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "vanishing": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "steady": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
 }
 
 

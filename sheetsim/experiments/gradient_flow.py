@@ -1,0 +1,65 @@
+"""The study of gradient flow: samples through a network to a loss, and its gradients back through the layers.
+
+Here stand its parameters and what is computed; `gradient_flow_book.py` says how the workbook shows it.
+"""
+
+from typing import ClassVar
+
+from sheetsim.errors import SheetsimError
+from sheetsim.experiments.forward import Forward, Scheme, check_one_of, check_scheme, chosen_initializer
+from sheetsim.experiments.gradient_flow_book import GradientFlowBook
+from sheetsim.experiments.study import Study
+from sheetsim.model.backward import LOSSES, backward
+from sheetsim.model.graph import Graph
+from sheetsim.summary.gradients import flow_verdicts, gradient_histograms, gradient_table
+from sheetsim.summary.layers import layer_table
+
+
+class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its templates: those of Forward, whose network it is, and
+
+    outputs: the units of the linear output layer; output_initializer: their weights' scheme, as `initializer` names
+    one; loss: a name of LOSSES. `histogram` has bins only: the gradients' range is that of the numbers.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "gradient-flow"
+
+    study: str = "gradient-flow"
+    outputs: int = 10
+    output_initializer: Scheme = "xavier"
+    loss: str = "mse"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.outputs < 1:
+            raise SheetsimError(f"outputs must be at least 1, not {self.outputs}")
+        if self.histogram.range is not None:
+            raise SheetsimError("histogram.range is for the study forward: gradients have the range of their numbers")
+        check_one_of("loss", self.loss, LOSSES)
+        check_scheme(self.output_initializer)
+
+    def build(self) -> Study:
+        """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
+        graph = Graph(seed=self.seed)
+        network = self.network(graph)
+        initializer = chosen_initializer(graph, "output_initializer", "output_custom_std", self.output_initializer)
+        loss = graph.choice("loss", LOSSES, self.loss)
+        flow = backward(graph, network, self.outputs, initializer, loss)
+        table, layers = gradient_table(flow), layer_table(network)
+        words = flow_verdicts(graph, table)
+        histograms, curve = gradient_histograms(graph, flow, self.histogram.bins)
+        book = GradientFlowBook(graph, flow, table, layers, words, histograms, curve, self.title, self.description)
+        return Study(
+            graph=graph,
+            title=self.title or "Gradient flow",
+            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.report == "full", live=live),
+            tables={"gradients": table, "layers": layers},
+            histograms={"histogram": histograms["d_W"], **{f"histogram-{k}": own for k, own in histograms.items()}},
+            verdicts=words,
+            matrices=self.report == "full",
+        )
+
+    def widths(self) -> list[int]:
+        """The columns of each layer's linear sums, the output layer's last."""
+        return [*self.layers, self.outputs]

@@ -1,0 +1,93 @@
+"""A network's way to a loss and back: output layer, targets, loss, and the gradients by layer. It derives by `grad`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sheetsim.model.draws import normal, uniform
+from sheetsim.model.expr import Matrix, choose, equal, exp, floor, log, maximum, row_sum, sum_squares, total
+from sheetsim.model.grad import grad
+from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import Initializer
+from sheetsim.model.nets import Network
+
+LOSSES = ("mse", "cross-entropy")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The gradients of the loss at one layer: by its linear sums, its activations and its weights.
+
+    Of the output layer, which is linear, d_z is d_a.
+    """
+
+    number: int
+    W: Matrix
+    a: Matrix
+    z: Matrix
+    given: Matrix
+    sd: Matrix
+    e: Matrix
+    d_a: Matrix
+    d_z: Matrix
+    d_W: Matrix  # noqa: N815  # the matrix's own name
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A network's loss and the gradients of all its layers, the output layer last.
+
+    random_targets: the draws of which targets are made, samples × outputs; labels: samples × 1, from 1.
+    """
+
+    network: Network
+    choice: Matrix
+    random_targets: Matrix
+    label_draws: Matrix
+    classes: Matrix
+    labels: Matrix
+    targets: Matrix
+    shift: Matrix
+    loss: Matrix
+    steps: tuple[Step, ...]
+
+
+def backward(graph: Graph, network: Network, outputs: int, initializer: Initializer, loss: Matrix) -> Backward:
+    """Adds a linear output layer `a_{L+1} = z_L W_{L+1}`, random targets, the loss that the drop-down says, and names
+    its gradients `d_a_l`, `d_z_l` and `d_W_l`.
+
+    mse: the mean of (output - target)² over samples and outputs, targets standard normal. cross-entropy: the mean over
+    samples of -log softmax(output)[label], every label as likely. For a layer's L2 norms,
+    ‖d_z_{l-1}‖² is about fan_in sd_l² ‖d_a_l‖² (Glorot & Bengio 2010).
+    """
+    last = network.layers[-1]
+    number = last.number + 1
+    W = graph.weights(f"W_{number}", initializer, (last.z.shape[1], outputs))
+    out = graph.define(f"a_{number}", last.z @ W)
+    samples = out.shape[0]
+    normals = graph.input("e_targets", normal(), (samples, outputs))
+    draws = graph.input("u_labels", uniform(0, 1), (samples, 1))
+    classes = graph.input("classes", np.arange(1.0, outputs + 1).reshape(1, -1))
+    labels = graph.define("labels", 1 + floor(draws * outputs))
+    targets = graph.define("targets", choose(loss, {"mse": normals, "cross-entropy": equal(labels, classes)}))
+    # Against overflow of EXP; softmax is the same whatever is taken off all outputs, so that it counts as a constant.
+    shift = graph.define("shift", maximum(out))
+    logits = out - shift
+    ways: dict[str, Callable[[], Matrix]] = {
+        "mse": lambda: sum_squares(out - targets) / (samples * outputs),
+        "cross-entropy": lambda: (total(log(row_sum(exp(logits)))) - total(targets * logits)) / samples,
+    }
+    value = graph.define("loss_value", choose(loss, {name: way() for name, way in ways.items()}))
+    layers = network.layers
+    by = [out, *(layer.a for layer in layers), *(layer.z for layer in layers), W, *(layer.W for layer in layers)]
+    found = dict(zip(by, grad(value, by, fixed=[shift]), strict=True))
+    d_out, d_W = graph.define(f"d_a_{number}", found[out]), graph.define(f"d_W_{number}", found[W])
+    e, sd = graph[f"e_{number}"], graph[f"sd_{number}"]
+    steps = [Step(number, W, out, out, last.z, sd, e, d_out, d_out, d_W)]
+    for layer in reversed(layers):
+        d_z = graph.define(f"d_z_{layer.number}", found[layer.z])
+        d_a = graph.define(f"d_a_{layer.number}", found[layer.a])
+        d_W = graph.define(f"d_W_{layer.number}", found[layer.W])
+        steps.append(Step(layer.number, layer.W, layer.a, layer.z, layer.given, layer.sd, layer.e, d_a, d_z, d_W))
+    return Backward(network, loss, normals, draws, classes, labels, targets, shift, value, tuple(reversed(steps)))

@@ -1,0 +1,269 @@
+"""Gradient flow: the tables against plain NumPy and autograd, the books against other engines, verdicts and theory."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from autograd import grad as autograd
+from conftest import SMALL
+from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
+from lint import lint
+
+import sheetsim
+from sheetsim import templates
+from sheetsim.errors import SheetsimError
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.report import Run
+from sheetsim.summary.theory import InputMoments, mean_field
+from sheetsim.verify import verify
+
+TEMPLATES = [name for name in templates.names() if name.startswith("gradient-flow")]
+LOSSES = ("mse", "cross-entropy")
+MODES = list(itertools.product(ACTIVATIONS, LOSSES))
+
+
+def small(name: str = "gradient-flow", **overrides: object) -> Run:
+    return sheetsim.run(name, **{**SMALL, "outputs": 3, **overrides})
+
+
+def reference(run: Run, layers: int) -> dict[str, Any]:
+    """The gradients by the linear sums' shifts and by the weights, by automatic differentiation of plain NumPy."""
+    activation, loss, x, targets = run["activation"], run["loss"], run["x"], run["targets"]
+    f = {"sigmoid": lambda a: 1 / (1 + anp.exp(-a)), "tanh": anp.tanh, "relu": lambda a: anp.where(a > 0, a, 0.0)}
+
+    def value(parameters: Any) -> Any:
+        weights, moves, others = parameters
+        h = x
+        for k, (W, move, other) in enumerate(zip(weights, moves, others, strict=True)):
+            h = h @ W + move
+            if k < layers:
+                h = f.get(activation, lambda a: a)(h) + other
+        if loss == "mse":
+            return anp.mean((h - targets) ** 2)
+        p = anp.exp(h - anp.max(h, axis=1, keepdims=True))
+        return -anp.mean(anp.sum(targets * anp.log(p / anp.sum(p, axis=1, keepdims=True)), axis=1))
+
+    numbers = range(1, layers + 2)
+    weights = [run[f"W_{k}"] for k in numbers]
+    still = [np.zeros_like(run[f"a_{k}"]) for k in numbers]
+    d_W, d_a, d_z = autograd(value)((weights, still, [zero.copy() for zero in still]))
+    found = {f"d_W_{k}": own for k, own in zip(numbers, d_W, strict=True)}
+    found |= {f"d_a_{k}": own for k, own in zip(numbers, d_a, strict=True)}
+    found |= {f"d_z_{k}": own for k, own in zip(numbers[:-1], d_z, strict=False)}
+    return found | {"loss_value": value((weights, still, still))}
+
+
+@pytest.mark.parametrize(("activation", "loss"), MODES)
+def test_every_gradient_is_autograds(activation: str, loss: str) -> None:
+    run = small(activation=activation, loss=loss)
+    for name, expected in reference(run, 3).items():
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(run[name], expected, rtol=1e-10, atol=1e-10 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_table_is_what_numpy_says(name: str) -> None:
+    run = small(name, initializer="he")
+    table = run.table("gradients")
+    for k in (1, 2, 3):
+        for kind in ("d_a", "d_z", "d_W"):
+            d, row = run[f"{kind}_{k}"], table.loc[k]
+            before = run[f"{kind}_{k + 1}"] if (kind, k) != ("d_z", 3) else run["d_a_4"]
+            np.testing.assert_allclose(row[f"{kind}_norm"], np.linalg.norm(d))
+            np.testing.assert_allclose(row[f"{kind}_sum_squares"], (d**2).sum())
+            np.testing.assert_allclose(row[f"{kind}_mean"], d.mean())
+            np.testing.assert_allclose(row[f"{kind}_std"], d.std())
+            np.testing.assert_allclose(row[f"{kind}_zeros"], (d == 0).mean(), atol=1e-15)
+            np.testing.assert_allclose(row[f"{kind}_ratio"], np.linalg.norm(d) / np.linalg.norm(before))
+        np.testing.assert_allclose(table["reach"][k], np.linalg.norm(run[f"d_a_{k}"]) / np.linalg.norm(run["d_a_4"]))
+
+
+def test_the_derivatives_curve_is_that_of_differences() -> None:
+    for activation in ACTIVATIONS:
+        run = small(activation=activation)
+        a, slope = run["middle"][:, 0], run["slope_curve"][:, 0]
+        f = {"sigmoid": lambda a: 1 / (1 + np.exp(-a)), "tanh": np.tanh, "relu": lambda a: np.maximum(a, 0)}
+        known = f.get(activation, lambda a: a)
+        kink = (activation == "relu") & (np.abs(a) < 1e-5)
+        np.testing.assert_allclose(slope[~kink], ((known(a + 1e-6) - known(a - 1e-6)) / 2e-6)[~kink], atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["a", "d_a", "d_z", "d_W"])
+def test_histograms_count_every_element_once(name: str) -> None:
+    run = small("gradient-flow-relu-he")
+    frame = run.table(f"histogram-{name}")
+    for k, own in frame.groupby(level="layer"):
+        values, edges = run[f"{name}_{k}"].ravel(), run[f"edges_{name}"][:, 0]
+        counts = np.diff(np.searchsorted(np.sort(values), edges, side="right"), prepend=0, append=values.size)
+        assert own["count"].tolist() == counts.tolist()
+
+
+def test_formulas_refer_to_the_gradient_before() -> None:
+    formulas = {node.name: text for node, text in small()._layout.formulas.items() if node.name}
+    assert formulas["d_z_2"] == "MMULT(d_a_3,TRANSPOSE(W_3))"
+    assert formulas["d_W_2"] == "MMULT(TRANSPOSE(z_1),d_a_2)"
+    assert formulas["d_a_1"] == (
+        'IF(activation="sigmoid",d_z_1*z_1*(1-z_1),IF(activation="tanh",d_z_1*(1-z_1^2),'
+        'IF(activation="relu",IF(a_1>0,d_z_1,0),d_z_1)))'
+    )
+
+
+def poisoned(run: Run, folder: Path, texts: dict[str, str] | None = None) -> Path:
+    book = run.to_excel(folder / f"{len(list(folder.iterdir()))}.xlsx")
+    target = book.with_suffix(".poisoned.xlsx")
+    assert poison(book, target, texts) >= sum(node.shape[0] * node.shape[1] for node in run._layout.formulas)
+    return target
+
+
+@pytest.mark.parametrize(("activation", "loss"), MODES)
+def test_ironcalc_follows_the_drop_downs(activation: str, loss: str, tmp_path: Path) -> None:
+    choice = {"activation": activation, "loss": loss}
+    assert differences(small(**choice), ironcalc_cells(poisoned(small(), tmp_path, choice)), 1e-11) == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"initializer": ["he", 0.3, {"constant": 0.05}], "output_initializer": 0.2},
+        {"initializer": "zeros"},
+        {"layers": [1], "inputs": 1, "outputs": 1, "samples": 1},
+        {"histogram": {"bins": 4}, "initializer": "std 1", "output_initializer": 0.3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_ironcalc_agrees_on_unusual_studies(overrides: dict[str, Any], loss: str, tmp_path: Path) -> None:
+    run = small(loss=loss, **overrides)
+    book = poisoned(run, tmp_path)
+    assert lint(tmp_path / "0.xlsx") == []
+    assert differences(run, ironcalc_cells(book), 1e-11) == []
+
+
+@pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
+def test_libreoffice_follows_the_drop_downs(tmp_path: Path) -> None:
+    choices = [{"activation": activation, "loss": loss} for activation, loss in MODES]
+    books = [poisoned(small(), tmp_path, choice) for choice in choices]
+    for choice, cells in zip(choices, libreoffice_cells(books), strict=True):
+        assert differences(small(**choice), cells, 1e-11) == []
+
+
+def test_a_wrong_derivative_would_be_found(tmp_path: Path) -> None:
+    """The control: a book of tanh against the numbers of sigmoid."""
+    cells = ironcalc_cells(poisoned(small(), tmp_path))
+    wrong = {line.partition(":")[0] for line in differences(small(activation="sigmoid"), cells, 1e-11)}
+    assert {"d_a_1", "d_z_1", "d_W_1", "counts_d_W_1", "slope_curve"} <= wrong
+
+
+VERDICTS = {
+    "gradient-flow": ["steady"] * 6,
+    "gradient-flow-sigmoid-std1": ["vanishing"] * 5 + ["steady"],
+    "gradient-flow-sigmoid-std001": ["vanishing"] * 4 + ["steady"] * 2,
+    "gradient-flow-sigmoid-xavier": ["vanishing"] * 4 + ["steady"] * 2,
+    "gradient-flow-relu-xavier": ["vanishing"] + ["steady"] * 5,
+    "gradient-flow-relu-he": ["steady"] * 6,
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_templates_have_their_verdicts(name: str) -> None:
+    run = sheetsim.run(name, report="summary")
+    assert run.verdicts() == VERDICTS[name]
+    assert run.summary().equals(run.table("gradients"))
+
+
+def test_large_weights_explode_and_overflow_says_so() -> None:
+    assert small("gradient-flow-relu-he", initializer=5.0).verdicts()[0] == "exploding"
+    assert small("gradient-flow-relu-he", initializer=1e120).verdicts()[:3] == ["exploding"] * 3
+
+
+# Fluctuations of a layer's gain are O(1/width) and add up over depth: the slope of log norms² over 50 layers of 100
+# units is off by a few hundredths.
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    [("gradient-flow-sigmoid-xavier", 0.05), ("gradient-flow-sigmoid-std001", 0.05), ("gradient-flow-relu-he", 0.05)],
+)
+def test_at_depth_50_norms_follow_the_mean_field_factor(name: str, tolerance: float) -> None:
+    runs = [sheetsim.run(name, layers=[100] * 50, samples=200, report="summary", seed=seed) for seed in range(4)]
+    squares = np.array([run.table("gradients")["d_z_sum_squares"].to_numpy()[:50] for run in runs])
+    growth = np.log(squares[:, :-1] / squares[:, 1:])  # ‖d_z_{l-1}‖² over ‖d_z_l‖², l from 2
+    activation = "relu" if "relu" in name else "sigmoid"
+    sd = {"he": np.sqrt(2 / 100), "xavier": 0.1, "std001": 0.01}[name.rpartition("-")[2]]
+    chi = mean_field(activation, [100] * 50, [sd] * 50, InputMoments(1, 0))["chi"].to_numpy()[1:]
+    # Of 49 layers' means; standard error of the whole from the seeds' spread.
+    off = (growth - np.log(chi)).mean(axis=1)
+    error = off.std(ddof=1) / np.sqrt(len(off))
+    assert abs(off.mean()) <= max(5 * error, tolerance), (off, error)
+    expected = runs[0].table("gradients")[["d_a_ratio", "expected"]].iloc[:50]
+    assert (np.abs(np.log(expected["d_a_ratio"] / expected["expected"])) < 0.5).all()
+
+
+def test_a_book_reads_back_verifies_and_is_made_again_by_its_command(tmp_path: Path) -> None:
+    run = small(loss="cross-entropy")
+    path = run.to_excel(tmp_path / "book.xlsx")
+    found = verify(path)
+    assert found.ok
+    assert found.state == "as made"
+    with sheetsim.read(path) as book:
+        for name in ("gradients", "layers", "histogram", "histogram-a", "histogram-d_z"):
+            assert book.table(name).equals(run.table(name)), name
+        assert book.verdicts() == run.verdicts()
+        assert book.summary().equals(run.summary())
+        with pytest.raises(SheetsimError, match="no table 'claims'"):
+            book.table("claims")
+
+
+def test_abouts_command_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shlex
+    import sys
+
+    from openpyxl import load_workbook
+
+    from sheetsim import cli
+
+    path = small(loss="cross-entropy").to_excel(tmp_path / "book.xlsx")
+    about = dict(row[:2] for row in load_workbook(path)["About"].iter_rows(values_only=True) if row[0])
+    again = tmp_path / "again.xlsx"
+    monkeypatch.setattr(sys, "argv", [*shlex.split(about["command"]), "--output", str(again)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 0
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("report", ["full", "summary"])
+def test_books_of_values_alone_are_clean_and_verify(report: str, tmp_path: Path) -> None:
+    path = small(report=report).to_excel(tmp_path / "book.xlsx", values_only=True)
+    assert lint(path) == []
+    assert verify(path).ok
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"los": "mse"}, "unknown key 'los': did you mean 'loss'.*the keys are study, title"),
+        ({"loss": "hinge"}, "loss must be mse, cross-entropy, not 'hinge'"),
+        ({"outputs": 0}, "outputs must be at least 1"),
+        ({"output_initializer": "best"}, "initializer must be one of"),
+        ({"histogram": {"range": (0.0, 1.0)}}, "histogram.range is for the study forward"),
+        ({"study": "backward"}, "study must be forward or gradient-flow, not 'backward'"),
+    ],
+)
+def test_mistakes_are_refused_with_the_key(overrides: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SheetsimError, match=reason):
+        sheetsim.run("gradient-flow", **overrides)
+
+
+def test_forwards_keys_are_forwards_and_replicates_are_of_forward() -> None:
+    with pytest.raises(SheetsimError, match="unknown key 'loss'"):
+        sheetsim.run("relu-he", loss="mse")
+    with pytest.raises(SheetsimError, match="replicates are of the study forward, not of gradient-flow"):
+        sheetsim.replicate("gradient-flow", 3)
+
+
+def test_a_study_made_in_python_runs() -> None:
+    run = sheetsim.run(sheetsim.GradientFlow(samples=20, inputs=4, layers=[3], seed=1), outputs=2)
+    assert run["d_W_2"].shape == (3, 2)
+    assert run.name == "gradient-flow"
