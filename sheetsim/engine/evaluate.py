@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix
+from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
 from sheetsim.model.ops import OPS, Op
 
 Values = dict[Matrix, Any]
@@ -100,6 +100,8 @@ def _value(node: Matrix, args: list[Any], chosen: bool, seed: int | None) -> Any
         return source.sample(node.shape, seed)
     if isinstance(source, Data):
         return source.values
+    if isinstance(source, Stack):
+        return np.concatenate(args)
     return np.array([[source.value]])
 
 

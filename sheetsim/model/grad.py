@@ -12,6 +12,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import (
     Constant,
     Matrix,
+    Stack,
     column_sum,
     equal,
     if_error,
@@ -39,6 +40,9 @@ def _steps(d: Matrix, z: Matrix, *args: Matrix) -> tuple[None, ...]:
 
 def _power(d: Matrix, z: Matrix, a: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
     # The exponent's needs log a, which is an error for a <= 0; it is asked for only where the exponent depends on it.
+    if isinstance(b.source, Constant) and isinstance(b.source.value, float):
+        less = b.source.value - 1
+        return d * b * (a if less == 1 else a**less), d * z * log(a)
     return d * b * a ** (b - 1), d * z * log(a)
 
 
@@ -159,6 +163,8 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     gradients: dict[Matrix, Matrix] = {loss: matrix(1.0)} if loss in order else {}
     for node in reversed(order):
         # Nothing but steps leads from here to the loss.
+        if node in gradients and isinstance(node.source, Stack):
+            raise SheetsimError(f"{node.name} is a whole series, which has no derivative here: use its steps")
         if node not in gradients or not isinstance(node.source, Op):
             continue
         parts = DERIVATIVES[node.source.name](gradients[node], node, *node.args)
@@ -173,7 +179,11 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
 
 
 def _dependent(loss: Matrix, by: frozenset[Matrix], fixed: frozenset[Matrix]) -> dict[Matrix, None]:
-    """The nodes between `by` and the loss, arguments first. A loop and not a recursion: a series is deep."""
+    """The nodes between `by` and the loss, arguments first. A loop and not a recursion: a series is deep.
+
+    It goes no deeper than `by`: a step's gradient does not look at all the steps before.
+    """
+    floor = min((node.depth for node in by), default=0)
     order: dict[Matrix, None] = {}
     seen: set[Matrix] = set()
     stack = [loss]
@@ -182,7 +192,7 @@ def _dependent(loss: Matrix, by: frozenset[Matrix], fixed: frozenset[Matrix]) ->
         if node not in seen:
             seen.add(node)
             if node not in fixed:
-                stack.extend(arg for arg in node.args if arg not in seen)
+                stack.extend(arg for arg in node.args if arg not in seen and arg.depth >= floor)
             continue
         stack.pop()
         if node not in order and node not in fixed and (node in by or any(arg in order for arg in node.args)):

@@ -7,8 +7,9 @@ from typing import NamedTuple, TypeAlias
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.ops import Shape
+from sheetsim.model.series import Series
 from sheetsim.workbook import rules
-from sheetsim.workbook.formulas import address, formula
+from sheetsim.workbook.formulas import address, formula, local_range
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,31 @@ class MatrixSheet:
     matrix: Matrix
     corner: str = "row"
     headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeriesSheet:
+    """A series on a sheet of its own: row 1 the headings, column A the step, and B the row where a step has several."""
+
+    title: str
+    matrix: Series
+
+    @property
+    def items(self) -> "tuple[Block, ...]":
+        """The steps, each with cells and a formula of its own."""
+        rows = self.matrix.rows
+        return tuple(Block(1 + number * rows, self.left, step) for number, step in enumerate(self.matrix))
+
+    @property
+    def left(self) -> int:
+        """The numbers' first column."""
+        return 1 if self.matrix.rows == 1 else 2
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The texts of row 1."""
+        series = self.matrix
+        return ("step", "row")[: self.left] + (series.columns or tuple(map(str, range(1, series.shape[1] + 1))))
 
 
 @dataclass(frozen=True)
@@ -148,7 +174,7 @@ class Page:
     gridlines: bool = False
 
 
-Sheet: TypeAlias = MatrixSheet | Page
+Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page
 
 
 class Layout:
@@ -174,7 +200,8 @@ class Layout:
             rules.check_name(str(node.name))
         self.formulas = {node: formula(node, self.reference) for node in self.places if live and node.is_op}
         for node, text in self.formulas.items():
-            rules.check_formula(node.name or f"a cell on sheet {self.places[node].sheet!r}", text)
+            place = self.places[node]
+            rules.check_formula(node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}", text)
         for node in self.places:
             if isinstance(node.source, Choice):
                 _check_choice(str(node.name), node.source)
@@ -195,6 +222,8 @@ def _homes(sheet: Sheet) -> Iterator[tuple[Matrix, int, int]]:
     if isinstance(sheet, MatrixSheet):
         yield sheet.matrix, 1, 1
         return
+    if isinstance(sheet, SeriesSheet):
+        yield sheet.matrix, 1, sheet.left
     for item in sheet.items:
         if isinstance(item, Block):
             yield item.matrix, item.row, item.column
