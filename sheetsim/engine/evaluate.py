@@ -47,7 +47,9 @@ class Program:
                 if node in self._given:
                     values[node] = given[node]
                 else:
-                    numbers = [_undefined(values[arg]) if arg in infinite else values[arg] for arg in args]
+                    # A series computes nothing: its steps are the same cells.
+                    spoiled = infinite if not isinstance(node.source, Stack) else ()
+                    numbers = [_undefined(values[arg]) if arg in spoiled else values[arg] for arg in args]
                     value = _value(node, numbers, len(node.args) != len(args), seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
