@@ -236,14 +236,17 @@ class Book(Results):
     def frame(self, name: str) -> "pd.DataFrame":
         """A series as a DataFrame: a row a step, or by step and row where a step has several."""
         sheet, top, left, bottom, right = self._reader.place(name)
-        heads = self._reader.cells(sheet, 1, 1, 1, right)[0] if (top, left) in ((2, 2), (2, 3)) else []
-        if heads[: left - 1] != ["step", "row"][: left - 1]:
+        heads = self._reader.cells(sheet, top - 1, 1, top - 1, right)[0] if top > 1 and left > 1 else []
+        # Where it starts at step 1 beside series that start at 0, a step stands between.
+        if top > 2 and heads[:1] == [0.0]:
+            heads = self._reader.cells(sheet, top - 2, 1, top - 2, right)[0]
+        if heads[:1] != ["step"]:
             raise SheetsimError(f"{name} is no series of {self.path}: book[{name!r}] has its numbers")
-        numbers = self._reader.cells(sheet, top, 1, bottom, left - 1)
-        rows = 1 if left == 2 else int(max(number for _, number in numbers))
-        values = np.reshape(self[name], (bottom - top + 1, -1))
+        numbers = self._reader.cells(sheet, top, 1, bottom, 2)
+        rows = int(max(float(row) for _, row in numbers)) if left > 2 and heads[1] == "row" else 1
         columns = [str(head) for head in heads[left - 1 :]]
         plain = columns == [str(number) for number in range(1, len(columns) + 1)]
+        values = np.reshape(self[name], (bottom - top + 1, -1))
         return series_frame(values, [] if plain else columns, rows, int(numbers[0][0]))
 
     def __contains__(self, name: str) -> bool:

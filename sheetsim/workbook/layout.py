@@ -34,9 +34,8 @@ class SeriesSheet:
 
     @property
     def items(self) -> "tuple[Block, ...]":
-        """The steps, each with cells and a formula of its own."""
-        rows = self.matrix.rows
-        return tuple(Block(1 + number * rows, self.left, step) for number, step in enumerate(self.matrix))
+        """The whole, and the steps, each with cells and a formula of its own."""
+        return step_blocks(1, self.left, self.matrix)
 
     @property
     def left(self) -> int:
@@ -79,6 +78,15 @@ class Block:
     column: int
     matrix: Matrix
     style: str = "number"
+
+
+def step_blocks(row: int, column: int, series: Series, style: str = "number") -> "tuple[Block, ...]":
+    """A series on a page: its place as a whole, and its steps one under another."""
+    first = Block(row, column, series, "none")
+    steps = (
+        Block(row + k * series.rows, column, step, style if step.is_op else "input") for k, step in enumerate(series)
+    )
+    return first, *steps
 
 
 @dataclass(frozen=True)
@@ -222,8 +230,6 @@ def _homes(sheet: Sheet) -> Iterator[tuple[Matrix, int, int]]:
     if isinstance(sheet, MatrixSheet):
         yield sheet.matrix, 1, 1
         return
-    if isinstance(sheet, SeriesSheet):
-        yield sheet.matrix, 1, sheet.left
     for item in sheet.items:
         if isinstance(item, Block):
             yield item.matrix, item.row, item.column

@@ -20,6 +20,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
+from sheetsim.model.series import Series
 from sheetsim.workbook.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.charts import bars_chart, lines_chart
 from sheetsim.workbook.formulas import address, local_range, needs_array
@@ -315,6 +316,8 @@ class _Book:
 
     def _block(self, worksheet: _Sheet, item: Block) -> None:
         node, values = item.matrix, self.values[item.matrix]
+        if isinstance(node, Series):
+            return  # its steps are blocks of their own
         style = self.styles[item.style]
         first = _plain(values[0, 0])
         text = self.layout.formulas.get(node)
