@@ -101,7 +101,7 @@ def optimizers(
 
     f: of two single numbers, in functions of the model language; its gradients g_… are by `grad`. cells: other rates
     and parameters than those of CELLS. Beside each path are f_… and the state (v_momentum, h_adagrad, h_rmsprop,
-    m_adam, v_adam). Raises SheetsimError when f has no derivative, the start is no pair of numbers, or a cell is unknown.
+    m_adam, v_adam). Raises SheetsimError when f has no derivative, the start is no pair of numbers, or a cell unknown.
     """
     unknown = [name for name in cells or {} if name not in CELLS]
     if unknown:
