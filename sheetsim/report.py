@@ -7,12 +7,17 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sheetsim import templates
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.model_book import model_sheets
 from sheetsim.experiments.study import Experiment, Study, properties
+from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.series import Series
+from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.summary.variance import CLAIMS
 from sheetsim.workbook.layout import Layout
@@ -116,11 +121,24 @@ class Run(Results):
 
     def __getitem__(self, name: str) -> Any:
         """The named matrix: a 2-D array (read-only), or a number or text where it is a single cell."""
+        value = self._values[self._kept(name)]
+        return value.item() if value.shape == (1, 1) else value
+
+    def _kept(self, name: str) -> Matrix:
         node = self._study.graph[name]
         if node not in self._values:
             raise SheetsimError(f'{name} was not kept: report = "summary" keeps the tables only')
-        value = self._values[node]
-        return value.item() if value.shape == (1, 1) else value
+        return node
+
+    def frame(self, name: str) -> "pd.DataFrame":
+        """The named matrix as a DataFrame: of a series a row a step, or by step and row where a step has several."""
+        node = self._kept(name)
+        values = self._values[node]
+        return (
+            series_frame(values, node.columns, node.rows, node.first)
+            if isinstance(node, Series)
+            else matrix_frame(values)
+        )
 
     def __contains__(self, name: str) -> bool:
         return name in self._study.graph and self._study.graph[name] in self._values
@@ -221,6 +239,22 @@ class Book(Results):
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
         return self._reader[name]
+
+    def frame(self, name: str) -> "pd.DataFrame":
+        """A series as a DataFrame: a row a step, or by step and row where a step has several."""
+        sheet, top, left, bottom, right = self._reader.place(name)
+        heads = self._reader.cells(sheet, top - 1, 1, top - 1, right)[0] if top > 1 and left > 1 else []
+        # Where it starts at step 1 beside series that start at 0, a step stands between.
+        if top > 2 and heads[:1] == [0.0]:
+            heads = self._reader.cells(sheet, top - 2, 1, top - 2, right)[0]
+        if heads[:1] != ["step"]:
+            raise SheetsimError(f"{name} is no series of {self.path}: book[{name!r}] has its numbers")
+        numbers = self._reader.cells(sheet, top, 1, bottom, 2)
+        rows = int(max(float(row) for _, row in numbers)) if left > 2 and heads[1] == "row" else 1
+        columns = [str(head) for head in heads[left - 1 :]]
+        plain = columns == [str(number) for number in range(1, len(columns) + 1)]
+        values = np.reshape(self[name], (bottom - top + 1, -1))
+        return series_frame(values, [] if plain else columns, rows, int(numbers[0][0]))
 
     def __contains__(self, name: str) -> bool:
         return name in self._reader

@@ -130,7 +130,9 @@ class _Sheet:
         begins = {(block.top, block.left): block for block in named}
         for place, block in self.arrays.items():
             inside = {(r, c) for r in range(block.top, block.bottom + 1) for c in range(block.left, block.right + 1)}
-            if place != (block.top, block.left) or begins.get(place, block) != block:
+            # Of a series each step has a formula of its own, and the next step's begins under it.
+            goes_on = (block.bottom + 1, block.left) in self.arrays
+            if place != (block.top, block.left) or (begins.get(place, block) != block and not goes_on):
                 self.fault(str(place), f"an array formula over {block}, not over its block {begins.get(place)}")
             if inside & covered or not inside <= self.cells:
                 self.fault(str(place), "an array formula overlaps another or lacks cells")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix
+from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
 from sheetsim.model.ops import OPS, Op
 
 Values = dict[Matrix, Any]
@@ -47,7 +47,9 @@ class Program:
                 if node in self._given:
                     values[node] = given[node]
                 else:
-                    numbers = [_undefined(values[arg]) if arg in infinite else values[arg] for arg in args]
+                    # A series computes nothing: its steps are the same cells.
+                    spoiled = infinite if not isinstance(node.source, Stack) else ()
+                    numbers = [_undefined(values[arg]) if arg in spoiled else values[arg] for arg in args]
                     value = _value(node, numbers, len(node.args) != len(args), seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
@@ -100,6 +102,8 @@ def _value(node: Matrix, args: list[Any], chosen: bool, seed: int | None) -> Any
         return source.sample(node.shape, seed)
     if isinstance(source, Data):
         return source.values
+    if isinstance(source, Stack):
+        return np.concatenate(args)
     return np.array([[source.value]])
 
 

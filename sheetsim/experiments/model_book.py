@@ -2,7 +2,8 @@
 
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.workbook.layout import Block, Item, MatrixSheet, Page, Sheet, Text
+from sheetsim.model.series import Series
+from sheetsim.workbook.layout import Block, Item, MatrixSheet, Page, SeriesSheet, Sheet, Text
 
 
 def model_sheets(graph: Graph, title: str) -> list[Sheet]:
@@ -19,7 +20,10 @@ def model_sheets(graph: Graph, title: str) -> list[Sheet]:
     for row, node in enumerate(graph, start=4):
         name = str(node.name)
         items += [Text(row, 0, name, "label"), Text(row, 1, f"{node.shape[0]} × {node.shape[1]}", "text")]
-        if node.shape == (1, 1):
+        if isinstance(node, Series):
+            items.append(Text(row, 2, f"sheet {name}, {len(node)} steps", "text"))
+            sheets.append(SeriesSheet(name, node))
+        elif node.shape == (1, 1):
             items.append(Block(row, 2, node, "input" if _changeable(node) else "number"))
         else:
             items.append(Text(row, 2, f"sheet {name}", "text"))

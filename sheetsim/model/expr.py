@@ -35,17 +35,21 @@ class Choice:
         self.value = value
 
 
-Source: TypeAlias = "Op | Constant | Data | Draw | Choice"
+class Stack:
+    """Matrices one under another, each with cells of its own in the workbook: a series."""
+
+
+Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack"
 
 
 class Matrix:
     """A node: where its numbers come from (an op of the table, or a leaf's source), its arguments and its shape.
 
     `name` is None until `Graph.define` or a leaf method gives one; an unnamed node is inlined into the formulas that
-    use it.
+    use it. `depth` is the longest way to a leaf: more than that of every node that it is computed from.
     """
 
-    __slots__ = ("args", "name", "shape", "source")
+    __slots__ = ("args", "depth", "name", "shape", "source")
     __array_priority__ = 1000  # NumPy's operators leave `array @ matrix` to ours
 
     def __init__(self, source: Source, args: tuple["Matrix", ...], shape: Shape, name: str | None = None) -> None:
@@ -53,6 +57,7 @@ class Matrix:
         self.args = args
         self.shape = shape
         self.name = name
+        self.depth: int = 1 + max([arg.depth for arg in args], default=0)
 
     @property
     def is_op(self) -> bool:

@@ -13,6 +13,7 @@ from sheetsim.model.expr import (
     Choice,
     Constant,
     Matrix,
+    Stack,
     column_sum,
     equal,
     if_error,
@@ -40,6 +41,9 @@ def _steps(d: Matrix, z: Matrix, *args: Matrix) -> tuple[None, ...]:
 
 def _power(d: Matrix, z: Matrix, a: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
     # The exponent's needs log a, which is an error for a <= 0; it is asked for only where the exponent depends on it.
+    if isinstance(b.source, Constant) and isinstance(b.source.value, float):
+        less = b.source.value - 1
+        return d * b * (a if less == 1 else a**less), d * z * log(a)
     return d * b * a ** (b - 1), d * z * log(a)
 
 
@@ -173,6 +177,8 @@ def _backward(
     """The gradients by the nodes of `order`, from `start` with gradient d; value: another matrix that equals it."""
     gradients = {start: d}
     for node in reversed(order):
+        if node in gradients and isinstance(node.source, Stack):
+            raise SheetsimError(f"{node.name} is a whole series, which has no derivative here: use its steps")
         # Nothing but steps leads from here to the start.
         if node not in gradients or not isinstance(node.source, Op):
             continue
@@ -249,8 +255,10 @@ def _dependent(
 ) -> dict[Matrix, None]:
     """The nodes between `by` and the ends, arguments first. A loop and not a recursion: a series is deep.
 
+    It goes no deeper than `by`: a step's gradient does not look at all the steps before.
     within: the only nodes to look at, those of `by` without what they are made of.
     """
+    floor = min((node.depth for node in by), default=0)
     order: dict[Matrix, None] = {}
     seen: set[Matrix] = set()
     stack = list(ends)
@@ -260,7 +268,7 @@ def _dependent(
         if node not in seen:
             seen.add(node)
             if node not in fixed:
-                stack.extend(arg for arg in args if arg not in seen)
+                stack.extend(arg for arg in args if arg not in seen and arg.depth >= floor)
             continue
         stack.pop()
         if node not in order and node not in fixed and (node in by or any(arg in order for arg in args)):

@@ -1,9 +1,9 @@
 """A graph of named matrices: what a person builds a model with. It computes no value and writes no file."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count,
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.ops import Shape
 from sheetsim.model.sampling import as_correlation, check_design
+from sheetsim.model.series import Series, Step, check_columns, unrolled
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
@@ -28,6 +29,8 @@ class Graph:
             raise SheetsimError(f"seed must be a whole number from 0, not {seed!r}")
         self.seed: int = int(seed)
         self._matrices: dict[str, Matrix] = {}
+        self._folded: set[str] = set()
+        self._steps: set[Matrix] = set()
 
     def __getitem__(self, name: str) -> Matrix:
         try:
@@ -41,12 +44,16 @@ class Graph:
     def __iter__(self) -> Iterator[Matrix]:
         return iter(self._matrices.values())
 
-    def _name(self, name: str, node: Matrix) -> Matrix:
+    def _check_name(self, name: str) -> None:
         if not isinstance(name, str) or not NAME.match(name):
             raise SheetsimError(f"{name!r} is no name: letters, digits, _ and . only, and no digit first")
         # Defined names of a workbook ignore case.
-        if name.casefold() in {known.casefold() for known in self._matrices}:
+        if name.casefold() in self._folded:
             raise SheetsimError(f"the name {name!r} is taken (case does not count)")
+
+    def _name(self, name: str, node: Matrix) -> Matrix:
+        self._check_name(name)
+        self._folded.add(name.casefold())
         node.name = name
         self._matrices[name] = node
         return node
@@ -79,19 +86,9 @@ class Graph:
             return self._name(name, Matrix(Draw(distribution, self.seed, name, sampling, mixing), (), (rows, columns)))
         if sampling != "random" or correlation is not None:
             raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
-        try:
-            # A copy: numbers that changed behind the model would change its results.
-            array = np.array(values, dtype=np.float64, order="C", ndmin=2)
-        except (TypeError, ValueError):
-            raise SheetsimError(f"{name}: the values are no table of numbers") from None
-        if array.ndim != 2 or array.size == 0:
-            raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")
+        array = _numbers(name, values)
         if shape is not None and array.shape != tuple(shape):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
-        wrong = np.argwhere(~np.isfinite(array))
-        if len(wrong):
-            r, c = wrong[0]
-            raise SheetsimError(f"{name}: row {r + 1}, column {c + 1} is {array[r, c]}, not a finite number")
         return self._name(name, Matrix(Data(array), (), array.shape))
 
     def results(self, name: str, values: Any) -> Matrix:
@@ -128,8 +125,125 @@ class Graph:
                 f"{name}: a text is no matrix; a drop-down is made with model.choice(name, options, value)"
             )
         node = expression if isinstance(expression, Matrix) else apply("add", expression, 0.0)
+        if node in self._steps:
+            raise SheetsimError(f"{name}: this is a step of a series already; name an expression of it")
         if node.name is not None or not node.is_op:
             raise SheetsimError(
                 f"{name}: this is the leaf or the matrix {node.name!r} already; name an expression of it"
             )
         return self._name(name, node)
+
+    @overload
+    def series(
+        self,
+        name: str,
+        start: Any,
+        step: Callable[[Matrix, int], Any],
+        steps: int,
+        *,
+        columns: Sequence[str] = ...,
+    ) -> Series: ...
+
+    @overload
+    def series(
+        self,
+        name: Mapping[str, Any],
+        *,
+        step: Step,
+        steps: int,
+        columns: Mapping[str, Sequence[str]] = ...,
+    ) -> dict[str, Series]: ...
+
+    def series(
+        self,
+        name: str | Mapping[str, Any],
+        start: Any = None,
+        step: Callable[[Any, int], Any] | None = None,
+        steps: int = 0,
+        *,
+        columns: Any = (),
+    ) -> Series | dict[str, Series]:
+        """Matrices by step, each computed from the step before: a named block of the workbook with a row a step.
+
+        One series: `series("h", h_0, lambda h, t: tanh(h @ W), steps=20)`. Several that step together:
+        `series({"p": p_0, "m": m_0}, step=f, steps=30)`, where f(previous, t) takes and gives matrices by name, with t
+        from 1. Names that f gives and that have no start (a gradient, a loss) are series from step 1; what stands in a
+        series is referred to, and everything else that f makes is written into the formulas that use it.
+
+        start: step 0, a matrix of the model or numbers (input cells of the sheet). columns: headings, by name where
+        there are several series. An r×n matrix takes r rows a step. Returns the Series, or all by name.
+        Raises SheetsimError for a name that is taken, a step of another shape or with other names, and headings that
+        do not fit.
+        """
+        if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
+            raise SheetsimError(f"steps must be a whole number from 1, not {steps!r}")
+        if step is None:
+            raise SheetsimError("a series needs a step: a function of the step before and its number")
+        if not isinstance(name, Mapping):
+            one = step
+            return self._series(
+                {name: start}, lambda previous, t: {name: one(previous[name], t)}, steps, {name: columns}
+            )[name]
+        return self._series(name, step, steps, columns or {})
+
+    def _series(
+        self, start: Mapping[str, Any], step: Step, steps: int, columns: Mapping[str, Sequence[str]]
+    ) -> dict[str, Series]:
+        for name in start:
+            self._check_name(name)
+        begun = {name: self._cells(self._start(name, values)) for name, values in start.items()}
+        found = unrolled(begun, step, steps, self._cells)
+        unknown = [name for name in columns if name not in found]
+        if unknown:
+            raise SheetsimError(f"columns: no series {unknown[0]!r}; there are {', '.join(found)}")
+        return {
+            name: self._stack(name, nodes, columns.get(name, ()), 0 if name in start else 1)
+            for name, nodes in found.items()
+        }
+
+    def stacked(self, name: str, matrices: Iterable[Any], columns: Sequence[str] = (), *, first: int = 0) -> Series:
+        """A series of matrices that are there already, as gradients by each step of another are; `first` numbers them.
+
+        Raises SheetsimError when there is none, and when their shapes differ.
+        """
+        self._check_name(name)
+        return self._stack(name, [self._cells(node) for node in matrices], columns, first)
+
+    def _stack(self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> Series:
+        if len({node.shape for node in steps}) != 1:
+            raise SheetsimError(f"{name}: a series is of matrices of one shape, at least one")
+        check_columns(name, columns, steps[0].shape[1])
+        series = Series(steps, columns, first)
+        self._name(name, series)
+        return series
+
+    def _start(self, name: str, values: Any) -> Matrix:
+        if isinstance(values, Matrix):
+            return values
+        array = _numbers(name, values)
+        return Matrix(Data(array), (), array.shape)
+
+    def _cells(self, value: Any) -> Matrix:
+        """The value as a matrix with cells of its own: what has some already is referred to by another formula."""
+        own = isinstance(value, Matrix) and value.name is None and value not in self._steps
+        if not (own and (value.is_op or isinstance(value.source, Data))):
+            value = apply("add", value, 0.0)
+        node: Matrix = value
+        self._steps.add(node)
+        return node
+
+
+def _numbers(name: str, values: Any) -> Any:
+    """The values as a 2-D array. Raises SheetsimError for what is no table of finite numbers."""
+    try:
+        # A copy: numbers that changed behind the model would change its results.
+        array = np.array(values, dtype=np.float64, order="C", ndmin=2)
+    except (TypeError, ValueError):
+        raise SheetsimError(f"{name}: the values are no table of numbers") from None
+    if array.ndim != 2 or array.size == 0:
+        raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        r, c = wrong[0]
+        raise SheetsimError(f"{name}: row {r + 1}, column {c + 1} is {array[r, c]}, not a finite number")
+    return array

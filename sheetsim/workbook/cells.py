@@ -79,3 +79,47 @@ def _template(first_row: int, rows: int, columns: int, style: int, index_style: 
     return "".join(
         row.replace("\0", str(number)).replace("\1", str(number - 1)) for number in range(first_row, first_row + rows)
     ).encode()
+
+
+def series_rows(
+    values: Any,
+    rows: int,
+    first: int,
+    formulas: Sequence[tuple[str | None, bool]],
+    styles: tuple[int, int, int],
+    headings: Sequence[int],
+) -> Iterator[bytes]:
+    """The rows of a series' sheet, a step at a time: headings, then the number of each step, its rows and its values.
+
+    rows: of one step; first: the number of the first. formulas: of each step the XML text, None for numbers that can
+    be changed, and whether it is an array formula. styles: of numbers, of those that can be changed, and of headings;
+    headings: shared strings.
+    """
+    number, changeable, index = styles
+    letters = [column_letters(column) for column in range(len(headings))]
+    left = len(headings) - values.shape[1]
+    heads = "".join(
+        f'<c r="{letter}1" s="{index}" t="s"><v>{head}</v></c>' for letter, head in zip(letters, headings, strict=True)
+    )
+    yield f'<row r="1">{heads}</row>'.encode()
+    for step, (formula, array) in enumerate(formulas):
+        top = step * rows
+        own = values[top : top + rows]
+        texts = orjson.dumps(own.ravel(), option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+        style = changeable if formula is None else number
+        kind = f' t="array" ref="{local_range(top + 1, left, own.shape)}"' if array else ""
+        begin = "" if formula is None else f"<f{kind}>{formula}</f>"
+        xml = []
+        for row in range(rows):
+            place = top + row + 2
+            xml.append(f'<row r="{place}"><c r="A{place}" s="{index}"><v>{first + step}</v></c>')
+            if left == 2:
+                xml.append(f'<c r="B{place}" s="{index}"><v>{row + 1}</v></c>')
+            for column, letter in enumerate(letters[left:]):
+                text, error = texts[row * own.shape[1] + column], ""
+                if text == "null":
+                    text, error = error_text(own[row, column]), ' t="e"'
+                xml.append(f'<c r="{letter}{place}" s="{style}"{error}>{begin}<v>{text}</v></c>')
+                begin = ""
+            xml.append("</row>")
+        yield "".join(xml).encode()

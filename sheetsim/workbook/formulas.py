@@ -33,11 +33,13 @@ def needs_array(node: Matrix, reference: Reference) -> bool:
     if node.shape != (1, 1):
         return True
     stack = [node]
+    seen: set[Matrix] = set()
     while stack:
         part = stack.pop()
         if part.shape != (1, 1) or (isinstance(part.source, Op) and part.source.array):
             return True
-        stack.extend(arg for arg in part.args if reference(arg) is None)
+        seen.add(part)
+        stack.extend(arg for arg in part.args if arg not in seen and reference(arg) is None)
     return False
 
 

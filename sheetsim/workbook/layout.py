@@ -7,8 +7,9 @@ from typing import NamedTuple, TypeAlias
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.ops import Shape
+from sheetsim.model.series import Series
 from sheetsim.workbook import rules
-from sheetsim.workbook.formulas import address, formula
+from sheetsim.workbook.formulas import address, formula, local_range
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,30 @@ class MatrixSheet:
     corner: str = "row"
     headings: tuple[str, ...] = ()
     wholes: int = 0
+
+
+@dataclass(frozen=True)
+class SeriesSheet:
+    """A series on a sheet of its own: row 1 the headings, column A the step, and B the row where a step has several."""
+
+    title: str
+    matrix: Series
+
+    @property
+    def items(self) -> "tuple[Block, ...]":
+        """The whole, and the steps, each with cells and a formula of its own."""
+        return step_blocks(1, self.left, self.matrix)
+
+    @property
+    def left(self) -> int:
+        """The numbers' first column."""
+        return 1 if self.matrix.rows == 1 else 2
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The texts of row 1."""
+        series = self.matrix
+        return ("step", "row")[: self.left] + (series.columns or tuple(map(str, range(1, series.shape[1] + 1))))
 
 
 @dataclass(frozen=True)
@@ -55,6 +80,15 @@ class Block:
     column: int
     matrix: Matrix
     style: str = "number"
+
+
+def step_blocks(row: int, column: int, series: Series, style: str = "number") -> "tuple[Block, ...]":
+    """A series on a page: its place as a whole, and its steps one under another."""
+    first = Block(row, column, series, "none")
+    steps = (
+        Block(row + k * series.rows, column, step, style if step.is_op else "input") for k, step in enumerate(series)
+    )
+    return first, *steps
 
 
 @dataclass(frozen=True)
@@ -152,7 +186,7 @@ class Page:
     gridlines: bool = False
 
 
-Sheet: TypeAlias = MatrixSheet | Page
+Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page
 
 
 class Layout:
@@ -178,7 +212,8 @@ class Layout:
             rules.check_name(str(node.name))
         self.formulas = {node: formula(node, self.reference) for node in self.places if live and node.is_op}
         for node, text in self.formulas.items():
-            rules.check_formula(node.name or f"a cell on sheet {self.places[node].sheet!r}", text)
+            place = self.places[node]
+            rules.check_formula(node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}", text)
         for node in self.places:
             if isinstance(node.source, Choice):
                 _check_choice(str(node.name), node.source)

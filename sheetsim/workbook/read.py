@@ -58,7 +58,7 @@ class Reader:
         return title, *block
 
     def cells(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[list[float | str]]:
-        """Numbers and texts of a rectangle, rows and columns from 1."""
+        """Numbers and texts of a rectangle, NaN for errors and empty cells, rows and columns from 1."""
         return [[_number_or_text(cell) for cell in row] for row in self._raw(sheet, top, left, bottom, right)]
 
     def _raw(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[tuple[Any, ...]]:
@@ -103,7 +103,7 @@ def _is_error(cell: Any) -> bool:
 
 
 def _number_or_text(cell: Any) -> float | str:
-    if _is_error(cell):
+    if cell is None or _is_error(cell):
         return float("nan")
     return cell if isinstance(cell, str) else float(cell)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from html import escape
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZipFile
@@ -19,10 +20,24 @@ from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
-from sheetsim.workbook.cells import BAND, error_text, matrix_bands
+from sheetsim.model.series import Series
+from sheetsim.workbook.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.charts import bars_chart, lines_chart
 from sheetsim.workbook.formulas import address, local_range, needs_array
-from sheetsim.workbook.layout import Bars, Block, Colours, Echo, Item, Layout, Lines, MatrixSheet, Number, Page, Text
+from sheetsim.workbook.layout import (
+    Bars,
+    Block,
+    Colours,
+    Echo,
+    Item,
+    Layout,
+    Lines,
+    MatrixSheet,
+    Number,
+    Page,
+    SeriesSheet,
+    Text,
+)
 from sheetsim.workbook.package import Part, write_package
 from sheetsim.workbook.styles import COLOUR_SCALE, FONT, MAGNITUDES, STYLES, VERDICTS
 from sheetsim.workbook.whole import whole_file
@@ -132,6 +147,8 @@ class _Book:
             worksheet = self.book.add_worksheet(sheet.title, _Sheet)
             if isinstance(sheet, MatrixSheet):
                 self._matrix_sheet(worksheet, sheet)
+            elif isinstance(sheet, SeriesSheet):
+                self._series_sheet(worksheet, sheet)
             else:
                 self._page(worksheet, sheet)
         for node in self.layout.named():
@@ -145,7 +162,12 @@ class _Book:
                 sheet_of = titles.get(name)
                 if sheet_of is not None:
                     progress(sheet_of.title)
-                yield name, self._cells(xml, sheet_of, progress) if isinstance(sheet_of, MatrixSheet) else [xml]
+                if isinstance(sheet_of, MatrixSheet):
+                    yield name, self._cells(xml, sheet_of, progress)
+                elif isinstance(sheet_of, SeriesSheet):
+                    yield name, self._steps(xml, sheet_of)
+                else:
+                    yield name, [xml]
 
     def _cells(self, xml: bytes, sheet: MatrixSheet, progress: Progress) -> Iterator[bytes]:
         """A sheet's XML with its matrix in place of the mark."""
@@ -167,11 +189,54 @@ class _Book:
             yield band
         yield after
 
+    def _steps(self, xml: bytes, sheet: SeriesSheet) -> Iterator[bytes]:
+        """A sheet's XML with its series in place of the mark."""
+        before, _, after = xml.partition(MARK.encode())
+        series, formulas = sheet.matrix, self.layout.formulas
+        styles = ("matrix", "input" if self.layout.live else "matrix", "index")
+        rows = series_rows(
+            self.values[series],
+            series.rows,
+            series.first,
+            [
+                (escape(formulas[step], quote=False), needs_array(step, self.layout.reference))
+                if step in formulas
+                else (None, False)
+                for step in series
+            ],
+            tuple(self.styles[style]._get_xf_index() for style in styles),
+            [self.strings[heading] for heading in sheet.headings],
+        )
+        yield before
+        while piece := b"".join(islice(rows, max(1, BAND // (series.rows * series.shape[1])))):
+            yield piece
+        yield after
+
+    def _series_sheet(self, worksheet: _Sheet, sheet: SeriesSheet) -> None:
+        rows, columns = sheet.matrix.shape
+        self._number_strings(sheet.headings)
+        last = sheet.left + columns - 1
+        worksheet.write_block(rows, last)
+        worksheet.freeze_panes(1, sheet.left)
+        worksheet.set_column(0, sheet.left - 1, 8)
+        worksheet.set_column(sheet.left, last, 10)
+        self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
+        self._print_wide(worksheet)
+
+    def _number_strings(self, texts: Iterable[str]) -> None:
+        # Now: XlsxWriter forgets its strings' numbers when it closes the book.
+        for text in texts:
+            self.strings[text] = self.book.str_table._get_shared_string_index(text)
+
+    def _print_wide(self, worksheet: _Sheet) -> None:
+        worksheet.set_landscape()
+        worksheet.fit_to_pages(1, 0)
+        worksheet.repeat_rows(0)
+        worksheet.set_footer("&L&A&RPage &P of &N")
+
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
-        # Now: XlsxWriter forgets its strings' numbers when it closes the book.
-        for text in (sheet.corner, *sheet.headings):
-            self.strings[text] = self.book.str_table._get_shared_string_index(text)
+        self._number_strings((sheet.corner, *sheet.headings))
         worksheet.write_block(rows, columns)
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
@@ -183,12 +248,8 @@ class _Book:
             worksheet.conditional_format(1, 1, rows, sheet.wholes, whole)
         self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
         if not sheet.wholes:
-            scale = {"type": "3_color_scale", "min_color": "#7FB2E5", "mid_color": "#FFFFFF", "max_color": "#F2A65A"}
-            worksheet.conditional_format(1, 1, rows, columns, scale)
-        worksheet.set_landscape()
-        worksheet.fit_to_pages(1, 0)
-        worksheet.repeat_rows(0)
-        worksheet.set_footer("&L&A&RPage &P of &N")
+            worksheet.conditional_format(1, 1, rows, columns, COLOUR_SCALE)
+        self._print_wide(worksheet)
 
     def _page(self, worksheet: _Sheet, page: Page) -> None:
         for column, width in page.widths.items():
@@ -256,6 +317,8 @@ class _Book:
 
     def _block(self, worksheet: _Sheet, item: Block) -> None:
         node, values = item.matrix, self.values[item.matrix]
+        if isinstance(node, Series):
+            return  # its steps are blocks of their own
         style = self.styles[item.style]
         first = _plain(values[0, 0])
         text = self.layout.formulas.get(node)

@@ -1,0 +1,88 @@
+"""A series: same-shaped matrices by step, a row a step in the workbook. It computes no value and writes no file."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.expr import Matrix, Stack
+
+Step = Callable[[dict[str, Matrix], int], Mapping[str, Any]]
+
+
+class Series(Matrix):
+    """The steps of a series one under another, as one matrix of (steps · rows) × columns; `series[t]` is step t alone.
+
+    Only the whole has a name in the workbook; formulas refer to a step by the address of its cells.
+    columns: the headings, or none for 1, 2, 3, …; first: the number of the first step, 0 where it is a start.
+    """
+
+    __slots__ = ("columns", "first")
+
+    def __init__(self, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> None:
+        rows, width = steps[0].shape
+        super().__init__(Stack(), tuple(steps), (rows * len(steps), width))
+        self.columns = tuple(columns)
+        self.first = first
+
+    @property
+    def rows(self) -> int:
+        """The rows of one step."""
+        return self.args[0].shape[0]
+
+    def __len__(self) -> int:
+        return len(self.args)
+
+    def __iter__(self) -> Iterator[Matrix]:
+        return iter(self.args)
+
+    def __getitem__(self, step: int) -> Matrix:
+        """The matrix at a step, by its number; -1 is the last. Raises SheetsimError when there is none such."""
+        place = step - self.first if step >= 0 else len(self) + step
+        if not 0 <= place < len(self):
+            raise SheetsimError(f"{self.name}: no step {step}; it has {self.first} to {self.first + len(self) - 1}")
+        return self.args[place]
+
+    def __repr__(self) -> str:
+        return f"<Series {self.name}: {len(self)} steps, {self.rows}×{self.shape[1]}>"
+
+
+def unrolled(
+    start: Mapping[str, Matrix], step: Step, steps: int, cells: Callable[[Any], Matrix]
+) -> dict[str, list[Matrix]]:
+    """The matrices of each name by step: those of `start` first, then what `step` makes of the step before.
+
+    cells: makes of what `step` returned an expression with cells of its own.
+    Raises SheetsimError when a step leaves a name out, adds one, or changes a shape.
+    """
+    found = {name: [node] for name, node in start.items()}
+    for t in range(1, steps + 1):
+        made = step({name: found[name][-1] for name in start}, t)
+        if not isinstance(made, Mapping):
+            raise SheetsimError(f"step {t} of {', '.join(start)} must be matrices by name, not {type(made).__name__}")
+        if t == 1:
+            found |= {name: [] for name in made if name not in found}
+        if set(made) != set(found):
+            wrong = next(name for name in (*found, *made) if name not in made or name not in found)
+            raise SheetsimError(f"step {t} {'lacks' if wrong in found else 'adds'} {wrong!r}")
+        for name in found:
+            node = cells(made[name])
+            before = found[name][-1] if found[name] else node
+            if node.shape != before.shape:
+                raise SheetsimError(
+                    f"{name}: step {t} is {node.shape[0]}×{node.shape[1]}, the one before "
+                    f"{before.shape[0]}×{before.shape[1]}"
+                )
+            found[name].append(node)
+    return found
+
+
+def check_columns(name: str, columns: Sequence[str], width: int) -> None:
+    """Refuses headings that are not one text a column, each another."""
+    if isinstance(columns, str) or any(not isinstance(text, str) or not text.strip() for text in columns):
+        raise SheetsimError(f"{name}: columns must be a list of texts, not {columns!r}")
+    if not all(text.isprintable() and len(text) <= 255 for text in columns):
+        raise SheetsimError(f"{name}: a column's heading has 255 printable characters at most")
+    if len(columns) not in (0, width):
+        raise SheetsimError(f"{name}: {len(columns)} headings for {width} columns")
+    if len(set(columns)) < len(columns):
+        raise SheetsimError(f"{name}: two columns have one heading: {', '.join(columns)}")
