@@ -88,7 +88,7 @@ def test_a_cluster_that_loses_a_worker_midway_loses_and_repeats_nothing(tmp_path
 
     tasks = [(str(tmp_path), number) for number in range(60)]
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True) as cluster,
         Client(cluster) as client,
     ):
         before = set(client.run(os.getpid).values())

@@ -104,7 +104,7 @@ def _client(workers: int, scheduler: str) -> Iterator[Any]:
         with ExitStack() as stack:
             with _unseen_interrupts():
                 cluster = stack.enter_context(
-                    LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+                    LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
                 )
             yield stack.enter_context(Client(cluster))
         return
