@@ -1,12 +1,13 @@
 """Runs and books that several tests look at, made once a process."""
 
+import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import sheetsim
-from sheetsim import templates
+from sheetsim import cli, templates
 from sheetsim.report import Run
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
@@ -32,3 +33,18 @@ def he_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small_book(tmp_path: Path) -> Path:
     return small_run().to_excel(tmp_path / "small.xlsx")
+
+
+@pytest.fixture(name="sheetsim")
+def command_line(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> object:
+    """Calls the command line in a folder of its own: exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sheetsim", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return call

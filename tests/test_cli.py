@@ -14,20 +14,6 @@ from sheetsim import cli, templates
 QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
 
 
-@pytest.fixture
-def sheetsim(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> object:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sheetsim", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
-
-
 def test_run_with_no_name_does_the_articles_five(sheetsim, tmp_path: Path) -> None:
     status, out, _ = sheetsim("run", *QUICK)
     assert status == 0

@@ -65,20 +65,6 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "sheetsim", *arguments]
 
 
-@pytest.fixture
-def sheetsim(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> object:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sheetsim", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
-
-
 def test_each_point_is_bit_for_bit_its_replicates() -> None:
     frame = sweep(SMALL).frame()
     assert list(frame.columns) == ["initializer", "depth", "width", "replicate", "seed", "layer", *COLUMNS]
