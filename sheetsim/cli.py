@@ -38,20 +38,6 @@ Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole n
 Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
 
 
-class TableName(StrEnum):
-    """The tables that `summary` prints: of the study forward, or of gradient-flow."""
-
-    layers = "layers"
-    gradients = "gradients"
-    variance = "variance"
-    claims = "claims"
-    histogram = "histogram"
-    histogram_a = "histogram-a"
-    histogram_d_a = "histogram-d_a"
-    histogram_d_z = "histogram-d_z"
-    histogram_d_w = "histogram-d_W"
-
-
 class Format(StrEnum):
     """How `summary` prints."""
 
@@ -147,16 +133,10 @@ def run(
             else:
                 progress.pause()
                 print(f"{origin.name} → {target}")
-                print(_text(frame[[c for c in SHOWN if c in frame]]), end="\n\n")
+                shown = [column for column in (*result.headline, "verdict") if column in frame]
+                print(_text(frame[shown] if result.headline else frame), end="\n\n")
     if as_json:
         _print_json(records)
-
-
-# The columns of `run`'s table; `sheetsim summary` prints them all.
-SHOWN = (
-    *("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units"),
-    *("d_a_norm", "d_z_norm", "d_W_norm", "d_a_zeros", "d_a_ratio", "expected", "slope_square", "reach", "verdict"),
-)
 
 
 @app.command("list")
@@ -184,7 +164,9 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 @app.command()
 def summary(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
-    table: Annotated[TableName | None, typer.Option(help="Which table.", show_default="the first")] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which table of its study.", show_default="the first")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
     settings: Settings = None,
     seed: Seed = None,
@@ -201,7 +183,7 @@ def summary(
         from sheetsim.report import run_origin
 
         found = run_origin(_load(what, settings, seed))
-    frame = found.summary() if table is None else found.table(table.value)
+    frame = found.summary() if table is None else found.table(table)
     _print_frame(frame, Format.json if as_json else form)
 
 
@@ -527,7 +509,9 @@ def _compute(origin: "Origin", progress: "_Progress") -> "Run":
 
 def _with_verdicts(result: "Run") -> "pd.DataFrame":
     frame = result.summary()
-    frame["verdict"] = result.verdicts()
+    words = result.verdicts()
+    if words:
+        frame["verdict"] = words
     return frame
 
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from sheetsim import templates
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import LONGEST_TEXT, Forward
+from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.replicates import with_data
-from sheetsim.experiments.study import toml_value
+from sheetsim.experiments.study import LONGEST_TEXT, toml_value
 from sheetsim.summary.streaming import COLUMNS
 
 REPLICATES = 20

@@ -17,7 +17,7 @@ from sheetsim.engine.evaluate import Values as Computed
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
-from sheetsim.experiments.study import properties, toml_value
+from sheetsim.experiments.study import Experiment, properties, toml_value
 from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.replication import Plan, run_plan
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet
@@ -42,7 +42,7 @@ class Origin:
     unchecked: labels of About whose texts are not what the same study made again would say; notes: why, in words.
     """
 
-    experiment: Forward
+    experiment: Experiment
     plan: Plan | None
     command: str
     live: bool
@@ -92,8 +92,6 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
                 raise SheetsimError("the input is not here, and a summary does not hold it")
             parameters["input"] = array(book, sheets, "x")
         experiment = templates.convert(parameters)
-        # All studies so far are of a network's layers: the checks of sizes below are of these.
-        assert isinstance(experiment, Forward)
     except (tomllib.TOMLDecodeError, RecursionError, SheetsimError) as error:
         raise SheetsimError(f"{book.path}: the parameters on About cannot be read: {error}") from None
     if lost:
@@ -103,7 +101,7 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
         command = _command(command, experiment)
     plan = _plan(rows, experiment, command) if "replicates" in rows else None
     _check_sizes(experiment, plan, book)
-    live = (experiment.report == "full" or plan is not None) and not command.endswith(VALUES_ONLY)
+    live = (experiment.is_full or plan is not None) and not command.endswith(VALUES_ONLY)
     return Origin(experiment, plan, command, live, tuple(unchecked), tuple(notes))
 
 
@@ -113,13 +111,14 @@ def _keys(study: str) -> tuple[str, ...]:
     return known.get(study, Forward).__struct_fields__
 
 
-def _plan(rows: Mapping[str, str], experiment: Forward, command: str) -> Plan:
+def _plan(rows: Mapping[str, str], experiment: Experiment, command: str) -> Plan:
     try:
+        study = templates.forward(experiment, "replicates")
         keys = ("replicates", "until", "statistics", "single", "bootstrap")
         options = tomllib.loads("\n".join(f"{key} = {rows[key]}" for key in keys if key in rows))
         once = command.partition(" --replicates ")[0].replace("sheetsim replicate", "sheetsim run", 1)
         return Plan(
-            experiment,
+            study,
             "",
             once,
             options["replicates"],
@@ -128,7 +127,7 @@ def _plan(rows: Mapping[str, str], experiment: Forward, command: str) -> Plan:
             options.get("single", False),
             options.get("bootstrap", False),
         )
-    except (tomllib.TOMLDecodeError, RecursionError, TypeError, ValueError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError, TypeError, ValueError, SheetsimError) as error:
         raise SheetsimError(f"the replicates on About cannot be read: {error}") from None
 
 
@@ -159,7 +158,7 @@ def _labels(sheets: Sheets) -> list[tuple[int, str]]:
     return [(row, str(label)) for row in rows if (label := values.get(row, 1)) is not None]
 
 
-def _command(said: str, experiment: Forward) -> str:
+def _command(said: str, experiment: Experiment) -> str:
     """The command that makes the study: of a shipped template what it must be, of another the one that is said."""
     try:
         words = shlex.split(said)
@@ -174,14 +173,25 @@ def _command(said: str, experiment: Forward) -> str:
     return made + (VALUES_ONLY if said.endswith(VALUES_ONLY) else "")
 
 
-def _check_sizes(experiment: Forward, plan: Plan | None, book: RawBook) -> None:
+def _check_sizes(experiment: Experiment, plan: Plan | None, book: RawBook) -> None:
     """Before anything is built: About's sizes must be the book's own, or they decide how much work this is."""
     if plan is not None:
-        _check_work(experiment, book, plan.replicates)
-        return
-    if experiment.report == "summary":
+        _check_work(plan.study, book, plan.replicates)
+    elif not isinstance(experiment, Forward):
+        for name, (rows, columns) in experiment.sizes().items():
+            _, block = book.place(name)
+            found = block.bottom - block.top + 1, block.right - block.left + 1
+            if found != (rows, columns):
+                raise SheetsimError(
+                    f"{book.path}: by About, {name} has {rows}×{columns} cells; the book has {found[0]}×{found[1]}"
+                )
+    elif not experiment.is_full:
         _check_summary(experiment, book)
-        return
+    else:
+        _check_layers(experiment, book)
+
+
+def _check_layers(experiment: Forward, book: RawBook) -> None:
     _, x = book.place("x")
     rows, columns = x.bottom - x.top + 1, x.right - x.left + 1
     said = experiment.samples or rows, experiment.inputs or columns, experiment.widths()

@@ -62,7 +62,7 @@ class Results:
     title: str
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name: layers, variance, claims, histogram."""
+        """A table by name: of forward layers, variance, claims and histogram."""
         raise NotImplementedError
 
     def verdicts(self) -> list[str]:
@@ -72,7 +72,7 @@ class Results:
 
     def summary(self) -> "pd.DataFrame":
         """The study's first table, a row a layer: of forward how the outputs are distributed, of gradient-flow the
-        size of the gradients."""
+        size of the gradients. Of the studies of steps a row a path: how it began and ended."""
         raise NotImplementedError
 
     def gradients(self) -> "pd.DataFrame":
@@ -93,7 +93,9 @@ class Results:
 
     def _repr_html_(self) -> str:
         frame = self.summary()
-        frame.insert(0, "verdict", self.verdicts())
+        words = self.verdicts()
+        if words:
+            frame.insert(0, "verdict", words)
         return f"<p><b>{escape(self.title)}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
 
 
@@ -106,6 +108,7 @@ class Run(Results):
     def __init__(self, study: Study, name: str, command: str) -> None:
         self.name = name
         self.title = study.title
+        self.headline = study.headline
         self._study = study
         # The layout first: what no workbook can hold is refused before anything is computed.
         self._command = command
@@ -201,7 +204,7 @@ def _shapes(graph: Graph) -> str:
 
 
 def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any) -> Run:
-    """Runs a template (its name, or a TOML file's path), a Forward(...), a GradientFlow(...) or a model.
+    """Runs a template (its name, or a TOML file's path), a study such as Forward(...), or a model.
 
     overrides: keys of the template with other values, e.g. seed=1, layers=[50, 50], histogram={"bins": 20}.
     Raises SheetsimError with the key or the file at fault.
@@ -224,6 +227,11 @@ def check(origin: templates.Origin) -> None:
 def run_origin(origin: templates.Origin) -> Run:
     """Runs a loaded template."""
     return Run(origin.experiment.build(), origin.name, origin.command)
+
+
+# The sheet of each table, and the tables that come first in their study.
+TABLES = {"gradients": "Gradients", "layers": "Summary", "variance": "Variance"}
+SUMMARIES = ("gradients", "layers")
 
 
 class Book(Results):
@@ -265,8 +273,8 @@ class Book(Results):
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of its study's. Raises SheetsimError when the book has none such."""
-        if name in ("gradients", "layers", "variance"):
-            return self._reader.table({"layers": "Summary"}.get(name, name.capitalize()))
+        if name in TABLES:
+            return self._reader.table(TABLES[name])
         if name == "claims" and "additivity" in self:
             return self._claims(len(self.table("layers")))
         kind = {"histogram": "_d_W" if self._is_flow else ""}.get(name, name.replace("histogram-", "_", 1))
@@ -281,7 +289,7 @@ class Book(Results):
 
     def summary(self) -> "pd.DataFrame":
         """The study's first table."""
-        return self.table("gradients" if self._is_flow else "layers")
+        return self.table(next((name for name in SUMMARIES if self._reader.has_sheet(TABLES[name])), "layers"))
 
     def _claims(self, layers: int) -> "pd.DataFrame":
         """From the verdicts' cells: two to the right the expected ratio, then the ratios, the errors under them."""
@@ -299,7 +307,8 @@ class Book(Results):
     def verdicts(self) -> list[str]:
         """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
         exploding or steady."""
-        return [self[f"verdict_{layer}"] for layer in self.summary().index]
+        names = [f"verdict_{label}" for label in self.summary().index]
+        return [self[name] for name in names if name in self]
 
     def close(self) -> None:
         """Lets go of the file."""

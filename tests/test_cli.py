@@ -141,7 +141,7 @@ def test_seed_changes_the_draws(sheetsim) -> None:
         ("summary missing.xlsx", "cannot read missing.xlsx"),
         ("summary broken.xlsx", "broken.xlsx"),
         ("summary broken.xlsx --seed 1", "go with templates"),
-        ("summary relu-he --table layer", "--table"),
+        ("summary relu-he --table layer", "has no table 'layer'; it has layers, variance, claims, histogram"),
         ("frobnicate", "frobnicate"),
         ("run relu-he --set input=5", "input must be text or a table of keys"),
         ("run relu-he --set input=[1,2]", "input must be text or a table of keys"),

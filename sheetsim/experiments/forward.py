@@ -4,7 +4,7 @@ Here stand its parameters and what is computed; `forward_book.py` says how the w
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
@@ -13,7 +13,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments import data, forward_book
 from sheetsim.experiments.inputs import Drawn, said, source_of
-from sheetsim.experiments.study import Study, explained
+from sheetsim.experiments.study import Experiment, Study, check_one_of
 from sheetsim.model.draws import normal
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
@@ -26,8 +26,6 @@ from sheetsim.summary.variance import claim_table, claims, over_samples, unit_st
 
 CUSTOM = "custom"
 PER_LAYER = "per layer"
-
-LONGEST_TEXT = 1000
 
 # What stands in the cell `custom_std` until a person changes it.
 CUSTOM_STD = 0.1
@@ -60,7 +58,7 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 )
 
 
-class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of the study, which are the keys of its templates.
 
     samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
@@ -75,8 +73,6 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     STUDY: ClassVar[str] = "forward"
 
     study: str = "forward"
-    title: str = ""
-    description: str = ""
     seed: int = 0
     samples: int | None = None
     inputs: int | None = None
@@ -89,16 +85,10 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     report: str = "full"
 
     def __post_init__(self) -> None:
-        # From Python a field can hold anything; from a template msgspec has checked its type.
-        for field in msgspec.structs.fields(type(self)):
-            try:
-                msgspec.convert(getattr(self, field.name), field.type)
-            except msgspec.ValidationError as error:
-                raise SheetsimError(f"{field.name}: {explained(str(error))}") from None
+        super().__post_init__()
         # A table of keys, as a template has it, becomes what it stands for.
         msgspec.structs.force_setattr(self, "histogram", msgspec.convert(self.histogram, Bins))
         self._check_sizes()
-        check_one_of("study", self.study, (self.STUDY,))
         check_one_of("report", self.report, ("full", "summary"))
         check_one_of("sampling", self.sampling, DESIGNS)
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
@@ -117,9 +107,6 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                 raise SheetsimError(f"{key} must be at least 1, not {value}")
         if not self.layers or min(self.layers) < 1:
             raise SheetsimError(f"layers must be a list of widths of at least 1, not {self.layers}")
-        for key, text in (("title", self.title), ("description", self.description)):
-            if len(text) > LONGEST_TEXT:
-                raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
 
     def _check_input(self) -> None:
         source = source_of(self.input)
@@ -161,20 +148,25 @@ class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return Study(
             graph=graph,
             title=self.title or "Forward pass",
-            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.report == "full", live=live),
+            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
             tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
             histograms={"histogram": bars},
             verdicts=words,
-            matrices=self.report == "full",
+            headline=("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units"),
+            matrices=self.is_full,
         )
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them; data given as an array is only named."""
-        found = msgspec.structs.asdict(self)
+        found = super().parameters()
         found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
         if not isinstance(self.input, str):
             found["input"] = said(self.input)
-        return {key: value for key, value in found.items() if value is not None}
+        return found
+
+    @property
+    def is_full(self) -> bool:
+        return self.report == "full"
 
     def network(self, graph: Graph) -> Network:
         """Inputs, drop-downs and layers, named in the graph. Raises SheetsimError for data that cannot be read."""
@@ -253,8 +245,3 @@ def _label(scheme: Scheme) -> tuple[str, float]:
         return scheme, CUSTOM_STD
     label = f"std {scheme:g}"
     return (label, CUSTOM_STD) if SCHEMES.get(label) and float(label[4:]) == scheme else (CUSTOM, float(scheme))
-
-
-def check_one_of(key: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise SheetsimError(f"{key} must be {'one of ' if len(known) > 2 else ''}{', '.join(known)}, not {value!r}")

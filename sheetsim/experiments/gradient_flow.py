@@ -6,12 +6,12 @@ Here stand its parameters and what is computed; `gradient_flow_book.py` says how
 from typing import ClassVar
 
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Forward, Scheme, check_one_of, check_scheme, chosen_initializer
+from sheetsim.experiments.forward import Forward, Scheme, check_scheme, chosen_initializer
 from sheetsim.experiments.gradient_flow_book import GradientFlowBook
-from sheetsim.experiments.study import Study
+from sheetsim.experiments.study import Study, check_one_of
 from sheetsim.model.backward import LOSSES, backward
 from sheetsim.model.graph import Graph
-from sheetsim.summary.gradients import flow_verdicts, gradient_histograms, gradient_table
+from sheetsim.summary.gradients import GRADIENTS, flow_verdicts, gradient_histograms, gradient_table
 from sheetsim.summary.layers import layer_table
 
 
@@ -53,11 +53,12 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return Study(
             graph=graph,
             title=self.title or "Gradient flow",
-            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.report == "full", live=live),
+            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
             tables={"gradients": table, "layers": layers},
             histograms={"histogram": histograms["d_W"], **{f"histogram-{k}": own for k, own in histograms.items()}},
             verdicts=words,
-            matrices=self.report == "full",
+            headline=(*(f"{d}_norm" for d in GRADIENTS), "d_a_zeros", "d_a_ratio", "expected", "slope_square", "reach"),
+            matrices=self.is_full,
         )
 
     def widths(self) -> list[int]:

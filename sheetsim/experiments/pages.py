@@ -38,9 +38,12 @@ class Homes:
 
 def table_items(table: Table, homes: Homes) -> list[Item]:
     """A table from the first cell of a page, its headings in the first row."""
-    styles = {"number": "number", "count": "count", "share": "percent", "decimal": "one-decimal"}
+    styles = {"number": "number", "count": "count", "share": "percent", "decimal": "one-decimal", "text": "text"}
     items: list[Item] = [Text(0, 0, table.index, "index")]
-    items += [Number(1 + k, 0, float(label), "index") for k, label in enumerate(table.labels)]
+    items += [
+        Text(1 + k, 0, label, "index") if isinstance(label, str) else Number(1 + k, 0, float(label), "index")
+        for k, label in enumerate(table.labels)
+    ]
     for c, column in enumerate(table.columns, start=1):
         items.append(Text(0, c, column.name, "column"))
         items += [homes.show(1 + r, c, cell, styles[column.kind]) for r, cell in enumerate(column.cells)]

@@ -2,12 +2,16 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
+import msgspec
+
+from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.ops import Shape
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Sheet
@@ -20,7 +24,8 @@ class Study:
     title: for people; sheets: the workbook's, made when asked for, with the command that makes the file
     again and whether the book is live;
     tables and histograms: by the name under which they are asked for, the summary first; verdicts: a word for each of
-    its rows; matrices: whether the workbook holds the matrices that its formulas need.
+    its rows; headline: the columns of the summary that a terminal has room for, all where there are none;
+    matrices: whether the workbook holds the matrices that its formulas need.
     """
 
     graph: Graph
@@ -29,27 +34,54 @@ class Study:
     tables: Mapping[str, Table] = field(default_factory=dict)
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     verdicts: tuple[Matrix, ...] = ()
+    headline: tuple[str, ...] = ()
     matrices: bool = True
 
 
-class Experiment(Protocol):
-    """A template's keys as an object: a frozen msgspec.Struct that knows what it is and builds its study."""
+LONGEST_TEXT = 1000
 
-    __struct_fields__: ClassVar[tuple[str, ...]]
 
-    @property
-    def study(self) -> str:
-        """A name of templates.STUDIES."""
+class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A template's keys as an object that builds its study. An heir is one study, and STUDY its name.
 
-    @property
-    def title(self) -> str:
-        """For people."""
+    study: a name of templates.STUDIES; title, description: for people.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str]
+
+    study: str
+    title: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        # From Python a field can hold anything; from a template msgspec has checked its type.
+        for own in msgspec.structs.fields(type(self)):
+            try:
+                msgspec.convert(getattr(self, own.name), own.type)
+            except msgspec.ValidationError as error:
+                raise SheetsimError(f"{own.name}: {explained(str(error))}") from None
+        check_one_of("study", self.study, (self.STUDY,))
+        for key, text in (("title", self.title), ("description", self.description)):
+            if len(text) > LONGEST_TEXT:
+                raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
 
     def build(self) -> Study:
-        """The study. Raises SheetsimError for what cannot be built."""
+        """The study as graph, tables and sheets. Raises SheetsimError for what cannot be built."""
+        raise NotImplementedError
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them."""
+        return {key: value for key, value in msgspec.structs.asdict(self).items() if value is not None}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its workbook holds the matrices."""
+        return True
+
+    def sizes(self) -> dict[str, Shape]:
+        """The shapes of some matrices of its workbook: those that say how much work it is."""
+        raise NotImplementedError
 
 
 def properties(title: str) -> dict[str, str]:
@@ -79,6 +111,11 @@ def explained(message: str) -> str:
         return f"must be {_words(expected[1])}, not {_words(expected[2])}"
     length = re.match(r"Expected `array` of length (\d+)", reason)
     return f"must be a list of {length[1]} numbers" if length else reason
+
+
+def check_one_of(key: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise SheetsimError(f"{key} must be {'one of ' if len(known) > 2 else ''}{', '.join(known)}, not {value!r}")
 
 
 def _words(types: str) -> str:

@@ -1,4 +1,4 @@
-"""A table of single numbers: named columns of expressions, a row a layer. One definition, two readings: the engine's
+"""A table of single numbers: named columns of expressions under one index. One definition, two readings: the engine's
 values as a pandas DataFrame, and a page of formulas in the workbook."""
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length under one index, the layers' numbers or names."""
+    """Columns of equal length under one index: numbers (of layers), or texts."""
 
     name: str
     index: str

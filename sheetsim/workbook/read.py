@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Columns of tables that hold whole numbers.
+COUNTS = ("fan_in", "dead_units")
+
+
 class Reader:
     """An open workbook: blocks by defined name, and the table at the top of a sheet.
 
@@ -40,6 +44,9 @@ class Reader:
     def names(self) -> list[str]:
         """The workbook's defined names."""
         return list(self._workbook.defined_names)
+
+    def has_sheet(self, title: str) -> bool:
+        return title in self._workbook.sheetnames
 
     def __contains__(self, name: str) -> bool:
         return name in self._workbook.defined_names
@@ -80,7 +87,7 @@ class Reader:
         import pandas as pd
 
         if sheet not in self._workbook.sheetnames:
-            raise SheetsimError(f"{self.path} has no sheet {sheet!r}: it is no book of a layer study")
+            raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
         heading: list[Any] = []
         rows = []
         for cells in self._workbook[sheet].iter_rows(values_only=True):
@@ -91,8 +98,9 @@ class Reader:
             else:
                 rows.append([_number_or_text(cell) for cell in cells[: len(heading)]])
         frame = pd.DataFrame([row[1:] for row in rows], columns=heading[1:])
-        frame.index = pd.Index([int(row[0]) for row in rows], name=heading[0])
-        for column in ("fan_in", "dead_units"):
+        labels = [row[0] if isinstance(row[0], str) else int(row[0]) for row in rows]
+        frame.index = pd.Index(labels, name=heading[0])
+        for column in COUNTS:
             if column in frame and frame[column].notna().all():
                 frame[column] = frame[column].astype(int)
         return frame
