@@ -2,26 +2,36 @@
 
 import sys
 import tomllib
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from sheetsim.errors import SheetsimError
+from sheetsim.terminal import (
+    MOST_LINES,
+    Format,
+    Progress,
+    difference_json,
+    lines_of,
+    print_difference,
+    print_frame,
+    print_json,
+    print_pieces,
+    print_verified,
+    records_of,
+    text_of,
+    verified_json,
+)
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     import pandas as pd
 
     from sheetsim.report import Results, Run
     from sheetsim.templates import Origin
     from sheetsim.verify import Verified
-    from sheetsim.workbook.difference import Difference
 
 OUTPUTS = Path("outputs")
 
@@ -36,15 +46,6 @@ Settings = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
 Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
-
-
-class Format(StrEnum):
-    """How `summary` prints."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
 
 
 def main() -> None:
@@ -123,20 +124,20 @@ def run(
         report.check(origin)
     _make_folders(targets)
     records: list[dict[str, Any]] = []
-    with _Progress(len(origins)) as progress:
+    with Progress(len(origins)) as progress:
         for origin, target in zip(origins, targets, strict=True):
             result = _compute(origin, progress)
             result.to_excel(target, values_only=values_only, progress=progress.sheet)
             frame = _with_verdicts(result)
             if as_json:
-                records += [{"name": origin.name, "file": str(target), **record} for record in _records(frame)]
+                records += [{"name": origin.name, "file": str(target), **record} for record in records_of(frame)]
             else:
                 progress.pause()
                 print(f"{origin.name} → {target}")
                 shown = [column for column in (*result.headline, "verdict") if column in frame]
-                print(_text(frame[shown] if result.headline else frame), end="\n\n")
+                print(text_of(frame[shown] if result.headline else frame), end="\n\n")
     if as_json:
-        _print_json(records)
+        print_json(records)
 
 
 @app.command("list")
@@ -146,7 +147,7 @@ def list_templates(as_json: Json = False) -> None:
 
     titles = {name: tomllib.loads(templates.text(name)).get("title", "") for name in templates.names()}
     if as_json:
-        _print_json([{"name": name, "title": title} for name, title in titles.items()])
+        print_json([{"name": name, "title": title} for name, title in titles.items()])
         return
     width = max(map(len, titles))
     for name, title in titles.items():
@@ -184,7 +185,7 @@ def summary(
 
         found = run_origin(_load(what, settings, seed))
     frame = found.summary() if table is None else found.table(table)
-    _print_frame(frame, Format.json if as_json else form)
+    print_frame(frame, Format.json if as_json else form)
 
 
 class ReplicateTable(StrEnum):
@@ -237,7 +238,7 @@ def replicate(
     # Beside the run's own book, and not in its place.
     target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
     _make_folders([target])
-    with _Progress(1) as progress:
+    with Progress(1) as progress:
         progress.begin(origin.name)
         found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
         found.to_excel(target, values_only=values_only)
@@ -249,12 +250,12 @@ def replicate(
     }
     form = Format.json if as_json else form
     if table is not None or form is not Format.table:
-        _print_frame(frames[table or ReplicateTable.statistics](), form)
+        print_frame(frames[table or ReplicateTable.statistics](), form)
         return
     frame = found.statistics()
     print(f"{origin.name}, {found.count} replicates ({found.reason}) → {target}")
-    print(_text(frame[frame.index.isin(chosen, level="statistic")].drop(columns=["p05", "p50", "p95"])), end="\n\n")
-    print(_text(found.claims()))
+    print(text_of(frame[frame.index.isin(chosen, level="statistic")].drop(columns=["p05", "p50", "p95"])), end="\n\n")
+    print(text_of(found.claims()))
 
 
 @app.command()
@@ -284,7 +285,7 @@ def sweep(
         raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
     table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
     _make_folders([table])
-    with _Progress(1) as progress:
+    with Progress(1) as progress:
         progress.begin(plan.name)
         found = sweeps.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
         progress.sheet("writing")
@@ -292,16 +293,12 @@ def sweep(
         found.to_excel(book, values_only=values_only)
     frame = found.last_layers()
     if as_json:
-        _print_json(frame.to_dict(orient="records"))
+        print_json(frame.to_dict(orient="records"))
         return
     print(f"{plan.name}, {len(plan.points)} points, {plan.replicates} replicates each → {table}, {book}")
-    print(_lines(frame[:MOST_LINES].to_dict(orient="records")))
+    print(lines_of(frame[:MOST_LINES].to_dict(orient="records")))
     if len(frame) > MOST_LINES:
         print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
-
-
-# Of a sweep's table in a terminal.
-MOST_LINES = 40
 
 
 def _share(text: str | None) -> float | None:
@@ -342,82 +339,12 @@ def verify(
             _say(str(error))
             continue
         if not as_json:
-            _print_verified(found[-1])
+            print_verified(found[-1])
     if as_json:
-        _print_pieces(map(_verified_json, found))
+        print_pieces(map(verified_json, found))
     if len(found) < len(books):
         return 2
     return 0 if all(checked.ok for checked in found) else 1
-
-
-def _print_verified(found: "Verified") -> None:
-    from dataclasses import asdict
-
-    agree = "agree" if found.ok else "DISAGREE"
-    what = "values and formulas" if any(row.engine != "numpy" for row in found.rows) else "values"
-    print(f"{found.path}: {found.state}; {what} {agree}")
-    for note in found.notes:
-        print(f"  {note}")
-    for change in found.changes:
-        _print_difference(change, "  ")
-    if found.rows:
-        print(_lines([asdict(row) for row in found.rows]))
-    print()
-
-
-# So many cells of a block are printed; --json has them all.
-SHOWN_CHANGES = 10
-
-
-def _print_difference(found: "Difference", indent: str = "") -> None:
-    count = len(found.changes)
-    size = f", by up to {found.absolute:.4g}" if found.absolute else ""
-    print(f"{indent}{found.name}, {found.kind}: {count:,} {'differs' if count == 1 else 'differ'}{size}")
-    for change in found.changes[:SHOWN_CHANGES]:
-        known = change.first is not None or change.second is not None
-        print(f"{indent}  {change.where}" + (f": {_said(change.first)} → {_said(change.second)}" if known else ""))
-    if count > SHOWN_CHANGES:
-        print(f"{indent}  … and {count - SHOWN_CHANGES:,} more (all with --json)")
-
-
-def _said(value: Any) -> str:
-    return "nothing" if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
-
-
-def _print_pieces(records: "Iterable[Iterator[str]]") -> None:
-    """A JSON list, printed as it is made: a million cells that differ are a long one."""
-    before = "[\n"
-    for pieces in records:
-        print(before, end="")
-        for piece in pieces:
-            print(piece, end="")
-        before = ",\n"
-    print("[]" if before == "[\n" else "\n]")
-
-
-def _verified_json(found: "Verified") -> "Iterator[str]":
-    from dataclasses import asdict
-
-    head = {"book": str(found.path), "state": found.state, "ok": found.ok, "notes": list(found.notes)}
-    yield _json(head | {"rows": [_finite(asdict(row)) for row in found.rows]})[:-1] + ', "changes": ['
-    for number, change in enumerate(found.changes):
-        yield ",\n" if number else "\n"
-        yield from _difference_json(change)
-    yield "]}"
-
-
-def _difference_json(found: "Difference") -> "Iterator[str]":
-    head = {"name": found.name, "kind": found.kind, "cells": len(found.changes), "absolute": found.absolute}
-    yield _json(_finite(head))[:-1] + ', "changes": ['
-    for number, change in enumerate(found.changes):
-        yield (",\n  " if number else "\n  ") + _json(change._asdict())
-    yield "]}"
-
-
-def _json(record: Any) -> str:
-    import json
-
-    return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
 
 @app.command()
@@ -431,10 +358,10 @@ def diff(
 
     found = diff_books(first, second)
     if as_json:
-        _print_pieces(map(_difference_json, found))
+        print_pieces(map(difference_json, found))
     else:
         for difference in found:
-            _print_difference(difference)
+            print_difference(difference)
     return 1 if found else 0
 
 
@@ -500,7 +427,7 @@ def _writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
-def _compute(origin: "Origin", progress: "_Progress") -> "Run":
+def _compute(origin: "Origin", progress: "Progress") -> "Run":
     from sheetsim.report import run_origin
 
     progress.begin(origin.name)
@@ -513,108 +440,3 @@ def _with_verdicts(result: "Run") -> "pd.DataFrame":
     if words:
         frame["verdict"] = words
     return frame
-
-
-def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """A dict a row, index included."""
-    rows = frame.reset_index().to_dict(orient="records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
-
-
-def _print_json(records: list[dict[str, Any]]) -> None:
-    import json
-
-    print(json.dumps(list(map(_finite, records)), indent=1, ensure_ascii=False, allow_nan=False))
-
-
-def _finite(record: dict[str, Any]) -> dict[str, Any]:
-    """NaN and the open ends of a histogram become null: JSON has nothing else for them."""
-    return {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
-
-
-def _print_frame(frame: "pd.DataFrame", form: Format) -> None:
-    if form is Format.json:
-        _print_json(_records(frame))
-    elif form is Format.csv:
-        print(frame.to_csv(), end="")
-    elif form is Format.parquet:
-        if sys.stdout.isatty():
-            raise SheetsimError("parquet is not for a terminal: send it to a file with > table.parquet")
-        try:
-            data = frame.to_parquet()
-        except ImportError:
-            raise SheetsimError("parquet needs pyarrow: pip install 'sheetsim[parquet]'") from None
-        sys.stdout.buffer.write(data)
-    else:
-        print(_text(frame))
-
-
-def _text(frame: "pd.DataFrame") -> str:
-    """Columns under their headings, a line a row, 4 significant digits."""
-    return _lines(frame.reset_index().to_dict(orient="records"))
-
-
-def _lines(records: list[dict[Any, Any]]) -> str:
-    rows = [[str(column) for column in records[0]]]
-    rows += [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in records]
-    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-class _Progress:
-    """A line on standard error that says which sheet of which workbook is being written; nothing off a terminal."""
-
-    def __init__(self, runs: int) -> None:
-        self._runs = runs
-        self._done = 0
-        self._name = ""
-        self._shown = sys.stderr.isatty()
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pause()
-
-    def begin(self, name: str) -> None:
-        self._done += 1
-        self._name = name
-        self.sheet("computing")
-
-    def sheet(self, title: str) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {title}")
-            sys.stderr.flush()
-
-    def replicate(self, most: int) -> Callable[[int, float], None]:
-        """Shows how many replicates there are, how wide the widest interval is, and the time left."""
-        start = monotonic()
-
-        def show(done: int, wide: float) -> None:
-            left = (monotonic() - start) / done * (most - done)
-            self.sheet(f"replicate {done:,} of {most:,}, widest interval ±{wide:.2%}, {left:.0f} s left at most")
-
-        return show
-
-    def sweep(self) -> Callable[[int, int, float], None]:
-        """Shows how many points are done, and the time left by the share of the work that is done."""
-        start = monotonic()
-
-        def show(done: int, points: int, share: float) -> None:
-            spent = monotonic() - start
-            # The first seconds are those of loading libraries and starting processes.
-            left = f", {_duration(spent * (1 - share) / share)} left" if spent > 3 else ""
-            self.sheet(f"{done:,} of {points:,} points, {share:.0%} of the work{left}")
-
-        return show
-
-    def pause(self) -> None:
-        if self._shown:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()

@@ -18,19 +18,17 @@ from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.replicates import with_data
 from sheetsim.experiments.study import LONGEST_TEXT, toml_value
 from sheetsim.summary.streaming import COLUMNS
+from sheetsim.templates import LAYERS
 
 REPLICATES = 20
 
 # Keys of a template that change no statistic, and the seed: every point has the same ones, so that points share draws.
 FIXED = ("study", "title", "description", "seed", "histogram", "report")
 
-# Keys that stand for `layers`: so many of so many units.
-DEPTH, WIDTH = "depth", "width"
-
 # Keys whose steps are rounded.
-WHOLE = ("samples", "inputs", DEPTH, WIDTH)
+WHOLE = ("samples", "inputs", *LAYERS)
 
-MOST_POINTS, DEEPEST = 10_000, 10_000
+MOST_POINTS = 10_000
 
 
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
@@ -152,7 +150,9 @@ def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) ->
     if not asked.grid:
         raise SheetsimError("grid has no key: name one with its values")
     grid = {key: _values(key, spec) for key, spec in asked.grid.items()}
-    _check_layers(grid, fixed)
+    both = next((key for key in grid if key in fixed), None)
+    if both is not None:
+        raise SheetsimError(f"{both} is both in set and in grid")
     count = math.prod(map(len, grid.values()))
     if count > MOST_POINTS:
         raise SheetsimError(f"the grid has {count:,} points; {MOST_POINTS:,} are allowed")
@@ -197,24 +197,12 @@ def _values(key: str, spec: Any) -> list[Any]:
     return values
 
 
-def _check_layers(grid: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
-    given = [key for key in (DEPTH, WIDTH) if key in grid or key in fixed]
-    if given and ("layers" in grid or "layers" in fixed):
-        raise SheetsimError(f"{given[0]} and layers say the same: give one of them")
-    both = next((key for key in grid if key in fixed), None)
-    if both is not None:
-        raise SheetsimError(f"{both} is both in set and in grid")
-
-
 def _points(template: str, fixed: Mapping[str, Any], grid: Mapping[str, list[Any]], base: Path) -> Iterator[Point]:
-    plain = {key: value for key, value in fixed.items() if key not in (DEPTH, WIDTH)}
-    templates.place_file(plain, base)
-    layers = _study(template, plain).layers if not _sized(grid, fixed) else None
     data: dict[str, Forward] = {}
     for values in product(*grid.values()):
         keys = dict(zip(grid, values, strict=True))
         try:
-            overrides = _overrides(dict(fixed) | keys, layers)
+            overrides = dict(fixed) | keys
             templates.place_file(overrides, base)
             yield Point(keys, _loaded(_study(template, overrides), data))
         except SheetsimError as error:
@@ -223,30 +211,6 @@ def _points(template: str, fixed: Mapping[str, Any], grid: Mapping[str, list[Any
 
 def _study(template: str, overrides: Mapping[str, Any]) -> Forward:
     return templates.forward(templates.load(template, overrides).experiment, "sweeps")
-
-
-def _sized(grid: Mapping[str, Any], fixed: Mapping[str, Any]) -> bool:
-    """Whether depth and width are both given, so that the template's layers do not count."""
-    return all(key in grid or key in fixed for key in (DEPTH, WIDTH))
-
-
-def _overrides(keys: dict[str, Any], layers: list[int] | None) -> dict[str, Any]:
-    """The keys with `depth` and `width` as `layers`; layers: the template's, for what of the two is not given."""
-    if DEPTH not in keys and WIDTH not in keys:
-        return keys
-    depth, width = keys.pop(DEPTH, None), keys.pop(WIDTH, None)
-    if width is None:
-        assert layers is not None
-        if len(set(layers)) > 1:
-            raise SheetsimError(f"{DEPTH} needs {WIDTH} beside it: the template's layers are {layers}")
-        width = layers[0]
-    if depth is None:
-        assert layers is not None
-        depth = len(layers)
-    for key, value, most in ((DEPTH, depth, DEEPEST), (WIDTH, width, math.inf)):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise SheetsimError(f"{key} must be a whole number from 1{f' to {most:,}' * (key == DEPTH)}, not {value!r}")
-    return keys | {"layers": [width] * depth}
 
 
 def _loaded(study: Forward, data: dict[str, Forward]) -> Forward:

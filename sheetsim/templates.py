@@ -1,6 +1,7 @@
 """Templates: complete, runnable descriptions of studies in TOML, shipped with the package or a person's own."""
 
 import difflib
+import math
 import os
 import re
 import shlex
@@ -23,6 +24,9 @@ STUDIES: dict[str, type[Experiment]] = {"forward": Forward, "gradient-flow": Gra
 
 # The keys of a template's tables.
 TABLES = {"histogram": Bins.__struct_fields__}
+
+# Keys that stand for `layers`, and the most that each can be: so many layers of so many units.
+LAYERS = {"depth": 10_000, "width": math.inf}
 
 # The article's five come first and are what `sheetsim run` does when nothing is named.
 ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "relu-he")
@@ -67,6 +71,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
     place_file(parameters, base)
     try:
         plain = convert(parameters)
+        overrides = _with_layers(overrides, plain)
         source = overrides.get("input", "")
         if hasattr(source, "__array__") or (isinstance(source, Mapping) and "file" in source):
             # Data has its own size, whatever the template says.
@@ -139,6 +144,24 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
         if value != plain.get(key):
             words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
     return " ".join(words)
+
+
+def _with_layers(overrides: dict[str, Any], plain: Experiment) -> dict[str, Any]:
+    """The overrides with `depth` and `width` as `layers`; what is not given of the two is as the template has it."""
+    given = [key for key in LAYERS if key in overrides]
+    if not given or not isinstance(plain, Forward):
+        return overrides
+    if "layers" in overrides:
+        raise SheetsimError(f"{given[0]} and layers say the same: give one of them")
+    if given == ["depth"] and len(set(plain.layers)) > 1:
+        raise SheetsimError(f"depth needs width beside it: the template's layers are {plain.layers}")
+    depth, width = overrides.get("depth", len(plain.layers)), overrides.get("width", plain.layers[0])
+    for key, value in (("depth", depth), ("width", width)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LAYERS[key]:
+            most = f" to {LAYERS[key]:,}" if math.isfinite(LAYERS[key]) else ""
+            raise SheetsimError(f"{key} must be a whole number from 1{most}, not {value!r}")
+    kept = {key: value for key, value in overrides.items() if key not in LAYERS}
+    return kept | {"layers": [width] * depth}
 
 
 def _set(parameters: dict[str, Any], key: str, value: Any) -> None:

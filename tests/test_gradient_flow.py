@@ -11,6 +11,7 @@ from autograd import grad as autograd
 from conftest import SMALL
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 from lint import lint
+from scipy import special
 
 import sheetsim
 from sheetsim import templates
@@ -267,3 +268,26 @@ def test_a_study_made_in_python_runs() -> None:
     run = sheetsim.run(sheetsim.GradientFlow(samples=20, inputs=4, layers=[3], seed=1), outputs=2)
     assert run["d_W_2"].shape == (3, 2)
     assert run.name == "gradient-flow"
+
+
+def test_outputs_far_apart_keep_the_cross_entropy_finite(tmp_path: Path) -> None:
+    """Each sample's own greatest output is taken off: with that of all, a sample far below it would be log(0)."""
+    run = small(loss="cross-entropy", activation="identity", initializer="std 1", output_initializer=1000.0)
+    out, labels = run["a_4"], run["labels"][:, 0].astype(int) - 1
+    least = out.max() - out.max(axis=1)
+    assert least.max() > 745  # the control: exp(-745) is the least number that there is
+    reference = np.mean(special.logsumexp(out, axis=1) - out[np.arange(len(out)), labels])
+    assert run["loss_value"] == pytest.approx(reference, rel=1e-12)
+    assert np.isfinite(run["d_W_1"]).all()
+    assert differences(run, ironcalc_cells(poisoned(run, tmp_path)), 1e-11) == []
+
+
+@pytest.mark.parametrize("name", ["gradient-flow-sigmoid-xavier", "gradient-flow-sigmoid-std001"])
+def test_a_book_of_depth_50_is_set_by_depth_and_verifies(name: str, tmp_path: Path) -> None:
+    """Gradients down to 1e-80, which IronCalc takes for 0 wherever it compares them."""
+    run = sheetsim.run(name, samples=30, inputs=12, depth=50, width=12)
+    assert len(run.summary()) == 51
+    assert run.summary()["d_a_norm"].iloc[0] < 1e-25
+    found = verify(run.to_excel(tmp_path / "book.xlsx"))
+    assert found.state == "as made"
+    assert [row for row in found.rows if not row.ok] == []

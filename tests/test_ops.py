@@ -66,12 +66,12 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "normal_quantile": (("third",), "_xlfn.NORM.S.INV(third)", lambda p: [[stats.norm.ppf(1 / 3)]]),
     "skew": (
         ("x",),
-        "IF(_xlfn.STDEV.P(x)>1E-12*ABS(AVERAGE(x)),AVERAGE((x-AVERAGE(x))^3)/_xlfn.STDEV.P(x)^3,NA())",
+        "IF(_xlfn.STDEV.P(x)>1E-12*ABS(AVERAGE(x)),AVERAGE((x-AVERAGE(x))^3)/AVERAGE((x-AVERAGE(x))^2)^1.5,NA())",
         lambda x: [[stats.skew(x.ravel())]],
     ),
     "kurtosis": (
         ("x",),
-        "IF(_xlfn.STDEV.P(x)>1E-12*ABS(AVERAGE(x)),AVERAGE((x-AVERAGE(x))^4)/_xlfn.VAR.P(x)^2-3,NA())",
+        "IF(_xlfn.STDEV.P(x)>1E-12*ABS(AVERAGE(x)),AVERAGE((x-AVERAGE(x))^4)/AVERAGE((x-AVERAGE(x))^2)^2-3,NA())",
         lambda x: [[stats.kurtosis(x.ravel())]],
     ),
     "minimum": (("x",), "MIN(x)", lambda x: [[sorted(x.ravel())[0]]]),

@@ -99,6 +99,11 @@ class GradientFlowBook:
             Block(0, 4, flow.classes, "column"),
         )
         yield Page("Labels", items, {0: 10, 1: 8}, freeze=(1, 0))
+        items = (
+            *(Text(0, k, f"of {k + 1}", "column") for k in range(len(flow.maxima))),
+            *(Block(1, k, node) for k, node in enumerate(flow.maxima)),
+        )
+        yield Page("Shift", items, freeze=(1, 0))
 
     def _overview(self, live: bool, matrices: bool) -> Page:
         homes = Homes([*self.table.cells(), self.histograms["a"].edges])
@@ -254,14 +259,7 @@ class GradientFlowBook:
 
     def _table(self, title: str, table: Table) -> Page:
         items = table_items(table, Homes())
-        if title == "Gradients":
-            items += self._forward_numbers(len(table.labels) + 2)
         return Page(title, tuple(items), {0: 8} | dict.fromkeys(range(1, len(table.columns) + 1), 15), freeze=(1, 1))
-
-    def _forward_numbers(self, row: int) -> Iterator[Item]:
-        yield Text(row, 0, "shift", "label")
-        yield Block(row, 1, self.flow.shift)
-        yield Text(row, 2, "the greatest output: taken off the outputs before EXP, against overflow", "text")
 
     def _about(self, command: str, parameters: Mapping[str, Any], pages: Sequence[Page], matrices: bool) -> Page:
         placed = {item.matrix.name for page in pages for item in page.items if isinstance(item, Block)}
@@ -290,7 +288,8 @@ GLOSSARY = {
     "u_labels": "uniform draws of which the labels are made (constants)",
     "labels": "the samples' labels, from 1",
     "classes": "the numbers of the outputs",
-    "shift": "the greatest output, a constant to the gradients",
+    "shift": "each sample's greatest output, taken off its outputs before EXP against overflow: the last column of "
+    "the sheet Shift, whose column k has the greatest of the first k outputs",
     "middle": "the middles of the bins of the linear sums",
     "f_curve": "f at the middles",
     "slope_curve": "f′ at the middles",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sheetsim.model.draws import normal, uniform
-from sheetsim.model.expr import Matrix, choose, equal, exp, floor, log, maximum, row_sum, sum_squares, total
+from sheetsim.model.expr import Matrix, choose, column, equal, exp, floor, log, row_sum, sum_squares, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer
@@ -39,6 +39,7 @@ class Backward:
     """A network's loss and the gradients of all its layers, the output layer last.
 
     random_targets: the draws of which targets are made, samples × outputs; labels: samples × 1, from 1.
+    maxima: by column k, each sample's greatest output of the first k; the last is `shift`, samples × 1.
     """
 
     network: Network
@@ -48,7 +49,7 @@ class Backward:
     classes: Matrix
     labels: Matrix
     targets: Matrix
-    shift: Matrix
+    maxima: tuple[Matrix, ...]
     loss: Matrix
     steps: tuple[Step, ...]
 
@@ -71,8 +72,9 @@ def backward(graph: Graph, network: Network, outputs: int, initializer: Initiali
     classes = graph.input("classes", np.arange(1.0, outputs + 1).reshape(1, -1))
     labels = graph.define("labels", 1 + floor(draws * outputs))
     targets = graph.define("targets", choose(loss, {"mse": normals, "cross-entropy": equal(labels, classes)}))
-    # Against overflow of EXP; softmax is the same whatever is taken off all outputs, so that it counts as a constant.
-    shift = graph.define("shift", maximum(out))
+    # Against overflow of EXP; softmax is the same whatever is taken off a sample's outputs: a constant to gradients.
+    *first, last_maximum = _running_maxima(out)
+    shift = graph.define("shift", last_maximum)
     logits = out - shift
     ways: dict[str, Callable[[], Matrix]] = {
         "mse": lambda: sum_squares(out - targets) / (samples * outputs),
@@ -90,4 +92,14 @@ def backward(graph: Graph, network: Network, outputs: int, initializer: Initiali
         d_a = graph.define(f"d_a_{layer.number}", found[layer.a])
         d_W = graph.define(f"d_W_{layer.number}", found[layer.W])
         steps.append(Step(layer.number, layer.W, layer.a, layer.z, layer.given, layer.sd, layer.e, d_a, d_z, d_W))
-    return Backward(network, loss, normals, draws, classes, labels, targets, shift, value, tuple(reversed(steps)))
+    maxima = (*first, shift)
+    return Backward(network, loss, normals, draws, classes, labels, targets, maxima, value, tuple(reversed(steps)))
+
+
+def _running_maxima(x: Matrix) -> list[Matrix]:
+    """Column k: each row's greatest number of the first k. No function of a sheet takes the maximum of every row."""
+    found = [column(x, 1)]
+    for number in range(2, x.shape[1] + 1):
+        own = column(x, number)
+        found.append(where(own > found[-1], own, found[-1]))
+    return found

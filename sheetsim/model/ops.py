@@ -223,12 +223,14 @@ TABLE: tuple[Op, ...] = (
     Op("t_quantile", 2, of_scalars, t_quantile, "TINV({0},{1})"),
     Op("normal_quantile", 1, of_scalars, normal_quantile, "_xlfn.NORM.S.INV({0})"),
     # Written out rather than SKEW.P and KURT: KURT is the sample estimate, and both are #DIV/0! on constants.
+    # Not by VAR.P: IronCalc's has lost half of its digits where the spread is 1e-6 of the mean.
     Op(
         "skew",
         1,
         scalar,
         skew,
-        "IF(_xlfn.STDEV.P({0})>1E-12*ABS(AVERAGE({0})),AVERAGE(({0:sum}-AVERAGE({0}))^3)/_xlfn.STDEV.P({0})^3,NA())",
+        "IF(_xlfn.STDEV.P({0})>1E-12*ABS(AVERAGE({0})),AVERAGE(({0:sum}-AVERAGE({0}))^3)"
+        "/AVERAGE(({0:sum}-AVERAGE({0}))^2)^1.5,NA())",
         array=True,
     ),
     Op(
@@ -236,7 +238,8 @@ TABLE: tuple[Op, ...] = (
         1,
         scalar,
         kurtosis,
-        "IF(_xlfn.STDEV.P({0})>1E-12*ABS(AVERAGE({0})),AVERAGE(({0:sum}-AVERAGE({0}))^4)/_xlfn.VAR.P({0})^2-3,NA())",
+        "IF(_xlfn.STDEV.P({0})>1E-12*ABS(AVERAGE({0})),AVERAGE(({0:sum}-AVERAGE({0}))^4)"
+        "/AVERAGE(({0:sum}-AVERAGE({0}))^2)^2-3,NA())",
         array=True,
     ),
     Op("minimum", 1, scalar, lambda x: _cell(x.min()), "MIN({0})"),

@@ -15,6 +15,7 @@ from sheetsim.model.expr import (
     quantile,
     row,
     skew,
+    sqrt,
     std,
     sum_squares,
     total,
@@ -33,6 +34,9 @@ NARROW = 0.05
 WEAK = 0.1
 STRONG = 10.0
 DEAD = 0.1
+
+# Of outputs that vary by less of themselves the last digits decide about a covariance, and engines differ in them.
+STILL = 1e-8
 
 VERDICTS = {
     "saturated": f"sigmoid, tanh: over {SATURATED:.0%} of outputs where f′ is under {FLAT:.0%} of its largest value",
@@ -63,11 +67,12 @@ def dead_units(z: Matrix) -> Matrix:
 
 def effective_units(z: Matrix) -> Matrix:
     """The participation ratio (tr C)² / tr C² of the covariance C of the units: n for n independent units alike,
-    1 when all move as one, 0 when none moves (Gao et al. 2017, doi:10.1101/214262)."""
+    1 when all move as one, 0 when none moves by more than STILL of itself (Gao et al. 2017, doi:10.1101/214262)."""
     centred = z - column_mean(z)
     power = sum_squares(centred)
-    # Units that stay the same to 12 digits do not move: what is left of them is rounding.
-    return where(power > CONSTANT**2 * sum_squares(z), power**2 / sum_squares(centred.T @ centred), 0)
+    # A ratio of sizes, as IronCalc takes numbers under 2E-16 for equal; of an overflow it is an error, by the last 0.
+    moves = if_error(sqrt(power / sum_squares(z)), 0) > STILL
+    return where(moves, power**2 / sum_squares(centred.T @ centred), 0 * power)
 
 
 def layer_table(network: Network) -> Table:

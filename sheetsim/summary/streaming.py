@@ -11,6 +11,7 @@ import numpy as np
 
 from sheetsim.engine.moments import Moments, UnitMoments
 from sheetsim.model.ops import CONSTANT
+from sheetsim.summary.layers import STILL
 
 # A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, but for the
 # fan-in and the weights' standard deviation, which are no results.
@@ -153,6 +154,6 @@ def _effective_units(units: UnitMoments) -> float:
     """See `layers.effective_units`."""
     power = float(np.trace(units.m2))
     squares = power + units.count * float(np.sum(units.mean**2))
-    if not power > CONSTANT**2 * squares:
+    if not power > STILL**2 * squares:
         return 0.0 if power == power else np.nan
     return float(power / np.vdot(units.m2, units.m2) * power)

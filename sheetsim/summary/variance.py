@@ -74,8 +74,11 @@ def unit_statistics(graph: Graph, network: Network) -> tuple[Matrix, tuple[Units
 
 
 def ratio(numerator: Matrix, denominator: Matrix) -> Matrix:
-    """Their ratio, NaN (#N/A in the workbook) where there is nothing to divide by."""
-    return where(denominator > 0, numerator / denominator, NONE)
+    """Their ratio, NaN (#N/A in the workbook) where there is nothing to divide by.
+
+    Only 0/0 and x/0 say so: IronCalc takes a denominator under 2E-16 for equal to 0, and gradients are far smaller.
+    """
+    return if_error(numerator / denominator, NONE)
 
 
 def over_samples(table: Table, units: Sequence[Units]) -> tuple[Matrix, ...]:
