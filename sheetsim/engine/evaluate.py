@@ -13,7 +13,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
-from sheetsim.model.ops import OPS, Op
+from sheetsim.model.ops import OPS, Op, is_finite
 
 Values = dict[Matrix, Any]
 
@@ -53,7 +53,7 @@ class Program:
                     value = _value(node, numbers, len(node.args) != len(args), seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
-                if _is_infinite(values[node]):
+                if not (isinstance(node.source, Op) and node.source.bounded) and _is_infinite(values[node]):
                     infinite.add(node)
                 for arg in args:
                     uses[arg] -= 1
@@ -72,8 +72,7 @@ def evaluate(targets: Iterable[Matrix]) -> Values:
 
 
 def _is_infinite(value: Any) -> bool:
-    # A sum is fast, and finite only where all of its terms are.
-    return value.dtype.kind == "f" and not np.isfinite(value.sum()) and bool(np.isinf(value).any())
+    return value.dtype.kind == "f" and not is_finite(value) and bool(np.isinf(value).any())
 
 
 def _undefined(value: Any) -> Any:
