@@ -7,6 +7,7 @@ after its last use, so that a summary of a wide network holds two layers at a ti
 import os
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ class Program:
     """
 
     def __init__(self, targets: Iterable[Matrix], given: Iterable[Matrix] = ()) -> None:
+        _keep_freed_memory()
         self._wanted = list(dict.fromkeys(targets))
         self._given = frozenset(given)
         self._order, self._live = _plan(self._wanted, self._given)
@@ -69,6 +71,16 @@ def evaluate(targets: Iterable[Matrix]) -> Values:
     them is NaN.
     """
     return Program(targets)()
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Lets matrices up to 32 MB take the place of those that were freed, of which up to 64 MB are kept.
+
+    glibc else hands a freed matrix back to the system, and the page faults of the next one take longer than arithmetic
+    on it. Its limits follow the largest block that was freed, 32 MB at most; one that is never written costs nothing.
+    """
+    np.empty((1 << 25) - (1 << 16), np.uint8)
 
 
 def _is_infinite(value: Any) -> bool:
