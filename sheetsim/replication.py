@@ -15,7 +15,7 @@ import numpy as np
 
 from sheetsim import templates
 from sheetsim.engine.evaluate import Values, evaluate
-from sheetsim.engine.jobs import in_order
+from sheetsim.engine.jobs import alone, in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
@@ -234,7 +234,8 @@ def run_plan(
         raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
     study = with_data(plan.study)
     replicator = Replicator(study, single=plan.single)
-    batches = _batches(plan, study, replicator.edges, replicator.work)
+    edges = alone(lambda: replicator.edges)
+    batches = _batches(plan, study, edges, replicator.work)
     precision = _Precision(plan)
     counts: Any = 0
     # Rows on disk, so that memory does not grow with the replicates; without a name, so that nothing is left behind.
@@ -255,8 +256,8 @@ def run_plan(
                 break
         spool.flush()
         rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
-    error = rounding(study) if plan.single else None
-    return Replicates(plan, rows, counts, replicator.edges, precision.reason(), error)
+    error = alone(rounding, study) if plan.single else None
+    return Replicates(plan, rows, counts, edges, precision.reason(), error)
 
 
 class _Precision:

@@ -40,15 +40,16 @@ def in_order(
         yield from _on_cluster(function, tasks, workers, scheduler)
     elif workers == 1:
         for task in tasks:
-            yield _alone(function, task)
+            yield alone(function, task)
     else:
         yield from _on_processes(function, tasks, workers)
 
 
-def _alone(function: Callable[[Task], Result], task: Task) -> Result:
-    # A BLAS of several threads adds in another order than one: the last digits would depend on the machine.
+def alone(function: Callable[..., Result], *arguments: Any) -> Result:
+    """function(*arguments) on one thread: a BLAS of several adds in another order, so that the last digits would depend
+    on the machine."""
     with threadpool_limits(1, user_api="blas"):
-        return function(task)
+        return function(*arguments)
 
 
 def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
@@ -57,7 +58,7 @@ def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], wor
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
     try:
-        yield from _windowed(lambda task: pool.submit(_alone, function, task), tasks, AHEAD * workers)
+        yield from _windowed(lambda task: pool.submit(alone, function, task), tasks, AHEAD * workers)
     except BrokenProcessPool:
         raise SheetsimError(
             "a worker process ended before its work was done: killed, or out of memory; ask for fewer workers. "
@@ -91,7 +92,7 @@ def _on_cluster(
     with _client(workers, scheduler) as client:
         ahead = AHEAD * max(1, sum(client.nthreads().values()))
         # pure: a task that is asked for twice is two tasks; retries are Dask's own when a worker is lost.
-        yield from _windowed(lambda task: client.submit(_alone, function, task, pure=False), tasks, ahead)
+        yield from _windowed(lambda task: client.submit(alone, function, task, pure=False), tasks, ahead)
 
 
 @contextmanager
