@@ -234,8 +234,7 @@ def run_plan(
         raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
     study = with_data(plan.study)
     replicator = Replicator(study, single=plan.single)
-    # The pilots' numbers, which the replicator keeps.
-    edges = alone(lambda pilots: pilots.edges, replicator)
+    edges = alone(lambda: replicator.edges)
     batches = _batches(plan, study, edges, replicator.work)
     precision = _Precision(plan)
     counts: Any = 0
@@ -258,7 +257,7 @@ def run_plan(
         spool.flush()
         rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
     error = alone(rounding, study) if plan.single else None
-    return Replicates(plan, rows, counts, replicator.edges, precision.reason(), error)
+    return Replicates(plan, rows, counts, edges, precision.reason(), error)
 
 
 class _Precision:

@@ -1,5 +1,6 @@
 """Every op of the table: its Excel text to the letter, its value against plain NumPy, and both engines agreeing."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -166,3 +167,24 @@ def test_skew_and_kurtosis_of_constants_are_nan_not_noise() -> None:
     run = model.run()
     assert math.isnan(run["s"])
     assert math.isnan(run["k"])
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE if op.bounded], ids=lambda op: op.name)
+def test_a_bounded_op_makes_no_infinity(op: Any) -> None:
+    ends = [-np.finfo(float).max, np.finfo(float).max, np.finfo(float).smallest_subnormal, -0.0]
+    arguments = np.array(np.meshgrid(*[ends] * op.arity)).reshape(op.arity, 1, -1)
+    with np.errstate(all="ignore"):
+        assert not np.isinf(op.numpy(*arguments)).any()
+
+
+@pytest.mark.parametrize("shapes", list(itertools.product([(3, 4), (1, 4), (3, 1), (1, 1)], repeat=3)), ids=str)
+def test_where_gives_the_very_bits_that_it_chose(shapes: Any) -> None:
+    rng = np.random.default_rng(5)
+    awkward = np.array([0.0, -0.0, np.nan, 1e308, 5e-324, -1.5])
+    condition, yes, no = (rng.choice(awkward, shape) for shape in shapes)
+    condition = np.nan_to_num(condition, nan=0.0)
+    for other in (no, np.zeros((1, 1)), np.full((1, 1), -0.0), np.asfortranarray(no)):
+        found = OPS["where"].numpy(condition, yes, other)
+        expected = np.where(condition != 0, yes, other)
+        assert found.shape == expected.shape
+        assert found.tobytes() == expected.tobytes()

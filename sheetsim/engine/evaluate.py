@@ -7,13 +7,14 @@ after its last use, so that a summary of a wide network holds two layers at a ti
 import os
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
-from sheetsim.model.ops import OPS, Op
+from sheetsim.model.ops import OPS, Op, is_finite
 
 Values = dict[Matrix, Any]
 
@@ -26,6 +27,7 @@ class Program:
     """
 
     def __init__(self, targets: Iterable[Matrix], given: Iterable[Matrix] = ()) -> None:
+        _keep_freed_memory()
         self._wanted = list(dict.fromkeys(targets))
         self._given = frozenset(given)
         self._order, self._live = _plan(self._wanted, self._given)
@@ -53,7 +55,7 @@ class Program:
                     value = _value(node, numbers, len(node.args) != len(args), seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
-                if _is_infinite(values[node]):
+                if not (isinstance(node.source, Op) and node.source.bounded) and _is_infinite(values[node]):
                     infinite.add(node)
                 for arg in args:
                     uses[arg] -= 1
@@ -71,9 +73,18 @@ def evaluate(targets: Iterable[Matrix]) -> Values:
     return Program(targets)()
 
 
+@cache
+def _keep_freed_memory() -> None:
+    """Lets matrices up to 32 MB take the place of those that were freed, of which up to 64 MB are kept.
+
+    glibc else hands a freed matrix back to the system, and the page faults of the next one take longer than arithmetic
+    on it. Its limits follow the largest block that was freed, 32 MB at most; one that is never written costs nothing.
+    """
+    np.empty((1 << 25) - (1 << 16), np.uint8)
+
+
 def _is_infinite(value: Any) -> bool:
-    # A sum is fast, and finite only where all of its terms are.
-    return value.dtype.kind == "f" and not np.isfinite(value.sum()) and bool(np.isinf(value).any())
+    return value.dtype.kind == "f" and not is_finite(value) and bool(np.isinf(value).any())
 
 
 def _undefined(value: Any) -> Any:

@@ -45,11 +45,11 @@ def in_order(
         yield from _on_processes(function, tasks, workers)
 
 
-def alone(function: Callable[[Task], Result], task: Task) -> Result:
-    """The function of the task, on one thread: a BLAS of several adds in another order than one, so that the last
-    digits would depend on the machine."""
+def alone(function: Callable[..., Result], *arguments: Any) -> Result:
+    """function(*arguments) on one thread: a BLAS of several adds in another order, so that the last digits would depend
+    on the machine."""
     with threadpool_limits(1, user_api="blas"):
-        return function(task)
+        return function(*arguments)
 
 
 def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
