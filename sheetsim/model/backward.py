@@ -98,7 +98,8 @@ def backward(graph: Graph, network: Network, outputs: int, initializer: Initiali
 
 def _running_maxima(x: Matrix) -> list[Matrix]:
     """Column k: each row's greatest number of the first k. No function of a sheet takes the maximum of every row."""
-    found = [column(x, 1)]
+    # INDEX of a single cell is an error in IronCalc.
+    found = [column(x, 1) if x.shape[1] > 1 else x + 0]
     for number in range(2, x.shape[1] + 1):
         own = column(x, number)
         found.append(where(own > found[-1], own, found[-1]))
