@@ -13,7 +13,7 @@ from sheetsim.summary.spectrum import Radius
 from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Number, Page, SeriesSheet, Sheet, Text
 from sheetsim.workbook.layout import step_blocks as blocks
 
-HEAD = 6  # rows above a page's first step
+HEAD = 7  # rows above a page's first step
 ACROSS = 9  # columns of Overview
 CHART = (530, 300)
 
@@ -52,7 +52,9 @@ class RnnGradientsBook:
             self._backward(),
             self._spectrum(),
             SeriesSheet("Powers of W", own.powers),
+            SeriesSheet("Averages of W", own.averages),
             SeriesSheet("Powers of WtW", squared.powers),
+            SeriesSheet("Averages of WtW", squared.averages),
             MatrixSheet("Draws", self.graph["e_W"], "from unit"),
             self._about(command, parameters),
         ]
@@ -168,21 +170,24 @@ class RnnGradientsBook:
         for name, own in zip(names, series, strict=True):
             items += [*_headed(left, name, units), *blocks(HEAD + own.first * rows, left, own)]
             left += units
+        widths = {0: 8, 1: 6} | dict.fromkeys(range(2, left), 11)
         for name in side:
+            widths |= dict.fromkeys(range(left + 1, left + 1 + units), 14)
             items += [*_headed(left + 1, name, units), Block(HEAD, left + 1, self.graph[name], "input")]
             left += units + 1
-        return Page(title, tuple(items), {0: 8, 1: 6} | dict.fromkeys(range(2, left), 11), {0: 28}, freeze=(HEAD, 2))
+        return Page(title, tuple(items), widths, {0: 28}, freeze=(HEAD, 2))
 
     def _spectrum(self) -> Page:
         notes = (
-            "ρ = lim ‖Wᵐ‖^(1/m) (Gelfand). Each step divides the power before by its scale, the largest magnitude, and",
-            "squares it, so that m doubles (sheets Powers), and multiplies the radius by scale^(1/m).",
-            "σ² is the radius of WᵀW; for it W is divided by its largest magnitude, by which √radius is multiplied.",
+            "ρ = lim ‖Wᵐ‖^(1/m) (Gelfand). Each step divides the power before by its scale, the largest magnitude,",
+            "squares it, so that m doubles (sheets Powers), and multiplies the radius by scale^(1/m). Norms swing as",
+            "eigenvalues turn: X ← B X Bᵀ + X over the last powers B evens that out (sheets Averages), and",
+            "ρ = radius · (|B X Bᵀ|/|X|)^(1/2m), |·| the largest magnitude. σ² is the same of WᵀW, W over its scale.",
         )
         items = [*_titled("Spectral radius and largest singular value", notes), Text(HEAD - 1, 0, "step", "heading")]
         items += [Number(HEAD + k, 0, k, "heading") for k in range(len(self.radii[0].radius))]
         for left, heading, found in zip((1, 3), ("W", "WᵀW, scaled"), self.radii, strict=True):
-            items.append(Text(HEAD - 2, left, heading, "heading-left", 2))
+            items.append(Text(HEAD - 2, left, heading, "heading", 2))
             for c, series in enumerate((found.scale, found.radius), start=left):
                 items.append(Text(HEAD - 1, c, series.columns[0], "column"))
                 items += blocks(HEAD + series.first, c, series)
@@ -197,11 +202,13 @@ class RnnGradientsBook:
 
 
 def _titled(title: str, notes: Sequence[str]) -> list[Item]:
-    return [Text(0, 0, title, "title", 12), *(Text(1 + k, 0, note, "text", 12) for k, note in enumerate(notes))]
+    # A space is content: without it LibreOffice cuts the page, and the notes, after the last column of numbers.
+    items: list[Item] = [Text(0, 0, title, "title", 12), Text(0, 12, " ")]
+    return items + [Text(1 + k, 0, note, "text", 12) for k, note in enumerate(notes)]
 
 
 def _headed(left: int, label: str, units: int) -> list[Item]:
-    items: list[Item] = [Text(HEAD - 2, left, label, "heading-left", units)]
+    items: list[Item] = [Text(HEAD - 2, left, label, "heading", units)]
     return items + [Text(HEAD - 1, left + k, str(k + 1), "column") for k in range(units)]
 
 
@@ -240,4 +247,5 @@ GLOSSARY = {
     "powers_W": "powers_W, powers_WtW: by squaring, W and WᵀW to the powers 1, 2, 4, …, each over a factor",
     "scale_W": "scale_W, scale_WtW: the largest magnitude of the power before, by which it is divided",
     "radius_W": "radius_W, radius_WtW: the spectral radius as far as the squarings tell it",
+    "averages_W": "averages_W, averages_WtW: X ← B X Bᵀ + X over the last powers B, each over its magnitude",
 }
