@@ -319,7 +319,7 @@ def test_values_alone_verify_and_hold_no_formula(name: str, tmp_path: Path) -> N
         ({"samples": 0}, "samples must be 1 to 1,000, not 0"),
         ({"units": 101}, "units must be 1 to 100, not 101"),
         ({"steps": 1001}, "steps must be 1 to 1,000, not 1,001"),
-        ({"samples": 1000, "units": 100}, "samples · units · steps must be at most 100,000, not 2,000,000"),
+        ({"samples": 1000, "units": 100}, "samples · units · steps must be at most 50,000, not 2,000,000"),
         ({"activation": "softmax"}, "activation must be one of sigmoid, tanh, relu, identity, not 'softmax'"),
         ({"scale": -1.0}, "scale must be a standard deviation from 0 to 1e100, not -1"),
         ({"scale": float("nan")}, "scale must be a standard deviation"),

@@ -27,7 +27,7 @@ EPSILON = 1e-6
 
 MOST_SAMPLES, MOST_UNITS, MOST_STEPS = 1000, 100, 1000
 # Of samples · units · steps: a series of so many cells, of which the book has seven.
-MOST_CELLS = 100_000
+MOST_CELLS = 50_000
 
 
 class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -172,17 +172,18 @@ class RnnGradientsBook:
             left += units
         widths = {0: 8, 1: 6} | dict.fromkeys(range(2, left), 11)
         for name in side:
-            widths |= dict.fromkeys(range(left + 1, left + 1 + units), 14)
+            widths |= dict.fromkeys(range(left + 1, left + 1 + units), 18)
             items += [*_headed(left + 1, name, units), Block(HEAD, left + 1, self.graph[name], "input")]
             left += units + 1
         return Page(title, tuple(items), widths, {0: 28}, freeze=(HEAD, 2))
 
     def _spectrum(self) -> Page:
         notes = (
-            "ρ = lim ‖Wᵐ‖^(1/m) (Gelfand). Each step divides the power before by its scale, the largest magnitude,",
-            "squares it, so that m doubles (sheets Powers), and multiplies the radius by scale^(1/m). Norms swing as",
-            "eigenvalues turn: X ← B X Bᵀ + X over the last powers B evens that out (sheets Averages), and",
-            "ρ = radius · (|B X Bᵀ|/|X|)^(1/2m), |·| the largest magnitude. σ² is the same of WᵀW, W over its scale.",
+            "ρ = lim ‖Wᵐ‖^(1/m) (Gelfand). Each step divides the power before by its scale, the largest magnitude, "
+            "squares it, and multiplies the radius by scale^(1/m).",
+            "Norms swing as eigenvalues turn. X ← B X Bᵀ + X over the last powers B evens that out (sheets Averages): "
+            "ρ = radius · (|B X Bᵀ|/|X|)^(1/2m).",
+            "|·| is the largest magnitude, m = 2^step. σ² is the same of WᵀW, W over its largest magnitude first.",
         )
         items = [*_titled("Spectral radius and largest singular value", notes), Text(HEAD - 1, 0, "step", "heading")]
         items += [Number(HEAD + k, 0, k, "heading") for k in range(len(self.radii[0].radius))]
