@@ -16,6 +16,7 @@ from lint import lint
 
 import sheetsim
 from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import stream
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.report import Run
 from sheetsim.verify import verify
@@ -80,9 +81,7 @@ def test_the_default_streams_are_other_draws() -> None:
     run = sheetsim.run("rnn-gradients", draws="pcg64")
     assert sheetsim.RnnGradients().draws == "pcg64"
     assert not np.isclose(run["W"], np.random.RandomState(3).randn(2, 2)).any()
-    np.testing.assert_array_equal(
-        run["e_W"], sheetsim.Model(seed=3).weights("W", "std 1", (2, 2)).args[1].source.sample((2, 2))
-    )
+    np.testing.assert_array_equal(run["e_W"], stream(3, "e_W").standard_normal((2, 2)))
     np.testing.assert_allclose(run["norm"][:, 0], by_hand(run, "identity", 5.0)["norm"], rtol=1e-13)
 
 

@@ -428,6 +428,8 @@ def test_default_streams_do_not_know_of_the_legacy_generator() -> None:
     for model in (one, two):
         x = model.input("x", normal(), (2, 2))
         np.testing.assert_array_equal(model.run()["x"], draw(normal(), seed=3).sample(x.shape))
+    known = [-0.08414880439574082, 0.565894523013352, -1.2356792367143503]
+    assert draw(normal(), seed=3).sample((1, 3)).ravel().tolist() == known
     legacy = sheetsim.Model(seed=3, draws="mt19937")
     legacy.input("x", normal(), (2, 2))
     assert not np.isclose(legacy.run()["x"], two.run()["x"]).any()
