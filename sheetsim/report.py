@@ -38,8 +38,8 @@ class Model(Graph):
     model.to_excel("model.xlsx")
     """
 
-    def __init__(self, title: str = "", *, seed: int = 0) -> None:
-        super().__init__(seed=seed)
+    def __init__(self, title: str = "", *, seed: int = 0, draws: str = "pcg64") -> None:
+        super().__init__(seed=seed, draws=draws)
         if not isinstance(title, str):
             raise SheetsimError(f"the title must be text, not {title!r}")
         self.title = title
@@ -230,8 +230,14 @@ def run_origin(origin: templates.Origin) -> Run:
 
 
 # The sheet of each table, and the tables that come first in their study.
-TABLES = {"gradients": "Gradients", "layers": "Summary", "variance": "Variance"}
-SUMMARIES = ("gradients", "layers")
+TABLES = {
+    "gradients": "Gradients",
+    "layers": "Summary",
+    "variance": "Variance",
+    "growth": "Growth",
+    "norms": "Norms",
+}
+SUMMARIES = ("gradients", "growth", "layers")
 
 
 class Book(Results):
@@ -251,10 +257,11 @@ class Book(Results):
     def frame(self, name: str) -> "pd.DataFrame":
         """A series as a DataFrame: a row a step, or by step and row where a step has several."""
         sheet, top, left, bottom, right = self._reader.place(name)
-        heads = self._reader.cells(sheet, top - 1, 1, top - 1, right)[0] if top > 1 and left > 1 else []
-        # Where it starts at step 1 beside series that start at 0, a step stands between.
-        if top > 2 and heads[:1] == [0.0]:
-            heads = self._reader.cells(sheet, top - 2, 1, top - 2, right)[0]
+        above = self._reader.cells(sheet, 1, 1, top - 1, 1) if top > 1 and left > 1 else []
+        # Where it starts at step 1 beside series that start at 0, the rows of a step stand between.
+        while above and above[-1] == [0.0]:
+            above.pop()
+        heads = self._reader.cells(sheet, len(above), 1, len(above), right)[0] if above else []
         if heads[:1] != ["step"]:
             raise SheetsimError(f"{name} is no series of {self.path}: book[{name!r}] has its numbers")
         numbers = self._reader.cells(sheet, top, 1, bottom, 2)

@@ -17,10 +17,15 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
+from sheetsim.experiments.rnn_gradients import RnnGradients
 from sheetsim.experiments.study import Experiment, explained, toml_value
 
 # What the key `study` can say; without it, the first.
-STUDIES: dict[str, type[Experiment]] = {"forward": Forward, "gradient-flow": GradientFlow}
+STUDIES: dict[str, type[Experiment]] = {
+    "forward": Forward,
+    "gradient-flow": GradientFlow,
+    "rnn-gradients": RnnGradients,
+}
 
 # The keys of a template's tables.
 TABLES = {"histogram": Bins.__struct_fields__}

@@ -379,3 +379,77 @@ def test_a_correlation_matrix_may_come_from_a_file(tmp_path: Path) -> None:
         sheetsim.run("relu-he", input={**given, "correlation": "nowhere.csv"}, **shape)
     with pytest.raises(SheetsimError, match="90"):
         sheetsim.run("relu-he", input=given, samples=50, inputs=8, layers=[5])
+
+
+def test_legacy_draws_are_one_run_of_randn() -> None:
+    """Odd sizes too: the generator keeps the second number of a pair for the next matrix."""
+    shapes = [(3, 3), (1, 5), (4, 2), (1, 1), (7, 3)]
+    for seed in (0, 3, 2**32 - 1):
+        model = sheetsim.Model(seed=seed, draws="mt19937")
+        for k, shape in enumerate(shapes):
+            model.input(f"x_{k}", normal(), shape)
+        W = model.weights("W_1", sheetsim.std(0.5), (3, 5))
+        moved = model.input("moved", normal(2, 3), (2, 2))
+        run, script = model.run(), np.random.RandomState(seed)
+        for k, shape in enumerate(shapes):
+            np.testing.assert_array_equal(np.atleast_2d(run[f"x_{k}"]), script.randn(*shape))
+        np.testing.assert_array_equal(run[W.name], 0.5 * script.randn(3, 5))
+        np.testing.assert_array_equal(run[moved.name], script.normal(2, 3, (2, 2)))
+
+
+def test_legacy_draws_in_pieces_and_of_another_seed_are_the_same_numbers() -> None:
+    from sheetsim.engine.evaluate import Program
+
+    model = sheetsim.Model(seed=3, draws="mt19937")
+    first, x = model.input("first", normal(), (3, 1)), model.input("x", normal(), (11, 3))
+    assert isinstance(x.source, Draw)
+    whole = x.source.sample(x.shape)
+    for rows in (1, 4, 11, 20):
+        np.testing.assert_array_equal(np.concatenate(list(x.source.pieces(x.shape, rows))), whole)
+    found, script = Program([x, first])(seed=8), np.random.RandomState(8)
+    np.testing.assert_array_equal(found[first], script.randn(3, 1))
+    np.testing.assert_array_equal(found[x], script.randn(11, 3))
+    assert not np.isclose(found[x], whole).any()
+
+
+def test_a_long_run_is_passed_over_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sheetsim.model import draws
+
+    monkeypatch.setattr(draws, "PASSED_OVER", 7)
+    script = np.random.RandomState(5).randn(40)
+    for before in (0, 6, 7, 8, 21):
+        np.testing.assert_array_equal(draws.legacy_stream(5, before).randn(3), script[before : before + 3])
+
+
+def test_default_streams_do_not_know_of_the_legacy_generator() -> None:
+    """The numbers of a matrix are those of its name, whatever was named before it; pinned to what they always were."""
+    one, two = sheetsim.Model(seed=3), sheetsim.Model(seed=3, draws="pcg64")
+    one.input("other", normal(), (5, 5))
+    for model in (one, two):
+        x = model.input("x", normal(), (2, 2))
+        np.testing.assert_array_equal(model.run()["x"], draw(normal(), seed=3).sample(x.shape))
+    known = [-0.08414880439574082, 0.565894523013352, -1.2356792367143503]
+    assert draw(normal(), seed=3).sample((1, 3)).ravel().tolist() == known
+    legacy = sheetsim.Model(seed=3, draws="mt19937")
+    legacy.input("x", normal(), (2, 2))
+    assert not np.isclose(legacy.run()["x"], two.run()["x"]).any()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: sheetsim.Model(draws="xorshift"), "draws must be pcg64 or mt19937, not 'xorshift'"),
+        (lambda: sheetsim.Model(seed=2**32, draws="mt19937"), "seed must be at most 4294967295 with draws mt19937"),
+        (lambda: legacy_input(uniform()), "x: draws mt19937 are normal numbers, and none of uniform"),
+        (lambda: legacy_input(normal(), sampling="antithetic"), "x: draws mt19937 have no design and no correlation"),
+        (lambda: legacy_input(normal(), correlation=0.5), "x: draws mt19937 have no design and no correlation"),
+    ],
+    ids=["unknown", "seed", "uniform", "design", "correlation"],
+)
+def test_what_the_legacy_generator_does_not_draw_is_refused(make: object, reason: str) -> None:
+    with pytest.raises(SheetsimError, match=reason):
+        make()  # type: ignore[operator]
+
+
+def legacy_input(values: object, **options: object) -> object:
+    return sheetsim.Model(draws="mt19937").input("x", values, (4, 2), **options)  # type: ignore[arg-type]

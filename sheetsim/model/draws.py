@@ -2,14 +2,27 @@
 
 import difflib
 import hashlib
+import itertools
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model import scipy_families
 from sheetsim.model.families import FAILURES, OWN, Family
+
+# Where a model's draws come from: of each matrix's own stream, or of one run of NumPy's legacy generator.
+GENERATORS = ("pcg64", "mt19937")
+
+# What seeds the legacy generator has.
+LEGACY_SEEDS = 2**32
+
+# Numbers of the legacy generator that are passed over at once.
+PASSED_OVER = 1_000_000
+
+Generator: TypeAlias = np.random.Generator | np.random.RandomState
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,7 @@ class Distribution:
         """E[x²]: infinite where it diverges, NaN where SciPy knows none."""
         return self.family.moments(**dict(self.parameters))[1]
 
-    def sample(self, generator: np.random.Generator, shape: tuple[int, int]) -> Any:
+    def sample(self, generator: Generator, shape: tuple[int, int]) -> Any:
         """Independent numbers of the given shape (rows × columns), float64. Raises SheetsimError when that fails."""
         return self._numbers(self.family.draw, generator, shape)
 
@@ -110,6 +123,28 @@ def stream(seed: int, name: str) -> np.random.Generator:
     digest = hashlib.blake2s(name.encode()).digest()[:16]
     words = tuple(int.from_bytes(digest[k : k + 4], "little") for k in range(0, 16, 4))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=words)))
+
+
+def check_seed(seed: int, draws: str = "pcg64") -> None:
+    """Raises SheetsimError for a generator that there is not, and for a seed that it does not have."""
+    if draws not in GENERATORS:
+        raise SheetsimError(f"draws must be {' or '.join(GENERATORS)}, not {draws!r}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise SheetsimError(f"seed must be a whole number from 0, not {seed!r}")
+    if draws == "mt19937" and seed >= LEGACY_SEEDS:
+        raise SheetsimError(f"seed must be at most {LEGACY_SEEDS - 1} with draws mt19937, not {seed}")
+
+
+def legacy_stream(seed: int, before: int) -> np.random.RandomState:
+    """NumPy's legacy generator (Mersenne Twister 19937, polar method) after so many standard normal numbers.
+
+    It keeps the second number of each pair that it makes: randn(a) and then randn(b) are randn(a + b) cut in two.
+    """
+    check_seed(seed, "mt19937")
+    generator = np.random.RandomState(seed)
+    for passed in itertools.chain([PASSED_OVER] * (before // PASSED_OVER), [before % PASSED_OVER]):
+        generator.standard_normal(passed)
+    return generator
 
 
 def _family(name: str) -> Family:

@@ -8,11 +8,11 @@ from typing import Any, overload
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import as_distribution
+from sheetsim.model.draws import as_distribution, check_seed
 from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.ops import Shape
-from sheetsim.model.sampling import as_correlation, check_design
+from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import Series, Step, check_columns, unrolled
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
@@ -21,13 +21,18 @@ NAME = re.compile(r"[^\W\d][\w.]*\Z")
 class Graph:
     """Named matrices in the order in which they were named.
 
-    seed: every draw of the graph comes from this number and the matrix's name.
+    seed: every draw of the graph comes from this number.
+    draws: "pcg64", a stream for each matrix by its name; or "mt19937", all matrices one after another, in the order in
+    which they are named, from one run of NumPy's legacy generator: the numbers of a script that seeds
+    `numpy.random.RandomState(seed)` and calls `randn` for each. Those are normal draws only, of seeds below 2**32.
+    Raises SheetsimError for a seed or generator that is none.
     """
 
-    def __init__(self, *, seed: int = 0) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-            raise SheetsimError(f"seed must be a whole number from 0, not {seed!r}")
+    def __init__(self, *, seed: int = 0, draws: str = "pcg64") -> None:
+        check_seed(seed, draws)
         self.seed: int = int(seed)
+        self.draws = draws
+        self._drawn = 0
         self._matrices: dict[str, Matrix] = {}
         self._folded: set[str] = set()
         self._steps: set[Matrix] = set()
@@ -78,12 +83,18 @@ class Graph:
                     f"{name}: draws need a shape (rows, columns) of whole numbers from 1, not {shape!r}"
                 )
             rows, columns = int(shape[0]), int(shape[1])
+            legacy = self.draws == "mt19937"
             try:
                 check_design(sampling, rows, columns)
                 mixing = None if correlation is None else as_correlation(correlation, columns)
+                if legacy:
+                    check_legacy(distribution, sampling, mixing)
             except SheetsimError as error:
                 raise SheetsimError(f"{name}: {error}") from None
-            return self._name(name, Matrix(Draw(distribution, self.seed, name, sampling, mixing), (), (rows, columns)))
+            source = Draw(distribution, self.seed, name, sampling, mixing, self._drawn if legacy else None)
+            drawn = self._name(name, Matrix(source, (), (rows, columns)))
+            self._drawn += rows * columns
+            return drawn
         if sampling != "random" or correlation is not None:
             raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
         array = _numbers(name, values)

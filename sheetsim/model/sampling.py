@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import Distribution, stream
+from sheetsim.model.draws import Distribution, Generator, legacy_stream, stream
 
 DESIGNS = ("random", "antithetic", "lhs", "sobol")
 
@@ -32,6 +32,8 @@ class Draw:
     1998). The last two are scipy.stats.qmc's.
     correlation: None, what all pairs of inputs have, or a matrix. It is that of the inputs' normal scores z, of which
     an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
+    before: None, or how many numbers of NumPy's legacy generator come before these: they are then the next ones of the
+    one generator that `seed` alone picks.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Draw:
         stream: str,
         design: str = "random",
         correlation: Correlation | None = None,
+        before: int | None = None,
     ) -> None:
         self.distribution = distribution
         self.seed = seed
         self.stream = stream
         self.design = design
         self.correlation = correlation
+        self.before = before
 
     @property
     def is_plain(self) -> bool:
@@ -81,10 +85,11 @@ class Draw:
         for start in starts:
             yield self._finite(self.distribution.sample(generator, (min(rows, samples - start), inputs)))
 
-    def _generator(self, seed: int | None) -> np.random.Generator:
-        return stream(self.seed if seed is None else seed, self.stream)
+    def _generator(self, seed: int | None) -> Generator:
+        own = self.seed if seed is None else seed
+        return stream(own, self.stream) if self.before is None else legacy_stream(own, self.before)
 
-    def _scores(self, generator: np.random.Generator, shape: tuple[int, int]) -> Any:
+    def _scores(self, generator: Any, shape: tuple[int, int]) -> Any:
         """Standard normal scores, samples × inputs, with the design's arrangement and the correlation."""
         samples, inputs = shape
         if self.design == "random":
@@ -123,6 +128,14 @@ def check_design(design: str, samples: int, inputs: int) -> None:
         raise SheetsimError(f"sobol sampling has at most 2^{SOBOL_BITS} samples, not {samples}")
     if inputs > SOBOL_INPUTS:
         raise SheetsimError(f"sobol sampling has at most {SOBOL_INPUTS:,} inputs, not {inputs}")
+
+
+def check_legacy(distribution: Distribution, design: str, correlation: Correlation | None) -> None:
+    """Raises SheetsimError for draws that the legacy generator's run of normal numbers does not have."""
+    if distribution.name != "normal":
+        raise SheetsimError(f"draws mt19937 are normal numbers, and none of {distribution}: use draws pcg64")
+    if design != "random" or correlation is not None:
+        raise SheetsimError("draws mt19937 have no design and no correlation: use draws pcg64")
 
 
 def as_correlation(value: Any, inputs: int) -> Correlation:

@@ -78,8 +78,8 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     colours = line_colours(len(item.lines))
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
     for line, own in zip(item.lines, colours, strict=True):
-        color = own if line.style == "solid" else MUTED
-        dash = {"dash_type": "dash"} if line.style == "dashed" else {}
+        color = own if line.style in ("solid", "guide") else MUTED
+        dash = {"dash_type": "dash"} if line.style in ("dashed", "guide") else {}
         solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
             "name": line.name,

@@ -1,0 +1,136 @@
+"""How the norm of a gradient grows by step back: measured, beside what the weights' spectrum predicts, and in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sheetsim.model.expr import Matrix, absolute, if_error, maximum, mean, sqrt, sum_squares, total, where
+from sheetsim.model.graph import Graph
+from sheetsim.model.series import Series
+from sheetsim.summary.table import Column, Table
+
+# Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
+GROWING = 1.05
+SHRINKING = 0.95
+NEAR = 0.05
+
+VERDICTS = {
+    "exploding": f"the norm grows by over {GROWING - 1:.0%} a step, or overflows",
+    "vanishing": f"it shrinks by over {1 - SHRINKING:.0%} a step",
+    "steady": "between the two",
+}
+DECIDES = {
+    "spectral radius": f"the growth a step lies within {NEAR:.0%} of ρ, and nearer to it than to σ",
+    "largest singular value": f"it lies within {NEAR:.0%} of σ, and nearer to it than to ρ",
+    "both": f"both lie within {NEAR:.0%} of it and differ by less than that",
+    "neither alone": "it lies near none of the two: the slopes f′ count too, or the steps are few",
+}
+KINDS = ("unclipped", "clipped")
+
+COLUMNS = {
+    "first": "norm after the first step back",
+    "last": "norm after the last step back",
+    "ratio": "last over first",
+    "growth": "growth a step: geometric mean over the second half of the steps; the verdict's",
+    "largest_growth": "the largest growth in a single step",
+}
+NORMS = {
+    "norm": "√Σd²/N of the whole gradient",
+    "norm_before": "of the clipped gradient, before this step's clipping",
+    "rate": "max_norm/(norm_before + 1e-6), by which the gradient is multiplied when it is below 1",
+    "norm_clipped": "√Σd²/N of the clipped gradient, which is handed on to the next step back",
+    "growth": "norm over that of the step before",
+    "growth_clipped": "norm_clipped over that of the step before",
+    "slope": "mean of f′(a) over samples and units at this step",
+}
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What is said of the norms.
+
+    radius, sigma: of the weights, 1×1; slope: the mean of f′ over all steps; clipped_steps: how many were clipped;
+    decides: which of the two the growth follows, a text of DECIDES; table: a row for the whole gradient and one for
+    the clipped; norms: a row a step; verdicts: a text of VERDICTS a row of `table`.
+    """
+
+    radius: Matrix
+    sigma: Matrix
+    slope: Matrix
+    clipped_steps: Matrix
+    decides: Matrix
+    table: Table
+    norms: Table
+    verdicts: tuple[Matrix, ...]
+
+
+def growth_of(
+    graph: Graph, series: Mapping[str, Series], start: Matrix, slopes: Series, radius: Matrix, sigma: Matrix
+) -> Growth:
+    """From the series `norm`, `rate` and `norm_clipped`, the gradient at the start, slopes and the weights' spectrum.
+
+    The growth a step is the geometric mean over the second half of the steps, in which the swings of complex and of
+    opposite eigenvalues even out. In the long run it tends to ρ where f′ is 1, as ‖d (Wᵀ)ᵏ‖^(1/k) does, while no single
+    step exceeds σ (Pascanu, Mikolov & Bengio 2013, §2.1, arXiv:1211.5063).
+    Names `spectral_radius`, `largest_singular_value`, `growth`, `growth_clipped`, `mean_slope`, `clipped_steps`,
+    `decides` and `verdict_…` of each row.
+    """
+    rho = graph.define("spectral_radius", radius + 0)
+    top = graph.define("largest_singular_value", sigma)
+    first = sqrt(sum_squares(start)) / float(start.shape[0])
+    made, rows = {}, []
+    for norms, name in ((series["norm"], "growth"), (series["norm_clipped"], "growth_clipped")):
+        by_step = [ratio(now, before) for before, now in pairwise((first, *norms))]
+        made[name] = graph.stacked(name, by_step, (name,), first=1)
+        half = len(norms) // 2
+        a_step = ratio(norms[-1], norms[half] if half else first) ** (1 / (len(norms) - half))
+        rows.append((norms[1] + 0, norms[-1] + 0, ratio(norms[-1], norms[1]), a_step, maximum(made[name])))
+    table = Table("growth", "gradient", KINDS, tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True))))
+    growths = table["growth"]
+    return Growth(
+        rho,
+        top,
+        graph.define("mean_slope", mean(slopes)),
+        graph.define("clipped_steps", total(series["rate"] < 1)),
+        graph.define("decides", _decides(growths[0], rho, top)),
+        table,
+        _norms(series, made, slopes, rho, top),
+        tuple(graph.define(f"verdict_{kind}", _verdict(g)) for kind, g in zip(KINDS, growths, strict=True)),
+    )
+
+
+def ratio(now: Matrix, before: Matrix) -> Matrix:
+    """now / before, and 0 where both are; an error where there is one in `now`, as where it overflowed."""
+    return if_error(now / before, 0) + 0 * now
+
+
+def _column(named: tuple[str, str], cells: tuple[Matrix, ...]) -> Column:
+    return Column(*named, cells)
+
+
+def _norms(
+    series: Mapping[str, Series], growths: Mapping[str, Series], slopes: Series, rho: Matrix, sigma: Matrix
+) -> Table:
+    known = {**series, **growths, "slope": slopes}
+    columns = [Column(name, what, tuple(known[name])) for name, what in NORMS.items()]
+    for name, letter, value in (("radius", "ρ", rho), ("sigma", "σ", sigma)):
+        columns.append(Column(name, f"{letter} of W, beside each step", tuple(value + 0 for _ in slopes)))
+    return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns))
+
+
+def _verdict(growth: Matrix) -> Matrix:
+    word = where(growth > GROWING, "exploding", where(growth < SHRINKING, "vanishing", "steady"))
+    return where(_is_number(growth), word, "exploding")
+
+
+def _decides(growth: Matrix, rho: Matrix, sigma: Matrix) -> Matrix:
+    of_rho, of_sigma = absolute(growth - rho), absolute(growth - sigma)
+    nearer = where(of_rho <= of_sigma, "spectral radius", "largest singular value")
+    near_rho = where(sigma - rho <= NEAR * rho, "both", nearer)
+    near_sigma = where(of_sigma <= NEAR * sigma, "largest singular value", "neither alone")
+    return where(_is_number(growth), where(of_rho <= NEAR * rho, near_rho, near_sigma), "neither alone")
+
+
+def _is_number(x: Matrix) -> Matrix:
+    """Overflow is an error value in the sheet, infinity or NaN here, neither of which compares."""
+    return if_error(x * 0 + 1, 0) > 0
