@@ -230,8 +230,8 @@ def run_origin(origin: templates.Origin) -> Run:
 
 
 # The sheet of each table, and the tables that come first in their study.
-TABLES = {"gradients": "Gradients", "layers": "Summary", "variance": "Variance"}
-SUMMARIES = ("gradients", "layers")
+TABLES = {"gradients": "Gradients", "layers": "Summary", "variance": "Variance", "paths": "Paths"}
+SUMMARIES = ("gradients", "paths", "layers")
 
 
 class Book(Results):
