@@ -40,7 +40,7 @@ def contours(f: Function, points: Any, count: int, most: int) -> Contours:
     if count and np.isfinite(heights).any():
         from contourpy import LineType, contour_generator  # not for studies that draw no contours
 
-        lines = contour_generator(xs, ys, np.ma.masked_invalid(heights), line_type=LineType.Separate)
+        lines: Any = contour_generator(xs, ys, np.ma.masked_invalid(heights), line_type=LineType.Separate)
         for level in _levels(heights[np.isfinite(heights)], count):
             found += [(level, piece) for piece in lines.lines(level) if len(piece) > 1 and np.isfinite(piece).all()]
     scale = [axis.high - axis.low for axis in window]
@@ -56,7 +56,10 @@ def _span(numbers: Any) -> float:
 def _ticks(numbers: Any, other: float) -> Ticks:
     """An axis around the numbers that ends at its ticks; never narrower than a quarter of the other one's span."""
     low, high = float(numbers.min()), float(numbers.max())
-    span = max(_span(numbers), other / 4, 1e-6 * max(abs(low), abs(high))) or 2.0
+    size = max(abs(low), abs(high))
+    # Points that do not move at all leave the choice; those that hardly move, enough for doubles to tell them apart.
+    span = max(_span(numbers), other / 4)
+    span = max(span, 1e-6 * size) if span else max(size, 1.0)
     more = (span - (high - low)) / 2 + MARGIN * span
     low, high = low - more, high + more
     rough = (high - low) / 6

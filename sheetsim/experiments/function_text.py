@@ -5,6 +5,7 @@ import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, absolute, exp, log, log10, matrix, relu, sigmoid, sqrt, tanh
@@ -39,6 +40,7 @@ _SIGNS: Mapping[type[ast.AST], Callable[[Matrix, Matrix], Matrix]] = {
 _FOREIGN = re.compile(r"[^0-9A-Za-z_ .+\-*/^(),]")
 
 
+@lru_cache(maxsize=16)
 def function_of(text: str) -> Function:
     """The function that the text says: numbers, x, y, + - * / ** (or ^), brackets and the names of FUNCTIONS.
 
@@ -75,7 +77,8 @@ class _Reader:
         try:
             return ast.parse(self.source, mode="eval").body
         except SyntaxError as error:
-            place = self.place((error.offset or 1) - 1)
+            # At the end of the text Python counts from another line.
+            place = self.place(error.offset - 1) if error.lineno == 1 and error.offset else len(self.text)
             raise SheetsimError(f"f cannot be read at character {place}: {error.msg}") from None
         except (RecursionError, MemoryError, ValueError):
             raise SheetsimError("f cannot be read: its brackets are nested too deep") from None

@@ -3,13 +3,14 @@
 Here stand its parameters and what is computed; `optimizers_book.py` says how the workbook shows it.
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.contours import Contours, contours
 from sheetsim.experiments.function_text import EXAMPLE, Function, function_of
@@ -30,6 +31,11 @@ MOST_CONTOURS = 40
 # A chart has 255 series at most: five paths, the start, and lines.
 MOST_PIECES = 240
 LARGEST = 1e6
+# A path that goes so many times as far as paths commonly do leaves the charts' window.
+FAR = 4
+# What stands for x in a cell's formula, and what else of its characters a formula needs.
+REFERENCE = "INDEX(Momentum!$B$1000:$C$1000,0,1)"
+LEFT_FREE = 200
 
 
 class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -63,6 +69,8 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         super().__post_init__()
         if not (isinstance(self.f, str) or callable(self.f)):
             raise SheetsimError(f"f must be text, for example {EXAMPLE!r}, or a function of two matrices")
+        if not isinstance(self.f, str):
+            _check_arguments(self.f)
         for key, most in (("steps", MOST_STEPS), ("contours", MOST_CONTOURS)):
             least = 1 if key == "steps" else 0
             if not least <= getattr(self, key) <= most:
@@ -85,23 +93,33 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         x, y = (graph.input(name, value) for name, value in zip("xy", self.start, strict=True))
         parts = self._function(x, y), *self._gradient(x, y)
         for part in parts:
-            _written(part, ("x", "y"), 40)
-        if not all(np.isfinite(value).all() for value in evaluate(parts).values()):
+            _written(part, REFERENCE)
+        if not all(value.dtype.kind == "f" and np.isfinite(value).all() for value in evaluate(parts).values()):
             raise SheetsimError(f"f has no finite value or gradient at the start, {self.start[0]:g}, {self.start[1]:g}")
 
     def _function(self, x: Matrix, y: Matrix) -> Matrix:
-        function: Function = function_of(self.f) if isinstance(self.f, str) else self.f
-        value = matrix(function(x, y))
+        try:
+            value = matrix(self._callable()(x, y))
+        except SheetsimError as error:
+            raise SheetsimError(str(error) if isinstance(self.f, str) else f"f: {error}") from None
         if value.shape != (1, 1):
             raise SheetsimError(f"f must give a single number, not {value.shape[0]}×{value.shape[1]}")
         return value
 
+    def _callable(self) -> Function:
+        return function_of(self.f) if isinstance(self.f, str) else self.f
+
     def _gradient(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+        """∂f/∂x and ∂f/∂y; 0 by one that f does not have."""
+        value = self._function(x, y)
+        among = [node for node in (x, y) if _has(value, node)]
+        if not among:
+            raise SheetsimError("f depends on neither x nor y: there is no way down")
         try:
-            d_x, d_y = grad(self._function(x, y), [x, y])
+            found = dict(zip(among, grad(value, among), strict=True))
         except SheetsimError as error:
             raise SheetsimError(f"f: {error}") from None
-        return d_x, d_y
+        return found.get(x, matrix(0.0)), found.get(y, matrix(0.0))
 
     def build(self) -> Study:
         """The study as graph, tables and sheets; the contour lines' window needs the paths, which are computed here."""
@@ -110,14 +128,31 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         start = graph.input("start", self.start, (1, 2))
         units = graph.input("unit_x", [[1.0, 0.0]]), graph.input("unit_y", [[0.0, 1.0]])
         paths = [self._path(graph, name, start, cells, units) for name in RULES]
-        lines = self._contours(paths)
+        values = evaluate([node for path in paths for node in (path.p, path.f)])
+        lines = self._contours(paths, values)
+        heights = np.concatenate([values[path.f] for path in paths])
+        logarithmic = bool((heights[np.isfinite(heights)] > 0).all())
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
         window = graph.input("window", [list(axis[:2]) for axis in lines.window])
         table, least = path_table(graph, paths, window)
         words = path_verdicts(graph, paths, table, least)
         pieces = [graph.input(f"contour_{k}", piece) for k, piece in enumerate(lines.pieces, start=1)]
         book = OptimizersBook(
-            graph, cells, start, units, paths, table, least, words, window, lines, pieces, self._said(), *self._titles()
+            graph,
+            cells,
+            start,
+            units,
+            paths,
+            table,
+            least,
+            words,
+            window,
+            lines,
+            pieces,
+            self._said(),
+            logarithmic,
+            self.title or "Optimisers",
+            self.description,
         )
         return Study(
             graph=graph,
@@ -127,9 +162,6 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             verdicts=words,
             headline=("x", "y", "f", "f_ratio", "steps_to_1_percent", "path_length"),
         )
-
-    def _titles(self) -> tuple[str, str]:
-        return self.title or "Optimisers", self.description
 
     def _path(
         self, graph: Graph, name: str, start: Matrix, cells: Mapping[str, Matrix], units: Sequence[Matrix]
@@ -158,24 +190,26 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             graph.stacked(f"moved_{name}", moves, ("length",), first=1),
         )
 
-    def _contours(self, paths: Sequence[Path]) -> Contours:
-        """Lines around the paths; of one that diverges only the steps up to where f is above that of the start."""
-        values = evaluate([node for path in paths for node in (path.p, path.f)])
-        shown = []
+    def _contours(self, paths: Sequence[Path], values: Values) -> Contours:
+        """Lines around the paths, without points that are several times as far away as paths commonly go; of a path
+        that diverges only the steps up to where f is above that of the start."""
+        shown: list[Any] = []
         for path in paths:
             points, heights = values[path.p], values[path.f][:, 0]
             high = ~(heights <= heights[0])
             if high[-1]:
                 points = points[: int(np.argmax(high))]
             shown.append(points[np.isfinite(points).all(axis=1)])
-        function: Function = function_of(self.f) if isinstance(self.f, str) else self.f
-        return contours(function, np.concatenate(shown), self.contours, MOST_PIECES)
+        reach = [np.hypot(*(points - points[0]).T) for points in shown]
+        near = FAR * float(np.median([own.max() for own in reach if own.any()] or [0.0]))
+        points = np.concatenate([own[far <= near] for own, far in zip(shown, reach, strict=True)])
+        return contours(self._callable(), points, self.contours, MOST_PIECES)
 
     def _said(self) -> tuple[str, str, str]:
         """f and its derivatives by x and by y, as formulas."""
         graph = Graph()
         x, y = graph.input("x", 0.0), graph.input("y", 0.0)
-        f, d_x, d_y = (_written(part, ("x", "y"), 1) for part in (self._function(x, y), *self._gradient(x, y)))
+        f, d_x, d_y = (_written(part) for part in (self._function(x, y), *self._gradient(x, y)))
         return f, d_x, d_y
 
     def parameters(self) -> dict[str, Any]:
@@ -194,22 +228,43 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return {f"{letter}_{name}": (self.steps + 1, width) for name in RULES for letter, width in (("p", 2), ("f", 1))}
 
 
-def _written(node: Matrix, names: Sequence[str], each: int) -> str:
-    """The formula of an expression of f; `each`: the characters that one of the names stands for.
+def _check_arguments(function: Any) -> None:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        raise SheetsimError("f must be a function of two matrices, x and y") from None
+    except ValueError:  # some functions in C do not say
+        return
+
+
+def _has(value: Matrix, node: Matrix) -> bool:
+    """Whether the expression is made of the node. It looks no deeper than that: a step does not see those before."""
+    stack, seen = [value], set()
+    while stack:
+        part = stack.pop()
+        if part is node:
+            return True
+        seen.add(part)
+        stack.extend(arg for arg in part.args if arg not in seen and arg.depth >= node.depth)
+    return False
+
+
+def _written(node: Matrix, x: str = "") -> str:
+    """The formula of an expression of the inputs x and y, for which the text `x` stands, or else their names.
 
     Raises SheetsimError when a cell cannot hold it: a text that stands twice at each of many levels has no end.
     """
 
     def reference(part: Matrix) -> str | None:
-        return part.name if part.name in names else None
+        return (x or part.name) if part.name in ("x", "y") else None
 
-    size = characters(node, lambda part: "x" * each if part.name in names else None)
-    if size > FORMULA_CHARACTERS - 200:
+    size = characters(node, reference)
+    if size > FORMULA_CHARACTERS - LEFT_FREE:
         raise SheetsimError(
-            f"f is too long: it or its gradient takes about {size:.3g} characters; a cell's formula has "
-            f"{FORMULA_CHARACTERS:,}"
+            f"f is too long: it or its gradient takes about {size:.3g} characters, and a cell's formula has "
+            f"{FORMULA_CHARACTERS:,} at most"
         )
     try:
-        return formula(node, reference)
+        return reference(node) or formula(node, reference)
     except SheetsimError as error:
         raise SheetsimError(f"f: {error}") from None

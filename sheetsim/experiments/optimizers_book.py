@@ -4,9 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sheetsim.engine.evaluate import evaluate
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.contours import Contours
 from sheetsim.experiments.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, table_items
@@ -29,7 +26,7 @@ from sheetsim.workbook.layout import (
     step_blocks,
 )
 
-SMALL_CHART = (215, 200)
+SMALL_CHART = (215, 240)
 OWN_CHART = (560, 420)
 WIDE_CHART = (640, 420)
 
@@ -38,6 +35,7 @@ HEAD = 9
 FIRST_POINT = 10
 
 KEPT = {"momentum": "momentum", "rmsprop": "decay", "adam": "beta_1"}
+GRADIENT = "g is the gradient of f at p. Squares, roots and quotients go element by element; t counts the steps from 1."
 FIXED_LINES = (
     "Grey lines join points of equal f. They belong to f as this book was made, and follow neither the start nor the "
     "rates; a path that leaves the window is cut off at its frame."
@@ -46,7 +44,10 @@ FIXED_LINES = (
 
 @dataclass(frozen=True)
 class OptimizersBook:
-    """Everything that the workbook shows; `sheets` lays it out. said: f, ∂f/∂x and ∂f/∂y as formulas."""
+    """Everything that the workbook shows; `sheets` lays it out.
+
+    said: f, ∂f/∂x and ∂f/∂y as formulas; logarithmic: whether f by step stands on a scale of powers of ten.
+    """
 
     graph: Graph
     cells: Mapping[str, Matrix]
@@ -60,6 +61,7 @@ class OptimizersBook:
     lines: Contours
     pieces: Sequence[Matrix]
     said: tuple[str, str, str]
+    logarithmic: bool
     title: str
     description: str
 
@@ -79,8 +81,8 @@ class OptimizersBook:
         homes = Homes([*self.table.cells(), self.least])
         wide = len(self.paths) + 1
         lead = (
-            f"Five optimisers go {len(self.paths[0].p) - 1:,} steps down f(x, y) from one start. A sheet each has a row a "
-            "step: position p, f, gradient g, state, and the length of the step"
+            f"Five optimisers go {len(self.paths[0].p) - 1:,} steps down f(x, y) from one start. A sheet each has "
+            "a row a step: position p, f, gradient g, state, and the length of the step"
             + (", each a formula over the row before." if live else "; values without formulas."),
             FIXED_LINES,
         )
@@ -104,11 +106,14 @@ class OptimizersBook:
         heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 21: SMALL_CHART[1] * 0.75 + 4, row: WIDE_CHART[1] * 0.75 + 4}
         row += 2
         items.append(Text(row, 0, "Update rules", "section"))
+        row += 1
+        items.append(Text(row, 0, GRADIENT, "text"))
         for rule in RULES.values():
             row += 1
             items += [Text(row, 0, rule.label, "label"), Text(row, 1, ";  ".join(rule.lines), "hint", 3)]
-            items.append(Text(row, 4, rule.source, "wrapped", wide - 4))
-            heights[row] = 28
+            items.append(Text(row, 4, rule.source.partition(":")[0], "hint", wide - 4))
+            row += 1
+            items.append(Text(row, 1, rule.note, "muted-left", wide - 1))
         row += 2
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in PATHS.items():
@@ -130,7 +135,7 @@ class OptimizersBook:
         yield Text(row, 0, "Verdict", "label")
         for c, word in enumerate(self.verdicts, start=1):
             yield homes.show(row, c, word, "verdict")
-        shared = ("Learning rate η", "Kept: α, ρ, β₁", "Kept of squares: β₂")
+        shared = ("Learning rate η", "Share kept: α, ρ, β₁", "Share of squares kept: β₂")
         for r, label in enumerate(shared, start=row + 1):
             yield Text(r, 0, label, "label")
         for c, path in enumerate(self.paths, start=1):
@@ -157,10 +162,8 @@ class OptimizersBook:
             yield self._chart(row, c, "", [path], SMALL_CHART)
 
     def _losses(self, row: int) -> Lines:
-        values = np.concatenate([array[:, 0] for array in evaluate([path.f for path in self.paths]).values()])
-        positive = bool((values[np.isfinite(values)] > 0).all())
         lines = tuple(Line(RULES[path.name].label, (path.f,)) for path in self.paths)
-        return Lines(row, 4, "", lines, WIDE_CHART, "step", (self.graph["step"],), positive)
+        return Lines(row, 4, "", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
 
     def _summary(self) -> Page:
         homes = Homes(self.verdicts)
@@ -178,9 +181,11 @@ class OptimizersBook:
         """Position, f, gradient, state and length side by side, a row a step."""
         rule = RULES[path.name]
         texts = [*rule.lines, rule.note, f"Source: {rule.source}."]
-        items: list[Item] = [Text(0, 0, rule.label, "title")]
+        items: list[Item] = [Text(0, 0, rule.label, "title", 8)]
         items += [Text(1 + k, 0, text, "text") for k, text in enumerate(texts)]
-        items.append(Text(6, 0, "Row t has the gradient at row t − 1, by which step t goes; the chart is to the right.", "text"))
+        items.append(
+            Text(6, 0, "Row t has the gradient at row t − 1, by which step t goes; the chart is to the right.", "text")
+        )
         items.append(Text(HEAD - 1, 0, "step", "heading"))
         if path is self.paths[0]:
             items.append(Block(HEAD, 0, self.graph["step"], "index"))
@@ -197,7 +202,7 @@ class OptimizersBook:
 
     def _contours(self) -> Page:
         items: list[Item] = [
-            Text(0, 0, "Contour lines of f", "title"),
+            Text(0, 0, "Contour lines of f", "title", 8),
             Text(1, 0, FIXED_LINES, "text"),
             Text(3, 0, "window", "heading"),
             *(Text(3, c, heading, "column") for c, heading in enumerate(("from", "to"), start=1)),

@@ -74,7 +74,7 @@ RULES: dict[str, Rule] = {
         (),
         ("p ← p − η·g",),
         "No state, no ε. The gradient is the exact one: the descent without its chance.",
-        "Robbins & Monro 1951, Annals of Mathematical Statistics 22; with an exact gradient Cauchy 1847",
+        "Robbins & Monro 1951: Annals of Mathematical Statistics 22, 400–407; with an exact gradient Cauchy 1847",
     ),
     "momentum": Rule(
         "Momentum",
@@ -84,7 +84,7 @@ RULES: dict[str, Rule] = {
         ("momentum",),
         ("v ← α·v − η·g", "p ← p + v"),
         "The velocity v begins at 0. No ε.",
-        "Polyak 1964, USSR Computational Mathematics and Mathematical Physics 4(5), 1–17",
+        "Polyak 1964: USSR Computational Mathematics and Mathematical Physics 4(5), 1–17",
     ),
     "adagrad": Rule(
         "AdaGrad",
@@ -94,7 +94,7 @@ RULES: dict[str, Rule] = {
         ("epsilon",),
         ("h ← h + g²", "p ← p − η·g / (√h + ε)"),
         "The sum of squares h begins at 0 and only grows: steps become shorter. ε stands outside of the root.",
-        "Duchi, Hazan & Singer 2011, Journal of Machine Learning Research 12, 2121–2159",
+        "Duchi, Hazan & Singer 2011: Journal of Machine Learning Research 12, 2121–2159",
     ),
     "rmsprop": Rule(
         "RMSprop",
@@ -104,7 +104,7 @@ RULES: dict[str, Rule] = {
         ("decay", "epsilon"),
         ("h ← ρ·h + (1 − ρ)·g²", "p ← p − η·g / (√h + ε)"),
         "The mean square h begins at 0 without bias correction: the first steps are longer. ε outside of the root.",
-        "Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6e",
+        "Tieleman & Hinton 2012: Neural Networks for Machine Learning, lecture 6e",
     ),
     "adam": Rule(
         "Adam",
@@ -112,8 +112,11 @@ RULES: dict[str, Rule] = {
         "mv",
         "rate_adam",
         ("beta_1", "beta_2", "epsilon"),
-        ("m ← β₁·m + (1 − β₁)·g;  v ← β₂·v + (1 − β₂)·g²", "p ← p − η·m̂ / (√v̂ + ε) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)"),
+        (
+            "m ← β₁·m + (1 − β₁)·g;  v ← β₂·v + (1 − β₂)·g²",
+            "p ← p − η·m̂ / (√v̂ + ε) with m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)",
+        ),
         "m̂ and v̂ correct the bias of a mean gradient m and a mean square v that begin at 0. ε outside of the root.",
-        "Kingma & Ba 2015, Adam: a method for stochastic optimization, algorithm 1, arXiv:1412.6980",
+        "Kingma & Ba 2015: Adam, a method for stochastic optimization, algorithm 1, arXiv:1412.6980",
     ),
 }

@@ -25,7 +25,7 @@ ARRIVED = 0.01
 PATHS = {
     "arrived": "at the end at most 1 % of the way down is left: f − least f ≤ 1 % of (f at the start − least f)",
     "on its way": "f is at most that of the start, and more than 1 % of the way down is left",
-    "diverging": "f at the end is above that of the start; overflow",
+    "diverging": "f at the end is above that of the start, or is no number (overflow)",
 }
 
 
@@ -63,7 +63,9 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix) -> tuple[Tab
         ),
         Column("path_length", "the sum of the steps' lengths", tuple(total(path.moved) for path in paths)),
         Column("least", "the least f on the path", lowest),
-        Column("outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"),
+        Column(
+            "outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"
+        ),
     )
     return Table("paths", "optimizer", [path.name for path in paths], columns), least
 

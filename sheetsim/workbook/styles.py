@@ -34,6 +34,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "lead": {"font_color": INK, "font_size": 11, "text_wrap": True, "valign": "top"},
     "note": {"font_color": MUTED, "text_wrap": True, "valign": "top"},
     "muted": {"font_color": MUTED, "align": "center"},
+    "muted-left": {"font_color": MUTED, "indent": 1},
     "section": {"bold": True, "font_size": 12, "font_color": INK},
     "label": {"font_color": INK, "align": "left"},
     "heading": {**_head, "align": "center", "text_wrap": True, "valign": "vcenter"},
