@@ -35,7 +35,10 @@ HEAD = 9
 FIRST_POINT = 10
 
 KEPT = {"momentum": "momentum", "rmsprop": "decay", "adam": "beta_1"}
-GRADIENT = "g is the gradient of f at p. Squares, roots and quotients go element by element; t counts the steps from 1."
+GRADIENT = (
+    "g is the gradient of f at p. Squares, roots and quotients go element by element; t counts the steps from 1. The "
+    "optimisers' sheets name their sources in full."
+)
 FIXED_LINES = (
     "Grey lines join points of equal f. They belong to f as this book was made, and follow neither the start nor the "
     "rates; a path that leaves the window is cut off at its frame."
@@ -93,17 +96,17 @@ class OptimizersBook:
         items += [
             Text(7, 0, "Start: x and y", "label"),
             Block(7, 1, self.start, "input"),
-            Text(8, 0, "ε, under every root", "label"),
+            Text(8, 0, "ε, added to roots", "label"),
             Block(8, 1, self.cells["epsilon"], "input"),
         ]
         if live:
             items.append(Text(7, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3))
         items += self._columns(homes)
-        row = 22
+        row = 23
         items += [Text(row, 0, "All paths", "section"), Text(row, 4, "f by step", "section")]
         row += 1
         items += [self._chart(row, 0, "", self.paths, WIDE_CHART), self._losses(row)]
-        heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 21: SMALL_CHART[1] * 0.75 + 4, row: WIDE_CHART[1] * 0.75 + 4}
+        heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 22: SMALL_CHART[1] * 0.75 + 4, row: WIDE_CHART[1] * 0.75 + 4}
         row += 2
         items.append(Text(row, 0, "Update rules", "section"))
         row += 1
@@ -149,9 +152,10 @@ class OptimizersBook:
             ("x at the end", "x", "centre"),
             ("y at the end", "y", "centre"),
             ("f at the end", "f", "centre"),
-            ("Of f at the start", "f_ratio", "percent-centre"),
-            ("Steps to 1 %", "steps_to_1_percent", "count-centre"),
+            ("f over f at the start", "f_ratio", "centre"),
+            ("Steps to 1 % (#N/A: never)", "steps_to_1_percent", "count-centre"),
             ("Length of the path", "path_length", "centre"),
+            ("Steps outside of the window", "outside", "count-centre"),
         ):
             yield Text(row, 0, label, "label")
             for c, cell in enumerate(self.table[name], start=1):
