@@ -281,11 +281,11 @@ def test_contour_points_lie_on_their_level(keys: dict[str, Any], f: Any) -> None
         assert np.abs(f(piece.T * 1.3) - level).max() > 0.2 * gap  # the control: points elsewhere do not
     window = run["window"]
     points = np.concatenate(lines)
-    assert ((points >= window[:, 0]) & (points <= window[:, 1])).all()
+    assert ((points >= window[:, 0] - 1e-12) & (points <= window[:, 1] + 1e-12)).all()
 
 
 def test_levels_stand_on_the_sheet_and_are_those_of_the_points(book: Path, run: Run) -> None:
-    cells = pd.read_excel(book, sheet_name="Contours", header=None)
+    cells = pd.read_excel(book, sheet_name="Contours", header=None, engine="openpyxl")
     for k, piece in enumerate(pieces(run)):
         # As linear interpolation on a grid has it.
         np.testing.assert_allclose(bowl(piece.T), cells.iloc[7, 2 * k + 1], atol=0.01)
@@ -369,11 +369,11 @@ def with_number(path: Path, target: Path, name: str, number: str) -> Path:
 def test_ironcalc_follows_a_changed_rate_and_start(run: Run, book: Path) -> None:
     model = ironcalc.load_from_xlsx(str(book), "en", "UTC", "en")
     with sheetsim.read(book) as read:
-        for name, number in (("rate_sgd", "0.5"), ("start", "3"), ("beta_2", "0.99")):
+        for name, number in (("rate_sgd", "1.2"), ("start", "3"), ("beta_2", "0.99")):
             _, row, column, *_ = read._reader.place(name)
             model.set_user_input(0, row, column, number)
         model.evaluate()
-        changed = sheetsim.run("optimizers", rate_sgd=0.5, start=[3.0, 2.0], beta_2=0.99)
+        changed = sheetsim.run("optimizers", rate_sgd=1.2, start=[3.0, 2.0], beta_2=0.99)
         for sheet, name in enumerate(RULES, start=2):
             _, top, left, bottom, right = read._reader.place(f"p_{name}")
             cells = [
@@ -382,7 +382,7 @@ def test_ironcalc_follows_a_changed_rate_and_start(run: Run, book: Path) -> None
             np.testing.assert_allclose(cells, changed[f"p_{name}"], rtol=1e-9, atol=1e-12)
             _, row, column, *_ = read._reader.place(f"verdict_{name}")
             assert model.get_cell_value(0, row, column) == changed[f"verdict_{name}"]
-    assert changed["verdict_adam"] != run["verdict_adam"]
+    assert changed["verdict_sgd"] == "diverging" != run["verdict_sgd"]
 
 
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
@@ -411,10 +411,16 @@ def test_a_book_reads_back_verifies_and_an_edited_cell_is_found(run: Run, book: 
             assert read.frame(name).columns.tolist() == run.frame(name).columns.tolist()
     edited = verify(with_number(book, tmp_path / "edited.xlsx", "rate_sgd", "0.5"))
     assert (edited.ok, edited.state) == (False, "edited")
-    assert any("rate_sgd" in change.what or "rate_sgd" in str(change) for change in edited.changes)
+    assert any(change.name == "rate_sgd" for change in edited.changes)
     dead = run.to_excel(tmp_path / "dead.xlsx", values_only=True)
     assert lint(dead) == []
     assert verify(dead).state == "as made"
+
+
+def about(path: Path) -> dict[str, str]:
+    """Its labels and texts, the first of each label: a column of a table may be called as a key is."""
+    rows = pd.read_excel(path, sheet_name="About", header=None, engine="openpyxl").iloc[::-1, :2]
+    return dict(rows.dropna().to_numpy())
 
 
 def test_a_function_given_in_python_is_said_to_be_one(tmp_path: Path) -> None:
@@ -424,7 +430,7 @@ def test_a_function_given_in_python_is_said_to_be_one(tmp_path: Path) -> None:
         p = p - 0.1 * np.array([p[0] / 10, np.exp(p[1]) - 1])
     np.testing.assert_allclose(run["p_sgd"][-1], p, rtol=1e-10)
     path = run.to_excel(tmp_path / "book.xlsx")
-    cells = dict(pd.read_excel(path, sheet_name="About", header=None).iloc[:, :2].dropna().to_numpy())
+    cells = about(path)
     assert cells["command"] == "made in Python with a function: no command makes it again"
     assert cells["f"] == '"a function, given in Python"'
     found = verify(path)
@@ -440,7 +446,7 @@ def test_whole_numbers_from_python_and_abouts_command_give_the_same_bytes(tmp_pa
 
     path = run(Optimizers(start=[-7, 1], rate_sgd=1, f="x^2/20 + y^2", steps=5)).to_excel(tmp_path / "one.xlsx")
     assert verify(path).state == "as made"
-    cells = dict(pd.read_excel(path, sheet_name="About", header=None).iloc[:, :2].dropna().to_numpy())
+    cells = about(path)
     status, _, err = sheetsim(*shlex.split(cells["command"])[1:], "--output", "two.xlsx")
     assert (status, err) == (0, "")
     assert (tmp_path / "two.xlsx").read_bytes() == path.read_bytes()
@@ -455,3 +461,26 @@ def test_formulas_read_as_the_rules_do(run: Run) -> None:
         "Adam!$B$10:$C$10-rate_adam*(Adam!$G$11:$H$11/(1-beta_1^1))/(SQRT(Adam!$I$11:$J$11/(1-beta_2^1))+epsilon)"
     )
     assert at["SGD", 4] == "1/20*2*INDEX('SGD'!$B$10:$C$10,0,1)*unit_x+2*INDEX('SGD'!$B$10:$C$10,0,2)*unit_y"
+
+
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        ("__import__(&apos;os&apos;)", "has no place in a function"),
+        ("relu(" * 59 + "x" + ")" * 59, "f is too long"),
+        ("x**2/20 + y**4", ""),
+    ],
+    ids=["code", "long", "another"],
+)
+def test_a_book_that_says_another_function_is_edited(book: Path, tmp_path: Path, said: str, note: str) -> None:
+    target = tmp_path / "hostile.xlsx"
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(target, "w") as out:
+        for item in source.namelist():
+            data = source.read(item)
+            if item == "xl/sharedStrings.xml":
+                assert data.count(b"x**2/20 + y**2") == 1
+                data = data.replace(b"x**2/20 + y**2", said.encode())
+            out.writestr(item, data)
+    found = verify(target)
+    assert found.state == "edited"
+    assert note in "".join(found.notes)

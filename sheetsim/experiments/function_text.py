@@ -1,7 +1,8 @@
-"""A function of x and y that a person wrote as text. Arithmetic alone: the text is read, and never run as Python."""
+"""A function of x and y that a person wrote, and its formulas. A text is arithmetic: it is never run as Python."""
 
 import ast
 import difflib
+import inspect
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from functools import lru_cache
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, absolute, exp, log, log10, matrix, relu, sigmoid, sqrt, tanh
+from sheetsim.workbook.formulas import characters, formula
+from sheetsim.workbook.rules import FORMULA_CHARACTERS
 
 Function = Callable[[Matrix, Matrix], Matrix]
 
@@ -29,6 +32,8 @@ KNOWN = ("x", "y", *FUNCTIONS)
 LONGEST = 500
 # A formula has 64 levels in Excel.
 DEEPEST = 60
+# What a cell's formula needs of its characters beside f or a derivative.
+LEFT_FREE = 200
 
 _SIGNS: Mapping[type[ast.AST], Callable[[Matrix, Matrix], Matrix]] = {
     ast.Add: operator.add,
@@ -134,3 +139,46 @@ class _Reader:
         """What stands there, and at which character."""
         part = (ast.get_source_segment(self.source, node) or "")[:40]
         return f"{part!r} at character {self.place(node.col_offset)}"
+
+
+def check_arguments(function: Callable[..., object]) -> None:
+    """Refuses a function given in Python that does not take two arguments."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        raise SheetsimError("f must be a function of two matrices, x and y") from None
+    except ValueError:  # some functions in C do not say
+        return
+
+
+def depends(value: Matrix, node: Matrix) -> bool:
+    """Whether the expression is made of the node. It looks no deeper than that: a step does not see those before."""
+    stack, seen = [value], set()
+    while stack:
+        part = stack.pop()
+        if part is node:
+            return True
+        seen.add(part)
+        stack.extend(arg for arg in part.args if arg not in seen and arg.depth >= node.depth)
+    return False
+
+
+def written(node: Matrix, x: str = "") -> str:
+    """The formula of an expression of the inputs x and y, for which the text `x` stands, or else their names.
+
+    Raises SheetsimError when a cell cannot hold it: a text that stands twice at each of many levels has no end.
+    """
+
+    def reference(part: Matrix) -> str | None:
+        return (x or part.name) if part.name in ("x", "y") else None
+
+    size = characters(node, reference)
+    if size > FORMULA_CHARACTERS - LEFT_FREE:
+        raise SheetsimError(
+            f"f is too long: it or its gradient takes about {size:.3g} characters, and a cell's formula has "
+            f"{FORMULA_CHARACTERS:,} at most"
+        )
+    try:
+        return reference(node) or formula(node, reference)
+    except SheetsimError as error:
+        raise SheetsimError(f"f: {error}") from None

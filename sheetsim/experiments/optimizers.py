@@ -3,7 +3,6 @@
 Here stand its parameters and what is computed; `optimizers_book.py` says how the workbook shows it.
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ import numpy as np
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.contours import Contours, contours
-from sheetsim.experiments.function_text import EXAMPLE, Function, function_of
+from sheetsim.experiments.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written
 from sheetsim.experiments.optimizers_book import OptimizersBook
 from sheetsim.experiments.study import Experiment, Study
 from sheetsim.experiments.update_rules import CELLS, RULES
@@ -22,8 +21,6 @@ from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.ops import Shape
 from sheetsim.summary.paths import Path, path_table, path_verdicts
-from sheetsim.workbook.formulas import characters, formula
-from sheetsim.workbook.rules import FORMULA_CHARACTERS
 
 GIVEN_FUNCTION = "a function, given in Python"
 MOST_STEPS = 2000
@@ -33,9 +30,8 @@ MOST_PIECES = 240
 LARGEST = 1e6
 # A path that goes so many times as far as paths commonly do leaves the charts' window.
 FAR = 4
-# What stands for x in a cell's formula, and what else of its characters a formula needs.
+# What stands for x in a cell's formula.
 REFERENCE = "INDEX(Momentum!$B$1000:$C$1000,0,1)"
-LEFT_FREE = 200
 
 
 class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,7 +66,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if not (isinstance(self.f, str) or callable(self.f)):
             raise SheetsimError(f"f must be text, for example {EXAMPLE!r}, or a function of two matrices")
         if not isinstance(self.f, str):
-            _check_arguments(self.f)
+            check_arguments(self.f)
         for key, most in (("steps", MOST_STEPS), ("contours", MOST_CONTOURS)):
             least = 1 if key == "steps" else 0
             if not least <= getattr(self, key) <= most:
@@ -93,7 +89,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         x, y = (graph.input(name, value) for name, value in zip("xy", self.start, strict=True))
         parts = self._function(x, y), *self._gradient(x, y)
         for part in parts:
-            _written(part, REFERENCE)
+            written(part, REFERENCE)
         if not all(value.dtype.kind == "f" and np.isfinite(value).all() for value in evaluate(parts).values()):
             raise SheetsimError(f"f has no finite value or gradient at the start, {self.start[0]:g}, {self.start[1]:g}")
 
@@ -112,7 +108,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def _gradient(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
         """∂f/∂x and ∂f/∂y; 0 by one that f does not have."""
         value = self._function(x, y)
-        among = [node for node in (x, y) if _has(value, node)]
+        among = [node for node in (x, y) if depends(value, node)]
         if not among:
             raise SheetsimError("f depends on neither x nor y: there is no way down")
         try:
@@ -209,7 +205,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """f and its derivatives by x and by y, as formulas."""
         graph = Graph()
         x, y = graph.input("x", 0.0), graph.input("y", 0.0)
-        f, d_x, d_y = (_written(part) for part in (self._function(x, y), *self._gradient(x, y)))
+        f, d_x, d_y = (written(part) for part in (self._function(x, y), *self._gradient(x, y)))
         return f, d_x, d_y
 
     def parameters(self) -> dict[str, Any]:
@@ -226,45 +222,3 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def sizes(self) -> dict[str, Shape]:
         """The shapes of the paths."""
         return {f"{letter}_{name}": (self.steps + 1, width) for name in RULES for letter, width in (("p", 2), ("f", 1))}
-
-
-def _check_arguments(function: Any) -> None:
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError:
-        raise SheetsimError("f must be a function of two matrices, x and y") from None
-    except ValueError:  # some functions in C do not say
-        return
-
-
-def _has(value: Matrix, node: Matrix) -> bool:
-    """Whether the expression is made of the node. It looks no deeper than that: a step does not see those before."""
-    stack, seen = [value], set()
-    while stack:
-        part = stack.pop()
-        if part is node:
-            return True
-        seen.add(part)
-        stack.extend(arg for arg in part.args if arg not in seen and arg.depth >= node.depth)
-    return False
-
-
-def _written(node: Matrix, x: str = "") -> str:
-    """The formula of an expression of the inputs x and y, for which the text `x` stands, or else their names.
-
-    Raises SheetsimError when a cell cannot hold it: a text that stands twice at each of many levels has no end.
-    """
-
-    def reference(part: Matrix) -> str | None:
-        return (x or part.name) if part.name in ("x", "y") else None
-
-    size = characters(node, reference)
-    if size > FORMULA_CHARACTERS - LEFT_FREE:
-        raise SheetsimError(
-            f"f is too long: it or its gradient takes about {size:.3g} characters, and a cell's formula has "
-            f"{FORMULA_CHARACTERS:,} at most"
-        )
-    try:
-        return reference(node) or formula(node, reference)
-    except SheetsimError as error:
-        raise SheetsimError(f"f: {error}") from None

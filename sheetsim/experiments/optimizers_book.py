@@ -103,9 +103,9 @@ class OptimizersBook:
             items.append(Text(7, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3))
         items += self._columns(homes)
         row = 23
-        items += [Text(row, 0, "All paths", "section"), Text(row, 4, "f by step", "section")]
+        items.append(Text(row, 0, "All together", "section"))
         row += 1
-        items += [self._chart(row, 0, "", self.paths, WIDE_CHART), self._losses(row)]
+        items += [self._chart(row, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses(row)]
         heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 22: SMALL_CHART[1] * 0.75 + 4, row: WIDE_CHART[1] * 0.75 + 4}
         row += 2
         items.append(Text(row, 0, "Update rules", "section"))
@@ -167,7 +167,7 @@ class OptimizersBook:
 
     def _losses(self, row: int) -> Lines:
         lines = tuple(Line(RULES[path.name].label, (path.f,)) for path in self.paths)
-        return Lines(row, 4, "", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
+        return Lines(row, 4, "f by step", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
 
     def _summary(self) -> Page:
         homes = Homes(self.verdicts)
