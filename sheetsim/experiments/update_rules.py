@@ -73,7 +73,7 @@ RULES: dict[str, Rule] = {
         "rate_sgd",
         (),
         ("p ← p − η·g",),
-        "No state, no ε. The gradient is the exact one: the descent without its chance.",
+        "No state, no ε. Here the gradient is exact, and not that of a random batch.",
         "Robbins & Monro 1951: Annals of Mathematical Statistics 22, 400–407; with an exact gradient Cauchy 1847",
     ),
     "momentum": Rule(
