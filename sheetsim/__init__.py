@@ -16,6 +16,7 @@ _HOMES = {
     "Forward": "sheetsim.experiments.forward",
     "GradientFlow": "sheetsim.experiments.gradient_flow",
     "RnnGradients": "sheetsim.experiments.rnn_gradients",
+    "Optimizers": "sheetsim.experiments.optimizers",
     "Book": "sheetsim.report",
     "Model": "sheetsim.report",
     "Run": "sheetsim.report",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from sheetsim.errors import SheetsimError as SheetsimError
     from sheetsim.experiments.forward import Forward as Forward
     from sheetsim.experiments.gradient_flow import GradientFlow as GradientFlow
+    from sheetsim.experiments.optimizers import Optimizers as Optimizers
     from sheetsim.experiments.rnn_gradients import RnnGradients as RnnGradients
     from sheetsim.model.draws import distribution as distribution
     from sheetsim.model.draws import normal as normal

@@ -17,6 +17,7 @@ from sheetsim.engine.evaluate import Values as Computed
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
+from sheetsim.experiments.optimizers import GIVEN_FUNCTION
 from sheetsim.experiments.study import Experiment, properties, toml_value
 from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.replication import Plan, run_plan
@@ -28,6 +29,11 @@ from sheetsim.workbook.write import write
 
 GIVEN = "an array of numbers, given in Python"
 VALUES_ONLY = " --values-only"
+
+
+class GivenPartError(SheetsimError):
+    """A book's study had a part that was given in Python, and that no book holds."""
+
 
 # A summary holds no matrices: to check it is to run it again, and a file may ask for any size.
 OPERATIONS = 1e12
@@ -76,7 +82,8 @@ class Made:
 def origin(book: RawBook, sheets: Sheets) -> Origin | None:
     """The study that a book says it is, if any; data that are not at hand are taken from the book itself.
 
-    Raises SheetsimError when About cannot be read, or says other sizes than the book has.
+    Raises SheetsimError when About cannot be read, or says other sizes than the book has, and GivenPartError when what
+    it says is not all of it.
     """
     rows = about(sheets)
     if "study" not in rows:
@@ -85,6 +92,8 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
     try:
         text = "\n".join(f"{key} = {rows[key]}" for key in _keys(rows["study"]) if key in rows)
         parameters = tomllib.loads(text)
+        if parameters.get("f") == GIVEN_FUNCTION:
+            raise GivenPartError(f"{book.path}: f was given in Python, so that the study cannot be made again")
         source = parameters.get("input")
         lost = isinstance(source, dict) and "file" in source and not Path(str(source["file"])).is_file()
         if lost or source == GIVEN:
@@ -92,6 +101,8 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
                 raise SheetsimError("the input is not here, and a summary does not hold it")
             parameters["input"] = array(book, sheets, "x")
         experiment = templates.convert(parameters)
+    except GivenPartError:
+        raise
     except (tomllib.TOMLDecodeError, RecursionError, SheetsimError) as error:
         raise SheetsimError(f"{book.path}: the parameters on About cannot be read: {error}") from None
     if lost:

@@ -67,7 +67,7 @@ class Results:
 
     def verdicts(self) -> list[str]:
         """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
-        exploding or steady."""
+        exploding or steady; of optimizers arrived, on its way or diverging."""
         raise NotImplementedError
 
     def summary(self) -> "pd.DataFrame":
@@ -165,7 +165,7 @@ class Run(Results):
 
     def verdicts(self) -> list[str]:
         """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
-        exploding or steady."""
+        exploding or steady; of optimizers arrived, on its way or diverging."""
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
 
     def to_excel(
@@ -236,8 +236,9 @@ TABLES = {
     "variance": "Variance",
     "growth": "Growth",
     "norms": "Norms",
+    "paths": "Paths",
 }
-SUMMARIES = ("gradients", "growth", "layers")
+SUMMARIES = ("gradients", "growth", "paths", "layers")
 
 
 class Book(Results):
@@ -313,7 +314,7 @@ class Book(Results):
 
     def verdicts(self) -> list[str]:
         """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
-        exploding or steady."""
+        exploding or steady; of optimizers arrived, on its way or diverging."""
         names = [f"verdict_{label}" for label in self.summary().index]
         return [self[name] for name in names if name in self]
 

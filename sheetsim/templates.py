@@ -17,6 +17,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
+from sheetsim.experiments.optimizers import Optimizers
 from sheetsim.experiments.rnn_gradients import RnnGradients
 from sheetsim.experiments.study import Experiment, explained, toml_value
 
@@ -24,6 +25,7 @@ from sheetsim.experiments.study import Experiment, explained, toml_value
 STUDIES: dict[str, type[Experiment]] = {
     "forward": Forward,
     "gradient-flow": GradientFlow,
+    "optimizers": Optimizers,
     "rnn-gradients": RnnGradients,
 }
 
@@ -141,8 +143,8 @@ def convert(parameters: Mapping[str, Any]) -> Experiment:
 
 def command(what: str, base: Experiment, experiment: Experiment) -> str:
     """The command that makes the experiment's file again: the template's name or file, and each key that differs."""
-    if hasattr(getattr(experiment, "input", None), "__array__"):
-        return "made in Python with an array as input: no command makes it again"
+    if experiment.given_in_python:
+        return f"made in Python with {experiment.given_in_python}: no command makes it again"
     plain = base.parameters()
     words = ["sheetsim run", shlex.quote(what)]
     for key, value in experiment.parameters().items():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.origin import Made, Origin, Sheets, about_rows, adopted, made, origin
+from sheetsim.origin import GivenPartError, Made, Origin, Sheets, about_rows, adopted, made, origin
 from sheetsim.workbook.compare import Changed, Gap, blocks, gap
 from sheetsim.workbook.difference import Difference, differences
 from sheetsim.workbook.raw import RawBook
@@ -76,7 +76,8 @@ def verify(path: str | os.PathLike[str], engines: tuple[str, ...] = ("ironcalc",
         except SheetsimError as error:
             if not live:
                 raise
-            return Verified(book.path, tuple(_engine_rows(book, sheets, engines)), EDITED, notes=(str(error),))
+            state = UNKNOWN if isinstance(error, GivenPartError) else EDITED
+            return Verified(book.path, tuple(_engine_rows(book, sheets, engines)), state, notes=(str(error),))
         if said is None and not live:
             raise SheetsimError(f"{book.path} has no formulas, and no study on About: there is nothing to check")
         rows = _engine_rows(book, sheets, engines) if live else []

@@ -12,6 +12,7 @@ from sheetsim.workbook.rules import FORMULA_CHARACTERS, NESTING, VALIDATION_CHAR
 from sheetsim.workbook.values import Rectangle
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 VOLATILE = {"RAND", "RANDBETWEEN", "RANDARRAY", "NOW", "TODAY", "OFFSET", "INDIRECT", "CELL", "INFO"}
 
@@ -40,6 +41,33 @@ def lint(path: Path) -> list[str]:
             sheet.read(ElementTree.fromstring(archive.read(book.part_of(title))))
             sheet.check_blocks({block for place, block in blocks.values() if place == title})
             found += sheet.faults
+        for name in archive.namelist():
+            if name.startswith("xl/charts/chart"):
+                found += _chart_faults(book, name, ElementTree.fromstring(archive.read(name)))
+    return found
+
+
+def _chart_faults(book: RawBook, name: str, root: Any) -> list[str]:
+    """A chart has 255 series at most, each of cells that are there: of x as many as of y."""
+    found = []
+    series = list(root.iter(f"{CHART}ser"))
+    if len(series) > 255:
+        found.append(f"{name}: {len(series)} series")
+    for own in series:
+        sizes = []
+        for axis in ("xVal", "yVal"):
+            for reference in own.findall(f"{CHART}{axis}//{CHART}f"):
+                sheet, _, block = str(reference.text).rpartition("!")
+                if sheet.strip("'") not in book.titles:
+                    found.append(f"{name}: no sheet {sheet}")
+                    continue
+                area = rectangle(block.replace("$", ""))
+                sizes.append(area.size)
+                values = book.cells(sheet.strip("'")).values
+                if values.get(area.top, area.left) is None or values.get(area.bottom, area.right) is None:
+                    found.append(f"{name}: {reference.text} has empty cells")
+        if len(set(sizes)) > 1:
+            found.append(f"{name}: a series of {sizes} x and y")
     return found
 
 

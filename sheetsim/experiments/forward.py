@@ -165,6 +165,10 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         return found
 
     @property
+    def given_in_python(self) -> str:
+        return "an array as input" if hasattr(self.input, "__array__") else ""
+
+    @property
     def is_full(self) -> bool:
         return self.report == "full"
 

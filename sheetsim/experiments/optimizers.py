@@ -1,165 +1,224 @@
-"""Five rules that descend a function of two variables, a row a step: their paths, gradients, states and losses."""
+"""The study of optimisers: five rules that descend a function of two variables, each from the same start.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+Here stand its parameters and what is computed; `optimizers_book.py` says how the workbook shows it.
+"""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.study import Study
-from sheetsim.model.expr import Matrix, column, matrix, sqrt
+from sheetsim.experiments.contours import Contours, contours
+from sheetsim.experiments.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written
+from sheetsim.experiments.optimizers_book import OptimizersBook
+from sheetsim.experiments.study import Experiment, Study
+from sheetsim.experiments.update_rules import CELLS, RULES
+from sheetsim.model.expr import Matrix, column, matrix, sqrt, sum_squares
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
-from sheetsim.model.series import Series
-from sheetsim.workbook.layout import Block, Item, Line, Lines, Number, Page, Sheet, Text, step_blocks
+from sheetsim.model.ops import Shape
+from sheetsim.summary.paths import Path, path_table, path_verdicts
 
-Function = Callable[[Matrix, Matrix], Matrix]
-
-# (the state before, the gradient, the cells, the step) to the change of the position and the state after.
-Rule = Callable[[Mapping[str, Matrix], Matrix, Mapping[str, Matrix], int], tuple[Matrix, dict[str, Matrix]]]
-State = Mapping[str, Matrix]
-
-CELLS: dict[str, tuple[float, str]] = {
-    "rate_sgd": (0.95, "learning rate η of SGD"),
-    "rate_momentum": (0.1, "learning rate η of Momentum"),
-    "momentum": (0.9, "α: the share of the velocity that stays"),
-    "rate_adagrad": (1.5, "learning rate η of AdaGrad"),
-    "rate_rmsprop": (0.3, "learning rate η of RMSprop"),
-    "decay": (0.9, "ρ: the share of RMSprop's mean square that stays"),
-    "rate_adam": (0.3, "learning rate η of Adam"),
-    "beta_1": (0.9, "β₁: the share of Adam's mean gradient that stays"),
-    "beta_2": (0.999, "β₂: the share of Adam's mean square that stays"),
-    "epsilon": (1e-8, "ε: added to roots, against division by 0"),
-}
+GIVEN_FUNCTION = "a function, given in Python"
+MOST_STEPS = 2000
+MOST_CONTOURS = 40
+# A chart has 255 series at most: five paths, the start, and lines.
+MOST_PIECES = 240
+LARGEST = 1e6
+# A path that goes so many times as far as paths commonly do leaves the charts' window.
+FAR = 4
+# What stands for x in a cell's formula.
+REFERENCE = "INDEX(Momentum!$B$1000:$C$1000,0,1)"
 
 
-def bowl(x: Matrix, y: Matrix) -> Matrix:
-    """x²/20 + y²: steep across, flat along, so that plain descent swings from side to side."""
-    return x**2 / 20 + y**2
+class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its template.
 
-
-def sgd(state: State, g: Matrix, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
-    """p ← p − η g."""
-    return -cell["rate_sgd"] * g, {}
-
-
-def momentum(state: State, g: Matrix, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
-    """v ← α v − η g; p ← p + v (Polyak 1964)."""
-    v = cell["momentum"] * state["v"] - cell["rate_momentum"] * g
-    return v, {"v": v}
-
-
-def adagrad(state: State, g: Matrix, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
-    """h ← h + g²; p ← p − η g / (√h + ε) (Duchi et al. 2011)."""
-    h = state["h"] + g**2
-    return -cell["rate_adagrad"] * g / (sqrt(h) + cell["epsilon"]), {"h": h}
-
-
-def rmsprop(state: State, g: Matrix, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
-    """h ← ρ h + (1 − ρ) g²; p ← p − η g / (√h + ε), without bias correction (Tieleman & Hinton 2012, lecture 6e)."""
-    h = cell["decay"] * state["h"] + (1 - cell["decay"]) * g**2
-    return -cell["rate_rmsprop"] * g / (sqrt(h) + cell["epsilon"]), {"h": h}
-
-
-def adam(state: State, g: Matrix, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
-    """m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; p ← p − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε), which corrects
-    the bias of starting from 0 (Kingma & Ba 2015, arXiv:1412.6980)."""
-    m = cell["beta_1"] * state["m"] + (1 - cell["beta_1"]) * g
-    v = cell["beta_2"] * state["v"] + (1 - cell["beta_2"]) * g**2
-    steady = sqrt(v / (1 - cell["beta_2"] ** t)) + cell["epsilon"]
-    return -cell["rate_adam"] * (m / (1 - cell["beta_1"] ** t)) / steady, {"m": m, "v": v}
-
-
-# By name: what people call it, its rule and its state, which begins at 0.
-RULES: dict[str, tuple[str, Rule, str]] = {
-    "sgd": ("SGD", sgd, ""),
-    "momentum": ("Momentum", momentum, "v"),
-    "adagrad": ("AdaGrad", adagrad, "h"),
-    "rmsprop": ("RMSprop", rmsprop, "h"),
-    "adam": ("Adam", adam, "mv"),
-}
-
-HEAD = 6  # rows above a path's first step
-
-
-@dataclass(frozen=True)
-class Path:
-    """One optimiser's series: its position p, f there, its gradient and its state."""
-
-    name: str
-    p: Series
-    f: Series
-    others: tuple[Series, ...]
-
-
-def optimizers(
-    f: Function = bowl,
-    *,
-    start: Sequence[float] = (-7.0, 2.0),
-    steps: int = 30,
-    cells: Mapping[str, float] | None = None,
-) -> Study:
-    """The paths of SGD, Momentum, AdaGrad, RMSprop and Adam: series p_sgd … p_adam, columns x and y, row 0 the start.
-
-    f: of two single numbers, in functions of the model language; its gradients g_… are by `grad`. cells: other rates
-    and parameters than those of CELLS. Beside each path are f_… and the state (v_momentum, h_adagrad, h_rmsprop,
-    m_adam, v_adam). Raises SheetsimError when f has no derivative, the start is no pair of numbers, or a cell unknown.
+    f: a function of x and y, a text such as "x**2/20 + y**2" (see function_text), or from Python one of two single
+    matrices in functions of the model language; start: x and y; steps: of each path; rates and parameters as CELLS
+    describes them; contours: the number of levels at which lines are drawn.
+    Raises SheetsimError with the key and the reason.
     """
-    unknown = [name for name in cells or {} if name not in CELLS]
-    if unknown:
-        raise SheetsimError(f"no parameter {unknown[0]!r}: there are {', '.join(CELLS)}")
-    graph = Graph()
-    values = {name: value for name, (value, _) in CELLS.items()} | dict(cells or {})
-    cell = {name: graph.input(name, value, (1, 1)) for name, value in values.items()}
-    begin = graph.input("start", start, (1, 2))
-    paths = [_path(graph, name, f, begin, cell, steps) for name in RULES]
-    title = "Optimisers: five paths down one function"
-    return Study(graph, title, lambda command, live: _sheets(title, begin, cell, paths))
 
+    STUDY: ClassVar[str] = "optimizers"
 
-def _path(graph: Graph, name: str, f: Function, start: Matrix, cell: State, steps: int) -> Path:
-    _, rule, letters = RULES[name]
+    study: str = "optimizers"
+    f: Any = EXAMPLE
+    start: tuple[float, float] = (-7.0, 2.0)
+    steps: int = 30
+    rate_sgd: float = 0.95
+    rate_momentum: float = 0.1
+    momentum: float = 0.9
+    rate_adagrad: float = 1.5
+    rate_rmsprop: float = 0.3
+    decay: float = 0.9
+    rate_adam: float = 0.3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    contours: int = 12
 
-    def at(p: Matrix) -> Matrix:
-        return matrix(f(column(p, 1), column(p, 2)))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (isinstance(self.f, str) or callable(self.f)):
+            raise SheetsimError(f"f must be text, for example {EXAMPLE!r}, or a function of two matrices")
+        if not isinstance(self.f, str):
+            check_arguments(self.f)
+        for key, most in (("steps", MOST_STEPS), ("contours", MOST_CONTOURS)):
+            least = 1 if key == "steps" else 0
+            if not least <= getattr(self, key) <= most:
+                raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
+        if not all(abs(number) <= LARGEST for number in self.start):
+            raise SheetsimError(f"start must be two numbers of at most {LARGEST:,.0f} in size, not {list(self.start)}")
+        for key in CELLS:
+            value = getattr(self, key)
+            if key.startswith("rate_") and not 0 < value <= LARGEST:
+                raise SheetsimError(f"{key} must be above 0, and {LARGEST:,.0f} at most, not {value:g}")
+            if key == "epsilon" and not 0 < value <= 1:
+                raise SheetsimError(f"epsilon must be above 0, and 1 at most, not {value:g}")
+            if not key.startswith("rate_") and key != "epsilon" and not 0 <= value < 1:
+                raise SheetsimError(f"{key} must be from 0 to below 1, not {value:g}")
+        self._check_function()
 
-    def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
-        p = before[f"p_{name}"]
-        (g,) = grad(at(p), [p])
-        change, state = rule({letter: before[f"{letter}_{name}"] for letter in letters}, g, cell, t)
-        return {f"g_{name}": g, f"p_{name}": p + change} | {f"{key}_{name}": node for key, node in state.items()}
+    def _check_function(self) -> None:
+        """Refuses a function whose cells could not hold it, or that has no value or gradient at the start."""
+        graph = Graph()
+        x, y = (graph.input(name, value) for name, value in zip("xy", self.start, strict=True))
+        parts = self._function(x, y), *self._gradient(x, y)
+        for part in parts:
+            written(part, REFERENCE)
+        if not all(value.dtype.kind == "f" and np.isfinite(value).all() for value in evaluate(parts).values()):
+            raise SheetsimError(f"f has no finite value or gradient at the start, {self.start[0]:g}, {self.start[1]:g}")
 
-    begin = {f"p_{name}": start} | {f"{letter}_{name}": [[0.0, 0.0]] for letter in letters}
-    keys = [f"{letter}_{name}" for letter in ("p", "g", *letters)]
-    made = graph.series(begin, step=step, steps=steps, columns=dict.fromkeys(keys, ("x", "y")))
-    losses = graph.stacked(f"f_{name}", [at(p) for p in made[f"p_{name}"]], ("f",))
-    return Path(name, made[f"p_{name}"], losses, tuple(made[key] for key in keys[1:]))
+    def _function(self, x: Matrix, y: Matrix) -> Matrix:
+        try:
+            value = matrix(self._callable()(x, y))
+        except SheetsimError as error:
+            raise SheetsimError(str(error) if isinstance(self.f, str) else f"f: {error}") from None
+        if value.shape != (1, 1):
+            raise SheetsimError(f"f must give a single number, not {value.shape[0]}×{value.shape[1]}")
+        return value
 
+    def _callable(self) -> Function:
+        return function_of(self.f) if isinstance(self.f, str) else self.f
 
-def _sheets(title: str, start: Matrix, cell: State, paths: Sequence[Path]) -> list[Sheet]:
-    items: list[Item] = [
-        Text(0, 0, title, "title"),
-        Text(1, 0, "Change a yellow cell, and every later step follows.", "text"),
-        Text(3, 0, "start (x, y)", "label"),
-        Block(3, 1, start, "input"),
-    ]
-    for row, (name, node) in enumerate(cell.items(), start=4):
-        items += [Text(row, 0, name, "label"), Block(row, 1, node, "input")]
-        items.append(Text(row, 3, CELLS[name][1], "hint"))
-    lines = tuple(Line(RULES[path.name][0], (path.f,)) for path in paths)
-    items.append(Lines(16, 0, "f by step", lines, (720, 360), axis="step + 1"))
-    return [Page("Optimisers", tuple(items), {0: 22, 1: 10, 2: 10}, {0: 28}), *map(_page, paths)]
+    def _gradient(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+        """∂f/∂x and ∂f/∂y; 0 by one that f does not have."""
+        value = self._function(x, y)
+        among = [node for node in (x, y) if depends(value, node)]
+        if not among:
+            raise SheetsimError("f depends on neither x nor y: there is no way down")
+        try:
+            found = dict(zip(among, grad(value, among), strict=True))
+        except SheetsimError as error:
+            raise SheetsimError(f"f: {error}") from None
+        return found.get(x, matrix(0.0)), found.get(y, matrix(0.0))
 
+    def build(self) -> Study:
+        """The study as graph, tables and sheets; the contour lines' window needs the paths, which are computed here."""
+        graph = Graph()
+        cells = {name: graph.input(name, float(getattr(self, name))) for name in CELLS}
+        start = graph.input("start", self.start, (1, 2))
+        units = graph.input("unit_x", [[1.0, 0.0]]), graph.input("unit_y", [[0.0, 1.0]])
+        paths = [self._path(graph, name, start, cells, units) for name in RULES]
+        values = evaluate([node for path in paths for node in (path.p, path.f)])
+        lines = self._contours(paths, values)
+        heights = np.concatenate([values[path.f] for path in paths])
+        logarithmic = bool((heights[np.isfinite(heights)] > 0).all())
+        graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
+        window = graph.input("window", [list(axis[:2]) for axis in lines.window])
+        table, least = path_table(graph, paths, window)
+        words = path_verdicts(graph, paths, table, least)
+        pieces = [graph.input(f"contour_{k}", piece) for k, piece in enumerate(lines.pieces, start=1)]
+        book = OptimizersBook(
+            graph,
+            cells,
+            start,
+            units,
+            paths,
+            table,
+            least,
+            words,
+            window,
+            lines,
+            pieces,
+            self._said(),
+            logarithmic,
+            self.title or "Optimisers",
+            self.description,
+        )
+        return Study(
+            graph=graph,
+            title=self.title or "Optimisers",
+            sheets=lambda command, live: book.sheets(command, self.parameters(), live=live),
+            tables={"paths": table},
+            verdicts=words,
+            headline=("x", "y", "f", "f_ratio", "steps_to_1_percent", "path_length"),
+        )
 
-def _page(path: Path) -> Page:
-    """Position, f, gradient and state side by side, a row a step."""
-    label, rule, _ = RULES[path.name]
-    items: list[Item] = [Text(0, 0, label, "title"), Text(1, 0, " ".join(str(rule.__doc__).split()), "text")]
-    items.append(Text(2, 0, "Row t of the gradient g is that of f at step t − 1, by which step t goes.", "text"))
-    items.append(Text(HEAD - 1, 0, "step", "heading"))
-    items += [Number(HEAD + t, 0, t, "heading") for t in range(len(path.p))]
-    left = 1
-    for series in (path.p, path.f, *path.others):
-        items.append(Text(HEAD - 2, left, str(series.name), "heading-left", series.shape[1]))
-        items += [Text(HEAD - 1, left + k, heading, "column") for k, heading in enumerate(series.columns)]
-        items += step_blocks(HEAD + series.first, left, series)
-        left += series.shape[1]
-    return Page(label, tuple(items), {0: 8, 1: 12}, {0: 28}, freeze=(HEAD, 1))
+    def _path(
+        self, graph: Graph, name: str, start: Matrix, cells: Mapping[str, Matrix], units: Sequence[Matrix]
+    ) -> Path:
+        rule = RULES[name]
+
+        def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
+            p = before[f"p_{name}"]
+            d_x, d_y = self._gradient(column(p, 1), column(p, 2))
+            g = d_x * units[0] + d_y * units[1]
+            # The gradient has cells of its own before the rule refers to it.
+            after, state = rule.step(p, g, {letter: before[f"{letter}_{name}"] for letter in rule.state}, cells, t)
+            return {f"g_{name}": g, f"p_{name}": after} | {f"{key}_{name}": node for key, node in state.items()}
+
+        begin = {f"p_{name}": start} | {f"{letter}_{name}": [[0.0, 0.0]] for letter in rule.state}
+        keys = [f"{letter}_{name}" for letter in ("p", "g", *rule.state)]
+        made = graph.series(begin, step=step, steps=self.steps, columns=dict.fromkeys(keys, ("x", "y")))
+        p = made[f"p_{name}"]
+        values = [self._function(column(at, 1), column(at, 2)) for at in p]
+        moves = [sqrt(sum_squares(p[t] - p[t - 1])) for t in range(1, len(p))]
+        return Path(
+            name,
+            p,
+            graph.stacked(f"f_{name}", values, ("f",)),
+            tuple(made[key] for key in keys[1:]),
+            graph.stacked(f"moved_{name}", moves, ("length",), first=1),
+        )
+
+    def _contours(self, paths: Sequence[Path], values: Values) -> Contours:
+        """Lines around the paths, without points that are several times as far away as paths commonly go; of a path
+        that diverges only the steps up to where f is above that of the start."""
+        shown: list[Any] = []
+        for path in paths:
+            points, heights = values[path.p], values[path.f][:, 0]
+            high = ~(heights <= heights[0])
+            if high[-1]:
+                points = points[: int(np.argmax(high))]
+            shown.append(points[np.isfinite(points).all(axis=1)])
+        reach = [np.hypot(*(points - points[0]).T) for points in shown]
+        near = FAR * float(np.median([own.max() for own in reach if own.any()] or [0.0]))
+        points = np.concatenate([own[far <= near] for own, far in zip(shown, reach, strict=True)])
+        return contours(self._callable(), points, self.contours, MOST_PIECES)
+
+    def _said(self) -> tuple[str, str, str]:
+        """f and its derivatives by x and by y, as formulas."""
+        graph = Graph()
+        x, y = graph.input("x", 0.0), graph.input("y", 0.0)
+        f, d_x, d_y = (written(part) for part in (self._function(x, y), *self._gradient(x, y)))
+        return f, d_x, d_y
+
+    def parameters(self) -> dict[str, Any]:
+        """The keys as a template would have them; a function given in Python is only named."""
+        kinds = {own.name: own.type for own in msgspec.structs.fields(type(self))}
+        found = {key: msgspec.convert(value, kinds[key]) for key, value in super().parameters().items()}
+        return found if isinstance(self.f, str) else found | {"f": GIVEN_FUNCTION}
+
+    @property
+    def given_in_python(self) -> str:
+        """What no command can give again."""
+        return "" if isinstance(self.f, str) else "a function"
+
+    def sizes(self) -> dict[str, Shape]:
+        """The shapes of the paths."""
+        return {f"{letter}_{name}": (self.steps + 1, width) for name in RULES for letter, width in (("p", 2), ("f", 1))}

@@ -75,6 +75,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return {key: value for key, value in msgspec.structs.asdict(self).items() if value is not None}
 
     @property
+    def given_in_python(self) -> str:
+        """What was given in Python and no template can hold, in words; empty where all of it is said by the keys."""
+        return ""
+
+    @property
     def is_full(self) -> bool:
         """Whether its workbook holds the matrices."""
         return True

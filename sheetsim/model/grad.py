@@ -43,7 +43,7 @@ def _power(d: Matrix, z: Matrix, a: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
     # The exponent's needs log a, which is an error for a <= 0; it is asked for only where the exponent depends on it.
     if isinstance(b.source, Constant) and isinstance(b.source.value, float):
         less = b.source.value - 1
-        return d * b * (a if less == 1 else a**less), d * z * log(a)
+        return _times(d, b) * (a if less == 1 else a**less), d * z * log(a)
     return d * b * a ** (b - 1), d * z * log(a)
 
 

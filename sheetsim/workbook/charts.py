@@ -7,14 +7,17 @@ import numpy as np
 
 from sheetsim.model.expr import Matrix
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.layout import Area, Bars, Lines
-from sheetsim.workbook.styles import BAR, FONT, INK, LINES, MUTED, RULE, axis_format, line_colours
+from sheetsim.workbook.layout import Area, Bars, Lines, Scatter, Ticks, Trace
+from sheetsim.workbook.styles import BAR, CONTOUR, FONT, INK, LINES, MUTED, RULE, axis_format, line_colours
 
 Places = Mapping[Matrix, Area]
 
 SMALL = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
 # Cells of a line, beyond which it has no markers.
 MOST_MARKERS = 40
+
+# Of a chart in Excel.
+MOST_SERIES = 255
 
 GRID = {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}}
 
@@ -114,6 +117,58 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     return chart, f"Lines of {', '.join(line.name for line in item.lines)}"
 
 
+def scatter_chart(book: Any, item: Scatter, places: Places) -> tuple[Any, str]:
+    """Paths with markers over contour lines without, and what they show in words."""
+    if len(item.traces) + len(item.contours) > MOST_SERIES:
+        raise ValueError(f"a chart has {MOST_SERIES} series at most")
+    chart = book.add_chart({"type": "scatter", "subtype": "straight_with_markers"})
+    plain = {"line": {"color": CONTOUR, "width": 0.5}, "marker": {"type": "none"}}
+    for points in item.contours:
+        chart.add_series({**_points(points, places), **plain})
+    for trace in item.traces:
+        chart.add_series({"name": trace.name, **_points(trace.points, places), **_trace_style(trace)})
+    unseen = list(range(len(item.contours)))
+    legend = {"position": "bottom", "font": SMALL, "delete_series": unseen}
+    chart.set_legend(legend if len(item.traces) > 1 else {"none": True})
+    for set_axis, name, ticks in zip((chart.set_x_axis, chart.set_y_axis), item.axes, item.window, strict=True):
+        set_axis(_fixed_axis(name, ticks))
+    _frame(chart, item)
+    return chart, f"Paths of {', '.join(trace.name for trace in item.traces)} over contour lines"
+
+
+def _points(points: Matrix, places: Places) -> dict[str, list[Any]]:
+    """Two columns of cells as a series' x and y."""
+    area = places[points]
+    x = area._replace(shape=(area.shape[0], 1))
+    return {"categories": _range(x), "values": _range(x._replace(column=area.column + 1))}
+
+
+def _trace_style(trace: Trace) -> dict[str, Any]:
+    if trace.style == "point":
+        shape = {"type": "diamond", "size": 7, "fill": {"color": INK}, "border": {"color": INK}}
+        return {"line": {"none": True}, "marker": shape}
+    color = LINES[trace.colour]
+    size = 4 if trace.points.shape[0] <= MOST_MARKERS else 2
+    marker = {"type": "circle", "size": size, "fill": {"color": color}, "border": {"color": color}}
+    return {"line": {"color": color, "width": 1}, "marker": marker}
+
+
+def _fixed_axis(name: str, ticks: Ticks) -> dict[str, Any]:
+    return {
+        "name": name,
+        "name_font": {**SMALL, "bold": False},
+        "num_font": {**SMALL, "rotation": 360} if name == "x" else SMALL,
+        "min": ticks.low,
+        "max": ticks.high,
+        "major_unit": ticks.tick,
+        "crossing": "min",
+        "line": {"color": RULE},
+        "major_gridlines": {"visible": False},
+        "major_tick_mark": "outside",
+        "label_position": "low",
+    }
+
+
 def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Any]) -> dict[str, str]:
     """Digits for labels that are no whole numbers."""
     numbers = np.concatenate([values[node][:, 0] for node in labels]) if labels else np.zeros(1)
@@ -122,7 +177,7 @@ def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Any]) -> dic
     return {"num_format": axis_format(numbers.min(), numbers.max())}
 
 
-def _frame(chart: Any, item: Bars | Lines) -> None:
+def _frame(chart: Any, item: Bars | Lines | Scatter) -> None:
     font = {"size": 10, "color": INK, "bold": True, "name": FONT["font_name"]}
     chart.set_title({"name": item.title, "name_font": font} if item.title else {"none": True})
     chart.set_chartarea({"border": {"color": "#E5E7EB"}})

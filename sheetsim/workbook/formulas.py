@@ -28,6 +28,29 @@ def formula(node: Matrix, reference: Reference) -> str:
     return f"IF({text},1,0)" if level == "comparison" else text
 
 
+def characters(node: Matrix, reference: Reference) -> int:
+    """About how many characters `formula` writes, told without writing them: what stands twice counts twice."""
+    parts = {node}
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        new = [arg for arg in part.args if arg not in parts] if part is node or reference(part) is None else []
+        parts.update(new)
+        stack.extend(new)
+    sizes: dict[Matrix, int] = {}
+    for part in sorted(parts, key=lambda one: one.depth):
+        known = None if part is node else reference(part)
+        if known is not None or not isinstance(part.source, Op):
+            value = part.source.value if isinstance(part.source, Constant) else ""
+            sizes[part] = len(known or str(value))
+            continue
+        template = part.source.excel
+        # Each slot once or more, in any of its spellings; `{*}` takes them all.
+        slots = [template.count(f"{{{k}") or template.count("{*}") for k in range(len(part.args))]
+        sizes[part] = len(template) + sum(n * sizes[arg] for n, arg in zip(slots, part.args, strict=True))
+    return sizes[node]
+
+
 def needs_array(node: Matrix, reference: Reference) -> bool:
     """Whether the node's formula must be an array formula: it makes, or passes through, more than one number."""
     if node.shape != (1, 1):

@@ -155,6 +155,44 @@ class Lines:
     logarithmic: bool = False
 
 
+class Ticks(NamedTuple):
+    """An axis of fixed ends, and the distance of its ticks."""
+
+    low: float
+    high: float
+    tick: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Points of a scatter chart (n×2, an x and a y a row), joined in their order.
+
+    colour: its number among the lines' colours; style: "path" (a thin line with markers) or "point" (a marker alone).
+    """
+
+    name: str
+    points: Matrix
+    colour: int = 0
+    style: str = "path"
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """A native scatter chart: traces over `contours`, thin grey lines (points n×2) that the legend leaves out.
+
+    window: the axes of x and y. Fixed, so that lines stay in sight when a trace leaves it.
+    """
+
+    row: int
+    column: int
+    title: str
+    traces: tuple[Trace, ...]
+    contours: tuple[Matrix, ...]
+    window: tuple[Ticks, Ticks]
+    size: tuple[int, int]
+    axes: tuple[str, str] = ("x", "y")
+
+
 @dataclass(frozen=True)
 class Colours:
     """Three colours from the least number to the greatest, one scale over all areas (row, column, rows, columns)."""
@@ -171,7 +209,7 @@ class Area(NamedTuple):
     shape: Shape
 
 
-Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Colours
+Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Scatter | Colours
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # Columns of tables that hold whole numbers.
-COUNTS = ("fan_in", "dead_units")
+COUNTS = ("fan_in", "dead_units", "steps_to_1_percent", "outside")
 
 
 class Reader:

@@ -9,6 +9,7 @@ BAR = "#2F6DB5"
 LINES = ("#2F6DB5", "#C4541B", "#2E8B57", "#8A5AA8", "#B58900")
 RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
 RULE = "#C9D1DC"
+CONTOUR = "#A3ADBA"
 HEADING = "#E8EEF6"
 
 # For values near 1. Other magnitudes get theirs by conditional formats: sections with conditions in one number format
@@ -33,6 +34,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "lead": {"font_color": INK, "font_size": 11, "text_wrap": True, "valign": "top"},
     "note": {"font_color": MUTED, "text_wrap": True, "valign": "top"},
     "muted": {"font_color": MUTED, "align": "center"},
+    "muted-left": {"font_color": MUTED, "indent": 1},
     "section": {"bold": True, "font_size": 12, "font_color": INK},
     "label": {"font_color": INK, "align": "left"},
     "heading": {**_head, "align": "center", "text_wrap": True, "valign": "vcenter"},
@@ -85,6 +87,9 @@ VERDICTS: dict[str, dict[str, str]] = {
     "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "vanishing": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "steady": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
+    "arrived": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
+    "on its way": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "diverging": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
 }
 
 

@@ -22,7 +22,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.series import Series
 from sheetsim.workbook.cells import BAND, error_text, matrix_bands, series_rows
-from sheetsim.workbook.charts import bars_chart, lines_chart
+from sheetsim.workbook.charts import bars_chart, lines_chart, scatter_chart
 from sheetsim.workbook.formulas import address, local_range, needs_array
 from sheetsim.workbook.layout import (
     Bars,
@@ -35,6 +35,7 @@ from sheetsim.workbook.layout import (
     MatrixSheet,
     Number,
     Page,
+    Scatter,
     SeriesSheet,
     Text,
 )
@@ -289,7 +290,9 @@ class _Book:
             chart, said = self._chart(item)
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
-    def _chart(self, item: Bars | Lines) -> tuple[Any, str]:
+    def _chart(self, item: Bars | Lines | Scatter) -> tuple[Any, str]:
+        if isinstance(item, Scatter):
+            return scatter_chart(self.book, item, self.layout.places)
         if isinstance(item, Bars):
             return bars_chart(self.book, item, self.layout.places, self.values)
         return lines_chart(self.book, item, self.layout.places, self.values)
@@ -374,7 +377,7 @@ def _extent(page: Page) -> tuple[int, int]:
             columns = item.columns
         if isinstance(item, Colours):
             continue
-        if isinstance(item, Bars | Lines):
+        if isinstance(item, Bars | Lines | Scatter):
             # Rows of 20 and columns of 64 pixels, where the page sets no others.
             rows = 1 if item.row in page.heights else -(-item.size[1] // 20)
             columns = 1 if item.column in page.widths else -(-item.size[0] // 64)

@@ -1,0 +1,103 @@
+"""The summary of paths down a function of two variables: where each ends, how far it came, and a verdict in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sheetsim.model.expr import (
+    Matrix,
+    column,
+    if_error,
+    largest,
+    minimum,
+    row,
+    row_numbers,
+    total,
+    where,
+)
+from sheetsim.model.graph import Graph
+from sheetsim.model.series import Series
+from sheetsim.summary.table import Column, Table
+from sheetsim.summary.variance import NONE
+
+# Where "arrived" begins: the share of the way down that may be left. A convention of this program, stated beside it.
+ARRIVED = 0.01
+
+PATHS = {
+    "arrived": "at the end at most 1 % of the way down is left: f − least f ≤ 1 % of (f at the start − least f)",
+    "on its way": "f is at most that of the start, and more than 1 % of the way down is left",
+    "diverging": "f at the end is above that of the start, or is no number (overflow)",
+}
+
+
+@dataclass(frozen=True)
+class Path:
+    """One optimiser's series: its positions p (x and y) and f there, from the start; its gradient and its state, and
+    the lengths of its steps."""
+
+    name: str
+    p: Series
+    f: Series
+    others: tuple[Series, ...]
+    moved: Series
+
+
+def path_table(graph: Graph, paths: Sequence[Path], window: Matrix) -> tuple[Table, Matrix]:
+    """One row a path, and the least f that any of them saw (`least_f`). window: 2×2, x from and to, y from and to.
+
+    Where f overflows it counts as that of the start, in what looks for a least one.
+    """
+    seen = [if_error(path.f, path.f[0]) for path in paths]
+    lowest = tuple(map(minimum, seen))
+    least = graph.define("least_f", -largest(*(-low for low in lowest)))
+    ends = [(column(path.p[-1], 1), column(path.p[-1], 2), path.f[-1] + 0) for path in paths]
+    columns = (
+        Column("x", "x at the last step", tuple(x for x, _, _ in ends)),
+        Column("y", "y at the last step", tuple(y for _, y, _ in ends)),
+        Column("f", "f at the last step", tuple(f for _, _, f in ends)),
+        Column("f_ratio", "f at the last step over f at the start", tuple(path.f[-1] / path.f[0] for path in paths)),
+        Column(
+            "steps_to_1_percent",
+            "the first step with at most 1 % of the way down left, from f at the start to least_f; #N/A: none",
+            tuple(_first(path, own, least) for path, own in zip(paths, seen, strict=True)),
+            "count",
+        ),
+        Column("path_length", "the sum of the steps' lengths", tuple(total(path.moved) for path in paths)),
+        Column("least", "the least f on the path", lowest),
+        Column(
+            "outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"
+        ),
+    )
+    return Table("paths", "optimizer", [path.name for path in paths], columns), least
+
+
+def _left(path: Path, f: Matrix, least: Matrix) -> Matrix:
+    """1 where at most the share ARRIVED of the way down is left."""
+    return f - least <= ARRIVED * (path.f[0] - least)
+
+
+def _first(path: Path, seen: Matrix, least: Matrix) -> Matrix:
+    steps = len(path.f)
+    number = minimum(where(_left(path, seen, least), row_numbers(seen) - 1, steps))
+    return where(number < steps, number, NONE)
+
+
+def _outside(path: Path, window: Matrix) -> Matrix:
+    inside = None
+    for axis in (1, 2):
+        numbers, ends = column(path.p, axis), row(window, axis)
+        own = (numbers >= column(ends, 1)) * (numbers <= column(ends, 2))
+        inside = own if inside is None else inside * own
+    assert inside is not None
+    return total(1 - if_error(inside, 0))
+
+
+def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, least: Matrix) -> tuple[Matrix, ...]:
+    """One word a path, of PATHS. Names `verdict_sgd`…."""
+    words = []
+    for path in paths:
+        end, begin = path.f[-1], path.f[0]
+        word = where(end > begin, "diverging", where(_left(path, end, least), "arrived", "on its way"))
+        # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
+        finite = if_error(end * 0 + 1, 0)
+        words.append(graph.define(f"verdict_{path.name}", where(finite > 0, word, "diverging")))
+    return tuple(words)
