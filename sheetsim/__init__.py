@@ -15,6 +15,7 @@ _HOMES = {
     "SheetsimError": "sheetsim.errors",
     "Forward": "sheetsim.experiments.forward",
     "GradientFlow": "sheetsim.experiments.gradient_flow",
+    "Symmetry": "sheetsim.experiments.symmetry",
     "Book": "sheetsim.report",
     "Model": "sheetsim.report",
     "Run": "sheetsim.report",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from sheetsim.errors import SheetsimError as SheetsimError
     from sheetsim.experiments.forward import Forward as Forward
     from sheetsim.experiments.gradient_flow import GradientFlow as GradientFlow
+    from sheetsim.experiments.symmetry import Symmetry as Symmetry
     from sheetsim.model.draws import distribution as distribution
     from sheetsim.model.draws import normal as normal
     from sheetsim.model.draws import uniform as uniform

@@ -230,8 +230,14 @@ def run_origin(origin: templates.Origin) -> Run:
 
 
 # The sheet of each table, and the tables that come first in their study.
-TABLES = {"gradients": "Gradients", "layers": "Summary", "variance": "Variance"}
-SUMMARIES = ("gradients", "layers")
+TABLES = {
+    "gradients": "Gradients",
+    "layers": "Summary",
+    "variance": "Variance",
+    "starts": "Starts",
+    "steps": "Steps",
+}
+SUMMARIES = ("gradients", "layers", "starts")
 
 
 class Book(Results):

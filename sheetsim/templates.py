@@ -17,9 +17,10 @@ from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
 from sheetsim.experiments.study import Experiment, explained, toml_value
+from sheetsim.experiments.symmetry import Symmetry
 
 # What the key `study` can say; without it, the first.
-STUDIES: dict[str, type[Experiment]] = {"forward": Forward, "gradient-flow": GradientFlow}
+STUDIES: dict[str, type[Experiment]] = {"forward": Forward, "gradient-flow": GradientFlow, "symmetry": Symmetry}
 
 # The keys of a template's tables.
 TABLES = {"histogram": Bins.__struct_fields__}
