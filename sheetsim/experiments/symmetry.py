@@ -24,7 +24,6 @@ from sheetsim.model.expr import (
     maximum,
     mean,
     not_equal,
-    quantile,
     row,
     sqrt,
     sum_squares,
@@ -41,7 +40,7 @@ from sheetsim.summary.table import Column, Table
 STARTS = ("zeros", "constant", "small", "large")
 CURVES = ("tanh", "sigmoid")
 
-# 1/samples is then exact, so that the two halves' gradients at a start of zeros cancel to 0 and not to rounding.
+# 1/samples is then exact, and what the two classes give at a start of zeros cancels to 0, and not to rounding.
 SAMPLES = (2, 4, 8, 16, 32)
 MOST_STEPS = 100
 
@@ -72,15 +71,16 @@ class Start:
 class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of the study, which are the keys of its templates.
 
-    samples: a number of SAMPLES; steps: of gradient descent; activation: of the hidden units, tanh or sigmoid; rate:
-    the learning rate; constant, small, large: the start of all weights in three of the four starts, which is constant
-    or so many times the same standard normal draws. Inputs, hidden units and outputs are 2, 2 and 1.
+    samples: one of SAMPLES, the second half of them mirrors the first, so that both classes are equally many; steps:
+    of gradient descent; activation: of the hidden units, tanh or sigmoid; rate: the learning rate; constant, small,
+    large: the start of all weights in three of the four starts, which is the constant, or so many times the same
+    standard normal draws. Inputs, hidden units and outputs are 2, 2 and 1.
     Raises SheetsimError with the key and the reason.
     """
 
     STUDY: ClassVar[str] = "symmetry"
-    # Through saturated units comes 1 − z², a difference of numbers near 1 that holds no digits of its own.
-    ROUNDED: ClassVar[tuple[str, ...]] = ("d_", "gradient_", "slope_")
+    # What comes through saturated units holds 1 − z², the difference of two numbers near 1.
+    ROUNDED: ClassVar[tuple[str, ...]] = ("z_", "d_", "gradient_", "slope_")
 
     study: str = "symmetry"
     seed: int = 0
@@ -113,10 +113,9 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         graph.define("steepest", choose(activation, {name: ACTIVATIONS[name].steepest for name in CURVES}))
         for key in ("rate", "constant", "small", "large"):
             graph.input(key, getattr(self, key), (1, 1))
-        x = normal().sample(stream(self.seed, "x"), (2, self.samples))
-        graph.input("x", np.vstack([x, np.ones((1, self.samples))]))
-        score = graph.define("score", row(graph["x"], 1) + row(graph["x"], 2))
-        graph.define("targets", where(score > quantile(score, 0.5), 1, -1))
+        half = normal().sample(stream(self.seed, "x"), (2, self.samples // 2))
+        graph.input("x", np.vstack([np.hstack([half, -half]), np.ones((1, self.samples))]))
+        graph.define("targets", where(row(graph["x"], 1) + row(graph["x"], 2) > 0, 1, -1))
         for number in (1, 2, "v"):
             graph.input(f"e_{number}", normal(), (1, 3))
             graph.input(f"ones_{number}", np.ones((1, 3)))
@@ -157,7 +156,9 @@ def descent(graph: Graph, name: str, steps: int) -> Start:
         made = dict(now)
         for k in (1, 2):
             made[f"a_{k}"] = made[f"w_{k}"] @ x
-            made[f"z_{k}"] = choose(activation, {curve: ACTIVATIONS[curve].function(made[f"a_{k}"]) for curve in CURVES})
+            made[f"z_{k}"] = choose(
+                activation, {curve: ACTIVATIONS[curve].function(made[f"a_{k}"]) for curve in CURVES}
+            )
         made["y"] = made["v_1"] * made["z_1"] + made["v_2"] * made["z_2"] + made["b"]
         made["loss"] = mean(log(1 + exp(-graph["targets"] * made["y"])))
         by = [key for key in made if key != "loss"]
@@ -209,7 +210,9 @@ KINDS = {"distinct": "count", "slope": "share"}
 def start_table(graph: Graph, starts: list[Start]) -> tuple[Table, tuple[Matrix, ...]]:
     """A row a start: each measure at the first step and at the last, and verdicts, named `verdict_zeros` and so on."""
     columns = [
-        Column(f"{key}_{end}", f"{what}; at the {end}", tuple(start[key][k] for start in starts), KINDS.get(key, "number"))
+        Column(
+            f"{key}_{end}", f"{what}; at the {end}", tuple(start[key][k] for start in starts), KINDS.get(key, "number")
+        )
         for key, what in MEASURES.items()
         for end, k in (("start", 0), ("end", -1))
     ]

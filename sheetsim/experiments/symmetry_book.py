@@ -16,7 +16,8 @@ Start = Mapping[str, Series]
 
 HEAD = 8  # rows above a start's first step
 WIDE = 6  # columns of Overview
-CHART = (478, 300)
+CHARTS = (505, 550)  # widths of the left and the right one, in pixels
+HEIGHT = 290
 
 # The groups of a start's page, from left to right, with their series.
 GROUPS = {
@@ -57,7 +58,9 @@ class SymmetryBook:
         """The sheets in their order."""
         told = [step for start in self.starts.values() for key in GROUPS["The step"] for step in start[key]]
         starts, steps = (
-            Page(title, tuple(table_items(table, Homes(told))), {0: 11} | dict.fromkeys(range(1, 25), 16), freeze=(1, 1))
+            Page(
+                title, tuple(table_items(table, Homes(told))), {0: 11} | dict.fromkeys(range(1, 25), 18), freeze=(1, 1)
+            )
             for title, table in (("Starts", self.table), ("Steps", self.steps))
         )
         pages = [self._start(name, start) for name, start in self.starts.items()]
@@ -69,9 +72,9 @@ class SymmetryBook:
             "2 inputs, 2 hidden units, 1 output, gradient descent. Units with equal weights have equal outputs and so "
             "equal gradients: after the step their weights are equal again. By induction they stay one unit for ever.",
             "A small random start breaks the symmetry: the difference grows with the weights, and the units can learn "
-            "different features. A large one breaks it too, but saturates: f′(a) is near 0, and little learning is left.",
-            "Equal units can still lower the loss, as one unit would. From zeros nothing moves at all: every gradient "
-            "has a factor that is 0.",
+            "different features. A large one breaks it too, but saturates: f′(a) is near 0, and little is learnt.",
+            "Equal units can still lower the loss, as one unit would: here a straight line parts the classes. From "
+            "zeros nothing moves: output weights of 0 let no gradient back, and the two classes, equally many, cancel.",
         )
         items += [Text(1 + k, 0, sentence, "lead", WIDE) for k, sentence in enumerate(lead)]
         controls = (
@@ -84,7 +87,11 @@ class SymmetryBook:
         steepest = self.graph["steepest"]
         items += [Text(5, 3, "greatest f′", "hint"), Block(5, 4, steepest, "centre")]
         for row, (label, name, hint) in enumerate(controls, start=5):
-            items += [Text(row, 0, label, "label"), Block(row, 1, self.graph[name], "input"), Text(row, 2, hint, "hint")]
+            items += [
+                Text(row, 0, label, "label"),
+                Block(row, 1, self.graph[name], "input"),
+                Text(row, 2, hint, "hint"),
+            ]
         if live:
             items.append(Text(4, 0, "Change a yellow cell, and every step, chart and verdict follows.", "text"))
         row = 11
@@ -100,32 +107,32 @@ class SymmetryBook:
             ]
             items.append(Text(row, WIDE - 1, meaning, "hint"))
         row += 2
-        heights: dict[int, float] = {0: 28, 1: 32, 2: 32, 3: 17}
+        heights: dict[int, float] = {0: 28, 1: 32, 2: 32, 3: 32}
         for first, second in (("distance", "loss"), ("gradient", "slope")):
             items += [self._chart(row, 0, first), self._chart(row, 3, second)]
-            heights[row] = CHART[1] * 0.75 + 8
+            heights[row] = HEIGHT * 0.75 + 8
             row += 1
         row += 1
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in self.meanings.items():
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint")]
-        widths = {0: 30} | dict.fromkeys(range(1, WIDE - 1), 19) | {WIDE - 1: 52}
+        widths = {0: 34} | dict.fromkeys(range(1, WIDE - 1), 19) | {WIDE - 1: 40}
         return Page("Overview", tuple(items), widths, heights)
 
     def _rows(self) -> Iterator[tuple[str, Sequence[Matrix], str, str]]:
         table = self.table
         yield "Verdict", self.verdicts, "verdict", "see below"
-        yield "Distinct hidden units, first step", table["distinct_start"], "count-centre", "1: the two are the same"
-        yield "last step", table["distinct_end"], "count-centre", "counted live at every step: sheet Steps"
-        yield "Distance ‖w_1 − w_2‖, first step", table["distance_start"], "centre", "exactly 0 for equal units"
-        yield "last step", table["distance_end"], "centre", ""
-        yield "Loss, first step", table["loss_start"], "centre", "log 2 = 0.693 where the output is 0"
-        yield "last step", table["loss_end"], "centre", ""
-        yield "Gradient by hidden weights, first", table["gradient_start"], "centre", "‖(d_w_1, d_w_2)‖"
-        yield "last step", table["gradient_end"], "centre", ""
-        yield "f′(a), share of its greatest, first", table["slope_start"], "percent-centre", "mean over units and samples"
-        yield "mean of all steps", table["slope_mean"], "percent-centre", "near 0: saturated"
+        yield "Distinct hidden units at the start", table["distinct_start"], "count-centre", "1: the two are the same"
+        yield "Distinct hidden units at the end", table["distinct_end"], "count-centre", "of every step: sheet Steps"
+        yield "Distance ‖w_1 − w_2‖ at the start", table["distance_start"], "centre", "exactly 0 for equal units"
+        yield "Distance at the end", table["distance_end"], "centre", ""
+        yield "Loss at the start", table["loss_start"], "centre", "log 2 = 0.693 where the output is 0"
+        yield "Loss at the end", table["loss_end"], "centre", ""
+        yield "Gradient’s norm at the start", table["gradient_start"], "centre", "by the hidden units’ weights"
+        yield "Gradient’s norm at the end", table["gradient_end"], "centre", ""
+        yield "f′(a) at the start", table["slope_start"], "percent-centre", "mean, as a share of the greatest f′"
+        yield "f′(a), mean of all steps", table["slope_mean"], "percent-centre", "near 0: saturated"
 
     def _chart(self, row: int, column: int, key: str) -> Lines:
         # Random starts first: a start has one colour in all charts, and zeros have no logarithm.
@@ -138,7 +145,16 @@ class SymmetryBook:
             "slope": "Mean f′(a), share of its greatest value",
         }
         lines = tuple(Line(name, (self.starts[name][key],)) for name in names)
-        return Lines(row, column, titles[key], lines, CHART, "step", (self.graph["step"],), key in logarithmic)
+        return Lines(
+            row,
+            column,
+            titles[key],
+            lines,
+            (CHARTS[column > 0], HEIGHT),
+            "step",
+            (self.graph["step"],),
+            key in logarithmic,
+        )
 
     def _start(self, name: str, start: Start) -> Page:
         """A row a step: weights, activations and gradients of the step, from left to right as they are computed."""
@@ -148,52 +164,56 @@ class SymmetryBook:
             f"The series have the start's name too: w_1_{name}, z_1_{name}, d_w_1_{name}. Columns 1, 2, … are samples; "
             "x₁, x₂ and bias are a unit's three weights.",
         )
-        items: list[Item] = [Text(0, 0, f"Start: {name}", "title")]
+        items: list[Item] = [Text(0, 0, f"Start: {name}", "title", 6)]
         items += [Text(1 + k, 0, sentence, "text") for k, sentence in enumerate(text)]
         verdict = self.verdicts[list(self.starts).index(name)]
         items += [Text(4, 0, "verdict", "label"), Echo(4, 1, verdict, "verdict")]
         items.append(Text(HEAD - 1, 0, "step", "heading"))
         first = name == next(iter(self.starts))
         steps = self.graph["step"]
-        items += [Block(HEAD, 0, steps, "index")] if first else [
-            Number(HEAD + k, 0, k, "index") for k in range(steps.shape[0])
-        ]
-        left = 1
+        items += (
+            [Block(HEAD, 0, steps, "index")]
+            if first
+            else [Number(HEAD + k, 0, k, "index") for k in range(steps.shape[0])]
+        )
+        left, gaps = 1, []
         for group, keys in GROUPS.items():
             items.append(Text(HEAD - 3, left, group, "section"))
             for key in keys:
                 series = start[key]
                 width = series.shape[1]
-                items.append(Text(HEAD - 2, left, key, "heading-left", width))
+                items.append(Text(HEAD - 2, left, key if width > 1 else " ", "heading-left", width))
                 headings = series.columns or tuple(map(str, range(1, width + 1)))
                 items += [Text(HEAD - 1, left + k, heading, "column") for k, heading in enumerate(headings)]
                 style = {"distinct": "whole", "slope": "percent"}.get(key, "number")
                 items += step_blocks(HEAD, left, series, style)
                 left += width
+            gaps.append(left)
             left += 1
-        widths = {0: 8} | dict.fromkeys(range(1, left), 10)
+        widths = {0: 8} | dict.fromkeys(range(1, left), 10) | dict.fromkeys(gaps, 3)
         return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1))
 
     def _data(self) -> Page:
         graph = self.graph
         samples = graph["x"].shape[1]
         items: list[Item] = [
-            Text(0, 0, "The samples, and the patterns of the starts", "title"),
-            Text(1, 0, "A column is a sample: two inputs, standard normal draws, and a 1 for the bias (keep it).", "text"),
-            Text(2, 0, "Its target is 1 where x₁ + x₂ is above the median of the samples, −1 elsewhere.", "text"),
+            Text(0, 0, "The samples, and the patterns of the starts", "title", 8),
+            Text(
+                1, 0, "A column is a sample: two inputs, standard normal draws, and a 1 for the bias (keep it).", "text"
+            ),
+            Text(2, 0, "The second half mirrors the first. A target is 1 where x₁ + x₂ > 0, −1 elsewhere.", "text"),
             Text(4, 0, "sample", "heading-left"),
             *(Number(4, 1 + k, 1 + k, "heading") for k in range(samples)),
-            *(Text(5 + k, 0, label, "label") for k, label in enumerate(("x₁", "x₂", "1", "x₁ + x₂", "target"))),
+            *(Text(5 + k, 0, label, "label") for k, label in enumerate(("x₁", "x₂", "1 (bias)", "target"))),
             Block(5, 1, graph["x"], "number"),
-            Block(8, 1, graph["score"], "number"),
-            Block(9, 1, graph["targets"], "whole"),
-            Text(11, 0, "A start is its scale times a pattern: draws for small and large, ones for constant.", "text"),
-            Text(12, 0, "Change one of the ones, and the equal units differ: a control.", "text"),
-            Text(14, 0, "pattern", "heading-left"),
-            *(Text(14, 1 + k, text, "column") for k, text in enumerate(("x₁", "x₂", "bias"))),
+            Block(8, 1, graph["targets"], "whole"),
+            Text(10, 0, "A start is its scale times a pattern: draws for small and large, ones for constant.", "text"),
+            Text(11, 0, "Change one of the ones, and the equal units differ: a control.", "text"),
+            Text(13, 0, "pattern", "heading-left"),
+            *(Text(13, 1 + k, text, "column") for k, text in enumerate(("x₁", "x₂", "bias"))),
         ]
         of = {"1": "hidden unit 1", "2": "hidden unit 2", "v": "output: from unit 1, unit 2, bias"}
-        row = 14
+        row = 13
         for kind, style in (("e", "number"), ("ones", "input")):
             for number, meaning in of.items():
                 row += 1
@@ -220,8 +240,7 @@ GLOSSARY = {
     "rate": "the learning rate: w ← w − rate · d_w",
     "constant, small, large": "the scales of three starts",
     "x": "the inputs, 3 × samples: x₁, x₂ and a row of ones for the bias (constants)",
-    "score": "x₁ + x₂, 1 × samples",
-    "targets": "1 where the score is above its median, −1 elsewhere",
+    "targets": "1 where x₁ + x₂ > 0, −1 elsewhere, 1 × samples",
     "e_1, e_2, e_v": "standard normal draws for the weights of unit 1, unit 2 and the output, 1 × 3 each (constants)",
     "ones_1, ones_2, ones_v": "the pattern of the equal starts, 1 × 3 each (constants)",
     "step": "the number of the step, 0 for the start",

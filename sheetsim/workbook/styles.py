@@ -85,6 +85,8 @@ VERDICTS: dict[str, dict[str, str]] = {
     "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "vanishing": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "steady": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
+    "apart": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
+    "same for ever": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
 }
 
 
