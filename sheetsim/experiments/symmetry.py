@@ -52,7 +52,7 @@ VERDICTS = {
     "same for ever": "at every step the two hidden units have exactly the same weights: they are one unit",
     "saturated": f"f′(a), the mean over all steps, units and samples, is under {FLAT:.0%} of its greatest value",
     "apart": f"the distance ‖w_1 − w_2‖ is at the end over {APART:g} times that at the start",
-    "close": "none of these: the units differ, but have not gone apart",
+    "differ": "the two units differ, and neither of these: not saturated, and not gone apart",
     "overflow": "a number is too large for a cell: take a smaller scale or learning rate",
 }
 
@@ -226,7 +226,7 @@ def start_table(graph: Graph, starts: list[Start]) -> tuple[Table, tuple[Matrix,
 
 def _verdict(graph: Graph, start: Start, table: Table, k: int) -> Matrix:
     distance, before = table["distance_end"][k], table["distance_start"][k]
-    parted = where(distance > APART * before, "apart", "close")
+    parted = where(distance > APART * before, "apart", "differ")
     bent = where(table["slope_mean"][k] < FLAT, "saturated", parted)
     word = where(table["distinct_most"][k] > 1, bent, "same for ever")
     # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
