@@ -27,7 +27,7 @@ GROUPS = {
     "Outputs of the hidden units by sample": ("z_1", "z_2"),
     "Weights of the output": ("v_1", "v_2", "b"),
     "Output by sample, and its gradient": ("y", "d_y"),
-    "Gradients by the output's weights": ("d_v_1", "d_v_2", "d_b"),
+    "Gradients by output weights": ("d_v_1", "d_v_2", "d_b"),
     "Gradients by the hidden units' outputs": ("d_z_1", "d_z_2"),
     "Gradients by the weighted sums: times f′(a)": ("d_a_1", "d_a_2"),
     "Gradients by the weights": ("d_w_1", "d_w_2"),
@@ -163,6 +163,8 @@ class SymmetryBook:
             "weights differ.",
             f"The series have the start's name too: w_1_{name}, z_1_{name}, d_w_1_{name}. Columns 1, 2, … are samples; "
             "x₁, x₂ and bias are a unit's three weights.",
+            "distinct: different hidden units; distance: ‖w_1 − w_2‖; gradient: its norm by the hidden units' weights; "
+            "slope: mean f′(a), as a share of the greatest.",
         )
         items: list[Item] = [Text(0, 0, f"Start: {name}", "title", 6)]
         items += [Text(1 + k, 0, sentence, "text") for k, sentence in enumerate(text)]
@@ -190,7 +192,7 @@ class SymmetryBook:
                 left += width
             gaps.append(left)
             left += 1
-        widths = {0: 8} | dict.fromkeys(range(1, left), 10) | dict.fromkeys(gaps, 3)
+        widths = {0: 8} | dict.fromkeys(range(2, left), 10) | {1: 14} | dict.fromkeys(gaps, 3)
         return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1))
 
     def _data(self) -> Page:
