@@ -17,6 +17,7 @@ _HOMES = {
     "GradientFlow": "sheetsim.experiments.gradient_flow",
     "RnnGradients": "sheetsim.experiments.rnn_gradients",
     "Optimizers": "sheetsim.experiments.optimizers",
+    "Symmetry": "sheetsim.experiments.symmetry",
     "Book": "sheetsim.report",
     "Model": "sheetsim.report",
     "Run": "sheetsim.report",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from sheetsim.experiments.gradient_flow import GradientFlow as GradientFlow
     from sheetsim.experiments.optimizers import Optimizers as Optimizers
     from sheetsim.experiments.rnn_gradients import RnnGradients as RnnGradients
+    from sheetsim.experiments.symmetry import Symmetry as Symmetry
     from sheetsim.model.draws import distribution as distribution
     from sheetsim.model.draws import normal as normal
     from sheetsim.model.draws import uniform as uniform

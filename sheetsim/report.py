@@ -237,8 +237,10 @@ TABLES = {
     "growth": "Growth",
     "norms": "Norms",
     "paths": "Paths",
+    "starts": "Starts",
+    "steps": "Steps",
 }
-SUMMARIES = ("gradients", "growth", "paths", "layers")
+SUMMARIES = ("gradients", "growth", "paths", "starts", "layers")
 
 
 class Book(Results):

@@ -19,7 +19,8 @@ from sheetsim.experiments.forward import Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
 from sheetsim.experiments.optimizers import Optimizers
 from sheetsim.experiments.rnn_gradients import RnnGradients
-from sheetsim.experiments.study import Experiment, explained, toml_value
+from sheetsim.experiments.study import Experiment, check_one_of, explained, toml_value
+from sheetsim.experiments.symmetry import Symmetry
 
 # What the key `study` can say; without it, the first.
 STUDIES: dict[str, type[Experiment]] = {
@@ -27,6 +28,7 @@ STUDIES: dict[str, type[Experiment]] = {
     "gradient-flow": GradientFlow,
     "optimizers": Optimizers,
     "rnn-gradients": RnnGradients,
+    "symmetry": Symmetry,
 }
 
 # The keys of a template's tables.
@@ -131,8 +133,8 @@ def convert(parameters: Mapping[str, Any]) -> Experiment:
     """Parameters as an experiment. Raises SheetsimError with the key's path and the reason."""
     numbers = {key: value.item() if isinstance(value, np.generic) else value for key, value in parameters.items()}
     study = numbers.get("study", "forward")
-    if isinstance(study, str) and study not in STUDIES:
-        raise SheetsimError(f"study must be {' or '.join(STUDIES)}, not {study!r}")
+    if isinstance(study, str):
+        check_one_of("study", study, tuple(STUDIES))
     # A study that is no text is refused by its type, with the reason.
     kind = STUDIES[study] if isinstance(study, str) else Forward
     try:

@@ -77,10 +77,11 @@ def verify(path: str | os.PathLike[str], engines: tuple[str, ...] = ("ironcalc",
             if not live:
                 raise
             state = UNKNOWN if isinstance(error, GivenPartError) else EDITED
-            return Verified(book.path, tuple(_engine_rows(book, sheets, engines)), state, notes=(str(error),))
+            return Verified(book.path, tuple(_engine_rows(book, sheets, engines, ())), state, notes=(str(error),))
         if said is None and not live:
             raise SheetsimError(f"{book.path} has no formulas, and no study on About: there is nothing to check")
-        rows = _engine_rows(book, sheets, engines) if live else []
+        rounded = said.experiment.ROUNDED if said else ()
+        rows = _engine_rows(book, sheets, engines, rounded) if live else []
         found = Verified(book.path, tuple(rows), UNKNOWN, notes=() if live else (NO_FORMULAS,))
         return found if said is None else _with_numpy(found, book, sheets, said)
 
@@ -96,7 +97,7 @@ def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[
         return list(differences(one, two))
 
 
-def _engine_rows(book: RawBook, sheets: Sheets, engines: tuple[str, ...]) -> list[Row]:
+def _engine_rows(book: RawBook, sheets: Sheets, engines: tuple[str, ...], rounded: tuple[str, ...]) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "poisoned.xlsx")
         poison(book, target, sheets=sheets)
@@ -104,7 +105,7 @@ def _engine_rows(book: RawBook, sheets: Sheets, engines: tuple[str, ...]) -> lis
         rows: list[Row] = []
         for engine in engines:
             (read,) = recalculated([target], engine)
-            rows += _against(book, sheets, engine, computed, read)
+            rows += _against(book, sheets, engine, computed, read, rounded)
         return rows
 
 
@@ -117,7 +118,8 @@ def _with_numpy(found: Verified, book: RawBook, sheets: Sheets, said: Origin) ->
     except SheetsimError as error:
         return replace(found, state=EDITED, notes=(*found.notes, str(error)))
     values = computed if current is meant else current.computed()
-    rows = _against(book, sheets, "numpy", {title: known.keys for title, known in values.items()}, values)
+    keys = {title: known.keys for title, known in values.items()}
+    rows = _against(book, sheets, "numpy", keys, values, said.experiment.ROUNDED)
     state, changes = _origin(book, sheets, said, meant)
     if current is not meant:
         changes = list(_constant(changes, computed))
@@ -126,7 +128,12 @@ def _with_numpy(found: Verified, book: RawBook, sheets: Sheets, said: Origin) ->
 
 
 def _against(
-    book: RawBook, sheets: Sheets, engine: str, computed: Mapping[str, np.ndarray], read: Book
+    book: RawBook,
+    sheets: Sheets,
+    engine: str,
+    computed: Mapping[str, np.ndarray],
+    read: Book,
+    rounded: tuple[str, ...],
 ) -> Iterator[Row]:
     nothing = Values(np.empty(0, dtype=np.int64), np.empty(0), {})
     for title, keys in computed.items():
@@ -135,17 +142,17 @@ def _against(
             continue
         for block in blocks(book, title, keys):
             found = gap(block, sheets[title].values, read.get(title, nothing))
-            ok = found.other == 0 and _close(block.name, len(block.keys), found)
+            ok = found.other == 0 and _close(block.name, len(block.keys), found, rounded)
             yield Row(block.name, title, engine, len(block.keys), found.absolute, found.relative, found.where, ok)
 
 
-def _close(name: str, cells: int, found: Gap) -> bool:
+def _close(name: str, cells: int, found: Gap, rounded: tuple[str, ...]) -> bool:
     if name.startswith("counts_"):
         return found.absolute == 0
     if cells == 1 or name.startswith("("):
         return found.beyond == 0
     # Means over mirrored samples are 0 but for rounding, of which each engine has its own.
-    return found.relative <= TOLERANCE or (name.startswith("mean_") and found.beyond == 0)
+    return found.relative <= TOLERANCE or (name.startswith(("mean_", *rounded)) and found.beyond == 0)
 
 
 def _origin(book: RawBook, sheets: Sheets, said: Origin, meant: Made) -> tuple[str, list[Difference]]:

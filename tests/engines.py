@@ -40,11 +40,11 @@ def libreoffice_cells(books: Iterable[Path]) -> list[Cells]:
     return [cells_of(read) for read in recalculate.recalculated(books, "libreoffice")]
 
 
-def differences(run: Run, cells: Cells, tolerance: float) -> list[str]:
+def differences(run: Run, cells: Cells, tolerance: float, floor: float = 0.0) -> list[str]:
     """Every placed matrix of the run against a book's cells: a line for each that differs.
 
-    Matrices to `tolerance` of their largest magnitude, counts and texts exactly; single statistics to 1e-9 of 1 or of
-    themselves, as a ratio or a moment of higher order has lost some digits.
+    Matrices to `tolerance` of their largest magnitude, or to `floor` where that is more; counts and texts exactly;
+    single statistics to 1e-9 of 1 or of themselves, as a ratio or a moment of higher order has lost some digits.
     """
     found = []
     for node, place in run._layout.places.items():
@@ -54,13 +54,13 @@ def differences(run: Run, cells: Cells, tolerance: float) -> list[str]:
         # A variance is a difference of squares: its error is that of the squares, however small it is itself.
         mean = f"mean_{node.name[4:]}" if node.name and node.name.startswith("var_") else ""
         squares = np.square(run[mean]).max() if mean in run else 0.0
-        problem = _difference(expected, actual, tolerance, name.startswith("counts_"), squares)
+        problem = _difference(expected, actual, tolerance, name.startswith("counts_"), squares, floor)
         if problem:
             found.append(f"{name}: {problem}")
     return found
 
 
-def _difference(expected: Any, actual: Any, tolerance: float, exact: bool, squares: float) -> str | None:
+def _difference(expected: Any, actual: Any, tolerance: float, exact: bool, squares: float, floor: float) -> str | None:
     if expected.dtype.kind == "U":
         return None if [[str(v) for v in row] for row in expected] == actual else f"{actual} for {expected}"
     numbers = np.array([[_number(value) for value in row] for row in actual])
@@ -72,7 +72,7 @@ def _difference(expected: Any, actual: Any, tolerance: float, exact: bool, squar
         return None if np.array_equal(numbers, expected) else "counts differ"
     gap = np.nan_to_num(np.abs(numbers - expected))
     scale = squares + (np.nanmax(np.abs(expected)) if not np.isnan(expected).all() else 0.0)
-    allowed = tolerance * scale if expected.size > 1 else 1e-9 * max(1.0, scale)
+    allowed = max(floor, tolerance * scale) if expected.size > 1 else 1e-9 * max(1.0, scale)
     return None if gap.max() <= allowed else f"off by {gap.max():.3g} of {scale:.3g}"
 
 

@@ -41,7 +41,7 @@ def test_list_has_a_line_a_template(sheetsim) -> None:
     status, out, _ = sheetsim("list")
     assert status == 0
     assert [line.split()[0] for line in out.splitlines()] == templates.names()
-    assert len(templates.names()) == 17
+    assert len(templates.names()) == 18
 
 
 def test_what_show_prints_runs_as_a_persons_own_file(sheetsim, tmp_path: Path) -> None:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 # Columns of tables that hold whole numbers.
-COUNTS = ("fan_in", "dead_units", "steps_to_1_percent", "outside")
+COUNTS = (
+    *("fan_in", "dead_units", "steps_to_1_percent", "outside", "distinct_start", "distinct_most", "distinct_end"),
+    *("distinct_zeros", "distinct_constant", "distinct_small", "distinct_large"),
+)
 
 
 class Reader:

@@ -90,6 +90,8 @@ VERDICTS: dict[str, dict[str, str]] = {
     "arrived": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
     "on its way": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "diverging": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
+    "apart": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
+    "same for ever": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
 }
 
 
