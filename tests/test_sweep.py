@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from lint import lint
 
-from sheetsim import cli, sweeps
+from sheetsim import sweeps, terminal
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.sweep_book import WORDS
 from sheetsim.grid import load
@@ -348,7 +348,7 @@ def test_on_a_terminal_progress_shows_points_and_the_time_left(sheetsim, monkeyp
     Path("mine.toml").write_text(TOML)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(cli, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(terminal, "monotonic", lambda: next(clock))
     err = sheetsim("sweep", "mine.toml")[2]
     assert "mine: 2 of 8 points, 25% of the work, 60 s left" in err
     assert "mine: 6 of 8 points, 75% of the work, 20 s left" in err
