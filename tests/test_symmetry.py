@@ -14,8 +14,9 @@ from test_verify import with_cell
 
 import sheetsim
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.symmetry import APART, FLAT, STARTS, Symmetry
+from sheetsim.experiments.symmetry import STARTS, Symmetry
 from sheetsim.report import Run
+from sheetsim.summary.starts import APART, FLAT
 from sheetsim.verify import verify
 from sheetsim.workbook.formulas import local_range
 

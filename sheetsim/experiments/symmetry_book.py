@@ -9,6 +9,7 @@ from sheetsim.experiments.pages import Homes, table_items
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
+from sheetsim.summary.starts import VERDICTS
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, Number, Page, Sheet, Text, step_blocks
 
@@ -50,7 +51,6 @@ class SymmetryBook:
     table: Table
     steps: Table
     verdicts: Sequence[Matrix]
-    meanings: Mapping[str, str]
     title: str
     description: str
 
@@ -114,7 +114,7 @@ class SymmetryBook:
             row += 1
         row += 1
         items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in self.meanings.items():
+        for word, meaning in VERDICTS.items():
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint")]
         widths = {0: 34} | dict.fromkeys(range(1, WIDE - 1), 19) | {WIDE - 1: 40}
@@ -230,7 +230,7 @@ class SymmetryBook:
             "Columns of Steps (--table steps), for each start": {
                 c.name: c.what for c in self.steps.columns if c.name.endswith("_small")
             },
-            "The verdicts": dict(self.meanings),
+            "The verdicts": VERDICTS,
         }
         title = self.title or "Symmetry of equal starts"
         return about_page(title, self.description, command, parameters, sections, scipy=False)

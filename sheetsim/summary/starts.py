@@ -1,0 +1,91 @@
+"""The summary of two hidden units by step and by start: how many they are, how far apart, and a verdict in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sheetsim.model.expr import Matrix, if_error, maximum, mean, not_equal, sqrt, sum_squares, total, where
+from sheetsim.model.grad import grad
+from sheetsim.model.graph import Graph
+from sheetsim.model.series import Series
+from sheetsim.summary.table import Column, Table
+
+# Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
+FLAT = 0.25
+APART = 5.0
+
+VERDICTS = {
+    "same for ever": "at every step the two hidden units have exactly the same weights: they are one unit",
+    "saturated": f"f′(a), the mean over all steps, units and samples, is under {FLAT:.0%} of its greatest value",
+    "apart": f"the distance ‖w_1 − w_2‖ is at the end over {APART:g} times that at the start",
+    "differ": "the two units differ, and neither of these: not saturated, and not gone apart",
+    "overflow": "a number is too large for a cell: take a smaller scale or learning rate",
+}
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of the weights and its descent: series by their names without the start's."""
+
+    name: str
+    series: Mapping[str, Series]
+
+    def __getitem__(self, name: str) -> Series:
+        return self.series[name]
+
+
+def measured(at: Mapping[str, Matrix], steepest: Matrix) -> dict[str, Matrix]:
+    """What is told of a step: the number of distinct hidden units, how far they are apart, and how steep f is there."""
+    slopes = [grad(total(at[f"z_{k}"]), [at[f"a_{k}"]])[0] for k in (1, 2)]
+    return {
+        "distinct": where(total(not_equal(at["w_1"], at["w_2"])) > 0, 2, 1),
+        "distance": sqrt(sum_squares(at["w_1"] - at["w_2"])),
+        "gradient": sqrt(sum_squares(at["d_w_1"]) + sum_squares(at["d_w_2"])),
+        "slope": (mean(slopes[0]) + mean(slopes[1])) / (2 * steepest),
+    }
+
+
+MEASURES = {
+    "distinct": "distinct hidden units: 1 where all weights and the bias of the two are equal",
+    "distance": "‖w_1 − w_2‖, the distance between the two units' weights",
+    "loss": "the logistic loss, mean log(1 + exp(−target · y))",
+    "gradient": "‖(d_w_1, d_w_2)‖, the norm of the loss's gradient by the hidden units' weights",
+    "slope": "mean of f′(a) over units and samples, as a share of its greatest value",
+}
+KINDS = {"distinct": "count", "slope": "share"}
+
+
+def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Matrix, ...]]:
+    """A row a start: each measure at the first step and at the last, and verdicts, named `verdict_zeros` and so on."""
+    columns = [
+        Column(
+            f"{key}_{end}", f"{what}; at the {end}", tuple(start[key][k] for start in starts), KINDS.get(key, "number")
+        )
+        for key, what in MEASURES.items()
+        for end, k in (("start", 0), ("end", -1))
+    ]
+    most = tuple(maximum(start["distinct"]) for start in starts)
+    columns.insert(2, Column("distinct_most", "the most distinct hidden units of all steps", most, "count"))
+    steep = tuple(mean(start["slope"]) for start in starts)
+    columns.append(Column("slope_mean", "the mean of slope over all steps: the verdict's", steep, "share"))
+    table = Table("starts", "start", [start.name for start in starts], tuple(columns))
+    return table, tuple(_verdict(graph, start, table, k) for k, start in enumerate(starts))
+
+
+def _verdict(graph: Graph, start: Start, table: Table, k: int) -> Matrix:
+    distance, before = table["distance_end"][k], table["distance_start"][k]
+    parted = where(distance > APART * before, "apart", "differ")
+    bent = where(table["slope_mean"][k] < FLAT, "saturated", parted)
+    word = where(table["distinct_most"][k] > 1, bent, "same for ever")
+    # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
+    sound = if_error(0 * (total(start["loss"]) + distance) + 1, 0)
+    return graph.define(f"verdict_{start.name}", where(sound > 0, word, "overflow"))
+
+
+def step_table(starts: Sequence[Start]) -> Table:
+    """A row a step: each measure of each start."""
+    columns = [
+        Column(f"{key}_{start.name}", f"{what}; from {start.name}", tuple(start[key]), KINDS.get(key, "number"))
+        for key, what in MEASURES.items()
+        for start in starts
+    ]
+    return Table("steps", "step", range(len(starts[0]["loss"])), tuple(columns))
