@@ -97,7 +97,7 @@ def fresh(own: Pass) -> Callable[[], Found]:
             loss = np.vdot(d, d) / size
             d *= 2 / size
         else:
-            out -= out.max()
+            out -= out.max(axis=1, keepdims=True)
             e = np.exp(out)
             sums = e.sum(axis=1, keepdims=True)
             loss = (np.log(sums).sum() - np.vdot(targets, out)) / samples
@@ -164,7 +164,7 @@ class Buffers:
             loss = np.vdot(d, d) / d.size
             d *= 2 / d.size
             return loss
-        out -= out.max()
+        out -= out.max(axis=1, keepdims=True)
         np.exp(out, out=d)
         sums = d.sum(axis=1, keepdims=True)
         loss = (np.log(sums).sum() - np.vdot(targets, out)) / len(d)
