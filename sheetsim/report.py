@@ -66,8 +66,7 @@ class Results:
         raise NotImplementedError
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
-        exploding or steady; of optimizers arrived, on its way or diverging."""
+        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, arrived, …"""
         raise NotImplementedError
 
     def summary(self) -> "pd.DataFrame":
@@ -164,8 +163,7 @@ class Run(Results):
         return self._study.tables[name].frame(self._values)
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
-        exploding or steady; of optimizers arrived, on its way or diverging."""
+        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, arrived, …"""
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
 
     def to_excel(
@@ -315,8 +313,7 @@ class Book(Results):
         return pd.DataFrame(rows, index=pd.Index(CLAIMS, name="claim"))
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary: saturated, collapsed, dying, exploding or healthy; of gradients vanishing,
-        exploding or steady; of optimizers arrived, on its way or diverging."""
+        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, arrived, …"""
         names = [f"verdict_{label}" for label in self.summary().index]
         return [self[name] for name in names if name in self]
 
