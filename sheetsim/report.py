@@ -66,7 +66,7 @@ class Results:
         raise NotImplementedError
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, arrived, …"""
+        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
         raise NotImplementedError
 
     def summary(self) -> "pd.DataFrame":
@@ -163,7 +163,7 @@ class Run(Results):
         return self._study.tables[name].frame(self._values)
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, arrived, …"""
+        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
 
     def to_excel(
@@ -313,7 +313,7 @@ class Book(Results):
         return pd.DataFrame(rows, index=pd.Index(CLAIMS, name="claim"))
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, arrived, …"""
+        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
         names = [f"verdict_{label}" for label in self.summary().index]
         return [self[name] for name in names if name in self]
 

@@ -27,7 +27,6 @@ FUNCTIONS: Mapping[str, Callable[[Matrix], Matrix]] = {
     "abs": absolute,
     "absolute": absolute,
 }
-KNOWN = ("x", "y", *FUNCTIONS)
 
 LONGEST = 500
 # A formula has 64 levels in Excel.
@@ -42,6 +41,7 @@ _SIGNS: Mapping[type[ast.AST], Callable[[Matrix, Matrix], Matrix]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+_DECIMAL = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FOREIGN = re.compile(r"[^0-9A-Za-z_ .+\-*/^(),]")
 
 
@@ -84,7 +84,8 @@ class _Reader:
         except SyntaxError as error:
             # At the end of the text Python counts from another line.
             place = self.place(error.offset - 1) if error.lineno == 1 and error.offset else len(self.text)
-            raise SheetsimError(f"f cannot be read at character {place}: {error.msg}") from None
+            hint = "; a product needs its *, as in 2*x" if "decimal literal" in error.msg else ""
+            raise SheetsimError(f"f cannot be read at character {place}: {error.msg}{hint}") from None
         except (RecursionError, MemoryError, ValueError):
             raise SheetsimError("f cannot be read: its brackets are nested too deep") from None
 
@@ -117,6 +118,8 @@ class _Reader:
         raise SheetsimError(self.refusal(node))
 
     def number(self, node: ast.Constant) -> float:
+        if not _DECIMAL.fullmatch(ast.get_source_segment(self.source, node) or ""):
+            raise SheetsimError(f"f: {self.where(node)} is no decimal number")
         try:
             found = float(node.value)  # type: ignore[arg-type]
         except OverflowError:
@@ -129,7 +132,8 @@ class _Reader:
         called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         name = node.func if isinstance(node, ast.Call) else node
         if isinstance(name, ast.Name):
-            close = difflib.get_close_matches(name.id, KNOWN, n=1, cutoff=0.5)
+            known = tuple(FUNCTIONS) if called else ("x", "y")
+            close = difflib.get_close_matches(name.id.lower(), known, n=1, cutoff=0.5)
             hint = f": did you mean {close[0]!r}?" if close and close[0] != name.id else ""
             what = "function" if called else "name"
             return f"f: unknown {what} {self.where(name)}{hint}; there are x, y, numbers and {', '.join(FUNCTIONS)}"
@@ -181,4 +185,5 @@ def written(node: Matrix, x: str = "") -> str:
     try:
         return reference(node) or formula(node, reference)
     except SheetsimError as error:
-        raise SheetsimError(f"f: {error}") from None
+        # A text has no part that could be named.
+        raise SheetsimError(f"f: {str(error).partition(': name a part')[0]}") from None

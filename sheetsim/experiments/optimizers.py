@@ -16,7 +16,7 @@ from sheetsim.experiments.function_text import EXAMPLE, Function, check_argument
 from sheetsim.experiments.optimizers_book import OptimizersBook
 from sheetsim.experiments.study import Experiment, Study
 from sheetsim.experiments.update_rules import CELLS, RULES
-from sheetsim.model.expr import Matrix, column, matrix, sqrt, sum_squares
+from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squares
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.ops import Shape
@@ -87,8 +87,9 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Refuses a function whose cells could not hold it, or that has no value or gradient at the start."""
         graph = Graph()
         x, y = (graph.input(name, value) for name, value in zip("xy", self.start, strict=True))
-        parts = self._function(x, y), *self._gradient(x, y)
-        for part in parts:
+        f, d_x, d_y = parts = self._function(x, y), *self._gradient(x, y)
+        # In a cell the gradient is such a sum, and x an INDEX of the position: two levels more than either has.
+        for part in (f, absolute(d_x * x + d_y * y)):
             written(part, REFERENCE)
         if not all(value.dtype.kind == "f" and np.isfinite(value).all() for value in evaluate(parts).values()):
             raise SheetsimError(f"f has no finite value or gradient at the start, {self.start[0]:g}, {self.start[1]:g}")

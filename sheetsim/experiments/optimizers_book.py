@@ -124,7 +124,7 @@ class OptimizersBook:
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
         row += 1
         items += [Text(row, 0, "least f", "label"), homes.show(row, 1, self.least, "centre")]
-        items.append(Text(row, 2, "the least f that any of the five paths saw", "hint", wide - 2))
+        items.append(Text(row, 2, "the least f that any of the paths saw that do not diverge", "hint", wide - 2))
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         return Page("Overview", tuple(items), widths, heights)
 
@@ -175,7 +175,7 @@ class OptimizersBook:
         row = len(self.paths) + 2
         items += [Text(row, 0, "least_f", "label"), homes.show(row, 1, self.least, "number")]
         notes = (
-            "least_f: the least f that any of the paths saw; 1 % is of the way from f at the start down to it.",
+            "least_f: the least f on any path that does not diverge; 1 % is of the way from f at the start to it.",
             "#N/A: not within these steps. outside: steps that lie outside of the charts' window.",
         )
         items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes)]
@@ -250,7 +250,7 @@ GLOSSARY = {
     "v_momentum": "v_momentum, h_adagrad, h_rmsprop, m_adam, v_adam: the states, row 0 zeros",
     "moved_sgd": "moved_sgd, …: the length of each step",
     "verdict_sgd": "verdict_sgd, …: the paths' verdicts",
-    "least_f": "the least f that any of the paths saw",
+    "least_f": "the least f that any of the paths saw that do not diverge",
     "window": "the charts' axes: x and y, from and to (constants)",
     "unit_x": "(1, 0): a derivative by x times this is the gradient's first part",
     "unit_y": "(0, 1), for y",

@@ -72,7 +72,8 @@ class SymmetryBook:
             "2 inputs, 2 hidden units, 1 output, gradient descent. Units with equal weights have equal outputs and so "
             "equal gradients: after the step their weights are equal again. By induction they stay one unit for ever.",
             "A small random start breaks the symmetry: the difference grows with the weights, and the units can learn "
-            "different features. A large one breaks it too, but saturates: f′(a) is near 0, and little is learnt.",
+            "different features. A large one breaks it too, but saturates: f′(a) is near 0, so little gradient "
+            "comes back that the units nearly stay what chance made them.",
             "Equal units can still lower the loss, as one unit would: here a straight line parts the classes. From "
             "zeros nothing moves: output weights of 0 let no gradient back, and the two classes, equally many, cancel.",
         )
@@ -132,7 +133,7 @@ class SymmetryBook:
         yield "Gradient’s norm at the start", table["gradient_start"], "centre", "by the hidden units’ weights"
         yield "Gradient’s norm at the end", table["gradient_end"], "centre", ""
         yield "f′(a) at the start", table["slope_start"], "percent-centre", "mean, as a share of the greatest f′"
-        yield "f′(a), mean of all steps", table["slope_mean"], "percent-centre", "near 0: saturated"
+        yield "f′(a), mean of all steps", table["slope_mean"], "percent-centre", "falls where weights grow, too"
 
     def _chart(self, row: int, column: int, key: str) -> Lines:
         # Random starts first: a start has one colour in all charts, and zeros have no logarithm.

@@ -23,7 +23,7 @@ DECIDES = {
     "spectral radius": f"the growth a step lies within {NEAR:.0%} of ρ, and nearer to it than to σ",
     "largest singular value": f"it lies within {NEAR:.0%} of σ, and nearer to it than to ρ",
     "both": f"both lie within {NEAR:.0%} of it and differ by less than that",
-    "neither alone": "it lies near none of the two: the slopes f′ count too, or the steps are few",
+    "neither alone": "it lies near neither of the two: the slopes f′ count too, or the steps are few",
 }
 KINDS = ("unclipped", "clipped")
 

@@ -19,12 +19,13 @@ from sheetsim.model.series import Series
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import NONE
 
-# Where "arrived" begins: the share of the way down that may be left. A convention of this program, stated beside it.
-ARRIVED = 0.01
+# The share of the way down that may be left. A convention of this program, stated beside the verdicts.
+LEFT = 0.01
 
 PATHS = {
-    "arrived": "at the end at most 1 % of the way down is left: f − least f ≤ 1 % of (f at the start − least f)",
-    "on its way": "f is at most that of the start, and more than 1 % of the way down is left",
+    "99 % down": "at the end at most 1 % of the way from f at the start to least f is left; no minimum need be there",
+    "on its way": "f is at most that of the start, and more than 1 % of the way is left",
+    "not moved": "every step has length 0",
     "diverging": "f at the end is above that of the start, or is no number (overflow)",
 }
 
@@ -42,13 +43,15 @@ class Path:
 
 
 def path_table(graph: Graph, paths: Sequence[Path], window: Matrix) -> tuple[Table, Matrix]:
-    """One row a path, and the least f that any of them saw (`least_f`). window: 2×2, x from and to, y from and to.
+    """One row a path, and the least f that any of those that do not diverge saw (`least_f`).
 
+    window: 2×2, x from and to, y from and to.
     Where f overflows it counts as that of the start, in what looks for a least one.
     """
     seen = [if_error(path.f, path.f[0]) for path in paths]
     lowest = tuple(map(minimum, seen))
-    least = graph.define("least_f", -largest(*(-low for low in lowest)))
+    known = (where(_is_sound(path), -low, -path.f[0]) for path, low in zip(paths, lowest, strict=True))
+    least = graph.define("least_f", -largest(*known))
     ends = [(column(path.p[-1], 1), column(path.p[-1], 2), path.f[-1] + 0) for path in paths]
     columns = (
         Column("x", "x at the last step", tuple(x for x, _, _ in ends)),
@@ -57,7 +60,8 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix) -> tuple[Tab
         Column("f_ratio", "f at the last step over f at the start", tuple(path.f[-1] / path.f[0] for path in paths)),
         Column(
             "steps_to_1_percent",
-            "the first step with at most 1 % of the way down left, from f at the start to least_f; #N/A: none",
+            "the first step with at most 1 % of the way down left, from f at the start to least_f; #N/A: none, or it "
+            "diverges",
             tuple(_first(path, own, least) for path, own in zip(paths, seen, strict=True)),
             "count",
         ),
@@ -70,15 +74,22 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix) -> tuple[Tab
     return Table("paths", "optimizer", [path.name for path in paths], columns), least
 
 
-def _left(path: Path, f: Matrix, least: Matrix) -> Matrix:
-    """1 where at most the share ARRIVED of the way down is left."""
-    return f - least <= ARRIVED * (path.f[0] - least)
+def _is_sound(path: Path) -> Matrix:
+    """1 where f ends as a number that is not above the start's. An overflow is an error value in the sheet, infinity or
+    NaN here, neither of which compares."""
+    end = path.f[-1]
+    return where(if_error(end * 0 + 1, 0) > 0, end <= path.f[0], 0)
+
+
+def _is_down(path: Path, f: Matrix, least: Matrix) -> Matrix:
+    """1 where at most the share LEFT of the way down is left."""
+    return f - least <= LEFT * (path.f[0] - least)
 
 
 def _first(path: Path, seen: Matrix, least: Matrix) -> Matrix:
     steps = len(path.f)
-    number = minimum(where(_left(path, seen, least), row_numbers(seen) - 1, steps))
-    return where(number < steps, number, NONE)
+    number = minimum(where(_is_down(path, seen, least), row_numbers(seen) - 1, steps))
+    return where(_is_sound(path) * (least < path.f[0]) * (number < steps), number, NONE)
 
 
 def _outside(path: Path, window: Matrix) -> Matrix:
@@ -94,10 +105,10 @@ def _outside(path: Path, window: Matrix) -> Matrix:
 def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, least: Matrix) -> tuple[Matrix, ...]:
     """One word a path, of PATHS. Names `verdict_sgd`…."""
     words = []
-    for path in paths:
-        end, begin = path.f[-1], path.f[0]
-        word = where(end > begin, "diverging", where(_left(path, end, least), "arrived", "on its way"))
-        # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
-        finite = if_error(end * 0 + 1, 0)
-        words.append(graph.define(f"verdict_{path.name}", where(finite > 0, word, "diverging")))
+    for path, length in zip(paths, table["path_length"], strict=True):
+        # 0/0 alone is an error: IronCalc takes numbers under 2E-16 for equal to 0.
+        moves = if_error(length / length, 0)
+        word = where(_is_down(path, path.f[-1], least), "99 % down", "on its way")
+        sound = where(moves > 0, word, "not moved")
+        words.append(graph.define(f"verdict_{path.name}", where(_is_sound(path), sound, "diverging")))
     return tuple(words)

@@ -15,7 +15,7 @@ APART = 5.0
 
 VERDICTS = {
     "same for ever": "at every step the two hidden units have exactly the same weights: they are one unit",
-    "saturated": f"f′(a), the mean over all steps, units and samples, is under {FLAT:.0%} of its greatest value",
+    "saturated": f"it starts where f′(a), the mean over units and samples, is under {FLAT:.0%} of its greatest value",
     "apart": f"the distance ‖w_1 − w_2‖ is at the end over {APART:g} times that at the start",
     "differ": "the two units differ, and neither of these: not saturated, and not gone apart",
     "overflow": "a number is too large for a cell: take a smaller scale or learning rate",
@@ -66,7 +66,7 @@ def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Mat
     most = tuple(maximum(start["distinct"]) for start in starts)
     columns.insert(2, Column("distinct_most", "the most distinct hidden units of all steps", most, "count"))
     steep = tuple(mean(start["slope"]) for start in starts)
-    columns.append(Column("slope_mean", "the mean of slope over all steps: the verdict's", steep, "share"))
+    columns.append(Column("slope_mean", "the mean of slope over all steps", steep, "share"))
     table = Table("starts", "start", [start.name for start in starts], tuple(columns))
     return table, tuple(_verdict(graph, start, table, k) for k, start in enumerate(starts))
 
@@ -74,7 +74,7 @@ def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Mat
 def _verdict(graph: Graph, start: Start, table: Table, k: int) -> Matrix:
     distance, before = table["distance_end"][k], table["distance_start"][k]
     parted = where(distance > APART * before, "apart", "differ")
-    bent = where(table["slope_mean"][k] < FLAT, "saturated", parted)
+    bent = where(table["slope_start"][k] < FLAT, "saturated", parted)
     word = where(table["distinct_most"][k] > 1, bent, "same for ever")
     # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
     sound = if_error(0 * (total(start["loss"]) + distance) + 1, 0)
