@@ -101,9 +101,7 @@ class RnnGradientsBook:
         items += [Text(row, 0, "steps clipped", "label"), homes.show(row, 1, growth.clipped_steps, "count-centre")]
         row += 2
         if not self.log:
-            hint = (
-                "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
-            )
+            hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
             items.append(Text(row - 1, 0, hint, "hint"))
         heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 3: 17, row: CHART[1] * 0.75 + 4}
         items += self._charts(row)
