@@ -370,6 +370,8 @@ def _load(name: str, settings: list[str] | None, seed: int | None) -> "Origin":
 
     overrides = dict(map(_setting, settings or []))
     if seed is not None:
+        if "seed" in overrides:
+            raise SheetsimError("--seed and --set seed=… say the same: give one of them")
         overrides["seed"] = seed
     return templates.load(name, overrides)
 

@@ -261,7 +261,7 @@ def test_unusual_studies_agree_with_ironcalc(overrides: dict[str, Any], tmp_path
         ({"samples": 8.5}, "samples: must be a whole number"),
         ({"steps": 0}, "steps must be 1 to 100, not 0"),
         ({"steps": 101}, "steps must be 1 to 100, not 101"),
-        ({"activation": "relu"}, "activation must be tanh, sigmoid, not 'relu'"),
+        ({"activation": "relu"}, "activation must be tanh or sigmoid, not 'relu'"),
         ({"rate": 0.0}, "rate must be a number from 1e-06 to 20, not 0"),
         ({"rate": float("nan")}, "rate must be a number"),
         ({"small": -1.0}, "small must be a number from 1e-06 to 20"),

@@ -123,7 +123,8 @@ def explained(message: str) -> str:
 
 def check_one_of(key: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        raise SheetsimError(f"{key} must be {'one of ' if len(known) > 2 else ''}{', '.join(known)}, not {value!r}")
+        words = f"one of {', '.join(known)}" if len(known) > 2 else " or ".join(known)
+        raise SheetsimError(f"{key} must be {words}, not {value!r}")
 
 
 def _words(types: str) -> str:
