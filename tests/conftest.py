@@ -8,12 +8,19 @@ import pytest
 
 import sheetsim
 from sheetsim import cli, templates
+from sheetsim.experiments.forward import Forward
 from sheetsim.report import Run
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 
-# Templates whose full-size books every run of the tests makes; those of gradient flow have 3.5 million cells each.
-QUICK = [name for name in templates.names() if not name.startswith("gradient-flow-")]
+# Templates with books of a million cells and more, but for three whose full-size books every run of the tests makes: the
+# plain one, the one whose outputs are nearly constant, and the chaotic one. The others are small there, full with -m slow.
+LARGE = [
+    name
+    for name in templates.names()
+    if isinstance(templates.load(name).experiment, Forward) and name not in ("relu-he", "sigmoid-std001", "tanh-std1")
+]
+FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
 
 @cache
@@ -23,6 +30,10 @@ def run_of(name: str) -> Run:
 
 def small_run(name: str = "relu-he", **overrides: object) -> Run:
     return sheetsim.run(name, **{**SMALL, **overrides})
+
+
+def quick_run(name: str) -> Run:
+    return small_run(name) if name in LARGE else run_of(name)
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, run_of, small_run
+from conftest import quick_run, small_run
 from lint import lint
 
 import sheetsim
+from sheetsim import templates
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.model.expr import apply
 from sheetsim.model.graph import Graph
@@ -15,9 +16,9 @@ from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Page
 from sheetsim.workbook.write import write
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", templates.names())
 def test_every_templates_book_is_clean(name: str, tmp_path: Path) -> None:
-    assert lint(run_of(name).to_excel(tmp_path / "book.xlsx")) == []
+    assert lint(quick_run(name).to_excel(tmp_path / "book.xlsx")) == []
 
 
 @pytest.mark.parametrize(

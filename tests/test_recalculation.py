@@ -6,7 +6,7 @@ from pathlib import Path
 
 import ironcalc
 import pytest
-from conftest import QUICK, run_of, small_run
+from conftest import FULL, LARGE, run_of, small_run
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 
 import sheetsim
@@ -47,9 +47,13 @@ def chosen(run_name: str, choice: dict[str, str], **overrides: object) -> Run:
     return small_run(run_name, **settings, **overrides)
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in templates.names()]
-)
+@pytest.mark.parametrize("name", LARGE)
+def test_ironcalc_agrees_with_numpy_on_every_network_when_small(name: str, tmp_path: Path) -> None:
+    run = small_run(name)
+    assert differences(run, ironcalc_cells(poisoned(run, tmp_path)), 1e-11) == []
+
+
+@pytest.mark.parametrize("name", FULL)
 def test_ironcalc_agrees_with_numpy_on_every_template(name: str, tmp_path: Path) -> None:
     run = run_of(name)
     cells = ironcalc_cells(poisoned(run, tmp_path))

@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, run_of, small_run
+from conftest import quick_run, small_run
 
 import sheetsim
+from sheetsim import templates
 
 VALIDATOR = Path(__file__).parent.parent / ".ci" / "node_modules" / ".bin" / "ooxml-validator"
 
@@ -20,10 +21,9 @@ def errors(book: Path) -> list[object]:
     return [] if report["ok"] else report["errors"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", templates.names())
 def test_every_templates_book_is_valid(name: str, tmp_path: Path) -> None:
-    assert errors(run_of(name).to_excel(tmp_path / "book.xlsx")) == []
+    assert errors(quick_run(name).to_excel(tmp_path / "book.xlsx")) == []
 
 
 @pytest.mark.parametrize(
