@@ -13,8 +13,8 @@ from sheetsim.report import Run
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 
-# Templates with books of a million cells and more, but for three whose full-size books every run of the tests makes: the
-# plain one, the one whose outputs are nearly constant, and the chaotic one. The others are small there, full with -m slow.
+# Templates with books of a million cells and more, which are small in a plain run of the tests, and full with -m slow.
+# Three are full in every run: a plain one, the one whose outputs are nearly constant, and the chaotic one.
 LARGE = [
     name
     for name in templates.names()
