@@ -9,7 +9,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -140,5 +140,7 @@ def _windowed(submit: Callable[[Task], Any], tasks: Iterable[Task], ahead: int) 
             waiting.extend(submit(task) for task in islice(rest, 1))
             yield result
     finally:
-        for future in waiting:
-            future.cancel()
+        # Not those of processes: their pool, which ends broken, would set an exception on a future that is cancelled.
+        if not isinstance(waiting[0] if waiting else None, Future):
+            for future in waiting:
+                future.cancel()
