@@ -72,6 +72,27 @@ def test_work_that_nobody_wants_any_more_is_not_waited_for() -> None:
     assert time.monotonic() - start < 15
 
 
+def large(number: int) -> bytes:
+    return bytes(20_000_000)
+
+
+def test_workers_that_are_stopped_in_the_middle_of_a_result_leave_nobody_waiting() -> None:
+    for _ in range(3):
+        results = in_order(large, range(50), workers=2)
+        assert len(next(results)) == 20_000_000
+        results.close()
+
+
+def missing(number: int) -> int:
+    raise EOFError("the file ends here")
+
+
+def test_what_a_task_raises_is_not_taken_for_a_lost_process() -> None:
+    with pytest.raises(EOFError, match="the file ends here") as error:
+        list(in_order(missing, range(4), workers=2))
+    assert "in missing" in error.value.__notes__[0]
+
+
 def test_a_killed_process_is_one_sentence() -> None:
     with pytest.raises(SheetsimError, match="a worker process ended before its work was done"):
         list(in_order(suicidal, range(20), workers=2))

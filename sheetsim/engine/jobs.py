@@ -7,13 +7,14 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import islice
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -52,28 +53,80 @@ def alone(function: Callable[..., Result], *arguments: Any) -> Result:
         return function(*arguments)
 
 
+@dataclass(eq=False)
+class _Worker:
+    """A process with a pipe of its own. In one that several share, a process that ends in the middle of a result leaves
+    half a message, whose other half the reader awaits for ever."""
+
+    process: BaseProcess
+    pipe: Connection
+    number: int = -1  # of the task that it is at
+
+
 def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    # A fork would copy the locks of threads that it does not copy.
-    context = multiprocessing.get_context("spawn")
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
+    """A worker has one task at a time. Work goes on until AHEAD results a worker wait for one before them."""
+    rest = enumerate(tasks)
+    team: list[_Worker] = []
+    busy: list[_Worker] = []
+    done: dict[int, Any] = {}
+    asked_for, given = 0, 0
     try:
-        yield from _windowed(lambda task: pool.submit(alone, function, task), tasks, AHEAD * workers)
-    except BrokenProcessPool:
+        while True:
+            while len(busy) < workers and given < asked_for + AHEAD * workers and (task := next(rest, None)):
+                idle = next((worker for worker in team if worker not in busy), None)
+                if idle is None:
+                    team.append(idle := _started(function))
+                idle.number = task[0]
+                with _lost_worker_named():
+                    idle.pipe.send(task[1])
+                busy.append(idle)
+                given += 1
+            if not busy and asked_for not in done:
+                return
+            ready = wait([worker.pipe for worker in busy], timeout=0 if asked_for in done else None)
+            for worker in [worker for worker in busy if worker.pipe in ready]:
+                busy.remove(worker)
+                with _lost_worker_named():
+                    done[worker.number] = worker.pipe.recv()
+            if asked_for in done:
+                result = done.pop(asked_for)
+                if isinstance(result, Exception):
+                    raise result
+                asked_for += 1
+                yield result
+    finally:
+        # Also after Ctrl-C, a mistake, or when nobody wants more: what is under way is not waited for.
+        for worker in team:
+            worker.process.kill()
+        for worker in team:
+            worker.process.join()
+            worker.pipe.close()
+
+
+@contextmanager
+def _lost_worker_named() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError):
         raise SheetsimError(
             "a worker process ended before its work was done: killed, or out of memory; ask for fewer workers. "
             "A script that uses workers starts under `if __name__ == '__main__':`"
         ) from None
-    except BaseException:
-        # Ctrl-C, a mistake, or nobody wants more: what is under way is not waited for.
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _serve() -> None:
+def _started(function: Callable[[Task], Result]) -> _Worker:
+    # A fork would copy the locks of threads that it does not copy.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(function, theirs), daemon=True)
+    with _unseen_interrupts():
+        process.start()
+    # What is left open here would keep the pipe from ending with the process.
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _work(function: Callable[[Task], Result], pipe: Connection) -> None:
     """A worker process leaves Ctrl-C to its parent, and ends when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -84,6 +137,14 @@ def _serve() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    while True:
+        task = pipe.recv()
+        try:
+            result: Any = alone(function, task)
+        except Exception as error:
+            error.add_note(f"in a worker process: {traceback.format_exc()}")
+            result = error
+        pipe.send(result)
 
 
 def _on_cluster(
@@ -140,7 +201,5 @@ def _windowed(submit: Callable[[Task], Any], tasks: Iterable[Task], ahead: int) 
             waiting.extend(submit(task) for task in islice(rest, 1))
             yield result
     finally:
-        # Not those of processes: their pool, which ends broken, would set an exception on a future that is cancelled.
-        if not isinstance(waiting[0] if waiting else None, Future):
-            for future in waiting:
-                future.cancel()
+        for future in waiting:
+            future.cancel()
