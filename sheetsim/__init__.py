@@ -10,6 +10,49 @@ from typing import TYPE_CHECKING, Any
 
 from sheetsim.version import __version__ as __version__
 
+# The functions of the model language: of matrices, they give matrices. A name means nothing else.
+FUNCTIONS = (
+    "absolute",
+    "ceiling",
+    "choose",
+    "column",
+    "column_count",
+    "column_mean",
+    "column_sum",
+    "column_variance",
+    "equal",
+    "exp",
+    "floor",
+    "frequency",
+    "if_error",
+    "kurtosis",
+    "largest",
+    "log",
+    "log10",
+    "maximum",
+    "mean",
+    "minimum",
+    "normal_quantile",
+    "not_equal",
+    "quantile",
+    "relu",
+    "row",
+    "row_count",
+    "row_numbers",
+    "row_sum",
+    "sample_std",
+    "sigmoid",
+    "skew",
+    "sqrt",
+    "std",
+    "sum_squares",
+    "t_quantile",
+    "tanh",
+    "total",
+    "variance",
+    "where",
+)
+
 # Where each public name lives; it is imported when first asked for, so that `sheetsim --help` loads none of them.
 _HOMES = {
     "SheetsimError": "sheetsim.errors",
@@ -29,11 +72,9 @@ _HOMES = {
     "sweep": "sheetsim.sweeps",
     "grad": "sheetsim.model.grad",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
-    **dict.fromkeys(("constant", "glorot", "he", "std", "xavier", "zeros"), "sheetsim.model.initializers"),
+    **dict.fromkeys(("constant", "glorot", "he", "scaled", "xavier", "zeros"), "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
-    **dict.fromkeys(
-        ("choose", "exp", "log", "mean", "relu", "sigmoid", "sqrt", "tanh", "where"), "sheetsim.model.expr"
-    ),
+    **dict.fromkeys(FUNCTIONS, "sheetsim.model.expr"),
 }
 
 __all__ = sorted(_HOMES)
@@ -59,20 +100,50 @@ if TYPE_CHECKING:
     from sheetsim.model.draws import distribution as distribution
     from sheetsim.model.draws import normal as normal
     from sheetsim.model.draws import uniform as uniform
+    from sheetsim.model.expr import absolute as absolute
+    from sheetsim.model.expr import ceiling as ceiling
     from sheetsim.model.expr import choose as choose
+    from sheetsim.model.expr import column as column
+    from sheetsim.model.expr import column_count as column_count
+    from sheetsim.model.expr import column_mean as column_mean
+    from sheetsim.model.expr import column_sum as column_sum
+    from sheetsim.model.expr import column_variance as column_variance
+    from sheetsim.model.expr import equal as equal
     from sheetsim.model.expr import exp as exp
+    from sheetsim.model.expr import floor as floor
+    from sheetsim.model.expr import frequency as frequency
+    from sheetsim.model.expr import if_error as if_error
+    from sheetsim.model.expr import kurtosis as kurtosis
+    from sheetsim.model.expr import largest as largest
     from sheetsim.model.expr import log as log
+    from sheetsim.model.expr import log10 as log10
+    from sheetsim.model.expr import maximum as maximum
     from sheetsim.model.expr import mean as mean
+    from sheetsim.model.expr import minimum as minimum
+    from sheetsim.model.expr import normal_quantile as normal_quantile
+    from sheetsim.model.expr import not_equal as not_equal
+    from sheetsim.model.expr import quantile as quantile
     from sheetsim.model.expr import relu as relu
+    from sheetsim.model.expr import row as row
+    from sheetsim.model.expr import row_count as row_count
+    from sheetsim.model.expr import row_numbers as row_numbers
+    from sheetsim.model.expr import row_sum as row_sum
+    from sheetsim.model.expr import sample_std as sample_std
     from sheetsim.model.expr import sigmoid as sigmoid
+    from sheetsim.model.expr import skew as skew
     from sheetsim.model.expr import sqrt as sqrt
+    from sheetsim.model.expr import std as std
+    from sheetsim.model.expr import sum_squares as sum_squares
+    from sheetsim.model.expr import t_quantile as t_quantile
     from sheetsim.model.expr import tanh as tanh
+    from sheetsim.model.expr import total as total
+    from sheetsim.model.expr import variance as variance
     from sheetsim.model.expr import where as where
     from sheetsim.model.grad import grad as grad
     from sheetsim.model.initializers import constant as constant
     from sheetsim.model.initializers import glorot as glorot
     from sheetsim.model.initializers import he as he
-    from sheetsim.model.initializers import std as std
+    from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
     from sheetsim.replication import Replicates as Replicates

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 OUTPUTS = Path("outputs")
 
+# Written out, as no study is loaded for --help.
+TABLES = (
+    "forward: layers, variance, claims, histograms; gradient-flow: gradients, layers, histograms (of d_W), "
+    "histograms-a, -d_a, -d_z, -d_W; optimizers: paths; rnn-gradients: growth, norms; symmetry: starts, steps."
+)
+
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -166,7 +172,7 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 def summary(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
     table: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which table of its study.", show_default="the first")
+        str | None, typer.Option(metavar="NAME", help=f"Which table of its study. {TABLES}", show_default="the first")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
     settings: Settings = None,
@@ -193,7 +199,7 @@ class ReplicateTable(StrEnum):
 
     statistics = "statistics"
     claims = "claims"
-    histogram = "histogram"
+    histograms = "histograms"
     replicates = "replicates"
 
 
@@ -245,7 +251,7 @@ def replicate(
     frames = {
         ReplicateTable.statistics: found.statistics,
         ReplicateTable.claims: found.claims,
-        ReplicateTable.histogram: found.histograms,
+        ReplicateTable.histograms: found.histograms,
         ReplicateTable.replicates: found.frame,
     }
     form = Format.json if as_json else form

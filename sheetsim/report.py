@@ -62,7 +62,7 @@ class Results:
     title: str
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name: of forward layers, variance, claims and histogram."""
+        """A table by name, one of its study's: of forward `layers`, `variance`, `claims` and `histograms`."""
         raise NotImplementedError
 
     def verdicts(self) -> list[str]:
@@ -88,7 +88,7 @@ class Results:
 
     def histograms(self) -> "pd.DataFrame":
         """Counts by layer and bin, those below and above the edges included."""
-        return self.table("histogram")
+        return self.table("histograms")
 
     def _repr_html_(self) -> str:
         frame = self.summary()
@@ -153,13 +153,17 @@ class Run(Results):
         """The study's first table."""
         return self.table(next(iter(self._study.tables), "summary"))
 
+    def tables(self) -> list[str]:
+        """The names of the study's tables."""
+        return [*self._study.tables, *self._study.histograms]
+
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name, one of the study's."""
+        """A table by name, one of `tables()`. Raises SheetsimError for another."""
         if name in self._study.histograms:
             return self._study.histograms[name].frame(self._values)
         if name not in self._study.tables:
-            known = ", ".join([*self._study.tables, *self._study.histograms]) or "none"
-            raise SheetsimError(f"{self.title} has no table {name!r}; it has {known}")
+            known = ", ".join(self.tables()) or "none"
+            raise SheetsimError(f"{self.name} has no table {name!r}; it has {known}")
         return self._study.tables[name].frame(self._values)
 
     def verdicts(self) -> list[str]:
@@ -230,7 +234,7 @@ def run_origin(origin: templates.Origin) -> Run:
 # The sheet of each table, and the tables that come first in their study.
 TABLES = {
     "gradients": "Gradients",
-    "layers": "Summary",
+    "layers": "Layers",
     "variance": "Variance",
     "growth": "Growth",
     "norms": "Norms",
@@ -285,8 +289,8 @@ class Book(Results):
             return self._reader.table(TABLES[name])
         if name == "claims" and "additivity" in self:
             return self._claims(len(self.table("layers")))
-        kind = {"histogram": "_d_W" if self._is_flow else ""}.get(name, name.replace("histogram-", "_", 1))
-        if name.startswith("histogram") and f"edges{kind}" in self:
+        kind = {"histograms": "_d_W" if self._is_flow else ""}.get(name, name.replace("histograms-", "_", 1))
+        if name.startswith("histograms") and f"edges{kind}" in self:
             counts = itertools.takewhile(self.__contains__, (f"counts{kind}_{k}" for k in itertools.count(1)))
             return histogram_frame(self[f"edges{kind}"], [self[name] for name in counts])
         raise SheetsimError(f"{self.path} has no table {name!r}")

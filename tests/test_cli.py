@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import small_run
 
-from sheetsim import cli, templates
+from sheetsim import cli, report, templates
 
 QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
 
@@ -52,13 +52,38 @@ def test_what_show_prints_runs_as_a_persons_own_file(sheetsim, tmp_path: Path) -
     assert (tmp_path / "outputs" / "mine.xlsx").is_file()
 
 
-@pytest.mark.parametrize("table", ["layers", "variance", "claims", "histogram"])
+@pytest.mark.parametrize("table", ["layers", "variance", "claims", "histograms"])
 def test_summary_of_a_template_and_of_its_book_are_the_same(sheetsim, table: str) -> None:
     sheetsim("run", "relu-he", "--output", "book.xlsx", *QUICK)
     of_template = sheetsim("summary", "relu-he", "--table", table, "--format", "json", *QUICK)
     of_book = sheetsim("summary", "book.xlsx", "--table", table, "--json")
     assert of_template == of_book
     assert isinstance(json.loads(of_book[1]), list)
+
+
+def test_a_tables_name_is_its_sheet_and_stands_in_the_help(sheetsim, tmp_path: Path) -> None:
+    told = " ".join(sheetsim("summary", "--help")[1].replace("│", " ").split())
+    for study in templates.STUDIES:
+        name = "relu-he" if study == "forward" else study
+        run = small_run(name) if "flow" in name or name == "relu-he" else report.run(name)
+        listed = told.partition(f"{study}: ")[2].partition(";")[0]
+        for table in run.tables():
+            first, dash, kind = table.partition("-")
+            assert first in listed
+            assert dash + kind in listed
+        book = report.read(run.to_excel(tmp_path / f"{study}.xlsx"))
+        for table in run.tables():
+            pd.testing.assert_frame_equal(book.table(table), run.table(table), check_dtype=False)
+            if table in report.TABLES:
+                assert report.TABLES[table] == table.capitalize()
+
+
+def test_a_table_that_there_is_not_is_refused_by_the_templates_name(sheetsim) -> None:
+    status, _, error = sheetsim("summary", "relu-he", "--table", "histogram", *QUICK)
+    assert (status, error) == (
+        2,
+        "sheetsim: relu-he has no table 'histogram'; it has layers, variance, claims, histograms\n",
+    )
 
 
 def test_summary_prints_csv_and_parquet(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def test_the_derivatives_curve_is_that_of_differences() -> None:
 @pytest.mark.parametrize("name", ["a", "d_a", "d_z", "d_W"])
 def test_histograms_count_every_element_once(name: str) -> None:
     run = small("gradient-flow-relu-he")
-    frame = run.table(f"histogram-{name}")
+    frame = run.table(f"histograms-{name}")
     for k, own in frame.groupby(level="layer"):
         values, edges = run[f"{name}_{k}"].ravel(), run[f"edges_{name}"][:, 0]
         counts = np.diff(np.searchsorted(np.sort(values), edges, side="right"), prepend=0, append=values.size)
@@ -208,7 +208,7 @@ def test_a_book_reads_back_verifies_and_is_made_again_by_its_command(tmp_path: P
     assert found.ok
     assert found.state == "as made"
     with sheetsim.read(path) as book:
-        for name in ("gradients", "layers", "histogram", "histogram-a", "histogram-d_z"):
+        for name in ("gradients", "layers", "histograms", "histograms-a", "histograms-d_z"):
             assert book.table(name).equals(run.table(name)), name
         assert book.verdicts() == run.verdicts()
         assert book.summary().equals(run.summary())

@@ -1,10 +1,15 @@
 """The model language: names, draws and their streams, and what the engine computes."""
 
+import re
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import sheetsim
 from sheetsim.engine.evaluate import evaluate
+from sheetsim.model import draws, expr, initializers
 from sheetsim.model.draws import distribution, normal
 from sheetsim.model.expr import choose, exp, relu, total
 
@@ -135,3 +140,30 @@ def test_data_is_copied_and_results_are_read_only() -> None:
     assert run["total"] == 4
     with pytest.raises(ValueError, match="read-only"):
         run["x"][0, 0] = 5
+
+
+def test_the_functions_of_the_language_are_public_and_listed_and_a_name_has_one_meaning() -> None:
+    own = {name for name, made in vars(expr).items() if getattr(made, "__module__", "") == expr.__name__}
+    functions = {name for name in own if name.islower() and name not in ("apply", "matrix")}
+    assert functions == set(sheetsim.FUNCTIONS) <= set(sheetsim.__all__)
+    for module in (initializers, draws):
+        theirs = {name for name, made in vars(module).items() if getattr(made, "__module__", "") == module.__name__}
+        assert not theirs & functions
+    listed = re.findall(
+        r"`(\w+)`", (Path(__file__).parent.parent / "README.md").read_text().partition("| gradients |")[0]
+    )
+    assert functions <= set(listed)
+
+
+def test_std_is_the_statistic() -> None:
+    model = sheetsim.Model()
+    numbers = np.random.default_rng(1).normal(size=(30, 4))
+    model.define("spread", sheetsim.std(model.input("x", numbers)))
+    assert model.run()["spread"] == pytest.approx(numbers.std(), rel=1e-14)
+
+
+def test_a_series_of_pandas_is_a_column_and_a_list_a_row() -> None:
+    model = sheetsim.Model()
+    assert model.input("x", pd.Series([1.0, 2.0, 3.0])).shape == (3, 1)
+    assert model.input("y", [1.0, 2.0, 3.0]).shape == (1, 3)
+    assert model.run()["x"].tolist() == [[1.0], [2.0], [3.0]]

@@ -303,7 +303,7 @@ def test_the_command_prints_every_table_in_every_format(tmp_path: Path) -> None:
     plain = sheetsim_command(*words, cwd=tmp_path)
     assert "tanh-xavier, 12 replicates (12 were asked for)" in plain.stdout
     assert (tmp_path / "outputs" / "tanh-xavier-replicates.xlsx").exists()
-    for table, rows in (("statistics", 2 * len(COLUMNS)), ("claims", 4), ("histogram", 64), ("replicates", 24)):
+    for table, rows in (("statistics", 2 * len(COLUMNS)), ("claims", 4), ("histograms", 64), ("replicates", 24)):
         done = sheetsim_command(*words, "--table", table, "--json", cwd=tmp_path)
         assert len(json.loads(done.stdout)) == rows
         assert (

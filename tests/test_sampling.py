@@ -388,7 +388,7 @@ def test_legacy_draws_are_one_run_of_randn() -> None:
         model = sheetsim.Model(seed=seed, draws="mt19937")
         for k, shape in enumerate(shapes):
             model.input(f"x_{k}", normal(), shape)
-        W = model.weights("W_1", sheetsim.std(0.5), (3, 5))
+        W = model.weights("W_1", sheetsim.scaled(0.5), (3, 5))
         moved = model.input("moved", normal(2, 3), (2, 2))
         run, script = model.run(), np.random.RandomState(seed)
         for k, shape in enumerate(shapes):

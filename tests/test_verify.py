@@ -88,7 +88,7 @@ def test_a_book_is_as_made_and_agrees_with_every_engine(small_book: Path) -> Non
     assert (found.ok, found.state, found.changes) == (True, "as made", ())
     assert {row.engine for row in found.rows} == {*engines, "numpy"}
     names = {row.name for row in found.rows if row.engine == "ironcalc"}
-    assert {"W_1", "a_2", "z_3", "edges", "counts_1", "sd_1", "verdict_1", "(Summary)", "(Variance)"} <= names
+    assert {"W_1", "a_2", "z_3", "edges", "counts_1", "sd_1", "verdict_1", "(Layers)", "(Variance)"} <= names
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_one_cell_and_overflow_agree_with_every_engine(overrides: dict[str, obje
         ("Activation 2", "C7", "z_2"),
         ("Linear 1", "B2", "a_1"),
         ("Histograms", "C4", "counts_1"),
-        ("Summary", "B2", "(Summary)"),
+        ("Layers", "B2", "(Layers)"),
     ],
 )
 def test_a_wrong_cached_value_is_found_with_its_cell(
@@ -196,7 +196,7 @@ def test_a_summary_written_without_the_option_is_as_made_too(tmp_path: Path) -> 
     [
         ("values-only", "Activation 2", "C7", "z_2"),
         ("values-only", "Overview", "B14", "(Overview)"),
-        ("summary", "Summary", "E2", "(Summary)"),
+        ("summary", "Layers", "E2", "(Layers)"),
         ("summary", "Histograms", "C4", "counts_1"),
     ],
 )
@@ -672,12 +672,12 @@ def test_a_large_statistic_does_not_hide_a_wrong_small_one(tmp_path: Path) -> No
     run = small_run(initializer=1000, activation="identity")
     book = run.to_excel(tmp_path / "large.xlsx")
     assert verify(book).ok
-    assert not verify(with_cell(book, tmp_path / "wrong.xlsx", "Summary", "E2", 777.0)).ok
+    assert not verify(with_cell(book, tmp_path / "wrong.xlsx", "Layers", "E2", 777.0)).ok
 
 
 def test_a_moved_name_is_an_edit(small_book: Path, tmp_path: Path) -> None:
     def edit(name: str, data: bytes) -> bytes:
-        return data.replace(b">Summary!$B$2<", b">Summary!$B$3<").replace(
+        return data.replace(b">Layers!$B$2<", b">Layers!$B$3<").replace(
             b'<definedName name="bound">Histograms!', b'<definedName name="bound">Overview!'
         )
 

@@ -27,7 +27,7 @@ ORDER = [
     *(f"Linear {k}" for k in range(1, 6)),
     *(f"Activation {k}" for k in range(1, 6)),
     "Histograms",
-    "Summary",
+    "Layers",
     "Variance",
     *(f"Draws {k}" for k in range(1, 6)),
     "About",
@@ -52,7 +52,7 @@ def test_pandas_reads_a_matrix_sheet_as_the_frame_bit_for_bit(he_book: Path, eng
 
 
 def test_pandas_reads_the_summary_as_its_frame(he_book: Path) -> None:
-    frame = pd.read_excel(he_book, sheet_name="Summary", index_col=0, engine="openpyxl")
+    frame = pd.read_excel(he_book, sheet_name="Layers", index_col=0, engine="openpyxl")
     pd.testing.assert_frame_equal(frame, run_of("relu-he").summary(), check_dtype=False, rtol=0, atol=0)
 
 
@@ -65,7 +65,7 @@ def test_every_accessor_of_the_run_reads_the_same_from_the_file(he_book: Path) -
         assert book["initializer"] == "he"
         assert book["sd_1"] == run["sd_1"] == math.sqrt(2 / 100)
         assert book.verdicts() == run.verdicts()
-        for table in ("layers", "variance", "claims", "histogram"):
+        for table in ("layers", "variance", "claims", "histograms"):
             pd.testing.assert_frame_equal(book.table(table), run.table(table), check_column_type=False, rtol=0, atol=0)
 
 
@@ -151,7 +151,7 @@ def test_a_summary_report_leaves_the_matrices_out_and_takes_any_size(tmp_path: P
     run = sheetsim.run("relu-he", report="summary", samples=1_100_000, inputs=2, layers=[2])
     path = run.to_excel(tmp_path / "wide.xlsx")
     with sheetsim.read(path) as book:
-        assert book._reader._workbook.sheetnames == ["Overview", "Histograms", "Summary", "Variance", "About"]
+        assert book._reader._workbook.sheetnames == ["Overview", "Histograms", "Layers", "Variance", "About"]
         pd.testing.assert_frame_equal(book.summary(), run.summary())
     assert "z_1" not in run
     with pytest.raises(SheetsimError, match="keeps the tables only"):
@@ -178,7 +178,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
     run = small_run()
 
     def interrupted(title: str) -> None:
-        if title == "Summary":
+        if title == "Layers":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

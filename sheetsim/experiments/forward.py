@@ -150,7 +150,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             title=self.title or "Forward pass",
             sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
             tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
-            histograms={"histogram": bars},
+            histograms={"histograms": bars},
             verdicts=words,
             headline=("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units"),
             matrices=self.is_full,

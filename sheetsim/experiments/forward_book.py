@@ -203,7 +203,7 @@ class ForwardBook:
     def _summary(self) -> Page:
         items = table_items(self.table, Homes())
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns)), 11) | {len(self.table.columns): 15}
-        return Page("Summary", tuple(items), widths, freeze=(1, 1))
+        return Page("Layers", tuple(items), widths, freeze=(1, 1))
 
     def _variance(self, matrices: bool) -> Page:
         layers = self.network.layers
@@ -279,7 +279,7 @@ class ForwardBook:
         if matrices:
             placed.update(node.name for node in self.graph)
         sections = {"Defined names": {name: what for name, what in GLOSSARY.items() if name in placed}}
-        for title, table in (("Summary", self.table), ("Variance", self.variance)):
+        for title, table in (("Layers", self.table), ("Variance", self.variance)):
             sections[f"Columns of {title}"] = {column.name: column.what for column in table.columns}
         # SciPy has a part in drawn inputs that are not plain.
         scipy = isinstance(self.network.x.source, Draw) and not self.network.x.source.is_plain

@@ -55,7 +55,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             title=self.title or "Gradient flow",
             sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
             tables={"gradients": table, "layers": layers},
-            histograms={"histogram": histograms["d_W"], **{f"histogram-{k}": own for k, own in histograms.items()}},
+            histograms={"histograms": histograms["d_W"], **{f"histograms-{k}": own for k, own in histograms.items()}},
             verdicts=words,
             headline=(*(f"{d}_norm" for d in GRADIENTS), "d_a_zeros", "d_a_ratio", "expected", "slope_square", "reach"),
             matrices=self.is_full,

@@ -62,7 +62,7 @@ class GradientFlowBook:
             self._overview(live, matrices),
             self._histograms(),
             self._table("Gradients", self.table),
-            self._table("Summary", self.layers),
+            self._table("Layers", self.layers),
         ]
         about = self._about(command, parameters, pages, matrices)
         if not matrices:
@@ -267,7 +267,7 @@ class GradientFlowBook:
             placed.update(node.name for node in self.graph)
         words = FORWARD_GLOSSARY | GLOSSARY
         sections = {"Defined names": {name: what for name, what in words.items() if name in placed}}
-        for title, table in (("Gradients", self.table), ("Summary", self.layers)):
+        for title, table in (("Gradients", self.table), ("Layers", self.layers)):
             sections[f"Columns of {title}"] = {column.name: column.what for column in table.columns}
         source = self.flow.network.x.source
         # SciPy has a part in drawn inputs that are not plain.

@@ -68,8 +68,9 @@ class Graph:
     ) -> Matrix:
         """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
 
-        values: a Distribution, a frozen one of scipy.stats, or numbers; sampling: the design of the draws, one of
-        DESIGNS; correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw).
+        values: a Distribution, a frozen one of scipy.stats, or numbers (a list or 1-D array is a row, a Series of
+        pandas a column); sampling: the design of the draws, one of DESIGNS; correlation of the columns: a number for
+        all pairs, or a matrix, columns × columns (see Draw).
         Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite, and a design
         or correlation that draws of this shape cannot have.
         """
@@ -249,6 +250,9 @@ def _numbers(name: str, values: Any) -> Any:
     try:
         # A copy: numbers that changed behind the model would change its results.
         array = np.array(values, dtype=np.float64, order="C", ndmin=2)
+        # A Series of pandas, Polars and the like is a column of a table; ndmin makes it a row.
+        if np.ndim(values) == 1 and hasattr(values, "to_frame"):
+            array = array.T.copy()
     except (TypeError, ValueError):
         raise SheetsimError(f"{name}: the values are no table of numbers") from None
     if array.ndim != 2 or array.size == 0:

@@ -32,14 +32,14 @@ def he() -> Initializer:
     return Initializer(lambda fan_in, fan_out: sqrt(2 / fan_in))
 
 
-def std(value: Operand) -> Initializer:
+def scaled(sd: Operand) -> Initializer:
     """The given standard deviation, whatever the fan-in; a 1×1 matrix makes it a cell that can be changed."""
-    return Initializer(lambda fan_in, fan_out: value)
+    return Initializer(lambda fan_in, fan_out: sd)
 
 
 def zeros() -> Initializer:
     """All weights 0: nothing passes."""
-    return std(0.0)
+    return scaled(0.0)
 
 
 def constant(value: Operand) -> Initializer:
@@ -48,8 +48,8 @@ def constant(value: Operand) -> Initializer:
 
 
 SCHEMES: dict[str, Initializer] = {
-    "std 1": std(1.0),
-    "std 0.01": std(0.01),
+    "std 1": scaled(1.0),
+    "std 0.01": scaled(0.01),
     "xavier": xavier(),
     "glorot": glorot(),
     "he": he(),
