@@ -173,6 +173,7 @@ class Full(Bare):
         square, square_a = var + mean**2, pooled + a_mean.mean() ** 2
         end("units")
         layer = mean, var**0.5, var, skew, kurtosis, ends[0], *quantiles, ends[1], flat / z.size, dead, effective
+        layer = (*layer, self.var.mean() / var)
         sums = pooled, within, between, additive, within - additive, moment, var / pooled, square / square_a
         return (*layer, *sums, square, square_a), counts
 

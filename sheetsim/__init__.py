@@ -72,7 +72,7 @@ _HOMES = {
     "sweep": "sheetsim.sweeps",
     "grad": "sheetsim.model.grad",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
-    **dict.fromkeys(("constant", "glorot", "he", "scaled", "xavier", "zeros"), "sheetsim.model.initializers"),
+    **dict.fromkeys(("constant", "glorot", "he", "lecun", "scaled", "xavier", "zeros"), "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
     **dict.fromkeys(FUNCTIONS, "sheetsim.model.expr"),
 }
@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import constant as constant
     from sheetsim.model.initializers import glorot as glorot
     from sheetsim.model.initializers import he as he
+    from sheetsim.model.initializers import lecun as lecun
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros

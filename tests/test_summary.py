@@ -12,7 +12,7 @@ import sheetsim
 
 COLUMNS = [
     "mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max",
-    "saturated", "dead_units", "effective_units",
+    "saturated", "dead_units", "effective_units", "over_samples",
 ]  # fmt: skip
 VARIANCE = [
     "fan_in", "sd_w", "pooled", "within", "between", "additive", "covariance", "moment", "var_ratio", "moment_ratio",
@@ -43,6 +43,7 @@ def test_summary_equals_pandas_and_scipy(name: str) -> None:
             "max": flat.max(),
             "dead_units": (z.nunique() == 1).sum(),
             "effective_units": np.trace(covariance) ** 2 / np.trace(covariance @ covariance),
+            "over_samples": z.var(ddof=0).mean() / flat.var(ddof=0),
         }
         for column, value in expected.items():
             assert row[column] == pytest.approx(value, rel=1e-10, abs=1e-12), (layer, column)
@@ -121,8 +122,8 @@ def test_zeros_of_relu_are_in_the_first_bin_and_nothing_is_below() -> None:
     [
         ({"activation": "sigmoid", "initializer": "std 1"}, {"saturated"}),
         ({"activation": "sigmoid", "initializer": "std 0.01"}, {"collapsed"}),
-        ({"activation": "sigmoid", "initializer": "xavier"}, {"healthy"}),
-        ({"activation": "tanh", "initializer": "xavier"}, {"healthy"}),
+        ({"activation": "sigmoid", "initializer": "xavier"}, {"healthy", "input fading", "input lost"}),
+        ({"activation": "tanh", "initializer": "xavier"}, {"healthy", "shrinking"}),
         ({"activation": "relu", "initializer": "he"}, {"healthy"}),
         ({"activation": "relu", "initializer": "std 1"}, {"exploding"}),
         ({"activation": "relu", "initializer": "std 0.01"}, {"dying"}),

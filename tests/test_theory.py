@@ -108,6 +108,7 @@ def test_relu_with_he_keeps_q_over_fifty_layers_and_correlates_by_the_arc_cosine
     for layer in frame.index:
         assert frame.loc[layer, "correlation"] == pytest.approx(c, rel=1e-10)
         c = arc_cosine(c)
+        assert frame.loc[layer, "over_samples"] == pytest.approx((1 - c) / 2 / (0.5 - 0.5 / math.pi), rel=1e-9)
     grid = [0, 0.3, 0.9, 0.999999, 1]
     assert correlation_map("relu", 2.0, grid).to_numpy() == pytest.approx(list(map(arc_cosine, grid)), rel=1e-10)
 
@@ -242,7 +243,7 @@ INPUTS = InputMoments(1.25, 0.25)
 
 def unbiased(frame: pd.DataFrame, samples: int) -> pd.DataFrame:
     """Variances over N samples are (N - 1)/N of what the theory means; the rest of them is in `between`."""
-    frame[["within", "additive"]] *= samples / (samples - 1)
+    frame[["within", "additive", "over_samples"]] *= samples / (samples - 1)
     frame["covariance"] = frame["within"] - frame["additive"]
     frame["between"] -= frame["within"] / samples
     return frame
@@ -274,6 +275,7 @@ def simulated(activation: str, weight_scale: float, width: int, seed: int) -> pd
                 **dict(zip(("q05", "q50", "q95"), np.quantile(z, [0.05, 0.5, 0.95]), strict=True)),
                 "saturated": np.mean(slope < 0.01 * (0.25 if activation == "sigmoid" else 1)),
                 "pooled": a.var(),
+                "over_samples": z.var(axis=0).mean() / z.var(),
                 "within": a.var(axis=0).mean(),
                 "between": a.mean(axis=0).var(),
                 "additive": np.mean(given.var(axis=0) @ W**2),

@@ -14,15 +14,14 @@ from sheetsim.errors import SheetsimError
 from sheetsim.experiments import data, forward_book
 from sheetsim.experiments.inputs import Drawn, said, source_of
 from sheetsim.experiments.study import Experiment, Study, check_one_of
-from sheetsim.model.draws import normal
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, Initializer, constant
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.summary.histogram import NUDGE, histogram
-from sheetsim.summary.layers import layer_table, verdicts
-from sheetsim.summary.variance import claim_table, claims, over_samples, unit_statistics, variance_table
+from sheetsim.summary.layers import layer_table, of_input, verdicts
+from sheetsim.summary.variance import claim_table, claims, unit_statistics, variance_table
 
 CUSTOM = "custom"
 PER_LAYER = "per layer"
@@ -62,11 +61,12 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """The parameters of the study, which are the keys of its templates.
 
     samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
-    activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, a number (the standard deviation),
-    {"constant": value}, or a list with one a layer; input: "normal", a distribution with parameters and a
-    `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen distribution of
-    scipy.stats, {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of drawn inputs, a
-    name of DESIGNS; histogram: bins and range; report: "full", or "summary" for a workbook without the matrices.
+    activation: a name of ACTIVATIONS; initializer: a name of SCHEMES (xavier and lecun are 1/√n, glorot is what PyTorch
+    calls xavier), a number (the standard deviation), {"constant": value}, or a list with one a layer; input: "normal",
+    a distribution with parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a
+    file's path), a frozen distribution of scipy.stats, {"file": path} with `sheet` and `standardise`, or an array;
+    sampling: the design of drawn inputs, a name of DESIGNS; histogram: bins and range; report: "full", or "summary" for
+    a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -126,10 +126,11 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
         graph = Graph(seed=self.seed)
         network = self.network(graph)
-        table = layer_table(network)
-        words = verdicts(graph, network, table)
-        bars = histogram(graph, network, self.histogram.bins, self.histogram.range)
         var_x, units = unit_statistics(graph, network)
+        table = layer_table(network, [own.var_z for own in units])
+        given = of_input(graph, network, var_x)
+        words = verdicts(graph, network, table, given)
+        bars = histogram(graph, network, self.histogram.bins, self.histogram.range)
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
         book = forward_book.ForwardBook(
@@ -137,7 +138,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             network,
             table,
             words,
-            over_samples(table, units),
+            given,
             bars,
             decomposition,
             checked,
@@ -152,7 +153,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
             histograms={"histograms": bars},
             verdicts=words,
-            headline=("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units"),
+            headline=("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units", "over_samples"),
             matrices=self.is_full,
         )
 
@@ -204,7 +205,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if not isinstance(self.initializer, list):
             return [chosen_initializer(graph, "initializer", "custom_std", self.initializer)] * len(self.layers)
         chosen = graph.choice("initializer", [*SCHEMES, CUSTOM, PER_LAYER], PER_LAYER)
-        custom = graph.input("custom_std", CUSTOM_STD)
+        custom = graph.input("custom_std", CUSTOM_STD, at_least=0.0)
         result = []
         for number, scheme in enumerate(self.initializer, start=1):
             inner = chosen_initializer(graph, f"initializer_{number}", f"custom_std_{number}", scheme)
@@ -216,11 +217,17 @@ def chosen_initializer(graph: Graph, name: str, custom_name: str, scheme: Scheme
     """A drop-down of schemes under the one name, and the cell of its custom standard deviation under the other."""
     label, value = _label(scheme)
     choice = graph.choice(name, [*SCHEMES, CUSTOM], label)
-    return _chosen(choice, {CUSTOM: graph.input(custom_name, value)}, scheme)
+    # The value of constant weights may have any sign.
+    least = None if isinstance(scheme, Mapping) else 0.0
+    return _chosen(choice, {CUSTOM: graph.input(custom_name, value, at_least=least)}, scheme)
 
 
 def _chosen(choice: Matrix, more: Mapping[str, Matrix | Initializer], scheme: Scheme) -> Initializer:
-    """The initializer that a drop-down picks: a named scheme, or one of `more`."""
+    """The initializer that a drop-down picks: a named scheme, or one of `more`.
+
+    The draws are those of the scheme that the book is made with: constants, of which a choice changes the standard
+    deviation alone.
+    """
 
     def sd(fan_in: Matrix, fan_out: Matrix) -> Matrix:
         branches = {name: known.sd(fan_in, fan_out) for name, known in SCHEMES.items()}
@@ -228,7 +235,9 @@ def _chosen(choice: Matrix, more: Mapping[str, Matrix | Initializer], scheme: Sc
             branches[name] = other.sd(fan_in, fan_out) if isinstance(other, Initializer) else other
         return choose(choice, branches)
 
-    return Initializer(sd, constant(0).draws if isinstance(scheme, Mapping) else normal())
+    if isinstance(scheme, Mapping):
+        return Initializer(sd, constant(0).draws)
+    return Initializer(sd, SCHEMES[scheme].draws) if isinstance(scheme, str) else Initializer(sd)
 
 
 def check_scheme(scheme: Scheme) -> None:

@@ -8,9 +8,10 @@ from sheetsim.experiments.about import about_page
 from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, Homes, counted, table_items
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import NAMES, STANDARD
 from sheetsim.model.nets import Network
 from sheetsim.summary.histogram import Histogram
-from sheetsim.summary.layers import VERDICTS
+from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
 from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
 from sheetsim.workbook.layout import Bars, Block, Item, MatrixSheet, Number, Page, Sheet, Text
@@ -28,7 +29,7 @@ class ForwardBook:
     network: Network
     table: Table
     verdicts: Sequence[Matrix]
-    over_samples: Sequence[Matrix]
+    given: Given
     histogram: Histogram
     variance: Table
     claims: Sequence[Claim]
@@ -90,10 +91,17 @@ class ForwardBook:
         hints = [
             "Choose from the yellow cells: every sheet, chart and verdict follows.",
             "The custom standard deviation counts when the initializer is “custom”.",
+            NAMES,
         ]
-        if any(isinstance(layer.e.source, Draw) and layer.e.source.distribution.name == "ones" for layer in layers):
+        drawn = {layer.e.source.distribution for layer in layers if isinstance(layer.e.source, Draw)} - {STANDARD}
+        if any(distribution.name == "ones" for distribution in drawn):
             hints.append(
                 "Weights of a layer with draws that are all 1 are equal: its standard deviation is their value."
+            )
+        elif drawn:
+            hints.append(
+                f"Draws of weights stay as the book was made ({', '.join(sorted(map(str, drawn)))}): a choice changes "
+                "the standard deviation alone."
             )
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
         items += [Text(9, 0, "Outputs of each layer", "heading-left")]
@@ -121,7 +129,7 @@ class ForwardBook:
             ("Standard deviation of weights", [layer.sd for layer in layers], "centre"),
             ("Mean of outputs", self.table["mean"], "centre"),
             ("Standard deviation of outputs", self.table["std"], "centre"),
-            ("Of their variance, over samples", self.over_samples, "percent-centre"),
+            ("Of their variance, over samples", self.table["over_samples"], "percent-centre"),
             ("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre"),
             ("Dead units", self.table["dead_units"], "count-centre"),
             ("Effective units", self.table["effective_units"], "one-decimal-centre"),
@@ -131,24 +139,23 @@ class ForwardBook:
             items.append(Text(row, 0, label, "label"))
             items += [homes.show(row, layer.number, node, style) for layer, node in zip(layers, nodes, strict=True)]
             row += 1
+        for label, node, style in (
+            ("Mean square of the input", self.given.square, "centre"),
+            ("Of it, variance over samples", self.given.over_samples, "percent-centre"),
+            ("Effective units of the input", self.given.effective_units, "one-decimal-centre"),
+        ):
+            items += [Text(row, 0, label, "label"), homes.show(row, 1, node, style)]
+            row += 1
         row += 1
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in VERDICTS.items():
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
         row += 2
-        items.append(
-            Text(
-                row,
-                0,
-                "Of their variance, over samples: the rest lies between the units' means. Where it is near 0 the "
-                "outputs no longer depend on the input, however healthy their histogram looks.",
-                "lead",
-                wide,
-            )
-        )
+        items += [Text(row + k, 0, sentence, "lead", wide) for k, sentence in enumerate(INPUT_LOST)]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         heights = {0: 28 if len(self.title) <= 70 else 56, 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
+        heights |= {row + k: 34 for k in range(len(INPUT_LOST))}
         return Page("Overview", tuple(items), widths, heights)
 
     def _histograms(self) -> Page:
@@ -294,7 +301,7 @@ GLOSSARY = {
     "a_1": "a_1, …: linear sums, input × W_l",
     "z_1": "z_1, …: activations f(a_l)",
     "activation": "the activation f, a drop-down",
-    "initializer": "the initializer, a drop-down",
+    "initializer": f"the initializer, a drop-down. {NAMES}",
     "custom_std": "the standard deviation that the initializer “custom” uses",
     "initializer_1": "initializer_1, …: a layer's own initializer, used while initializer says “per layer”",
     "custom_std_1": "custom_std_1, …: a layer's own standard deviation for “custom”",
@@ -305,6 +312,9 @@ GLOSSARY = {
     "bound": "tail rounded up: the upper end for relu and identity",
     "edges": "the bins' upper edges; a bin is (edge before, edge], and the first bin has the range's lower end too",
     "verdict_1": "verdict_1, …: the layers' verdicts",
+    "square_x": "the input's mean square, E[x²]",
+    "over_samples_x": "the share of it that is variance over samples",
+    "effective_x": "the input's effective units: the participation ratio of its columns' covariance",
     "additivity": "additivity, moment_rule, relu_halves_variance, relu_halves_second_moment: the claims' verdicts",
     "counts_1": "counts_1, …: outputs of the layer below the range, in each bin, above the range",
     "largest_count": "the greatest count of all layers: the charts' common scale",

@@ -47,7 +47,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         loss = graph.choice("loss", LOSSES, self.loss)
         flow = backward(graph, network, self.outputs, initializer, loss)
         table, layers = gradient_table(flow), layer_table(network)
-        words = flow_verdicts(graph, table)
+        words = flow_verdicts(graph, table, flow)
         histograms, curve = gradient_histograms(graph, flow, self.histogram.bins)
         book = GradientFlowBook(graph, flow, table, layers, words, histograms, curve, self.title, self.description)
         return Study(

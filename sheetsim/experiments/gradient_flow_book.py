@@ -10,6 +10,7 @@ from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYE
 from sheetsim.model.backward import Backward
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import NAMES
 from sheetsim.summary.gradients import FLOWS, Curve
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
@@ -132,6 +133,7 @@ class GradientFlowBook:
         hints = (
             "Choose from the yellow cells: every sheet, chart and verdict follows.",
             "The custom standard deviations count when their initializer is “custom”.",
+            NAMES,
         )
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
         row = 12

@@ -93,7 +93,7 @@ def expected(study: Forward) -> dict[Label, float]:
     # Theory speaks of means over ever more samples; over N of them a part within/N is found between the units.
     part = 1 / graph["x"].shape[0]
     frame["between"] += frame["within"] * part
-    frame[["within", "additive"]] *= 1 - part
+    frame[["within", "additive", "over_samples"]] *= 1 - part
     return {
         (layer, name): value
         for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)

@@ -21,10 +21,11 @@ class Constant:
 
 
 class Data:
-    """Numbers given by a person: an array of finite float64."""
+    """Numbers given by a person: an array of finite float64. at_least: what a cell must not be below, if anything."""
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Any, at_least: float | None = None) -> None:
         self.values = values
+        self.at_least = at_least
 
 
 class Choice:

@@ -64,15 +64,23 @@ class Graph:
         return node
 
     def input(
-        self, name: str, values: Any, shape: Shape | None = None, *, sampling: str = "random", correlation: Any = None
+        self,
+        name: str,
+        values: Any,
+        shape: Shape | None = None,
+        *,
+        sampling: str = "random",
+        correlation: Any = None,
+        at_least: float | None = None,
     ) -> Matrix:
         """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
 
         values: a Distribution, a frozen one of scipy.stats, or numbers (a list or 1-D array is a row, a Series of
         pandas a column); sampling: the design of the draws, one of DESIGNS; correlation of the columns: a number for
-        all pairs, or a matrix, columns × columns (see Draw).
-        Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite, and a design
-        or correlation that draws of this shape cannot have.
+        all pairs, or a matrix, columns × columns (see Draw); at_least: the workbook takes only numbers from this one
+        into the cells of given numbers (what is pasted there is not checked).
+        Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite or too small,
+        and a design or correlation that draws of this shape cannot have.
         """
         try:
             distribution = as_distribution(values)
@@ -101,7 +109,9 @@ class Graph:
         array = _numbers(name, values)
         if shape is not None and array.shape != tuple(shape):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
-        return self._name(name, Matrix(Data(array), (), array.shape))
+        if at_least is not None and array.min() < at_least:
+            raise SheetsimError(f"{name}: {array.min():g} is less than {at_least:g}")
+        return self._name(name, Matrix(Data(array, at_least), (), array.shape))
 
     def results(self, name: str, values: Any) -> Matrix:
         """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.

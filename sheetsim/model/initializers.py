@@ -17,13 +17,28 @@ class Initializer:
     draws: Distribution = STANDARD
 
 
-def xavier() -> Initializer:
-    """sd = 1/sqrt(fan_in): keeps Var[a] through identity layers, and near 0 through tanh (LeCun et al. 1998, §4.6)."""
+def lecun() -> Initializer:
+    """sd = 1/sqrt(fan_in): keeps Var[a] through identity layers, and near 0 through tanh (LeCun et al. 1998, §4.6).
+
+    Through sigmoid it keeps a spread of the outputs and loses the input (χ = 0.056).
+    """
     return Initializer(lambda fan_in, fan_out: 1 / sqrt(fan_in))
 
 
+def xavier() -> Initializer:
+    """sd = 1/sqrt(fan_in), by the name that articles and books often give to LeCun's: the same as `lecun`.
+
+    What Xavier Glorot and Yoshua Bengio (2010, eq. 12) propose, and PyTorch calls xavier, is `glorot`; the two agree
+    where fan_in is fan_out.
+    """
+    return lecun()
+
+
 def glorot() -> Initializer:
-    """sd = sqrt(2/(fan_in + fan_out)): between the forward and the backward need (Glorot & Bengio 2010, eq. 12)."""
+    """sd = sqrt(2/(fan_in + fan_out)): between the forward and the backward need (Glorot & Bengio 2010, eq. 12).
+
+    PyTorch's xavier_normal_ has this standard deviation.
+    """
     return Initializer(lambda fan_in, fan_out: sqrt(2 / (fan_in + fan_out)))
 
 
@@ -51,7 +66,11 @@ SCHEMES: dict[str, Initializer] = {
     "std 1": scaled(1.0),
     "std 0.01": scaled(0.01),
     "xavier": xavier(),
+    "lecun": lecun(),
     "glorot": glorot(),
     "he": he(),
     "zeros": zeros(),
 }
+
+# For a person who chooses.
+NAMES = "xavier: 1/√n (LeCun et al. 1998; lecun is the same). glorot: √(2/(n_in + n_out)), PyTorch’s xavier. he: √(2/n)"

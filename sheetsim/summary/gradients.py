@@ -24,6 +24,7 @@ from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import activate
 from sheetsim.summary.histogram import Histogram, symmetric_histogram
+from sheetsim.summary.layers import checked_std
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import NONE, ratio
 
@@ -34,6 +35,7 @@ STRONG = 5.0
 FLOWS = {
     "vanishing": f"‖d_a‖ under {WEAK:g} of that at the output",
     "exploding": f"‖d_a‖ over {STRONG:g} times that at the output; overflow",
+    "check std": "this layer’s custom standard deviation is below 0, or that of any layer is no number",
     "steady": "between the two",
 }
 
@@ -103,14 +105,17 @@ def _slope_square(step: Step) -> Matrix:
     return mean(slope**2)
 
 
-def flow_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:
+def flow_verdicts(graph: Graph, table: Table, flow: Backward) -> tuple[Matrix, ...]:
     """One word a layer, of FLOWS, the output layer included. Names `verdict_1`…."""
     words = []
-    for number, reach in zip(table.labels, table["reach"], strict=True):
+    # What is no number at one layer leaves none at any.
+    sds = [step.sd for step in flow.steps]
+    for number, reach, step in zip(table.labels, table["reach"], flow.steps, strict=True):
         word = where(reach < WEAK, "vanishing", where(reach > STRONG, "exploding", "steady"))
         # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
         finite = if_error(reach * 0 + 1, 0)
-        words.append(graph.define(f"verdict_{number}", where(finite > 0, word, "exploding")))
+        word = where(finite > 0, word, "exploding")
+        words.append(graph.define(f"verdict_{number}", checked_std(step.e, step.sd, sds, word)))
     return tuple(words)
 
 

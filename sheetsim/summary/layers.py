@@ -1,11 +1,18 @@
 """The summary of a network by layer: how each layer's outputs are distributed, and a verdict in words."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from sheetsim.model.expr import (
+    Draw,
     Matrix,
     absolute,
     choose,
     column_mean,
     column_sum,
+    column_variance,
+    equal,
     if_error,
     kurtosis,
     matrix,
@@ -34,17 +41,44 @@ NARROW = 0.05
 WEAK = 0.1
 STRONG = 10.0
 DEAD = 0.1
+ZEROS = 0.9
+FEW = 0.1
+SHRUNK = 0.75
+GROWN = 1 / SHRUNK
+
+# What is left of the input, in depth scales ξ = 1/|ln χ|: where two samples become one (c* = 1), the share of the
+# variance that lies over samples falls as exp(-depth/ξ). After one it fades; about six is how deep Schoenholz et al.
+# (2017, arXiv:1611.01232) found networks trainable.
+FADING = math.exp(-1)
+LOST = math.exp(-6)
 
 # Of outputs that vary by less of themselves the last digits decide about a covariance, and engines differ in them.
 STILL = 1e-8
 
 VERDICTS = {
     "saturated": f"sigmoid, tanh: over {SATURATED:.0%} of outputs where f′ is under {FLAT:.0%} of its largest value",
-    "collapsed": f"no spread, or all units alike; sigmoid, tanh: std under {NARROW:g}; identity: as dying",
-    "dying": f"relu: mean square under {WEAK:g} of the input's, or over {DEAD:.0%} of units dead",
+    "collapsed": f"no spread, or all units alike; sigmoid, tanh: std under {NARROW:g}",
     "exploding": f"relu, identity: mean square over {STRONG:g} times the input's; overflow",
+    "dying": f"over {DEAD:.0%} of units dead; relu, identity: mean square under {WEAK:g} of the input's; "
+    f"relu: over {ZEROS:.0%} zeros",
+    "input lost": f"the share of variance over samples is under e⁻⁶ ({LOST:.2%}) of the input's: samples give the same "
+    "outputs, as after six depth scales",
+    "input fading": f"that share is under 1/e ({FADING:.0%}) of the input's, as after one depth scale",
+    "few directions": f"effective units under {FEW:.0%} of the input's, or of 1/(1/units + 1/samples) if less",
+    "shrinking": "std under 3/4 of that of layer 1",
+    "growing": "std over 4/3 times that of layer 1",
+    "check std": "the custom standard deviation of this layer, or of one before, is no number from 0",
     "healthy": "none of these",
 }
+
+# Why the limits of the two words on the input are where they are; a line each.
+INPUT_LOST = (
+    "Of their variance, over samples: the rest lies between the units' means and is the same for every sample. Mean "
+    "field (Schoenholz et al. 2017): with χ = n·sd²·E[f′²] < 1 two samples' correlation goes to c* = 1, and what tells "
+    "them apart falls as exp(−depth/ξ), with the depth scale ξ = 1/|ln χ|: 0.35 layers for sigmoid with n·sd² = 1.",
+    "The input's share is its variance over samples in its mean square: what the sums of layer 1 have of it. Effective "
+    "units: n independent units of N random samples count as about 1/(1/n + 1/N), 90.9 for 100 units in 1,000 samples.",
+)
 
 
 def saturated(activation: Matrix, z: Matrix) -> Matrix:
@@ -66,8 +100,12 @@ def dead_units(z: Matrix) -> Matrix:
 
 
 def effective_units(z: Matrix) -> Matrix:
-    """The participation ratio (tr C)² / tr C² of the covariance C of the units: n for n independent units alike,
-    1 when all move as one, 0 when none moves by more than STILL of itself (Gao et al. 2017, doi:10.1101/214262)."""
+    """The participation ratio (tr C)² / tr C² of the covariance C of the units: 1 when all move as one, 0 when none
+    moves by more than STILL of itself (Gao et al. 2017, doi:10.1101/214262).
+
+    For n independent units alike, about 1/(1/n + 1/N) of N samples, whose covariance is not exactly diagonal; n for
+    ever more samples.
+    """
     centred = z - column_mean(z)
     power = sum_squares(centred)
     # A ratio of sizes, as IronCalc takes numbers under 2E-16 for equal; of an overflow it is an error, by the last 0.
@@ -75,10 +113,15 @@ def effective_units(z: Matrix) -> Matrix:
     return where(moves, power**2 / sum_squares(centred.T @ centred), 0 * power)
 
 
-def layer_table(network: Network) -> Table:
-    """One row a layer over all its outputs z (samples × units): the columns of `run.summary()`."""
+def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
+    """One row a layer over all its outputs z (samples × units): the columns of `run.summary()`.
+
+    var_z: the units' variances over the samples, 1×units a layer, where they have names already.
+    """
     layers = network.layers
     outputs = [layer.z for layer in layers]
+    over = var_z or [column_variance(z) for z in outputs]
+    variances = [variance(z) for z in outputs]
 
     def column(name: str, what: str, make: object, kind: str = "number") -> Column:
         return Column(name, what, tuple(make(z) for z in outputs), kind)  # type: ignore[operator]
@@ -90,7 +133,7 @@ def layer_table(network: Network) -> Table:
         (
             column("mean", "mean of all outputs", mean),
             column("std", "their population standard deviation", std),
-            column("var", "their population variance", variance),
+            Column("var", "their population variance", tuple(variances)),
             column("skew", "population skewness, 0 when symmetric", skew),
             column("kurtosis", "population excess kurtosis, 0 for a normal distribution", kurtosis),
             column("min", "least output", minimum),
@@ -107,43 +150,97 @@ def layer_table(network: Network) -> Table:
             column("dead_units", "units that are the same for all samples", dead_units, "count"),
             column(
                 "effective_units",
-                "participation ratio of the units' covariance: how many independent units the layer is worth",
+                "participation ratio of the units' covariance: how many independent units the layer is worth; about "
+                "1/(1/units + 1/samples) where they are independent",
                 effective_units,
                 "decimal",
+            ),
+            Column(
+                "over_samples",
+                "share of var that lies over samples; the rest is between the units' means",
+                tuple(if_error(mean(own) / var, math.nan) for own, var in zip(over, variances, strict=True)),
+                "share",
             ),
         ),
     )
 
 
-def verdicts(graph: Graph, network: Network, table: Table) -> tuple[Matrix, ...]:
-    """One word a layer, of VERDICTS: what is wrong with the layer's outputs, or `healthy`. Names `verdict_1`…."""
-    given = mean(network.x**2)
-    return tuple(
-        graph.define(
-            f"verdict_{layer.number}",
-            _verdict(network, layer, given, {column.name: column.cells[k] for column in table.columns}),
-        )
-        for k, layer in enumerate(network.layers)
+@dataclass(frozen=True)
+class Given:
+    """What the input itself has of the numbers that verdicts look at, 1×1 each.
+
+    square: E[x²]; over_samples: the share of it that is variance over samples; effective_units: of its columns.
+    """
+
+    square: Matrix
+    over_samples: Matrix
+    effective_units: Matrix
+
+
+def of_input(graph: Graph, network: Network, var_x: Matrix) -> Given:
+    """Names `square_x`, `over_samples_x` and `effective_x`; var_x: the inputs' variances over the samples."""
+    square = graph.define("square_x", mean(network.x**2))
+    return Given(
+        square,
+        graph.define("over_samples_x", if_error(mean(var_x) / square, math.nan)),
+        graph.define("effective_x", effective_units(network.x)),
     )
 
 
-def _verdict(network: Network, layer: Layer, given: Matrix, row: dict[str, Matrix]) -> Matrix:
+def verdicts(graph: Graph, network: Network, table: Table, given: Given) -> tuple[Matrix, ...]:
+    """One word a layer, of VERDICTS: what is wrong with the layer's outputs, or `healthy`. Names `verdict_1`…."""
+    words: list[Matrix] = []
+    for k, layer in enumerate(network.layers):
+        row = {column.name: column.cells[k] for column in table.columns}
+        word = checked_std(layer.e, layer.sd, [layer.sd], _verdict(network, layer, given, row, table["std"][0]))
+        if words:
+            word = where(equal(words[-1], "check std"), "check std", word)
+        words.append(graph.define(f"verdict_{layer.number}", word))
+    return tuple(words)
+
+
+def checked_std(e: Matrix, sd: Matrix, sds: Sequence[Matrix], word: Matrix) -> Matrix:
+    """The word, or `check std` where the weights' standard deviation is below 0 or one of `sds` is no number.
+
+    Anything can be pasted into the cell of a custom one. Draws that are all 1 are times a value of any sign.
+    """
+    # A text times 0 is an error; compared, it is more than every number.
+    zeros = [0 * one for one in sds]
+    while len(zeros) > 1:  # by halves: a chain of a thousand sums is too deep to be written
+        zeros = [sum(zeros[k + 1 : k + 2], zeros[k]) for k in range(0, len(zeros), 2)]
+    number = if_error(zeros[0] + 1, 0)
+    if isinstance(e.source, Draw) and e.source.distribution.name == "ones":
+        return where(number > 0, word, "check std")
+    return where(number > 0, where(sd < 0, "check std", word), "check std")
+
+
+def _verdict(network: Network, layer: Layer, given: Given, row: dict[str, Matrix], first_std: Matrix) -> Matrix:
+    samples, units = layer.z.shape
     square = row["var"] + row["mean"] ** 2
-    weak, strong = square < WEAK * given, square > STRONG * given
     spread = row["std"] > CONSTANT * absolute(row["mean"])
     # One unit cannot be like the others.
-    alike = row["effective_units"] < (1.5 if layer.z.shape[1] > 1 else 0.5)
-    bounded = where(row["saturated"] > SATURATED, "saturated", where(row["std"] < NARROW, "collapsed", "healthy"))
-    dead = row["dead_units"] > DEAD * layer.z.shape[1]
-    healthy = choose(
-        network.activation,
-        {
-            "sigmoid": bounded,
-            "tanh": bounded,
-            "relu": where(strong, "exploding", where(weak, "dying", where(dead, "dying", "healthy"))),
-            "identity": where(strong, "exploding", where(weak, "collapsed", "healthy")),
-        },
+    alike = row["effective_units"] < (1.5 if units > 1 else 0.5)
+    bounded = choose(network.activation, {name: 1 if name in ("sigmoid", "tanh") else 0 for name in ACTIVATIONS})
+    flat = {"sigmoid": SATURATED, "tanh": SATURATED, "relu": ZEROS, "identity": 1}
+    # Ratios of shares, as IronCalc takes numbers under 2E-16 for equal to 0; without variance an error, by the last 0.
+    left = if_error(row["over_samples"] / given.over_samples, 0)
+    most = 1 / (1 / units + 1 / samples)
+    directions = where(given.effective_units < most, given.effective_units, most)
+    faults = (
+        (row["saturated"] > choose(network.activation, flat), where(bounded > 0, "saturated", "dying")),
+        (bounded * (row["std"] < NARROW), "collapsed"),
+        ((1 - bounded) * (square > STRONG * given.square), "exploding"),
+        ((1 - bounded) * (square < WEAK * given.square), "dying"),
+        (row["dead_units"] > DEAD * units, "dying"),
+        (left < LOST, "input lost"),
+        (left < FADING, "input fading"),
+        (row["effective_units"] < FEW * directions, "few directions"),
+        (row["std"] < SHRUNK * first_std, "shrinking"),
+        (row["std"] > GROWN * first_std, "growing"),
     )
+    word: Matrix | str = "healthy"
+    for fault, name in reversed(faults):
+        word = where(fault, name, word)
     # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
     finite = if_error(row["std"] * 0 + 1, 0)
-    return where(finite > 0, where(spread, where(alike, "collapsed", healthy), "collapsed"), "exploding")
+    return where(finite > 0, where(spread, where(alike, "collapsed", word), "collapsed"), "exploding")

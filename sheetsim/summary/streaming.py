@@ -17,7 +17,7 @@ from sheetsim.summary.layers import STILL
 # fan-in and the weights' standard deviation, which are no results.
 LAYER_COLUMNS = (
     *("mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max"),
-    *("saturated", "dead_units", "effective_units"),
+    *("saturated", "dead_units", "effective_units", "over_samples"),
 )
 VARIANCE_COLUMNS = (*("pooled", "within", "between", "additive", "covariance", "moment", "var_ratio", "moment_ratio"),)
 # What the claims divide: E[z²] and E[a²].
@@ -38,6 +38,7 @@ WORDS = {
     "saturated": "share of saturated outputs",
     "dead_units": "number of dead units",
     "effective_units": "number of effective units",
+    "over_samples": "share of the variance of the outputs z that lies over samples",
     "pooled": "variance of the linear sums a",
     "within": "variance of the linear sums a over samples, averaged over units",
     "between": "variance of the units' means of a",
@@ -122,6 +123,7 @@ class Outputs:
             self._in_saturation / pooled.count,
             self._same.sum(),
             _effective_units(units),
+            units.variance.mean() / var if var > 0 else np.nan,
         )
         mean_a, var_a = sums
         within, between = var_a.mean(), mean_a.var()

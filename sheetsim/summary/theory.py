@@ -97,6 +97,7 @@ def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], give
         q, within, between, apart = scale * second, scale * spread, scale * (second - spread), spread / second
         row, second, steepness = _outputs(activation, q)
         spread = _spread(activation, q, apart, second)
+        row["over_samples"] = spread / row["var"] if row["var"] > 0 else np.nan
         row |= {"pooled": q, "within": within, "between": between, "additive": within, "covariance": 0.0, "moment": q}
         divisor, c = (q, 1 - apart) if q > 0 else (np.nan, np.nan)
         row |= {"var_ratio": row["var"] / divisor, "moment_ratio": second / divisor}

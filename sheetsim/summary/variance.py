@@ -81,11 +81,6 @@ def ratio(numerator: Matrix, denominator: Matrix) -> Matrix:
     return if_error(numerator / denominator, NONE)
 
 
-def over_samples(table: Table, units: Sequence[Units]) -> tuple[Matrix, ...]:
-    """The share of each layer's output variance that lies over samples; the rest is between the units' means."""
-    return tuple(ratio(mean(own.var_z), var) for own, var in zip(units, table["var"], strict=True))
-
-
 def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> Table:
     """One row a layer: the decomposition of the linear sums' variance and what the rules predict."""
     rows = []

@@ -19,7 +19,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Matrix
+from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.model.series import Series
 from sheetsim.workbook.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.charts import bars_chart, lines_chart, scatter_chart
@@ -248,6 +248,7 @@ class _Book:
             whole = {"type": "no_errors", "format": self.whole, "stop_if_true": True}
             worksheet.conditional_format(1, 1, rows, sheet.wholes, whole)
         self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
+        self._validate(worksheet, 1, 1, sheet.matrix)
         if not sheet.wholes:
             worksheet.conditional_format(1, 1, rows, columns, COLOUR_SCALE)
         self._print_wide(worksheet)
@@ -334,11 +335,23 @@ class _Book:
             worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(first))
         for r, c in list(np.ndindex(node.shape))[1:]:
             worksheet.write_value(item.row + r, item.column + c, _plain(values[r, c]), style)
-        if isinstance(node.source, Choice) and self.layout.live:
-            worksheet.data_validation(
-                item.row, item.column, item.row, item.column, {"validate": "list", "source": list(node.source.options)}
-            )
+        self._validate(worksheet, item.row, item.column, node)
         self._verdict(worksheet, item)
+
+    def _validate(self, worksheet: _Sheet, row: int, column: int, node: Matrix) -> None:
+        """What may be typed into a leaf's cells, where that is said: texts of a list, or numbers from one on."""
+        source = node.source
+        if isinstance(source, Choice):
+            rule: dict[str, Any] = {"validate": "list", "source": list(source.options)}
+        elif isinstance(source, Data) and source.at_least is not None:
+            words = f"A number from {source.at_least:g}."
+            rule = {"validate": "decimal", "criteria": ">=", "value": source.at_least}
+            rule |= {"ignore_blank": False, "error_title": str(node.name)[:32], "error_message": words}
+        else:
+            return
+        if self.layout.live:
+            rows, columns = node.shape
+            worksheet.data_validation(row, column, row + rows - 1, column + columns - 1, rule)
 
     def _echo(self, worksheet: _Sheet, item: Echo) -> None:
         style = self.styles[item.style]
