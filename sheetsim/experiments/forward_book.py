@@ -76,8 +76,8 @@ class ForwardBook:
             "by weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
             f"{HOW_IT_IS_SHOWN[matrices, live]}; the charts show how every layer's outputs are distributed under the "
             "chosen start of the weights.",
-            "A good start keeps the spread from layer to layer; a bad one saturates the units, makes them all alike, "
-            "or lets the signal die out or explode.",
+            "A good start keeps the spread, and what tells samples apart, from layer to layer; a bad one saturates the "
+            "units, makes them all alike, loses the input, or lets the signal die out or explode.",
         )
         items: list[Item] = [Text(0, 0, self.title or "Forward pass", "title", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
@@ -139,6 +139,7 @@ class ForwardBook:
             items.append(Text(row, 0, label, "label"))
             items += [homes.show(row, layer.number, node, style) for layer, node in zip(layers, nodes, strict=True)]
             row += 1
+        row += 1
         for label, node, style in (
             ("Mean square of the input", self.given.square, "centre"),
             ("Of it, variance over samples", self.given.over_samples, "percent-centre"),

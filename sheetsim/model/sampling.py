@@ -27,9 +27,11 @@ class Draw:
     """Random numbers of a distribution, samples × inputs, from the stream that `seed` and `stream` pick.
 
     design: one of DESIGNS. `random` draws independent samples; `antithetic` mirrors the first half of the samples in
-    the second, u → 1 − u on the scale of quantiles (Hammersley & Morton 1956); `lhs` is a Latin hypercube, one sample
-    in each of n equal strata of every input (McKay, Beckman & Conover 1979); `sobol` a scrambled Sobol' sequence (Owen
-    1998). The last two are scipy.stats.qmc's.
+    the second, u → 1 − u on the scale of quantiles (Hammersley & Morton 1956), which makes means of odd functions exact
+    and doubles the variance of means of even ones, such as the second moment: a pair has one value; `lhs` is a Latin
+    hypercube, one sample in each of n equal strata of every input (McKay, Beckman & Conover 1979); `sobol` a Sobol'
+    sequence scrambled by a random linear matrix and a shift (Matoušek 1998), not by Owen's nested permutations. Both
+    are scipy.stats.qmc's.
     correlation: None, what all pairs of inputs have, or a matrix. It is that of the inputs' normal scores z, of which
     an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
     before: None, or how many numbers of NumPy's legacy generator come before these: they are then the next ones of the

@@ -55,19 +55,20 @@ LOST = math.exp(-6)
 # Of outputs that vary by less of themselves the last digits decide about a covariance, and engines differ in them.
 STILL = 1e-8
 
+# In the order in which they are looked for.
 VERDICTS = {
+    "check std": "the custom standard deviation of this layer, or of one before, is no number from 0",
+    "exploding": f"overflow; relu, identity: mean square over {STRONG:g} times the input's",
+    "collapsed": f"no spread; effective units under 1.5, of several; sigmoid, tanh: std under {NARROW:g}",
     "saturated": f"sigmoid, tanh: over {SATURATED:.0%} of outputs where f′ is under {FLAT:.0%} of its largest value",
-    "collapsed": f"no spread, or all units alike; sigmoid, tanh: std under {NARROW:g}",
-    "exploding": f"relu, identity: mean square over {STRONG:g} times the input's; overflow",
     "dying": f"over {DEAD:.0%} of units dead; relu, identity: mean square under {WEAK:g} of the input's; "
     f"relu: over {ZEROS:.0%} zeros",
-    "input lost": f"the share of variance over samples is under e⁻⁶ ({LOST:.2%}) of the input's: samples give the same "
-    "outputs, as after six depth scales",
+    "input lost": f"the share of variance over samples is under e⁻⁶ ({LOST:.2%}) of the input's: samples give "
+    "nearly the same outputs, as after six depth scales",
     "input fading": f"that share is under 1/e ({FADING:.0%}) of the input's, as after one depth scale",
     "few directions": f"effective units under {FEW:.0%} of the input's, or of 1/(1/units + 1/samples) if less",
     "shrinking": "std under 3/4 of that of layer 1",
     "growing": "std over 4/3 times that of layer 1",
-    "check std": "the custom standard deviation of this layer, or of one before, is no number from 0",
     "healthy": "none of these",
 }
 
