@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from sheetsim.experiments.about import about_page
-from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, Homes, counted, table_items
+from sheetsim.experiments.pages import (
+    CHART,
+    HOW_IT_IS_SHOWN,
+    LABEL_WIDTH,
+    LAYER_WIDTH,
+    Homes,
+    counted,
+    follow,
+    page_title,
+    table_items,
+    title_height,
+)
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
@@ -52,7 +63,7 @@ class ForwardBook:
         about = self._about(command, parameters, [overview, histograms, summary, variance], matrices)
         if not matrices:
             return [overview, histograms, summary, variance, about]
-        return [
+        sheets: list[Sheet] = [
             overview,
             MatrixSheet("Input", self.network.x, "sample"),
             *(MatrixSheet(f"Weights {layer.number}", layer.W, "fan-in") for layer in layers),
@@ -64,6 +75,7 @@ class ForwardBook:
             *(MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in layers),
             about,
         ]
+        return follow(sheets, live)
 
     def _overview(self, live: bool, matrices: bool) -> Page:
         homes = Homes(self.table.cells())
@@ -78,7 +90,7 @@ class ForwardBook:
             "A good start keeps the spread from layer to layer; a bad one saturates the units, makes them all alike, "
             "or lets the signal die out or explode.",
         )
-        items: list[Item] = [Text(0, 0, self.title or "Forward pass", "title", wide)]
+        items: list[Item] = [page_title(self.title, "Forward pass", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         controls = [
             ("Activation", "activation"),
@@ -148,7 +160,7 @@ class ForwardBook:
             )
         )
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        heights = {0: 28 if len(self.title) <= 70 else 56, 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
+        heights = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
         return Page("Overview", tuple(items), widths, heights)
 
     def _histograms(self) -> Page:

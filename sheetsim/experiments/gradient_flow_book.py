@@ -6,7 +6,18 @@ from typing import Any
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.forward_book import GLOSSARY as FORWARD_GLOSSARY
-from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, Homes, counted, table_items
+from sheetsim.experiments.pages import (
+    CHART,
+    HOW_IT_IS_SHOWN,
+    LABEL_WIDTH,
+    LAYER_WIDTH,
+    Homes,
+    counted,
+    follow,
+    page_title,
+    table_items,
+    title_height,
+)
 from sheetsim.model.backward import Backward
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
@@ -68,7 +79,7 @@ class GradientFlowBook:
         if not matrices:
             return [*pages, about]
         overview, *rest = pages
-        return [overview, *self._forward(), *self._backward(), *rest, *self._draws(), about]
+        return follow([overview, *self._forward(), *self._backward(), *rest, *self._draws(), about], live)
 
     def _forward(self) -> Iterator[Sheet]:
         steps = self.flow.steps
@@ -117,7 +128,7 @@ class GradientFlowBook:
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
             "times d_a. A step back multiplies ‖d_a‖ by about √(n sd² E[f′(a)²]).",
         )
-        items: list[Item] = [Text(0, 0, self.title or "Gradient flow", "title", wide)]
+        items: list[Item] = [page_title(self.title, "Gradient flow", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         controls = [
             ("Activation", "activation"),
@@ -149,7 +160,7 @@ class GradientFlowBook:
             Text(row, 0, "Loss", "label"),
             homes.show(row, 1, self.flow.loss, "centre"),
         ]
-        heights: dict[int, float] = {0: 28 if len(self.title) <= 70 else 56, 1: 17, 2: 17, 3: 17}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17}
         row += 2
         items += self._norms(row)
         heights[row] = WIDE_CHART[1] * 0.75 + 4

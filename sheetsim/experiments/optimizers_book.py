@@ -6,7 +6,7 @@ from typing import Any
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.contours import Contours
-from sheetsim.experiments.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, table_items
+from sheetsim.experiments.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, follow, page_title, table_items, title_height
 from sheetsim.experiments.update_rules import CELLS, RULES
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -71,7 +71,7 @@ class OptimizersBook:
     def sheets(self, command: str, parameters: Mapping[str, Any], *, live: bool) -> list[Sheet]:
         """The sheets in their order."""
         pages = [self._overview(live), self._summary(), *map(self._path, self.paths), self._contours()]
-        return [*pages, self._about(command, parameters)]
+        return follow([*pages, self._about(command, parameters)], live)
 
     def _chart(self, row: int, column: int, title: str, paths: Sequence[Path], size: tuple[int, int]) -> Scatter:
         names = list(RULES)
@@ -89,7 +89,7 @@ class OptimizersBook:
             + (", each a formula over the row before." if live else "; values without formulas."),
             FIXED_LINES,
         )
-        items: list[Item] = [Text(0, 0, self.title, "title", wide)]
+        items: list[Item] = [page_title(self.title, "Optimisers", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         for row, (label, text) in enumerate(zip(("f(x, y)", "∂f/∂x", "∂f/∂y"), self.said, strict=True), start=4):
             items += [Text(row, 0, label, "label"), Text(row, 1, _shortened(text), "code", wide - 1)]
@@ -106,7 +106,8 @@ class OptimizersBook:
         items.append(Text(row, 0, "All together", "section"))
         row += 1
         items += [self._chart(row, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses(row)]
-        heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 22: SMALL_CHART[1] * 0.75 + 4, row: WIDE_CHART[1] * 0.75 + 4}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 22: SMALL_CHART[1] * 0.75 + 4}
+        heights[row] = WIDE_CHART[1] * 0.75 + 4
         row += 2
         items.append(Text(row, 0, "Update rules", "section"))
         row += 1
@@ -234,7 +235,7 @@ class OptimizersBook:
             "Defined names": CELLS | GLOSSARY,
             "Columns of Paths": {column.name: column.what for column in self.table.columns},
         }
-        return about_page(self.title, self.description, command, parameters, sections, scipy=False)
+        return about_page(self.title or "Optimisers", self.description, command, parameters, sections, scipy=False)
 
 
 def _shortened(text: str) -> str:

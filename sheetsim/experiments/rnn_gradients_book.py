@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sheetsim.experiments.about import about_page
-from sheetsim.experiments.pages import Homes, table_items
+from sheetsim.experiments.pages import Homes, follow, page_title, table_items, title_height
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.growth import DECIDES, VERDICTS, Growth
@@ -43,7 +43,7 @@ class RnnGradientsBook:
         own, squared = self.radii
         table = self.growth.table
         widths = {0: 14} | dict.fromkeys(range(1, len(table.columns) + 1), 15)
-        return [
+        sheets: list[Sheet] = [
             self._overview(live),
             Page("Growth", tuple(table_items(table, Homes())), widths),
             self._norms(),
@@ -58,11 +58,12 @@ class RnnGradientsBook:
             MatrixSheet("Draws", self.graph["e_W"], "from unit"),
             self._about(command, parameters),
         ]
+        return follow(sheets, live)
 
     def _overview(self, live: bool) -> Page:
         growth = self.growth
         homes = Homes(growth.table.cells())
-        items: list[Item] = [Text(0, 0, self.title or "Gradients through time", "title", ACROSS)]
+        items: list[Item] = [page_title(self.title, "Gradients through time", ACROSS)]
         items += [Text(1 + k, 0, sentence, "lead", ACROSS) for k, sentence in enumerate(self._lead(live))]
         for row, (name, (label, hint)) in enumerate(CONTROLS.items(), start=5):
             items += [Text(row, 0, label, "label"), homes.show(row, 1, self.graph[name], "input")]
@@ -103,7 +104,7 @@ class RnnGradientsBook:
         if not self.log:
             hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
             items.append(Text(row - 1, 0, hint, "hint"))
-        heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 3: 17, row: CHART[1] * 0.75 + 4}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, row: CHART[1] * 0.75 + 4}
         items += self._charts(row)
         row += 2
         for heading, words in (("What the verdicts mean", VERDICTS), ("What the growth follows", DECIDES)):

@@ -74,12 +74,13 @@ class Number:
 
 @dataclass(frozen=True)
 class Block:
-    """A matrix whose home is here, its first cell at (row, column)."""
+    """A matrix whose home is here, its first cell at (row, column); a single text over `columns` cells."""
 
     row: int
     column: int
     matrix: Matrix
     style: str = "number"
+    columns: int = 1
 
 
 def step_blocks(row: int, column: int, series: Series, style: str = "number") -> "tuple[Block, ...]":

@@ -325,6 +325,8 @@ class _Book:
         style = self.styles[item.style]
         first = _plain(values[0, 0])
         text = self.layout.formulas.get(node)
+        if item.columns > 1:
+            worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
         if text is None:
             worksheet.write_value(item.row, item.column, first, style)
         elif needs_array(node, self.layout.reference):
@@ -373,7 +375,7 @@ def _extent(page: Page) -> tuple[int, int]:
     row = column = 0
     for item in page.items:
         rows, columns = item.matrix.shape if isinstance(item, Block) else (1, 1)
-        if isinstance(item, Text):
+        if isinstance(item, Text) or (isinstance(item, Block) and item.columns > 1):
             columns = item.columns
         if isinstance(item, Colours):
             continue
