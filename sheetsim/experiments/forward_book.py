@@ -11,8 +11,10 @@ from sheetsim.experiments.pages import (
     LABEL_WIDTH,
     LAYER_WIDTH,
     Homes,
+    abreast,
     counted,
     follow,
+    layer_heads,
     page_title,
     table_items,
     title_height,
@@ -26,6 +28,9 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
 from sheetsim.workbook.layout import Bars, Block, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
+
+# Layers side by side on Overview.
+ACROSS = 5
 
 LARGE_CHART = (446, 280)
 CHART_ROWS = 14
@@ -81,7 +86,7 @@ class ForwardBook:
         homes = Homes(self.table.cells())
         layers = self.network.layers
         samples, inputs = self.network.x.shape
-        wide = max(len(layers), 5) + 1
+        wide = ACROSS + 1
         lead = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(layers))}: a layer multiplies "
             "by weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
@@ -108,10 +113,6 @@ class ForwardBook:
                 "Weights of a layer with draws that are all 1 are equal: its standard deviation is their value."
             )
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
-        items += [Text(9, 0, "Outputs of each layer", "heading-left")]
-        items += [Number(9, layer.number, layer.number, "layer") for layer in layers]
-        # A space is content: without it LibreOffice cuts the page, and the sentences, after a narrow network's layers.
-        items += [Text(9, column, " ", "heading") for column in range(len(layers) + 1, wide)]
         items += [
             Text(
                 10,
@@ -120,10 +121,6 @@ class ForwardBook:
                 "For relu the first bar is mostly exact zeros. Numbers: sheet Histograms.",
                 "note",
             )
-        ]
-        items += [
-            Bars(10, layer.number, "", counts, self.histogram.edges, CHART, 10, self.histogram.largest)
-            for layer, counts in zip(layers, self.histogram.counts, strict=True)
         ]
         rows: list[tuple[str, Sequence[Matrix], str]] = [("Verdict", self.verdicts, "verdict")]
         if "initializer_1" in self.graph:
@@ -138,12 +135,21 @@ class ForwardBook:
             ("Dead units", self.table["dead_units"], "count-centre"),
             ("Effective units", self.table["effective_units"], "one-decimal-centre"),
         ]
-        row = 11
-        for label, nodes, style in rows:
-            items.append(Text(row, 0, label, "label"))
-            items += [homes.show(row, layer.number, node, style) for layer, node in zip(layers, nodes, strict=True)]
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17}
+        row = 9
+        for own in abreast(len(layers), ACROSS):
+            items += layer_heads(row, "Outputs of each layer", own, ACROSS)
             row += 1
-        row += 1
+            heights[row] = CHART[1] * 0.75 + 4
+            items += [
+                Bars(row, c, "", self.histogram.counts[k], self.histogram.edges, CHART, 10, self.histogram.largest)
+                for c, k in enumerate(own, start=1)
+            ]
+            for label, nodes, style in rows:
+                row += 1
+                items.append(Text(row, 0, label, "label"))
+                items += [homes.show(row, c, nodes[k], style) for c, k in enumerate(own, start=1)]
+            row += 2
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in VERDICTS.items():
             row += 1
@@ -160,7 +166,6 @@ class ForwardBook:
             )
         )
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        heights = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
         return Page("Overview", tuple(items), widths, heights)
 
     def _histograms(self) -> Page:
@@ -268,6 +273,7 @@ class ForwardBook:
         if not matrices:
             return Page("Variance", tuple(items), {0: 11} | dict.fromkeys(range(1, 9 + len(layers)), 14), freeze=(1, 1))
         row += 3
+        printed = row
         items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
         row += 1
         most = max(node.shape[1] for node in self._unit_rows())
@@ -276,7 +282,7 @@ class ForwardBook:
             row += 1
             items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]
         widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 14)
-        return Page("Variance", tuple(items), widths, freeze=(1, 1))
+        return Page("Variance", tuple(items), widths, freeze=(1, 1), printed=printed)
 
     def _unit_rows(self) -> list[Matrix]:
         var_x, *units = self.units

@@ -12,8 +12,10 @@ from sheetsim.experiments.pages import (
     LABEL_WIDTH,
     LAYER_WIDTH,
     Homes,
+    abreast,
     counted,
     follow,
+    layer_heads,
     page_title,
     table_items,
     title_height,
@@ -26,6 +28,9 @@ from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Bars, Block, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
+
+# Layers side by side on Overview, the output layer among them.
+ACROSS = 6
 
 WIDE_CHART = (645, 260)
 
@@ -120,7 +125,7 @@ class GradientFlowBook:
         homes = Homes([*self.table.cells(), self.histograms["a"].edges])
         steps = self.flow.steps
         samples, inputs = self.flow.network.x.shape
-        wide = max(len(steps), 5) + 1
+        wide = ACROSS + 1
         lead = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(steps) - 1)} and a linear output "
             "layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
@@ -146,16 +151,15 @@ class GradientFlowBook:
         )
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
         row = 12
-        items += [Text(row, 0, "Gradients of each layer", "heading-left")]
-        items += [Number(row, step.number, step.number, "layer") for step in steps[:-1]]
-        items.append(Text(row, len(steps), f"Output (layer {len(steps)})", "heading"))
-        # A space is content: without it LibreOffice cuts the page, and the sentences, after a narrow network's layers.
-        items += [Text(row, column, " ", "heading") for column in range(len(steps) + 1, wide)]
-        for label, nodes, style in self._rows():
-            row += 1
-            items.append(Text(row, 0, label, "label"))
-            items += [homes.show(row, step.number, node, style) for step, node in zip(steps, nodes, strict=False)]
-        row += 1
+        for own in abreast(len(steps), ACROSS):
+            last = f"Output (layer {len(steps)})" if own[-1] + 1 == len(steps) else ""
+            items += layer_heads(row, "Gradients of each layer", own, ACROSS, last)
+            for label, nodes, style in self._rows():
+                row += 1
+                items.append(Text(row, 0, label, "label"))
+                items += [homes.show(row, c, nodes[k], style) for c, k in enumerate(own, start=1) if k < len(nodes)]
+            row += 2
+        row -= 1
         items += [
             Text(row, 0, "Loss", "label"),
             homes.show(row, 1, self.flow.loss, "centre"),
@@ -166,11 +170,13 @@ class GradientFlowBook:
         heights[row] = WIDE_CHART[1] * 0.75 + 4
         for name, heading in HISTOGRAMS.items():
             row += 1
-            items.append(Text(row, 0, heading, "section"))
-            row += 1
-            items.append(Text(row, 0, NOTES[name], "note"))
-            items += self._charts(row, name)
-            heights[row] = CHART[1] * 0.75 + 4
+            for own in abreast(len(steps) - 1, ACROSS):
+                row += 1
+                items += layer_heads(row, heading, own, ACROSS)
+                row += 1
+                items.append(Text(row, 0, NOTES[name], "note"))
+                items += self._charts(row, name, own)
+                heights[row] = CHART[1] * 0.75 + 4
         row += 2
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in FLOWS.items():
@@ -215,11 +221,11 @@ class GradientFlowBook:
             ),
         ]
 
-    def _charts(self, row: int, name: str) -> Iterator[Bars]:
+    def _charts(self, row: int, name: str, layers: range) -> Iterator[Bars]:
         own = self.histograms[name]
         curve = ("f′(a)", self.curve.slope) if name == "a" else None
-        for k, counts in enumerate(own.counts, start=1):
-            yield Bars(row, k, "", counts, own.edges, CHART, 10, own.largest, curve=curve)
+        for c, k in enumerate(layers, start=1):
+            yield Bars(row, c, "", own.counts[k], own.edges, CHART, 10, own.largest, curve=curve)
 
     def _histograms(self) -> Page:
         homes = Homes()

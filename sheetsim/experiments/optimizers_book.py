@@ -28,7 +28,8 @@ from sheetsim.workbook.layout import (
 
 SMALL_CHART = (215, 240)
 OWN_CHART = (560, 420)
-WIDE_CHART = (640, 420)
+# Two beside one another are as wide as the six columns of Overview.
+WIDE_CHART = (616, 420)
 
 # Rows above a path's start, and above the contour lines' points.
 HEAD = 9
@@ -102,7 +103,7 @@ class OptimizersBook:
         if live:
             items.append(Text(7, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3))
         items += self._columns(homes)
-        row = 23
+        row = 24
         items.append(Text(row, 0, "All together", "section"))
         row += 1
         items += [self._chart(row, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses(row)]
@@ -168,7 +169,7 @@ class OptimizersBook:
 
     def _losses(self, row: int) -> Lines:
         lines = tuple(Line(RULES[path.name].label, (path.f,)) for path in self.paths)
-        return Lines(row, 4, "f by step", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
+        return Lines(row, 3, "f by step", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
 
     def _summary(self) -> Page:
         homes = Homes(self.verdicts)
@@ -203,7 +204,9 @@ class OptimizersBook:
             items += step_blocks(HEAD + series.first, left, series)
             left += series.shape[1]
         items.append(self._chart(HEAD, left + 1, f"{rule.label}: p over contour lines of f", [path], OWN_CHART))
-        return Page(rule.label, tuple(items), {0: 8} | dict.fromkeys(range(1, left), 12), {0: 28}, freeze=(HEAD, 1))
+        return Page(
+            rule.label, tuple(items), {0: 8} | dict.fromkeys(range(1, left), 12), {0: 28}, freeze=(HEAD, 1), heads=2
+        )
 
     def _contours(self) -> Page:
         items: list[Item] = [
@@ -228,7 +231,8 @@ class OptimizersBook:
                 Text(FIRST_POINT - 1, left + 1, "y", "column"),
                 Block(FIRST_POINT, left, piece),
             ]
-        return Page("Contours", tuple(items), dict.fromkeys(range(max(8, 2 * len(self.pieces))), 12), {0: 28})
+        widths = dict.fromkeys(range(max(8, 2 * len(self.pieces))), 12)
+        return Page("Contours", tuple(items), widths, {0: 28}, freeze=(FIRST_POINT, 0), heads=3)
 
     def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
         sections = {

@@ -154,6 +154,20 @@ def table_items(table: Table, homes: Homes) -> list[Item]:
     return items
 
 
+def abreast(layers: int, most: int) -> list[range]:
+    """The layers' places, from 0, in rows of so many: a deep network is read, and printed, from above to below."""
+    return [range(first, min(first + most, layers)) for first in range(0, layers, most)]
+
+
+def layer_heads(row: int, label: str, own: range, wide: int, last: str = "") -> list[Item]:
+    """The heading of some layers in a row of `wide` columns, from their places; last: what the last one is called."""
+    items: list[Item] = [Text(row, 0, label, "heading-left")]
+    items += [Number(row, c, 1 + k, "layer") for c, k in enumerate(own, start=1)]
+    if last:
+        items[-1] = Text(row, len(own), last, "heading")
+    return items + [Text(row, column, " ", "heading") for column in range(len(own) + 1, wide + 1)]
+
+
 def counted(layers: int) -> str:
     """So many layers, in words."""
     return "1 layer" if layers == 1 else f"{layers} layers"

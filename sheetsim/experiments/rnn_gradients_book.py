@@ -15,7 +15,7 @@ from sheetsim.workbook.layout import step_blocks as blocks
 
 HEAD = 7  # rows above a page's first step
 ACROSS = 9  # columns of Overview
-CHART = (530, 300)
+CHART = (510, 300)
 
 # The yellow cells, and what is said beside them.
 CONTROLS = {
@@ -179,7 +179,7 @@ class RnnGradientsBook:
             widths |= dict.fromkeys(range(left + 1, left + 1 + units), 18)
             items += [*_headed(left + 1, name, units), Block(HEAD, left + 1, self.graph[name], "input")]
             left += units + 1
-        return Page(title, tuple(items), widths, {0: 28}, freeze=(HEAD, 2))
+        return Page(title, tuple(items), widths, {0: 28}, freeze=(HEAD, 2), heads=2)
 
     def _spectrum(self) -> Page:
         notes = (
@@ -196,7 +196,9 @@ class RnnGradientsBook:
             for c, series in enumerate((found.scale, found.radius), start=left):
                 items.append(Text(HEAD - 1, c, series.columns[0], "column"))
                 items += blocks(HEAD + series.first, c, series)
-        return Page("Spectrum", tuple(items), {0: 8} | dict.fromkeys(range(1, 5), 13), {0: 28}, freeze=(HEAD, 1))
+        return Page(
+            "Spectrum", tuple(items), {0: 8} | dict.fromkeys(range(1, 5), 13), {0: 28}, freeze=(HEAD, 1), heads=2
+        )
 
     def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
         sections: dict[str, Mapping[str, str]] = {"Defined names": GLOSSARY}

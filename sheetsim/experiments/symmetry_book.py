@@ -199,7 +199,7 @@ class SymmetryBook:
             gaps.append(left)
             left += 1
         widths = {0: 8} | dict.fromkeys(range(2, left), 10) | {1: 14} | dict.fromkeys(gaps, 3)
-        return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1))
+        return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1), heads=3)
 
     def _data(self) -> Page:
         graph = self.graph
