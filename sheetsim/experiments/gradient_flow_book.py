@@ -33,16 +33,17 @@ from sheetsim.workbook.rules import check_size
 ACROSS = 6
 
 WIDE_CHART = (645, 260)
+LABEL_CHART = 190  # pixels: as wide as the column of labels
 
 HISTOGRAMS = {
-    "a": "Linear sums a under f′",
+    "a": "Linear sums a, and f′(a) over their range",
     "d_a": "Gradients d_a, by the linear sums",
     "d_z": "Gradients d_z, by the activations",
     "d_W": "Gradients d_W, by the weights",
 }
 NOTES = {
-    "a": "Bars: counts of a layer's linear sums, on one scale for all layers. Line: f′(a), on the right-hand scale. "
-    "Where the bars lie and the line is near 0, little comes back.",
+    "a": "Counts of a layer's linear sums, on one scale for all layers. Where the bars lie and f′(a), at the left over "
+    "the same range, is near 0, little comes back.",
     "d_a": "Counts of ∂loss/∂a on one scale for all layers.",
     "d_z": "Counts of ∂loss/∂z on one scale for all layers.",
     "d_W": "Counts of ∂loss/∂W on one scale for all layers: what a step of training changes.",
@@ -169,12 +170,13 @@ class GradientFlowBook:
         items += self._norms(row)
         heights[row] = WIDE_CHART[1] * 0.75 + 4
         for name, heading in HISTOGRAMS.items():
+            row += 2
+            items += [Text(row, 0, heading, "section"), Text(row + 1, 0, NOTES[name], "text")]
             row += 1
             for own in abreast(len(steps) - 1, ACROSS):
                 row += 1
-                items += layer_heads(row, heading, own, ACROSS)
+                items += layer_heads(row, name, own, ACROSS)
                 row += 1
-                items.append(Text(row, 0, NOTES[name], "note"))
                 items += self._charts(row, name, own)
                 heights[row] = CHART[1] * 0.75 + 4
         row += 2
@@ -217,15 +219,17 @@ class GradientFlowBook:
                 (Line("f(a)", (curve.value,)), Line("f′(a)", (curve.slope,))),
                 (430, WIDE_CHART[1]),
                 "a",
-                (curve.middle,),
+                (curve.at,),
             ),
         ]
 
-    def _charts(self, row: int, name: str, layers: range) -> Iterator[Bars]:
+    def _charts(self, row: int, name: str, layers: range) -> Iterator[Bars | Lines]:
         own = self.histograms[name]
-        curve = ("f′(a)", self.curve.slope) if name == "a" else None
+        if name == "a":
+            slope = Line("f′(a)", (self.curve.slope,))
+            yield Lines(row, 0, "f′(a)", (slope,), (LABEL_CHART, CHART[1]), "a", (self.curve.at,))
         for c, k in enumerate(layers, start=1):
-            yield Bars(row, c, "", own.counts[k], own.edges, CHART, 10, own.largest, curve=curve)
+            yield Bars(row, c, "", own.counts[k], own.edges, CHART, 10, own.largest)
 
     def _histograms(self) -> Page:
         homes = Homes()
@@ -240,7 +244,7 @@ class GradientFlowBook:
             "The edges lie a hair above where they would be, so that no edge is 0.",
         )
         items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
-        widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 3)}
+        widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 4)}
         return Page("Histograms", tuple(items), widths, freeze=(0, 2))
 
     def _counts(self, row: int, name: str, own: Histogram, homes: Homes) -> Iterator[Item]:
@@ -261,7 +265,13 @@ class GradientFlowBook:
         if name == "a":
             first = 2 + len(own.counts)
             for k, (heading, node) in enumerate(
-                (("middle", self.curve.middle), ("f", self.curve.value), ("f′", self.curve.slope)), start=first
+                (
+                    ("share", self.graph["share"]),
+                    ("a", self.curve.at),
+                    ("f", self.curve.value),
+                    ("f′", self.curve.slope),
+                ),
+                start=first,
             ):
                 yield Text(row + 1, k, heading, "column")
                 yield homes.show(row + 2, k, node, "edge")
@@ -307,9 +317,10 @@ GLOSSARY = {
     "classes": "the numbers of the outputs",
     "shift": "each sample's greatest output, taken off its outputs before EXP against overflow: the last column of "
     "the sheet Shift, whose column k has the greatest of the first k outputs",
-    "middle": "the middles of the bins of the linear sums",
-    "f_curve": "f at the middles",
-    "slope_curve": "f′ at the middles",
+    "share": "numbers from −1 to 1 (constants)",
+    "curve_a": "share · bound_a: linear sums over the range of the histograms",
+    "f_curve": "f at these",
+    "slope_curve": "f′ at these",
     "bound_a": "bound_a, bound_d_a, bound_d_z, bound_d_W: the ends of the histograms' ranges, on both sides of 0",
     "tail_a": "tail_a, …: the greatest 99.9 % quantile of all layers, of |x|",
     "edges_a": "edges_a, …: the bins' upper edges",

@@ -65,20 +65,30 @@ def printed(page: Page) -> Print:
     widths = [_width(page, column) for column in range(last[1] + 1)]
     heights = _heights(page, items, widths, last[0] + 1)
     frozen = page.freeze or (0, 0)
-    fit = floor(100 * WIDTH / sum(widths))
-    scale = min(100, fit) if fit >= LEAST_SCALE else CUT_SCALE
+    scale = scale_of(sum(widths))
     heads = (frozen[0] - page.heads, frozen[0] - 1) if frozen[0] else None
     repeated = sum(heights[heads[0] : heads[1] + 1]) if heads else 0
     rows = _rows(items, heights, page).cuts(HEIGHT * 100 / scale, frozen[0], repeated)
     columns: list[int] = []
-    if scale > fit:
+    if sum(widths) * scale > 100 * WIDTH:
         columns = _columns(items, widths, page).cuts(WIDTH * 100 / scale, frozen[1], sum(widths[: frozen[1]]))
     return Print(last, scale, tuple(rows), tuple(columns), heads, frozen[1])
 
 
+def scale_of(pixels: int) -> int:
+    """Per cent: the whole width on one sheet of paper where that can be read."""
+    fit = floor(100 * WIDTH / pixels)
+    return min(100, fit) if fit >= LEAST_SCALE else CUT_SCALE
+
+
+def width_of(characters: float) -> int:
+    """A column's pixels, as Excel has them with its usual font."""
+    return int(characters * 7 + 0.5) + 5
+
+
 def _width(page: Page, column: int) -> int:
     width = page.widths.get(column)
-    return COLUMN if width is None else int(width * 7 + 0.5) + 5
+    return COLUMN if width is None else width_of(width)
 
 
 def _height(page: Page, row: int) -> int:
@@ -168,18 +178,22 @@ class _Lines:
 
 def _rows(items: Sequence[Placed], heights: Sequence[int], page: Page) -> _Lines:
     lines = _Lines(heights, [False] * len(heights), [False] * (len(heights) + 1))
-    numbers = [False] * len(heights)
+    numbers, tops = [False] * len(heights), []
     for item in items:
         bottom = chart_end(page, item)[0] if isinstance(item, CHARTS) else item.row + _shape(item)[0] - 1
         own = slice(item.row, bottom + 1)
         lines.held[own] = [True] * (bottom + 1 - item.row)
         if isinstance(item, CHARTS):
-            # What stands right above a chart is its heading.
-            lines.glued[own] = lines.held[own]
+            lines.glued[item.row + 1 : bottom + 1] = [True] * (bottom - item.row)
+            tops.append((item.row, bottom))
         if isinstance(item, CHARTS) or item.style not in HEADINGS:
             numbers[own] = lines.held[own]
     for row, (held, number) in enumerate(zip(lines.held, numbers, strict=True), start=1):
         lines.glued[row] |= held and not number
+    ends = {bottom for _, bottom in tops}
+    for top, _ in tops:
+        # What stands right above a chart is its heading, where it is no chart.
+        lines.glued[top] |= top > 0 and lines.held[top - 1] and top - 1 not in ends
     return lines
 
 

@@ -40,7 +40,7 @@ from sheetsim.workbook.layout import (
     Text,
 )
 from sheetsim.workbook.package import Part, write_package
-from sheetsim.workbook.printing import CUT_SCALE, MARGINS, printed
+from sheetsim.workbook.printing import MARGINS, printed, scale_of, width_of
 from sheetsim.workbook.styles import COLOUR_SCALE, FONT, MAGNITUDES, STYLES, VERDICTS
 from sheetsim.workbook.whole import whole_file
 
@@ -223,7 +223,7 @@ class _Book:
         worksheet.set_column(0, sheet.left - 1, 8)
         worksheet.set_column(sheet.left, last, 10)
         self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
-        self._paper(worksheet, CUT_SCALE)
+        self._paper(worksheet, scale_of(sheet.left * width_of(8) + columns * width_of(10)))
         worksheet.repeat_rows(0)
         worksheet.repeat_columns(0, sheet.left - 1)
 
@@ -254,7 +254,8 @@ class _Book:
         self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
         if not sheet.wholes:
             worksheet.conditional_format(1, 1, rows, columns, COLOUR_SCALE)
-        self._paper(worksheet, CUT_SCALE)
+        wide = width_of(17) * sheet.wholes + width_of(12 if sheet.wholes else 8) * (columns - sheet.wholes)
+        self._paper(worksheet, scale_of(width_of(8) + wide))
         worksheet.repeat_rows(0)
         worksheet.repeat_columns(0)
 
