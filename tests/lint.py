@@ -37,54 +37,60 @@ def lint(path: Path) -> list[str]:
         texts = 0
         if "xl/sharedStrings.xml" in archive.namelist():
             texts = len(ElementTree.fromstring(archive.read("xl/sharedStrings.xml")))
+        told = {
+            (book.titles[int(own.get("localSheetId", 0))], str(own.get("name"))): own.text or ""
+            for own in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{MAIN}definedName")
+            if own.get("localSheetId")
+        }
         blocks = {name: book.place(name) for name in book.names}
         for title in book.titles:
             sheet = _Sheet(book, title, texts)
-            sheet.read(ElementTree.fromstring(archive.read(book.part_of(title))))
+            root = ElementTree.fromstring(archive.read(book.part_of(title)))
+            sheet.read(root)
+            found += _paper_faults(title, root, told, _anchors(archive, book.part_of(title)))
             sheet.check_blocks({block for place, block in blocks.values() if place == title})
             found += sheet.faults
-        found += _paper_faults(book, archive)
         for name in archive.namelist():
             if name.startswith("xl/charts/chart"):
                 found += _chart_faults(book, name, ElementTree.fromstring(archive.read(name)))
     return found
 
 
-def _paper_faults(book: RawBook, archive: zipfile.ZipFile) -> list[str]:
-    """On paper a page can be read, and no chart is cut off, by the printed area or by the end of a sheet of paper."""
+def _paper_faults(title: str, root: Any, told: dict[tuple[str, str], str], charts: list[Rectangle]) -> list[str]:
+    """On paper a page can be read, and no chart is cut off, by the printed area or by the end of a sheet of paper.
+
+    told: by sheet and name what is printed, and what is repeated.
+    """
     found = []
-    told = {
-        (book.titles[int(own.get("localSheetId", 0))], own.get("name")): own.text or ""
-        for own in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{MAIN}definedName")
-        if own.get("localSheetId")
-    }
-    for title in book.titles:
-        root = ElementTree.fromstring(archive.read(book.part_of(title)))
-        setup, margins = root.find(f"{MAIN}pageSetup"), root.find(f"{MAIN}pageMargins")
-        if setup is None or margins is None or setup.get("paperSize") != "9" or setup.get("orientation") != "landscape":
-            found.append(f"{title}: no A4 page on its side")
-            continue
-        scale = int(setup.get("scale", 100)) / 100
-        if scale < LEAST_SCALE or root.find(f".//{MAIN}pageSetUpPr[@fitToPage='1']") is not None:
-            found.append(f"{title}: printed at {scale:.0%}, or fitted to a size that nobody told")
-        widths, heights = _sizes(root)
-        free = {side: 96 * float(margins.get(side, 0)) for side in ("left", "right", "top", "bottom")}
-        paper = (8.27 * 96 - free["top"] - free["bottom"]) / scale, (11.69 * 96 - free["left"] - free["right"]) / scale
-        breaks = [
-            [int(own.get("id", 0)) for own in root.iterfind(f"{MAIN}{kind}/{MAIN}brk")]
-            for kind in ("rowBreaks", "colBreaks")
-        ]
-        titles = told.get((title, "_xlnm.Print_Titles"), "")
-        if breaks[1] and ":$" not in titles.replace("$A:", ":$"):
-            found.append(f"{title}: labels are not repeated on the second sheet of paper")
-        area = told.get((title, "_xlnm.Print_Area"))
-        last = rectangle(area.rpartition("!")[2].replace("$", "")) if area else Rectangle(0, 0, 0, 0)
-        for chart in _anchors(archive, book.part_of(title)):
-            if chart.bottom > last.bottom or chart.right > last.right:
-                found.append(f"{title}: a chart over {chart} is cut off by the printed area {area}")
-            down = _is_cut(chart.top, chart.bottom, breaks[0], heights, 20, paper[0])
-            if down or _is_cut(chart.left, chart.right, breaks[1], widths, 64, paper[1]):
-                found.append(f"{title}: a chart over {chart} is cut in two, {'down' if down else 'across'}")
+    setup, margins = root.find(f"{MAIN}pageSetup"), root.find(f"{MAIN}pageMargins")
+    if setup is None or margins is None or setup.get("paperSize") != "9" or setup.get("orientation") != "landscape":
+        return [f"{title}: no A4 page on its side"]
+    scale = int(setup.get("scale", 100)) / 100
+    if scale < LEAST_SCALE or root.find(f".//{MAIN}pageSetUpPr[@fitToPage='1']") is not None:
+        found.append(f"{title}: printed at {scale:.0%}, or fitted to a size that nobody told")
+    widths, heights = _sizes(root)
+    free = {side: 96 * float(margins.get(side, 0)) for side in ("left", "right", "top", "bottom")}
+    paper = (8.27 * 96 - free["top"] - free["bottom"]) / scale, (11.69 * 96 - free["left"] - free["right"]) / scale
+    rows, columns = (
+        [int(own.get("id", 0)) for own in root.iterfind(f"{MAIN}{kind}/{MAIN}brk")]
+        for kind in ("rowBreaks", "colBreaks")
+    )
+    pane = root.find(f".//{MAIN}pane")
+    if (
+        columns
+        and pane is not None
+        and pane.get("xSplit")
+        and "!$A:" not in told.get((title, "_xlnm.Print_Titles"), "")
+    ):
+        found.append(f"{title}: labels are not repeated on the second sheet of paper")
+    area = told.get((title, "_xlnm.Print_Area"), "")
+    last = rectangle(area.rpartition("!")[2].replace("$", "")) if area else Rectangle(0, 0, 0, 0)
+    for chart in charts:
+        if chart.bottom > last.bottom or chart.right > last.right:
+            found.append(f"{title}: a chart over {chart} is cut off by the printed area {area}")
+        down = _is_cut(chart.top, chart.bottom, rows, heights, 20, paper[0])
+        if down or _is_cut(chart.left, chart.right, columns, widths, 64, paper[1]):
+            found.append(f"{title}: a chart over {chart} is cut in two, {'down' if down else 'across'}")
     return found
 
 
