@@ -6,7 +6,7 @@ from the sizes of columns and rows, which are known before anything is written.
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from math import ceil, floor
 from typing import TypeAlias
@@ -146,12 +146,13 @@ def _extent(page: Page, items: Sequence[Placed]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Rows from the top, or columns from the left: how long each is, which hold something, and which must not be the
-    first on a sheet of paper."""
+    """Rows from the top, or columns from the left: how long each is, which hold something, which must not be the first
+    on a sheet of paper, and at which charts begin."""
 
     sizes: Sequence[int]
     held: list[bool]
     glued: list[bool]
+    charts: set[int] = field(default_factory=set)
 
     def cuts(self, room: float, frozen: int, repeated: int) -> list[int]:
         """Where to cut: before a block (what has no empty line in it) that no longer fits; within it where it is longer
@@ -168,6 +169,8 @@ class _Lines:
             if begin == first or (last < len(self.sizes) and all(self.held[over : last + 1])):
                 # Longer than a sheet: as much of it as fits.
                 begin = next((k for k in range(over, first, -1) if not self.glued[k]), over)
+            # The frame of a chart at the cut would be drawn on both sheets.
+            begin -= begin in self.charts and not self.held[begin - 1]
             first = max(begin, first + 1)
             found.append(first)
         return found
@@ -178,22 +181,22 @@ class _Lines:
 
 def _rows(items: Sequence[Placed], heights: Sequence[int], page: Page) -> _Lines:
     lines = _Lines(heights, [False] * len(heights), [False] * (len(heights) + 1))
-    numbers, tops = [False] * len(heights), []
+    numbers, bottoms = [False] * len(heights), set()
     for item in items:
         bottom = chart_end(page, item)[0] if isinstance(item, CHARTS) else item.row + _shape(item)[0] - 1
         own = slice(item.row, bottom + 1)
         lines.held[own] = [True] * (bottom + 1 - item.row)
         if isinstance(item, CHARTS):
             lines.glued[item.row + 1 : bottom + 1] = [True] * (bottom - item.row)
-            tops.append((item.row, bottom))
+            lines.charts.add(item.row)
+            bottoms.add(bottom)
         if isinstance(item, CHARTS) or item.style not in HEADINGS:
             numbers[own] = lines.held[own]
     for row, (held, number) in enumerate(zip(lines.held, numbers, strict=True), start=1):
         lines.glued[row] |= held and not number
-    ends = {bottom for _, bottom in tops}
-    for top, _ in tops:
+    for top in lines.charts:
         # What stands right above a chart is its heading, where it is no chart.
-        lines.glued[top] |= top > 0 and lines.held[top - 1] and top - 1 not in ends
+        lines.glued[top] |= top > 0 and lines.held[top - 1] and top - 1 not in bottoms
     return lines
 
 
