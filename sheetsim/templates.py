@@ -177,11 +177,17 @@ def _texts(base: Experiment, experiment: Experiment) -> dict[str, str]:
     if changes and description:
         description = f"Of the template as it was: {description}"[:LONGEST_TEXT]
     changes.pop("seed", None)
-    if changes and title:
-        said = ", ".join(_change(key, value) for key, value in changes.items())
-        said = said if len(said) <= LONGEST_CHANGES else ", ".join(changes)
-        title = f"{title[: LONGEST_TEXT - LONGEST_CHANGES - 20]}, changed: {said}"
-    return {"title": title, "description": description}
+    return {"title": entitled(title, changes), "description": description}
+
+
+def entitled(title: str, changes: Mapping[str, Any]) -> str:
+    """A title, if there is one, with the keys that were changed."""
+    told = {key: value for key, value in changes.items() if key not in UNTOLD}
+    if not told or not title:
+        return title
+    said = ", ".join(_change(key, value) for key, value in told.items())
+    said = said if len(said) <= LONGEST_CHANGES else ", ".join(told)
+    return f"{title[: LONGEST_TEXT - LONGEST_CHANGES - 20]}, changed: {said}"
 
 
 def _change(key: str, value: Any) -> str:

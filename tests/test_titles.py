@@ -165,3 +165,11 @@ def test_replicates_of_a_changed_template_say_so(tmp_path: Path) -> None:
     path = found.to_excel(tmp_path / "book.xlsx")
     assert 'activation = "relu"' in sheetsim.read(path).title
     assert verify(path).state == "as made"
+
+
+def test_a_sweep_of_a_changed_template_says_so() -> None:
+    sizes = {"samples": 9, "inputs": 2, "layers": [3, 3]}
+    keys = {"template": "sigmoid-std1", "replicates": 2, "grid": {"initializer": ["he"]}}
+    assert sheetsim.sweep({**keys, "set": {**sizes, "activation": "relu"}}).title == (
+        'Sweep of sigmoid-std1, changed: samples = 9, inputs = 2, layers = 2 × 3, activation = "relu"'
+    )
