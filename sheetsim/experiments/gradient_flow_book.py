@@ -244,7 +244,7 @@ class GradientFlowBook:
             "The edges lie a hair above where they would be, so that no edge is 0.",
         )
         items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
-        widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 4)}
+        widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 7)}
         return Page("Histograms", tuple(items), widths, freeze=(0, 2))
 
     def _counts(self, row: int, name: str, own: Histogram, homes: Homes) -> Iterator[Item]:
@@ -263,7 +263,8 @@ class GradientFlowBook:
             yield Text(row + 1, 2 + k, f"Layer {k + 1}", "column")
             yield homes.show(row + 2, 2 + k, counts, "count")
         if name == "a":
-            first = 2 + len(own.counts)
+            # Longer than the bins: beside what stands under the counts of this kind and the others.
+            first = 5 + len(own.counts)
             for k, (heading, node) in enumerate(
                 (
                     ("share", self.graph["share"]),
