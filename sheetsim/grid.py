@@ -159,7 +159,7 @@ def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) ->
     points = tuple(_points(template, fixed, grid, base))
     return Plan(
         name,
-        asked.title or f"Sweep of {asked.template}",
+        asked.title or templates.entitled(f"Sweep of {asked.template}", asked.set),
         asked.description,
         command,
         dict(parameters) | ({"set": _plain(asked.set, points[0].study)} if asked.set else {}),

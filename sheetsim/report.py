@@ -13,6 +13,7 @@ from sheetsim import templates
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.model_book import model_sheets
+from sheetsim.experiments.pages import AS_MADE, CHANGED
 from sheetsim.experiments.study import Experiment, Study, properties
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -253,7 +254,8 @@ class Book(Results):
 
         self._reader = open_book(path)
         self.path = self._reader.path
-        self.title = self._reader.title
+        changed = AS_MADE in self._reader and self._reader[AS_MADE] == 0
+        self.title = CHANGED + self._reader.title if changed else self._reader.title
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""

@@ -19,7 +19,7 @@ from sheetsim.experiments.forward import Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
 from sheetsim.experiments.optimizers import Optimizers
 from sheetsim.experiments.rnn_gradients import RnnGradients
-from sheetsim.experiments.study import Experiment, check_one_of, explained, toml_value
+from sheetsim.experiments.study import LONGEST_TEXT, Experiment, check_one_of, explained, toml_value
 from sheetsim.experiments.symmetry import Symmetry
 
 # What the key `study` can say; without it, the first.
@@ -36,6 +36,12 @@ TABLES = {"histogram": Bins.__struct_fields__}
 
 # Keys that stand for `layers`, and the most that each can be: so many layers of so many units.
 LAYERS = {"depth": 10_000, "width": math.inf}
+
+# Keys of which neither a title nor a description speaks; a description's figures are those of a seed, too.
+UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log")
+
+# Characters of a changed value, and of all of them, that a title has room for.
+LONGEST_VALUE, LONGEST_CHANGES = 40, 160
 
 # The article's five come first and are what `sheetsim run` does when nothing is named.
 ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "relu-he")
@@ -88,7 +94,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
                 parameters.pop(key, None)
         for key, value in overrides.items():
             _set(parameters, key, value)
-        experiment = convert(parameters)
+        experiment = _entitled(plain, convert(parameters), overrides)
     except SheetsimError as error:
         raise SheetsimError(f"{what}: {error}") from None
     return Origin(experiment, name, command(str(what), plain, experiment))
@@ -113,7 +119,7 @@ def origin(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str, 
     if not isinstance(what, tuple(STUDIES.values())):
         raise SheetsimError(f"{type(what).__name__} is no template, study or model")
     keys = {key: getattr(what, key) for key in what.__struct_fields__}
-    return given(convert({**keys, **overrides}) if overrides else what)
+    return given(_entitled(what, convert({**keys, **overrides}), overrides) if overrides else what)
 
 
 def given(experiment: Experiment) -> Origin:
@@ -147,12 +153,48 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
     """The command that makes the experiment's file again: the template's name or file, and each key that differs."""
     if experiment.given_in_python:
         return f"made in Python with {experiment.given_in_python}: no command makes it again"
-    plain = base.parameters()
+    # What loading the template with the other keys says by itself is no key of the command.
+    plain = base.parameters() | _texts(base, experiment)
     words = ["sheetsim run", shlex.quote(what)]
     for key, value in experiment.parameters().items():
         if value != plain.get(key):
             words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
     return " ".join(words)
+
+
+def _entitled(base: Experiment, experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
+    """The experiment with a title and a description that are true of it, where they are not among the overrides."""
+    texts = {key: text for key, text in _texts(base, experiment).items() if key not in overrides}
+    return msgspec.structs.replace(experiment, **texts)
+
+
+def _texts(base: Experiment, experiment: Experiment) -> dict[str, str]:
+    """The template's title with what was changed, and its description as that of the template."""
+    title, description = base.title, base.description
+    plain = base.parameters()
+    keys = experiment.parameters().items()
+    changes = {key: value for key, value in keys if key not in UNTOLD and value != plain.get(key)}
+    if changes and description:
+        description = f"Of the template as it was: {description}"[:LONGEST_TEXT]
+    changes.pop("seed", None)
+    return {"title": entitled(title, changes), "description": description}
+
+
+def entitled(title: str, changes: Mapping[str, Any]) -> str:
+    """A title, if there is one, with the keys that were changed."""
+    told = {key: value for key, value in changes.items() if key not in UNTOLD}
+    if not told or not title:
+        return title
+    said = ", ".join(_change(key, value) for key, value in told.items())
+    said = said if len(said) <= LONGEST_CHANGES else ", ".join(told)
+    return f"{title[: LONGEST_TEXT - LONGEST_CHANGES - 20]}, changed: {said}"
+
+
+def _change(key: str, value: Any) -> str:
+    """A key and its value, or the key alone where the value is long."""
+    alike = isinstance(value, list) and len(value) > 1 and len(set(map(str, value))) == 1
+    said = f"{len(value)} × {toml_value(value[0])}" if alike else toml_value(value)
+    return f"{key} = {said}" if len(said) <= LONGEST_VALUE else key
 
 
 def _with_layers(overrides: dict[str, Any], plain: Experiment) -> dict[str, Any]:

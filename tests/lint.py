@@ -13,6 +13,8 @@ from sheetsim.workbook.values import Rectangle
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
+LEAST_SCALE = 0.5
 ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 VOLATILE = {"RAND", "RANDBETWEEN", "RANDARRAY", "NOW", "TODAY", "OFFSET", "INDIRECT", "CELL", "INFO"}
 
@@ -35,15 +37,97 @@ def lint(path: Path) -> list[str]:
         texts = 0
         if "xl/sharedStrings.xml" in archive.namelist():
             texts = len(ElementTree.fromstring(archive.read("xl/sharedStrings.xml")))
+        told = {
+            (book.titles[int(own.get("localSheetId", 0))], str(own.get("name"))): own.text or ""
+            for own in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{MAIN}definedName")
+            if own.get("localSheetId")
+        }
         blocks = {name: book.place(name) for name in book.names}
         for title in book.titles:
             sheet = _Sheet(book, title, texts)
-            sheet.read(ElementTree.fromstring(archive.read(book.part_of(title))))
+            root = ElementTree.fromstring(archive.read(book.part_of(title)))
+            sheet.read(root)
+            found += _paper_faults(title, root, told, _anchors(archive, book.part_of(title)))
             sheet.check_blocks({block for place, block in blocks.values() if place == title})
             found += sheet.faults
         for name in archive.namelist():
             if name.startswith("xl/charts/chart"):
                 found += _chart_faults(book, name, ElementTree.fromstring(archive.read(name)))
+    return found
+
+
+def _paper_faults(title: str, root: Any, told: dict[tuple[str, str], str], charts: list[Rectangle]) -> list[str]:
+    """On paper a page can be read, and no chart is cut off, by the printed area or by the end of a sheet of paper.
+
+    told: by sheet and name what is printed, and what is repeated.
+    """
+    found = []
+    setup, margins = root.find(f"{MAIN}pageSetup"), root.find(f"{MAIN}pageMargins")
+    if setup is None or margins is None or setup.get("paperSize") != "9" or setup.get("orientation") != "landscape":
+        return [f"{title}: no A4 page on its side"]
+    scale = int(setup.get("scale", 100)) / 100
+    if scale < LEAST_SCALE or root.find(f".//{MAIN}pageSetUpPr[@fitToPage='1']") is not None:
+        found.append(f"{title}: printed at {scale:.0%}, or fitted to a size that nobody told")
+    widths, heights = _sizes(root)
+    free = {side: 96 * float(margins.get(side, 0)) for side in ("left", "right", "top", "bottom")}
+    paper = (8.27 * 96 - free["top"] - free["bottom"]) / scale, (11.69 * 96 - free["left"] - free["right"]) / scale
+    rows, columns = (
+        [int(own.get("id", 0)) for own in root.iterfind(f"{MAIN}{kind}/{MAIN}brk")]
+        for kind in ("rowBreaks", "colBreaks")
+    )
+    pane = root.find(f".//{MAIN}pane")
+    if (
+        columns
+        and pane is not None
+        and pane.get("xSplit")
+        and "!$A:" not in told.get((title, "_xlnm.Print_Titles"), "")
+    ):
+        found.append(f"{title}: labels are not repeated on the second sheet of paper")
+    area = told.get((title, "_xlnm.Print_Area"), "")
+    last = rectangle(area.rpartition("!")[2].replace("$", "")) if area else Rectangle(0, 0, 0, 0)
+    for chart in charts:
+        if chart.bottom > last.bottom or chart.right > last.right:
+            found.append(f"{title}: a chart over {chart} is cut off by the printed area {area}")
+        down = _is_cut(chart.top, chart.bottom, rows, heights, 20, paper[0])
+        if down or _is_cut(chart.left, chart.right, columns, widths, 64, paper[1]):
+            found.append(f"{title}: a chart over {chart} is cut in two, {'down' if down else 'across'}")
+    return found
+
+
+def _is_cut(first: int, last: int, breaks: list[int], sizes: dict[int, float], usual: float, room: float) -> bool:
+    """Whether a break, or the end of a sheet of paper, is between the first and the last row (or column)."""
+    begin = max((b for b in breaks if b < first), default=0)
+    length = sum(sizes.get(k, usual) for k in range(begin + 1, last + 1))
+    return length > room or any(first <= b < last for b in breaks)
+
+
+def _sizes(root: Any) -> tuple[dict[int, float], dict[int, float]]:
+    """Widths of columns and heights of rows, in pixels by number from 1."""
+    widths = {
+        column: int(float(own.get("width", 0)) * 7 + 0.5)
+        for own in root.iter(f"{MAIN}col")
+        for column in range(int(own.get("min", 0)), int(own.get("max", 0)) + 1)
+    }
+    heights = {int(own.get("r")): float(own.get("ht")) * 4 / 3 for own in root.iter(f"{MAIN}row") if own.get("ht")}
+    return widths, heights
+
+
+def _anchors(archive: zipfile.ZipFile, part: str) -> list[Rectangle]:
+    """The cells under each chart of a sheet."""
+    folder, _, name = part.rpartition("/")
+    links = f"{folder}/_rels/{name}.rels"
+    if links not in archive.namelist():
+        return []
+    targets = [own.get("Target", "") for own in ElementTree.fromstring(archive.read(links))]
+    found = []
+    for target in targets:
+        if "drawing" not in target:
+            continue
+        for anchor in ElementTree.fromstring(archive.read(f"xl/{target.removeprefix('../')}")):
+            ends = [anchor.find(f"{DRAWING}{end}") for end in ("from", "to")]
+            (left, _, top, _), (right, over, bottom, under) = ([int(own.text) for own in end] for end in ends)
+            # Of the last column and row nothing is covered where the chart ends at their beginning.
+            found.append(Rectangle(top + 1, left + 1, bottom + (under > 0), right + (over > 0)))
     return found
 
 

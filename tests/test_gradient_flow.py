@@ -85,7 +85,7 @@ def test_the_table_is_what_numpy_says(name: str) -> None:
 def test_the_derivatives_curve_is_that_of_differences() -> None:
     for activation in ACTIVATIONS:
         run = small(activation=activation)
-        a, slope = run["middle"][:, 0], run["slope_curve"][:, 0]
+        a, slope = run["curve_a"][:, 0], run["slope_curve"][:, 0]
         f = {"sigmoid": lambda a: 1 / (1 + np.exp(-a)), "tanh": np.tanh, "relu": lambda a: np.maximum(a, 0)}
         known = f.get(activation, lambda a: a)
         kink = (activation == "relu") & (np.abs(a) < 1e-5)

@@ -38,6 +38,25 @@ def test_unusual_books_are_clean(overrides: dict[str, object], values_only: bool
     assert lint(small_run(**overrides).to_excel(tmp_path / "book.xlsx", values_only=values_only)) == []
 
 
+def test_deep_networks_and_many_runs_are_clean(tmp_path: Path) -> None:
+    """Layers in rows, and tables and charts that go on several sheets of paper."""
+    deep = {"samples": 9, "inputs": 3, "layers": [3] * 8}
+    books = [
+        sheetsim.run("gradient-flow", **deep).to_excel(tmp_path / "flow.xlsx"),
+        sheetsim.run("relu-he", samples=4, inputs=3, layers=[100]).to_excel(tmp_path / "wide.xlsx"),
+        sheetsim.replicate("relu-he", 3, **deep).to_excel(tmp_path / "replicates.xlsx"),
+        sheetsim.sweep(
+            {
+                "template": "relu-he",
+                "replicates": 2,
+                "set": {**deep, "layers": [3, 3]},
+                "grid": {"activation": ["relu", "tanh"]},
+            }
+        ).to_excel(tmp_path / "sweep.xlsx"),
+    ]
+    assert [fault for book in books for fault in lint(book)] == []
+
+
 def test_a_persons_model_is_clean(tmp_path: Path) -> None:
     model = sheetsim.Model('It\'s "R&D"')
     x = model.input("x", [[1.0, 2.0]])
@@ -76,6 +95,11 @@ def test_brackets_and_quotes_in_texts_and_titles_are_none_of_a_formulas(tmp_path
         (b't="s"><v>', b't="s"><v>9999', "of type s"),
         (b'<c r="B2"', b'<c cm="1" r="B2"', "a dynamic-array cell"),
         (b"sigmoid,tanh,", b"sigmoid,tanh," + b"x" * 250, "more than 255"),
+        (b'paperSize="9"', b'paperSize="1"', "no A4 page"),
+        (b'scale="67"', b'scale="30"', "printed at 30%"),
+        (b'scale="67"', b'scale="128"', "is cut in two, across"),
+        (b'scale="67"', b'scale="150"', "is cut in two, down"),
+        (b"Overview!$A$1:$F$", b"Overview!$A$1:$B$", "is cut off by the printed area"),
     ],
 )
 def test_each_rule_finds_its_fault(old: bytes, new: bytes, fault: str, tmp_path: Path) -> None:
@@ -84,7 +108,7 @@ def test_each_rule_finds_its_fault(old: bytes, new: bytes, fault: str, tmp_path:
     with zipfile.ZipFile(book) as source, zipfile.ZipFile(broken, "w") as out:
         for name in source.namelist():
             data = source.read(name)
-            if name.startswith("xl/worksheets/sheet") and old in data and not changed:
+            if name.startswith("xl/work") and old in data and not changed:
                 data, changed = data.replace(old, new, 1), 1
             out.writestr(name, data)
     assert changed

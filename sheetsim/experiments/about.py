@@ -7,10 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from sheetsim.experiments.pages import CHANGED, AsMade
 from sheetsim.experiments.study import toml_value
 from sheetsim.version import __version__
 from sheetsim.workbook.layout import Item, Page, Text
 from sheetsim.workbook.rules import check_text
+
+# Headings, and what they say when a yellow cell was changed.
+FOLLOWING = {
+    "To make this file again": "To make this file again as it was, with the yellow cells as they were",
+    "Parameters": "Parameters that it was made with, before yellow cells were changed",
+}
 
 
 def about_page(
@@ -27,7 +34,7 @@ def about_page(
     """
     rows: list[tuple[str, str, str]] = [("title", title, "title")]
     if description:
-        rows.append(("", description, "wrapped"))
+        rows.append(("", description, "description"))
     rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
     versions = f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
     rows += [
@@ -43,8 +50,13 @@ def about_page(
         check_text(f"{label} on sheet 'About'", text)
     items: list[Item] = []
     for row, (label, text, style) in enumerate(rows):
-        if style in ("title", "section"):
-            items.append(Text(row, 0, text, style, 2) if style == "title" else Text(row, 0, label, style))
+        if style == "title":
+            items.append(AsMade(row, 0, text, style, 2, CHANGED + text))
+        elif style == "section":
+            changed = FOLLOWING.get(label)
+            items.append(AsMade(row, 0, label, style, 1, changed) if changed else Text(row, 0, label, style))
+        elif style == "description":
+            items.append(AsMade(row, 1, text, "wrapped", 1, f"As it was made: {text}"))
         elif label or text:
             items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
     return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})

@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sheetsim.experiments.about import about_page
-from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, Homes, counted, table_items
+from sheetsim.experiments.pages import (
+    CHART,
+    HOW_IT_IS_SHOWN,
+    LABEL_WIDTH,
+    LAYER_WIDTH,
+    Homes,
+    abreast,
+    counted,
+    follow,
+    layer_heads,
+    page_title,
+    table_items,
+    title_height,
+)
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import NAMES, STANDARD
@@ -16,6 +29,9 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
 from sheetsim.workbook.layout import Bars, Block, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
+
+# Layers side by side on Overview.
+ACROSS = 5
 
 LARGE_CHART = (446, 280)
 CHART_ROWS = 14
@@ -53,7 +69,7 @@ class ForwardBook:
         about = self._about(command, parameters, [overview, histograms, summary, variance], matrices)
         if not matrices:
             return [overview, histograms, summary, variance, about]
-        return [
+        sheets: list[Sheet] = [
             overview,
             MatrixSheet("Input", self.network.x, "sample"),
             *(MatrixSheet(f"Weights {layer.number}", layer.W, "fan-in") for layer in layers),
@@ -65,12 +81,13 @@ class ForwardBook:
             *(MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in layers),
             about,
         ]
+        return follow(sheets, live)
 
     def _overview(self, live: bool, matrices: bool) -> Page:
         homes = Homes(self.table.cells())
         layers = self.network.layers
         samples, inputs = self.network.x.shape
-        wide = max(len(layers), 5) + 1
+        wide = ACROSS + 1
         lead = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(layers))}: a layer multiplies "
             "by weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
@@ -79,7 +96,7 @@ class ForwardBook:
             "A good start keeps the spread, and what tells samples apart, from layer to layer; a bad one saturates the "
             "units, makes them all alike, loses the input, or lets the signal die out or explode.",
         )
-        items: list[Item] = [Text(0, 0, self.title or "Forward pass", "title", wide)]
+        items: list[Item] = [page_title(self.title, "Forward pass", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         controls = [
             ("Activation", "activation"),
@@ -104,10 +121,6 @@ class ForwardBook:
                 "the standard deviation alone."
             )
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
-        items += [Text(9, 0, "Outputs of each layer", "heading-left")]
-        items += [Number(9, layer.number, layer.number, "layer") for layer in layers]
-        # A space is content: without it LibreOffice cuts the page, and the sentences, after a narrow network's layers.
-        items += [Text(9, column, " ", "heading") for column in range(len(layers) + 1, wide)]
         items += [
             Text(
                 10,
@@ -116,10 +129,6 @@ class ForwardBook:
                 "For relu the first bar is mostly exact zeros. Numbers: sheet Histograms.",
                 "note",
             )
-        ]
-        items += [
-            Bars(10, layer.number, "", counts, self.histogram.edges, CHART, 10, self.histogram.largest)
-            for layer, counts in zip(layers, self.histogram.counts, strict=True)
         ]
         rows: list[tuple[str, Sequence[Matrix], str]] = [("Verdict", self.verdicts, "verdict")]
         if "initializer_1" in self.graph:
@@ -134,12 +143,21 @@ class ForwardBook:
             ("Dead units", self.table["dead_units"], "count-centre"),
             ("Effective units", self.table["effective_units"], "one-decimal-centre"),
         ]
-        row = 11
-        for label, nodes, style in rows:
-            items.append(Text(row, 0, label, "label"))
-            items += [homes.show(row, layer.number, node, style) for layer, node in zip(layers, nodes, strict=True)]
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17}
+        row = 9
+        for own in abreast(len(layers), ACROSS):
+            items += layer_heads(row, "Outputs of each layer", own, ACROSS)
             row += 1
-        row += 1
+            heights[row] = CHART[1] * 0.75 + 4
+            items += [
+                Bars(row, c, "", self.histogram.counts[k], self.histogram.edges, CHART, 10, self.histogram.largest)
+                for c, k in enumerate(own, start=1)
+            ]
+            for label, nodes, style in rows:
+                row += 1
+                items.append(Text(row, 0, label, "label"))
+                items += [homes.show(row, c, nodes[k], style) for c, k in enumerate(own, start=1)]
+            row += 2
         for label, node, style in (
             ("Mean square of the input", self.given.square, "centre"),
             ("Of it, variance over samples", self.given.over_samples, "percent-centre"),
@@ -155,7 +173,6 @@ class ForwardBook:
         row += 2
         items += [Text(row + k, 0, sentence, "lead", wide) for k, sentence in enumerate(INPUT_LOST)]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        heights = {0: 28 if len(self.title) <= 70 else 56, 1: 17, 2: 17, 3: 17, 10: CHART[1] * 0.75 + 4}
         heights |= {row + k: 34 for k in range(len(INPUT_LOST))}
         return Page("Overview", tuple(items), widths, heights)
 
@@ -264,6 +281,7 @@ class ForwardBook:
         if not matrices:
             return Page("Variance", tuple(items), {0: 11} | dict.fromkeys(range(1, 9 + len(layers)), 14), freeze=(1, 1))
         row += 3
+        printed = row
         items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
         row += 1
         most = max(node.shape[1] for node in self._unit_rows())
@@ -272,7 +290,7 @@ class ForwardBook:
             row += 1
             items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]
         widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 14)
-        return Page("Variance", tuple(items), widths, freeze=(1, 1))
+        return Page("Variance", tuple(items), widths, freeze=(1, 1), printed=printed)
 
     def _unit_rows(self) -> list[Matrix]:
         var_x, *units = self.units

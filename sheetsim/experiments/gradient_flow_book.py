@@ -6,7 +6,20 @@ from typing import Any
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.forward_book import GLOSSARY as FORWARD_GLOSSARY
-from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, Homes, counted, table_items
+from sheetsim.experiments.pages import (
+    CHART,
+    HOW_IT_IS_SHOWN,
+    LABEL_WIDTH,
+    LAYER_WIDTH,
+    Homes,
+    abreast,
+    counted,
+    follow,
+    layer_heads,
+    page_title,
+    table_items,
+    title_height,
+)
 from sheetsim.model.backward import Backward
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
@@ -17,17 +30,21 @@ from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Bars, Block, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
 
+# Layers side by side on Overview, the output layer among them.
+ACROSS = 6
+
 WIDE_CHART = (645, 260)
+LABEL_CHART = 190  # pixels: as wide as the column of labels
 
 HISTOGRAMS = {
-    "a": "Linear sums a under f′",
+    "a": "Linear sums a, and f′(a) over their range",
     "d_a": "Gradients d_a, by the linear sums",
     "d_z": "Gradients d_z, by the activations",
     "d_W": "Gradients d_W, by the weights",
 }
 NOTES = {
-    "a": "Bars: counts of a layer's linear sums, on one scale for all layers. Line: f′(a), on the right-hand scale. "
-    "Where the bars lie and the line is near 0, little comes back.",
+    "a": "Counts of a layer's linear sums, on one scale for all layers. Where the bars lie and f′(a), at the left over "
+    "the same range, is near 0, little comes back.",
     "d_a": "Counts of ∂loss/∂a on one scale for all layers.",
     "d_z": "Counts of ∂loss/∂z on one scale for all layers.",
     "d_W": "Counts of ∂loss/∂W on one scale for all layers: what a step of training changes.",
@@ -69,7 +86,7 @@ class GradientFlowBook:
         if not matrices:
             return [*pages, about]
         overview, *rest = pages
-        return [overview, *self._forward(), *self._backward(), *rest, *self._draws(), about]
+        return follow([overview, *self._forward(), *self._backward(), *rest, *self._draws(), about], live)
 
     def _forward(self) -> Iterator[Sheet]:
         steps = self.flow.steps
@@ -110,7 +127,7 @@ class GradientFlowBook:
         homes = Homes([*self.table.cells(), self.histograms["a"].edges])
         steps = self.flow.steps
         samples, inputs = self.flow.network.x.shape
-        wide = max(len(steps), 5) + 1
+        wide = ACROSS + 1
         lead = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(steps) - 1)} and a linear output "
             "layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
@@ -118,7 +135,7 @@ class GradientFlowBook:
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
             "times d_a. A step back multiplies ‖d_a‖ by about √(n sd² E[f′(a)²]).",
         )
-        items: list[Item] = [Text(0, 0, self.title or "Gradient flow", "title", wide)]
+        items: list[Item] = [page_title(self.title, "Gradient flow", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         controls = [
             ("Activation", "activation"),
@@ -137,31 +154,33 @@ class GradientFlowBook:
         )
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
         row = 12
-        items += [Text(row, 0, "Gradients of each layer", "heading-left")]
-        items += [Number(row, step.number, step.number, "layer") for step in steps[:-1]]
-        items.append(Text(row, len(steps), f"Output (layer {len(steps)})", "heading"))
-        # A space is content: without it LibreOffice cuts the page, and the sentences, after a narrow network's layers.
-        items += [Text(row, column, " ", "heading") for column in range(len(steps) + 1, wide)]
-        for label, nodes, style in self._rows():
-            row += 1
-            items.append(Text(row, 0, label, "label"))
-            items += [homes.show(row, step.number, node, style) for step, node in zip(steps, nodes, strict=False)]
-        row += 1
+        for own in abreast(len(steps), ACROSS):
+            last = f"Output (layer {len(steps)})" if own[-1] + 1 == len(steps) else ""
+            items += layer_heads(row, "Gradients of each layer", own, ACROSS, last)
+            for label, nodes, style in self._rows():
+                row += 1
+                items.append(Text(row, 0, label, "label"))
+                items += [homes.show(row, c, nodes[k], style) for c, k in enumerate(own, start=1) if k < len(nodes)]
+            row += 2
+        row -= 1
         items += [
             Text(row, 0, "Loss", "label"),
             homes.show(row, 1, self.flow.loss, "centre"),
         ]
-        heights: dict[int, float] = {0: 28 if len(self.title) <= 70 else 56, 1: 17, 2: 17, 3: 17}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17}
         row += 2
         items += self._norms(row)
         heights[row] = WIDE_CHART[1] * 0.75 + 4
         for name, heading in HISTOGRAMS.items():
+            row += 2
+            items += [Text(row, 0, heading, "section"), Text(row + 1, 0, NOTES[name], "text")]
             row += 1
-            items.append(Text(row, 0, heading, "section"))
-            row += 1
-            items.append(Text(row, 0, NOTES[name], "note"))
-            items += self._charts(row, name)
-            heights[row] = CHART[1] * 0.75 + 4
+            for own in abreast(len(steps) - 1, ACROSS):
+                row += 1
+                items += layer_heads(row, name, own, ACROSS)
+                row += 1
+                items += self._charts(row, name, own)
+                heights[row] = CHART[1] * 0.75 + 4
         row += 2
         items.append(Text(row, 0, "What the verdicts mean", "section"))
         for word, meaning in FLOWS.items():
@@ -202,15 +221,17 @@ class GradientFlowBook:
                 (Line("f(a)", (curve.value,)), Line("f′(a)", (curve.slope,))),
                 (430, WIDE_CHART[1]),
                 "a",
-                (curve.middle,),
+                (curve.at,),
             ),
         ]
 
-    def _charts(self, row: int, name: str) -> Iterator[Bars]:
+    def _charts(self, row: int, name: str, layers: range) -> Iterator[Bars | Lines]:
         own = self.histograms[name]
-        curve = ("f′(a)", self.curve.slope) if name == "a" else None
-        for k, counts in enumerate(own.counts, start=1):
-            yield Bars(row, k, "", counts, own.edges, CHART, 10, own.largest, curve=curve)
+        if name == "a":
+            slope = Line("f′(a)", (self.curve.slope,))
+            yield Lines(row, 0, "f′(a)", (slope,), (LABEL_CHART, CHART[1]), "a", (self.curve.at,))
+        for c, k in enumerate(layers, start=1):
+            yield Bars(row, c, "", own.counts[k], own.edges, CHART, 10, own.largest)
 
     def _histograms(self) -> Page:
         homes = Homes()
@@ -225,7 +246,7 @@ class GradientFlowBook:
             "The edges lie a hair above where they would be, so that no edge is 0.",
         )
         items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
-        widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 3)}
+        widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 7)}
         return Page("Histograms", tuple(items), widths, freeze=(0, 2))
 
     def _counts(self, row: int, name: str, own: Histogram, homes: Homes) -> Iterator[Item]:
@@ -244,9 +265,16 @@ class GradientFlowBook:
             yield Text(row + 1, 2 + k, f"Layer {k + 1}", "column")
             yield homes.show(row + 2, 2 + k, counts, "count")
         if name == "a":
-            first = 2 + len(own.counts)
+            # Longer than the bins: beside what stands under the counts of this kind and the others.
+            first = 5 + len(own.counts)
             for k, (heading, node) in enumerate(
-                (("middle", self.curve.middle), ("f", self.curve.value), ("f′", self.curve.slope)), start=first
+                (
+                    ("share", self.graph["share"]),
+                    ("a", self.curve.at),
+                    ("f", self.curve.value),
+                    ("f′", self.curve.slope),
+                ),
+                start=first,
             ):
                 yield Text(row + 1, k, heading, "column")
                 yield homes.show(row + 2, k, node, "edge")
@@ -292,9 +320,10 @@ GLOSSARY = {
     "classes": "the numbers of the outputs",
     "shift": "each sample's greatest output, taken off its outputs before EXP against overflow: the last column of "
     "the sheet Shift, whose column k has the greatest of the first k outputs",
-    "middle": "the middles of the bins of the linear sums",
-    "f_curve": "f at the middles",
-    "slope_curve": "f′ at the middles",
+    "share": "numbers from −1 to 1 (constants)",
+    "curve_a": "share · bound_a: linear sums over the range of the histograms",
+    "f_curve": "f at these",
+    "slope_curve": "f′ at these",
     "bound_a": "bound_a, bound_d_a, bound_d_z, bound_d_W: the ends of the histograms' ranges, on both sides of 0",
     "tail_a": "tail_a, …: the greatest 99.9 % quantile of all layers, of |x|",
     "edges_a": "edges_a, …: the bins' upper edges",

@@ -148,7 +148,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             pieces,
             self._said(),
             logarithmic,
-            self.title or "Optimisers",
+            self.title,
             self.description,
         )
         return Study(

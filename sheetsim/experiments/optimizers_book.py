@@ -6,7 +6,7 @@ from typing import Any
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.contours import Contours
-from sheetsim.experiments.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, table_items
+from sheetsim.experiments.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, follow, page_title, table_items, title_height
 from sheetsim.experiments.update_rules import CELLS, RULES
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -28,7 +28,8 @@ from sheetsim.workbook.layout import (
 
 SMALL_CHART = (215, 240)
 OWN_CHART = (560, 420)
-WIDE_CHART = (640, 420)
+# Two beside one another are as wide as the six columns of Overview.
+WIDE_CHART = (616, 420)
 
 # Rows above a path's start, and above the contour lines' points.
 HEAD = 9
@@ -71,7 +72,7 @@ class OptimizersBook:
     def sheets(self, command: str, parameters: Mapping[str, Any], *, live: bool) -> list[Sheet]:
         """The sheets in their order."""
         pages = [self._overview(live), self._summary(), *map(self._path, self.paths), self._contours()]
-        return [*pages, self._about(command, parameters)]
+        return follow([*pages, self._about(command, parameters)], live)
 
     def _chart(self, row: int, column: int, title: str, paths: Sequence[Path], size: tuple[int, int]) -> Scatter:
         names = list(RULES)
@@ -89,7 +90,7 @@ class OptimizersBook:
             + (", each a formula over the row before." if live else "; values without formulas."),
             FIXED_LINES,
         )
-        items: list[Item] = [Text(0, 0, self.title, "title", wide)]
+        items: list[Item] = [page_title(self.title, "Optimisers", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         for row, (label, text) in enumerate(zip(("f(x, y)", "∂f/∂x", "∂f/∂y"), self.said, strict=True), start=4):
             items += [Text(row, 0, label, "label"), Text(row, 1, _shortened(text), "code", wide - 1)]
@@ -102,11 +103,12 @@ class OptimizersBook:
         if live:
             items.append(Text(7, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3))
         items += self._columns(homes)
-        row = 23
+        row = 24
         items.append(Text(row, 0, "All together", "section"))
         row += 1
         items += [self._chart(row, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses(row)]
-        heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 22: SMALL_CHART[1] * 0.75 + 4, row: WIDE_CHART[1] * 0.75 + 4}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 22: SMALL_CHART[1] * 0.75 + 4}
+        heights[row] = WIDE_CHART[1] * 0.75 + 4
         row += 2
         items.append(Text(row, 0, "Update rules", "section"))
         row += 1
@@ -167,7 +169,7 @@ class OptimizersBook:
 
     def _losses(self, row: int) -> Lines:
         lines = tuple(Line(RULES[path.name].label, (path.f,)) for path in self.paths)
-        return Lines(row, 4, "f by step", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
+        return Lines(row, 3, "f by step", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
 
     def _summary(self) -> Page:
         homes = Homes(self.verdicts)
@@ -202,7 +204,9 @@ class OptimizersBook:
             items += step_blocks(HEAD + series.first, left, series)
             left += series.shape[1]
         items.append(self._chart(HEAD, left + 1, f"{rule.label}: p over contour lines of f", [path], OWN_CHART))
-        return Page(rule.label, tuple(items), {0: 8} | dict.fromkeys(range(1, left), 12), {0: 28}, freeze=(HEAD, 1))
+        return Page(
+            rule.label, tuple(items), {0: 8} | dict.fromkeys(range(1, left), 12), {0: 28}, freeze=(HEAD, 1), heads=2
+        )
 
     def _contours(self) -> Page:
         items: list[Item] = [
@@ -227,14 +231,15 @@ class OptimizersBook:
                 Text(FIRST_POINT - 1, left + 1, "y", "column"),
                 Block(FIRST_POINT, left, piece),
             ]
-        return Page("Contours", tuple(items), dict.fromkeys(range(max(8, 2 * len(self.pieces))), 12), {0: 28})
+        widths = dict.fromkeys(range(max(8, 2 * len(self.pieces))), 12)
+        return Page("Contours", tuple(items), widths, {0: 28}, freeze=(FIRST_POINT, 0), heads=3)
 
     def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
         sections = {
             "Defined names": CELLS | GLOSSARY,
             "Columns of Paths": {column.name: column.what for column in self.table.columns},
         }
-        return about_page(self.title, self.description, command, parameters, sections, scipy=False)
+        return about_page(self.title or "Optimisers", self.description, command, parameters, sections, scipy=False)
 
 
 def _shortened(text: str) -> str:

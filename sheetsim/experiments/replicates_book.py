@@ -7,6 +7,7 @@ import numpy as np
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.forward import Forward
+from sheetsim.experiments.pages import abreast, layer_heads
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.summary import intervals
@@ -31,6 +32,9 @@ MORE = {
     "boot_high": "its upper end",
     "rounding": "relative difference from double precision, the greatest in the first replicates",
 }
+
+# Layers side by side on Overview.
+ACROSS = 7
 
 LABEL_WIDTH = 54
 LAYER_WIDTH = 17
@@ -126,8 +130,7 @@ class ReplicatesBook:
         return self.statistics[column][first : first + self._layers]
 
     def _overview(self) -> Page:
-        layers = range(1, self._layers + 1)
-        wide = max(self._layers, 7) + 1
+        wide = ACROSS + 1
         lead = (
             "Each replicate is a run of the study with draws of its own for the input and the weights; its seed stands "
             "on Replicates, and `sheetsim run` with it gives that replicate as a workbook.",
@@ -146,10 +149,20 @@ class ReplicatesBook:
         ):
             items += [Text(5 + k, 0, label, "label"), Block(5 + k, 1, node, "input")]
         row = 9
-        if self.readings:
-            items += self._claims(row, layers)
-            row += 2 + 5 * len(self.readings)
-        items += _heading(row, "Over replicates", layers)
+        for own in abreast(self._layers, ACROSS):
+            if self.readings:
+                items += self._claims(row, own)
+                row += 2 + 5 * len(self.readings)
+            items += self._means(row, own)
+            row = 2 + max(item.row for item in items if isinstance(item, Text))
+        for k, (statistic, title) in enumerate(SHOWN.items()):
+            items.append(self._by_layer(row + 15 * (k // 2), 5 * (k % 2) - (k % 2), statistic, title))
+        heights = {0: 30, 1: 17, 2: 17, 3: 17}
+        return Page("Overview", tuple(items), {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH), heights)
+
+    def _means(self, row: int, own: range) -> list[Item]:
+        """Means, intervals and theory of some layers, by their places from 0."""
+        items = layer_heads(row, "Over replicates", own, ACROSS)
         for statistic, title in SHOWN.items():
             items.append(Text(row + 1, 0, f"{title} ({statistic}), mean", "label"))
             parts = [("mean", "centre"), ("low", "centre"), ("high", "centre")]
@@ -159,16 +172,12 @@ class ReplicatesBook:
                 if k:
                     items.append(Text(row + 1 + k, 0, f"    {column}", "label"))
                 cells = self._cells(column, statistic)
-                items += [Echo(row + 1 + k, layer, cell, style) for layer, cell in zip(layers, cells, strict=True)]
+                items += [Echo(row + 1 + k, c, cells[layer], style) for c, layer in enumerate(own, start=1)]
             row += len(parts)
-        row += 2
-        for k, (statistic, title) in enumerate(SHOWN.items()):
-            items.append(self._by_layer(row + 15 * (k // 2), 5 * (k % 2) - (k % 2), statistic, title))
-        heights = {0: 30, 1: 17, 2: 17, 3: 17}
-        return Page("Overview", tuple(items), {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH), heights)
+        return items
 
-    def _claims(self, row: int, layers: range) -> list[Item]:
-        items = _heading(row, "Claims: ratios of means over replicates", layers)
+    def _claims(self, row: int, own: range) -> list[Item]:
+        items = layer_heads(row, "Claims: ratios of means over replicates", own, ACROSS)
         row += 1
         for claim in self.readings:
             items.append(Text(row, 0, claim.sentence, "label"))
@@ -182,7 +191,7 @@ class ReplicatesBook:
                 )
             ):
                 items.append(Text(row + k, 0, label, "label"))
-                items += [Block(row + k, layer, cell, style) for layer, cell in zip(layers, cells, strict=True)]
+                items += [Block(row + k, c, cells[layer], style) for c, layer in enumerate(own, start=1)]
             row += 5
         return items
 
@@ -275,7 +284,3 @@ class ReplicatesBook:
             place = start + 1 + 14 * (k // 2), 6 * (k % 2)
             items.append(Lines(*place, f"{statistic}, layer {layer}", lines, CHART, "replicates", (found.checkpoints,)))
         return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1))
-
-
-def _heading(row: int, text: str, layers: range) -> list[Item]:
-    return [Text(row, 0, text, "heading-left"), *(Number(row, layer, layer, "layer") for layer in layers)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sheetsim.experiments.about import about_page
-from sheetsim.experiments.pages import Homes, table_items
+from sheetsim.experiments.pages import Homes, follow, page_title, table_items, title_height
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.growth import DECIDES, VERDICTS, Growth
@@ -15,7 +15,7 @@ from sheetsim.workbook.layout import step_blocks as blocks
 
 HEAD = 7  # rows above a page's first step
 ACROSS = 9  # columns of Overview
-CHART = (530, 300)
+CHART = (510, 300)
 
 # The yellow cells, and what is said beside them.
 CONTROLS = {
@@ -43,7 +43,7 @@ class RnnGradientsBook:
         own, squared = self.radii
         table = self.growth.table
         widths = {0: 14} | dict.fromkeys(range(1, len(table.columns) + 1), 15)
-        return [
+        sheets: list[Sheet] = [
             self._overview(live),
             Page("Growth", tuple(table_items(table, Homes())), widths),
             self._norms(),
@@ -58,11 +58,12 @@ class RnnGradientsBook:
             MatrixSheet("Draws", self.graph["e_W"], "from unit"),
             self._about(command, parameters),
         ]
+        return follow(sheets, live)
 
     def _overview(self, live: bool) -> Page:
         growth = self.growth
         homes = Homes(growth.table.cells())
-        items: list[Item] = [Text(0, 0, self.title or "Gradients through time", "title", ACROSS)]
+        items: list[Item] = [page_title(self.title, "Gradients through time", ACROSS)]
         items += [Text(1 + k, 0, sentence, "lead", ACROSS) for k, sentence in enumerate(self._lead(live))]
         for row, (name, (label, hint)) in enumerate(CONTROLS.items(), start=5):
             items += [Text(row, 0, label, "label"), homes.show(row, 1, self.graph[name], "input")]
@@ -103,7 +104,7 @@ class RnnGradientsBook:
         if not self.log:
             hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
             items.append(Text(row - 1, 0, hint, "hint"))
-        heights: dict[int, float] = {0: 28, 1: 17, 2: 17, 3: 17, row: CHART[1] * 0.75 + 4}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, row: CHART[1] * 0.75 + 4}
         items += self._charts(row)
         row += 2
         for heading, words in (("What the verdicts mean", VERDICTS), ("What the growth follows", DECIDES)):
@@ -178,7 +179,7 @@ class RnnGradientsBook:
             widths |= dict.fromkeys(range(left + 1, left + 1 + units), 18)
             items += [*_headed(left + 1, name, units), Block(HEAD, left + 1, self.graph[name], "input")]
             left += units + 1
-        return Page(title, tuple(items), widths, {0: 28}, freeze=(HEAD, 2))
+        return Page(title, tuple(items), widths, {0: 28}, freeze=(HEAD, 2), heads=2)
 
     def _spectrum(self) -> Page:
         notes = (
@@ -195,7 +196,9 @@ class RnnGradientsBook:
             for c, series in enumerate((found.scale, found.radius), start=left):
                 items.append(Text(HEAD - 1, c, series.columns[0], "column"))
                 items += blocks(HEAD + series.first, c, series)
-        return Page("Spectrum", tuple(items), {0: 8} | dict.fromkeys(range(1, 5), 13), {0: 28}, freeze=(HEAD, 1))
+        return Page(
+            "Spectrum", tuple(items), {0: 8} | dict.fromkeys(range(1, 5), 13), {0: 28}, freeze=(HEAD, 1), heads=2
+        )
 
     def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
         sections: dict[str, Mapping[str, str]] = {"Defined names": GLOSSARY}

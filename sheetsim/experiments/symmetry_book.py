@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sheetsim.experiments.about import about_page
-from sheetsim.experiments.pages import Homes, table_items
+from sheetsim.experiments.pages import AsMade, Homes, follow, page_title, table_items, title_height
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
@@ -64,10 +64,11 @@ class SymmetryBook:
             for title, table in (("Starts", self.table), ("Steps", self.steps))
         )
         pages = [self._start(name, start) for name, start in self.starts.items()]
-        return [self._overview(live), *pages, steps, starts, self._data(), self._about(command, parameters)]
+        sheets = [self._overview(live), *pages, steps, starts, self._data(), self._about(command, parameters)]
+        return follow(sheets, live)
 
     def _overview(self, live: bool) -> Page:
-        items: list[Item] = [Text(0, 0, self.title or "Symmetry of equal starts", "title", WIDE)]
+        items: list[Item] = [page_title(self.title, "Symmetry of equal starts", WIDE)]
         lead = (
             "2 inputs, 2 hidden units, 1 output, gradient descent. Units with equal weights have equal outputs and so "
             "equal gradients: after the step their weights are equal again. By induction they stay one unit for ever.",
@@ -77,7 +78,11 @@ class SymmetryBook:
             "Equal units can still lower the loss, as one unit would: here a straight line parts the classes. From "
             "zeros nothing moves: output weights of 0 let no gradient back, and the two classes, equally many, cancel.",
         )
-        items += [Text(1 + k, 0, sentence, "lead", WIDE) for k, sentence in enumerate(lead)]
+        # The first holds for any start; the others for the scales that stand in the yellow cells.
+        items += [
+            AsMade(1 + k, 0, sentence, "lead", WIDE, sentence if not k else f"As it was made: {sentence}")
+            for k, sentence in enumerate(lead)
+        ]
         controls = (
             ("Activation of the hidden units", "activation", "tanh or sigmoid"),
             ("Learning rate", "rate", "w ← w − rate · ∂loss/∂w"),
@@ -108,7 +113,7 @@ class SymmetryBook:
             ]
             items.append(Text(row, WIDE - 1, meaning, "hint"))
         row += 2
-        heights: dict[int, float] = {0: 28, 1: 32, 2: 32, 3: 32}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 32, 2: 32, 3: 32}
         for first, second in (("distance", "loss"), ("gradient", "slope")):
             items += [self._chart(row, 0, first), self._chart(row, 3, second)]
             heights[row] = HEIGHT * 0.75 + 8
@@ -140,9 +145,9 @@ class SymmetryBook:
         logarithmic = {"distance": ("small", "large"), "gradient": ("small", "large", "constant")}
         names = logarithmic.get(key, ("small", "large", "constant", "zeros"))
         titles = {
-            "distance": "Distance ‖w_1 − w_2‖ (zeros, constant: exactly 0)",
+            "distance": "Distance ‖w_1 − w_2‖ of the random starts",
             "loss": "Loss",
-            "gradient": "Gradient by the hidden weights (zeros: exactly 0)",
+            "gradient": "Gradient by the hidden weights (without zeros)",
             "slope": "Mean f′(a), share of its greatest value",
         }
         lines = tuple(Line(name, (self.starts[name][key],)) for name in names)
@@ -194,7 +199,7 @@ class SymmetryBook:
             gaps.append(left)
             left += 1
         widths = {0: 8} | dict.fromkeys(range(2, left), 10) | {1: 14} | dict.fromkeys(gaps, 3)
-        return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1))
+        return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1), heads=3)
 
     def _data(self) -> Page:
         graph = self.graph

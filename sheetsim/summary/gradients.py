@@ -13,7 +13,6 @@ from sheetsim.model.expr import (
     matrix,
     mean,
     row_count,
-    row_numbers,
     sqrt,
     std,
     sum_squares,
@@ -119,11 +118,15 @@ def flow_verdicts(graph: Graph, table: Table, flow: Backward) -> tuple[Matrix, .
     return tuple(words)
 
 
+# Of a curve.
+POINTS = 241
+
+
 @dataclass(frozen=True)
 class Curve:
-    """f and f′ of the chosen activation over the middles of the linear sums' bins, a column each."""
+    """f and f′ of the chosen activation at numbers over the range of the linear sums' bins, a column each."""
 
-    middle: Matrix
+    at: Matrix
     value: Matrix
     slope: Matrix
 
@@ -132,7 +135,7 @@ def gradient_histograms(graph: Graph, flow: Backward, bins: int) -> tuple[dict[s
     """Counts by layer of the linear sums `a` and of each gradient, each of the four on one scale for all layers.
 
     Without the output layer, whose few large gradients would decide the scale.
-    Names `bin`, `middle`, `f_curve`, `slope_curve`, and those
+    Names `bin`, `share`, `curve_a`, `f_curve`, `slope_curve`, and those
     of `symmetric_histogram`.
     """
     numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
@@ -145,7 +148,9 @@ def gradient_histograms(graph: Graph, flow: Backward, bins: int) -> tuple[dict[s
     }
     found = {name: symmetric_histogram(graph, name, own, numbers) for name, own in matrices.items()}
     of_a = found["a"]
-    middle = graph.define("middle", of_a.high * ((2 * row_numbers(of_a.counts[0]) - 3) / bins - 1))
-    value = graph.define("f_curve", activate(flow.network.activation, middle))
-    slope = graph.define("slope_curve", grad(total(value), [middle])[0])
-    return found, Curve(middle, value, slope)
+    # Bins are too coarse: over sums that spread wide a sigmoid's f′ would be a spike of two or three points.
+    share = graph.input("share", np.linspace(-1, 1, POINTS).reshape(-1, 1))
+    at = graph.define("curve_a", of_a.high * share)
+    value = graph.define("f_curve", activate(flow.network.activation, at))
+    slope = graph.define("slope_curve", grad(total(value), [at])[0])
+    return found, Curve(at, value, slope)

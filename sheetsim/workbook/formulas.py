@@ -14,6 +14,9 @@ BINDING = {level: k for k, level in enumerate(LEVELS)}
 # Below it Excel reads a literal as 0 or refuses it (its smallest positive number is 2.2251e-308).
 SMALLEST_LITERAL = 1e-307
 
+# A text in a formula has 255 characters at most in Excel, which counts those beyond the first 65,536 as two.
+LONGEST_PIECE = 127
+
 Reference = Callable[[Matrix], str | None]
 
 
@@ -69,7 +72,9 @@ def needs_array(node: Matrix, reference: Reference) -> bool:
 def literal(value: float | str) -> str:
     """A number or text as Excel writes it. Raises SheetsimError for a number that a formula cannot hold."""
     if isinstance(value, str):
-        return '"' + value.replace('"', '""') + '"'
+        pieces = [value[k : k + LONGEST_PIECE] for k in range(0, len(value), LONGEST_PIECE)] or [""]
+        texts = ['"' + piece.replace('"', '""') + '"' for piece in pieces]
+        return texts[0] if len(texts) == 1 else f"({'&'.join(texts)})"
     if value != value:
         return "NA()"
     if abs(value) == float("inf") or 0 < abs(value) < SMALLEST_LITERAL:

@@ -74,12 +74,13 @@ class Number:
 
 @dataclass(frozen=True)
 class Block:
-    """A matrix whose home is here, its first cell at (row, column)."""
+    """A matrix whose home is here, its first cell at (row, column); a single text over `columns` cells."""
 
     row: int
     column: int
     matrix: Matrix
     style: str = "number"
+    columns: int = 1
 
 
 def step_blocks(row: int, column: int, series: Series, style: str = "number") -> "tuple[Block, ...]":
@@ -214,7 +215,11 @@ Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Scatter | Colour
 
 @dataclass(frozen=True)
 class Page:
-    """A sheet for people: items at chosen cells. `widths` in characters by first column, `heights` in points by row."""
+    """A sheet for people: items at chosen cells. `widths` in characters by first column, `heights` in points by row.
+
+    heads: so many rows above the frozen line are printed on each sheet of paper; printed: so many rows are printed at
+    all, where those below are for the screen.
+    """
 
     title: str
     items: tuple[Item, ...]
@@ -222,6 +227,8 @@ class Page:
     heights: Mapping[int, float] = field(default_factory=dict)
     freeze: tuple[int, int] | None = None
     gridlines: bool = False
+    heads: int = 1
+    printed: int | None = None
 
 
 Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page

@@ -63,6 +63,11 @@ STYLES: dict[str, dict[str, Any]] = {
         "border_color": "#D6A800",
         "num_format": "General",
     },
+    "as-made": {
+        "font_color": INK,
+        "align": "left",
+        "num_format": '"all as this file was made";;"changed: parameters and description are those it was made with"',
+    },
     "verdict": {"bold": True, "align": "center", "bg_color": "#F3F4F6"},
     "code": {"font_name": "Courier New", "font_color": INK, "text_wrap": True, "valign": "top"},
     "wrapped": {"font_color": INK, "text_wrap": True, "valign": "top"},

@@ -40,6 +40,7 @@ from sheetsim.workbook.layout import (
     Text,
 )
 from sheetsim.workbook.package import Part, write_package
+from sheetsim.workbook.printing import MARGINS, printed, scale_of, width_of
 from sheetsim.workbook.styles import COLOUR_SCALE, FONT, MAGNITUDES, STYLES, VERDICTS
 from sheetsim.workbook.whole import whole_file
 
@@ -222,17 +223,20 @@ class _Book:
         worksheet.set_column(0, sheet.left - 1, 8)
         worksheet.set_column(sheet.left, last, 10)
         self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
-        self._print_wide(worksheet)
+        self._paper(worksheet, scale_of(sheet.left * width_of(8) + columns * width_of(10)))
+        worksheet.repeat_rows(0)
+        worksheet.repeat_columns(0, sheet.left - 1)
 
     def _number_strings(self, texts: Iterable[str]) -> None:
         # Now: XlsxWriter forgets its strings' numbers when it closes the book.
         for text in texts:
             self.strings[text] = self.book.str_table._get_shared_string_index(text)
 
-    def _print_wide(self, worksheet: _Sheet) -> None:
+    def _paper(self, worksheet: _Sheet, scale: int) -> None:
         worksheet.set_landscape()
-        worksheet.fit_to_pages(1, 0)
-        worksheet.repeat_rows(0)
+        worksheet.set_paper(9)
+        worksheet.set_margins(**MARGINS)
+        worksheet.set_print_scale(scale)
         worksheet.set_footer("&L&A&RPage &P of &N")
 
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
@@ -251,7 +255,10 @@ class _Book:
         self._validate(worksheet, 1, 1, sheet.matrix)
         if not sheet.wholes:
             worksheet.conditional_format(1, 1, rows, columns, COLOUR_SCALE)
-        self._print_wide(worksheet)
+        wide = width_of(17) * sheet.wholes + width_of(12 if sheet.wholes else 8) * (columns - sheet.wholes)
+        self._paper(worksheet, scale_of(width_of(8) + wide))
+        worksheet.repeat_rows(0)
+        worksheet.repeat_columns(0)
 
     def _page(self, worksheet: _Sheet, page: Page) -> None:
         for column, width in page.widths.items():
@@ -262,11 +269,15 @@ class _Book:
             worksheet.freeze_panes(*page.freeze)
         if not page.gridlines:
             worksheet.hide_gridlines(2)
-        worksheet.set_landscape()
-        worksheet.set_paper(9)
-        worksheet.fit_to_pages(1, 0)
-        worksheet.set_footer("&L&A&RPage &P of &N")
-        worksheet.print_area(0, 0, *_extent(page))
+        found = printed(page)
+        self._paper(worksheet, found.scale)
+        worksheet.print_area(0, 0, *found.last)
+        worksheet.set_h_pagebreaks(found.rows)
+        worksheet.set_v_pagebreaks(found.columns)
+        if found.heads:
+            worksheet.repeat_rows(*found.heads)
+        if found.labels:
+            worksheet.repeat_columns(0, found.labels - 1)
         numbers = _stacked(
             (item.row, item.column, item.row + item.matrix.shape[0] - 1, item.column + item.matrix.shape[1] - 1)
             for item in page.items
@@ -326,6 +337,8 @@ class _Book:
         style = self.styles[item.style]
         first = _plain(values[0, 0])
         text = self.layout.formulas.get(node)
+        if item.columns > 1:
+            worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
         if text is None:
             worksheet.write_value(item.row, item.column, first, style)
         elif needs_array(node, self.layout.reference):
@@ -379,23 +392,6 @@ class _Book:
 
 # Styles of numbers of any size; counts, shares and the like have a format of their own.
 ADAPTIVE = ("number", "centre", "edge")
-
-
-def _extent(page: Page) -> tuple[int, int]:
-    """The last row and column that anything on the page reaches, charts apart."""
-    row = column = 0
-    for item in page.items:
-        rows, columns = item.matrix.shape if isinstance(item, Block) else (1, 1)
-        if isinstance(item, Text):
-            columns = item.columns
-        if isinstance(item, Colours):
-            continue
-        if isinstance(item, Bars | Lines | Scatter):
-            # Rows of 20 and columns of 64 pixels, where the page sets no others.
-            rows = 1 if item.row in page.heights else -(-item.size[1] // 20)
-            columns = 1 if item.column in page.widths else -(-item.size[0] // 64)
-        row, column = max(row, item.row + rows - 1), max(column, item.column + columns - 1)
-    return row, column
 
 
 def _stacked(blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:

@@ -1,0 +1,215 @@
+"""How a page comes out on paper: its area, its scale, where it is cut, and what each sheet of paper repeats.
+
+Programs that fit a page to a width ignore page breaks that are given, and have no least scale. So both are told here,
+from the sizes of columns and rows, which are known before anything is written.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from math import ceil, floor
+from typing import TypeAlias
+
+from sheetsim.workbook.layout import Bars, Block, Colours, Echo, Lines, Number, Page, Scatter, Text
+
+# Inches: A4 lying on its side, and what a printer leaves free.
+PAPER = (11.69, 8.27)
+MARGINS = {"left": 0.4, "right": 0.4, "top": 0.5, "bottom": 0.6}
+DOTS = 96
+
+# Pixels. LibreOffice's columns are wider than Excel's: by 6 % with Liberation Sans, by 21 % where DejaVu Sans stands in
+# for Arial.
+WIDTH = (PAPER[0] - MARGINS["left"] - MARGINS["right"]) * DOTS / 1.22
+HEIGHT = (PAPER[1] - MARGINS["top"] - MARGINS["bottom"]) * DOTS / 1.06
+
+# Per cent: ten points become five. What is wider still goes on several sheets side by side, at another scale.
+LEAST_SCALE, CUT_SCALE = 50, 60
+
+# Pixels, where a page sets no others.
+COLUMN, ROW = 64, 20
+CHARACTER = 6.2
+LONGEST_TEXT = 1600
+
+# Of one kind, in a file.
+MOST_BREAKS = 1000
+
+HEADINGS = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
+WRAPPED = ("title", "lead", "note", "heading", "code", "wrapped")
+CHARTS = Bars | Lines | Scatter
+Placed: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Scatter
+
+
+@dataclass(frozen=True)
+class Print:
+    """A page on paper.
+
+    last: the last row and column of the printed area; scale: per cent; rows, columns: those before which it is cut;
+    heads, labels: how many rows, above the frozen line, and columns are repeated, and where the rows begin.
+    """
+
+    last: tuple[int, int]
+    scale: int
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    heads: tuple[int, int] | None
+    labels: int
+
+
+def printed(page: Page) -> Print:
+    """How the page is printed: whole in width where that can be read, and no chart, heading or block cut in two."""
+    items: list[Placed] = [item for item in page.items if not isinstance(item, Colours)]
+    if page.printed is not None:
+        items = [item for item in items if item.row < page.printed]
+    last = _extent(page, items)
+    widths = [_width(page, column) for column in range(last[1] + 1)]
+    heights = _heights(page, items, widths, last[0] + 1)
+    frozen = page.freeze or (0, 0)
+    scale = scale_of(sum(widths))
+    heads = (frozen[0] - page.heads, frozen[0] - 1) if frozen[0] else None
+    repeated = sum(heights[heads[0] : heads[1] + 1]) if heads else 0
+    rows = _rows(items, heights, page).cuts(HEIGHT * 100 / scale, frozen[0], repeated)
+    columns: list[int] = []
+    if sum(widths) * scale > 100 * WIDTH:
+        columns = _columns(items, widths, page).cuts(WIDTH * 100 / scale, frozen[1], sum(widths[: frozen[1]]))
+    return Print(last, scale, tuple(rows), tuple(columns), heads, frozen[1])
+
+
+def scale_of(pixels: int) -> int:
+    """Per cent: the whole width on one sheet of paper where that can be read."""
+    fit = floor(100 * WIDTH / pixels)
+    return min(100, fit) if fit >= LEAST_SCALE else CUT_SCALE
+
+
+def width_of(characters: float) -> int:
+    """A column's pixels, as Excel has them with its usual font."""
+    return int(characters * 7 + 0.5) + 5
+
+
+def _width(page: Page, column: int) -> int:
+    width = page.widths.get(column)
+    return COLUMN if width is None else width_of(width)
+
+
+def _height(page: Page, row: int) -> int:
+    height = page.heights.get(row)
+    return ROW if height is None else int(4 / 3 * height)
+
+
+def _heights(page: Page, items: Sequence[Placed], widths: Sequence[int], count: int) -> list[int]:
+    """Rows that have no height of their own grow with the lines of a text that is wrapped."""
+    found = [_height(page, row) for row in range(count)]
+    for item in items:
+        if isinstance(item, Text) and item.style in WRAPPED and item.row not in page.heights:
+            room = sum(widths[item.column : item.column + item.columns])
+            found[item.row] = max(found[item.row], ROW * ceil(len(item.text) * CHARACTER / room))
+    return found
+
+
+def _shape(item: Placed) -> tuple[int, int]:
+    """Rows and columns of an item's cells."""
+    if isinstance(item, Text) or (isinstance(item, Block) and item.columns > 1):
+        return 1, item.columns
+    return item.matrix.shape if isinstance(item, Block) else (1, 1)
+
+
+def chart_end(page: Page, chart: CHARTS) -> tuple[int, int]:
+    """The last row and column that a chart reaches into."""
+    return (
+        _reached(chart.row, chart.size[1], lambda row: _height(page, row)),
+        _reached(chart.column, chart.size[0], lambda column: _width(page, column)),
+    )
+
+
+def _reached(first: int, pixels: int, size: Callable[[int], int]) -> int:
+    while pixels > size(first):
+        pixels -= size(first)
+        first += 1
+    return first
+
+
+def _extent(page: Page, items: Sequence[Placed]) -> tuple[int, int]:
+    """The last row and column that anything reaches: charts, and texts that run over empty cells."""
+    row = column = 0
+    for item in items:
+        if isinstance(item, CHARTS):
+            below, right = chart_end(page, item)
+        else:
+            rows, columns = _shape(item)
+            below, right = item.row + rows - 1, item.column + columns - 1
+            if isinstance(item, Text) and columns == 1 and item.style not in (*WRAPPED, *HEADINGS):
+                pixels = min(int(len(item.text) * CHARACTER), LONGEST_TEXT)
+                right = _reached(item.column, pixels, lambda column: _width(page, column))
+        row, column = max(row, below), max(column, right)
+    return row, column
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Rows from the top, or columns from the left: how long each is, which hold something, which must not be the first
+    on a sheet of paper, and at which charts begin."""
+
+    sizes: Sequence[int]
+    held: list[bool]
+    glued: list[bool]
+    charts: set[int] = field(default_factory=set)
+
+    def cuts(self, room: float, frozen: int, repeated: int) -> list[int]:
+        """Where to cut: before a block (what has no empty line in it) that no longer fits; within it where it is longer
+        than a sheet of paper, but parting no chart, and no heading from what it is over."""
+        ends = [0, *accumulate(self.sizes)]
+        found: list[int] = []
+        first = 0
+        while len(found) < MOST_BREAKS and ends[-1] - ends[first] > (
+            left := room - (repeated if first >= frozen else 0)
+        ):
+            over = bisect_right(ends, ends[first] + left) - 1
+            begin = next((k for k in range(over, first, -1) if self._begins(k)), first)
+            last = bisect_right(ends, ends[begin] + room - repeated) - 1
+            if begin == first or (last < len(self.sizes) and all(self.held[over : last + 1])):
+                # Longer than a sheet: as much of it as fits.
+                begin = next((k for k in range(over, first, -1) if not self.glued[k]), over)
+            # The frame of a chart at the cut would be drawn on both sheets.
+            begin -= begin in self.charts and not self.held[begin - 1]
+            first = max(begin, first + 1)
+            found.append(first)
+        return found
+
+    def _begins(self, k: int) -> bool:
+        return self.held[k] and not self.held[k - 1] and not self.glued[k]
+
+
+def _rows(items: Sequence[Placed], heights: Sequence[int], page: Page) -> _Lines:
+    lines = _Lines(heights, [False] * len(heights), [False] * (len(heights) + 1))
+    numbers, bottoms = [False] * len(heights), set()
+    for item in items:
+        bottom = chart_end(page, item)[0] if isinstance(item, CHARTS) else item.row + _shape(item)[0] - 1
+        own = slice(item.row, bottom + 1)
+        lines.held[own] = [True] * (bottom + 1 - item.row)
+        if isinstance(item, CHARTS):
+            lines.glued[item.row + 1 : bottom + 1] = [True] * (bottom - item.row)
+            lines.charts.add(item.row)
+            bottoms.add(bottom)
+        if isinstance(item, CHARTS) or item.style not in HEADINGS:
+            numbers[own] = lines.held[own]
+    for row, (held, number) in enumerate(zip(lines.held, numbers, strict=True), start=1):
+        lines.glued[row] |= held and not number
+    for top in lines.charts:
+        # What stands right above a chart is its heading, where it is no chart.
+        lines.glued[top] |= top > 0 and lines.held[top - 1] and top - 1 not in bottoms
+    return lines
+
+
+def _columns(items: Sequence[Placed], widths: Sequence[int], page: Page) -> _Lines:
+    lines = _Lines(widths, [False] * len(widths), [False] * (len(widths) + 1))
+    for item in items:
+        if isinstance(item, CHARTS):
+            right = chart_end(page, item)[1]
+        elif isinstance(item, Text) and item.style not in ("heading", "heading-left", "column"):
+            continue  # titles and sentences run over columns
+        else:
+            right = item.column + _shape(item)[1] - 1
+        lines.held[item.column : right + 1] = [True] * (right + 1 - item.column)
+        if not isinstance(item, Block):
+            lines.glued[item.column + 1 : right + 1] = [True] * (right - item.column)
+    return lines
