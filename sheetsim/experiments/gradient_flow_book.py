@@ -6,7 +6,19 @@ from typing import Any
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.forward_book import GLOSSARY as FORWARD_GLOSSARY
-from sheetsim.experiments.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, Homes, counted, table_items
+from sheetsim.experiments.pages import (
+    BARS_NOTE,
+    CHART,
+    HOW_IT_IS_SHOWN,
+    LABEL_WIDTH,
+    LAYER_WIDTH,
+    ZEROS_NOTE,
+    Homes,
+    bars_page,
+    counted,
+    layer_bars,
+    table_items,
+)
 from sheetsim.model.backward import Backward
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
@@ -26,8 +38,8 @@ HISTOGRAMS = {
 }
 NOTES = {
     "a": "Bars: counts of a layer's linear sums, on one scale for all layers. Line: f′(a), on the right-hand scale. "
-    "Where the bars lie and the line is near 0, little comes back.",
-    "d_a": "Counts of ∂loss/∂a on one scale for all layers.",
+    f"Where the bars lie and the line is near 0, little comes back. {BARS_NOTE}",
+    "d_a": f"Counts of ∂loss/∂a on one scale for all layers. {ZEROS_NOTE}",
     "d_z": "Counts of ∂loss/∂z on one scale for all layers.",
     "d_W": "Counts of ∂loss/∂W on one scale for all layers: what a step of training changes.",
 }
@@ -63,12 +75,13 @@ class GradientFlowBook:
             self._histograms(),
             self._table("Gradients", self.table),
             self._table("Layers", self.layers),
+            bars_page({HISTOGRAMS[name]: own for name, own in self.histograms.items()}),
         ]
         about = self._about(command, parameters, pages, matrices)
         if not matrices:
             return [*pages, about]
-        overview, *rest = pages
-        return [overview, *self._forward(), *self._backward(), *rest, *self._draws(), about]
+        overview, *rest, bars = pages
+        return [overview, *self._forward(), *self._backward(), *rest, *self._draws(), bars, about]
 
     def _forward(self) -> Iterator[Sheet]:
         steps = self.flow.steps
@@ -106,7 +119,7 @@ class GradientFlowBook:
         yield Page("Shift", items, freeze=(1, 0))
 
     def _overview(self, live: bool, matrices: bool) -> Page:
-        homes = Homes([*self.table.cells(), self.histograms["a"].edges])
+        homes = Homes(self.table.cells())
         steps = self.flow.steps
         samples, inputs = self.flow.network.x.shape
         wide = max(len(steps), 5) + 1
@@ -205,10 +218,9 @@ class GradientFlowBook:
         ]
 
     def _charts(self, row: int, name: str) -> Iterator[Bars]:
-        own = self.histograms[name]
         curve = ("f′(a)", self.curve.slope) if name == "a" else None
-        for k, counts in enumerate(own.counts, start=1):
-            yield Bars(row, k, "", counts, own.edges, CHART, 10, own.largest, curve=curve)
+        for k in range(1, len(self.flow.steps)):
+            yield layer_bars(row, k, "", self.histograms[name], k, CHART, 10, curve=curve)
 
     def _histograms(self) -> Page:
         homes = Homes()
@@ -218,9 +230,9 @@ class GradientFlowBook:
             items += self._counts(row, name, own, homes)
             row += own.bin.shape[0] + 6
         notes = (
-            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY).",
+            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; all digits: Bars).",
+            "most: the greatest count of a bin, exact zeros apart: the charts' scale.",
             "tail: the greatest 99.9 % quantile of |x| of the layers, which stand beside it; bound: it rounded up.",
-            "The edges lie a hair above where they would be, so that no edge is 0.",
         )
         items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
         widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 3)}
@@ -235,7 +247,7 @@ class GradientFlowBook:
             yield homes.show(row + 2, 0, own.bin, "whole")
         else:
             yield from (Number(row + 2 + k, 0, k, "whole") for k in range(own.bin.shape[0]))
-        yield homes.show(row + 2, 1, own.edges, "edge")
+        yield homes.show(row + 2, 1, own.labels, "up-to")
         yield Number(last, 0, own.bin.shape[0], "whole")
         yield Text(last, 1, "more", "edge-muted")
         for k, counts in enumerate(own.counts):
@@ -297,5 +309,7 @@ GLOSSARY = {
     "tail_a": "tail_a, …: the greatest 99.9 % quantile of all layers, of |x|",
     "edges_a": "edges_a, …: the bins' upper edges",
     "counts_a_1": "counts_a_1, …, counts_d_W_1, …: a layer's counts below the range, in each bin, above the range",
-    "largest_count_a": "largest_count_a, …: the greatest count of all layers: the charts' common scale",
+    "bars_d_a_1": "bars_d_a_1, …, bars_d_W_1, …: counts without the exact zeros",
+    "largest_count_a": "largest_count_a, …: the greatest of all bars",
+    "chart_height_a": "chart_height_a, …: what the charts' common scale reaches: with room for a broken bar of zeros",
 }

@@ -123,10 +123,10 @@ class Curve:
     slope: Matrix
 
 
-def gradient_histograms(graph: Graph, flow: Backward, bins: int) -> tuple[dict[str, Histogram], Curve]:
+def gradient_histograms(graph: Graph, flow: Backward, table: Table, bins: int) -> tuple[dict[str, Histogram], Curve]:
     """Counts by layer of the linear sums `a` and of each gradient, each of the four on one scale for all layers.
 
-    Without the output layer, whose few large gradients would decide the scale.
+    Without the output layer, whose few large gradients would decide the scale. table: of `gradient_table`.
     Names `bin`, `middle`, `f_curve`, `slope_curve`, and those
     of `symmetric_histogram`.
     """
@@ -138,7 +138,10 @@ def gradient_histograms(graph: Graph, flow: Backward, bins: int) -> tuple[dict[s
         "d_z": [step.d_z for step in hidden],
         "d_W": [step.d_W for step in hidden],
     }
-    found = {name: symmetric_histogram(graph, name, own, numbers) for name, own in matrices.items()}
+    zeros = {name: table[f"{name}_zeros"][:-1] for name in GRADIENTS}
+    found = {
+        name: symmetric_histogram(graph, name, own, numbers, zeros.get(name, ())) for name, own in matrices.items()
+    }
     of_a = found["a"]
     middle = graph.define("middle", of_a.high * ((2 * row_numbers(of_a.counts[0]) - 3) / bins - 1))
     value = graph.define("f_curve", activate(flow.network.activation, middle))

@@ -294,7 +294,7 @@ class _Book:
         if isinstance(item, Scatter):
             return scatter_chart(self.book, item, self.layout.places)
         if isinstance(item, Bars):
-            return bars_chart(self.book, item, self.layout.places, self.values)
+            return bars_chart(self.book, item, self.layout.places)
         return lines_chart(self.book, item, self.layout.places, self.values)
 
     def _show_magnitudes(self, worksheet: _Sheet, blocks: list[tuple[int, int, int, int]]) -> None:
