@@ -61,7 +61,7 @@ class ForwardBook:
                 check_size(f"W_{layer.number} on sheet 'Weights {layer.number}'", rows + 1, columns + 1)
         overview = self._overview(live, matrices)
         histograms, summary, variance = self._histograms(), self._summary(), self._variance(matrices)
-        bars = bars_page({"Outputs of each layer": self.histogram})
+        bars = bars_page({"Outputs of each layer": self.histogram.drawn})
         about = self._about(command, parameters, [overview, histograms, summary, variance, bars], matrices)
         if not matrices:
             return [overview, histograms, summary, variance, bars, about]
@@ -123,9 +123,7 @@ class ForwardBook:
                 "note",
             )
         ]
-        items += [
-            layer_bars(10, layer.number, "", self.histogram, layer.number, CHART, 10) for layer in layers
-        ]
+        items += [layer_bars(10, layer.number, "", self.histogram.drawn, layer.number, CHART, 10) for layer in layers]
         rows: list[tuple[str, Sequence[Matrix], str]] = [("Verdict", self.verdicts, "verdict")]
         if "initializer_1" in self.graph:
             for label, name in (("Initializer of the layer", "initializer"), ("Its custom std", "custom_std")):
@@ -172,7 +170,7 @@ class ForwardBook:
             Text(0, 0, "bin", "column"),
             Text(0, 1, "up to", "column"),
             homes.show(1, 0, histogram.bin, "whole"),
-            homes.show(1, 1, histogram.labels, "up-to"),
+            homes.show(1, 1, histogram.drawn.labels, "up-to"),
             Number(last, 0, bins, "whole"),
             Text(last, 1, "more", "edge-muted"),
         ]
@@ -183,14 +181,14 @@ class ForwardBook:
         if histogram.tails:
             labelled += [("bound", self.graph["bound"], "edge"), ("tail", self.graph["tail"], "edge")]
             labelled.append(("reach", self.graph["reach"], "input"))
-        labelled += [("most", histogram.largest, "count"), ("tallest", self.graph["tallest"], "input")]
+        labelled += [("most", histogram.drawn.largest, "count"), ("tallest", self.graph["tallest"], "input")]
         for label, node, style in labelled:
             items += [Text(row, 0, label, "label"), homes.show(row, 1, node, style)]
             if label == "tail":
                 items += [homes.show(row, 2 + k, tail, "edge") for k, tail in enumerate(histogram.tails)]
             row += 1
         notes = (
-            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; all digits: Bars).",
+            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars).",
             "Bin 1 counts the range's lower end too: for relu, the zeros. Bin 0 is below the range, “more” above.",
             "most: the greatest count of a bin, exact zeros apart; the charts' scale fits it, and tallest at least.",
             "tail: a layer's 99.9 % quantile of |z|; bound: the largest of them, rounded up, and reach at least.",
@@ -198,12 +196,16 @@ class ForwardBook:
         )
         items += [
             Text(row + 1 + k, 0, note, "text")
-            for k, note in enumerate(note for note in notes if histogram.tails or not note.startswith(("tail", "Books")))
+            for k, note in enumerate(
+                note for note in notes if histogram.tails or not note.startswith(("tail", "Books"))
+            )
         ]
         first = 3 + len(histogram.counts)
         for k in range(len(histogram.counts)):
             place = (k // 2) * CHART_ROWS, first + 7 * (k % 2)
-            items.append(layer_bars(*place, f"Activation {k + 1}", histogram, k + 1, LARGE_CHART, 5, "output, up to"))
+            items.append(
+                layer_bars(*place, f"Activation {k + 1}", histogram.drawn, k + 1, LARGE_CHART, 5, "output, up to")
+            )
         widths = {0: 9, 1: 9} | {2 + k: 10 for k in range(len(histogram.counts))}
         return Page("Histograms", tuple(items), widths, freeze=(1, 2))
 
@@ -318,7 +320,7 @@ GLOSSARY = {
     "bars_1": "bars_1, …: counts without the exact zeros of relu",
     "largest_count": "the greatest of all bars",
     "tallest": "a least height for the charts' common scale: books that have the same can be compared",
-    "chart_height": "what the charts' common scale reaches: largest_count or tallest, and room for a broken bar of zeros",
+    "chart_height": "what the charts' common scale reaches: largest_count or tallest, and room for a bar of zeros",
     "var_x": "the inputs' variances over the samples",
     "mean_a_1": "mean_a_1, …, mean_z_1, …: the units' means over the samples",
     "var_a_1": "var_a_1, …, var_z_1, …: the units' population variances over the samples",

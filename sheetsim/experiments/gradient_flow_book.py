@@ -75,7 +75,7 @@ class GradientFlowBook:
             self._histograms(),
             self._table("Gradients", self.table),
             self._table("Layers", self.layers),
-            bars_page({HISTOGRAMS[name]: own for name, own in self.histograms.items()}),
+            bars_page({HISTOGRAMS[name]: own.drawn for name, own in self.histograms.items()}),
         ]
         about = self._about(command, parameters, pages, matrices)
         if not matrices:
@@ -220,7 +220,7 @@ class GradientFlowBook:
     def _charts(self, row: int, name: str) -> Iterator[Bars]:
         curve = ("f′(a)", self.curve.slope) if name == "a" else None
         for k in range(1, len(self.flow.steps)):
-            yield layer_bars(row, k, "", self.histograms[name], k, CHART, 10, curve=curve)
+            yield layer_bars(row, k, "", self.histograms[name].drawn, k, CHART, 10, curve=curve)
 
     def _histograms(self) -> Page:
         homes = Homes()
@@ -230,7 +230,7 @@ class GradientFlowBook:
             items += self._counts(row, name, own, homes)
             row += own.bin.shape[0] + 6
         notes = (
-            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; all digits: Bars).",
+            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars).",
             "most: the greatest count of a bin, exact zeros apart: the charts' scale.",
             "tail: the greatest 99.9 % quantile of |x| of the layers, which stand beside it; bound: it rounded up.",
         )
@@ -247,7 +247,7 @@ class GradientFlowBook:
             yield homes.show(row + 2, 0, own.bin, "whole")
         else:
             yield from (Number(row + 2 + k, 0, k, "whole") for k in range(own.bin.shape[0]))
-        yield homes.show(row + 2, 1, own.labels, "up-to")
+        yield homes.show(row + 2, 1, own.drawn.labels, "up-to")
         yield Number(last, 0, own.bin.shape[0], "whole")
         yield Text(last, 1, "more", "edge-muted")
         for k, counts in enumerate(own.counts):
@@ -267,7 +267,7 @@ class GradientFlowBook:
         yield Text(last + 2, 0, "bound", "label")
         yield homes.show(last + 2, 1, own.high, "edge")
         yield Text(last + 2, 2, "most", "label")
-        yield homes.show(last + 2, 3, own.largest, "count")
+        yield homes.show(last + 2, 3, own.drawn.largest, "count")
 
     def _table(self, title: str, table: Table) -> Page:
         items = table_items(table, Homes())
@@ -311,5 +311,5 @@ GLOSSARY = {
     "counts_a_1": "counts_a_1, …, counts_d_W_1, …: a layer's counts below the range, in each bin, above the range",
     "bars_d_a_1": "bars_d_a_1, …, bars_d_W_1, …: counts without the exact zeros",
     "largest_count_a": "largest_count_a, …: the greatest of all bars",
-    "chart_height_a": "chart_height_a, …: what the charts' common scale reaches: with room for a broken bar of zeros",
+    "chart_height_a": "chart_height_a, …: what the charts' common scale reaches: with room for a bar of zeros",
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from sheetsim.model.expr import Matrix
-from sheetsim.summary.histogram import Histogram
+from sheetsim.summary.histogram import Drawn
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Bars, Block, Echo, Item, Number, Page, Spike, Text
 
@@ -55,7 +55,7 @@ def layer_bars(
     row: int,
     column: int,
     title: str,
-    histogram: Histogram,
+    drawn: Drawn,
     layer: int,
     size: tuple[int, int],
     every: int,
@@ -64,19 +64,19 @@ def layer_bars(
 ) -> Bars:
     """The chart of a layer's histogram (layers from 1), at a cell."""
     spike = None
-    if histogram.zeros:
-        zeros = histogram.zeros[layer - 1]
+    if drawn.zeros:
+        zeros = drawn.zeros[layer - 1]
         spike = Spike(zeros.at, "zeros", zeros.share, zeros.parts)
-    bars = histogram.bars[layer - 1]
-    return Bars(row, column, title, bars, histogram.labels, size, every, histogram.height, axis, spike, curve)
+    bars = drawn.bars[layer - 1]
+    return Bars(row, column, title, bars, drawn.labels, size, every, drawn.height, axis, spike, curve)
 
 
 # What the colours of a histogram mean.
 BARS_NOTE = "Ochre: outside the range, “below” or “more”."
-ZEROS_NOTE = "Striped: exact zeros, with their share; broken where it is taller than the scale, which is the others'."
+ZEROS_NOTE = "Grey: exact zeros, with their share; broken where it is taller than the scale, which is the others'."
 
 
-def bars_page(histograms: Mapping[str, Histogram]) -> Page:
+def bars_page(histograms: Mapping[str, Drawn]) -> Page:
     """The sheet Bars: what the charts draw, by the heading of each set of histograms."""
     homes = Homes()
     items: list[Item] = []
@@ -96,7 +96,10 @@ def bars_page(histograms: Mapping[str, Histogram]) -> Page:
         if own.zeros:
             groups = ("bars", "zeros to", "gap to", "zeros below", "share")
             for k, zeros in enumerate(own.zeros):
-                items += [Text(row + 1, 4 + k + g * (layers + 1), f"{name} {k + 1}", "column") for g, name in enumerate(groups)]
+                items += [
+                    Text(row + 1, 4 + k + g * (layers + 1), f"{name} {k + 1}", "column")
+                    for g, name in enumerate(groups)
+                ]
                 items.append(homes.show(row + 2, 4 + k, own.bars[k], "count"))
                 for g, node in enumerate((*zeros.parts, zeros.share), start=1):
                     style = "percent" if node is zeros.share else "count"
@@ -104,8 +107,8 @@ def bars_page(histograms: Mapping[str, Histogram]) -> Page:
             wide = max(wide, 5 * (layers + 1))
         row += rows + 4
     notes = (
-        "edge: a bin's upper edge, with all digits. The first one lies 1e-9 of the range below it, and those of a range "
-        "on both sides of 0 as much above where they would be, so that rounding decides about no count.",
+        "edge: a bin's upper edge, with all digits. The first one lies 1e-9 of the range below it (or all edges of a "
+        "range on both sides of 0 as much above where they would be), so that rounding decides about no count.",
         "height: what the charts' scale reaches at least. bars: the counts without the exact zeros.",
         "The bar of zeros stands behind, as high as the two together; where it is taller than the chart it is broken: "
         "drawn to “zeros to”, over it in white “gap to”, over that “zeros below”.",

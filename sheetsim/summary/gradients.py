@@ -138,7 +138,8 @@ def gradient_histograms(graph: Graph, flow: Backward, table: Table, bins: int) -
         "d_z": [step.d_z for step in hidden],
         "d_W": [step.d_W for step in hidden],
     }
-    zeros = {name: table[f"{name}_zeros"][:-1] for name in GRADIENTS}
+    # Cells of their own, beside the bars: the table's have their place.
+    zeros = {name: [1 * share for share in table[f"{name}_zeros"][:-1]] for name in GRADIENTS}
     found = {
         name: symmetric_histogram(graph, name, own, numbers, zeros.get(name, ())) for name, own in matrices.items()
     }

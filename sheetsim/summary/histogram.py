@@ -58,13 +58,28 @@ class Zeros:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What charts show of counts by edges, a layer each.
+
+    labels: the edges rounded for an axis; bars: the counts without the exact zeros; largest: the greatest of all bars;
+    height: that the charts need, the same for all layers; zeros: a layer each, none where there can be none.
+    """
+
+    edges: Matrix
+    counts: tuple[Matrix, ...]
+    labels: Matrix
+    bars: tuple[Matrix, ...]
+    largest: Matrix
+    height: Matrix
+    zeros: tuple[Zeros, ...]
+
+
+@dataclass(frozen=True)
 class Histogram:
     """edges: (bins + 1)×1, rising; counts: a layer each, (bins + 2)×1: below the range, bins (a, b], above it.
 
-    bin: the column 0…bins; low, high: the range; tails: a layer's 99.9 % quantile of |z| each, none when the limits
-    were given.
-    labels: the edges rounded for an axis; bars: the counts without the exact zeros; largest: the greatest of all bars;
-    height: that the charts need, the same for all layers; zeros: a layer each, none where there can be none.
+    bin: the column 0…bins; low, high: the range; drawn: how charts show it;
+    tails: a layer's 99.9 % quantile of |z| each, none when the limits were given.
     """
 
     bin: Matrix
@@ -72,12 +87,8 @@ class Histogram:
     high: Matrix
     edges: Matrix
     counts: tuple[Matrix, ...]
+    drawn: Drawn
     tails: tuple[Matrix, ...]
-    labels: Matrix
-    bars: tuple[Matrix, ...]
-    largest: Matrix
-    height: Matrix
-    zeros: tuple[Zeros, ...]
 
     def frame(self, values: Mapping[Matrix, Any]) -> "pd.DataFrame":
         """A row a layer and bin: see `histogram_frame`."""
@@ -134,7 +145,8 @@ def histogram(
     counts = tuple(graph.define(f"counts_{layer.number}", frequency(layer.z, edges)) for layer in network.layers)
     zeros = [where(equal(network.activation, "relu"), share, 0) for share in shares]
     least = graph.input("tallest", tallest)
-    return Histogram(bin_numbers, low, high, edges, counts, tails, *drawn(graph, counts, edges, zeros, at, least=least))
+    shown = drawn(graph, counts, edges, zeros, at, least=least)
+    return Histogram(bin_numbers, low, high, edges, counts, shown, tails)
 
 
 def edges_between(low: float, high: float, bins: int) -> Any:
@@ -159,7 +171,7 @@ def symmetric_histogram(
         graph.define(f"counts_{name}_{k}", frequency(node, edges)) for k, node in enumerate(matrices, start=1)
     )
     shown = drawn(graph, counts, edges, shares, (bins + 1) // 2, f"_{name}")
-    return Histogram(bin_numbers, -bound, bound, edges, counts, tails, *shown)
+    return Histogram(bin_numbers, -bound, bound, edges, counts, shown, tails)
 
 
 def drawn(
@@ -170,8 +182,8 @@ def drawn(
     at: int,
     suffix: str = "",
     least: Matrix | None = None,
-) -> tuple[Matrix, tuple[Matrix, ...], Matrix, Matrix, tuple[Zeros, ...]]:
-    """How counts are drawn: labels, bars, largest, height and zeros of a `Histogram`.
+) -> Drawn:
+    """How charts show counts.
 
     shares: of exact zeros, a layer each, or none; at: their row among the counts; least: a least height for the
     tallest bar. Names `bars_1`…, where there are shares, `largest_count` and `chart_height`.
@@ -186,12 +198,13 @@ def drawn(
     most = graph.define(f"largest_count{suffix}", largest(*map(maximum, bars)))
     scale = most if least is None else largest(most, least)
     if not shares:
-        return labels(edges), bars, most, graph.define(f"chart_height{suffix}", 1 * scale), ()
+        height = graph.define(f"chart_height{suffix}", 1 * scale)
+        return Drawn(edges, bars, labels(edges), bars, most, height, ())
     # Where all are zeros they alone are the scale.
     scale = where(scale > 0, scale, largest(*map(maximum, counts)))
     height = graph.define(f"chart_height{suffix}", scale / where(largest(*shares) > 0, TALLEST, 1))
     zeros = (Zeros(at, share, _parts(own, share, at, height)) for own, share in zip(counts, shares, strict=True))
-    return labels(edges), bars, most, height, tuple(zeros)
+    return Drawn(edges, tuple(counts), labels(edges), bars, most, height, tuple(zeros))
 
 
 def _parts(counts: Matrix, share: Matrix, at: int, height: Matrix) -> tuple[Matrix, Matrix, Matrix]:

@@ -90,7 +90,7 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
 
 def _named(name: str, last: int) -> dict[str, Any]:
     """A name at the last of so many bars, by a number format that shows it where the number is not 0."""
-    font = {**SMALL, "color": OUTSIDE}
+    font = {**SMALL, "color": OUTSIDE, "rotation": -90}
     hidden = [{"delete": True}] * last
     return {"value": True, "num_format": f'"{name}";;', "font": font, "position": "outside_end", "custom": hidden}
 
@@ -98,7 +98,12 @@ def _named(name: str, last: int) -> dict[str, Any]:
 def _share(book: Any, spike: Spike, labels: list[Any], places: Places) -> Any:
     """An unseen point with a share as its label, at the top of a scale on which no share is far from there."""
     chart = book.add_chart({"type": "line"})
-    shown = {"value": True, "num_format": f'"{spike.name} "0.0%;;', "font": {**SMALL, "color": INK}, "position": "right"}
+    shown = {
+        "value": True,
+        "num_format": f'"{spike.name} "0.0%;;',
+        "font": {**SMALL, "color": INK},
+        "position": "right",
+    }
     cells = _range(_up(places[spike.share], spike.at))
     series = {"categories": labels, "values": cells, "line": {"none": True}, "marker": {"type": "none"}}
     hidden = [{"delete": True}] * spike.at
