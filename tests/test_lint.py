@@ -76,6 +76,11 @@ def test_brackets_and_quotes_in_texts_and_titles_are_none_of_a_formulas(tmp_path
         (b't="s"><v>', b't="s"><v>9999', "of type s"),
         (b'<c r="B2"', b'<c cm="1" r="B2"', "a dynamic-array cell"),
         (b"sigmoid,tanh,", b"sigmoid,tanh," + b"x" * 250, "more than 255"),
+        (
+            b"</sheetData>",
+            b'</sheetData><conditionalFormatting sqref="A1 B2:F99"/>',
+            "two blocks of conditional formats",
+        ),
     ],
 )
 def test_each_rule_finds_its_fault(old: bytes, new: bytes, fault: str, tmp_path: Path) -> None:

@@ -69,8 +69,7 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
         add(below, {"fill": {"color": SPIKE}}, name=item.spike.name)
     line = {"color": BAR, "width": 0.25}
     outside = {"fill": {"color": OUTSIDE}}
-    names = {"name": "more", "data_labels": _named("more", last)}
-    add(counts, outside, **names)
+    add(counts, outside, name="more", data_labels=_named("more", last))
     inside = counts._replace(shape=(last, 1))
     add(inside, {"fill": {"color": BAR}}, name=item.counts.name, border=line)
     add(counts._replace(shape=(1, 1)), outside, name="below", data_labels=_named("below", 0))
