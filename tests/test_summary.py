@@ -111,7 +111,7 @@ def test_histograms_close_on_the_right_and_lose_nothing() -> None:
 )
 def test_exact_zeros_are_a_bar_of_their_own_and_leave_the_others_their_scale(overrides: Any, at: int) -> None:
     run = small_run(histogram={"bins": 12, **overrides})
-    drawn = run._study.histograms["histogram"].drawn
+    drawn = run._study.histograms["histograms"].drawn
     tallest = 0.0
     for layer, zeros in enumerate(drawn.zeros, start=1):
         z = run[f"z_{layer}"]
@@ -138,7 +138,7 @@ def test_without_zeros_bars_are_the_counts_and_where_all_are_zeros_they_are_the_
     assert run["chart_height"] == run["largest_count"] == max(run[f"counts_{k}"].max() for k in (1, 2, 3))
     np.testing.assert_array_equal(run["bars_2"], run["counts_2"])
     nothing = small_run(initializer="zeros")
-    zeros = nothing._study.histograms["histogram"].drawn.zeros[0]
+    zeros = nothing._study.histograms["histograms"].drawn.zeros[0]
     assert nothing["largest_count"] == 0
     assert [nothing._values[part].item() for part in zeros.parts] == [0, 0, 40 * 6]
     assert nothing["chart_height"] >= 40 * 6
