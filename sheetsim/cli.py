@@ -27,6 +27,8 @@ from sheetsim.terminal import (
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from sheetsim.report import Results, Run
@@ -121,7 +123,10 @@ def run(
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run templates (with no name: the article's five), write their workbooks and print a row a layer."""
+    """Run templates (with no name: the article's five), write their workbooks and print a row a layer.
+
+    Networks with the same activation and sizes have histograms on the same axes.
+    """
     from sheetsim import report, templates
 
     origins = [_load(name, settings, seed) for name in what or templates.ARTICLE]
@@ -131,6 +136,11 @@ def run(
     _make_folders(targets)
     records: list[dict[str, Any]] = []
     with Progress(len(origins)) as progress:
+        progress.sheet("common scales")
+        scales = report.shared_scales([origin.experiment for origin in origins])
+        origins = [
+            _load(name, settings, seed, own) for name, own in zip(what or templates.ARTICLE, scales, strict=True)
+        ]
         for origin, target in zip(origins, targets, strict=True):
             result = _compute(origin, progress)
             result.to_excel(target, values_only=values_only, progress=progress.sheet)
@@ -371,7 +381,7 @@ def diff(
     return 1 if found else 0
 
 
-def _load(name: str, settings: list[str] | None, seed: int | None) -> "Origin":
+def _load(name: str, settings: list[str] | None, seed: int | None, more: "Mapping[str, Any] | None" = None) -> "Origin":
     from sheetsim import templates
 
     overrides = dict(map(_setting, settings or []))
@@ -379,7 +389,7 @@ def _load(name: str, settings: list[str] | None, seed: int | None) -> "Origin":
         if "seed" in overrides:
             raise SheetsimError("--seed and --set seed=… say the same: give one of them")
         overrides["seed"] = seed
-    return templates.load(name, overrides)
+    return templates.load(name, overrides | dict(more or {}))
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -1,17 +1,20 @@
 """Runs experiments and models, and joins what was computed with its tables and its workbook."""
 
 import itertools
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from sheetsim import templates
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.model_book import model_sheets
 from sheetsim.experiments.pages import AS_MADE, CHANGED
 from sheetsim.experiments.study import Experiment, Study, properties
@@ -230,6 +233,42 @@ def check(origin: templates.Origin) -> None:
 def run_origin(origin: templates.Origin) -> Run:
     """Runs a loaded template."""
     return Run(origin.experiment.build(), origin.name, origin.command)
+
+
+def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
+    """For each experiment the keys of [histogram] that put its charts on one scale with those of the others.
+
+    Those of the study forward are alike that have the same activation, bins, samples and widths: `reach` is the
+    greatest bound of relu and identity, `tallest` the greatest count. One that is alone has no keys.
+    """
+    alike: dict[Any, dict[int, Forward]] = {}
+    for k, experiment in enumerate(experiments):
+        if isinstance(experiment, Forward) and experiment.study == Forward.STUDY:
+            sizes = experiment.samples, frozenset(experiment.layers)
+            alike.setdefault((experiment.activation, experiment.histogram, sizes), {})[k] = experiment
+    found: list[dict[str, Any]] = [{} for _ in experiments]
+    for (activation, bins, _), several in alike.items():
+        if len(several) == 1:
+            continue
+        own = list(several.values())
+        keys: dict[str, Any] = {}
+        if bins.range is None and activation in ("relu", "identity"):
+            # Where all outputs are 0 there is no bound to share.
+            pairs = [_numbers(one, "bound", "tail") for one in own]
+            keys["reach"] = max((bound for bound, tail in pairs if math.isfinite(bound) and tail > 0), default=0.0)
+        wide = [replace(one, histogram=replace(bins, **keys)) for one in own]
+        counts = [most for one in wide for most in _numbers(one, "largest_count") if math.isfinite(most)]
+        keys["tallest"] = round(max([*counts, bins.tallest or 0.0]))
+        for k in several:
+            found[k] = {f"histogram.{key}": value for key, value in keys.items() if value}
+    return found
+
+
+def _numbers(experiment: Experiment, *names: str) -> list[float]:
+    """Single cells of an experiment, and no more of it than they need."""
+    graph = experiment.build().graph
+    values = evaluate([graph[name] for name in names])
+    return [float(values[graph[name]].item()) for name in names]
 
 
 # The sheet of each table, and the tables that come first in their study.

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -190,6 +191,21 @@ class _Sheet:
             text = validation.findtext(f"{MAIN}formula1", "")
             if validation.get("type") == "list" and len(text.strip('"')) > VALIDATION_CHARACTERS:
                 self.fault(str(validation.get("sqref")), "a list of more than 255 characters")
+
+        self._check_rules(root)
+
+    def _check_rules(self, root: Any) -> None:
+        """No cell has two blocks of conditional formats: LibreOffice drops the colour scale of one of them."""
+        blocks = [
+            [rectangle(part) for part in str(block.get("sqref")).split()]
+            for block in root.iter(f"{MAIN}conditionalFormatting")
+        ]
+        for first, second in combinations(blocks, 2):
+            for one, other in product(first, second):
+                if max(one.top, other.top) <= min(one.bottom, other.bottom) and max(one.left, other.left) <= min(
+                    one.right, other.right
+                ):
+                    self.fault(f"{one} and {other}", "two blocks of conditional formats for one cell")
 
     def _cell(self, reference: str, place: tuple[int, int], cell: Any) -> None:
         if cell.get("cm"):

@@ -2,14 +2,18 @@
 
 import io
 import json
+import shlex
 import sys
 from pathlib import Path
 
+import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from conftest import small_run
 
 from sheetsim import cli, report, templates
+from sheetsim.report import read, run
 
 QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
 
@@ -104,6 +108,23 @@ def test_seed_changes_the_draws(sheetsim) -> None:
     assert first == again != second
 
 
+def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsim, tmp_path: Path) -> None:
+    names = ("relu-xavier", "relu-he", "sigmoid-std1")
+    assert sheetsim("run", *names, "--output", "together", *QUICK)[0] == 0
+    alone = {name: run(name, samples=30, inputs=4, layers=[5, 3]) for name in names}
+    books = {name: read(tmp_path / "together" / f"{name}.xlsx") for name in names}
+    for cell in ("range_high", "chart_height"):
+        assert books["relu-he"][cell] == books["relu-xavier"][cell] >= max(alone[n][cell] for n in names[:2]), cell
+        assert books["sigmoid-std1"][cell] == alone["sigmoid-std1"][cell]
+    assert alone["relu-he"]["range_high"] > alone["relu-xavier"]["range_high"]
+    np.testing.assert_array_equal(books["relu-he"]["edges"], books["relu-xavier"]["edges"])
+    for name in names:
+        about = openpyxl.load_workbook(tmp_path / "together" / f"{name}.xlsx")["About"]
+        command = next(row[1].value for row in about.iter_rows() if row[0].value == "command")
+        assert sheetsim(*shlex.split(command)[1:], "--output", "again.xlsx")[0] == 0
+        assert Path("again.xlsx").read_bytes() == Path("together", f"{name}.xlsx").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -153,6 +174,10 @@ def test_seed_changes_the_draws(sheetsim) -> None:
         ("run relu-he --set input={distribution='normal',std='a'}", "input.std must be a number"),
         ("run relu-he --set histogram.range=[1,0]", "the lower first"),
         ("run relu-he --set histogram.bins=0", "bins must be 1 to 1000"),
+        ("run relu-he --set histogram.reach=-1", "reach must be a number from 0 to 1e+100, not -1"),
+        ("run relu-he --set histogram.tallest=nan", "tallest must be a number from 0 to 1e+100, not nan"),
+        ("run relu-he --set histogram={range=[0,1],reach=1}", "range and reach say the same: give one of them"),
+        ("run gradient-flow --set histogram.tallest=1", "histogram.tallest is for the study forward"),
         ("run relu-he --set samples=2000000 --set inputs=1 --set layers=[1]", "needs 2,000,001 rows"),
         ("run relu-he --seed -1", "seed must be a whole number from 0"),
         ("run relu-he --seed one", "--seed"),

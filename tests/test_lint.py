@@ -100,6 +100,11 @@ def test_brackets_and_quotes_in_texts_and_titles_are_none_of_a_formulas(tmp_path
         (b'scale="67"', b'scale="128"', "is cut in two, across"),
         (b'scale="67"', b'scale="150"', "is cut in two, down"),
         (b"Overview!$A$1:$F$", b"Overview!$A$1:$B$", "is cut off by the printed area"),
+        (
+            b"</sheetData>",
+            b'</sheetData><conditionalFormatting sqref="A1 B2:F99"/>',
+            "two blocks of conditional formats",
+        ),
     ],
 )
 def test_each_rule_finds_its_fault(old: bytes, new: bytes, fault: str, tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_ironcalc_follows_each_choice_of_each_drop_down(choice: dict[str, str], 
         {"initializer": ["he", 0.3, {"constant": 0.05}]},
         {"initializer": {"constant": 0.01}, "activation": "tanh"},
         {"histogram": {"bins": 5, "range": (0.0, 0.5)}},
+        {"histogram": {"bins": 5, "range": (0.5, 2.0), "tallest": 500}},
+        {"histogram": {"bins": 8, "reach": 9.5, "tallest": 0.5}, "activation": "identity"},
+        {"histogram": {"reach": 2}, "initializer": "zeros"},
         {"input": {"distribution": "uniform", "low": -2, "high": 1}, "activation": "identity", "initializer": 0.0},
         {"layers": [1], "inputs": 1},
         {"samples": 1},
@@ -83,6 +86,9 @@ def test_ironcalc_follows_each_choice_of_each_drop_down(choice: dict[str, str], 
         "per-layer",
         "constant",
         "range",
+        "range-above-zeros",
+        "reach",
+        "reach-of-zeros",
         "zero-identity",
         "one-unit",
         "one-sample",
@@ -94,6 +100,15 @@ def test_ironcalc_agrees_on_unusual_studies(overrides: dict[str, object], tmp_pa
     run = small_run(**overrides)
     cells = ironcalc_cells(poisoned(run, tmp_path))
     assert differences(run, cells, 1e-11) == []
+
+
+def test_a_shared_range_grows_when_outputs_do(tmp_path: Path) -> None:
+    shared = {"bins": 6, "reach": 7.0, "tallest": 150.0}
+    run, large = small_run(histogram=shared), small_run(histogram=shared, initializer="std 1")
+    assert run["range_high"] == 7 < large["range_high"]
+    assert run["chart_height"] == 150 / 0.8
+    cells = ironcalc_cells(poisoned(run, tmp_path, {"initializer": "std 1"}))
+    assert differences(large, cells, 1e-11) == []
 
 
 @needs_libreoffice

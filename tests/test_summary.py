@@ -1,6 +1,7 @@
 """Summaries against independent functions, and the statistical claims with tolerances from the Monte Carlo error."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,9 @@ from conftest import run_of, small_run
 from scipy import stats
 
 import sheetsim
+from sheetsim.engine.evaluate import evaluate
+from sheetsim.model.expr import Data, Matrix
+from sheetsim.summary.histogram import edges_between, labels
 
 COLUMNS = [
     "mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max",
@@ -99,6 +103,59 @@ def test_histograms_close_on_the_right_and_lose_nothing() -> None:
     assert frame.index.name == "layer"
     assert (frame.groupby("layer")["count"].sum() == 100_000).all()
     assert frame["above"].iloc[0] == -math.inf
+
+
+@pytest.mark.parametrize(
+    ("overrides", "at"),
+    [({}, 1), ({"range": (-1.0, 2.0)}, 4), ({"range": (0.5, 2.0)}, 0), ({"range": (-2.0, -1.0)}, 13)],
+    ids=["own", "around", "above", "under"],
+)
+def test_exact_zeros_are_a_bar_of_their_own_and_leave_the_others_their_scale(overrides: Any, at: int) -> None:
+    run = small_run(histogram={"bins": 12, **overrides})
+    drawn = run._study.histograms["histograms"].drawn
+    tallest = 0.0
+    for layer, zeros in enumerate(drawn.zeros, start=1):
+        z = run[f"z_{layer}"]
+        expected = run[f"counts_{layer}"].copy()
+        expected[at] -= np.count_nonzero(z == 0)
+        np.testing.assert_array_equal(run[f"bars_{layer}"], expected)
+        assert zeros.at == at
+        assert run._values[zeros.share] == pytest.approx(np.mean(z == 0))
+        tallest = max(tallest, expected.max())
+    assert run["largest_count"] == tallest
+    assert run["chart_height"] == tallest / 0.8
+    for layer, zeros in enumerate(drawn.zeros, start=1):
+        whole = run[f"counts_{layer}"][at, 0]
+        above, gap, below = (run._values[part].item() for part in zeros.parts)
+        if whole > run["chart_height"]:
+            # Broken, above every other bar: a person sees the gap.
+            assert tallest < below < gap < above == run["chart_height"]
+        else:
+            assert (above, gap, below) == (0, 0, whole)
+
+
+def test_without_zeros_bars_are_the_counts_and_where_all_are_zeros_they_are_the_scale() -> None:
+    run = small_run("sigmoid-std1")
+    assert run["chart_height"] == run["largest_count"] == max(run[f"counts_{k}"].max() for k in (1, 2, 3))
+    np.testing.assert_array_equal(run["bars_2"], run["counts_2"])
+    nothing = small_run(initializer="zeros")
+    zeros = nothing._study.histograms["histograms"].drawn.zeros[0]
+    assert nothing["largest_count"] == 0
+    assert [nothing._values[part].item() for part in zeros.parts] == [0, 0, 40 * 6]
+    assert nothing["chart_height"] >= 40 * 6
+
+
+@pytest.mark.parametrize("limits", [(0.0, 1.0), (-1.0, 1.0), (0.0, 3.0), (-1.5, 1.5), (-3e-7, 5e-5), (1e6, 1.001e6)])
+@pytest.mark.parametrize("bins", [1, 7, 30, 1000])
+def test_labels_are_edges_in_few_digits_and_tell_bins_apart(limits: tuple[float, float], bins: int) -> None:
+    edges = edges_between(*limits, bins).reshape(-1, 1)
+    found = evaluate([node := labels(Matrix(Data(edges), (), edges.shape))])[node][:, 0]
+    width = (limits[1] - limits[0]) / bins
+    np.testing.assert_allclose(found, edges[:, 0], rtol=0, atol=0.0502 * width)
+    assert (np.diff(found) > 0).all()
+    # As a sheet writes it: of 15 digits few are left.
+    assert max(len(f"{number:.15g}") for number in found) <= 12
+    assert limits[0] != 0 or found[0] == 0
 
 
 @pytest.mark.parametrize("name", ["relu-he", "relu-xavier"])

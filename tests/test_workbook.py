@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import openpyxl
@@ -18,7 +19,7 @@ from engines import SOFFICE
 import sheetsim
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.rules import check_formula, check_name, check_titles
-from sheetsim.workbook.styles import axis_format
+from sheetsim.workbook.styles import BAR, OUTSIDE, SPIKE, axis_format
 
 ORDER = [
     "Overview",
@@ -30,6 +31,7 @@ ORDER = [
     "Layers",
     "Variance",
     *(f"Draws {k}" for k in range(1, 6)),
+    "Bars",
     "About",
 ]
 
@@ -114,6 +116,43 @@ def test_charts_are_native_and_one_a_layer(small_book: Path) -> None:
     assert all('<c:gapWidth val="0"/>' in chart and "<c:barChart>" in chart for chart in charts)
 
 
+def test_what_lies_outside_the_range_and_exact_zeros_are_bars_of_their_own(small_book: Path) -> None:
+    """From back to front: unseen, zeros in three parts, above the range, inside, below."""
+    space = {"c": "http://schemas.openxmlformats.org/drawingml/2006/chart"}
+    space["a"] = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    with zipfile.ZipFile(small_book) as archive:
+        root = ElementTree.fromstring(archive.read("xl/charts/chart2.xml"))
+    bars, point = root.findall(".//c:barChart/c:ser", space), root.find(".//c:lineChart/c:ser", space)
+    found = []
+    for own in bars:
+        colour = own.find("c:spPr/a:solidFill/a:srgbClr", space)
+        label = own.find("c:dLbls/c:numFmt", space)
+        ref = own.findtext("c:val//c:f", "", space)
+        found.append(
+            (ref, None if colour is None else colour.get("val"), None if label is None else label.get("formatCode"))
+        )
+    grey, blue, ochre = SPIKE[1:], BAR[1:], OUTSIDE[1:]
+    assert found == [
+        ("Bars!$C$3", None, None),
+        ("Bars!$J$3:$J$4", grey, None),
+        ("Bars!$N$3:$N$4", "FFFFFF", None),
+        ("Bars!$R$3:$R$4", grey, None),
+        ("Bars!$F$3:$F$16", ochre, '"more";;'),
+        ("Bars!$F$3:$F$15", blue, None),
+        ("Bars!$F$3", ochre, '"below";;'),
+    ]
+    # Its label is live: a share in a number format, and nothing where there are no zeros.
+    assert point is not None
+    assert point.findtext("c:val//c:f", "", space) == "Bars!$V$3:$V$4"
+    assert point.find("c:dLbls/c:numFmt", space).get("formatCode") == '"zeros "0.0%;;'  # type: ignore[union-attr]
+
+
+def test_histograms_begin_at_0_and_not_a_hair_below(small_book: Path) -> None:
+    sheet = openpyxl.load_workbook(small_book, data_only=True)["Histograms"]
+    assert [sheet.cell(row, 2).value for row in (1, 2, 15)] == ["up to", 0, "more"]
+    assert sheet["B2"].number_format == "General"
+
+
 def test_the_title_is_in_the_file_properties(small_book: Path) -> None:
     assert openpyxl.load_workbook(small_book).properties.title.startswith("ReLU, He weights (√(2/n)), changed: ")
 
@@ -151,7 +190,7 @@ def test_a_summary_report_leaves_the_matrices_out_and_takes_any_size(tmp_path: P
     run = sheetsim.run("relu-he", report="summary", samples=1_100_000, inputs=2, layers=[2])
     path = run.to_excel(tmp_path / "wide.xlsx")
     with sheetsim.read(path) as book:
-        assert book._reader._workbook.sheetnames == ["Overview", "Histograms", "Layers", "Variance", "About"]
+        assert book._reader._workbook.sheetnames == ["Overview", "Histograms", "Layers", "Variance", "Bars", "About"]
         pd.testing.assert_frame_equal(book.summary(), run.summary())
     assert "z_1" not in run
     with pytest.raises(SheetsimError, match="keeps the tables only"):

@@ -32,14 +32,23 @@ CUSTOM_STD = 0.1
 # Of drawn inputs; data have their own.
 SAMPLES, INPUTS = 1000, 100
 
+# Of `reach` and `tallest`: sums and squares of them stay finite.
+MOST = 1e100
+
 Scheme: TypeAlias = str | float | dict[str, float]
 
 
 class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The histograms' edges: `bins` of equal width over `range`, or over what suits the activation."""
+    """The histograms' edges: `bins` of equal width over `range`, or over what suits the activation.
+
+    reach: the range of relu and identity reaches as far at least; tallest: the charts' scale is that of a bar of so
+    many outputs at least. Runs with the same two can be compared by eye.
+    """
 
     bins: int = 30
     range: tuple[float, float] | None = None
+    reach: float | None = None
+    tallest: float | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.bins <= 1000:
@@ -55,6 +64,11 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise SheetsimError(
                     f"range [{low:g}, {high:g}] cannot be cut into {self.bins} bins in double precision"
                 )
+            if self.reach is not None:
+                raise SheetsimError("range and reach say the same: give one of them")
+        for key, value in (("reach", self.reach), ("tallest", self.tallest)):
+            if value is not None and not 0 <= value <= MOST:
+                raise SheetsimError(f"{key} must be a number from 0 to {MOST:g}, not {value:g}")
 
 
 class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,8 +79,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     calls xavier), a number (the standard deviation), {"constant": value}, or a list with one a layer; input: "normal",
     a distribution with parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a
     file's path), a frozen distribution of scipy.stats, {"file": path} with `sheet` and `standardise`, or an array;
-    sampling: the design of drawn inputs, a name of DESIGNS; histogram: bins and range; report: "full", or "summary" for
-    a workbook without the matrices.
+    sampling: the design of drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins);
+    report: "full", or "summary" for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -130,7 +144,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         table = layer_table(network, [own.var_z for own in units])
         given = of_input(graph, network, var_x)
         words = verdicts(graph, network, table, given)
-        bars = histogram(graph, network, self.histogram.bins, self.histogram.range)
+        own = self.histogram
+        bars = histogram(graph, network, table["saturated"], own.bins, own.range, own.reach or 0.0, own.tallest or 0.0)
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
         book = forward_book.ForwardBook(

@@ -6,14 +6,18 @@ from typing import Any
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.pages import (
+    BARS_NOTE,
     CHART,
     HOW_IT_IS_SHOWN,
     LABEL_WIDTH,
     LAYER_WIDTH,
+    ZEROS_NOTE,
     Homes,
     abreast,
+    bars_page,
     counted,
     follow,
+    layer_bars,
     layer_heads,
     page_title,
     table_items,
@@ -27,7 +31,7 @@ from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
 from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
-from sheetsim.workbook.layout import Bars, Block, Item, MatrixSheet, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
 
 # Layers side by side on Overview.
@@ -66,9 +70,10 @@ class ForwardBook:
                 check_size(f"W_{layer.number} on sheet 'Weights {layer.number}'", rows + 1, columns + 1)
         overview = self._overview(live, matrices)
         histograms, summary, variance = self._histograms(), self._summary(), self._variance(matrices)
-        about = self._about(command, parameters, [overview, histograms, summary, variance], matrices)
+        bars = bars_page({"Outputs of each layer": self.histogram.drawn})
+        about = self._about(command, parameters, [overview, histograms, summary, variance, bars], matrices)
         if not matrices:
-            return [overview, histograms, summary, variance, about]
+            return [overview, histograms, summary, variance, bars, about]
         sheets: list[Sheet] = [
             overview,
             MatrixSheet("Input", self.network.x, "sample"),
@@ -79,6 +84,7 @@ class ForwardBook:
             summary,
             variance,
             *(MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in layers),
+            bars,
             about,
         ]
         return follow(sheets, live)
@@ -126,7 +132,7 @@ class ForwardBook:
                 10,
                 0,
                 "Counts of all outputs in bins of equal width, on one scale for all layers. "
-                "For relu the first bar is mostly exact zeros. Numbers: sheet Histograms.",
+                f"{BARS_NOTE} {ZEROS_NOTE} Numbers: sheet Histograms.",
                 "note",
             )
         ]
@@ -150,8 +156,7 @@ class ForwardBook:
             row += 1
             heights[row] = CHART[1] * 0.75 + 4
             items += [
-                Bars(row, c, "", self.histogram.counts[k], self.histogram.edges, CHART, 10, self.histogram.largest)
-                for c, k in enumerate(own, start=1)
+                layer_bars(row, c, "", self.histogram.drawn, k + 1, CHART, 10) for c, k in enumerate(own, start=1)
             ]
             for label, nodes, style in rows:
                 row += 1
@@ -184,7 +189,7 @@ class ForwardBook:
             Text(0, 0, "bin", "column"),
             Text(0, 1, "up to", "column"),
             homes.show(1, 0, histogram.bin, "whole"),
-            homes.show(1, 1, histogram.edges, "edge"),
+            homes.show(1, 1, histogram.drawn.labels, "up-to"),
             Number(last, 0, bins, "whole"),
             Text(last, 1, "more", "edge-muted"),
         ]
@@ -194,33 +199,31 @@ class ForwardBook:
         labelled = [("from", histogram.low, "edge"), ("to", histogram.high, "edge")]
         if histogram.tails:
             labelled += [("bound", self.graph["bound"], "edge"), ("tail", self.graph["tail"], "edge")]
-        labelled.append(("most", histogram.largest, "count"))
+            labelled.append(("reach", self.graph["reach"], "input"))
+        labelled += [("most", histogram.drawn.largest, "count"), ("tallest", self.graph["tallest"], "input")]
         for label, node, style in labelled:
             items += [Text(row, 0, label, "label"), homes.show(row, 1, node, style)]
             if label == "tail":
                 items += [homes.show(row, 2 + k, tail, "edge") for k, tail in enumerate(histogram.tails)]
             row += 1
         notes = (
-            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY).",
+            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars).",
             "Bin 1 counts the range's lower end too: for relu, the zeros. Bin 0 is below the range, “more” above.",
-            "tail: a layer's 99.9 % quantile of |z|; bound: the largest of them, rounded up.",
+            "most: the greatest count of a bin, exact zeros apart; the charts' scale fits it, and tallest at least.",
+            "tail: a layer's 99.9 % quantile of |z|; bound: the largest of them, rounded up, and reach at least.",
+            "Books with the same reach and tallest have the same axes, where no bound and no count is greater.",
         )
-        items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes[: 3 if histogram.tails else 2])]
+        items += [
+            Text(row + 1 + k, 0, note, "text")
+            for k, note in enumerate(
+                note for note in notes if histogram.tails or not note.startswith(("tail", "Books"))
+            )
+        ]
         first = 3 + len(histogram.counts)
-        for k, counts in enumerate(histogram.counts):
-            across, down = k % 2, k // 2
+        for k in range(len(histogram.counts)):
+            place = (k // 2) * CHART_ROWS, first + 7 * (k % 2)
             items.append(
-                Bars(
-                    down * CHART_ROWS,
-                    first + 7 * across,
-                    f"Activation {k + 1}",
-                    counts,
-                    histogram.edges,
-                    LARGE_CHART,
-                    5,
-                    histogram.largest,
-                    "output, up to",
-                )
+                layer_bars(*place, f"Activation {k + 1}", histogram.drawn, k + 1, LARGE_CHART, 5, "output, up to")
             )
         widths = {0: 9, 1: 9} | {2 + k: 10 for k in range(len(histogram.counts))}
         return Page("Histograms", tuple(items), widths, freeze=(1, 2))
@@ -328,7 +331,8 @@ GLOSSARY = {
     "range_low": "the lower end of the histograms' range",
     "range_high": "its upper end",
     "tail": "the greatest 99.9 % quantile of |z| of all layers",
-    "bound": "tail rounded up: the upper end for relu and identity",
+    "bound": "tail rounded up, and reach at least: the upper end for relu and identity",
+    "reach": "a least bound: books that have the same can be compared",
     "edges": "the bins' upper edges; a bin is (edge before, edge], and the first bin has the range's lower end too",
     "verdict_1": "verdict_1, …: the layers' verdicts",
     "square_x": "the input's mean square, E[x²]",
@@ -336,7 +340,10 @@ GLOSSARY = {
     "effective_x": "the input's effective units: the participation ratio of its columns' covariance",
     "additivity": "additivity, moment_rule, relu_halves_variance, relu_halves_second_moment: the claims' verdicts",
     "counts_1": "counts_1, …: outputs of the layer below the range, in each bin, above the range",
-    "largest_count": "the greatest count of all layers: the charts' common scale",
+    "bars_1": "bars_1, …: counts without the exact zeros of relu",
+    "largest_count": "the greatest of all bars",
+    "tallest": "a least height for the charts' common scale: books that have the same can be compared",
+    "chart_height": "what the charts' common scale reaches: largest_count or tallest, and room for a bar of zeros",
     "var_x": "the inputs' variances over the samples",
     "mean_a_1": "mean_a_1, …, mean_z_1, …: the units' means over the samples",
     "var_a_1": "var_a_1, …, var_z_1, …: the units' population variances over the samples",

@@ -34,8 +34,11 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         super().__post_init__()
         if self.outputs < 1:
             raise SheetsimError(f"outputs must be at least 1, not {self.outputs}")
-        if self.histogram.range is not None:
-            raise SheetsimError("histogram.range is for the study forward: gradients have the range of their numbers")
+        for key in ("range", "reach", "tallest"):
+            if getattr(self.histogram, key) is not None:
+                raise SheetsimError(
+                    f"histogram.{key} is for the study forward: gradients have the range of their numbers"
+                )
         check_one_of("loss", self.loss, LOSSES)
         check_scheme(self.output_initializer)
 
@@ -48,7 +51,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         flow = backward(graph, network, self.outputs, initializer, loss)
         table, layers = gradient_table(flow), layer_table(network)
         words = flow_verdicts(graph, table, flow)
-        histograms, curve = gradient_histograms(graph, flow, self.histogram.bins)
+        histograms, curve = gradient_histograms(graph, flow, table, self.histogram.bins)
         book = GradientFlowBook(graph, flow, table, layers, words, histograms, curve, self.title, self.description)
         return Study(
             graph=graph,

@@ -7,14 +7,18 @@ from typing import Any
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.forward_book import GLOSSARY as FORWARD_GLOSSARY
 from sheetsim.experiments.pages import (
+    BARS_NOTE,
     CHART,
     HOW_IT_IS_SHOWN,
     LABEL_WIDTH,
     LAYER_WIDTH,
+    ZEROS_NOTE,
     Homes,
     abreast,
+    bars_page,
     counted,
     follow,
+    layer_bars,
     layer_heads,
     page_title,
     table_items,
@@ -44,8 +48,8 @@ HISTOGRAMS = {
 }
 NOTES = {
     "a": "Counts of a layer's linear sums, on one scale for all layers. Where the bars lie and f′(a), at the left over "
-    "the same range, is near 0, little comes back.",
-    "d_a": "Counts of ∂loss/∂a on one scale for all layers.",
+    f"the same range, is near 0, little comes back. {BARS_NOTE}",
+    "d_a": f"Counts of ∂loss/∂a on one scale for all layers. {ZEROS_NOTE}",
     "d_z": "Counts of ∂loss/∂z on one scale for all layers.",
     "d_W": "Counts of ∂loss/∂W on one scale for all layers: what a step of training changes.",
 }
@@ -81,12 +85,13 @@ class GradientFlowBook:
             self._histograms(),
             self._table("Gradients", self.table),
             self._table("Layers", self.layers),
+            bars_page({HISTOGRAMS[name]: own.drawn for name, own in self.histograms.items()}),
         ]
         about = self._about(command, parameters, pages, matrices)
         if not matrices:
             return [*pages, about]
-        overview, *rest = pages
-        return follow([overview, *self._forward(), *self._backward(), *rest, *self._draws(), about], live)
+        overview, *rest, bars = pages
+        return follow([overview, *self._forward(), *self._backward(), *rest, *self._draws(), bars, about], live)
 
     def _forward(self) -> Iterator[Sheet]:
         steps = self.flow.steps
@@ -124,7 +129,7 @@ class GradientFlowBook:
         yield Page("Shift", items, freeze=(1, 0))
 
     def _overview(self, live: bool, matrices: bool) -> Page:
-        homes = Homes([*self.table.cells(), self.histograms["a"].edges])
+        homes = Homes(self.table.cells())
         steps = self.flow.steps
         samples, inputs = self.flow.network.x.shape
         wide = ACROSS + 1
@@ -231,7 +236,7 @@ class GradientFlowBook:
             slope = Line("f′(a)", (self.curve.slope,))
             yield Lines(row, 0, "f′(a)", (slope,), (LABEL_CHART, CHART[1]), "a", (self.curve.at,))
         for c, k in enumerate(layers, start=1):
-            yield Bars(row, c, "", own.counts[k], own.edges, CHART, 10, own.largest)
+            yield layer_bars(row, c, "", own.drawn, k + 1, CHART, 10)
 
     def _histograms(self) -> Page:
         homes = Homes()
@@ -241,9 +246,9 @@ class GradientFlowBook:
             items += self._counts(row, name, own, homes)
             row += own.bin.shape[0] + 6
         notes = (
-            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY).",
+            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars).",
+            "most: the greatest count of a bin, exact zeros apart: the charts' scale.",
             "tail: the greatest 99.9 % quantile of |x| of the layers, which stand beside it; bound: it rounded up.",
-            "The edges lie a hair above where they would be, so that no edge is 0.",
         )
         items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
         widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 7)}
@@ -258,7 +263,7 @@ class GradientFlowBook:
             yield homes.show(row + 2, 0, own.bin, "whole")
         else:
             yield from (Number(row + 2 + k, 0, k, "whole") for k in range(own.bin.shape[0]))
-        yield homes.show(row + 2, 1, own.edges, "edge")
+        yield homes.show(row + 2, 1, own.drawn.labels, "up-to")
         yield Number(last, 0, own.bin.shape[0], "whole")
         yield Text(last, 1, "more", "edge-muted")
         for k, counts in enumerate(own.counts):
@@ -285,7 +290,7 @@ class GradientFlowBook:
         yield Text(last + 2, 0, "bound", "label")
         yield homes.show(last + 2, 1, own.high, "edge")
         yield Text(last + 2, 2, "most", "label")
-        yield homes.show(last + 2, 3, own.largest, "count")
+        yield homes.show(last + 2, 3, own.drawn.largest, "count")
 
     def _table(self, title: str, table: Table) -> Page:
         items = table_items(table, Homes())
@@ -328,5 +333,7 @@ GLOSSARY = {
     "tail_a": "tail_a, …: the greatest 99.9 % quantile of all layers, of |x|",
     "edges_a": "edges_a, …: the bins' upper edges",
     "counts_a_1": "counts_a_1, …, counts_d_W_1, …: a layer's counts below the range, in each bin, above the range",
-    "largest_count_a": "largest_count_a, …: the greatest count of all layers: the charts' common scale",
+    "bars_d_a_1": "bars_d_a_1, …, bars_d_W_1, …: counts without the exact zeros",
+    "largest_count_a": "largest_count_a, …: the greatest of all bars",
+    "chart_height_a": "chart_height_a, …: what the charts' common scale reaches: with room for a bar of zeros",
 }

@@ -1,7 +1,7 @@
 """What the books of several studies share: a home for each matrix, and tables as pages."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import ceil
@@ -9,8 +9,9 @@ from operator import mul
 
 from sheetsim.model.expr import Choice, Data, Matrix, absolute, equal, if_error, not_equal, total, where
 from sheetsim.model.expr import column as column_of
+from sheetsim.summary.histogram import Drawn
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Block, Colours, Echo, Item, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Bars, Block, Colours, Echo, Item, Number, Page, Sheet, Spike, Text
 
 # Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
 LABEL_WIDTH = 27
@@ -166,6 +167,72 @@ def layer_heads(row: int, label: str, own: range, wide: int, last: str = "") -> 
     if last:
         items[-1] = Text(row, len(own), last, "heading")
     return items + [Text(row, column, " ", "heading") for column in range(len(own) + 1, wide + 1)]
+
+
+def layer_bars(
+    row: int,
+    column: int,
+    title: str,
+    drawn: Drawn,
+    layer: int,
+    size: tuple[int, int],
+    every: int,
+    axis: str = "",
+    curve: tuple[str, Matrix] | None = None,
+) -> Bars:
+    """The chart of a layer's histogram (layers from 1), at a cell."""
+    spike = None
+    if drawn.zeros:
+        zeros = drawn.zeros[layer - 1]
+        spike = Spike(zeros.at, "zeros", zeros.share, zeros.parts)
+    bars = drawn.bars[layer - 1]
+    return Bars(row, column, title, bars, drawn.labels, size, every, drawn.height, axis, spike, curve)
+
+
+# What the colours of a histogram mean.
+BARS_NOTE = "Ochre: outside the range, “below” or “more”."
+ZEROS_NOTE = "Grey: exact zeros, with their share; broken where it is taller than the scale, which is the others'."
+
+
+def bars_page(histograms: Mapping[str, Drawn]) -> Page:
+    """The sheet Bars: what the charts draw, by the heading of each set of histograms."""
+    homes = Homes()
+    items: list[Item] = []
+    row = wide = 0
+    for heading, own in histograms.items():
+        layers = len(own.counts)
+        items += [
+            Text(row, 0, heading, "section"),
+            Text(row + 1, 0, "bin", "column"),
+            Text(row + 1, 1, "edge", "column"),
+            homes.show(row + 2, 1, own.edges, "edge"),
+            Text(row + 1, 2, "height", "column"),
+            homes.show(row + 2, 2, own.height, "count"),
+        ]
+        rows = own.counts[0].shape[0]
+        items += [Number(row + 2 + k, 0, k, "whole") for k in range(rows)]
+        if own.zeros:
+            groups = ("bars", "zeros to", "gap to", "zeros below", "share")
+            for k, zeros in enumerate(own.zeros):
+                items += [
+                    Text(row + 1, 4 + k + g * (layers + 1), f"{name} {k + 1}", "column")
+                    for g, name in enumerate(groups)
+                ]
+                items.append(homes.show(row + 2, 4 + k, own.bars[k], "count"))
+                for g, node in enumerate((*zeros.parts, zeros.share), start=1):
+                    style = "percent" if node is zeros.share else "count"
+                    items.append(homes.show(row + 2 + zeros.at, 4 + k + g * (layers + 1), node, style))
+            wide = max(wide, 5 * (layers + 1))
+        row += rows + 4
+    notes = (
+        "edge: a bin's upper edge, with all digits. The first one lies 1e-9 of the range below it (or all edges of a "
+        "range on both sides of 0 as much above where they would be), so that rounding decides about no count.",
+        "height: what the charts' scale reaches at least. bars: the counts without the exact zeros.",
+        "The bar of zeros stands behind, as high as the two together; where it is taller than the chart it is broken: "
+        "drawn to “zeros to”, over it in white “gap to”, over that “zeros below”.",
+    )
+    items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
+    return Page("Bars", tuple(items), {0: 9, 1: 11} | dict.fromkeys(range(2, 4 + wide), 11), freeze=(0, 2))
 
 
 def counted(layers: int) -> str:

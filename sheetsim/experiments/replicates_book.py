@@ -7,14 +7,15 @@ import numpy as np
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.pages import abreast, layer_heads
+from sheetsim.experiments.pages import BARS_NOTE, ZEROS_NOTE, abreast, bars_page, layer_bars, layer_heads
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.summary import intervals
+from sheetsim.summary.histogram import drawn
 from sheetsim.summary.intervals import Label, convergence, interval_table, readings
 from sheetsim.summary.streaming import WORDS
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Bars, Block, Echo, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 
 # A recalculation goes over all replicates for every cell: beyond these a book holds values.
 MOST_LIVE = 10_000
@@ -76,6 +77,9 @@ class ReplicatesBook:
         self._edges = graph.input("edges", np.asarray(edges).reshape(-1, 1))
         self._counts = [graph.input(f"counts_{k}", own.reshape(-1, 1)) for k, own in enumerate(counts, start=1)]
         self.statistics: Table = interval_table(self._results, labels, theory, self._confidence, self._precision)
+        zeros = [1 * share for share in self._cells("mean", "saturated")] if study.activation == "relu" else []
+        at = int(np.searchsorted(edges, 0.0))
+        self._drawn = drawn(graph, self._counts, self._edges, zeros, at)
         self.readings = readings(
             self._results, labels, self._layers, study.activation == "relu", self._confidence, self._tolerance
         )
@@ -96,6 +100,9 @@ class ReplicatesBook:
             "tolerance": "how near the expected ratio a claim’s interval must lie to hold, how far for it not to",
             "edges": "upper edges of the bins; a bin is (edge before, edge]",
             "counts_1": "counts_1, …: outputs of all replicates below the range, in each bin, above it",
+            "bars_1": "bars_1, …: counts without the exact zeros of relu",
+            "largest_count": "the greatest of all bars",
+            "chart_height": "what the histograms' common scale reaches: with room for a bar of zeros",
             "checkpoint": "numbers of replicates at which Convergence looks",
             "t_checkpoint": f"Student's t at each checkpoint, for {self._level:.0%} whatever the confidence is",
             "replicate": "the replicates' numbers",
@@ -117,6 +124,7 @@ class ReplicatesBook:
             statistics,
             self._histograms(),
             converging,
+            bars_page({"Outputs of each layer": self._drawn}),
             MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1),
             about,
         ]
@@ -231,19 +239,18 @@ class ReplicatesBook:
         bins = self._edges.shape[0]
         items: list[Item] = [
             Text(0, 0, "up to", "column"),
-            Block(1, 0, self._edges, "edge"),
+            Block(1, 0, self._drawn.labels, "up-to"),
             Text(bins + 1, 0, "more", "edge-muted"),
         ]
         for k, counts in enumerate(self._counts):
             items += [Text(0, 1 + k, f"Layer {k + 1}", "column"), Block(1, 1 + k, counts, "count")]
         first = 2 + self._layers
-        for k, counts in enumerate(self._counts):
+        for k in range(self._layers):
             place = (k // 2) * 14, first + 7 * (k % 2)
-            items.append(
-                Bars(
-                    *place, f"Layer {k + 1}, all replicates", counts, self._edges, HISTOGRAM, 10, None, "output, up to"
-                )
-            )
+            title = f"Layer {k + 1}, all replicates"
+            items.append(layer_bars(*place, title, self._drawn, k + 1, HISTOGRAM, 10, "output, up to"))
+        notes = (BARS_NOTE, ZEROS_NOTE) if self._drawn.zeros else (BARS_NOTE,)
+        items += [Text(bins + 3 + k, 0, note, "text") for k, note in enumerate(notes)]
         return Page("Histograms", tuple(items), {0: 9} | dict.fromkeys(range(1, first - 1), 14), freeze=(1, 1))
 
     def _convergence(self, live: bool) -> Page:

@@ -131,10 +131,10 @@ class Curve:
     slope: Matrix
 
 
-def gradient_histograms(graph: Graph, flow: Backward, bins: int) -> tuple[dict[str, Histogram], Curve]:
+def gradient_histograms(graph: Graph, flow: Backward, table: Table, bins: int) -> tuple[dict[str, Histogram], Curve]:
     """Counts by layer of the linear sums `a` and of each gradient, each of the four on one scale for all layers.
 
-    Without the output layer, whose few large gradients would decide the scale.
+    Without the output layer, whose few large gradients would decide the scale. table: of `gradient_table`.
     Names `bin`, `share`, `curve_a`, `f_curve`, `slope_curve`, and those
     of `symmetric_histogram`.
     """
@@ -146,7 +146,11 @@ def gradient_histograms(graph: Graph, flow: Backward, bins: int) -> tuple[dict[s
         "d_z": [step.d_z for step in hidden],
         "d_W": [step.d_W for step in hidden],
     }
-    found = {name: symmetric_histogram(graph, name, own, numbers) for name, own in matrices.items()}
+    # Cells of their own, beside the bars: the table's have their place.
+    zeros = {name: [1 * share for share in table[f"{name}_zeros"][:-1]] for name in GRADIENTS}
+    found = {
+        name: symmetric_histogram(graph, name, own, numbers, zeros.get(name, ())) for name, own in matrices.items()
+    }
     of_a = found["a"]
     # Bins are too coarse: over sums that spread wide a sigmoid's f′ would be a spike of two or three points.
     share = graph.input("share", np.linspace(-1, 1, POINTS).reshape(-1, 1))

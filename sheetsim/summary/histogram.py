@@ -1,4 +1,7 @@
-"""Histograms of every layer on one set of edges, with the counts below and above. It draws nothing."""
+"""Histograms of every layer on one set of edges, with the counts below and above. It draws nothing, but says how high.
+
+Exact zeros, of which relu gives a half, are a bar of their own: else it would decide the scale of all the others.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +14,17 @@ from sheetsim.model.expr import (
     absolute,
     ceiling,
     choose,
+    equal,
     floor,
     frequency,
     largest,
     log10,
     maximum,
+    minimum,
     quantile,
+    row,
+    row_numbers,
+    total,
     where,
 )
 from sheetsim.model.graph import Graph
@@ -31,12 +39,46 @@ if TYPE_CHECKING:
 # which differ between engines, would move counts between the first two bins.
 NUDGE = 1e-9
 
+# Of the charts' height where there are zeros: how high the tallest of the other bars is, and between which heights the
+# bar of zeros is broken where it is taller than the chart.
+TALLEST, BREAK = 0.8, (0.9, 0.94)
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """The bar of a layer's exact zeros, behind the bar of the others in their bin and as high as the two together.
+
+    at: their bin's row among the counts, from 0; share: of all outputs; parts: heights of three bars, each drawn over
+    the one before: the whole, a gap, and what is below it. The first two are 0 where the bar is not broken.
+    """
+
+    at: int
+    share: Matrix
+    parts: tuple[Matrix, Matrix, Matrix]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What charts show of counts by edges, a layer each.
+
+    labels: the edges rounded for an axis; bars: the counts without the exact zeros; largest: the greatest of all bars;
+    height: that the charts need, the same for all layers; zeros: a layer each, none where there can be none.
+    """
+
+    edges: Matrix
+    counts: tuple[Matrix, ...]
+    labels: Matrix
+    bars: tuple[Matrix, ...]
+    largest: Matrix
+    height: Matrix
+    zeros: tuple[Zeros, ...]
+
 
 @dataclass(frozen=True)
 class Histogram:
     """edges: (bins + 1)×1, rising; counts: a layer each, (bins + 2)×1: below the range, bins (a, b], above it.
 
-    bin: the column 0…bins; low, high: the range; largest: the greatest count of all layers;
+    bin: the column 0…bins; low, high: the range; drawn: how charts show it;
     tails: a layer's 99.9 % quantile of |z| each, none when the limits were given.
     """
 
@@ -45,7 +87,7 @@ class Histogram:
     high: Matrix
     edges: Matrix
     counts: tuple[Matrix, ...]
-    largest: Matrix
+    drawn: Drawn
     tails: tuple[Matrix, ...]
 
     def frame(self, values: Mapping[Matrix, Any]) -> "pd.DataFrame":
@@ -67,17 +109,28 @@ def histogram_frame(edges: Any, counts: Sequence[Any]) -> "pd.DataFrame":
     return pd.concat(frames)
 
 
-def histogram(graph: Graph, network: Network, bins: int, limits: tuple[float, float] | None) -> Histogram:
-    """Names `bin`, `range_low`, `range_high`, `edges`, `counts_1`…, `largest_count`; `tail`, `bound` without limits.
+def histogram(
+    graph: Graph,
+    network: Network,
+    shares: Sequence[Matrix],
+    bins: int,
+    limits: tuple[float, float] | None,
+    reach: float = 0.0,
+    tallest: float = 0.0,
+) -> Histogram:
+    """Names `bin`, `range_low`, `range_high`, `edges`, `counts_1`…, and those of `drawn`; without limits also `reach`,
+    `tail`, `bound`.
 
-    limits: the range, or None for what suits the activation: sigmoid 0 to 1, tanh -1 to 1, relu 0 to a
-    bound that at least 99.9 % of every layer's outputs lie under (rounded up to a multiple of half its power of ten; 1
-    if all are 0), identity the same on both sides of 0.
+    shares: a layer each, of its outputs that are 0 when the activation is relu; limits: the range, or None for what
+    suits the activation: sigmoid 0 to 1, tanh -1 to 1, relu 0 to a bound that at least 99.9 % of every layer's outputs
+    lie under (rounded up to a multiple of half its power of ten; 1 if all are 0) and that is `reach` at least, identity
+    the same on both sides of 0.
     """
     bin_numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
     tails: tuple[Matrix, ...] = ()
+    at = 1
     if limits is None:
-        tails, bound = _bound(graph, [layer.z for layer in network.layers])
+        tails, bound = _bound(graph, [layer.z for layer in network.layers], least=graph.input("reach", reach))
         low = graph.define(
             "range_low", choose(network.activation, {"sigmoid": 0, "tanh": -1, "relu": 0, "identity": -bound})
         )
@@ -86,18 +139,29 @@ def histogram(graph: Graph, network: Network, bins: int, limits: tuple[float, fl
         )
     else:
         low, high = graph.input("range_low", limits[0]), graph.input("range_high", limits[1])
+        at = int(np.searchsorted(edges_between(*limits, bins), 0.0))
     width = high - low
     edges = graph.define("edges", low + width * (bin_numbers / bins) - where(bin_numbers > 0, 0, NUDGE * width))
     counts = tuple(graph.define(f"counts_{layer.number}", frequency(layer.z, edges)) for layer in network.layers)
-    most = graph.define("largest_count", largest(*map(maximum, counts)))
-    return Histogram(bin_numbers, low, high, edges, counts, most, tails)
+    zeros = [where(equal(network.activation, "relu"), share, 0) for share in shares]
+    least = graph.input("tallest", tallest)
+    shown = drawn(graph, counts, edges, zeros, at, least=least)
+    return Histogram(bin_numbers, low, high, edges, counts, shown, tails)
 
 
-def symmetric_histogram(graph: Graph, name: str, matrices: Sequence[Matrix], bin_numbers: Matrix) -> Histogram:
+def edges_between(low: float, high: float, bins: int) -> Any:
+    """The edges of so many bins, to the last digit as the model computes them."""
+    numbers, width = np.arange(bins + 1.0), high - low
+    return low + width * (numbers / bins) - np.where(numbers > 0, 0, NUDGE * width)
+
+
+def symmetric_histogram(
+    graph: Graph, name: str, matrices: Sequence[Matrix], bin_numbers: Matrix, shares: Sequence[Matrix] = ()
+) -> Histogram:
     """Counts of matrices on one scale, on both sides of 0: a bound that 99.9 % of each lie within, rounded up.
 
-    bin_numbers: the column 0…bins. Names `tail_NAME`, `bound_NAME`, `edges_NAME`, `counts_NAME_1`… and
-    `largest_count_NAME`.
+    bin_numbers: the column 0…bins; shares: of each matrix that is 0, where that is not next to nothing. Names
+    `tail_NAME`, `bound_NAME`, `edges_NAME`, `counts_NAME_1`…, and those of `drawn`.
     """
     bins = bin_numbers.shape[0] - 1
     tails, bound = _bound(graph, matrices, f"_{name}")
@@ -106,13 +170,67 @@ def symmetric_histogram(graph: Graph, name: str, matrices: Sequence[Matrix], bin
     counts = tuple(
         graph.define(f"counts_{name}_{k}", frequency(node, edges)) for k, node in enumerate(matrices, start=1)
     )
-    most = graph.define(f"largest_count_{name}", largest(*map(maximum, counts)))
-    return Histogram(bin_numbers, -bound, bound, edges, counts, most, tails)
+    shown = drawn(graph, counts, edges, shares, (bins + 1) // 2, f"_{name}")
+    return Histogram(bin_numbers, -bound, bound, edges, counts, shown, tails)
 
 
-def _bound(graph: Graph, matrices: Sequence[Matrix], suffix: str = "") -> tuple[tuple[Matrix, ...], Matrix]:
-    """The 99.9 % quantiles of |x|, and the greatest rounded up to a multiple of half its power of ten, 1 if it is 0."""
+def drawn(
+    graph: Graph,
+    counts: Sequence[Matrix],
+    edges: Matrix,
+    shares: Sequence[Matrix],
+    at: int,
+    suffix: str = "",
+    least: Matrix | None = None,
+) -> Drawn:
+    """How charts show counts.
+
+    shares: of exact zeros, a layer each, or none; at: their row among the counts; least: a least height for the
+    tallest bar. Names `bars_1`…, where there are shares, `largest_count` and `chart_height`.
+    """
+    bars = tuple(counts)
+    if shares:
+        taken = [floor(share * total(own) + 0.5) for share, own in zip(shares, counts, strict=True)]
+        bars = tuple(
+            graph.define(f"bars{suffix}_{k}", own - zeros * where(equal(row_numbers(own), at + 1), 1, 0))
+            for k, (own, zeros) in enumerate(zip(counts, taken, strict=True), start=1)
+        )
+    most = graph.define(f"largest_count{suffix}", largest(*map(maximum, bars)))
+    scale = most if least is None else largest(most, least)
+    if not shares:
+        height = graph.define(f"chart_height{suffix}", 1 * scale)
+        return Drawn(edges, bars, labels(edges), bars, most, height, ())
+    # Where all are zeros they alone are the scale.
+    scale = where(scale > 0, scale, largest(*map(maximum, counts)))
+    height = graph.define(f"chart_height{suffix}", scale / where(largest(*shares) > 0, TALLEST, 1))
+    zeros = (Zeros(at, share, _parts(own, share, at, height)) for own, share in zip(counts, shares, strict=True))
+    return Drawn(edges, tuple(counts), labels(edges), bars, most, height, tuple(zeros))
+
+
+def _parts(counts: Matrix, share: Matrix, at: int, height: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    whole = where(share > 0, row(counts, at + 1), 0)
+    low, high = (where(whole > height, part * height, 0) for part in BREAK)
+    return where(whole > height, height, 0), high, where(whole > height, low, whole)
+
+
+def labels(edges: Matrix) -> Matrix:
+    """The edges to two digits of the bins' width, for an axis: the first edge is then the range's end and no nudge."""
+    width = (maximum(edges) - minimum(edges)) / (edges.shape[0] - 1)
+    # Hairs, so that rounding decides neither about a width that is a power of ten nor about a half: INT of LibreOffice
+    # takes what lies just below an integer for it.
+    power = 10 ** (1 - floor(log10(width) + 1e-9))
+    return floor(edges * power + 0.501) / power
+
+
+def _bound(
+    graph: Graph, matrices: Sequence[Matrix], suffix: str = "", least: Matrix | None = None
+) -> tuple[tuple[Matrix, ...], Matrix]:
+    """The 99.9 % quantiles of |x|, and the greatest rounded up to a multiple of half its power of ten, 1 if it is 0.
+
+    least: a bound that it is at least; with one, all 0 has no bound of its own.
+    """
     tails = tuple(quantile(absolute(node), 0.999) for node in matrices)
     q = graph.define(f"tail{suffix}", largest(*tails))
     step = 10 ** floor(log10(q)) / 2
-    return tails, graph.define(f"bound{suffix}", where(q > 0, ceiling(q / step) * step, 1))
+    own = where(q > 0, ceiling(q / step) * step, 1 if least is None else where(least > 0, 0, 1))
+    return tails, graph.define(f"bound{suffix}", own if least is None else largest(own, least))

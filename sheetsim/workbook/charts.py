@@ -7,8 +7,20 @@ import numpy as np
 
 from sheetsim.model.expr import Matrix
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.layout import Area, Bars, Lines, Scatter, Ticks, Trace
-from sheetsim.workbook.styles import BAR, CONTOUR, FONT, INK, LINES, MUTED, RULE, axis_format, line_colours
+from sheetsim.workbook.layout import Area, Bars, Lines, Scatter, Spike, Ticks, Trace
+from sheetsim.workbook.styles import (
+    BAR,
+    CONTOUR,
+    FONT,
+    INK,
+    LINES,
+    MUTED,
+    OUTSIDE,
+    RULE,
+    SPIKE,
+    axis_format,
+    line_colours,
+)
 
 Places = Mapping[Matrix, Area]
 
@@ -19,48 +31,89 @@ MOST_MARKERS = 40
 # Of a chart in Excel.
 MOST_SERIES = 255
 
+# A second scale for shares, 0 to 1 of which lie near its top.
+# Without labels and not deleted: LibreOffice draws the series of an axis that is deleted on the first one.
+HIDDEN = {
+    "min": -30,
+    "max": 1,
+    "major_gridlines": {"visible": False},
+    "label_position": "none",
+    "line": {"none": True},
+    "major_tick_mark": "none",
+}
+
 GRID = {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}}
 
 
-def bars_chart(book: Any, item: Bars, places: Places, values: Mapping[Matrix, Any]) -> tuple[Any, str]:
-    """A histogram as a column chart without gaps, and what it shows in words."""
+def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
+    """A histogram as a column chart without gaps, and what it shows in words.
+
+    Its series stand in one place, each over the ones before.
+    """
     chart = book.add_chart({"type": "column"})
-    edges = places[item.edges]
-    labels = _range(edges._replace(shape=(edges.shape[0] + 1, 1)))
-    ends = values[item.edges][[0, -1], 0]
-    chart.add_series(
-        {
-            "name": item.counts.name,
-            "categories": labels,
-            "values": _range(places[item.counts]),
-            "fill": {"color": BAR},
-            "border": {"color": BAR, "width": 0.25},
-            "gap": 0,
-            "overlap": 100,
-        }
-    )
-    if item.largest is not None:
-        # An unseen bar as tall as the tallest of all charts: the only way to one scale that follows the formulas.
-        chart.add_series(
-            {
-                "values": _range(places[item.largest]),
-                "categories": labels,
-                "fill": {"none": True},
-                "border": {"none": True},
-                "gap": 0,
-                "overlap": 100,
-            }
-        )
+    known = places[item.labels]
+    labels = _range(known._replace(shape=(known.shape[0] + 1, 1)))
+    counts = places[item.counts]
+    last = counts.shape[0] - 1
+
+    def add(area: Area, fill: dict[str, Any], **more: Any) -> None:
+        look = {"categories": labels, "gap": 0, "overlap": 100, "border": {"none": True}}
+        chart.add_series({**look, "values": _range(area), **fill, **more})
+
+    # An unseen bar as tall as the charts that share its cell: the only way to one scale that follows the formulas.
+    add(places[item.height], {"fill": {"none": True}})
+    if item.spike is not None:
+        above, gap, below = (_up(places[part], item.spike.at) for part in item.spike.parts)
+        add(above, {"fill": {"color": SPIKE}})
+        add(gap, {"fill": {"color": "#FFFFFF"}})
+        add(below, {"fill": {"color": SPIKE}}, name=item.spike.name)
+    line = {"color": BAR, "width": 0.25}
+    outside = {"fill": {"color": OUTSIDE}}
+    add(counts, outside, name="more", data_labels=_named("more", last))
+    inside = counts._replace(shape=(last, 1))
+    add(inside, {"fill": {"color": BAR}}, name=item.counts.name, border=line)
+    add(counts._replace(shape=(1, 1)), outside, name="below", data_labels=_named("below", 0))
+    if item.spike is not None:
+        chart.combine(_share(book, item.spike, labels, places))
+        chart.set_y2_axis(HIDDEN)
     if item.curve is not None:
         chart.combine(_curve(book, *item.curve, labels, places))
     chart.set_legend({"none": True})
-    shown = axis_format(*ends) if np.isfinite(ends).all() else "General"
-    chart.set_x_axis({**_x_axis(item.axis, item.every), "num_format": shown})
+    chart.set_x_axis(_x_axis(item.axis, item.every))
     chart.set_y_axis(
         {"num_font": SMALL, "num_format": "#,##0", "min": 0, "major_gridlines": GRID, "line": {"none": True}}
     )
     _frame(chart, item)
     return chart, f"Histogram of {item.counts.name}" + (f" with {item.curve[0]}" if item.curve else "")
+
+
+def _named(name: str, last: int) -> dict[str, Any]:
+    """A name at the last of so many bars, by a number format that shows it where the number is not 0."""
+    font = {**SMALL, "color": OUTSIDE, "rotation": -90}
+    hidden = [{"delete": True}] * last
+    return {"value": True, "num_format": f'"{name}";;', "font": font, "position": "outside_end", "custom": hidden}
+
+
+def _share(book: Any, spike: Spike, labels: list[Any], places: Places) -> Any:
+    """An unseen point with a share as its label, at the top of a scale on which no share is far from there."""
+    chart = book.add_chart({"type": "line"})
+    shown = {
+        "value": True,
+        "num_format": f'"{spike.name} "0.0%;;',
+        "font": {**SMALL, "color": INK},
+        "position": "right",
+    }
+    cells = _range(_up(places[spike.share], spike.at))
+    series = {"categories": labels, "values": cells, "line": {"none": True}, "marker": {"type": "none"}}
+    hidden = [{"delete": True}] * spike.at
+    chart.add_series({**series, "data_labels": {**shown, "custom": hidden}, "y2_axis": True})
+    chart.set_y2_axis(HIDDEN)
+    return chart
+
+
+def _up(area: Area, rows: int) -> Area:
+    """The cell with so many above it."""
+    return area._replace(row=area.row - rows, shape=(rows + 1, 1))
 
 
 def _curve(book: Any, name: str, cells: Matrix, labels: list[Any], places: Places) -> Any:

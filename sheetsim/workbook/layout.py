@@ -103,13 +103,29 @@ class Echo:
 
 
 @dataclass(frozen=True)
+class Spike:
+    """A bar of a histogram in a colour of its own, which can be broken, with a share beside it where that is not 0.
+
+    at: its place among the bars, from 0; parts: heights of three bars, each over the one before: what is above the
+    gap, the gap, what is below it. A cell of `parts` and `share` has at least `at` empty cells above it.
+    """
+
+    at: int
+    name: str
+    share: Matrix
+    parts: tuple[Matrix, Matrix, Matrix]
+
+
+@dataclass(frozen=True)
 class Bars:
-    """A native column chart without gaps: a histogram of `counts`, one more than there are `edges`.
+    """A native column chart without gaps: a histogram of `counts`, one more than there are `labels`.
 
-    The labels are the cells of the edges and the one below them.
+    The first and the last bar are what lies outside the range: in a colour of their own, and named where they are not
+    empty. The labels are those cells and the one below them.
 
-    largest: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
+    height: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
+    spike: a bar of its own behind the others.
     curve: a column as long as the counts, drawn as a line over them on a scale of its own, with its name.
     """
 
@@ -117,11 +133,12 @@ class Bars:
     column: int
     title: str
     counts: Matrix
-    edges: Matrix
+    labels: Matrix
     size: tuple[int, int]
     every: int
-    largest: Matrix | None = None
+    height: Matrix
     axis: str = ""
+    spike: Spike | None = None
     curve: tuple[str, Matrix] | None = None
 
 

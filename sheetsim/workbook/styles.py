@@ -6,6 +6,9 @@ FONT = {"font_name": "Arial", "font_size": 10}
 INK = "#1F2937"
 MUTED = "#6B7280"
 BAR = "#2F6DB5"
+# Of a histogram: what lies outside its range, and a spike's stripes.
+OUTSIDE = "#B58900"
+SPIKE = "#8A94A3"
 LINES = ("#2F6DB5", "#C4541B", "#2E8B57", "#8A5AA8", "#B58900")
 RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
 RULE = "#C9D1DC"
@@ -54,6 +57,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "percent": {"num_format": "0.0%", "align": "right"},
     "percent-centre": {"num_format": "0.0%", "align": "center"},
     "edge": {"num_format": NUMBER, "align": "right"},
+    "up-to": {"num_format": "General", "align": "right"},
     "edge-muted": {"align": "right", "font_color": MUTED, "italic": True},
     "input": {
         "bold": True,

@@ -278,12 +278,20 @@ class _Book:
             worksheet.repeat_rows(*found.heads)
         if found.labels:
             worksheet.repeat_columns(0, found.labels - 1)
-        numbers = _stacked(
+        numbers = [
             (item.row, item.column, item.row + item.matrix.shape[0] - 1, item.column + item.matrix.shape[1] - 1)
             for item in page.items
             if isinstance(item, Block | Echo) and item.style in ADAPTIVE
-        )
-        self._show_magnitudes(worksheet, numbers)
+        ]
+        # Cells with a colour scale have one block of rules: LibreOffice drops the scale where a second one covers them.
+        for areas in (item.areas for item in page.items if isinstance(item, Colours)):
+            plain = [block for block in numbers if not any(_meet(block, area) for area in areas)]
+            blocks = [(row, column, row + rows - 1, column + columns - 1) for row, column, rows, columns in areas]
+            if len(plain) < len(numbers):
+                self._show_magnitudes(worksheet, blocks)
+            worksheet.conditional_format(*blocks[0], {**COLOUR_SCALE, "multi_range": _covered(blocks)})
+            numbers = plain
+        self._show_magnitudes(worksheet, _stacked(numbers))
         for item in page.items:
             self._item(worksheet, item)
 
@@ -296,9 +304,7 @@ class _Book:
             self._block(worksheet, item)
         elif isinstance(item, Echo):
             self._echo(worksheet, item)
-        elif isinstance(item, Colours):
-            self._colours(worksheet, item)
-        else:
+        elif not isinstance(item, Colours):
             chart, said = self._chart(item)
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
@@ -306,23 +312,17 @@ class _Book:
         if isinstance(item, Scatter):
             return scatter_chart(self.book, item, self.layout.places)
         if isinstance(item, Bars):
-            return bars_chart(self.book, item, self.layout.places, self.values)
+            return bars_chart(self.book, item, self.layout.places)
         return lines_chart(self.book, item, self.layout.places, self.values)
 
     def _show_magnitudes(self, worksheet: _Sheet, blocks: list[tuple[int, int, int, int]]) -> None:
         """Lets each number show 3 to 5 digits whatever its size, also after a drop-down has changed it."""
         if not blocks:
             return
-        covered = " ".join(local_range(r, c, (last_r - r + 1, last_c - c + 1)) for r, c, last_r, last_c in blocks)
+        covered = _covered(blocks)
         for rule, style in self.magnitudes:
             options = {"type": "cell", **rule, "format": style, "stop_if_true": False, "multi_range": covered}
             worksheet.conditional_format(*blocks[0], options)
-
-    def _colours(self, worksheet: _Sheet, item: Colours) -> None:
-        row, column, rows, columns = item.areas[0]
-        covered = " ".join(local_range(r, c, (height, width)) for r, c, height, width in item.areas)
-        options = {**COLOUR_SCALE, "multi_range": covered}
-        worksheet.conditional_format(row, column, row + rows - 1, column + columns - 1, options)
 
     def _text(self, worksheet: _Sheet, item: Text) -> None:
         style = self.styles[item.style]
@@ -392,6 +392,17 @@ class _Book:
 
 # Styles of numbers of any size; counts, shares and the like have a format of their own.
 ADAPTIVE = ("number", "centre", "edge")
+
+
+def _covered(blocks: Iterable[tuple[int, int, int, int]]) -> str:
+    """Blocks (row, column, last row, last column) as a rule's cells."""
+    return " ".join(local_range(r, c, (last_r - r + 1, last_c - c + 1)) for r, c, last_r, last_c in blocks)
+
+
+def _meet(block: tuple[int, int, int, int], area: tuple[int, int, int, int]) -> bool:
+    """Whether a block (row, column, last row, last column) has cells of an area (row, column, rows, columns)."""
+    row, column, rows, columns = area
+    return block[0] < row + rows and row <= block[2] and block[1] < column + columns and column <= block[3]
 
 
 def _stacked(blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
