@@ -178,7 +178,6 @@ def layer_bars(
     size: tuple[int, int],
     every: int,
     axis: str = "",
-    curve: tuple[str, Matrix] | None = None,
 ) -> Bars:
     """The chart of a layer's histogram (layers from 1), at a cell."""
     spike = None
@@ -186,7 +185,7 @@ def layer_bars(
         zeros = drawn.zeros[layer - 1]
         spike = Spike(zeros.at, "zeros", zeros.share, zeros.parts)
     bars = drawn.bars[layer - 1]
-    return Bars(row, column, title, bars, drawn.labels, size, every, drawn.height, axis, spike, curve)
+    return Bars(row, column, title, bars, drawn.labels, size, every, drawn.height, axis, spike)
 
 
 # What the colours of a histogram mean.

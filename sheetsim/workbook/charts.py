@@ -76,15 +76,13 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
     if item.spike is not None:
         chart.combine(_share(book, item.spike, labels, places))
         chart.set_y2_axis(HIDDEN)
-    if item.curve is not None:
-        chart.combine(_curve(book, *item.curve, labels, places))
     chart.set_legend({"none": True})
     chart.set_x_axis(_x_axis(item.axis, item.every))
     chart.set_y_axis(
         {"num_font": SMALL, "num_format": "#,##0", "min": 0, "major_gridlines": GRID, "line": {"none": True}}
     )
     _frame(chart, item)
-    return chart, f"Histogram of {item.counts.name}" + (f" with {item.curve[0]}" if item.curve else "")
+    return chart, f"Histogram of {item.counts.name}"
 
 
 def _named(name: str, last: int) -> dict[str, Any]:
@@ -114,17 +112,6 @@ def _share(book: Any, spike: Spike, labels: list[Any], places: Places) -> Any:
 def _up(area: Area, rows: int) -> Area:
     """The cell with so many above it."""
     return area._replace(row=area.row - rows, shape=(rows + 1, 1))
-
-
-def _curve(book: Any, name: str, cells: Matrix, labels: list[Any], places: Places) -> Any:
-    """A line on a second scale, to lie over bars."""
-    chart = book.add_chart({"type": "line"})
-    line = {"color": LINES[1], "width": 1.75}
-    cells_of = _range(places[cells])
-    chart.add_series({"name": name, "categories": labels, "values": cells_of, "line": line, "y2_axis": True})
-    font = {**SMALL, "color": LINES[1]}
-    chart.set_y2_axis({"num_font": font, "min": 0, "major_gridlines": {"visible": False}, "line": {"none": True}})
-    return chart
 
 
 def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Any]) -> tuple[Any, str]:

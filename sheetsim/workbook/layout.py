@@ -126,7 +126,6 @@ class Bars:
     height: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
     spike: a bar of its own behind the others.
-    curve: a column as long as the counts, drawn as a line over them on a scale of its own, with its name.
     """
 
     row: int
@@ -139,7 +138,6 @@ class Bars:
     height: Matrix
     axis: str = ""
     spike: Spike | None = None
-    curve: tuple[str, Matrix] | None = None
 
 
 @dataclass(frozen=True)
