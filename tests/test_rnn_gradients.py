@@ -264,7 +264,7 @@ def test_a_book_reads_back_and_verifies_as_made(overrides: dict[str, Any], tmp_p
         for name in ("h", "a", "d_a", "d_h", "d_h_clipped", "norm", "norm_clipped", "rate", "growth", "radius_W"):
             assert book.frame(name).equals(run.frame(name)), name
             assert book.frame(name).index.equals(run.frame(name).index), name
-        assert set(book.names()) == {str(node.name) for node in run._study.graph}
+        assert set(book.names()) == {"as_made", *(str(node.name) for node in run._study.graph)}
 
 
 def test_an_edited_cell_is_found(tmp_path: Path) -> None:
