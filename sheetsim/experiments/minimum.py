@@ -26,7 +26,7 @@ HIGH = 1e300
 # So many windows, and ways to the origin, away no end is looked for: f falls without one, or towards one at infinity.
 FAR = 100
 
-# The point is written with the fewest of these digits that do not raise f by more than a part in 10⁹ of what the descent
+# The point is written with the fewest of these digits that raise f by no more than a part in 10⁹ of what the descent
 # took: the last digits of a minimiser differ between its versions.
 DIGITS = (6, 9, 12, 15)
 RAISED = 1e-9
