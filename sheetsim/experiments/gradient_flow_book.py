@@ -138,8 +138,9 @@ class GradientFlowBook:
             "layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
             f"{HOW_IT_IS_SHOWN[matrices, live]}; each gradient refers to the one before on the way back.",
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
-            "times d_a. A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]: large weights make up for small "
-            "f′, so that saturated units do not tell whether gradients vanish; this rate does.",
+            "times d_a.",
+            "A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]. Large weights make up for small f′: whether "
+            "gradients vanish is told by this rate, and not by how many units are saturated.",
         )
         items: list[Item] = [page_title(self.title, "Gradient flow", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
@@ -173,7 +174,7 @@ class GradientFlowBook:
             Text(row, 0, "Loss", "label"),
             homes.show(row, 1, self.flow.loss, "centre"),
         ]
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, 4: 17}
         row += 2
         items += self._norms(row)
         heights[row] = WIDE_CHART[1] * 0.75 + 4

@@ -186,8 +186,8 @@ class OptimizersBook:
         x, y = self.found.point
         return (
             "f where it was found least, or less where a path goes lower",
-            f"found by scipy.optimize.minimize (Nelder-Mead) from {self.found.tries} points when this book was made, "
-            f"at x = {x:g}, y = {y:g}: constants (sheet Paths), which follow neither rates nor start",
+            f"found by scipy.optimize.minimize from {self.found.tries} points when the book was made, at x = {x:g}, "
+            f"y = {y:g}: constants, whatever the rates and the start",
         )
 
     def _summary(self) -> Page:
@@ -198,13 +198,14 @@ class OptimizersBook:
         first, second = self._least_said()
         if self.found:
             items += [
-                Text(row, 3, "minimum: x, y", "label"),
-                Block(row, 4, self.graph["minimum"], "number"),
-                Text(row, 6, "minimum_f", "label"),
-                Block(row, 7, self.graph["minimum_f"], "number"),
+                Text(row, 2, "minimum: x, y", "label"),
+                Block(row, 3, self.graph["minimum"], "number"),
+                Text(row, 5, "minimum_f", "label"),
+                Block(row, 6, self.graph["minimum_f"], "number"),
             ]
         notes = (
-            f"{'least_f' if self.found else 'best_f'}: {first}; {second}.",
+            f"{'least_f' if self.found else 'best_f'}: {first}.",
+            f"{second[0].upper()}{second[1:]}.",
             "1 % is of the way from f at the start to least_f. #N/A: not within these steps, or no least f is known. "
             "outside: steps that lie outside of the charts' window.",
         )

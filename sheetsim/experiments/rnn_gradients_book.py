@@ -110,7 +110,7 @@ class RnnGradientsBook:
         if not self.log:
             hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
             items.append(Text(row - 1, 0, hint, "hint"))
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, row: CHART[1] * 0.75 + 4}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 32, 3: 17, row: CHART[1] * 0.75 + 4}
         items += self._charts(row)
         row += 2
         for heading, words in (("What the verdicts mean", VERDICTS), ("What the growth follows", DECIDES)):

@@ -17,8 +17,8 @@ WEAK = 0.2
 STRONG = 5.0
 
 VERDICTS = {
-    "exploding": f"the norm grows by over {GROWING - 1:.0%} a step or {STRONG:g}-fold over the second half, or overflows",
-    "vanishing": f"it shrinks by over {1 - SHRINKING:.0%} a step, or to under {WEAK:g} over the second half",
+    "exploding": f"the norm grows by over {GROWING - 1:.0%} a step or {STRONG:g}-fold over the last half, or overflows",
+    "vanishing": f"it shrinks by over {1 - SHRINKING:.0%} a step, or to under {WEAK:g} over the last half",
     "steady": f"neither, and the last norm is {WEAK:g} to {STRONG:g} times the first",
     "levelled off": "neither, but the last norm is less or more than that: what changed it lies in the first half",
 }
