@@ -139,8 +139,8 @@ class GradientFlowBook:
             f"{HOW_IT_IS_SHOWN[matrices, live]}; each gradient refers to the one before on the way back.",
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
             "times d_a.",
-            "A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]. Large weights make up for small f′: whether "
-            "gradients vanish is told by this rate, and not by how many units are saturated.",
+            "A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]. Large weights make up for small f′: "
+            "whether gradients vanish is told by this rate, and not by how many units are saturated.",
         )
         items: list[Item] = [page_title(self.title, "Gradient flow", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
