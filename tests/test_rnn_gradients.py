@@ -15,10 +15,13 @@ from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poi
 from lint import lint
 
 import sheetsim
+from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import stream
+from sheetsim.model.expr import matrix
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.report import Run
+from sheetsim.summary.growth import growth_verdict
 from sheetsim.verify import verify
 
 TEMPLATES = ("rnn-gradients", "rnn-gradients-tanh")
@@ -38,7 +41,7 @@ SLOPES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def by_hand(run: Run, activation: str, max_norm: float) -> dict[str, Any]:
+def by_hand(run: Run, activation: str, max_norm: float, *, once: bool = False, l2: bool = False) -> dict[str, Any]:
     """The norms and gradients by a loop that knows nothing of the model but its draws."""
     W, h = run["scale"] * np.atleast_2d(run["e_W"]), [np.atleast_2d(run["h_0"])]
     steps, samples = len(np.atleast_2d(run["norm"])), len(h[0])
@@ -46,13 +49,14 @@ def by_hand(run: Run, activation: str, max_norm: float) -> dict[str, Any]:
         h.append(FUNCTIONS[activation](h[-1] @ W))
     found: dict[str, list[Any]] = {name: [] for name in ("norm", "norm_clipped", "rate", "d_h", "d_h_clipped")}
     d = clipped = np.atleast_2d(run["d_start"])
+    divisor = 1 if l2 else samples
     for t in range(steps, 0, -1):
         slope = SLOPES[activation](h[t])
-        d, clipped = (d * slope) @ W.T, (clipped * slope) @ W.T
-        rate = max_norm / (np.sqrt(np.sum(clipped**2)) / samples + 1e-6)
+        d, clipped = (d * slope) @ W.T, ((d if once else clipped) * slope) @ W.T
+        rate = max_norm / (np.sqrt(np.sum(clipped**2)) / divisor + 1e-6)
         if rate < 1:
             clipped = clipped * rate
-        row = (np.sqrt((d**2).sum()) / samples, np.sqrt((clipped**2).sum()) / samples, rate, d, clipped)
+        row = (np.sqrt((d**2).sum()) / divisor, np.sqrt((clipped**2).sum()) / divisor, rate, d, clipped)
         for name, value in zip(found, row, strict=True):
             found[name].append(value)
     return {name: np.array(values) for name, values in found.items()}
@@ -95,6 +99,50 @@ def test_every_series_is_that_of_a_plain_loop(activation: str, overrides: dict[s
     for name in ("d_h", "d_h_clipped"):
         steps = run[name].reshape(-1, *np.atleast_2d(run["h_0"]).shape)
         np.testing.assert_allclose(steps[1:], expected[name], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+CONVENTIONS = [("each step", "l2"), ("once", "mean"), ("once", "l2")]
+
+
+@pytest.mark.parametrize(("clip", "norm"), CONVENTIONS)
+def test_both_conventions_of_clipping_are_plain_loops_and_follow_the_drop_downs(
+    clip: str, norm: str, tmp_path: Path
+) -> None:
+    own = {**WIDER, "activation": "tanh", "scale": 1.5, "max_norm": 0.1}
+    run = sheetsim.run("rnn-gradients", clip=clip, norm=norm, **own)
+    expected = by_hand(run, "tanh", 0.1, once=clip == "once", l2=norm == "l2")
+    for name in ("norm", "norm_clipped", "rate"):
+        np.testing.assert_allclose(run[name][:, 0], expected[name], rtol=1e-11, err_msg=name)
+    assert (expected["rate"] < 1).any()
+    # The control: the other convention is another run.
+    other = by_hand(run, "tanh", 0.1)
+    assert not all(np.allclose(other[name], expected[name], rtol=1e-3) for name in ("norm", "norm_clipped"))
+    if clip == "once":
+        # As the algorithm has it: the whole gradient, or one of its direction with the norm max_norm.
+        whole, clipped = run.frame("d_h").loc[3].to_numpy(), run.frame("d_h_clipped").loc[3].to_numpy()
+        size = np.linalg.norm(whole) / (3 if norm == "mean" else 1)
+        np.testing.assert_allclose(clipped, whole * min(1, 0.1 / size), rtol=1e-5)
+    book = poisoned(sheetsim.run("rnn-gradients", **own), tmp_path, {"clip": clip, "norm_kind": norm})
+    assert differences(run, ironcalc_cells(book), 1e-11) == []
+
+
+@pytest.mark.parametrize(
+    ("growth", "later", "whole", "word"),
+    [
+        (1.0, 1.0, 2.0, "steady"),
+        (1.0, 1.0, 100.0, "levelled off"),
+        (1.0, 1.0, 0.01, "levelled off"),
+        (1.04, 7.0, 50.0, "exploding"),
+        (0.97, 0.1, 0.01, "vanishing"),
+        (1.06, 1.2, 1.3, "exploding"),
+        (float("nan"), float("nan"), 1.0, "exploding"),
+    ],
+)
+def test_steady_is_false_for_none_of_the_numbers_beside_it(
+    growth: float, later: float, whole: float, word: str
+) -> None:
+    node = growth_verdict(matrix(growth), matrix(later), matrix(whole))
+    assert evaluate([node])[node].item() == word
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "identity"])
@@ -141,7 +189,7 @@ def test_formulas_read_as_the_mathematics() -> None:
     formulas = {name: run._layout.formulas[series[name][1]] for name in ("a", "d_h", "norm", "norm_clipped", "rate")}
     assert formulas["a"] == "MMULT(Forward!$E$8:$F$9,W)"
     assert formulas["d_h"] == "MMULT(Backward!$C$10:$D$11,TRANSPOSE(W))"
-    assert formulas["norm"] == "SQRT(SUMSQ(Backward!$E$10:$F$11))/2"
+    assert formulas["norm"] == "SQRT(SUMSQ(Backward!$E$10:$F$11))/divisor"
     assert formulas["rate"] == "max_norm/(Norms!$C$2+1E-06)"
     assert run._layout.formulas[series["d_a"][1]] == (
         'IF(activation="sigmoid",Backward!$E$8:$F$9*Forward!$E$48:$F$49*(1-Forward!$E$48:$F$49),'
@@ -324,6 +372,8 @@ def test_values_alone_verify_and_hold_no_formula(name: str, tmp_path: Path) -> N
         ({"scale": float("nan")}, "scale must be a standard deviation"),
         ({"max_norm": 0.0}, "max_norm must be a finite number above 0, not 0"),
         ({"max_norm": float("inf")}, "max_norm must be a finite number above 0"),
+        ({"clip": "never"}, "clip must be each step or once, not 'never'"),
+        ({"norm": "max"}, "norm must be mean or l2, not 'max'"),
         ({"log": "yes"}, "log: must be true or false, not text"),
         ({"step": 3}, "unknown key 'step': did you mean 'steps'"),
     ],
@@ -343,7 +393,7 @@ def test_the_command_line_runs_shows_and_refuses(sheetsim: Callable[..., Any], t
     assert sheetsim("verify", book)[0] == 0
     for what in ("rnn-gradients-tanh", book):
         status, out, _ = sheetsim("summary", what, "--format", "csv")
-        assert (status, out.splitlines()[0]) == (0, "gradient,first,last,ratio,growth,largest_growth")
+        assert (status, out.splitlines()[0]) == (0, "gradient,first,last,ratio,growth,largest_growth,second_half")
     assert sheetsim("summary", book, "--table", "norms")[0] == 0
     status, _, err = sheetsim("replicate", "rnn-gradients")
     assert (status, "of the study forward, not of rnn-gradients" in err) == (2, True)

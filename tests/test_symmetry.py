@@ -16,7 +16,7 @@ import sheetsim
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.symmetry import STARTS, Symmetry
 from sheetsim.report import Run
-from sheetsim.summary.starts import APART, FLAT
+from sheetsim.summary.starts import APART, FAR, FLAT
 from sheetsim.verify import verify
 from sheetsim.workbook.formulas import local_range
 
@@ -99,7 +99,10 @@ def test_a_small_start_parts_the_units_and_a_large_one_saturates() -> None:
             for start, word in zip(STARTS, run.verdicts(), strict=True):
                 words[start].append(word)
                 distance, slope = run[f"distance_{start}"][:, 0], run[f"slope_{start}"][0, 0]
-                expected = "saturated" if slope < FLAT else "apart" if distance[-1] > APART * distance[0] else "differ"
+                size = sum(np.linalg.norm(run[f"w_{k}_{start}"][-1]) for k in (1, 2))
+                loss = run[f"loss_{start}"][:, 0]
+                far = distance[-1] > max(APART * distance[0], FAR * size) and loss[-1] < loss[0]
+                expected = "saturated" if slope < FLAT else "apart" if far else "differ"
                 assert word == ("same for ever" if start in EQUAL else expected)
     assert words["small"].count("apart") >= 20
     assert words["large"].count("saturated") >= 22
@@ -179,6 +182,29 @@ def test_the_smallest_difference_breaks_the_symmetry(tmp_path: Path) -> None:
     assert column("loss_constant") == pytest.approx(
         sheetsim.run("symmetry", constant=0.3)["loss_constant"][:, 0].tolist(), rel=1e-10
     )
+
+
+def test_equal_units_with_other_outgoing_weights_part_a_step_later(tmp_path: Path) -> None:
+    """Equal weights alone are not enough: the output's are part of the units' gradients."""
+    run = run_of()
+    path = run.to_excel(tmp_path / "book.xlsx")
+    graph, titles = run._study.graph, [sheet.title for sheet in run._layout.sheets]
+    places = {name: run._layout.places[graph[name]] for name in ("ones_v", "distinct_constant", "verdict_constant")}
+    book = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+
+    def cell(name: str, down: int = 0) -> Any:
+        place = places[name]
+        return book.get_cell_value(titles.index(place.sheet), place.row + 1 + down, place.column + 1)
+
+    place = places["ones_v"]
+    book.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, "1.0001")
+    book.evaluate()
+    assert [cell("distinct_constant", k) for k in range(21)] == [1] + [2] * 20
+    assert cell("verdict_constant") in ("apart", "differ")
+    book.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, "1")
+    book.evaluate()
+    assert [cell("distinct_constant", k) for k in range(21)] == [1] * 21
+    assert cell("verdict_constant") == "same for ever"
 
 
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")

@@ -35,7 +35,7 @@ def contours(f: Function, points: Any, count: int, most: int) -> Contours:
     """
     window = _ticks(points[:, 0], _span(points[:, 1])), _ticks(points[:, 1], _span(points[:, 0]))
     xs, ys = (np.linspace(axis.low, axis.high, GRID) for axis in window)
-    heights = _heights(f, xs, ys)
+    heights = grid_heights(f, xs, ys)
     found: list[tuple[float, Any]] = []
     if count and np.isfinite(heights).any():
         from contourpy import LineType, contour_generator  # not for studies that draw no contours
@@ -69,7 +69,7 @@ def _ticks(numbers: Any, other: float) -> Ticks:
     return Ticks(*(float(f"{x:.12g}") for x in (math.floor(low / tick) * tick, math.ceil(high / tick) * tick, tick)))
 
 
-def _heights(f: Function, xs: Any, ys: Any) -> Any:
+def grid_heights(f: Function, xs: Any, ys: Any) -> Any:
     """f over the grid, a row a y: at once where each of its ops goes element by element, point by point otherwise."""
     graph = Graph()
     x, y = graph.input("x", 0.0), graph.input("y", 0.0)

@@ -60,7 +60,15 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             tables={"gradients": table, "layers": layers},
             histograms={"histograms": histograms["d_W"], **{f"histograms-{k}": own for k, own in histograms.items()}},
             verdicts=words,
-            headline=(*(f"{d}_norm" for d in GRADIENTS), "d_a_zeros", "d_a_ratio", "expected", "slope_square", "reach"),
+            headline=(
+                *(f"{d}_norm" for d in GRADIENTS),
+                "d_a_zeros",
+                "d_a_ratio",
+                "expected",
+                "slope_square",
+                "reach",
+                "rate",
+            ),
             matrices=self.is_full,
         )
 

@@ -138,7 +138,9 @@ class GradientFlowBook:
             "layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
             f"{HOW_IT_IS_SHOWN[matrices, live]}; each gradient refers to the one before on the way back.",
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
-            "times d_a. A step back multiplies ‖d_a‖ by about √(n sd² E[f′(a)²]).",
+            "times d_a.",
+            "A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]. Large weights make up for small f′: "
+            "whether gradients vanish is told by this rate, and not by how many units are saturated.",
         )
         items: list[Item] = [page_title(self.title, "Gradient flow", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
@@ -172,7 +174,7 @@ class GradientFlowBook:
             Text(row, 0, "Loss", "label"),
             homes.show(row, 1, self.flow.loss, "centre"),
         ]
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, 4: 17}
         row += 2
         items += self._norms(row)
         heights[row] = WIDE_CHART[1] * 0.75 + 4
@@ -202,6 +204,10 @@ class GradientFlowBook:
         yield "Standard deviation of weights", [step.sd for step in self.flow.steps], "centre"
         yield "‖d_a‖", self.table["d_a_norm"], "centre"
         yield "Of that at the output", self.table["reach"], "centre"
+        yield "Rate a layer, of ‖d_z‖: √χ", self.table["rate"][:-2], "centre"
+        yield "    its 95 % interval: low", self.table["rate_low"][:-2], "centre"
+        yield "    high", self.table["rate_high"][:-2], "centre"
+        yield "Total, of ‖d_z‖", self.table["total"][:-2], "centre"
         yield "Of that of the layer before", self.table["d_a_ratio"][:-1], "centre"
         yield "Expected", self.table["expected"][:-1], "centre"
         yield "Mean of f′(a)²", self.table["slope_square"], "centre"

@@ -13,6 +13,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.contours import Contours, contours
 from sheetsim.experiments.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written
+from sheetsim.experiments.minimum import Minimum, minimum
 from sheetsim.experiments.optimizers_book import OptimizersBook
 from sheetsim.experiments.study import Experiment, Study
 from sheetsim.experiments.update_rules import CELLS, RULES
@@ -131,8 +132,13 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         logarithmic = bool((heights[np.isfinite(heights)] > 0).all())
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
         window = graph.input("window", [list(axis[:2]) for axis in lines.window])
-        table, least = path_table(graph, paths, window)
-        words = path_verdicts(graph, paths, table, least)
+        found = self._minimum(paths, values, lines)
+        lowest = None
+        if found is not None:
+            point = graph.input("minimum", found.point, (1, 2))
+            lowest = graph.define("minimum_f", self._function(column(point, 1), column(point, 2)))
+        table, least = path_table(graph, paths, window, lowest)
+        words = path_verdicts(graph, paths, table, lowest)
         pieces = [graph.input(f"contour_{k}", piece) for k, piece in enumerate(lines.pieces, start=1)]
         book = OptimizersBook(
             graph,
@@ -142,6 +148,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             paths,
             table,
             least,
+            found,
             words,
             window,
             lines,
@@ -201,6 +208,11 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         near = FAR * float(np.median([own.max() for own in reach if own.any()] or [0.0]))
         points = np.concatenate([own[far <= near] for own, far in zip(shown, reach, strict=True)])
         return contours(self._callable(), points, self.contours, MOST_PIECES)
+
+    def _minimum(self, paths: Sequence[Path], values: Values, lines: Contours) -> Minimum | None:
+        """The least f that is found from the start, the ends of the paths and the window, if any."""
+        points = np.array([self.start, *(values[path.p][-1] for path in paths)])
+        return minimum(self._callable(), points[np.isfinite(points).all(axis=1)], lines.window)
 
     def _said(self) -> tuple[str, str, str]:
         """f and its derivatives by x and by y, as formulas."""

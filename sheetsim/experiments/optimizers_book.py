@@ -6,6 +6,7 @@ from typing import Any
 
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.contours import Contours
+from sheetsim.experiments.minimum import Minimum
 from sheetsim.experiments.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, follow, page_title, table_items, title_height
 from sheetsim.experiments.update_rules import CELLS, RULES
 from sheetsim.model.expr import Matrix
@@ -50,6 +51,7 @@ FIXED_LINES = (
 class OptimizersBook:
     """Everything that the workbook shows; `sheets` lays it out.
 
+    found: where f was found least, if anywhere.
     said: f, ∂f/∂x and ∂f/∂y as formulas; logarithmic: whether f by step stands on a scale of powers of ten.
     """
 
@@ -60,6 +62,7 @@ class OptimizersBook:
     paths: Sequence[Path]
     table: Table
     least: Matrix
+    found: Minimum | None
     verdicts: Sequence[Matrix]
     window: Matrix
     lines: Contours
@@ -125,8 +128,9 @@ class OptimizersBook:
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
         row += 1
-        items += [Text(row, 0, "least f", "label"), homes.show(row, 1, self.least, "centre")]
-        items.append(Text(row, 2, "the least f that any of the paths saw that do not diverge", "hint", wide - 2))
+        known = self.least if self.found else self.graph["best_f"]
+        items += [Text(row, 0, "least f" if self.found else "best f", "label"), homes.show(row, 1, known, "centre")]
+        items += [Text(row + k, 2, text, "hint", wide - 2) for k, text in enumerate(self._least_said())]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         return Page("Overview", tuple(items), widths, heights)
 
@@ -171,14 +175,39 @@ class OptimizersBook:
         lines = tuple(Line(RULES[path.name].label, (path.f,)) for path in self.paths)
         return Lines(row, 3, "f by step", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
 
+    def _least_said(self) -> tuple[str, ...]:
+        """What least f is, in two sentences."""
+        if self.found is None:
+            return (
+                "the least f at the end of a path that does not diverge",
+                "scipy.optimize.minimize found no least f when this book was made: f falls without end, or is least at "
+                "the edge of where it is a number",
+            )
+        x, y = self.found.point
+        return (
+            "f where it was found least, or less where a path goes lower",
+            f"found by scipy.optimize.minimize from {self.found.tries} points when the book was made, at x = {x:g}, "
+            f"y = {y:g}: constants, whatever the rates and the start",
+        )
+
     def _summary(self) -> Page:
         homes = Homes(self.verdicts)
         items = table_items(self.table, homes)
         row = len(self.paths) + 2
         items += [Text(row, 0, "least_f", "label"), homes.show(row, 1, self.least, "number")]
+        first, second = self._least_said()
+        if self.found:
+            items += [
+                Text(row, 2, "minimum: x, y", "label"),
+                Block(row, 3, self.graph["minimum"], "number"),
+                Text(row, 5, "minimum_f", "label"),
+                Block(row, 6, self.graph["minimum_f"], "number"),
+            ]
         notes = (
-            "least_f: the least f on any path that does not diverge; 1 % is of the way from f at the start to it.",
-            "#N/A: not within these steps. outside: steps that lie outside of the charts' window.",
+            f"{'least_f' if self.found else 'best_f'}: {first}.",
+            f"{second[0].upper()}{second[1:]}.",
+            "1 % is of the way from f at the start to least_f. #N/A: not within these steps, or no least f is known. "
+            "outside: steps that lie outside of the charts' window.",
         )
         items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes)]
         return Page("Paths", tuple(items), {0: 12} | dict.fromkeys(range(1, 9), 18), freeze=(1, 1))
@@ -255,7 +284,11 @@ GLOSSARY = {
     "v_momentum": "v_momentum, h_adagrad, h_rmsprop, m_adam, v_adam: the states, row 0 zeros",
     "moved_sgd": "moved_sgd, …: the length of each step",
     "verdict_sgd": "verdict_sgd, …: the paths' verdicts",
-    "least_f": "the least f that any of the paths saw that do not diverge",
+    "minimum": "x and y where scipy.optimize.minimize found f least when the book was made (constants); none where it "
+    "found no minimum",
+    "minimum_f": "f there",
+    "least_f": "minimum_f, or less where a path goes lower; #N/A without a minimum",
+    "best_f": "only without a minimum: the least f at the end of a path that does not diverge",
     "window": "the charts' axes: x and y, from and to (constants)",
     "unit_x": "(1, 0): a derivative by x times this is the gradient's first part",
     "unit_y": "(0, 1), for y",

@@ -22,6 +22,11 @@ CONTROLS = {
     "activation": ("Activation f", "with the identity h ← h W; of the others the slopes f′ count on the way back"),
     "scale": ("Scale of the weights", "W = scale · e_W: ρ, σ and the identity's growth are in proportion to it"),
     "max_norm": ("max_norm", "the norm that clipping holds the gradient to"),
+    "clip": (
+        "Clip",
+        "each step: what is clipped is handed on; once: the whole gradient, at the end of a way of k steps",
+    ),
+    "norm_kind": ("Norm", "mean: √Σd²/N, N samples; l2: √Σd²"),
 }
 HEADINGS = ("verdict", "first norm", "last norm", "last over first", "growth a step", "largest growth")
 
@@ -68,7 +73,7 @@ class RnnGradientsBook:
         for row, (name, (label, hint)) in enumerate(CONTROLS.items(), start=5):
             items += [Text(row, 0, label, "label"), homes.show(row, 1, self.graph[name], "input")]
             items.append(Text(row, 2, hint, "hint"))
-        row = 9
+        row = 11
         items += [Text(row, 0, "Weights and growth", "heading-left"), Text(row, 1, " ", "heading", ACROSS - 1)]
         unclipped = {column.name: column.cells[0] for column in growth.table.columns}
         for label, node, hint in (
@@ -85,6 +90,7 @@ class RnnGradientsBook:
             ("Growth a step", unclipped["growth"], "unclipped: the geometric mean over the second half of the steps"),
             ("Largest growth", unclipped["largest_growth"], "of a single step: at most σ, while it may exceed ρ"),
             ("Mean slope f′", growth.slope, "of all samples, units and steps; 1 for the identity"),
+            ("Divisor of norms", self.graph["divisor"], "N, the samples, or 1: see the cell Norm"),
             ("The growth follows", growth.decides, "which of the two decides; what the words mean stands below"),
         ):
             row += 1
@@ -96,7 +102,7 @@ class RnnGradientsBook:
         for k, (kind, verdict) in enumerate(zip(growth.table.labels, growth.verdicts, strict=True)):
             row += 1
             items += [Text(row, 0, str(kind), "label"), homes.show(row, 1, verdict, "verdict")]
-            cells = [column.cells[k] for column in growth.table.columns]
+            cells = [column.cells[k] for column in growth.table.columns[: len(HEADINGS) - 1]]
             items += [homes.show(row, c, cell, "centre") for c, cell in enumerate(cells, start=2)]
         row += 1
         items += [Text(row, 0, "steps clipped", "label"), homes.show(row, 1, growth.clipped_steps, "count-centre")]
@@ -104,7 +110,7 @@ class RnnGradientsBook:
         if not self.log:
             hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
             items.append(Text(row - 1, 0, hint, "hint"))
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, row: CHART[1] * 0.75 + 4}
+        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 32, 3: 17, row: CHART[1] * 0.75 + 4}
         items += self._charts(row)
         row += 2
         for heading, words in (("What the verdicts mean", VERDICTS), ("What the growth follows", DECIDES)):
@@ -121,9 +127,9 @@ class RnnGradientsBook:
         return (
             f"{sizes} pass {_counted(len(self.series['norm']), 'time')} through h ← f(h W). Back comes d, the gradient "
             "of Σ h ∘ d_start by each h: d ← (d ∘ f′) Wᵀ, which is d Wᵀ for the identity.",
-            "Its norm is √(Σd²)/N. Clipped, at every step back: d ← (d ∘ f′) Wᵀ, then d ← d · rate where rate = "
-            "max_norm/(norm + 1e-6) is below 1, and this d is handed on.",
-            f"The norm clipped is that of the d that is handed on. {shown}",
+            "Clipped: d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1. At each step back and with √(Σd²)/N "
+            "is textbooks convention; once and with √(Σd²) is that of Pascanu, Mikolov & Bengio (2013, algorithm 1).",
+            f"Choose between them by the cells Clip and Norm. {shown}",
         )
 
     def _charts(self, row: int) -> Iterator[Lines]:
@@ -156,7 +162,8 @@ class RnnGradientsBook:
         notes = (
             "Row k of d_h and d_h_clipped: the gradient by the state k steps before the last; step 0 is d_start.",
             "d_a is the gradient of the step before times f′(a), and d_h = d_a Wᵀ.",
-            "Clipped: d_h_before = d_a_clipped Wᵀ, and d_h_clipped that times the rate (sheet Norms) where it is < 1.",
+            "Clipped: d_h_before = d_a_clipped Wᵀ, and d_h_clipped that times the rate (sheet Norms) where it is < 1. "
+            "With Clip “once” d_a_clipped is d_a, and d_h_before d_h.",
         )
         names = ("d_a", "d_h", "d_a_clipped", "d_h_before", "d_h_clipped")
         return self._steps("Backward", "Gradients by step back", notes, names)
@@ -235,13 +242,16 @@ GLOSSARY = {
     "max_norm": "what clipping holds the norm to",
     "d_a": "by step back: the gradient by the step's sums a, that by its state times f′",
     "d_h": "by step back: the gradient by the state before, d_a times W transposed; step 0 is d_start",
-    "norm": "by step back: √(Σd²)/N of d_h, N the samples",
+    "clip": "each step or once: whether the clipped gradient is handed on, or the whole one",
+    "norm_kind": "mean: √(Σd²)/N; l2: √(Σd²)",
+    "divisor": "N, the samples, or 1",
+    "norm": "by step back: √(Σd²) of d_h over the divisor",
     "d_a_clipped": "the same of the clipped gradient, by the sums",
     "d_h_before": "the clipped gradient on its way, before this step's clipping",
-    "norm_before": "√(Σd²)/N of d_h_before",
+    "norm_before": "√(Σd²) of d_h_before over the divisor",
     "rate": "max_norm/(norm_before + 1e-6)",
-    "d_h_clipped": "d_h_before · rate where the rate is below 1, else d_h_before: what is handed on",
-    "norm_clipped": "√(Σd²)/N of d_h_clipped, the gradient that is handed on",
+    "d_h_clipped": "d_h_before · rate where the rate is below 1, else d_h_before: with “each step” it is handed on",
+    "norm_clipped": "√(Σd²) of d_h_clipped over the divisor",
     "growth": "by step back: norm over that of the step before",
     "growth_clipped": "by step back: norm_clipped over that of the step before",
     "slope": "by step back: the mean of f′(a)",

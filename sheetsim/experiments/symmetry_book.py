@@ -70,11 +70,11 @@ class SymmetryBook:
     def _overview(self, live: bool) -> Page:
         items: list[Item] = [page_title(self.title, "Symmetry of equal starts", WIDE)]
         lead = (
-            "2 inputs, 2 hidden units, 1 output, gradient descent. Units with equal weights have equal outputs and so "
-            "equal gradients: after the step their weights are equal again. By induction they stay one unit for ever.",
+            "2 inputs, 2 hidden units, 1 output, gradient descent. Units with equal weights, and equal weights to the "
+            "output, have equal outputs and gradients: after the step all are equal again, and by induction for ever.",
             "A small random start breaks the symmetry: the difference grows with the weights, and the units can learn "
-            "different features. A large one breaks it too, but saturates: f′(a) is near 0, so little gradient "
-            "comes back that the units nearly stay what chance made them.",
+            "different features. A large one breaks it too, but saturates as a rule: where f′(a) is near 0, little "
+            "gradient comes back, and the units stay near what chance made them.",
             "Equal units can still lower the loss, as one unit would: here a straight line parts the classes. From "
             "zeros nothing moves: output weights of 0 let no gradient back, and the two classes, equally many, cancel.",
         )
@@ -216,7 +216,13 @@ class SymmetryBook:
             Block(5, 1, graph["x"], "number"),
             Block(8, 1, graph["targets"], "whole"),
             Text(10, 0, "A start is its scale times a pattern: draws for small and large, ones for constant.", "text"),
-            Text(11, 0, "Change one of the ones, and the equal units differ: a control.", "text"),
+            Text(
+                11,
+                0,
+                "Change one of the ones, and the equal units differ: a control. Of the output's ones (ones_v) that "
+                "of a single unit does it too, one step later: equal gradients need equal weights on both sides.",
+                "text",
+            ),
             Text(13, 0, "pattern", "heading-left"),
             *(Text(13, 1 + k, text, "column") for k, text in enumerate(("x₁", "x₂", "bias"))),
         ]

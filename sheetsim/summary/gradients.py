@@ -1,6 +1,6 @@
 """The summary of a backward pass by layer: how large the gradients are, and a verdict in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,6 +9,8 @@ import numpy as np
 from sheetsim.model.backward import Backward, Step
 from sheetsim.model.expr import (
     Matrix,
+    column_sum,
+    exp,
     if_error,
     matrix,
     mean,
@@ -30,12 +32,21 @@ from sheetsim.summary.variance import NONE, ratio
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
 WEAK = 0.2
 STRONG = 5.0
+TOLERANCE = 0.1
+
+# Half the width of the rate's interval, in standard errors.
+NORMAL_95 = 1.96
 
 FLOWS = {
-    "vanishing": f"‖d_a‖ under {WEAK:g} of that at the output",
-    "exploding": f"‖d_a‖ over {STRONG:g} times that at the output; overflow",
+    "vanishing": f"the rate's interval lies below {1 - TOLERANCE:g}, or below 1 and the total is under {WEAK:g}",
+    "exploding": f"it lies above {1 + TOLERANCE:g}, or above 1 and the total is over {STRONG:g}; overflow",
+    "weakened": f"neither, and ‖d_a‖ is under {WEAK:g} of that at the output: a single step took it, as a flat f′ can",
+    "amplified": f"neither, and ‖d_a‖ is over {STRONG:g} times that at the output",
+    "steady": f"the interval lies within {1 - TOLERANCE:g} to {1 + TOLERANCE:g}; the total, ‖d_a‖ of that at the "
+    f"output, and the layer's own step within {WEAK:g} to {STRONG:g}",
+    "undecided": "none of these: the interval reaches over a limit, as with few layers or units",
+    "start": "the last hidden layer and the output: the way back through the hidden layers has not begun",
     "check std": "this layer’s custom standard deviation is below 0, or that of any layer is no number",
-    "steady": "between the two",
 }
 
 GRADIENTS: dict[str, Callable[[Step], Matrix]] = {
@@ -50,6 +61,12 @@ def gradient_table(flow: Backward) -> Table:
 
     `ratio` is the norm over that of the layer before on the way back, l + 1; `expected` what d_a's is for independent
     weights and gradients: ‖d_a_l‖² is about ‖d_a_{l+1}‖² · n_{l+1} sd_{l+1}² · E[f′(a_l)²], with n the fan-in.
+
+    `rate` is the growth of ‖d_z‖ a layer from the last hidden layer L back to l, its geometric mean: √χ (Schoenholz et
+    al. 2017, arXiv:1611.01232), which takes in the f′ of the layers from l + 1 to L. Its interval is over other draws
+    of the same weights: the units of a layer are independent given the layer above. With u and v a layer's Σd² by unit,
+    of d_a and d_z, the logarithm of the squared norm varies by Σ(v/Σv − 1/n)² for the product with the weights, and by
+    Σ(u/Σu − v/Σv)² for f′ (the delta method; Cochran 1977, §2.11).
     """
     columns: list[Column] = []
     for name, pick in GRADIENTS.items():
@@ -82,11 +99,55 @@ def gradient_table(flow: Backward) -> Table:
         ),
         Column(
             "reach",
-            "norm of d_a over that at the output: the verdict's",
+            "norm of d_a over that at the output",
             tuple(ratio(norm, columns[0].cells[-1]) for norm in columns[0].cells),
         ),
     ]
+    known = {column.name: column.cells for column in columns}
+    columns += _rates(flow.steps[:-1], known["d_z_norm"], known["d_z_sum_squares"], known["d_a_sum_squares"])
     return Table("gradients", "layer", [step.number for step in flow.steps], tuple(columns))
+
+
+def _rates(
+    hidden: Sequence[Step], norms: Sequence[Matrix], of_z: Sequence[Matrix], of_a: Sequence[Matrix]
+) -> Iterator[Column]:
+    """The columns of the rate, which only layers below the last hidden one have."""
+    last = len(hidden) - 1
+    total: list[Matrix] = []
+    rates: list[tuple[Matrix, ...]] = []
+    spread: list[Matrix] = [matrix(0.0)]
+    for k in range(last - 1, -1, -1):
+        own = _of_units(hidden[k].d_z, of_z[k])
+        above = _of_units(hidden[k + 1].d_a, of_a[k + 1]) - _of_units(hidden[k + 1].d_z, of_z[k + 1])
+        spread.append(spread[-1] + sum_squares(own - 1 / float(own.shape[1])) + sum_squares(above))
+        steps = last - k
+        total.append(ratio(norms[k], norms[last]))
+        rate = total[-1] ** (1 / steps)
+        off = exp(NORMAL_95 * sqrt(spread[-1]) / (2 * steps))
+        rates.append((rate, rate / off, rate * off))
+    none = (matrix(NONE) + 0, matrix(NONE) + 0)
+    lines = (
+        ("total", "norm of d_z over that at the last hidden layer", total),
+        (
+            "rate",
+            "growth of the norm of d_z a layer from the last hidden one: √χ, the verdict's",
+            [r for r, *_ in rates],
+        ),
+        (
+            "rate_low",
+            "the lower end of the rate's 95 % interval over draws of the weights",
+            [low for _, low, _ in rates],
+        ),
+        ("rate_high", "its upper end", [high for *_, high in rates]),
+        ("rate_spread", "variance of log Σd_z² from the last hidden layer, over draws of the weights", spread[1:]),
+    )
+    for name, what, cells in lines:
+        yield Column(name, what, (*reversed(cells), *none))
+
+
+def _of_units(d: Matrix, squares: Matrix) -> Matrix:
+    """Each unit's share of the squared norm, 1×units."""
+    return column_sum(d**2) / squares
 
 
 def _zeros(d: Matrix, squares: Matrix) -> Matrix:
@@ -107,15 +168,39 @@ def _slope_square(step: Step) -> Matrix:
 def flow_verdicts(graph: Graph, table: Table, flow: Backward) -> tuple[Matrix, ...]:
     """One word a layer, of FLOWS, the output layer included. Names `verdict_1`…."""
     words = []
+    last = len(table.labels) - 2
     # What is no number at one layer leaves none at any.
     sds = [step.sd for step in flow.steps]
-    for number, reach, step in zip(table.labels, table["reach"], flow.steps, strict=True):
-        word = where(reach < WEAK, "vanishing", where(reach > STRONG, "exploding", "steady"))
-        # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
-        finite = if_error(reach * 0 + 1, 0)
-        word = where(finite > 0, word, "exploding")
-        words.append(graph.define(f"verdict_{number}", checked_std(step.e, step.sd, sds, word)))
+    for k, number in enumerate(table.labels):
+        row = {column.name: column.cells[k] for column in table.columns}
+        reach = row["reach"]
+        once = where(reach < WEAK, "weakened", where(reach > STRONG, "amplified", "start"))
+        word = _by_rate(row) if k < last else once
+        word = where(_is_number(reach), word, "exploding")
+        own = flow.steps[k]
+        words.append(graph.define(f"verdict_{number}", checked_std(own.e, own.sd, sds, word)))
     return tuple(words)
+
+
+def _by_rate(row: Mapping[str, Matrix]) -> Matrix:
+    """The word of a layer from which there is a rate."""
+    reach, total, rate, step = row["reach"], row["total"], row["rate"], row["d_z_ratio"]
+    # Of a gradient that is 0 the shares of its units are 0/0.
+    low, high = if_error(row["rate_low"], rate), if_error(row["rate_high"], rate)
+    vanishing = (high < 1 - TOLERANCE) + (high < 1) * (total < WEAK)
+    exploding = (low > 1 + TOLERANCE) + (low > 1) * (total > STRONG)
+    steady = (low > 1 - TOLERANCE) * (high < 1 + TOLERANCE)
+    for part in (total, reach, step):
+        steady = steady * (part > WEAK) * (part < STRONG)
+    word = where(reach < WEAK, "weakened", where(reach > STRONG, "amplified", where(steady, "steady", "undecided")))
+    word = where(vanishing > 0, "vanishing", where(exploding > 0, "exploding", word))
+    # Where nothing comes back at all there is no total.
+    return where(_is_number(total), word, "vanishing")
+
+
+def _is_number(x: Matrix) -> Matrix:
+    """Overflow is an error value in the sheet, infinity or NaN here, neither of which compares."""
+    return if_error(x * 0 + 1, 0) > 0
 
 
 # Of a curve.

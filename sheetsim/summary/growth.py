@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sheetsim.model.expr import Matrix, absolute, if_error, maximum, mean, sqrt, sum_squares, total, where
+from sheetsim.model.expr import Matrix, absolute, if_error, maximum, mean, total, where
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.table import Column, Table
@@ -13,11 +13,14 @@ from sheetsim.summary.table import Column, Table
 GROWING = 1.05
 SHRINKING = 0.95
 NEAR = 0.05
+WEAK = 0.2
+STRONG = 5.0
 
 VERDICTS = {
-    "exploding": f"the norm grows by over {GROWING - 1:.0%} a step, or overflows",
-    "vanishing": f"it shrinks by over {1 - SHRINKING:.0%} a step",
-    "steady": "between the two",
+    "exploding": f"the norm grows by over {GROWING - 1:.0%} a step or {STRONG:g}-fold over the last half, or overflows",
+    "vanishing": f"it shrinks by over {1 - SHRINKING:.0%} a step, or to under {WEAK:g} over the last half",
+    "steady": f"neither, and the last norm is {WEAK:g} to {STRONG:g} times the first",
+    "levelled off": "neither, but the last norm is less or more than that: what changed it lies in the first half",
 }
 DECIDES = {
     "spectral radius": f"the growth a step lies within {NEAR:.0%} of ρ, and nearer to it than to σ",
@@ -33,12 +36,13 @@ COLUMNS = {
     "ratio": "last over first",
     "growth": "growth a step: geometric mean over the second half of the steps; the verdict's",
     "largest_growth": "the largest growth in a single step",
+    "second_half": "growth over the whole second half of the steps",
 }
 NORMS = {
-    "norm": "√Σd²/N of the whole gradient",
+    "norm": "√Σd² of the whole gradient over the divisor, N samples (mean) or 1 (l2)",
     "norm_before": "of the clipped gradient, before this step's clipping",
     "rate": "max_norm/(norm_before + 1e-6), by which the gradient is multiplied when it is below 1",
-    "norm_clipped": "√Σd²/N of the clipped gradient, which is handed on to the next step back",
+    "norm_clipped": "the norm of the clipped gradient: with “each step” it is handed on to the next step back",
     "growth": "norm over that of the step before",
     "growth_clipped": "norm_clipped over that of the step before",
     "slope": "mean of f′(a) over samples and units at this step",
@@ -65,9 +69,9 @@ class Growth:
 
 
 def growth_of(
-    graph: Graph, series: Mapping[str, Series], start: Matrix, slopes: Series, radius: Matrix, sigma: Matrix
+    graph: Graph, series: Mapping[str, Series], first: Matrix, slopes: Series, radius: Matrix, sigma: Matrix
 ) -> Growth:
-    """From the series `norm`, `rate` and `norm_clipped`, the gradient at the start, slopes and the weights' spectrum.
+    """From the series `norm`, `rate` and `norm_clipped`, the norm at the start, slopes and the weights' spectrum.
 
     The growth a step is the geometric mean over the second half of the steps, in which the swings of complex and of
     opposite eigenvalues even out. In the long run it tends to ρ where f′ is 1, as ‖d (Wᵀ)ᵏ‖^(1/k) does, while no single
@@ -77,14 +81,14 @@ def growth_of(
     """
     rho = graph.define("spectral_radius", radius + 0)
     top = graph.define("largest_singular_value", sigma)
-    first = sqrt(sum_squares(start)) / float(start.shape[0])
     made, rows = {}, []
     for norms, name in ((series["norm"], "growth"), (series["norm_clipped"], "growth_clipped")):
         by_step = [ratio(now, before) for before, now in pairwise((first, *norms))]
         made[name] = graph.stacked(name, by_step, (name,), first=1)
         half = len(norms) // 2
-        a_step = ratio(norms[-1], norms[half] if half else first) ** (1 / (len(norms) - half))
-        rows.append((norms[1] + 0, norms[-1] + 0, ratio(norms[-1], norms[1]), a_step, maximum(made[name])))
+        later = ratio(norms[-1], norms[half] if half else first)
+        a_step = later ** (1 / (len(norms) - half))
+        rows.append((norms[1] + 0, norms[-1] + 0, ratio(norms[-1], norms[1]), a_step, maximum(made[name]), later))
     table = Table("growth", "gradient", KINDS, tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True))))
     growths = table["growth"]
     return Growth(
@@ -95,7 +99,10 @@ def growth_of(
         graph.define("decides", _decides(growths[0], rho, top)),
         table,
         _norms(series, made, slopes, rho, top),
-        tuple(graph.define(f"verdict_{kind}", _verdict(g)) for kind, g in zip(KINDS, growths, strict=True)),
+        tuple(
+            graph.define(f"verdict_{kind}", growth_verdict(*cells))
+            for kind, *cells in zip(KINDS, growths, table["second_half"], table["ratio"], strict=True)
+        ),
     )
 
 
@@ -118,8 +125,11 @@ def _norms(
     return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns))
 
 
-def _verdict(growth: Matrix) -> Matrix:
-    word = where(growth > GROWING, "exploding", where(growth < SHRINKING, "vanishing", "steady"))
+def growth_verdict(growth: Matrix, later: Matrix, whole: Matrix) -> Matrix:
+    """A text of VERDICTS from the growth a step, over the second half of the steps, and from the first to the last."""
+    steady = where((whole > WEAK) * (whole < STRONG), "steady", "levelled off")
+    exploding, vanishing = (growth > GROWING) + (later > STRONG), (growth < SHRINKING) + (later < WEAK)
+    word = where(exploding > 0, "exploding", where(vanishing > 0, "vanishing", steady))
     return where(_is_number(growth), word, "exploding")
 
 

@@ -8,6 +8,7 @@ from sheetsim.model.expr import (
     column,
     if_error,
     largest,
+    matrix,
     minimum,
     row,
     row_numbers,
@@ -23,8 +24,9 @@ from sheetsim.summary.variance import NONE
 LEFT = 0.01
 
 PATHS = {
-    "99 % down": "at the end at most 1 % of the way from f at the start to least f is left; no minimum need be there",
-    "on its way": "f is at most that of the start, and more than 1 % of the way is left",
+    "99 % down": "at the end at most 1 % of the way from f at the start to least f is left",
+    "best of five": "f at the end is the least of the five; how far down that is, is not known, as no least f is",
+    "on its way": "f at the end is at most that of the start, and neither of these",
     "not moved": "every step has length 0",
     "diverging": "f at the end is above that of the start, or is no number (overflow)",
 }
@@ -42,16 +44,17 @@ class Path:
     moved: Series
 
 
-def path_table(graph: Graph, paths: Sequence[Path], window: Matrix) -> tuple[Table, Matrix]:
-    """One row a path, and the least f that any of those that do not diverge saw (`least_f`).
+def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matrix | None) -> tuple[Table, Matrix]:
+    """One row a path, and the least f that is known (`least_f`): that found without the paths, or a lower one on one.
 
-    window: 2×2, x from and to, y from and to.
+    window: 2×2, x from and to, y from and to; found: f where a minimiser found it least, None where it found none: then
+    no least f is known, and `least_f` is NaN (#N/A).
     Where f overflows it counts as that of the start, in what looks for a least one.
     """
     seen = [if_error(path.f, path.f[0]) for path in paths]
     lowest = tuple(map(minimum, seen))
-    known = (where(_is_sound(path), -low, -path.f[0]) for path, low in zip(paths, lowest, strict=True))
-    least = graph.define("least_f", -largest(*known))
+    lower = -largest(*(-low for low in (*lowest, found))) if found is not None else matrix(NONE) + 0
+    least = graph.define("least_f", lower)
     ends = [(column(path.p[-1], 1), column(path.p[-1], 2), path.f[-1] + 0) for path in paths]
     columns = (
         Column("x", "x at the last step", tuple(x for x, _, _ in ends)),
@@ -61,8 +64,11 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix) -> tuple[Tab
         Column(
             "steps_to_1_percent",
             "the first step with at most 1 % of the way down left, from f at the start to least_f; #N/A: none, or it "
-            "diverges",
-            tuple(_first(path, own, least) for path, own in zip(paths, seen, strict=True)),
+            "diverges, or no least f is known",
+            tuple(
+                _first(path, own, least) if found is not None else matrix(NONE) + 0
+                for path, own in zip(paths, seen, strict=True)
+            ),
             "count",
         ),
         Column("path_length", "the sum of the steps' lengths", tuple(total(path.moved) for path in paths)),
@@ -102,13 +108,23 @@ def _outside(path: Path, window: Matrix) -> Matrix:
     return total(1 - if_error(inside, 0))
 
 
-def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, least: Matrix) -> tuple[Matrix, ...]:
-    """One word a path, of PATHS. Names `verdict_sgd`…."""
+def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, found: Matrix | None) -> tuple[Matrix, ...]:
+    """One word a path, of PATHS. Names `verdict_sgd`…, and without a least f `best_f`, the least f at an end.
+
+    found: as in `path_table`.
+    """
+    least = graph["least_f"]
+    if found is None:
+        ends = (where(_is_sound(path), -path.f[-1], -path.f[0]) for path in paths)
+        best = graph.define("best_f", -largest(*ends))
     words = []
     for path, length in zip(paths, table["path_length"], strict=True):
         # 0/0 alone is an error: IronCalc takes numbers under 2E-16 for equal to 0.
         moves = if_error(length / length, 0)
-        word = where(_is_down(path, path.f[-1], least), "99 % down", "on its way")
+        if found is None:
+            word = where(path.f[-1] <= best, "best of five", "on its way")
+        else:
+            word = where(_is_down(path, path.f[-1], least), "99 % down", "on its way")
         sound = where(moves > 0, word, "not moved")
         words.append(graph.define(f"verdict_{path.name}", where(_is_sound(path), sound, "diverging")))
     return tuple(words)

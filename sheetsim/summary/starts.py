@@ -12,12 +12,15 @@ from sheetsim.summary.table import Column, Table
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
 FLAT = 0.25
 APART = 5.0
+FAR = 0.1
 
 VERDICTS = {
-    "same for ever": "at every step the two hidden units have exactly the same weights: they are one unit",
+    "same for ever": "at every step the two hidden units have exactly the same weights, and so has the output for both",
+    "same so far": "the two have the same weights at every step, but not the output's for both: nothing keeps them so",
     "saturated": f"it starts where f′(a), the mean over units and samples, is under {FLAT:.0%} of its greatest value",
-    "apart": f"the distance ‖w_1 − w_2‖ is at the end over {APART:g} times that at the start",
-    "differ": "the two units differ, and neither of these: not saturated, and not gone apart",
+    "apart": f"‖w_1 − w_2‖ is at the end over {APART:g} times that at the start and over {FAR:g} of ‖w_1‖ + ‖w_2‖, and "
+    "the loss is below that at the start",
+    "differ": "the two units differ, and none of these",
     "overflow": "a number is too large for a cell: take a smaller scale or learning rate",
 }
 
@@ -73,9 +76,13 @@ def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Mat
 
 def _verdict(graph: Graph, start: Start, table: Table, k: int) -> Matrix:
     distance, before = table["distance_end"][k], table["distance_start"][k]
-    parted = where(distance > APART * before, "apart", "differ")
+    size = sqrt(sum_squares(start["w_1"][-1])) + sqrt(sum_squares(start["w_2"][-1]))
+    learned = table["loss_end"][k] < table["loss_start"][k]
+    parted = where((distance > APART * before) * (distance > FAR * size) * learned, "apart", "differ")
     bent = where(table["slope_start"][k] < FLAT, "saturated", parted)
-    word = where(table["distinct_most"][k] > 1, bent, "same for ever")
+    # What keeps equal units equal is equal gradients, which need equal weights of the output.
+    same = where(total(not_equal(start["v_1"], start["v_2"])) > 0, "same so far", "same for ever")
+    word = where(table["distinct_most"][k] > 1, bent, same)
     # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
     sound = if_error(0 * (total(start["loss"]) + distance) + 1, 0)
     return graph.define(f"verdict_{start.name}", where(sound > 0, word, "overflow"))

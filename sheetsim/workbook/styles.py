@@ -108,6 +108,20 @@ VERDICTS: dict[str, dict[str, str]] = {
     "diverging": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
     "apart": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
     "same for ever": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "same so far": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "weakened": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "amplified": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "levelled off": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "start": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "best of five": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "differ": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "overflow": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
+    "spectral radius": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "largest singular value": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "both": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "neither alone": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "nothing to check": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "not ReLU": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
 }
 
 
