@@ -7,14 +7,15 @@ from itertools import zip_longest
 
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.compare import Change, Changed, all_keys, block_of, blocks, gap
+from sheetsim.workbook.package import DIGEST_PART
 from sheetsim.workbook.parse import Cells
 from sheetsim.workbook.raw import RawBook
 from sheetsim.workbook.values import cell_name, key
 
 # Parts by their names' beginnings, and what they are to a person. Sheets, texts and the list of sheets are compared as
-# cells, names and sheets; docProps/app.xml lists them once more.
+# cells, names and sheets; docProps/app.xml lists them once more, and another part is the digest of all.
 KINDS = {"xl/charts/": "charts", "xl/drawings/": "charts", "xl/styles": "styles", "xl/theme/": "styles"}
-COMPARED_OTHERWISE = ("xl/workbook.xml", "xl/sharedStrings.xml", "docProps/app.xml")
+COMPARED_OTHERWISE = ("xl/workbook.xml", "xl/sharedStrings.xml", "docProps/app.xml", DIGEST_PART)
 
 # In a file as XlsxWriter and sheetsim make it: its version of the application, and one fixed date. Another program that
 # saves the file sets one or the other.

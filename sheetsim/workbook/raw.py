@@ -5,8 +5,10 @@ openpyxl keeps either a cell's formula or its value, and not where an array form
 
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
@@ -14,6 +16,7 @@ from typing import TypeVar
 from xml.parsers import expat
 
 from sheetsim.errors import SheetsimError
+from sheetsim.workbook.package import DIGEST_PART, digest
 from sheetsim.workbook.parse import Cells, Elements, Parser, SharedStrings, SheetParser, rectangle
 from sheetsim.workbook.values import Rectangle
 
@@ -64,6 +67,22 @@ def check_archive(path: Path) -> None:
             raise SheetsimError(f"{path} is refused: the part {member.filename!r} is packed as no workbook is")
         if member.flag_bits & 1:
             raise SheetsimError(f"{path} is encrypted: save it without a password")
+
+
+def check_overwrite(path: Path) -> None:
+    """Refuses to overwrite a file that is not as sheetsim wrote it: a person edited it, or it is something else."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # nothing is there, or it is refused with its reason when it is written
+    if stat.S_ISDIR(mode):
+        return
+    with suppress(SheetsimError):
+        if stat.S_ISREG(mode):
+            with RawBook(path) as book:
+                if book.is_as_written:
+                    return
+    raise SheetsimError(f"{path} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force")
 
 
 class RawBook:
@@ -126,6 +145,15 @@ class RawBook:
     def parts(self) -> dict[str, int]:
         """The parts' names, in their order, and their bytes."""
         return {member.filename: member.file_size for member in self._archive.infolist()}
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether every part is as sheetsim wrote it: the digest in the file says so. It is no signature."""
+        members = [member for member in self._archive.infolist() if member.filename != DIGEST_PART]
+        if DIGEST_PART not in self.parts:
+            return False
+        known = digest((member.filename, member.CRC, member.file_size) for member in members)
+        return known.encode() in self.read(DIGEST_PART)
 
     def read(self, part: str) -> bytes:
         """A part that is no sheet, as it is."""
