@@ -43,6 +43,14 @@ _P = TypeVar("_P", bound=Parser)
 _PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
 
 
+def no_values(path: Path) -> str:
+    """Why a book with formulas that have no values is not read."""
+    return (
+        f"{path} holds formulas without values, as a program saves them that computes none: "
+        f"open and save it in Excel or LibreOffice, or run sheetsim verify --fill {path}"
+    )
+
+
 def check_archive(path: Path) -> None:
     """Refuses a file that is no zip, or one made to exhaust the machine or to reach outside itself."""
     try:
@@ -105,11 +113,23 @@ class RawBook:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file."""
         self._archive.close()
 
     @property
     def titles(self) -> list[str]:
         return list(self._parts)
+
+    @property
+    def title(self) -> str:
+        """The title among the file's properties, empty where there is none."""
+        if "docProps/core.xml" not in self.parts:
+            return ""
+        found = self._parsed("docProps/core.xml", Elements({"title": 1})).found
+        return found[0][2] if found else ""
 
     def part_of(self, title: str) -> str:
         """The name of the part that holds a sheet."""
