@@ -15,7 +15,7 @@ from sheetsim.terminal import (
     Progress,
     difference_json,
     lines_of,
-    print_difference,
+    print_differences,
     print_frame,
     print_json,
     print_pieces,
@@ -346,22 +346,38 @@ class EngineName(StrEnum):
 def verify(
     books: Annotated[list[str], typer.Argument(metavar="BOOK.xlsx...")],
     engine: Annotated[EngineName, typer.Option(help="Which spreadsheet engine recalculates.")] = EngineName.ironcalc,
+    fill: Annotated[
+        bool, typer.Option("--fill", help="First write the values that are missing into the books: the engine's.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="A row for every block, also for those that agree.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
-    from sheetsim.verify import verify as verify_book
-    from sheetsim.workbook.recalculate import ENGINES
+    from dataclasses import replace
 
-    engines = ENGINES if engine is EngineName.all else (engine.value,)
+    from sheetsim.verify import verify as verify_book
+    from sheetsim.workbook import recalculate
+
+    engines = recalculate.ENGINES if engine is EngineName.all else (engine.value,)
     found: list[Verified] = []
-    for book in books:
-        try:
-            found.append(verify_book(book, engines))
-        except SheetsimError as error:
-            _say(str(error))
-            continue
-        if not as_json:
-            print_verified(found[-1])
+    with Progress(len(books)) as progress:
+        for book in books:
+            try:
+                progress.begin(book, "filling" if fill else "reading")
+                filled = recalculate.fill(book, engines[0]) if fill else 0
+                checked = verify_book(book, engines, progress.sheet)
+            except SheetsimError as error:
+                progress.pause()
+                _say(str(error))
+                continue
+            if filled:
+                checked = replace(checked, notes=(f"{filled:,} cells were filled by {engines[0]}", *checked.notes))
+            found.append(checked)
+            progress.pause()
+            if not as_json:
+                print_verified(checked, verbose)
     if as_json:
         print_pieces(map(verified_json, found))
     if len(found) < len(books):
@@ -382,8 +398,7 @@ def diff(
     if as_json:
         print_pieces(map(difference_json, found))
     else:
-        for difference in found:
-            print_difference(difference)
+        print_differences(found)
     return 1 if found else 0
 
 
