@@ -254,8 +254,11 @@ def test_every_double_comes_back_from_matrix_and_single_cells(tmp_path: Path, va
         assert bits(book["single"]) == bits(value)
 
 
-@pytest.mark.parametrize("name", ["W1", "a1", "R", "c", "r1c1", "XFD1048576", "RC", "true", "x" * 256])
-def test_names_that_are_cells_to_excel_are_refused(name: str, tmp_path: Path) -> None:
+CELLS = ["W1", "a1", "R", "c", "r1c1", "XFD1048576", "RC"]
+
+
+@pytest.mark.parametrize("name", [*CELLS, "true", "x" * 256, "_xlnm.Database", "_XLFN.x", "a\u0663", "x²", "Ⅳ"])
+def test_names_that_mean_something_else_to_excel_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(SheetsimError, match=r"Excel"):
         check_name(name)
     model = sheetsim.Model()
@@ -265,7 +268,7 @@ def test_names_that_are_cells_to_excel_are_refused(name: str, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["W_1", "a_1", "x", "custom_std", "alpha12345678", "ABCD1"])
+@pytest.mark.parametrize("name", ["W_1", "a_1", "x", "custom_std", "alpha12345678", "ABCD1", "größe", "Δ_2"])
 def test_other_names_are_taken(name: str) -> None:
     check_name(name)
 

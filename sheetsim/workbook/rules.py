@@ -37,9 +37,7 @@ def check_name(name: str) -> None:
         raise SheetsimError(f"the name {name!r} begins with _xl, as Excel's own names do: choose another")
     strange = next((c for c in name if not c.isascii() and not c.isalpha()), None)
     if strange is not None:
-        raise SheetsimError(
-            f"the name {name!r} holds {strange!r}: of digits only 0 to 9 are sure to be read as a name's"
-        )
+        raise SheetsimError(f"the name {name!r} holds {strange!r}: of digits, Excel is sure to read 0 to 9 only")
     if name.casefold() in ("true", "false", "print_area", "print_titles"):
         raise SheetsimError(f"the name {name!r} means something else to Excel: choose another")
 
