@@ -38,7 +38,7 @@ def print_verified(found: "Verified", verbose: bool) -> None:
     what = "values and formulas" if any(row.engine != "numpy" for row in found.rows) else "values"
     engines = " and ".join(dict.fromkeys(row.engine for row in found.rows))
     cells = sum(row.cells for row in found.rows)
-    print(f"{found.path}: {found.state}; {what} {agree} ({engines}: {len(found.rows):,} blocks, {cells:,} cells)")
+    print(f"{found.path}: {found.state}; {what} {agree} ({engines}, {cells:,} cell{'s' * (cells > 1)})")
     for note in found.notes:
         print(f"  {note}")
     print_differences(found.changes, "  ")
