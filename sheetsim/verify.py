@@ -29,8 +29,8 @@ LOST = "the input file {!r} is not here: its numbers were taken from the book"
 NOT_MADE_AGAIN = {
     WRITTEN: "no study is named that could be made again, as in a model of one's own or a sweep; by its digest nothing "
     "was changed since sheetsim wrote it",
-    UNKNOWN: "no study is named that could be made again, as in a model of one's own or a sweep, and the file is not as "
-    "sheetsim wrote it: whether it was edited cannot be told",
+    UNKNOWN: "no study is named that could be made again, as in a model of one's own or a sweep, and the file is not "
+    "as sheetsim wrote it: whether it was edited cannot be told",
 }
 NOT_SO_HERE = "by its digest nothing was changed since sheetsim wrote it, but what About says gives other contents here"
 OTHER_VERSIONS = "made with {}; here are {}"

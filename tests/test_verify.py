@@ -563,7 +563,7 @@ def test_the_commands_end_with_0_when_all_agrees_and_1_when_not(
     assert re.fullmatch(r".*small.xlsx: as made; values and formulas agree \(ironcalc and numpy, [\d,]+ cells\)\n", out)
     out = call(monkeypatch, capfd, "verify", "--verbose", str(small_book))[1]
     assert re.search(r"W_1 +Weights 1 +ironcalc +42 .* True\n", out)
-    out = call(monkeypatch, capfd, "verify", str(with_cell(small_book, tmp_path / "w.xlsx", "Summary", "B2", 3.25)))[1]
+    out = call(monkeypatch, capfd, "verify", str(with_cell(small_book, tmp_path / "w.xlsx", "Layers", "B2", 3.25)))[1]
     assert re.findall(r"^ *\S+ +\S+ +(?:ironcalc|numpy).*", out, re.MULTILINE) == re.findall(
         r"^.*False$", out, re.MULTILINE
     )
