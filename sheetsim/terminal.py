@@ -36,9 +36,9 @@ def print_verified(found: "Verified", verbose: bool) -> None:
 
     agree = "agree" if found.ok else "DISAGREE"
     what = "values and formulas" if any(row.engine != "numpy" for row in found.rows) else "values"
-    engines = " and ".join(dict.fromkeys(row.engine for row in found.rows))
-    cells = sum(row.cells for row in found.rows)
-    print(f"{found.path}: {found.state}; {what} {agree} ({engines}, {cells:,} cell{'s' * (cells > 1)})")
+    engines = list(dict.fromkeys(row.engine for row in found.rows))
+    cells = sum(row.cells for row in found.rows if row.engine == engines[0])
+    print(f"{found.path}: {found.state}; {what} {agree} ({' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)})")
     for note in found.notes:
         print(f"  {note}")
     print_differences(found.changes, "  ")

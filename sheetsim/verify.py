@@ -33,6 +33,7 @@ NOT_MADE_AGAIN = {
     "as sheetsim wrote it: whether it was edited cannot be told",
 }
 NOT_SO_HERE = "by its digest nothing was changed since sheetsim wrote it, but what About says gives other contents here"
+PACKED = "its parts are the same byte for byte, and packed otherwise"
 OTHER_VERSIONS = "made with {}; here are {}"
 OTHER_PROCESSOR = "made with the versions that are here, by a processor for which the libraries round in another order"
 
@@ -57,12 +58,13 @@ class Row:
 class Verified:
     """What is known of a book.
 
-    state: `as made` (the bytes that its seed and parameters give; `…, by other versions`, `…, but for last digits` and
-    `…, except that the input file is not here` where the contents are the same as far as can be told, and the digest in
-    the file says that nothing was changed since); `as written` (by that digest, where nothing can be made again, or it
-    turns out otherwise here); `saved again` (by another program, with the same contents or rounded ones), `edited`, or
-    `unknown` where another program saved what cannot be made again; changes: from what the study gives to what the book
-    says, every cell, those that differ in last digits only at the end; notes: what else there is to say, in words.
+    state: `as made` (the parts that its seed and parameters give, byte for byte; `…, by other versions`, `…, but for
+    last digits` and `…, except that the input file is not here` where the contents are the same as far as can be told,
+    and the digest in the file says that nothing was changed since); `as written` (by that digest, where nothing can be
+    made again, or it turns out otherwise here); `saved again` (by another program, with the same contents or rounded
+    ones), `edited`, or `unknown` where another program saved what cannot be made again; changes: from what the study
+    gives to what the book says, every cell, those that differ in last digits only at the end; notes: what else there is
+    to say, in words.
     """
 
     path: Path
@@ -226,8 +228,8 @@ def _origin(
         state = IN_DIGITS
         notes += others or [OTHER_PROCESSOR]
     else:
-        state = FROM_INPUT if said.lost else BY_OTHERS
-        notes += others
+        state = FROM_INPUT if said.lost else BY_OTHERS if others else MADE
+        notes += others or ([] if said.lost else [PACKED])
     return state, found, notes
 
 

@@ -217,6 +217,12 @@ def test_a_book_made_with_another_kernel_of_openblas_differs_in_last_digits(tmp_
     assert {change.kind for change in found.changes} == {"last digits"}
 
 
+def test_a_book_packed_otherwise_is_as_made(small_book: Path, tmp_path: Path) -> None:
+    found = verify(edited(small_book, tmp_path / "packed.xlsx", lambda name, data: data))
+    assert (found.ok, found.state, found.changes) == (True, "as made", ())
+    assert "packed otherwise" in found.notes[0]
+
+
 def test_a_book_of_other_versions_is_as_made(small_book: Path, tmp_path: Path) -> None:
     version = f"NumPy {np.__version__}".encode()
     book = sealed(small_book, tmp_path / "old.xlsx", lambda name, data: data.replace(version, b"NumPy 1.26.0"))

@@ -80,6 +80,8 @@ class Reader:
         if not self.has_sheet(sheet):
             raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
         if sheet not in self._sheets:
+            if not self.close.alive:
+                raise SheetsimError(f"{self.path} is closed: read it again")
             cells = self._file.cells(sheet)
             if len(cells.bare):
                 raise SheetsimError(no_values(self.path))
