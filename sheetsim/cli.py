@@ -15,7 +15,7 @@ from sheetsim.terminal import (
     Progress,
     difference_json,
     lines_of,
-    print_difference,
+    print_differences,
     print_frame,
     print_json,
     print_pieces,
@@ -54,6 +54,9 @@ Settings = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
 Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is no book of sheetsim.")
+]
 
 
 def main() -> None:
@@ -121,6 +124,7 @@ def run(
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Run templates (with no name: the article's five), write their workbooks and print a row a layer.
@@ -133,7 +137,7 @@ def run(
     targets = _targets(origins, output)
     for origin in origins:
         report.check(origin)
-    _make_folders(targets)
+    _make_ready(targets, force)
     records: list[dict[str, Any]] = []
     with Progress(len(origins)) as progress:
         progress.sheet("common scales")
@@ -239,6 +243,7 @@ def replicate(
     seed: Seed = None,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
@@ -253,7 +258,7 @@ def replicate(
     plan = Plan(study, origin.name, origin.command, replicates, _share(until), chosen, single, bootstrap)
     # Beside the run's own book, and not in its place.
     target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
-    _make_folders([target])
+    _make_ready([target], force)
     with Progress(1) as progress:
         progress.begin(origin.name)
         found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
@@ -285,6 +290,7 @@ def sweep(
         Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
     ] = None,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be taken up again.
@@ -300,7 +306,7 @@ def sweep(
     if folder.suffix.lower() in (".xlsx", ".parquet"):
         raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
     table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
-    _make_folders([table])
+    _make_ready([book], force)
     with Progress(1) as progress:
         progress.begin(plan.name)
         found = sweeps.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
@@ -340,22 +346,38 @@ class EngineName(StrEnum):
 def verify(
     books: Annotated[list[str], typer.Argument(metavar="BOOK.xlsx...")],
     engine: Annotated[EngineName, typer.Option(help="Which spreadsheet engine recalculates.")] = EngineName.ironcalc,
+    fill: Annotated[
+        bool, typer.Option("--fill", help="First write the values that are missing into the books: the engine's.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="A row for every block, also for those that agree.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
-    from sheetsim.verify import verify as verify_book
-    from sheetsim.workbook.recalculate import ENGINES
+    from dataclasses import replace
 
-    engines = ENGINES if engine is EngineName.all else (engine.value,)
+    from sheetsim.verify import verify as verify_book
+    from sheetsim.workbook import recalculate
+
+    engines = recalculate.ENGINES if engine is EngineName.all else (engine.value,)
     found: list[Verified] = []
-    for book in books:
-        try:
-            found.append(verify_book(book, engines))
-        except SheetsimError as error:
-            _say(str(error))
-            continue
-        if not as_json:
-            print_verified(found[-1])
+    with Progress(len(books)) as progress:
+        for book in books:
+            try:
+                progress.begin(book, "filling" if fill else "reading")
+                filled = recalculate.fill(book, engines[0]) if fill else 0
+                checked = verify_book(book, engines, progress.sheet)
+            except SheetsimError as error:
+                progress.pause()
+                _say(str(error))
+                continue
+            if filled:
+                checked = replace(checked, notes=(f"{filled:,} cells were filled by {engines[0]}", *checked.notes))
+            found.append(checked)
+            progress.pause()
+            if not as_json:
+                print_verified(checked, verbose)
     if as_json:
         print_pieces(map(verified_json, found))
     if len(found) < len(books):
@@ -376,8 +398,7 @@ def diff(
     if as_json:
         print_pieces(map(difference_json, found))
     else:
-        for difference in found:
-            print_difference(difference)
+        print_differences(found)
     return 1 if found else 0
 
 
@@ -429,7 +450,12 @@ def _is_folder(path: Path) -> bool:
         raise SheetsimError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def _make_folders(targets: list[Path]) -> None:
+def _make_ready(targets: list[Path], force: bool) -> None:
+    """Makes the folders of the books; a file in a book's place must be as sheetsim wrote it."""
+    from sheetsim.workbook.raw import check_overwrite
+
+    for target in () if force else targets:
+        check_overwrite(target)
     for folder in {target.parent for target in targets}:
         try:
             folder.mkdir(parents=True, exist_ok=True)

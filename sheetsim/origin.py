@@ -35,6 +35,9 @@ class GivenPartError(SheetsimError):
     """A book's study had a part that was given in Python, and that no book holds."""
 
 
+# Labels of About whose texts say what made the book, and not what it is made of.
+MACHINE: tuple[str, ...] = ("versions",)
+
 # A summary holds no matrices: to check it is to run it again, and a file may ask for any size.
 OPERATIONS = 1e12
 
@@ -45,7 +48,8 @@ Sheets = Mapping[str, Cells]
 class Origin:
     """The study on a book's sheet About; plan: how often it was run, in a book of replicates.
 
-    unchecked: labels of About whose texts are not what the same study made again would say; notes: why, in words.
+    unchecked: labels of About whose texts are not what the same study made again would say; lost: the input file that
+    is not here, its numbers taken from the book.
     """
 
     experiment: Experiment
@@ -53,7 +57,7 @@ class Origin:
     command: str
     live: bool
     unchecked: tuple[str, ...]
-    notes: tuple[str, ...]
+    lost: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
     rows = about(sheets)
     if "study" not in rows:
         return None
-    command, unchecked, notes = rows.get("command", ""), ["versions"], []
+    command = rows.get("command", "")
     try:
         text = "\n".join(f"{key} = {rows[key]}" for key in _keys(rows["study"]) if key in rows)
         parameters = tomllib.loads(text)
@@ -106,14 +110,14 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
     except (tomllib.TOMLDecodeError, RecursionError, SheetsimError) as error:
         raise SheetsimError(f"{book.path}: the parameters on About cannot be read: {error}") from None
     if lost:
-        unchecked.append("input")
-        notes.append(f"the input file {source['file']!r} is not here: its numbers were taken from the book")  # type: ignore[index]
+        unchecked = (*MACHINE, "input")
     else:
+        unchecked = MACHINE
         command = _command(command, experiment)
     plan = _plan(rows, experiment, command) if "replicates" in rows else None
     _check_sizes(experiment, plan, book)
     live = (experiment.is_full or plan is not None) and not command.endswith(VALUES_ONLY)
-    return Origin(experiment, plan, command, live, tuple(unchecked), tuple(notes))
+    return Origin(experiment, plan, command, live, unchecked, str(source["file"]) if lost else "")  # type: ignore[index]
 
 
 def _keys(study: str) -> tuple[str, ...]:

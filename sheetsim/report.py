@@ -289,9 +289,9 @@ class Book(Results):
     """A workbook that sheetsim wrote, read back: the same accessors as a Run, from what its cells hold."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        from sheetsim.workbook.read import open_book
+        from sheetsim.workbook.read import Reader
 
-        self._reader = open_book(path)
+        self._reader = Reader(path)
         self.path = self._reader.path
         changed = AS_MADE in self._reader and self._reader[AS_MADE] == 0
         self.title = CHANGED + self._reader.title if changed else self._reader.title

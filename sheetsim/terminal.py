@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sheetsim.errors import SheetsimError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
 
@@ -30,19 +30,41 @@ class Format(StrEnum):
 MOST_LINES = 40
 
 
-def print_verified(found: "Verified") -> None:
+def print_verified(found: "Verified", verbose: bool) -> None:
+    """A sentence, what there is to note, the edits, and the blocks that disagree; verbose: all blocks."""
     from dataclasses import asdict
 
     agree = "agree" if found.ok else "DISAGREE"
     what = "values and formulas" if any(row.engine != "numpy" for row in found.rows) else "values"
-    print(f"{found.path}: {found.state}; {what} {agree}")
+    engines = list(dict.fromkeys(row.engine for row in found.rows))
+    cells = sum(row.cells for row in found.rows if row.engine == engines[0])
+    print(f"{found.path}: {found.state}; {what} {agree} ({' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)})")
     for note in found.notes:
         print(f"  {note}")
-    for change in found.changes:
-        print_difference(change, "  ")
-    if found.rows:
-        print(lines_of([asdict(row) for row in found.rows]))
-    print()
+    print_differences(found.changes, "  ")
+    rows = [asdict(row) for row in found.rows if verbose or not row.ok]
+    if rows:
+        print(lines_of(rows))
+
+
+# Of differences that are no edits, all blocks are one line.
+LAST_DIGITS = {
+    "rounded": "lost their last digits: 15 are kept, as LibreOffice saves them",
+    "last digits": "differ in their last digits only",
+}
+
+
+def print_differences(found: "Sequence[Difference]", indent: str = "") -> None:
+    for difference in found:
+        if difference.is_edit:
+            print_difference(difference, indent)
+    for kind, said in LAST_DIGITS.items():
+        blocks = [difference for difference in found if difference.kind == kind]
+        if blocks:
+            cells = sum(len(difference.changes) for difference in blocks)
+            names = ", ".join(difference.name for difference in blocks[:SHOWN_CHANGES])
+            more = f", and {len(blocks) - SHOWN_CHANGES} blocks more" if len(blocks) > SHOWN_CHANGES else ""
+            print(f"{indent}{cells:,} number{'s' * (cells > 1)} {said} ({names}{more}; all with --json)")
 
 
 # So many cells of a block are printed; --json has them all.
@@ -167,10 +189,10 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self.pause()
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, step: str = "computing") -> None:
         self._done += 1
         self._name = name
-        self.sheet("computing")
+        self.sheet(step)
 
     def sheet(self, title: str) -> None:
         if self._shown:

@@ -256,3 +256,54 @@ def test_a_bare_call_shows_the_help_and_version_the_version(sheetsim) -> None:
     assert (status, err) == (0, "")
     assert "Commands:" in out
     assert sheetsim("--version")[1].startswith("sheetsim 0.")
+
+
+SWEEP = """template = "relu-he"
+replicates = 2
+[set]
+samples = 8
+inputs = 3
+layers = [3]
+[grid]
+initializer = [0.1, 1.0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "book"),
+    [
+        (["run", "relu-he", *QUICK], "outputs/relu-he.xlsx"),
+        (["replicate", "relu-he", "--replicates", "3", *QUICK], "outputs/relu-he-replicates.xlsx"),
+        (["sweep", "grid.toml"], "outputs/grid/grid.xlsx"),
+    ],
+    ids=["run", "replicate", "sweep"],
+)
+def test_a_book_that_a_person_edited_is_overwritten_only_by_force(sheetsim, command: list[str], book: str) -> None:
+    """Also what is no book at all; a book as it was written is overwritten as it always was."""
+    import openpyxl
+
+    Path("grid.toml").write_text(SWEEP)
+    assert sheetsim(*command)[0] == 0
+    written = Path(book).read_bytes()
+    assert sheetsim(*command)[0] == 0
+    assert Path(book).read_bytes() == written
+    edited = openpyxl.load_workbook(book)
+    edited["About"]["A1"] = "my notes"
+    edited.save(book)
+    for there in (Path(book).read_bytes(), b"no book"):
+        Path(book).write_bytes(there)
+        status, out, err = sheetsim(*command)
+        assert (status, out) == (2, "")
+        assert err == (
+            f"sheetsim: {book} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force\n"
+        )
+        assert Path(book).read_bytes() == there
+    assert sheetsim(*command, "--force")[0] == 0
+    assert Path(book).read_bytes() == written
+
+
+def test_nothing_is_written_where_one_of_several_books_was_edited(sheetsim) -> None:
+    Path("outputs").mkdir()
+    Path("outputs/tanh-he.xlsx").write_bytes(b"mine")
+    assert sheetsim("run", "relu-he", "tanh-he", *QUICK)[0] == 2
+    assert [path.name for path in Path("outputs").iterdir()] == ["tanh-he.xlsx"]

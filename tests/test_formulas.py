@@ -5,7 +5,16 @@ import pytest
 import sheetsim
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, equal, exp, mean, relu, sigmoid, total, where
-from sheetsim.workbook.formulas import address, column_letters, formula, literal, needs_array, quoted
+from sheetsim.workbook.formulas import (
+    address,
+    column_letters,
+    formula,
+    literal,
+    needs_array,
+    quoted,
+    renamed,
+    same_formula,
+)
 
 
 @pytest.fixture
@@ -103,3 +112,24 @@ def test_a_choice_between_sizes_inside_a_formula_must_be_named(xy: tuple[Matrix,
     with pytest.raises(SheetsimError, match="name it with define"):
         formula(total(inside), by_name)
     assert formula(total(where(mean(x) > 0, x + 1, x)), by_name) == "SUM(IF(AVERAGE(x)>0,x+1,x))"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("'SGD'!$B$4*1E-09", "SGD!$B$4*0.000000001", True),
+        ("IF(a>0.6000000000000001,1,0)", "IF(a>0.6,1,0)", True),
+        ("IF(a>0.6001,1,0)", "IF(a>0.6,1,0)", False),
+        ("$B$4+1", "$B$5+1", False),
+        ('IF(a=1,"1E-09","")', 'IF(a=1,"0.000000001","")', False),
+        ("sd_1*e_1", "sd_2*e_1", False),
+        ("-2^2", "-(2^2)", False),
+    ],
+)
+def test_two_spellings_are_one_formula(one: str, two: str, same: bool) -> None:
+    assert same_formula(one, two) is same
+
+
+def test_names_are_replaced_and_neither_texts_nor_titles() -> None:
+    text = """IF(größe>1,"größe",'größe'!$B$2+Größe_2+GRÖßE+größe!A1)"""
+    assert renamed(text, {"größe".casefold(): "n"}) == """IF(n>1,"größe",'größe'!$B$2+Größe_2+n+größe!A1)"""

@@ -435,7 +435,7 @@ def test_a_function_given_in_python_is_said_to_be_one(tmp_path: Path) -> None:
     assert cells["command"] == "made in Python with a function: no command makes it again"
     assert cells["f"] == '"a function, given in Python"'
     found = verify(path)
-    assert (found.ok, found.state) == (True, "unknown")
+    assert (found.ok, found.state) == (True, "as written")
     assert "f was given in Python" in found.notes[0]
     # A wrong cell is found all the same: by its formula.
     lie = with_number(path, tmp_path / "lie.xlsx", "rate_sgd", "0.2")

@@ -13,6 +13,11 @@ from sheetsim.workbook.values import Values, cell_name, within
 OWN = 1e-9
 OWN_ABSOLUTE = 1e-12
 
+# What a number may differ by and be the same but for its last digits: of itself; in a matrix that is computed of the
+# largest number there, in one that is drawn less (a correlation mixes draws by a product).
+LAST = 1e-12
+LAST_DRAWN = 1e-15
+
 
 class Change(NamedTuple):
     """One thing that differs: where it is, and what the first and the second say; None where one has nothing."""
@@ -124,6 +129,27 @@ def gap(block: Block, first: Values, second: Values) -> Gap:
     where = "" if at is None else _shown(block.sheet, int(at), first, second)
     relative = absolute / scale if scale else absolute
     return Gap(block.keys[differs], absolute, relative, other, beyond, where)
+
+
+def last_digits(block: Block, keys: Any, first: Values, second: Values, computed: Any) -> Any:
+    """Which of some cells of a block differ in the last digits only, or are one error value and another.
+
+    computed: the keys of the cells that a formula computes, rising.
+    """
+    one, two = first.numbers_at(keys), second.numbers_at(keys)
+    own = np.isin(keys, computed)
+    allowed = LAST * np.abs(one)
+    if block.name.startswith("(") or len(block.keys) == 1:
+        allowed = np.where(own, np.maximum(OWN * np.abs(one), OWN_ABSOLUTE), allowed)
+    else:
+        every = np.abs(first.numbers_at(block.keys))
+        largest = float(np.max(every, initial=0.0, where=~np.isnan(every)))
+        allowed = np.maximum(allowed, np.where(own, LAST, LAST_DRAWN) * largest)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.abs(one - two) <= allowed
+    for position in np.flatnonzero(own & np.isnan(one) & np.isnan(two)):
+        found[position] = _same(first.at(int(keys[position])), second.at(int(keys[position])))
+    return found
 
 
 def all_keys(first: Values, second: Values) -> Any:

@@ -1,20 +1,29 @@
 """Where two workbook files differ, by cell, grouped by block. It computes no formula."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
+
+import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.workbook.compare import Change, Changed, all_keys, block_of, blocks, gap
+from sheetsim.workbook.compare import Block, Change, Changed, all_keys, block_of, blocks, gap, last_digits
+from sheetsim.workbook.formulas import same_formula
+from sheetsim.workbook.package import DIGEST_PART
 from sheetsim.workbook.parse import Cells
 from sheetsim.workbook.raw import RawBook
-from sheetsim.workbook.values import cell_name, key
+from sheetsim.workbook.values import Values, cell_name, key
 
 # Parts by their names' beginnings, and what they are to a person. Sheets, texts and the list of sheets are compared as
-# cells, names and sheets; docProps/app.xml lists them once more.
+# cells, names and sheets; docProps/app.xml lists them once more, and another part is the digest of all.
 KINDS = {"xl/charts/": "charts", "xl/drawings/": "charts", "xl/styles": "styles", "xl/theme/": "styles"}
-COMPARED_OTHERWISE = ("xl/workbook.xml", "xl/sharedStrings.xml", "docProps/app.xml")
+COMPARED_OTHERWISE = ("xl/workbook.xml", "xl/sharedStrings.xml", "docProps/app.xml", DIGEST_PART)
+
+# Kinds of differences that are no edits. Programs save 15 digits (LibreOffice) or all 17 (Excel).
+ROUNDED, LAST_DIGITS = "rounded", "last digits"
+SAVED_DIGITS = 15
 
 # In a file as XlsxWriter and sheetsim make it: its version of the application, and one fixed date. Another program that
 # saves the file sets one or the other.
@@ -29,8 +38,10 @@ class Difference:
     """One block in which two books differ.
 
     name: a defined name, a sheet's title in brackets, or a part's name; kind: values, formulas, names, sheets, charts,
-    styles or parts; absolute: the largest difference of numbers; changes: every cell (or name, sheet, part) with what
-    the first book and the second have there. Cells of values are kept as arrays, 32 bytes each.
+    styles or parts, `rounded` for numbers that lost their last digits when a program saved 15 of them, and
+    `last digits` for numbers that differ in no others; absolute: the largest difference of numbers; changes: every cell
+    (or name, sheet, part) with what the first book and the second have there. Cells of values are kept as arrays, 32
+    bytes each.
     """
 
     name: str
@@ -38,12 +49,18 @@ class Difference:
     absolute: float
     changes: Sequence[Change]
 
+    @property
+    def is_edit(self) -> bool:
+        """Whether more than last digits differ."""
+        return self.kind not in (ROUNDED, LAST_DIGITS)
 
-def differences(one: RawBook, two: RawBook) -> Iterator[Difference]:
+
+def differences(one: RawBook, two: RawBook, computed: Mapping[str, Any] | None = None) -> Iterator[Difference]:
     """Names, sheets, then sheet by sheet values and formulas, then charts, styles and other parts.
 
     The parts are compared byte for byte (charts without their copies of cells), and only where both files are as
     sheetsim writes them: a program that saves a book again spells all of them in its own way.
+    computed: by sheet, the keys of the cells that are, where they have no formulas to tell.
     Raises SheetsimError for a sheet that cannot be read.
     """
     for name in sorted(one.names.keys() | two.names.keys()):
@@ -56,7 +73,7 @@ def differences(one: RawBook, two: RawBook) -> Iterator[Difference]:
             there = ["a sheet" if title in book.titles else None for book in (one, two)]
             yield Difference(f"({title})", "sheets", 0.0, [Change(title, *there)])
         elif not (texts and _same_bytes(one, two, one.part_of(title), two.part_of(title))):
-            found = list(_cells(one, two, title))
+            found = list(_cells(one, two, title, (computed or {}).get(title)))
             yield from found
             if as_written:
                 yield from _format(one, two, title, changed=bool(found) or not texts)
@@ -64,21 +81,40 @@ def differences(one: RawBook, two: RawBook) -> Iterator[Difference]:
         yield from _parts(one, two)
 
 
-def _cells(one: RawBook, two: RawBook, title: str) -> Iterator[Difference]:
+def _cells(one: RawBook, two: RawBook, title: str, computed: Any) -> Iterator[Difference]:
     left, right = one.cells(title), two.cells(title)
+    if computed is None:
+        computed = np.intersect1d(left.computed(), right.computed(), assume_unique=True)
     for block in blocks(one, title, all_keys(left.values, right.values)):
-        found = gap(block, left.values, right.values)
-        if len(found.differing):
-            changes = Changed(title, found.differing, left.values, right.values)
-            yield Difference(block.name, "values", found.absolute, changes)
+        keys = gap(block, left.values, right.values).differing
+        if len(keys):
+            last = last_digits(block, keys, left.values, right.values, computed)
+            saved = right if not two.is_as_written else left if not one.is_as_written else None
+            is_rounded = saved is not None and _is_rounded(saved.values.numbers_at(keys[last]))
+            yield from _values(block, keys[~last], left.values, right.values, "values")
+            yield from _values(block, keys[last], left.values, right.values, ROUNDED if is_rounded else LAST_DIGITS)
     by_block: dict[str, list[Change]] = {}
     for cell in sorted(left.formulas.keys() | right.formulas.keys()):
         before, after = _formula(left, cell), _formula(right, cell)
-        if before != after:
+        if before is None or after is None or not same_formula(before, after):
             change = Change(f"{title}!{cell_name(key(*cell))}", before, after)
             by_block.setdefault(block_of(one, title, *cell), []).append(change)
     for name, listed in by_block.items():
         yield Difference(name, "formulas", 0.0, listed)
+
+
+def _values(block: Block, keys: Any, first: Values, second: Values, kind: str) -> Iterator[Difference]:
+    if not len(keys):
+        return
+    with np.errstate(over="ignore"):
+        distances = np.abs(first.numbers_at(keys) - second.numbers_at(keys))
+    largest = float(np.max(distances, initial=0.0, where=~np.isnan(distances)))
+    yield Difference(block.name, kind, largest, Changed(block.sheet, keys, first, second))
+
+
+def _is_rounded(numbers: Any) -> bool:
+    """Whether none has more digits than LibreOffice saves."""
+    return all(float(f"{number:.{SAVED_DIGITS}g}") == number for number in numbers.tolist() if number == number)
 
 
 def _formula(cells: Cells, cell: tuple[int, int]) -> str | None:

@@ -1,6 +1,7 @@
 """The Excel lowering: an expression as formula text. The only module that knows Excel's syntax; it writes no file."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sheetsim.errors import SheetsimError
@@ -16,6 +17,14 @@ SMALLEST_LITERAL = 1e-307
 
 # A text in a formula has 255 characters at most in Excel, which counts those beyond the first 65,536 as two.
 LONGEST_PIECE = 127
+
+# A text, a sheet's title in quotes, a name or the letters of an address, or a number.
+_WORD = re.compile(
+    r"""
+    "(?:[^"]|"")*" | '(?:[^']|'')*'(?=!) | [^\W\d][\w.]* | (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[Ee][+-]?[0-9]+)?
+""",
+    re.VERBOSE,
+)
 
 Reference = Callable[[Matrix], str | None]
 
@@ -110,6 +119,27 @@ def quoted(sheet: str) -> str:
     """A sheet's title in a formula: bare where it is a plain word, in quotes otherwise."""
     # Words that look like cells (W1, RC) need the quotes too: letters alone, four or more, cannot be a cell.
     return sheet if sheet.isascii() and sheet.isalpha() and len(sheet) > 3 else "'" + sheet.replace("'", "''") + "'"
+
+
+def same_formula(one: str, two: str) -> bool:
+    """Whether two texts are one formula: LibreOffice spells 1E-09 as 0.000000001, to 15 digits, and 'SGD'!A1 as
+    SGD!A1."""
+
+    def plain(match: re.Match[str]) -> str:
+        word = match[0]
+        return word[1:-1] if word[0] == "'" else f"{float(word):.15g}" if word[0] in ".0123456789" else word
+
+    return one == two or _WORD.sub(plain, one) == _WORD.sub(plain, two)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """The formula with other names, found by their casefolded old ones; its texts and titles of sheets stay."""
+
+    def other(match: re.Match[str]) -> str:
+        is_title = text[match.end() : match.end() + 1] == "!"
+        return match[0] if is_title else names.get(match[0].casefold(), match[0])
+
+    return _WORD.sub(other, text)
 
 
 class _Slot:

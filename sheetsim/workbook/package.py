@@ -5,9 +5,10 @@ the number of threads. It knows no XML.
 import os
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from hashlib import sha256
 from typing import BinaryIO
 
 from isal import isal_zlib
@@ -26,6 +27,9 @@ DATE = (0, 33)
 
 ZIP32_LIMIT = 0xFFFF_FFFF
 _LAST_BLOCK = b"\x03\x00"  # an empty final block: ends a stream of blocks that were deflated apart
+
+# The last part, which says the digest of the others.
+DIGEST_PART = "docProps/custom.xml"
 
 Part = tuple[str, Iterable[bytes]]
 
@@ -59,34 +63,48 @@ class _Entry:
         return struct.pack("<IHHHHHHIIIHHHHHII", *fields, 0, 0, 0, 0, offset) + self.name + extra
 
 
-def write_package(file: BinaryIO, parts: Iterable[Part], threads: int | None = None) -> None:
+def digest(parts: Iterable[tuple[str, int, int]]) -> str:
+    """Of a package's parts, in their order: each one's name, CRC and size, as the zip's directory has them."""
+    return sha256("".join(f"{name} {crc:08x} {size}\n" for name, crc, size in parts).encode()).hexdigest()
+
+
+def write_package(
+    file: BinaryIO, parts: Iterable[Part], threads: int | None = None, last: Callable[[str], Part] | None = None
+) -> None:
     """Writes the parts, in their order, as a zip to a seekable binary file.
 
     parts: names, and each one's bytes in chunks of any size; threads: that deflate, as many as there are cores if
-    None. The chunks, and not the threads, decide the bytes.
+    None; last: makes one more part from the digest of all others. The chunks, and not the threads, decide the bytes.
     """
     entries: list[_Entry] = []
     _choose_routines()
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        ready: _Entry | None = None
-        for name, crc, size, packed in _deflated(parts, pool):
-            if name is not None:
-                if ready is not None:
-                    _close(file, ready)
-                ready = _Entry(name, file.tell())
-                entries.append(ready)
-                file.write(ready.header())
-            assert ready is not None
-            ready.crc = isal_zlib.crc32_combine(ready.crc, crc, size)
-            ready.size += size
-            ready.packed += len(packed)
-            file.write(packed)
-        if ready is not None:
-            _close(file, ready)
+        _write_parts(file, entries, parts, pool)
+        if last is not None:
+            known = digest((entry.name.decode(), entry.crc, entry.size) for entry in entries)
+            _write_parts(file, entries, [last(known)], pool)
     start = file.tell()
     for entry in entries:
         file.write(entry.directory())
     file.write(_end(len(entries), start, file.tell() - start))
+
+
+def _write_parts(file: BinaryIO, entries: list[_Entry], parts: Iterable[Part], pool: ThreadPoolExecutor) -> None:
+    ready: _Entry | None = None
+    for name, crc, size, packed in _deflated(parts, pool):
+        if name is not None:
+            if ready is not None:
+                _close(file, ready)
+            ready = _Entry(name, file.tell())
+            entries.append(ready)
+            file.write(ready.header())
+        assert ready is not None
+        ready.crc = isal_zlib.crc32_combine(ready.crc, crc, size)
+        ready.size += size
+        ready.packed += len(packed)
+        file.write(packed)
+    if ready is not None:
+        _close(file, ready)
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.rules import COLUMNS, ROWS
-from sheetsim.workbook.values import Rectangle, Values, cell_name, keys_of
+from sheetsim.workbook.values import Rectangle, Values, cell_name, key, keys_of
 
 # Of a part that is no sheet; a sheet has as many as its named blocks account for.
 ELEMENTS = 800_000
@@ -22,11 +22,13 @@ _ESCAPE = re.compile(r"_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
 
 class Cells(NamedTuple):
     """What stands on a sheet. formulas: by row and column of their first cell, with the rectangle that an array
-    formula fills (one cell for others).
+    formula fills (one cell for others); bare: the keys of the cells with a formula and no value, an empty text being
+    one.
     """
 
     values: Values
     formulas: dict[tuple[int, int], tuple[str, Rectangle]]
+    bare: Any
 
     def computed(self) -> Any:
         """The keys of the cells whose values come from a formula, rising."""
@@ -175,6 +177,7 @@ class SheetParser(Parser):
         self._numbers = array("d")
         self._kinds = bytearray()
         self._others: dict[int, Any] = {}
+        self._empty: list[int] = []
         self._formulas: dict[tuple[int, int], tuple[str, Rectangle]] = {}
         self._columns: dict[str, int] = {}
         self._row = self._column = 0
@@ -200,7 +203,9 @@ class SheetParser(Parser):
         if len(kinds) and kinds.min() == _NOTHING:
             there = kinds != _NOTHING
             keys, numbers = keys[there], numbers[there]
-        return Cells(Values(keys, numbers, self._others), self._formulas)
+        bare = np.array([key(*place) for place in self._formulas], dtype=np.int64)
+        bare = np.setdiff1d(bare, np.concatenate([keys, np.array(self._empty, dtype=np.int64)]))
+        return Cells(Values(keys, numbers, self._others), self._formulas, bare)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.left -= 1  # and not super().start, of which the call alone takes a tenth of the time
@@ -256,6 +261,8 @@ class SheetParser(Parser):
         if name == "v":
             if text:
                 self._value(text)
+            elif self._kind == "str":
+                self._empty.append(self._keys[-1])
         elif name == "f":
             place = self._row, self._column
             self._formulas[place] = (text, rectangle(self._ref) if self._ref else Rectangle(*place, *place))

@@ -5,8 +5,10 @@ openpyxl keeps either a cell's formula or its value, and not where an array form
 
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
@@ -14,6 +16,7 @@ from typing import TypeVar
 from xml.parsers import expat
 
 from sheetsim.errors import SheetsimError
+from sheetsim.workbook.package import DIGEST_PART, digest
 from sheetsim.workbook.parse import Cells, Elements, Parser, SharedStrings, SheetParser, rectangle
 from sheetsim.workbook.values import Rectangle
 
@@ -38,6 +41,14 @@ PIECE = 1 << 20
 _P = TypeVar("_P", bound=Parser)
 
 _PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
+
+
+def no_values(path: Path) -> str:
+    """Why a book with formulas that have no values is not read."""
+    return (
+        f"{path} holds formulas without values, as a program saves them that computes none: "
+        f"open and save it in Excel or LibreOffice, or run sheetsim verify --fill {path}"
+    )
 
 
 def check_archive(path: Path) -> None:
@@ -66,6 +77,22 @@ def check_archive(path: Path) -> None:
             raise SheetsimError(f"{path} is encrypted: save it without a password")
 
 
+def check_overwrite(path: Path) -> None:
+    """Refuses to overwrite a file that is not as sheetsim wrote it: a person edited it, or it is something else."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # nothing is there, or it is refused with its reason when it is written
+    if stat.S_ISDIR(mode):
+        return
+    with suppress(SheetsimError):
+        if stat.S_ISREG(mode):
+            with RawBook(path) as book:
+                if book.is_as_written:
+                    return
+    raise SheetsimError(f"{path} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force")
+
+
 class RawBook:
     """An open workbook file. Raises SheetsimError for anything that is none, or that is made to do harm."""
 
@@ -86,11 +113,23 @@ class RawBook:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file."""
         self._archive.close()
 
     @property
     def titles(self) -> list[str]:
         return list(self._parts)
+
+    @property
+    def title(self) -> str:
+        """The title among the file's properties, empty where there is none."""
+        if "docProps/core.xml" not in self.parts:
+            return ""
+        found = self._parsed("docProps/core.xml", Elements({"title": 1})).found
+        return found[0][2] if found else ""
 
     def part_of(self, title: str) -> str:
         """The name of the part that holds a sheet."""
@@ -126,6 +165,15 @@ class RawBook:
     def parts(self) -> dict[str, int]:
         """The parts' names, in their order, and their bytes."""
         return {member.filename: member.file_size for member in self._archive.infolist()}
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether every part is as sheetsim wrote it: the digest in the file says so. It is no signature."""
+        members = [member for member in self._archive.infolist() if member.filename != DIGEST_PART]
+        if DIGEST_PART not in self.parts:
+            return False
+        known = digest((member.filename, member.CRC, member.file_size) for member in members)
+        return known.encode() in self.read(DIGEST_PART)
 
     def read(self, part: str) -> bytes:
         """A part that is no sheet, as it is."""

@@ -2,15 +2,16 @@
 
 import os
 import weakref
-import zipfile
+from collections.abc import Iterator
+from itertools import count, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
-from xml.etree.ElementTree import ParseError
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.workbook.raw import RawBook
+from sheetsim.workbook.raw import RawBook, no_values
+from sheetsim.workbook.values import Rectangle, Values, keys_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +27,19 @@ COUNTS = (
 class Reader:
     """An open workbook: blocks by defined name, and the table at the top of a sheet.
 
-    A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN.
+    A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN; a sheet with
+    formulas that have no values is refused.
+    Raises SheetsimError when the file is no workbook or cannot be read.
     """
 
-    def __init__(self, path: Path, stream: BinaryIO, workbook: Any, raw: RawBook) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._file = RawBook(self.path)
         # A book that nobody closes lets go of its file too, and without a word.
-        self.close = weakref.finalize(self, stream.close)
-        self._file = raw
-        self._workbook = workbook
+        self.close = weakref.finalize(self, self._file.close)
+        self._sheets: dict[str, Values] = {}
         self._known: dict[str, Any] = {}
-        self.title = str(workbook.properties.title or path.stem)
+        self.title = self._file.title or self.path.stem
 
     def __enter__(self) -> "Reader":
         return self
@@ -46,20 +49,21 @@ class Reader:
 
     def names(self) -> list[str]:
         """The workbook's defined names."""
-        return list(self._workbook.defined_names)
+        return list(self._file.names)
 
     def has_sheet(self, title: str) -> bool:
-        return title in self._workbook.sheetnames
+        return title in self._file.titles
 
     def __contains__(self, name: str) -> bool:
-        return name in self._workbook.defined_names
+        return name in self._file.names
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
         if name not in self._known:
-            cells = self._raw(*self.place(name))
-            value = _number_or_text(cells[0][0]) if len(cells) == len(cells[0]) == 1 else self._array(name, cells)
-            self._known[name] = value
+            sheet, *block = self.place(name)
+            area = Rectangle(*block)
+            single = area.size == 1
+            self._known[name] = self.cells(sheet, *area)[0][0] if single else self._array(name, sheet, area)
         return self._known[name]
 
     def place(self, name: str) -> tuple[str, int, int, int, int]:
@@ -69,19 +73,29 @@ class Reader:
 
     def cells(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[list[float | str]]:
         """Numbers and texts of a rectangle, NaN for errors and empty cells, rows and columns from 1."""
-        return [[_number_or_text(cell) for cell in row] for row in self._raw(sheet, top, left, bottom, right)]
+        rows = self._values(sheet).rows(Rectangle(top, left, bottom, right))
+        return [list(map(_number_or_text, row)) for row in rows]
 
-    def _raw(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[tuple[Any, ...]]:
-        if sheet not in self._workbook.sheetnames:
+    def _values(self, sheet: str) -> Values:
+        if not self.has_sheet(sheet):
             raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
-        rows = self._workbook[sheet].iter_rows(top, bottom, left, right, values_only=True)
-        return [tuple(row) for row in rows]
+        if sheet not in self._sheets:
+            if not self.close.alive:
+                raise SheetsimError(f"{self.path} is closed: read it again")
+            cells = self._file.cells(sheet)
+            if len(cells.bare):
+                raise SheetsimError(no_values(self.path))
+            self._sheets[sheet] = cells.values
+        return self._sheets[sheet]
 
-    def _array(self, name: str, cells: list[tuple[Any, ...]]) -> Any:
-        try:
-            array = np.array([[np.nan if _is_error(cell) else float(cell) for cell in row] for row in cells])
-        except (TypeError, ValueError):
-            raise SheetsimError(f"{self.path}: a cell of {name} is no number") from None
+    def _array(self, name: str, sheet: str, area: Rectangle) -> Any:
+        values = self._values(sheet)
+        # A name may lead to far more cells than there are.
+        keys = keys_of([area]) if area.size <= 2 * len(values) else np.array([0])
+        array = values.numbers_at(keys)
+        if not all(_is_error(values.at(cell)) for cell in keys[np.isnan(array)].tolist()):
+            raise SheetsimError(f"{self.path}: a cell of {name} is no number")
+        array = array.reshape(area.bottom - area.top + 1, -1)
         array.flags.writeable = False
         return array
 
@@ -89,17 +103,8 @@ class Reader:
         """The table at a sheet's top left: to the first empty heading and the first empty row number."""
         import pandas as pd
 
-        if sheet not in self._workbook.sheetnames:
-            raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
-        heading: list[Any] = []
-        rows = []
-        for cells in self._workbook[sheet].iter_rows(values_only=True):
-            if not heading:
-                heading = list(cells[: (*cells, None).index(None)])
-            elif cells[0] is None:
-                break
-            else:
-                rows.append([_number_or_text(cell) for cell in cells[: len(heading)]])
+        values = self._values(sheet)
+        heading, *rows = _rows(values)
         frame = pd.DataFrame([row[1:] for row in rows], columns=heading[1:])
         labels = [row[0] if isinstance(row[0], str) else int(row[0]) for row in rows]
         frame.index = pd.Index(labels, name=heading[0])
@@ -107,6 +112,14 @@ class Reader:
             if column in frame and frame[column].notna().all():
                 frame[column] = frame[column].astype(int)
         return frame
+
+
+def _rows(values: Values) -> Iterator[list[Any]]:
+    """The heading, and each row under it down to the first whose first cell is empty."""
+    columns = list(takewhile(lambda column: values.get(1, column) is not None, count(1))) or [1]
+    yield [values.get(1, column) for column in columns]
+    for row in takewhile(lambda row: values.get(row, 1) is not None, count(2)):
+        yield [_number_or_text(values.get(row, column)) for column in columns]
 
 
 def _is_error(cell: Any) -> bool:
@@ -117,32 +130,3 @@ def _number_or_text(cell: Any) -> float | str:
     if cell is None or _is_error(cell):
         return float("nan")
     return cell if isinstance(cell, str) else float(cell)
-
-
-def open_book(path: str | os.PathLike[str]) -> Reader:
-    """Opens a workbook to read. Raises SheetsimError when it is no workbook or cannot be read."""
-    target = Path(path)
-    with RawBook(target) as raw:  # refuses what openpyxl would choke on, and knows where the names lead
-        pass
-    try:
-        stream = target.open("rb")
-    except OSError as error:
-        raise SheetsimError(f"cannot read {target}: {(error.strerror or str(error)).lower()}") from None
-    try:
-        return Reader(target, stream, _loaded(target, stream), raw)
-    except BaseException:
-        stream.close()
-        raise
-
-
-def _loaded(target: Path, stream: BinaryIO) -> Any:
-    from openpyxl import load_workbook
-
-    try:
-        return load_workbook(stream, read_only=True, data_only=True)
-    except OSError as error:
-        raise SheetsimError(f"cannot read {target}: {(error.strerror or str(error)).lower()}") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, ParseError) as error:
-        raise SheetsimError(f"{target} is no workbook: {error}") from None
-    except Exception as error:  # openpyxl's own exceptions share no base
-        raise SheetsimError(f"{target} cannot be read as a workbook: {error}") from None

@@ -10,22 +10,29 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from html import escape
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook import ironcalc_child
+from sheetsim.workbook.compare import LAST
+from sheetsim.workbook.formulas import renamed
 from sheetsim.workbook.parse import Cells, column_number
 from sheetsim.workbook.raw import RawBook
-from sheetsim.workbook.values import Values, key
+from sheetsim.workbook.values import Values, cell_name, key
+from sheetsim.workbook.whole import whole_file
 
 # What poisoned cells say: no statistic and no draw of a model is likely to be this number.
 POISON = 12345.678
-_POISON = repr(POISON).encode()
+_POISON = (b"", repr(POISON).encode())
+
+# The errors that a cell can hold; engines have others for what they do not know.
+ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 
 ENGINES = ("ironcalc", "libreoffice")
 
@@ -48,6 +55,11 @@ _CELL = re.compile(
 _REFERENCE = re.compile(rb'\sr="([A-Z]+)(\d+)"')
 _TYPE = re.compile(rb'\st="\w+"')
 _FORMULA = re.compile(rb"<f\b.*?(?:/>|</f>)", re.DOTALL)
+_FORMULA_TEXT = re.compile(rb"(<f\b[^>]*>)([^<]+)(?=</f>)")
+_NAME = re.compile(rb'(<definedName\b[^>]*\bname=")([^"]*)')
+
+# What is written into a cell: its type as an attribute, and its value.
+Content: TypeAlias = tuple[bytes, bytes]
 
 
 def poison(
@@ -62,10 +74,10 @@ def poison(
     where they have been read already.
     Raises SheetsimError when a computed cell could not be poisoned: a stale value there would pass for a result.
     """
-    chosen: dict[str, dict[int, str]] = {}
+    chosen: dict[str, dict[int, Content]] = {}
     for name, text in (texts or {}).items():
         title, block = book.place(name)
-        chosen.setdefault(book.part_of(title), {})[key(block.top, block.left)] = text
+        chosen.setdefault(book.part_of(title), {})[key(block.top, block.left)] = (b' t="str"', text.encode())
     titles = {book.part_of(title): title for title in book.titles}
     total = 0
     with (
@@ -77,17 +89,69 @@ def poison(
             if part in titles:
                 title = titles[part]
                 computed = (sheets[title] if sheets is not None else book.cells(title)).computed()
-                xml, count = _poisoned(xml, set(computed.tolist()), chosen.get(part, {}))
-                if count != len(computed):
-                    raise SheetsimError(
-                        f"{book.path}, sheet {titles[part]}: {len(computed) - count} cells have no place"
-                    )
-                total += count
+                xml = _with_contents(book, title, xml, dict.fromkeys(computed.tolist(), _POISON) | chosen.get(part, {}))
+                total += len(computed)
             out.writestr(part, xml)
     return total
 
 
-def _poisoned(xml: bytes, computed: set[int], texts: Mapping[int, str]) -> tuple[bytes, int]:
+def fill(path: str | os.PathLike[str], engine: str) -> int:
+    """Gives the formulas of a book that have no values those that the engine computes, and returns how many cells.
+
+    With them those that a formula computes and that hold another number, as the rest of an array formula does when its
+    inputs were changed. All else stays as it is, byte for byte; a book whose formulas all have values is not touched.
+    Raises SheetsimError when the file is no workbook or cannot be written, and for what the engine cannot compute.
+    """
+    target = Path(path)
+    with RawBook(target) as book:
+        sheets = {title: book.cells(title) for title in book.titles}
+        if not any(len(cells.bare) for cells in sheets.values()):
+            return 0
+        with tempfile.TemporaryDirectory() as folder:
+            poisoned = Path(folder, "poisoned.xlsx")
+            poison(book, poisoned, sheets=sheets)
+            (read,) = recalculated([poisoned], engine)
+        filled = {title: dict(_filled(target, title, cells, read, engine)) for title, cells in sheets.items()}
+    titles = {book.part_of(title): title for title in filled if filled[title]}
+    with whole_file(target) as file, zipfile.ZipFile(target) as source, zipfile.ZipFile(file, "w") as out:
+        for member in source.infolist():
+            xml = source.read(member)
+            title = titles.get(member.filename)
+            out.writestr(member, xml if title is None else _with_contents(book, title, xml, filled[title]))
+    return sum(map(len, filled.values()))
+
+
+def _filled(path: Path, title: str, cells: Cells, read: Book, engine: str) -> Iterator[tuple[int, Content]]:
+    """The cells that formulas compute and that hold something else, with what the engine says."""
+    computed = cells.computed()
+    if not len(computed):
+        return
+    if title not in read:
+        raise SheetsimError(f"{engine} does not read the sheet {title!r} of {path}")
+    old, new = cells.values.numbers_at(computed), read[title].numbers_at(computed)
+    with np.errstate(over="ignore"):
+        others = ~(np.abs(old - new) <= LAST * np.abs(new))
+    for cell in computed[others].tolist():
+        value = read[title].at(cell)
+        if value == cells.values.at(cell) and value is not None:
+            continue
+        if isinstance(value, str) and value.startswith("#") and value not in ERRORS:
+            raise SheetsimError(f"{engine} cannot compute {title}!{cell_name(cell)} of {path}: {value}")
+        yield cell, _content(value)
+
+
+def _content(value: Any) -> Content:
+    if value is None:  # a formula whose text is empty
+        return b' t="str"', b""
+    if isinstance(value, bool):
+        return b' t="b"', b"1" if value else b"0"
+    if isinstance(value, str):
+        return b' t="e"' if value in ERRORS else b' t="str"', escape(value, quote=False).encode()
+    return b"", repr(float(value)).encode()
+
+
+def _with_contents(book: RawBook, title: str, xml: bytes, contents: Mapping[int, Content]) -> bytes:
+    """A sheet's XML with other contents of some cells, their formulas and styles kept."""
     count = 0
     columns: dict[bytes, int] = {}
 
@@ -105,17 +169,18 @@ def _poisoned(xml: bytes, computed: set[int], texts: Mapping[int, str]) -> tuple
             if reference is None:
                 return match[0]
             letters, row = reference.groups()
-        cell = place(letters, row)
-        if cell not in computed and cell not in texts:
+        known = contents.get(place(letters, row))
+        if known is None:
             return match[0]
         bare = b' r="%b%b"%b' % (letters, row, style or b"") if attributes is None else _TYPE.sub(b"", attributes)
-        if cell in texts:
-            return b'<c%b t="str"><v>%b</v></c>' % (bare, texts[cell].encode())
         count += 1
         formula = _FORMULA.search(content or b"")
-        return b"<c%b>%b<v>%b</v></c>" % (bare, formula[0] if formula else b"", _POISON)
+        return b"<c%b%b>%b<v>%b</v></c>" % (bare, known[0], formula[0] if formula else b"", known[1])
 
-    return _CELL.sub(replace, xml), count
+    changed = _CELL.sub(replace, xml)
+    if count != len(contents):
+        raise SheetsimError(f"{book.path}, sheet {title}: {len(contents) - count} cells have no place")
+    return changed
 
 
 def recalculated(books: Iterable[Path], engine: str) -> list[Book]:
@@ -136,6 +201,7 @@ def _ironcalc(books: list[Path]) -> list[Book]:
         # -P: a folder of modules named `write` and `values` is no place to import from.
         command = [sys.executable, "-P", ironcalc_child.__file__, folder]
         memory = MEMORY + MEMORY_A_BYTE * size
+        books = [_with_plain_names(book, Path(folder, f"{number}.xlsx")) for number, book in enumerate(books)]
         status, reason = _run([*command, str(memory), str(seconds), *map(str, books)], 2 * seconds)
         if status:
             told = (reason.strip().splitlines() or [f"it ended with status {status}"])[-1][:300]
@@ -143,6 +209,32 @@ def _ironcalc(books: list[Path]) -> list[Book]:
                 told = f"it crashed, or needed more than {memory >> 20:,} MB or {seconds} s"
             raise SheetsimError(f"ironcalc cannot recalculate the book: {told}")
         return [_arrays(Path(folder, str(number))) for number in range(len(books))]
+
+
+def _with_plain_names(book: Path, target: Path) -> Path:
+    """IronCalc knows no names beyond ASCII: a copy with others in their place, or the book as it is."""
+    with RawBook(book) as raw:
+        strange = [name for name in raw.names if not name.isascii()]
+        if not strange:
+            return book
+        taken = set(raw.names)
+        plain = (name for k in range(len(taken) + len(strange)) if (name := f"name_{k}_") not in taken)
+        names = {name.casefold(): next(plain) for name in strange}
+        sheets = {raw.part_of(title) for title in raw.titles}
+
+    def in_formula(match: re.Match[bytes]) -> bytes:
+        return match[1] + renamed(match[2].decode(), names).encode()
+
+    def in_list(match: re.Match[bytes]) -> bytes:
+        return match[1] + names.get(match[2].decode().casefold(), match[2].decode()).encode()
+
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        for part in source.namelist():
+            xml = source.read(part)
+            if part in sheets:
+                xml = _FORMULA_TEXT.sub(in_formula, xml)
+            out.writestr(part, _NAME.sub(in_list, xml) if part == "xl/workbook.xml" else xml)
+    return target
 
 
 def _arrays(target: Path) -> Book:

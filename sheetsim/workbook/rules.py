@@ -22,7 +22,10 @@ _QUOTED = re.compile(r""""(?:[^"]|"")*"|'(?:[^']|'')*'""")
 
 
 def check_name(name: str) -> None:
-    """Refuses a defined name that Excel would read as a cell (`W1`, `R`, `R1C1`) or that is too long."""
+    """Refuses a defined name that Excel would read as a cell (`W1`, `R`, `R1C1`), keeps for itself or finds too long.
+
+    Digits of other scripts too: XlsxWriter takes `a٣` for a cell and drops the name, and what Excel does is not known.
+    """
     if len(name) > 255:
         raise SheetsimError(f"the name {name[:20]}… has {len(name)} characters; Excel allows 255")
     if _A1.match(name) or _R1C1.match(name):
@@ -30,6 +33,11 @@ def check_name(name: str) -> None:
         raise SheetsimError(
             f"the name {name!r} is a cell to Excel: write '{letters}_{name[len(letters) :]}', for example"
         )
+    if name.casefold().startswith("_xl"):
+        raise SheetsimError(f"the name {name!r} begins with _xl, as Excel's own names do: choose another")
+    strange = next((c for c in name if not c.isascii() and not c.isalpha()), None)
+    if strange is not None:
+        raise SheetsimError(f"the name {name!r} holds {strange!r}: of digits, Excel is sure to read 0 to 9 only")
     if name.casefold() in ("true", "false", "print_area", "print_titles"):
         raise SheetsimError(f"the name {name!r} means something else to Excel: choose another")
 

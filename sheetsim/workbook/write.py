@@ -39,13 +39,17 @@ from sheetsim.workbook.layout import (
     SeriesSheet,
     Text,
 )
-from sheetsim.workbook.package import Part, write_package
+from sheetsim.workbook.package import DIGEST_PART, Part, write_package
 from sheetsim.workbook.printing import MARGINS, printed, scale_of, width_of
 from sheetsim.workbook.styles import COLOUR_SCALE, FONT, MAGNITUDES, STYLES, VERDICTS
 from sheetsim.workbook.whole import whole_file
 
 # Fixed, so that the same model gives the same bytes on any day.
 CREATED = datetime(2026, 1, 1)
+
+# The custom property that says the digest of all other parts: a program that saves the book keeps it, and it is wrong.
+DIGEST = "sheetsim digest"
+NO_DIGEST = "0" * 64  # until it is known
 
 # Stands for a matrix's cells in a sheet's XML: a character that XML cannot hold, so that no text is taken for it.
 MARK = "\x00"
@@ -71,7 +75,7 @@ def write(
         raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     with whole_file(target) as file:
         book = _Book(layout, values, dict(properties or {}))
-        write_package(file, book.parts(progress or (lambda title: None)))
+        write_package(file, book.parts(progress or (lambda title: None)), last=book.last)
     return target
 
 
@@ -135,6 +139,7 @@ class _Book:
         # A copy of FONT: XlsxWriter writes into the dict that it is given, and a second book would differ.
         self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": dict(FONT)})
         self.book.set_properties({**properties, "created": CREATED})
+        self.book.set_custom_property(DIGEST, NO_DIGEST, "text")
         self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
         for style in self.styles.values():
             style._get_xf_index()  # the number that cells refer to it by is given at the first call
@@ -144,7 +149,7 @@ class _Book:
         self.strings: dict[str, int] = {}
 
     def parts(self, progress: Progress) -> Iterator[Part]:
-        """The package's parts in XlsxWriter's order, the matrices' cells made as they are read."""
+        """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
         for sheet in self.layout.sheets:
             worksheet = self.book.add_worksheet(sheet.title, _Sheet)
             if isinstance(sheet, MatrixSheet):
@@ -164,12 +169,18 @@ class _Book:
                 sheet_of = titles.get(name)
                 if sheet_of is not None:
                     progress(sheet_of.title)
-                if isinstance(sheet_of, MatrixSheet):
+                if name == DIGEST_PART:
+                    self.properties = xml
+                elif isinstance(sheet_of, MatrixSheet):
                     yield name, self._cells(xml, sheet_of, progress)
                 elif isinstance(sheet_of, SeriesSheet):
                     yield name, self._steps(xml, sheet_of)
                 else:
                     yield name, [xml]
+
+    def last(self, digest: str) -> Part:
+        """The part that says the digest of the others."""
+        return DIGEST_PART, [self.properties.replace(NO_DIGEST.encode(), digest.encode())]
 
     def _cells(self, xml: bytes, sheet: MatrixSheet, progress: Progress) -> Iterator[bytes]:
         """A sheet's XML with its matrix in place of the mark."""
