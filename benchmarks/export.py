@@ -38,8 +38,9 @@ import xlsxwriter
 
 import sheetsim
 from sheetsim.workbook import layout
-from sheetsim.workbook.formulas import address, needs_array
-from sheetsim.workbook.styles import FONT, STYLES, VERDICTS
+from sheetsim.workbook.formulas import address
+from sheetsim.workbook.styles import COLOUR_SCALE
+from sheetsim.workbook.write import _Book, _Sheet
 
 Blocks = dict[str, np.ndarray]
 Write = Callable[[Path], object]
@@ -154,116 +155,35 @@ COMPETITORS: dict[str, Callable[[Blocks], Write]] = {
 WRITERS = {OURS: ours, **COMPETITORS}
 
 
-class PlainBook:
-    """A run's workbook by XlsxWriter alone: its own worksheets, a call a cell, the same styles and formulas.
+class PlainBook(_Book):
+    """A run's workbook by XlsxWriter alone, which writes each matrix too, a call a cell, and the file.
 
-    It shares no code with sheetsim.workbook.write, so that it stays what it is when that changes. What is left out is
-    to its advantage: charts' fonts and colours, exact digits, types of cached error values, the fixed date of creation.
+    The other pages are made by the code that sheetsim makes them with, so that both books hold the same.
     """
 
-    def __init__(self, path: Path, run: Any) -> None:
-        self.layout, self.values = run._layout, run._values
-        self.book = xlsxwriter.Workbook(path, {"default_format_properties": FONT, "nan_inf_to_errors": True})
-        self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
-        self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
-
-    def save(self) -> None:
+    def save(self, path: Path) -> None:
         for sheet in self.layout.sheets:
-            worksheet = self.book.add_worksheet(sheet.title)
-            (self._matrix if isinstance(sheet, layout.MatrixSheet) else self._page)(worksheet, sheet)
-            worksheet.set_landscape()
-            worksheet.fit_to_pages(1, 0)
-            worksheet.set_footer("&L&A&RPage &P of &N")
+            worksheet = self.book.add_worksheet(sheet.title, _Sheet)
+            if isinstance(sheet, layout.Page):
+                self._page(worksheet, sheet)
+            else:
+                self._plain(worksheet, sheet)
         for node in self.layout.named():
             self.book.define_name(str(node.name), f"={address(*self.layout.places[node])}")
         self.book.close()
+        path.write_bytes(self.structure.getvalue())
 
-    def _matrix(self, worksheet: Any, sheet: Any) -> None:
+    def _plain(self, worksheet: Any, sheet: Any) -> None:
         (rows, columns), heading = sheet.matrix.shape, self.styles["index"]
         worksheet.write_string(0, 0, sheet.corner, heading)
         for column in range(1, columns + 1):
             worksheet.write_number(0, column, column, heading)
         for row in range(1, rows + 1):
             worksheet.write_number(row, 0, row, heading)
-        self._cells(worksheet, 1, 1, sheet.matrix, self.styles["matrix"])
+        self._block(worksheet, layout.Block(1, 1, sheet.matrix, "matrix"))
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, columns, 8)
-        worksheet.conditional_format(1, 1, rows, columns, {"type": "3_color_scale"})
-        worksheet.repeat_rows(0)
-
-    def _cells(self, worksheet: Any, row: int, column: int, node: Any, style: Any) -> None:
-        rows = self.values[node].tolist()
-        text = self.layout.formulas.get(node)
-        for r, numbers in enumerate(rows, row):
-            for c, value in enumerate(numbers, column):
-                if (r, c) == (row, column) and text is not None:
-                    if needs_array(node, self.layout.reference):
-                        last = row + len(rows) - 1, column + len(numbers) - 1
-                        worksheet.write_array_formula(r, c, *last, f"{{={text}}}", style, cached(value))
-                    else:
-                        worksheet.write_formula(r, c, f"={text}", style, cached(value))
-                elif isinstance(value, str):
-                    worksheet.write_string(r, c, value, style)
-                else:
-                    worksheet.write_number(r, c, value, style)
-
-    def _page(self, worksheet: Any, page: Any) -> None:
-        for column, width in page.widths.items():
-            worksheet.set_column(column, column, width)
-        for row, height in page.heights.items():
-            worksheet.set_row(row, height)
-        if page.freeze:
-            worksheet.freeze_panes(*page.freeze)
-        worksheet.hide_gridlines(0 if page.gridlines else 2)
-        worksheet.set_paper(9)
-        for item in page.items:
-            if isinstance(item, layout.Bars):
-                self._bars(worksheet, item)
-                continue
-            style = self.styles[item.style]
-            if isinstance(item, layout.Text):
-                if item.columns > 1:
-                    worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
-                worksheet.write_string(item.row, item.column, item.text, style)
-            elif isinstance(item, layout.Number):
-                worksheet.write_number(item.row, item.column, item.number, style)
-            else:
-                self._shown(worksheet, item, style)
-
-    def _shown(self, worksheet: Any, item: Any, style: Any) -> None:
-        """A block that lives on the page, or a reference to one that lives elsewhere."""
-        if isinstance(item, layout.Block):
-            self._cells(worksheet, item.row, item.column, item.matrix, style)
-        else:
-            text = f"={address(*self.layout.places[item.matrix])}"
-            worksheet.write_formula(item.row, item.column, text, style, cached(self.values[item.matrix].item()))
-        cell = item.row, item.column, item.row, item.column
-        if isinstance(item, layout.Block) and hasattr(item.matrix.source, "options"):
-            worksheet.data_validation(*cell, {"validate": "list", "source": list(item.matrix.source.options)})
-        for text, verdict in self.verdicts.items() if item.style == "verdict" else ():
-            rule = {"type": "text", "criteria": "begins with", "value": text, "format": verdict}
-            worksheet.conditional_format(*cell, rule)
-
-    def _bars(self, worksheet: Any, item: Any) -> None:
-        chart = self.book.add_chart({"type": "column"})
-        nodes = [item.counts] if item.largest is None else [item.counts, item.largest]
-        for area in (self.layout.places[node] for node in nodes):
-            ranges = {"categories": chart_range(item.labels), "values": chart_range(area)}
-            chart.add_series({**ranges, "gap": 0, "overlap": 100})
-        chart.set_title({"name": item.title} if item.title else {"none": True})
-        chart.set_legend({"none": True})
-        chart.set_x_axis({"name": item.axis, "interval_unit": item.every, "interval_tick": item.every})
-        chart.set_size({"width": item.size[0], "height": item.size[1]})
-        worksheet.insert_chart(item.row, item.column, chart, {"description": f"Histogram of {item.counts.name}"})
-
-
-def cached(value: float | str) -> float | str:
-    return value if isinstance(value, str) or np.isfinite(value) else "#N/A"
-
-
-def chart_range(area: Any) -> list[Any]:
-    sheet, row, column, (rows, columns) = area
-    return [sheet, row, column, row + rows - 1, column + columns - 1]
+        worksheet.conditional_format(1, 1, rows, columns, COLOUR_SCALE)
 
 
 # Measuring.
@@ -364,7 +284,9 @@ def standard(folder: Path, quick: bool) -> Rows:
 def live_book(folder: Path, quick: bool) -> Rows:
     run, our_path, path = sheetsim.run(TEMPLATE), folder / "ours.xlsx", folder / "theirs.xlsx"
     run.to_excel(our_path)
-    compared = compare(lambda: run.to_excel(our_path), lambda: PlainBook(path, run).save(), quick)
+    compared = compare(
+        lambda: run.to_excel(our_path), lambda: PlainBook(run._layout, run._values, {}).save(path), quick
+    )
     rows: Rows = [{"writer": OURS, "ratio": 1.0, "seconds": compared["ours beside it"]}]
     rows.append({"writer": "plain XlsxWriter", **compared})
     for row, file in zip(rows, (our_path, path), strict=True):
