@@ -23,7 +23,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import histogram_frame
-from sheetsim.summary.variance import CLAIMS
+from sheetsim.summary.variance import CLAIMS, LAYER_COLUMNS
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
@@ -87,7 +87,12 @@ class Results:
         return self.table("variance")
 
     def claims(self) -> "pd.DataFrame":
-        """The claims of the variance-additivity explanation, checked: a row a claim."""
+        """The claims of the variance-additivity explanation, checked: a row a claim.
+
+        Columns: verdict (holds, nearly, undecided, does not hold, nothing to check, not ReLU), checked
+        (how many layers), expected, and by layer ratio_1, …, error_1, … (relative), units_1, …, low_1, …, high_1, …,
+        verdict_1, ….
+        """
         return self.table("claims")
 
     def histograms(self) -> "pd.DataFrame":
@@ -345,16 +350,18 @@ class Book(Results):
         return self.table(next((name for name in SUMMARIES if self._reader.has_sheet(TABLES[name])), "layers"))
 
     def _claims(self, layers: int) -> "pd.DataFrame":
-        """From the verdicts' cells: two to the right the expected ratio, then the ratios, the errors under them."""
+        """From the verdicts' cells: right of them layers checked and expected ratio, then a column a layer."""
         import pandas as pd
 
         rows = []
         for name in CLAIMS:
             sheet, row, column, _, _ = self._reader.place(name)
-            (expected, *ratios), (_, *errors) = self._reader.cells(sheet, row, column + 2, row + 1, column + 2 + layers)
-            measured = {f"ratio_{k}": ratio for k, ratio in enumerate(ratios, 1)}
-            measured |= {f"error_{k}": error for k, error in enumerate(errors, 1)}
-            rows.append({"verdict": self[name], "expected": expected, **measured})
+            last = row + len(LAYER_COLUMNS) - 1
+            cells = self._reader.cells(sheet, row, column + 1, last, column + 2 + layers)
+            found = {"verdict": self[name], "checked": int(cells[0][0]), "expected": cells[0][1]}
+            for line, (_, _, *numbers) in zip(LAYER_COLUMNS, cells, strict=True):
+                found |= {f"{line}_{k}": number for k, number in enumerate(numbers, 1)}
+            rows.append(found)
         return pd.DataFrame(rows, index=pd.Index(CLAIMS, name="claim"))
 
     def verdicts(self) -> list[str]:

@@ -1,6 +1,8 @@
 """Summaries against independent functions, and the statistical claims with tolerances from the Monte Carlo error."""
 
 import math
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ from conftest import run_of, small_run
 from scipy import stats
 
 import sheetsim
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Program, evaluate
+from sheetsim.experiments.forward import Forward
 from sheetsim.model.expr import Data, Matrix
 from sheetsim.summary.histogram import edges_between, labels
 
@@ -239,13 +242,15 @@ def test_sigmoid_with_standard_deviation_1_piles_up_at_both_ends() -> None:
 
 
 def test_the_claims_hold_and_fail_as_theory_says() -> None:
-    verdicts = run_of("relu-he").claims()["verdict"]
-    assert verdicts.to_dict() == {
+    claims = run_of("relu-he").claims()
+    assert claims["verdict"].to_dict() == {
         "additivity": "holds",
-        "moment_rule": "holds",
+        "moment_rule": "undecided",
         "relu_halves_variance": "does not hold",
-        "relu_halves_second_moment": "holds",
+        "relu_halves_second_moment": "undecided",
     }
+    assert claims["verdict_1"].tolist() == ["holds", "holds", "does not hold", "holds"]
+    assert claims["checked"].tolist() == [5] * 4
     assert run_of("tanh-he").claims()["verdict"]["relu_halves_variance"] == "not ReLU"
 
 
@@ -271,23 +276,91 @@ def test_units_that_are_all_alike_or_overflow_check_nothing(initializer: object)
 
 
 @pytest.mark.parametrize("width", [3, 10])
-def test_layers_of_few_units_are_not_judged(width: int) -> None:
-    assert set(sheetsim.run("relu-he", layers=[width] * 3).claims()["verdict"]) == {"nothing to check"}
+def test_layers_of_few_units_decide_nothing(width: int) -> None:
+    claims = sheetsim.run("relu-he", layers=[width] * 3, samples=100).claims()
+    assert set(claims["verdict"]) == {"undecided"}
+    # With so few there is not even an interval, and it is said so.
+    assert np.isnan(claims.loc["moment_rule", "low_1"]) == (width == 3)
+
+
+def test_an_interval_is_of_the_units_and_of_all_layers_together() -> None:
+    """Against the definition, on a run's own matrices: the delta method, the effective units, Bonferroni."""
+    run = run_of("relu-he")
+    claims = run.claims().loc["relu_halves_second_moment"]
+    u, v = (np.mean(run[name] ** 2, axis=0) for name in ("z_3", "a_3"))
+    error = np.std(u - u.sum() / v.sum() * v) / math.sqrt(100) / u.mean()
+    units = min(100 / (1 + np.var(w) / np.mean(w) ** 2) for w in (u, v))
+    c = stats.norm.isf(0.01 / 5 / 2)
+    half = c * error / math.sqrt(1 - c * c / units)
+    expected = {"ratio": u.sum() / v.sum(), "error": error, "units": units}
+    expected |= {"low": expected["ratio"] * math.exp(-half), "high": expected["ratio"] * math.exp(half)}
+    assert claims[[f"{name}_3" for name in expected]].tolist() == pytest.approx(list(expected.values()), rel=1e-9)
+
+
+def test_a_layer_that_was_not_checked_is_not_said_to_hold() -> None:
+    """Overflow from layer 2 on: what holds at layer 1 holds at one layer of three, and is undecided over all."""
+    run = sheetsim.run("relu-he", layers=[1000, 10, 10], initializer=["he", 1e300, 1.0], samples=50, inputs=20)
+    claims = run.claims().loc["additivity"]
+    assert (claims["checked"], claims["verdict_1"], claims["verdict_2"]) == (1, "holds", "not checked")
+    assert claims["verdict"] == "undecided"
 
 
 def test_with_zero_weights_there_is_nothing_to_check() -> None:
     assert set(small_run(initializer="zeros").claims()["verdict"]) == {"nothing to check"}
 
 
-@pytest.mark.parametrize(("width", "allowed"), [(20, 3), (100, 1)])
-def test_a_true_claim_rarely_fails_by_chance_and_a_false_one_always_does(width: int, allowed: int) -> None:
-    """Over 100 seeds and 3 layers: 300 checks of each claim, at 4 standard errors of a ratio that is near normal."""
-    failures = 0
-    for seed in range(100):
-        run = sheetsim.run("relu-he", seed=seed, samples=200, layers=[width] * 3, report="summary")
-        verdicts = run.claims()["verdict"]
-        failures += sum(
-            verdicts[name] != "holds" for name in ("additivity", "moment_rule", "relu_halves_second_moment")
-        )
-        assert verdicts["relu_halves_variance"] == "does not hold"
-    assert failures <= allowed
+UNIFORM = {"distribution": "uniform", "low": 0, "high": 1}
+
+
+def said_over_seeds(seeds: int, **keys: object) -> dict[str, Counter[str]]:
+    """How many runs say what of each claim."""
+    table = Forward(**keys).build().tables["claims"]
+    program = Program(table["verdict"])
+    said: dict[str, Counter[str]] = {str(name): Counter() for name in table.labels}
+    for seed in range(seeds):
+        values = program(seed=seed)
+        for own, cell in zip(said.values(), table["verdict"], strict=True):
+            own[str(values[cell][0, 0])] += 1
+    return said
+
+
+# Where verdicts by "not rejected" went wrong: few units, few samples, inputs of one sign, many layers.
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"samples": 200, "layers": [20] * 3},
+        {"samples": 200, "layers": [20] * 3, "input": UNIFORM},
+        {"samples": 20, "layers": [50] * 3, "input": UNIFORM},
+        {"samples": 3, "layers": [20] * 3},
+        {"samples": 20, "layers": [20] * 10},
+    ],
+    ids=["narrow", "uniform", "20 samples", "3 samples", "10 layers"],
+)
+def test_false_claims_do_not_hold_and_true_ones_do_not_fail(keys: dict[str, object]) -> None:
+    """Wanted are 5 % and 1 % of runs at most: of 60 these are 6 and 3 with probabilities under 5 % and 3 %."""
+    said = said_over_seeds(60, **keys)
+    false = said.pop("relu_halves_variance")
+    assert false["holds"] + false["nearly"] <= 6
+    assert max(true["does not hold"] for true in said.values()) <= 3
+
+
+def test_wide_layers_tell_the_true_claims_from_the_false() -> None:
+    said = said_over_seeds(20, samples=50, inputs=30, layers=[1000])
+    assert said.pop("relu_halves_variance") == {"does not hold": 20}
+    assert min(true["holds"] + true["nearly"] for true in said.values()) >= 19
+
+
+def test_the_tolerance_is_a_cell_that_the_verdicts_follow(tmp_path: Path) -> None:
+    import ironcalc
+
+    run = sheetsim.run("relu-he", samples=40, inputs=20, layers=[60])
+    assert run.claims()["verdict"]["relu_halves_second_moment"] == "undecided"
+    path = run.to_excel(tmp_path / "book.xlsx")
+    with sheetsim.read(path) as book:
+        sheet, row, column, *_ = book._reader.place("tolerance")
+        _, verdict_row, verdict_column, *_ = book._reader.place("relu_halves_second_moment")
+    model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+    index = [found["name"] for found in model.get_worksheets_properties()].index(sheet)
+    model.set_user_input(index, row, column, "0.9")
+    model.evaluate()
+    assert model.get_cell_value(index, verdict_row, verdict_column) in ("holds", "nearly")

@@ -30,7 +30,7 @@ from sheetsim.model.nets import Network
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
-from sheetsim.summary.variance import FEWEST_UNITS, STANDARD_ERRORS, Claim, Units
+from sheetsim.summary.variance import WORDS, Claim, Units
 from sheetsim.workbook.layout import Block, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
 
@@ -39,6 +39,27 @@ ACROSS = 5
 
 LARGE_CHART = (446, 280)
 CHART_ROWS = 14
+
+# A claim's lines on the sheet Variance: label, cell of each layer and its style; an empty line parts it from the next.
+CLAIM_LINES = (
+    ("", "ratio", "ratio"),
+    ("std error", "error", "error"),
+    ("units", "units", "one-decimal-centre"),
+    ("from", "low", "ratio"),
+    ("to", "high", "ratio"),
+    ("verdict", "word", "verdict"),
+)
+CLAIM_ROWS = len(CLAIM_LINES) + 1
+
+RULE = (
+    "A claim does not hold at a layer where the interval of the ratio lies wholly further than the tolerance from the "
+    "expected ratio, and holds where it lies wholly within and has the expected ratio in it (without: nearly).",
+    "Else it is undecided: the units of one run cannot tell. More units can, or replicates (`sheetsim replicate`).",
+    "The verdict over all layers is the worst of a layer; a layer that was not checked (no variance, units all alike, "
+    "overflow) leaves it undecided. With the confidence the intervals of all layers checked are right together.",
+    "Intervals are for other weights given the layer's inputs: its units are the independent repeats, however few the "
+    "samples. Units: so many equal ones would tell as much; with too few there is no interval (#N/A).",
+)
 
 
 @dataclass(frozen=True)
@@ -249,41 +270,25 @@ class ForwardBook:
         items.append(Text(row, 0, "What the numbers say", "section"))
         items += [Text(row + 1 + k, 0, sentence, "text") for k, sentence in enumerate(story)]
         row += len(story) + 2
+        items.append(Text(row, 0, "What is said of the claims", "section"))
+        for k, (label, name) in enumerate((("Tolerance", "tolerance"), ("Confidence", "confidence"))):
+            items += [Text(row + 1 + k, 0, label, "label"), homes.show(row + 1 + k, 1, self.graph[name], "input")]
+        row += 3
+        items += [Text(row + k, 0, sentence, "text") for k, sentence in enumerate(RULE)]
+        row += len(RULE) + 1
         items += [
             Text(row, 0, "Claim", "heading-left", 6),
             Text(row, 6, "verdict", "heading"),
+            Text(row, 7, "layers checked", "heading"),
             Text(row, 8, "expected", "heading"),
         ]
         items += [Number(row, 8 + layer.number, layer.number, "layer") for layer in layers]
+        row += 1
         for claim in self.claims:
-            row += 1
-            items += [
-                Text(row, 0, claim.sentence, "label", 6),
-                homes.show(row, 6, claim.verdict, "verdict"),
-                Number(row, 8, claim.expected, "ratio"),
-                Text(row + 1, 8, "std error", "muted"),
-                Text(row + 2, 8, "off?", "muted"),
-            ]
-            for k in range(len(layers)):
-                items += [
-                    homes.show(row, 9 + k, claim.ratios[k], "ratio"),
-                    homes.show(row + 1, 9 + k, claim.errors[k], "error"),
-                    homes.show(row + 2, 9 + k, claim.states[k], "state"),
-                ]
-            row += 2
-        items.append(
-            Text(
-                row + 1,
-                0,
-                f"A claim holds at a layer when the measured ratio is within {STANDARD_ERRORS:g} of the standard "
-                f"errors that it has if the claim is true (off? 0 no, 1 yes, −1 not checked: fewer than {FEWEST_UNITS} "
-                "units, units all alike, or no variance). A layer's units are the independent repeats.",
-                "text",
-            )
-        )
+            items += self._claim(row, claim, homes)
+            row += CLAIM_ROWS
         if not matrices:
             return Page("Variance", tuple(items), {0: 11} | dict.fromkeys(range(1, 9 + len(layers)), 14), freeze=(1, 1))
-        row += 3
         printed = row
         items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
         row += 1
@@ -294,6 +299,23 @@ class ForwardBook:
             items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]
         widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 14)
         return Page("Variance", tuple(items), widths, freeze=(1, 1), printed=printed)
+
+    def _claim(self, row: int, claim: Claim, homes: Homes) -> list[Item]:
+        """The claim's verdict, and the layers that it comes from: how many are said what, and each one's numbers."""
+        items: list[Item] = [
+            Text(row, 0, claim.sentence, "label", 6),
+            homes.show(row, 6, claim.verdict, "verdict"),
+            homes.show(row, 7, claim.checked, "count-centre"),
+            Number(row, 8, claim.expected, "ratio"),
+        ]
+        for k, (word, count) in enumerate(zip(WORDS, claim.counts, strict=True), start=1):
+            items += [Text(row + k, 6, word, "muted"), homes.show(row + k, 7, count, "state")]
+        items += [Text(row + 5, 6, "± std errors", "muted"), homes.show(row + 5, 7, claim.width, "ratio")]
+        for k, (label, cell, style) in enumerate(CLAIM_LINES):
+            if label:
+                items.append(Text(row + k, 8, label, "muted"))
+            items += [homes.show(row + k, 9 + c, getattr(layer, cell), style) for c, layer in enumerate(claim.layers)]
+        return items
 
     def _unit_rows(self) -> list[Matrix]:
         var_x, *units = self.units
@@ -339,6 +361,8 @@ GLOSSARY = {
     "over_samples_x": "the share of it that is variance over samples",
     "effective_x": "the input's effective units: the participation ratio of its columns' covariance",
     "additivity": "additivity, moment_rule, relu_halves_variance, relu_halves_second_moment: the claims' verdicts",
+    "tolerance": "how near the expected ratio a claim's interval must lie to hold, how far for it not to",
+    "confidence": "confidence of a claim's intervals at all layers together",
     "counts_1": "counts_1, …: outputs of the layer below the range, in each bin, above the range",
     "bars_1": "bars_1, …: counts without the exact zeros of relu",
     "largest_count": "the greatest of all bars",

@@ -9,6 +9,7 @@ are how many it has.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -176,10 +177,9 @@ def t_quantile(tails: Any, freedom: Any) -> Any:
 
 
 def normal_quantile(p: Any) -> Any:
-    """The number that a standard normal one is below with probability p."""
-    from scipy.special import ndtri
-
-    return _cell(ndtri(p.item()))
+    """The number that a standard normal one is below with probability p; NaN unless 0 < p < 1."""
+    # Not scipy's: every run of a forward pass asks for one, and the import costs more than the run.
+    return _cell(NormalDist().inv_cdf(p.item()) if 0 < p.item() < 1 else np.nan)
 
 
 def _select(condition: Any, yes: Any, no: Any) -> Any:

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sheetsim.model.expr import (
-    Draw,
     Matrix,
-    absolute,
     choose,
     column_mean,
     column_variance,
+    equal,
+    exp,
     if_error,
     largest,
     matrix,
     maximum,
     mean,
     minimum,
+    normal_quantile,
     row_count,
     sqrt,
     sum_squares,
@@ -38,15 +39,18 @@ SENTENCES: dict[str, tuple[str, float]] = {
 }
 CLAIMS = tuple(SENTENCES)
 
-# Over mirrored samples ReLU halves the second moment of the first sums exactly, with a standard error of 0.
+# How far a ratio may be off, of what it should be, for a claim to hold: one run of 100 units a layer knows it to 0.5 to
+# 2 % a standard error, so that the replicates' 2 % would leave every claim undecided.
+TOLERANCE = 0.1
+
+# Of a claim's intervals at all layers together.
+CONFIDENCE = 0.99
+
+# Over mirrored samples ReLU halves the second moment of the first sums exactly: an interval of no width.
 ROUNDING = 1e-9
 
-# A claim fails where it is off by more than this many standard errors.
-STANDARD_ERRORS = 4.0
-
-# With fewer units a layer is not checked: they are the independent repeats, and a ratio of sums over few of them is too
-# far from normal. (Were there 16, not even a ratio of 0 could be 4 of its standard errors away.)
-FEWEST_UNITS = 20
+# What is said of a claim at a layer that was checked.
+WORDS = ("holds", "nearly", "undecided", "does not hold")
 
 
 @dataclass(frozen=True)
@@ -128,107 +132,181 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A sentence to check: a measured ratio a layer, the ratio that it claims, its standard error if the claim is true,
-    and its state (0 within STANDARD_ERRORS of the claim, 1 off, -1 nothing to check).
+class Checked:
+    """A claim at one layer, all 1×1: the measured ratio Σu / Σv over units, its relative standard error, how many equal
+    units would tell as much, the interval's ends, and one of WORDS or "not checked".
 
-    The units of a layer are independent given the layer before, so the error of a ratio of sums over units, Σu / Σv,
-    is sqrt(Σ(u - ratio·v)²) / Σv (the delta method; Cochran 1977, §2.11), with the claimed ratio in it: the measured
-    one would make sums that happen to be small look precise, and reject true claims.
+    NaN: the error where there is nothing to check (no variance, overflow, units all alike, not ReLU); the ends also
+    where so few units give no interval, which leaves the claim undecided.
+    """
+
+    ratio: Matrix
+    error: Matrix
+    units: Matrix
+    low: Matrix
+    high: Matrix
+    word: Matrix
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence to check: the ratio that it claims, what is found at each layer, and the verdict over all of them.
+
+    checked: how many layers could be; width: of their intervals, each way, in standard errors; counts: how many layers
+    have each of WORDS.
     """
 
     name: str
     sentence: str
     expected: float
-    ratios: tuple[Matrix, ...]
-    errors: tuple[Matrix, ...]
-    states: tuple[Matrix, ...]
+    layers: tuple[Checked, ...]
+    checked: Matrix
+    width: Matrix
+    counts: tuple[Matrix, ...]
     verdict: Matrix
 
 
 @dataclass(frozen=True)
-class Checked:
-    """One layer of a claim: the measured ratio Σu / Σv, its standard error, and its state."""
+class _Measured:
+    """The part of `Checked` that does not depend on how many layers are."""
 
     ratio: Matrix
     error: Matrix
-    state: Matrix
+    units: Matrix
 
 
 def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: Sequence[Units]) -> tuple[Claim, ...]:
-    """The four claims of the explanation; the graph has the verdict of each under its name.
+    """The four claims of the explanation; the graph has the verdict of each under its name, and names `tolerance` and
+    `confidence`, which can be changed.
 
-    Those on ReLU are checked only while the activation is relu.
+    At each layer a claim does not hold where the interval of its ratio lies wholly further than the tolerance from
+    what it should be, and holds where it lies wholly within and has that in it (without: nearly); else it is undecided.
+    Over the layers the worst of these is said, and undecided where a layer could not be checked. Those on ReLU are
+    checked only while the activation is relu.
+
+    The intervals are for other weights given what came into the layer: then its units are independent, however few the
+    samples, and the claimed ratios are those of the expected sums, but for the moment rule, which lacks the part of
+    order 1/units that the pooled mean takes. All layers of a claim together are in their intervals with the confidence
+    (Bonferroni: 1 − (1 − confidence) / layers at each).
     """
-    found: dict[str, list[Checked]] = {name: [] for name in CLAIMS}
-    source = network.x.source
-    mirrored = isinstance(source, Draw) and source.design == "antithetic"
+    graph.input("tolerance", TOLERANCE)
+    graph.input("confidence", CONFIDENCE)
+    found: dict[str, list[_Measured]] = {name: [] for name in CLAIMS}
     for k, (layer, own) in enumerate(zip(network.layers, units, strict=True)):
         row = {column.name: column.cells[k] for column in table.columns}
         given = units[k - 1].var_z if k else var_x
-        spread_a = own.var_a + (own.mean_a - mean(layer.a)) ** 2
-        spread_z = own.var_z + (own.mean_z - mean(layer.z)) ** 2
+        spread_a = own.var_a + (own.mean_a - mean(own.mean_a)) ** 2
+        spread_z = own.var_z + (own.mean_z - mean(own.mean_z)) ** 2
         square_a, square_z = own.var_a + own.mean_a**2, own.var_z + own.mean_z**2
-        found["additivity"].append(_checked(ratio(row["within"], row["additive"]), 1, own.var_a, given @ layer.W**2))
-        found["moment_rule"].append(_checked(ratio(row["pooled"], row["moment"]), 1, spread_a, row["moment"]))
+        found["additivity"].append(_measured(ratio(row["within"], row["additive"]), own.var_a, given @ layer.W**2))
+        # The same prediction for every unit.
+        found["moment_rule"].append(_measured(ratio(row["pooled"], row["moment"]), spread_a, spread_a * 0 + 1))
         for name, measured, u, v in (
             ("relu_halves_variance", row["var_ratio"], spread_z, spread_a),
             ("relu_halves_second_moment", row["moment_ratio"], square_z, square_a),
         ):
-            checked = _checked(measured, 0.5, u, v, ROUNDING if mirrored else 0.0)
-            state = choose(network.activation, dict.fromkeys(ACTIVATIONS, matrix(-1)) | {"relu": checked.state})
-            found[name].append(Checked(checked.ratio, checked.error, state))
+            found[name].append(_measured(measured, u, v, network.activation))
     return tuple(_claim(graph, network, name, layers) for name, layers in found.items())
 
 
-def _checked(measured: Matrix, expected: float, u: Matrix, v: Matrix, rounding: float = 0.0) -> Checked:
-    units = u.shape[1]
-    whole = total(v) if v.shape == u.shape else v * units
-    error = where(whole > 0, sqrt(sum_squares(u - expected * v)) / whole, NONE)
+def _measured(measured: Matrix, u: Matrix, v: Matrix, relu: Matrix | None = None) -> _Measured:
+    """The ratio Σu / Σv of statistics by unit, its standard error relative to itself (the delta method; Cochran 1977,
+    §2.11), and the effective number of units: the fewer of (Σu)² / Σu² and (Σv)² / Σv² (Kish 1965).
+
+    relu: the drop-down of the activation, for what is checked only with relu.
+    """
+    p, q = u / total(u), v / total(v)
     # Alike to 12 digits, as under equal weights, units repeat nothing.
-    alike = where(maximum(u) - minimum(u) > CONSTANT * maximum(u), 0, 1)
-    # Overflow and nothing to divide by: errors in the sheet, NaN here, neither of which compares.
-    known = if_error((measured + error) * 0 + 1, 0)
-    allowed = STANDARD_ERRORS * error
-    off = absolute(measured - expected) > (allowed + rounding if rounding else allowed)
-    checkable = matrix(0) if units < FEWEST_UNITS else where(known > 0, 1 - alike, 0)
-    return Checked(measured, error, where(checkable > 0, where(off, 1, 0), -1))
+    error = where(maximum(u) - minimum(u) > CONSTANT * maximum(u), sqrt(sum_squares(p - q)), NONE)
+    error = if_error(error + measured * 0, NONE)
+    if relu is not None:
+        error = choose(relu, dict.fromkeys(ACTIVATIONS, matrix(NONE)) | {"relu": error})
+    return _Measured(measured, error, if_error(1 / largest(sum_squares(p), sum_squares(q)), NONE))
 
 
-def _claim(graph: Graph, network: Network, name: str, layers: Sequence[Checked]) -> Claim:
+def _claim(graph: Graph, network: Network, name: str, layers: Sequence[_Measured]) -> Claim:
     sentence, expected = SENTENCES[name]
-    worst = largest(*(layer.state for layer in layers))
-    verdict = where(worst > 0, "does not hold", where(worst < 0, "nothing to check", "holds"))
+    checked = _added([if_error(layer.error * 0 + 1, 0) for layer in layers])
+    width = if_error(normal_quantile(1 - (1 - graph["confidence"]) / 2 / checked), NONE)
+    found = []
+    for layer in layers:
+        low, high = _interval(layer, width)
+        word = word_of(layer.error, low, high, expected, graph["tolerance"])
+        found.append(Checked(layer.ratio, layer.error, layer.units, low, high, word))
+    counts, verdict = over_layers([layer.word for layer in found], checked)
     if name.startswith("relu"):
         verdict = choose(network.activation, dict.fromkeys(ACTIVATIONS, matrix("not ReLU")) | {"relu": verdict})
-    return Claim(
-        name,
-        sentence,
-        expected,
-        tuple(layer.ratio for layer in layers),
-        tuple(layer.error for layer in layers),
-        tuple(layer.state for layer in layers),
-        graph.define(name, verdict),
-    )
+    return Claim(name, sentence, expected, tuple(found), checked, width, counts, graph.define(name, verdict))
+
+
+def _interval(layer: _Measured, width: Matrix) -> tuple[Matrix, Matrix]:
+    """The interval is of the ratio's logarithm, as a sum of few squares is nearer to a log-normal number than to a
+    normal one. Its half-width is c·error / √(1 − c²/units) for c standard errors: as the squared differences are about
+    the measured ratio, a few units that happen to agree would else look precise (about the claimed one, Σd / √Σd² is at
+    most √units: Efron 1969). For c² units and fewer there is no interval.
+    """
+    half = width * layer.error / sqrt(1 - width**2 / layer.units)
+    return if_error(layer.ratio * exp(-half), NONE), if_error(layer.ratio * exp(half), NONE)
+
+
+def word_of(error: Matrix, low: Matrix, high: Matrix, expected: float, tolerance: Matrix) -> Matrix:
+    """What is said at one layer of the claim that the ratio is the expected one: one of WORDS, or "not checked"."""
+    at_least = largest(low / expected - 1, 1 - high / expected)
+    at_most = largest(high / expected - 1, 1 - low / expected)
+    inside = where(at_least > ROUNDING, "nearly", "holds")
+    word = where(at_least > tolerance, "does not hold", where(at_most > tolerance, "undecided", inside))
+    unknown = where(if_error(error * 0 + 1, 0) > 0, "undecided", "not checked")
+    return where(if_error(low + high, -1) < 0, unknown, word)
+
+
+def over_layers(words: Sequence[Matrix], checked: Matrix) -> tuple[tuple[Matrix, ...], Matrix]:
+    """How many layers have each of WORDS, and the verdict over them all, of which so many were checked."""
+    counts = tuple(_added([equal(own, word) for own in words]) for word in WORDS)
+    _, nearly, undecided, fails = counts
+    # Nothing is known of a layer that was not checked.
+    verdict = where(checked < len(words), "undecided", where(nearly > 0, "nearly", "holds"))
+    verdict = where(fails > 0, "does not hold", where(undecided > 0, "undecided", verdict))
+    return counts, where(checked > 0, verdict, "nothing to check")
+
+
+def _added(numbers: Sequence[Matrix]) -> Matrix:
+    """Their sum by halves: one after another, hundreds of layers would nest as deep."""
+    if len(numbers) == 1:
+        return numbers[0]
+    half = len(numbers) // 2
+    return _added(numbers[:half]) + _added(numbers[half:])
 
 
 def claim_table(checked: Sequence[Claim]) -> Table:
-    """The claims as a table, a row a claim: verdict, the expected ratio, and ratio and standard error a layer."""
-    layers = range(len(checked[0].ratios))
+    """The claims as a table, a row a claim: verdict, layers checked, the expected ratio, and what each layer has."""
     return Table(
         "claims",
         "claim",
         [claim.name for claim in checked],
         (
             Column("verdict", "whether the claim holds at every layer", tuple(c.verdict for c in checked), "text"),
+            Column("checked", "how many layers could be checked", tuple(c.checked for c in checked), "count"),
             Column("expected", "what the ratio should be", tuple(matrix(c.expected) for c in checked)),
             *(
-                Column(f"ratio_{k + 1}", f"the ratio at layer {k + 1}", tuple(c.ratios[k] for c in checked))
-                for k in layers
-            ),
-            *(
-                Column(f"error_{k + 1}", f"its standard error at layer {k + 1}", tuple(c.errors[k] for c in checked))
-                for k in layers
+                Column(
+                    f"{name}_{k + 1}",
+                    f"{what} at layer {k + 1}",
+                    tuple(getattr(claim.layers[k], cell) for claim in checked),
+                    "text" if name == "verdict" else "number",
+                )
+                for name, (cell, what) in LAYER_COLUMNS.items()
+                for k in range(len(checked[0].layers))
             ),
         ),
     )
+
+
+# Columns by layer of the claims: the field of `Checked`, and what it is.
+LAYER_COLUMNS = {
+    "ratio": ("ratio", "the ratio"),
+    "error": ("error", "its standard error relative to itself"),
+    "units": ("units", "how many equal units would tell as much"),
+    "low": ("low", "the lower end of its interval"),
+    "high": ("high", "the upper end of its interval"),
+    "verdict": ("word", "whether the claim holds"),
+}

@@ -50,7 +50,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "count-centre": {"num_format": "#,##0", "align": "center"},
     "whole": {"num_format": "0", "align": "right"},
     "ratio": {"num_format": "0.000", "align": "center"},
-    "error": {"num_format": '"± "0.000', "align": "center", "font_color": MUTED},
+    "error": {"num_format": '"± "0.0%', "align": "center", "font_color": MUTED},
     "state": {"num_format": "0", "align": "center", "font_color": MUTED},
     "one-decimal": {"num_format": "0.0", "align": "right"},
     "one-decimal-centre": {"num_format": "0.0", "align": "center"},
