@@ -25,7 +25,7 @@ from sheetsim.experiments import replicates as replicates_module
 from sheetsim.experiments.replicates import Replicator, child_seed, spread_of_logs
 from sheetsim.replication import FLOOR
 from sheetsim.summary.intervals import interval_arrays
-from sheetsim.summary.streaming import COLUMNS, LAYER_COLUMNS, nonnegative, products
+from sheetsim.summary.streaming import COLUMNS, LAYER_COLUMNS, SHARES, nonnegative, products
 from sheetsim.summary.theory import InputMoments, mean_field
 from sheetsim.terminal import Progress
 from sheetsim.verify import verify
@@ -103,7 +103,7 @@ def test_statistics_are_scipys() -> None:
             if name in nonnegative("relu"):
                 share = (high - low) / 2 / np.mean(numbers)
                 low, high = np.mean(numbers) * np.exp([-share, share])
-            high = min(high, 1) if name == "saturated" else high
+            high = min(high, 1) if name in SHARES else high
             np.testing.assert_allclose([row["low"], row["high"]], [low, high], rtol=1e-9)
             if name in products("relu") and (numbers > 0).all():
                 logs = np.log(numbers)
@@ -164,7 +164,7 @@ ANTITHETIC = {"sampling": "antithetic", "activation": "tanh", "initializer": "xa
 def test_designs_have_no_theory_of_what_their_samples_make_together(design: str) -> None:
     found = sheetsim.replicate(study(sampling=design, samples=64), 3)
     table = found.statistics()["theory"].unstack("layer")
-    assert table.loc[["within", "between", "additive"]].isna().all(axis=None)
+    assert table.loc[["within", "between", "additive", "over_samples"]].isna().all(axis=None)
     assert table.loc[["pooled", "second_moment"]].notna().all(axis=None)
     assert f"samples by {design} are not independent" in found.statistics().attrs["notes"][0]
     assert not sheetsim.replicate(study(), 3)._theory.gaps
