@@ -250,12 +250,12 @@ def replicate(
     from dataclasses import replace
 
     from sheetsim import templates
-    from sheetsim.replication import Plan, run_plan
+    from sheetsim.replication import Plan, run_plan, share
 
     origin = _load(what, settings, seed)
     study = templates.forward(origin.experiment, "replicates")
     chosen = tuple(name.strip() for name in statistics.split(","))
-    plan = Plan(study, origin.name, origin.command, replicates, _share(until), chosen, single, bootstrap)
+    plan = Plan(study, origin.name, origin.command, replicates, share(until), chosen, single, bootstrap)
     # Beside the run's own book, and not in its place.
     target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
     _make_ready([target], force)
@@ -274,9 +274,15 @@ def replicate(
         print_frame(frames[table or ReplicateTable.statistics](), form)
         return
     frame = found.statistics()
+    shown = frame[frame.index.isin(chosen, level="statistic")]
+    hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
+    if (shown["read"] == "mean").all():
+        hidden += ["geometric", "geometric_low", "geometric_high", "read"]
     print(f"{origin.name}, {found.count} replicates ({found.reason}) → {target}")
-    print(text_of(frame[frame.index.isin(chosen, level="statistic")].drop(columns=["p05", "p50", "p95"])), end="\n\n")
+    print(text_of(shown.drop(columns=hidden)), end="\n\n")
     print(text_of(found.claims()))
+    for note in found.notes:
+        print(f"\n{note}")
 
 
 @app.command()
@@ -321,17 +327,6 @@ def sweep(
     print(lines_of(frame[:MOST_LINES].to_dict(orient="records")))
     if len(frame) > MOST_LINES:
         print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
-
-
-def _share(text: str | None) -> float | None:
-    """`2%` or `0.02`."""
-    if text is None:
-        return None
-    number = text.strip().removesuffix("%")
-    try:
-        return float(number) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        raise SheetsimError(f"--until {text}: write a share, for example 2%") from None
 
 
 class EngineName(StrEnum):

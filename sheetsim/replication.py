@@ -3,11 +3,11 @@
 import os
 import pickle
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,23 @@ from sheetsim.engine.jobs import alone, in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.replicates import Batch, Replicator, child_seed, expected, measure, rounding, with_data
+from sheetsim.experiments.replicates import (
+    SPREADS,
+    Batch,
+    Replicator,
+    Theory,
+    child_seed,
+    expected,
+    measure,
+    rounding,
+    spread_of_logs,
+    with_data,
+)
 from sheetsim.experiments.replicates_book import ReplicatesBook
 from sheetsim.experiments.study import properties
 from sheetsim.summary.histogram import histogram_frame
-from sheetsim.summary.intervals import Label, reading_frame, widest
-from sheetsim.summary.streaming import COLUMNS
+from sheetsim.summary.intervals import SKEWED, Facts, Label, bootstrap_t, reading_frame, widest
+from sheetsim.summary.streaming import COLUMNS, nonnegative, products
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
@@ -115,8 +126,11 @@ class Replicates:
     def statistics(self) -> "pd.DataFrame":
         """Mean, sd, se, interval, percentiles, theory and its z: a row a layer and statistic.
 
+        What is never negative has an interval that is not either, and, where it is above 0 in all replicates, its
+        geometric mean with an interval; `read` says which mean to read. NaN where there is no number; `attrs["notes"]`
+        says in sentences why, and what else to know.
         In single precision `rounding` says how far, relatively, a statistic of the first replicates was from double;
-        with the bootstrap `boot_low` and `boot_high` are the BCa interval of the mean (Efron 1987, by scipy).
+        with the bootstrap `boot_low` and `boot_high` are the ends of the mean's interval by `intervals.bootstrap_t`.
         """
         import pandas as pd
 
@@ -124,6 +138,7 @@ class Replicates:
         frame.index = pd.MultiIndex.from_tuples(self.labels, names=("layer", "statistic"))
         for name, numbers in self._more.items():
             frame[name] = numbers
+        frame.attrs["notes"] = list(self.notes)
         return frame.sort_index(level="layer", sort_remaining=False, kind="stable")
 
     def claims(self) -> "pd.DataFrame":
@@ -164,7 +179,38 @@ class Replicates:
         return f"<Replicates {self.name}: {self.count}; {self.reason}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.count} replicates: {self.reason}</p>{self.statistics().to_html(float_format='{:.4g}'.format)}"
+        said = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        table = self.statistics().to_html(float_format="{:.4g}".format, na_rep="–")
+        return f"<p>{self.count} replicates: {escape(self.reason)}</p>{said}{table}"
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the statistics, in sentences: where theory is missing, which means to distrust."""
+        study, limit = self._plan.study, SKEWED * float(np.log(self.count))
+        scaled = products(study.activation)
+        facts = {label: Facts.of(self._rows[:, k]) for k, label in enumerate(self.labels, 1) if label[1] in scaled}
+        skewed = sum(own.skewed for own in facts.values())
+        # Networks without signal, or that overflow, have no such products.
+        spread = spread_of_logs(study) * facts[len(study.layers), "second_moment"].varied
+        notes = self._theory.gaps
+        if not skewed and spread <= limit:
+            return notes
+        found = (
+            "Numbers that deep or narrow networks make as products over layers are near log-normal over seeds (Hanin & "
+            "Rolnick 2018). Where the variance of their logarithm is over ln(replicates)/3, here "
+            f"{limit:.2g}, a few seeds make the mean, and its interval covers less than it says: read what Statistics "
+            f"names under `read` (not the mean in {skewed} of {len(self.labels)} rows)."
+        )
+        if spread > limit:
+            found += (
+                f" Of second moments it is up to about {spread:.2g} by depth and width, nearly "
+                f"{SPREADS[study.activation]}/units a layer."
+            )
+        return (*notes, found)
+
+    @cached_property
+    def _theory(self) -> Theory:
+        return expected(self._plan.study)
 
     @cached_property
     def _book(self) -> ReplicatesBook:
@@ -174,11 +220,12 @@ class Replicates:
             self.counts,
             self.edges,
             self.labels,
-            expected(self._plan.study),
+            self._theory.values,
             self.reason,
             CONFIDENCE,
             self._plan.chosen,
             self._more,
+            self.notes,
         )
 
     @cached_property
@@ -186,7 +233,11 @@ class Replicates:
         """Columns of the statistics that no formula gives."""
         found = {}
         if self._plan.bootstrap:
-            ends = [_bootstrap(self._rows[:, k + 1], self._plan.study.seed) for k in range(len(self.labels))]
+            never_below = nonnegative(self._plan.study.activation)
+            ends = [
+                bootstrap_t(self._rows[:, k], CONFIDENCE, self._plan.study.seed, name in never_below)
+                for k, (_, name) in enumerate(self.labels, start=1)
+            ]
             found["boot_low"], found["boot_high"] = np.array(ends).T
         if self._error is not None:
             found["rounding"] = self._error.T.ravel()
@@ -198,12 +249,23 @@ class Replicates:
         return evaluate([*self._book.statistics.cells(), *claims])
 
 
+def share(value: float | str | None) -> float | None:
+    """A share as a person writes it, 0.02 or `2%`. Raises SheetsimError for what is none."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise SheetsimError(f"until {value}: write a share, for example 2%") from None
+
+
 def replicate(
     what: "str | os.PathLike[str] | Forward",
     /,
     replicates: int = REPLICATES,
     *,
-    until: float | None = None,
+    until: float | str | None = None,
     statistics: Sequence[str] = CHOSEN,
     workers: int = 1,
     scheduler: str | None = None,
@@ -214,15 +276,15 @@ def replicate(
 ) -> Replicates:
     """Runs a template, a TOML file or a Forward(...) so many times, each replicate with a child seed of its own.
 
-    until: stop as soon as the 95 % intervals of the `statistics` are narrower, on each side, than this share of their
-    means at every layer, with at least FLOOR replicates and at most `replicates` (the intervals are then those of a
-    rule that stops when they look narrow: a little too narrow with few replicates);
+    until: a share, 0.02 or "2%": stop as soon as the 95 % intervals of the `statistics` are narrower, on each side,
+    than this share of their means at every layer, with at least FLOOR replicates and at most `replicates` (the
+    intervals are then those of a rule that stops when they look narrow: a little too narrow with few replicates);
     workers: processes on this machine; scheduler: a Dask scheduler's address instead; single: layers in float32;
     bootstrap: intervals by the bootstrap too;
     progress: called with the number of replicates and the widest relative half-width.
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
-    plan = Plan(*_study(what, overrides), replicates, until, tuple(statistics), single, bootstrap)
+    plan = Plan(*_study(what, overrides), replicates, share(until), tuple(statistics), single, bootstrap)
     return run_plan(plan, workers, scheduler, progress)
 
 
@@ -308,24 +370,3 @@ def _batches(plan: Plan, study: Forward, edges: Any, work: int) -> Iterator[Batc
 def _study(what: "str | os.PathLike[str] | Forward", overrides: dict[str, Any]) -> tuple[Forward, str, str]:
     origin = templates.origin(what, overrides)
     return templates.forward(origin.experiment, "replicates"), origin.name, origin.command
-
-
-def _bootstrap(numbers: Any, seed: int) -> tuple[float, float]:
-    from scipy.stats import bootstrap
-
-    if not np.isfinite(numbers).all():
-        return np.nan, np.nan
-    if np.ptp(numbers) == 0:
-        return float(numbers[0]), float(numbers[0])
-    # Numbers that are nearly all alike, or overflow, have no such interval, and scipy warns of it.
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = bootstrap(
-            (np.array(numbers),),
-            np.mean,
-            n_resamples=2000,
-            confidence_level=CONFIDENCE,
-            rng=np.random.default_rng(seed),
-            batch=200,
-        )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -31,7 +31,7 @@ from sheetsim.grid import Plan, load
 from sheetsim.parts import Parts, fingerprint
 from sheetsim.replication import CONFIDENCE
 from sheetsim.summary.intervals import interval_arrays
-from sheetsim.summary.streaming import COLUMNS
+from sheetsim.summary.streaming import COLUMNS, SHARES, nonnegative
 from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.whole import whole_file
 
@@ -100,7 +100,8 @@ class Sweep:
     def statistics(self) -> "pd.DataFrame":
         """A row a point, layer and statistic: the grid's keys, layer, statistic, replicates, mean, sd, se, low, high.
 
-        replicates: those that have the statistic; low, high: the ends of Student's 95 % interval for the mean.
+        replicates: those that have the statistic; low, high: the ends of the mean's 95 % interval, Student's, and of
+        what is never negative Student's for the logarithm of the mean.
         """
         import pandas as pd
 
@@ -155,7 +156,12 @@ class Sweep:
     @cached_property
     def _intervals(self) -> list[dict[str, Any]]:
         """By point and column of `statistics`, layers × COLUMNS."""
-        return [interval_arrays(own, CONFIDENCE) for own in self._numbers]
+        shares = np.isin(COLUMNS, SHARES)
+        never_below = [np.isin(COLUMNS, nonnegative(point.study.activation)) for point in self.plan.points]
+        return [
+            interval_arrays(own, CONFIDENCE, floor, shares)
+            for own, floor in zip(self._numbers, never_below, strict=True)
+        ]
 
     def _shown(self) -> dict[str, list[dict[str, Any]]]:
         """By shown statistic and point, the columns of its interval, each with a number a layer."""

@@ -163,9 +163,15 @@ def text_of(frame: "pd.DataFrame") -> str:
 
 def lines_of(records: list[dict[Any, Any]]) -> str:
     rows = [[str(column) for column in records[0]]]
-    rows += [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in records]
+    rows += [list(map(_cell, row.values())) for row in records]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if value == value else "–"
 
 
 def _duration(seconds: float) -> str:
@@ -205,7 +211,9 @@ class Progress:
 
         def show(done: int, wide: float) -> None:
             left = (monotonic() - start) / done * (most - done)
-            self.sheet(f"replicate {done:,} of {most:,}, widest interval ±{wide:.2%}, {left:.0f} s left at most")
+            # Of one replicate there is no interval, and of a mean that is 0 or missing none relative to it.
+            known = f", widest interval ±{wide:.2%}" if wide - wide == 0 else ""
+            self.sheet(f"replicate {done:,} of {most:,}{known}, {_duration(left)} left at most")
 
         return show
 

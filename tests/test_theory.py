@@ -410,7 +410,7 @@ def test_correlations_are_correlations_and_variances_add_up(
         (lambda: mean_field("relu", [1], [-1.0], INPUTS), "for each layer"),
         (lambda: mean_field("relu", [1], [math.nan], INPUTS), "for each layer"),
         (lambda: InputMoments(1.0, 1.1), "must hold"),
-        (lambda: InputMoments(1.0, -0.1), "must hold"),
+        (lambda: InputMoments(1.0, -1.1), "must hold"),
         (lambda: InputMoments(math.nan, 0.0), "must hold"),
         (lambda: InputMoments(math.inf, 0.0), "must hold"),
         (lambda: fixed_point("relu", -1.0), "weight scale"),
@@ -426,3 +426,45 @@ def test_what_makes_no_sense_is_refused(call: Callable[[], object], words: str) 
 def test_importing_it_loads_neither_scipy_nor_pandas() -> None:
     code = "import sys, sheetsim.summary.theory\nassert not {'scipy', 'pandas'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("activation", KNOWN)
+def test_samples_of_two_sizes_are_a_mixture_at_every_layer(activation: str) -> None:
+    f, slope, _ = KNOWN[activation]
+    given = InputMoments.of_sizes([0.5, 4.0], [0.7, 0.3], 0.0)
+    frame = mean_field(activation, [10, 10], [math.sqrt(0.15)] * 2, given)
+    q = [0.75, 6.0]
+    for layer in (1, 2):
+        row = frame.loc[layer]
+        mixed = {
+            "mean": lambda a: f(a),
+            "second_moment": lambda a: f(a) ** 2,
+            "chi": lambda a: 1.5 * slope(a) ** 2,
+            "fourth": lambda a, middle=row["mean"]: (f(a) - middle) ** 4,
+        }
+        found = {name: 0.7 * expectation(g, q[0]) + 0.3 * expectation(g, q[1]) for name, g in mixed.items()}
+        for name in ("mean", "second_moment", "chi"):
+            assert row[name] == pytest.approx(found[name], rel=1e-9, abs=1e-12), name
+        assert row["pooled"] == pytest.approx(0.7 * q[0] + 0.3 * q[1], rel=1e-9)
+        assert row["kurtosis"] == pytest.approx(found["fourth"] / row["var"] ** 2 - 3, rel=1e-8)
+        # The quantile is where the distribution functions come to 5 % together.
+        a = stats.norm.isf([0.05]) * np.sqrt(q)
+        edge = np.linspace(*np.sort(a), 200_001)
+        share = 0.7 * stats.norm.sf(edge / math.sqrt(q[0])) + 0.3 * stats.norm.sf(edge / math.sqrt(q[1]))
+        assert row["q95"] == pytest.approx(f(float(np.interp(-0.05, -share, edge))), rel=1e-7)
+        q = [1.5 * expectation(lambda a: f(a) ** 2, own) for own in q]
+    assert frame.loc[1, ["within", "between"]].tolist() == pytest.approx([1.5 * 1.55, 0], abs=1e-15)
+    assert frame.loc[2, ["within", "between", "additive", "correlation"]].isna().all()
+
+
+def test_many_sizes_are_shared_out_among_few_that_have_the_same_mean() -> None:
+    sizes = np.random.default_rng(0).chisquare(1, 3000)
+    given = InputMoments.of_sizes(sizes, np.full(3000, 1 / 3000), 0.0)
+    assert len(given.sizes) <= 201
+    assert given.second == pytest.approx(sizes.mean(), rel=1e-12)
+    assert np.dot(given.sizes, given.weights) == pytest.approx(sizes.mean(), rel=1e-12)
+    row = mean_field("tanh", [10], [1.0], given).loc[1]
+    t = np.linspace(-9, 9, 2001)
+    exact = np.tanh(np.sqrt(10 * sizes)[:, None] * t) ** 2 @ stats.norm.pdf(t) * (t[1] - t[0])
+    assert row["second_moment"] == pytest.approx(exact.mean(), rel=1e-3)
+    assert row["second_moment"] < one_layer("tanh", 10 * sizes.mean())["second_moment"] - 0.05

@@ -19,10 +19,11 @@ from sheetsim.engine.moments import UnitMoments, moments_of_sums
 from sheetsim.experiments.forward import Forward
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.intervals import Label
 from sheetsim.summary.layers import FLAT
 from sheetsim.summary.streaming import COLUMNS, Outputs
-from sheetsim.summary.theory import InputMoments, mean_field
+from sheetsim.summary.theory import InputMoments, mean_field, normal_rule
 
 # Numbers of a layer in one block of samples: 8 MB.
 BLOCK = 1_000_000
@@ -76,15 +77,30 @@ def with_data(study: Forward) -> Forward:
     return study
 
 
-def expected(study: Forward) -> dict[Label, float]:
-    """Mean-field theory by layer and statistic; none where weights are constant or the inputs have no variance."""
+class Theory(NamedTuple):
+    """Mean-field theory by layer and statistic, where there is one; and why there is none elsewhere, in sentences."""
+
+    values: dict[Label, float]
+    gaps: tuple[str, ...]
+
+
+# What samples together make, and not each of them: how much of a sum's variance is over samples.
+OF_PAIRS = ("within", "between", "additive", "over_samples")
+
+# Samples of n independent normal inputs have sizes ‖x‖² of relative variance 2/n, and cosines of variance 1/n: theory
+# for samples of one size and one cosine is right to that order. Those with up to twice as much count as such.
+UNEVEN = 2
+
+
+def expected(study: Forward) -> Theory:
+    """Mean-field theory of a study, for the inputs that it has."""
     schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]
     if any(isinstance(scheme, Mapping) for scheme in schemes):
-        return {}
+        return Theory({}, ("There is no theory here: constant weights are no random draws.",))
     graph = study.build().graph
-    given = _input_moments(graph["x"])
+    given, gaps = _input_moments(graph["x"])
     if given is None:
-        return {}
+        return Theory({}, gaps)
     layers = range(1, len(study.layers) + 1)
     sds = [graph[f"sd_{k}"] for k in layers]
     values = evaluate(sds)
@@ -94,24 +110,102 @@ def expected(study: Forward) -> dict[Label, float]:
     part = 1 / graph["x"].shape[0]
     frame["between"] += frame["within"] * part
     frame[["within", "additive", "over_samples"]] *= 1 - part
-    return {
+    # A 0 but for rounding, of inputs whose columns have mean 0: no number of standard errors is between two of those.
+    frame["between"] = frame["between"].where(frame["between"] > CONSTANT * frame["pooled"])
+    if study.activation == "relu":
+        # 0, at the end of what it can be: the mean over seeds lies above by chance alone, in proportion to 1/√units.
+        frame["q50"] = np.nan
+    if study.sampling != "random" and isinstance(graph["x"].source, Draw):
+        frame[list(OF_PAIRS)] = np.nan
+        gaps += (
+            f"There is no theory of {', '.join(OF_PAIRS)} here: samples by {study.sampling} are not independent, and "
+            "their means vary less than those of random ones.",
+        )
+    found = {
         (layer, name): value
         for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)
         for name, value in row.items()
         if name in COLUMNS and np.isfinite(value)
     }
+    return Theory(found, gaps)
 
 
-def _input_moments(x: Matrix) -> InputMoments | None:
-    if isinstance(x.source, Draw):
-        mean, second = x.source.distribution.mean, x.source.distribution.second_moment
-        return InputMoments(second, mean**2) if np.isfinite(second) else None
+def _input_moments(x: Matrix) -> tuple[InputMoments | None, tuple[str, ...]]:
+    """The inputs' moments, with the sizes of the samples where they differ; and what cannot be known of them."""
+    found = _drawn_moments(x.source, x.shape[1]) if isinstance(x.source, Draw) else _data_moments(x)
+    if isinstance(found, str):
+        return None, (found,)
+    if not found.sizes:
+        return found, ()
+    pairs = "within, between and additive have none beyond layer 1, over_samples has none"
+    return found, (f"Samples differ in size, as inputs are correlated or uneven: theory is over all sizes; {pairs}.",)
+
+
+def _drawn_moments(draw: Draw, inputs: int) -> InputMoments | str:
+    law = draw.distribution
+    mean, second = law.mean, law.second_moment
+    if not np.isfinite(second):
+        return "There is no theory here: the inputs have no finite variance."
+    rho = draw.correlation
+    even = InputMoments(second, mean**2)
+    # The mean square of two samples' cosine is Σρ²/n², and 1/n of independent inputs.
+    if rho is None or _squares(rho, inputs) <= UNEVEN * inputs:
+        return even
+    if not isinstance(rho, float) or law.name not in ("normal", "uniform", "lognormal"):
+        return "There is no theory here: how the sizes of samples differ is not known for these correlated inputs."
+    # One factor g of all inputs: given it, they are independent, and their mean square is an expectation.
+    g, weights = normal_rule()
+    own, share = normal_rule()
+    sizes = law.from_normal(np.sqrt(rho) * g[:, None] + np.sqrt(1 - rho) * own) ** 2 @ share
+    return InputMoments.of_sizes(sizes, weights / weights.sum(), even.product)
+
+
+def _squares(correlation: Any, inputs: int) -> float:
+    """The sum of the squares of all elements of a correlation matrix."""
+    if isinstance(correlation, float):
+        return inputs + inputs * (inputs - 1) * correlation**2
+    return float(np.vdot(correlation, correlation))
+
+
+def _data_moments(x: Matrix) -> InputMoments:
     assert isinstance(x.source, Data)
     values = x.source.values
-    samples = len(values)
-    squares, sums = float(np.vdot(values, values)), values.sum(axis=0)
-    product = (float(sums @ sums) - squares) / max(samples * (samples - 1), 1) / values.shape[1]
-    return InputMoments(squares / values.size, float(np.clip(product, 0, squares / values.size)))
+    samples, inputs = values.shape
+    sizes, sums, pairs = (values**2).sum(axis=1) / inputs, values.sum(axis=0), max(samples * (samples - 1), 1)
+    second = float(sizes.mean())
+    product = (float(sums @ sums) / inputs - float(sizes.sum())) / pairs
+    gram = values.T @ values / inputs
+    cosines = (float(np.vdot(gram, gram)) - float(sizes @ sizes)) / pairs - product**2
+    even = InputMoments(second, float(np.clip(product, -second, second)))
+    limit = UNEVEN / inputs * second**2
+    if sizes.var() <= 2 * limit and cosines <= limit:
+        return even
+    return InputMoments.of_sizes(sizes, np.full(samples, 1 / samples), even.product)
+
+
+# E[f(a)⁴]/E[f(a)²]² − 1 of a normal a, for activations under which a layer multiplies sizes (Hanin & Rolnick 2018,
+# arXiv:1803.01719: the sum of 1/units decides): that over the units is nearly what a layer adds to Var(ln‖z‖²).
+SPREADS = {"relu": 5, "identity": 2}
+
+
+def spread_of_logs(study: Forward) -> float:
+    """The variance over seeds of ln‖z‖² of one sample after the last layer, by depth and width, for weights of any
+    size; 0 where activations hold it within bounds. Of many samples together it is less in the first layers.
+
+    Given the layer before, ‖z‖² is a chi-square number of as many degrees as units are active: all, or with relu each
+    by an even chance (at least one).
+    """
+    from scipy.special import digamma, polygamma
+    from scipy.stats import binom
+
+    found = 0.0
+    for units in study.layers if study.activation in SPREADS else ():
+        active = np.arange(1, units + 1) if study.activation == "relu" else np.array([units])
+        share = binom.pmf(active, units, 0.5) if study.activation == "relu" else np.ones(1)
+        share = share / share.sum()
+        middle = digamma(active / 2)
+        found += float(share @ polygamma(1, active / 2) + share @ middle**2 - (share @ middle) ** 2)
+    return found
 
 
 def rounding(study: Forward) -> Any:

@@ -8,12 +8,12 @@ import numpy as np
 from sheetsim.experiments.about import about_page
 from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.pages import BARS_NOTE, ZEROS_NOTE, abreast, bars_page, layer_bars, layer_heads
-from sheetsim.model.expr import Matrix
+from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.summary import intervals
 from sheetsim.summary.histogram import drawn
-from sheetsim.summary.intervals import Label, convergence, interval_table, readings
-from sheetsim.summary.streaming import WORDS
+from sheetsim.summary.intervals import Facts, Label, convergence, interval_table, readings
+from sheetsim.summary.streaming import WORDS, nonnegative, products
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 
@@ -29,7 +29,7 @@ SHOWN = {
 }
 
 MORE = {
-    "boot_low": "lower end of the mean's bootstrap interval (BCa, 2,000 resamples; a number without a formula)",
+    "boot_low": "lower end of the mean's interval by the bootstrap of t (2,000 resamples; a number without a formula)",
     "boot_high": "its upper end",
     "rounding": "relative difference from double precision, the greatest in the first replicates",
 }
@@ -49,7 +49,7 @@ class ReplicatesBook:
 
     rows: a row a replicate, its seed and then a column a label; counts: layers × bins + 2; reason: why there are not
     more replicates; chosen: statistics, of which the first is shown converging; more: further columns of the
-    statistics, of MORE, in the labels' order.
+    statistics, of MORE, in the labels' order; notes: what a reader must know of them, in sentences.
     """
 
     def __init__(
@@ -64,9 +64,10 @@ class ReplicatesBook:
         confidence: float,
         chosen: Sequence[str],
         more: Mapping[str, Any],
+        notes: Sequence[str] = (),
     ) -> None:
         self._study, self._labels, self._reason, self._chosen = study, labels, reason, chosen
-        self._more = more
+        self._more, self._notes = more, notes
         self._layers = len(study.layers)
         self._graph = graph = Graph(seed=study.seed)
         self._results = graph.results("results", rows)
@@ -76,7 +77,14 @@ class ReplicatesBook:
         self._tolerance = graph.input("tolerance", 0.02)
         self._edges = graph.input("edges", np.asarray(edges).reshape(-1, 1))
         self._counts = [graph.input(f"counts_{k}", own.reshape(-1, 1)) for k, own in enumerate(counts, start=1)]
-        self.statistics: Table = interval_table(self._results, labels, theory, self._confidence, self._precision)
+        never_below, scaled = nonnegative(study.activation), products(study.activation)
+        self._nonnegative = frozenset(never_below)
+        self._skewed = {
+            name for k, (_, name) in enumerate(labels, start=1) if name in scaled and Facts.of(rows[:, k]).skewed
+        }
+        self.statistics: Table = interval_table(
+            self._results, labels, theory, self._confidence, self._precision, never_below
+        )
         zeros = [1 * share for share in self._cells("mean", "saturated")] if study.activation == "relu" else []
         at = int(np.searchsorted(edges, 0.0))
         self._drawn = drawn(graph, self._counts, self._edges, zeros, at)
@@ -97,7 +105,8 @@ class ReplicatesBook:
             "results": "the replicates: a row each, its seed and its statistics by layer (constants)",
             "confidence": "confidence of every interval",
             "precision": "half-width over mean that “needed” is for",
-            "tolerance": "how near the expected ratio a claim’s interval must lie to hold, how far for it not to",
+            "tolerance": "how near the expected ratio a claim’s interval must lie to hold, how far for it not to "
+            "(with the confidence for all layers together)",
             "edges": "upper edges of the bins; a bin is (edge before, edge]",
             "counts_1": "counts_1, …: outputs of all replicates below the range, in each bin, above it",
             "bars_1": "bars_1, …: counts without the exact zeros of relu",
@@ -142,10 +151,13 @@ class ReplicatesBook:
         lead = (
             "Each replicate is a run of the study with draws of its own for the input and the weights; its seed stands "
             "on Replicates, and `sheetsim run` with it gives that replicate as a workbook.",
-            f"Replicates: {self._reason}. An interval holds the true mean with the confidence below (Student).",
+            f"Replicates: {self._reason}. An interval is made to hold the true mean with the confidence below "
+            "(Student; of what is never negative, for the logarithm of the mean).",
             "Theory is the mean-field value for infinitely wide layers, z how many standard errors the mean is from "
-            "it: many replicates resolve the difference of order 1/units.",
+            "it: many replicates resolve the difference of order 1/units and 1/samples.",
+            *self._notes,
         )
+        top = len(lead) + 2
         items: list[Item] = [Text(0, 0, self._title(), "title", wide)]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
         for k, (label, node) in enumerate(
@@ -155,8 +167,8 @@ class ReplicatesBook:
                 ("Tolerance of the claims", self._tolerance),
             )
         ):
-            items += [Text(5 + k, 0, label, "label"), Block(5 + k, 1, node, "input")]
-        row = 9
+            items += [Text(top + k, 0, label, "label"), Block(top + k, 1, node, "input")]
+        row = top + 4
         for own in abreast(self._layers, ACROSS):
             if self.readings:
                 items += self._claims(row, own)
@@ -164,8 +176,10 @@ class ReplicatesBook:
             items += self._means(row, own)
             row = 2 + max(item.row for item in items if isinstance(item, Text))
         for k, (statistic, title) in enumerate(SHOWN.items()):
-            items.append(self._by_layer(row + 15 * (k // 2), 5 * (k % 2) - (k % 2), statistic, title))
-        heights = {0: 30, 1: 17, 2: 17, 3: 17}
+            if self._has("mean", statistic):
+                items.append(self._by_layer(row + 15 * (k // 2), 5 * (k % 2) - (k % 2), statistic, title))
+        line = LABEL_WIDTH + LAYER_WIDTH * (wide - 1)
+        heights = {0: 30} | {1 + k: 16 * -(-len(sentence) // line) + 1 for k, sentence in enumerate(lead)}
         return Page("Overview", tuple(items), {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH), heights)
 
     def _means(self, row: int, own: range) -> list[Item]:
@@ -174,14 +188,20 @@ class ReplicatesBook:
         for statistic, title in SHOWN.items():
             items.append(Text(row + 1, 0, f"{title} ({statistic}), mean", "label"))
             parts = [("mean", "centre"), ("low", "centre"), ("high", "centre")]
-            if self._has_theory(statistic):
-                parts += [("theory", "centre"), ("z", "one-decimal-centre")]
+            if statistic in self._skewed:
+                parts += [(name, "centre") for name in ("geometric", "geometric_low", "geometric_high", "read")]
+            parts += [("theory", "centre"), ("z", "one-decimal-centre")]
+            parts = [part for part in parts if any(map(_is_there, self._cells(part[0], statistic)))]
             for k, (column, style) in enumerate(parts):
                 if k:
-                    items.append(Text(row + 1 + k, 0, f"    {column}", "label"))
+                    items.append(Text(row + 1 + k, 0, f"    {column.replace('_', ' mean, ')}", "label"))
                 cells = self._cells(column, statistic)
-                items += [Echo(row + 1 + k, c, cells[layer], style) for c, layer in enumerate(own, start=1)]
-            row += len(parts)
+                items += [
+                    _echo(row + 1 + k, c, cells[layer], style)
+                    for c, layer in enumerate(own, start=1)
+                    if _is_there(cells[layer])
+                ]
+            row += max(len(parts), 1)
         return items
 
     def _claims(self, row: int, own: range) -> list[Item]:
@@ -199,22 +219,29 @@ class ReplicatesBook:
                 )
             ):
                 items.append(Text(row + k, 0, label, "label"))
-                items += [Block(row + k, c, cells[layer], style) for c, layer in enumerate(own, start=1)]
+                items += [
+                    _block(row + k, c, cells[layer], style)
+                    for c, layer in enumerate(own, start=1)
+                    if _is_there(cells[layer])
+                ]
             row += 5
         return items
 
-    def _has_theory(self, statistic: str) -> bool:
-        return all(cell is not intervals.NONE for cell in self._cells("theory", statistic))
+    def _has(self, column: str, statistic: str) -> bool:
+        """Whether a column has a number of the statistic at every layer."""
+        return all(map(_is_there, self._cells(column, statistic)))
 
     def _by_layer(self, row: int, column: int, statistic: str, title: str) -> Lines:
+        shown = [("measured", "mean", "solid"), ("low", "low", "faint"), ("high", "high", "faint")]
+        if statistic in self._skewed:
+            shown.append(("geometric mean", "geometric", "guide"))
+        shown.append(("theory", "theory", "dashed"))
+        # What has no number has no cell, and is no line.
         lines = [
-            Line("measured", self._cells("mean", statistic), self._cells("half", statistic)),
-            # Unseen: they keep the error bars within the chart.
-            Line("low", self._cells("low", statistic), style="none"),
-            Line("high", self._cells("high", statistic), style="none"),
+            Line(name, self._cells(column_name, statistic), style=style)
+            for name, column_name, style in shown
+            if self._has(column_name, statistic)
         ]
-        if self._has_theory(statistic):
-            lines.append(Line("theory", self._cells("theory", statistic), style="dashed"))
         means = self._results.source.values[:, self._labels.index((1, statistic)) + 1 :][:, : self._layers].mean(axis=0)  # type: ignore[union-attr]
         steep = bool((means > 0).all() and means.max() > 100 * means.min())
         return Lines(row, column, title, tuple(lines), CHART, "layer", logarithmic=steep)
@@ -224,15 +251,17 @@ class ReplicatesBook:
         items += [Text(0, 2 + c, column.name, "column") for c, column in enumerate(self.statistics.columns)]
         for r, (layer, statistic) in enumerate(self._labels, start=1):
             items += [Text(r, 0, statistic, "label"), Number(r, 1, layer, "index")]
-        styles = {"replicates": "count", "z": "one-decimal", "needed": "count"}
+        styles = {"replicates": "count", "z": "one-decimal", "needed": "count", "read": "muted"}
         for c, column in enumerate(self.statistics.columns, start=2):
             style = styles.get(column.name, "number")
-            items += [Block(r, c, cell, style) for r, cell in enumerate(column.cells, 1) if cell is not intervals.NONE]
+            items += [_block(r, c, cell, style) for r, cell in enumerate(column.cells, 1) if _is_there(cell)]
         for c, (name, numbers) in enumerate(self._more.items(), start=2 + len(self.statistics.columns)):
             items.append(Text(0, c, name, "column"))
             known = ((r, number) for r, number in enumerate(numbers, start=1) if np.isfinite(number))
             items += [Number(r, c, number, "number") for r, number in known]
-        widths = {0: 17, 1: 7} | dict.fromkeys(range(2, 2 + len(self.statistics.columns)), 11)
+        widths = {0: 17, 1: 7} | {
+            c: max(11, len(column.name) + 1) for c, column in enumerate(self.statistics.columns, 2)
+        }
         return Page("Statistics", tuple(items), widths, freeze=(1, 2))
 
     def _histograms(self) -> Page:
@@ -259,7 +288,8 @@ class ReplicatesBook:
         layers = sorted({int(k) for k in np.linspace(1, self._layers, count)})
         # A book of its own: another `sheets` names the same matrices again.
         graph = Graph(seed=0)
-        found = convergence(graph, self._results, self._labels, statistic, layers, self._level)
+        never_below = statistic in self._nonnegative
+        found = convergence(graph, self._results, self._labels, statistic, layers, self._level, never_below)
         items: list[Item] = [
             Text(0, 0, "replicates", "column"),
             Text(0, 1, f"t at {self._level:.0%}", "column"),
@@ -291,3 +321,20 @@ class ReplicatesBook:
             place = start + 1 + 14 * (k // 2), 6 * (k % 2)
             items.append(Lines(*place, f"{statistic}, layer {layer}", lines, CHART, "replicates", (found.checkpoints,)))
         return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1))
+
+
+def _is_there(cell: Matrix) -> bool:
+    return cell is not intervals.NONE
+
+
+def _block(row: int, column: int, cell: Matrix, style: str) -> Item:
+    """A cell of a table; a word that no formula gives is a text."""
+    if isinstance(cell.source, Constant):
+        return Text(row, column, str(cell.source.value), style)
+    return Block(row, column, cell, style)
+
+
+def _echo(row: int, column: int, cell: Matrix, style: str) -> Item:
+    """The same where the cell lives elsewhere."""
+    shown = _block(row, column, cell, style)
+    return shown if isinstance(shown, Text) else Echo(row, column, cell, style)

@@ -76,7 +76,8 @@ class SweepBook:
         columns = {
             "layer": "from 1; the last one is what the heat map shows",
             "mean": "mean of the statistic over replicates",
-            "low, high": f"ends of Student's {self._confidence:.0%} interval for the mean",
+            "low, high": f"ends of the mean's {self._confidence:.0%} interval (Student; of what is never negative, for "
+            "the logarithm of the mean)",
             "n": "replicates that have the statistic (a ratio of zeros and an overflow have no value)",
         }
         about = about_page(

@@ -24,6 +24,28 @@ VARIANCE_COLUMNS = (*("pooled", "within", "between", "additive", "covariance", "
 SECOND_MOMENTS = ("second_moment", "second_moment_a")
 COLUMNS = (*LAYER_COLUMNS, *VARIANCE_COLUMNS, *SECOND_MOMENTS)
 
+# Never below 0, and never above 1 besides; of the outputs, under an activation that is not below 0.
+SHARES = ("saturated", "over_samples")
+NONNEGATIVE = (
+    *("std", "var", "dead_units", "effective_units", *SHARES),
+    *("pooled", "within", "between", "additive", "moment", "var_ratio", "moment_ratio"),
+    *SECOND_MOMENTS,
+)
+OF_OUTPUTS = ("mean", "min", "q05", "q50", "q95", "max")
+# Of these relu has 0 in many replicates: no product over layers, of which the logarithm tells.
+AT_BOUND = ("min", "q05", "q50", "dead_units")
+
+
+def products(activation: str) -> tuple[str, ...]:
+    """Those of `nonnegative` that a network makes as products over its layers, so that their logarithms add up."""
+    return tuple(name for name in nonnegative(activation) if name not in AT_BOUND)
+
+
+def nonnegative(activation: str) -> tuple[str, ...]:
+    """The statistics that never are below 0 with that activation."""
+    return NONNEGATIVE + (OF_OUTPUTS if activation in ("sigmoid", "relu") else ())
+
+
 WORDS = {
     "mean": "mean of the outputs z",
     "std": "standard deviation of the outputs z",

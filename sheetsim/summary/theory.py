@@ -7,7 +7,9 @@ sums a_l = z_{l-1} W_l of a layer are normal, N(0, q_l), as are those of two sam
     q_l c_l = n_l sd_l² E[z_{l-1} z′_{l-1}]  (Poole et al. 2016, arXiv:1606.05340)
     χ_l     = n_l sd_l² E[f′(a_l)²]          (Schoenholz et al. 2017, arXiv:1611.01232)
 
-with n_l the fan-in. Real layers deviate by O(1/width). For sd(a) over 1e9, χ of sigmoid and tanh is not resolved.
+with n_l the fan-in. Given a sample x, the sums of the first layer are normal with variance sd_1² ‖x‖²: where samples
+differ in size (correlated inputs, uneven data), all of this holds for each size, and a layer is a scale mixture.
+Real layers deviate by O(1/width). For sd(a) over 1e9, χ of sigmoid and tanh is not resolved.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,6 +38,9 @@ LEAST_Q, GREATEST_Q = 1e-30, 1e30
 
 GREATEST = np.finfo(np.float64).max
 
+# Sizes of samples that a mixture is made of, and what is as good as 0 beside the largest.
+SIZES, LEAST_SIZE = 200, 1e-8
+
 # Panels reach to ±10, where the normal weight is 1e-22, and are halved toward a kink down to 2^-30.
 REACH, HALVINGS = 10, 30
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -45,16 +50,43 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 class InputMoments:
     """The inputs x: `second` is E[x²] and `product` E[x·x′] of two independent samples, both averaged over the inputs.
 
-    For independent inputs of one distribution they are variance + mean², and mean². The product, an average of squared
-    means, is never negative. Raises SheetsimError unless 0 <= product <= second, both finite.
+    For independent inputs of one distribution they are variance + mean², and mean². Of samples that are drawn
+    the product, an average of squared means, is not negative; of given ones with columns of mean 0 it is just below 0.
+    sizes, weights: where samples differ in their mean square ‖x‖²/inputs, the values that it has and how often; none
+    where it is nearly the same for all, as of many independent inputs. `of_sizes` makes them.
+    Raises SheetsimError unless |product| <= second, both finite.
     """
 
     second: float
     product: float
+    sizes: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.product <= self.second < np.inf:
-            raise SheetsimError(f"input moments: 0 <= {self.product:g} <= {self.second:g} must hold, and be finite")
+        if not (0 <= abs(self.product) <= self.second < np.inf):
+            raise SheetsimError(f"input moments: |{self.product:g}| <= {self.second:g} must hold, and be finite")
+
+    @classmethod
+    def of_sizes(cls, sizes: Any, weights: Any, product: float) -> "InputMoments":
+        """Of samples with these mean squares, each of a weight; the weights add up to 1.
+
+        Many sizes are shared out among SIZES, in equal ratios, each between its two neighbours so that the mean stays.
+        """
+        sizes, weights = np.asarray(sizes, dtype=float), np.asarray(weights, dtype=float)
+        second = float(weights @ sizes)
+        if len(sizes) > SIZES:
+            low, high = max(sizes.min(), LEAST_SIZE * sizes.max()), sizes.max()
+            grid = np.geomspace(low, high, SIZES) if low < high else np.array([high])
+            grid = np.concatenate([[0.0], grid]) if sizes.min() < low else grid
+            place = np.clip(np.searchsorted(grid, sizes, side="right") - 1, 0, max(len(grid) - 2, 0))
+            above = np.minimum(place + 1, len(grid) - 1)
+            gap = grid[above] - grid[place]
+            share = np.where(gap > 0, (sizes - grid[place]) / np.where(gap > 0, gap, 1), 0)
+            found = np.bincount(place, weights * (1 - share), len(grid)) + np.bincount(
+                above, weights * share, len(grid)
+            )
+            sizes, weights = grid[found > 0], found[found > 0]
+        return cls(second, product, tuple(sizes.tolist()), tuple(weights.tolist()))
 
 
 @dataclass(frozen=True)
@@ -80,8 +112,9 @@ def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], give
     and `between` q·c, for so many samples that the mean of a unit is known: of N samples, a part within/N is found in
     `between` instead. Theory's own: `second_moment` E[z²]; `correlation` c; and `chi`, of the step z_{l-1} → z_l: the
     mean square of a small change of the inputs grows by χ_l there, and backward that of gradients by
-    χ_l·fan_out/fan_in. All pairs of samples are taken to have one c, which is so for independent inputs; for clustered
-    samples c is their average, and exact at layer 1 only.
+    χ_l·fan_out/fan_in. All pairs of samples are taken to have one c, which is so for independent inputs. Where
+    samples differ in size they have not: then every column is an average over the sizes, and `within`, `between`,
+    `additive` and `correlation`, which are of pairs, are NaN from layer 2 on, and `over_samples` everywhere.
     Ratios to a variance of 0 are NaN; overflow gives infinity, and NaN after it.
     Raises SheetsimError for an unknown activation and lists that do not fit.
     """
@@ -91,12 +124,15 @@ def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], give
     if len(fan_in) != len(sd) or min(fan_in, default=1) < 1 or not all(0 <= value < np.inf for value in sd):
         raise SheetsimError("fan_in and sd must list a whole number from 1 and a finite number from 0 for each layer")
     rows = []
+    # By size of sample: E[z²] of the layer before.
+    seconds, weights = np.array(given.sizes or (given.second,)), np.array(given.weights or (1.0,))
     second, spread = np.float64(given.second), np.float64(given.second - given.product)
     for n, deviation in zip(fan_in, sd, strict=True):
         scale = n * np.float64(deviation) ** 2
         q, within, between, apart = scale * second, scale * spread, scale * (second - spread), spread / second
-        row, second, steepness = _outputs(activation, q)
-        spread = _spread(activation, q, apart, second)
+        row, seconds, steepness = _outputs(activation, scale * seconds, weights)
+        second = weights @ seconds
+        spread = np.float64(np.nan) if given.sizes else _spread(activation, q, apart, second)
         row["over_samples"] = spread / row["var"] if row["var"] > 0 else np.nan
         row |= {"pooled": q, "within": within, "between": between, "additive": within, "covariance": 0.0, "moment": q}
         divisor, c = (q, 1 - apart) if q > 0 else (np.nan, np.nan)
@@ -145,7 +181,8 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
     if wrong:
         raise SheetsimError(f"correlations must be 0 to 1, not {wrong[0]:g}")
     q = _within_reach(fixed_point(activation, weight_scale).q)
-    _, second, _ = _outputs(activation, q)
+    w, z, _ = _at_nodes(activation, q)
+    second = w @ z**2
     following = [1 - _spread(activation, q, 1 - c, second) / second for c in correlations]
     return pd.Series(following, index=pd.Index(correlations, name="correlation"), name="next", dtype=float)
 
@@ -168,6 +205,11 @@ def _values(expression: Callable[[Matrix], Operand], a: Any) -> Any:
     finite = np.clip(a, -GREATEST, GREATEST).reshape(1, -1)
     result = matrix(expression(Matrix(Data(finite), (), (1, a.size))))
     return np.broadcast_to(evaluate([result])[result], (1, a.size)).reshape(a.shape)
+
+
+def normal_rule() -> tuple[Any, Any]:
+    """Nodes and weights for the standard normal."""
+    return _rule(_edges(1.0))
 
 
 def _edges(q: float) -> Any:
@@ -193,18 +235,21 @@ def _at_nodes(activation: str, q: float) -> tuple[Any, Any, Any]:
     return w, z, _values(ACTIVATIONS[activation].slope, z)
 
 
-def _outputs(activation: str, q: float) -> tuple[dict[str, Any], Any, Any]:
-    """The distribution of z = f(a), a ~ N(0, q), by the names of `layer_table`; E[z²]; and E[f′(a)²]."""
-    from scipy.special import ndtri
-
-    w, z, slope = _at_nodes(activation, q)
-    mean, second = w @ z, w @ z**2
+def _outputs(activation: str, q: Any, weights: Any) -> tuple[dict[str, Any], Any, Any]:
+    """The distribution of z = f(a), a ~ N(0, q) with q of so many values and weights, by the names of `layer_table`;
+    E[z²] of each q; and E[f′(a)²] of all."""
+    nodes = [_at_nodes(activation, own) for own in q]
+    w = np.concatenate([share * own for share, (own, _, _) in zip(weights, nodes, strict=True)])
+    z, slope = (np.concatenate([own[k] for own in nodes]) for k in (1, 2))
+    seconds = np.array([own @ outputs**2 for own, outputs, _ in nodes])
+    mean, second = w @ z, weights @ seconds
     centred = z - mean
     var = w @ centred**2 if np.isfinite(second) else second
     std = np.sqrt(var)
     varies = std > CONSTANT * abs(mean)
     # Every activation of the table rises, so that its quantiles are those of a, activated.
-    low, median, high = _values(ACTIVATIONS[activation].function, _root(q) * ndtri(np.array([0.05, 0.5, 0.95])))
+    ends = np.array([_quantile(p, _root(q), weights) for p in (0.05, 0.5, 0.95)])
+    low, median, high = _values(ACTIVATIONS[activation].function, ends)
     row = {
         "mean": mean,
         "std": std,
@@ -214,9 +259,25 @@ def _outputs(activation: str, q: float) -> tuple[dict[str, Any], Any, Any]:
         "q05": low,
         "q50": median,
         "q95": high,
-        "saturated": _saturated(activation, q),
+        "saturated": weights @ [_saturated(activation, own) for own in q],
     }
-    return row, second, w @ slope**2
+    return row, seconds, w @ slope**2
+
+
+def _quantile(p: float, roots: Any, weights: Any) -> float:
+    """The p-quantile of normal numbers whose standard deviations have so many values and weights."""
+    from scipy.optimize import brentq
+    from scipy.special import ndtr, ndtri
+
+    ends = ndtri(p) * roots
+    if len(roots) == 1 or p == 0.5:
+        return float(ends[0]) if p != 0.5 else 0.0
+
+    def excess(a: float) -> float:
+        return float(weights @ np.where(roots > 0, ndtr(a / np.where(roots > 0, roots, 1)), a >= 0)) - p
+
+    reach = abs(ends).max()
+    return float(brentq(excess, ends.min() - 1e-9 * reach, ends.max() + 1e-9 * reach, xtol=1e-14 * reach))
 
 
 def _root(q: float) -> Any:
@@ -225,9 +286,9 @@ def _root(q: float) -> Any:
 
 
 def _spread(activation: str, q: float, apart: float, second: float) -> Any:
-    """½ E[(f(u) - f(v))²] = E[f²] - E[f(u) f(v)] of normal u, v with variance q and correlation 1 - apart, in [0, 1].
+    """½ E[(f(u) - f(v))²] = E[f²] - E[f(u) f(v)] of normal u, v with variance q and correlation 1 - apart, in [-1, 1].
 
-    At most `second`, E[f²]: for c from 0, E[f(u) f(v)] is a sum of squares times powers of c, and never negative.
+    For c from 0 at most `second`, E[f²]: there E[f(u) f(v)] is a sum of squares times powers of c, and never negative.
 
     In rotated coordinates u, v = √q(αs ± βt), with kinks at s = ±βt/α, so that it stays exact as the two come together,
     where the difference of the expectations has lost its digits.
@@ -243,7 +304,7 @@ def _spread(activation: str, q: float, apart: float, second: float) -> Any:
     s, inner = _rule(np.concatenate([np.minimum(edges, kink) - kink, np.maximum(edges, -kink) + kink], axis=1))
     f = ACTIVATIONS[activation].function
     difference = _values(f, np.sqrt(q) * (alpha * s + beta * t)) - _values(f, np.sqrt(q) * (alpha * s - beta * t))
-    return np.minimum(outer @ (inner * difference**2).sum(axis=1), second)
+    return np.minimum(outer @ (inner * difference**2).sum(axis=1), second if apart <= 1 else 2 * second)
 
 
 def _saturated(activation: str, q: float) -> float:
