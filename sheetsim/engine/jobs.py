@@ -17,8 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_limits
-
+from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 
 Task = TypeVar("Task")
@@ -47,9 +46,8 @@ def in_order(
 
 
 def alone(function: Callable[..., Result], *arguments: Any) -> Result:
-    """function(*arguments) on one thread: a BLAS of several adds in another order, so that the last digits would depend
-    on the machine."""
-    with threadpool_limits(1, user_api="blas"):
+    """function(*arguments) with one thread of the BLAS."""
+    with one_thread():
         return function(*arguments)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from sheetsim.engine.blas import one_thread
 from sheetsim.engine.evaluate import Program, evaluate
 from sheetsim.engine.moments import UnitMoments, moments_of_sums
 from sheetsim.experiments.forward import Forward
@@ -76,6 +77,7 @@ def with_data(study: Forward) -> Forward:
     return study
 
 
+@one_thread()
 def expected(study: Forward) -> dict[Label, float]:
     """Mean-field theory by layer and statistic; none where weights are constant or the inputs have no variance."""
     schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]
