@@ -27,6 +27,7 @@ from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
 from sheetsim.experiments.replicates import BLOCK, Batch, child_seed, measure
 from sheetsim.experiments.study import toml_value
 from sheetsim.experiments.sweep_book import SweepBook
+from sheetsim.files import path_of
 from sheetsim.grid import Plan, load
 from sheetsim.parts import Parts, fingerprint
 from sheetsim.replication import CONFIDENCE
@@ -128,7 +129,7 @@ class Sweep:
         check_parquet()
         content = BytesIO()
         self.frame().to_parquet(content, engine="pyarrow", index=False)
-        target = Path(path)
+        target = path_of(path)
         with whole_file(target) as file:
             file.write(content.getvalue())
         return target
@@ -201,7 +202,7 @@ def run_plan(
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
     _check_memory(plan)
-    parts = None if folder is None else Parts(Path(folder))
+    parts = None if folder is None else Parts(path_of(folder, "the folder"))
     units = list(_units(plan))
     found = [_kept(parts, unit) for unit in units]
     missing = [k for k, numbers in enumerate(found) if numbers is None]

@@ -170,8 +170,8 @@ def _client(workers: int, scheduler: str) -> Iterator[Any]:
         return
     try:
         client = Client(scheduler, timeout=10)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise SheetsimError(f"cannot reach a Dask scheduler at {scheduler}: {error}") from None
+    except Exception as error:  # each protocol of Dask has its own
+        raise SheetsimError(f"cannot reach a Dask scheduler at {scheduler!r}: {error}") from None
     with client:
         yield client
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from sheetsim.errors import SheetsimError
+from sheetsim.files import check_text
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.ops import Shape
@@ -40,6 +41,12 @@ class Study:
 
 LONGEST_TEXT = 1000
 
+# Levels of lists and tables in one another: a correlation matrix in the table `input` has three.
+DEEPEST = 8
+
+# Whole numbers lie below: NumPy's own seeds do. Python gives no digits of one that has more than 4,300.
+WHOLE_BELOW = 2**128
+
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. An heir is one study, and STUDY its name.
@@ -59,6 +66,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def __post_init__(self) -> None:
         # From Python a field can hold anything; from a template msgspec has checked its type.
+        check_plain({own.name: getattr(self, own.name) for own in msgspec.structs.fields(type(self))})
         for own in msgspec.structs.fields(type(self)):
             try:
                 msgspec.convert(getattr(self, own.name), own.type)
@@ -92,6 +100,27 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         raise NotImplementedError
 
 
+def check_plain(parameters: Mapping[str, Any]) -> None:
+    """Refuses values that no sheet and no message can hold: texts and numbers that are none, lists without a bottom.
+
+    Raises SheetsimError with the key.
+    """
+    inside: list[tuple[str, Any, int]] = [(str(key), value, 0) for key, value in parameters.items()]
+    while inside:
+        key, value, depth = inside.pop()
+        check_text("a key", key)
+        if depth > DEEPEST:
+            raise SheetsimError(f"{key:.40} has lists or tables more than {DEEPEST} deep in one another")
+        if isinstance(value, str):
+            check_text(key, value)
+        elif isinstance(value, Mapping):
+            inside += [(f"{key}.{inner}", item, depth + 1) for inner, item in value.items()]
+        elif isinstance(value, list | tuple):
+            inside += [(key, item, depth + 1) for item in value]
+        elif isinstance(value, int) and not -WHOLE_BELOW < value < WHOLE_BELOW:
+            raise SheetsimError(f"{key} is too large a whole number: it has more than {len(str(WHOLE_BELOW))} digits")
+
+
 def properties(title: str) -> dict[str, str]:
     """The properties of a workbook's file."""
     return {"title": title, "comments": "Written by sheetsim"}
@@ -117,6 +146,8 @@ def explained(message: str) -> str:
     expected = re.match(r"Expected `(.*)`, got `(.*)`", reason)
     if expected:
         return f"must be {_words(expected[1])}, not {_words(expected[2])}"
+    if reason == "Number out of range":
+        return "is too large a number"
     length = re.match(r"Expected `array` of length (\d+)", reason)
     return f"must be a list of {length[1]} numbers" if length else reason
 
