@@ -274,6 +274,7 @@ def replicate(
     with Progress(1) as progress:
         progress.begin(origin.name)
         found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
+        progress.sheet("writing")
         found.to_excel(target, values_only=values_only)
     frames = {
         ReplicateTable.statistics: found.statistics,

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,9 @@ CONFIDENCE = 0.95
 
 # What `until` and the convergence are about, unless others are named.
 CHOSEN = ("pooled", "var")
+
+# The book of replicates has twenty rows a layer, each of a dozen formulas.
+MOST_LAYERS = 250
 
 # Multiply-adds in one task: some tenths of a second, long against handing it out, short against Ctrl-C.
 WORK = 1e9
@@ -88,6 +92,8 @@ class Plan:
     def __post_init__(self) -> None:
         if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 2:
             raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates!r}")
+        if len(self.study.layers) > MOST_LAYERS:
+            raise SheetsimError(f"replicates have {MOST_LAYERS} layers at most, not {len(self.study.layers):,}")
         if self.until is not None and not (isinstance(self.until, float) and 0 < self.until < 1):
             raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {self.until!r}")
         if not all(isinstance(name, str) for name in self.chosen) or not self.chosen:
@@ -232,6 +238,7 @@ def run_plan(
     """Computes a plan's replicates."""
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
+    _check_disk(plan)
     study = with_data(plan.study)
     replicator = Replicator(study, single=plan.single)
     edges = alone(lambda: replicator.edges)
@@ -258,6 +265,15 @@ def run_plan(
         rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
     error = alone(rounding, study) if plan.single else None
     return Replicates(plan, rows, counts, edges, precision.reason(), error)
+
+
+def _check_disk(plan: Plan) -> None:
+    """Refuses more rows than the disk takes, before the first is computed; with `until` there may be fewer."""
+    needed = 8 * (1 + len(COLUMNS) * len(plan.study.layers)) * plan.replicates
+    free = shutil.disk_usage(folder := tempfile.gettempdir()).free
+    if plan.until is None and needed > free:
+        size = f"{plan.replicates:,} replicates need {needed / 1e9:,.0f} GB on disk"
+        raise SheetsimError(f"{size}, and {folder} has {free / 1e9:,.0f} GB free: ask for fewer, or for a precision")
 
 
 class _Precision:

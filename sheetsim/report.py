@@ -231,12 +231,14 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
 
 def check(origin: templates.Origin) -> None:
     """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
+    origin.experiment.check_book()
     study = origin.experiment.build()
     Layout(study.sheets(origin.command, study.matrices), live=study.matrices)
 
 
 def run_origin(origin: templates.Origin) -> Run:
     """Runs a loaded template."""
+    origin.experiment.check_book()
     return Run(origin.experiment.build(), origin.name, origin.command)
 
 

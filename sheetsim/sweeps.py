@@ -244,12 +244,16 @@ def cost(study: Forward) -> float:
 
 
 def _check_memory(plan: Plan) -> None:
-    """Refuses a point that the machine does not hold: the weights, covariances and outputs of its widest layer, or, of
-    samples in several blocks, the weights and covariances of all layers at once."""
+    """Refuses what the machine does not hold: the numbers of all points; and of a point the weights, covariances and
+    outputs of its widest layer, or, of samples in several blocks, the weights and covariances of all layers at once."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return
+    held = 8 * len(COLUMNS) * plan.replicates * sum(len(point.study.layers) for point in plan.points)
+    if held > memory:
+        size = f"{plan.replicates:,} replicates at {len(plan.points):,} points are {held / 1e9:,.0f} GB of numbers"
+        raise SheetsimError(f"{size}, more than this machine's memory holds")
     for point in plan.points:
         samples, layers = _samples(point.study), list(pairwise(_widths(point.study)))
         if samples * max(map(max, layers)) <= BLOCK:

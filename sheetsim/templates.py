@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Bins, Forward
+from sheetsim.experiments.forward import MOST_LAYERS, Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
 from sheetsim.experiments.optimizers import Optimizers
 from sheetsim.experiments.rnn_gradients import RnnGradients
@@ -36,7 +36,7 @@ STUDIES: dict[str, type[Experiment]] = {
 TABLES = {"histogram": Bins.__struct_fields__}
 
 # Keys that stand for `layers`, and the most that each can be: so many layers of so many units.
-LAYERS = {"depth": 10_000, "width": math.inf}
+LAYERS = {"depth": MOST_LAYERS, "width": math.inf}
 
 # Keys of which neither a title nor a description speaks; a description's figures are those of a seed, too.
 UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log")

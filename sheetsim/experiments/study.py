@@ -77,6 +77,9 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
 
+    def check_book(self) -> None:
+        """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
+
     def build(self) -> Study:
         """The study as graph, tables and sheets. Raises SheetsimError for what cannot be built."""
         raise NotImplementedError
