@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sheetsim import templates
+from sheetsim import arguments, templates
 from sheetsim.engine.evaluate import Values, evaluate
-from sheetsim.engine.jobs import alone, in_order
+from sheetsim.engine.jobs import alone, check_workers, in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
@@ -90,12 +90,13 @@ class Plan:
         }
 
     def __post_init__(self) -> None:
-        if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 2:
-            raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates!r}")
+        arguments.whole("replicates", self.replicates, 2)
+        arguments.flag("single", self.single)
+        arguments.flag("bootstrap", self.bootstrap)
         if len(self.study.layers) > MOST_LAYERS:
             raise SheetsimError(f"replicates have {MOST_LAYERS} layers at most, not {len(self.study.layers):,}")
         if self.until is not None and not (isinstance(self.until, float) and 0 < self.until < 1):
-            raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {self.until!r}")
+            raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {arguments.said(self.until)}")
         if not all(isinstance(name, str) for name in self.chosen) or not self.chosen:
             raise SheetsimError(f"statistics: name at least one of {', '.join(COLUMNS)}")
         for name in self.chosen:
@@ -228,7 +229,8 @@ def replicate(
     progress: called with the number of replicates and the widest relative half-width.
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
-    plan = Plan(*_study(what, overrides), replicates, until, tuple(statistics), single, bootstrap)
+    chosen = tuple(arguments.listed("statistics", statistics, "names"))
+    plan = Plan(*_study(what, overrides), replicates, until, chosen, single, bootstrap)
     return run_plan(plan, workers, scheduler, progress)
 
 
@@ -236,8 +238,8 @@ def run_plan(
     plan: Plan, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
 ) -> Replicates:
     """Computes a plan's replicates."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
+    check_workers(workers, scheduler)
+    arguments.function("progress", progress)
     _check_disk(plan)
     study = with_data(plan.study)
     replicator = Replicator(study, single=plan.single)

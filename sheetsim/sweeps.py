@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from sheetsim.arguments import function
 from sheetsim.engine.evaluate import evaluate
-from sheetsim.engine.jobs import in_order
+from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
 from sheetsim.experiments.replicates import BLOCK, Batch, child_seed, measure
@@ -199,8 +200,8 @@ def run_plan(
     progress: Progress | None = None,
 ) -> Sweep:
     """Computes a plan's points, but for the parts that the folder has."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
+    check_workers(workers, scheduler)
+    function("progress", progress)
     _check_memory(plan)
     parts = None if folder is None else Parts(path_of(folder, "the folder"))
     units = list(_units(plan))

@@ -19,7 +19,15 @@ from sheetsim.experiments.forward import MOST_LAYERS, Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
 from sheetsim.experiments.optimizers import Optimizers
 from sheetsim.experiments.rnn_gradients import RnnGradients
-from sheetsim.experiments.study import LONGEST_TEXT, Experiment, check_one_of, check_plain, explained, toml_value
+from sheetsim.experiments.study import (
+    LONGEST_TEXT,
+    Experiment,
+    check_no_array,
+    check_one_of,
+    check_plain,
+    explained,
+    toml_value,
+)
 from sheetsim.experiments.symmetry import Symmetry
 from sheetsim.files import check_text, path_of, read_text
 
@@ -157,6 +165,8 @@ def convert(parameters: Mapping[str, Any]) -> Experiment:
         check_one_of("study", study, tuple(STUDIES))
     # A study that is no text is refused by its type, with the reason.
     kind = STUDIES[study] if isinstance(study, str) else Forward
+    for own in msgspec.structs.fields(kind):
+        check_no_array(own.name, numbers.get(own.name), own.type)
     try:
         return msgspec.convert(numbers, kind)
     except msgspec.ValidationError as error:

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from sheetsim.arguments import text, whole
 from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 
@@ -43,6 +44,13 @@ def in_order(
             yield alone(function, task)
     else:
         yield from _on_processes(function, tasks, workers)
+
+
+def check_workers(workers: Any, scheduler: Any) -> None:
+    """Raises SheetsimError for what is no number of processes and no scheduler's address."""
+    whole("workers", workers, 1)
+    if scheduler is not None:
+        text("the scheduler", scheduler)
 
 
 def alone(function: Callable[..., Result], *arguments: Any) -> Result:

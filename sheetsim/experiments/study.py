@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import msgspec
+import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
@@ -68,8 +69,13 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         # From Python a field can hold anything; from a template msgspec has checked its type.
         check_plain({own.name: getattr(self, own.name) for own in msgspec.structs.fields(type(self))})
         for own in msgspec.structs.fields(type(self)):
+            value = getattr(self, own.name)
+            check_no_array(own.name, value, own.type)
             try:
-                msgspec.convert(getattr(self, own.name), own.type)
+                found = msgspec.convert(value.item() if isinstance(value, np.generic) else value, own.type)
+                if isinstance(value, np.generic | tuple | set) and own.type is not Any:
+                    # As a template has it.
+                    msgspec.structs.force_setattr(self, own.name, found)
             except msgspec.ValidationError as error:
                 raise SheetsimError(f"{own.name}: {explained(str(error))}") from None
         check_one_of("study", self.study, (self.STUDY,))
@@ -101,6 +107,12 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def sizes(self) -> dict[str, Shape]:
         """The shapes of some matrices of its workbook: those that say how much work it is."""
         raise NotImplementedError
+
+
+def check_no_array(key: str, value: Any, kind: Any) -> None:
+    """Refuses an array in place of what msgspec would look for keys in."""
+    if kind is not Any and hasattr(value, "__array__") and not isinstance(value, np.generic):
+        raise SheetsimError(f"{key} must not be an array: give the numbers that it takes, or a list of them")
 
 
 def check_plain(parameters: Mapping[str, Any]) -> None:
