@@ -9,6 +9,9 @@ from sheetsim.files import check_text
 
 LONGEST = 60
 
+# Whole numbers lie below: NumPy's own seeds do. Python gives no digits of one that has more than 4,300.
+WHOLE_BELOW = 2**128
+
 _F = TypeVar("_F", bound=Callable[..., Any] | None)
 
 
@@ -42,10 +45,13 @@ def number(what: str, value: Any) -> float:
         raise SheetsimError(f"{what} must be a number, not {said(value)}") from None
 
 
-def whole(what: str, value: Any, least: int = 0) -> int:
-    """The whole number. Raises SheetsimError for what is none, for truth values, and below the least."""
+def whole(what: str, value: Any, least: int = 0, most: int = WHOLE_BELOW - 1) -> int:
+    """The whole number. Raises SheetsimError for what is none, for truth values, below the least and above the most."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise SheetsimError(f"{what} must be a whole number from {least}, not {said(value)}")
+    if int(value) > most:
+        limit = f", {most:,} at most" if most < WHOLE_BELOW - 1 else ""
+        raise SheetsimError(f"{what} is too large a whole number{limit}")
     return int(value)
 
 

@@ -16,7 +16,7 @@ from sheetsim import templates
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.replicates import with_data
-from sheetsim.experiments.study import LONGEST_TEXT, check_no_array, check_plain, toml_value
+from sheetsim.experiments.study import LONGEST_TEXT, check_no_array, check_plain, toml_value, unwrapped
 from sheetsim.files import path_of
 from sheetsim.summary.streaming import COLUMNS
 from sheetsim.templates import LAYERS
@@ -143,7 +143,7 @@ def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> Plan:
 
 def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) -> Plan:
     check_plain(parameters)
-    plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in parameters.items()}
+    plain = {key: unwrapped(value) for key, value in parameters.items()}
     for own in msgspec.structs.fields(Grid):
         check_no_array(own.name, plain.get(own.name), own.type)
     try:

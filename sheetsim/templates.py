@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import MOST_LAYERS, Bins, Forward
@@ -27,6 +26,7 @@ from sheetsim.experiments.study import (
     check_plain,
     explained,
     toml_value,
+    unwrapped,
 )
 from sheetsim.experiments.symmetry import Symmetry
 from sheetsim.files import check_text, path_of, read_text
@@ -158,7 +158,7 @@ def forward(experiment: Experiment, what: str) -> Forward:
 
 def convert(parameters: Mapping[str, Any]) -> Experiment:
     """Parameters as an experiment. Raises SheetsimError with the key's path and the reason."""
-    numbers = {key: value.item() if isinstance(value, np.generic) else value for key, value in parameters.items()}
+    numbers = {key: unwrapped(value) for key, value in parameters.items()}
     check_plain(numbers)
     study = numbers.get("study", "forward")
     if isinstance(study, str):

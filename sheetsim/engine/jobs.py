@@ -27,6 +27,9 @@ Result = TypeVar("Result")
 # A task's result may wait for those before it: so many tasks a worker are under way or waiting.
 AHEAD = 4
 
+# Each is a process of its own, and takes a tenth of a gigabyte.
+MOST_WORKERS = 1024
+
 
 def in_order(
     function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int = 1, scheduler: str | None = None
@@ -48,7 +51,7 @@ def in_order(
 
 def check_workers(workers: Any, scheduler: Any) -> None:
     """Raises SheetsimError for what is no number of processes and no scheduler's address."""
-    whole("workers", workers, 1)
+    whole("workers", workers, 1, MOST_WORKERS)
     if scheduler is not None:
         text("the scheduler", scheduler)
 

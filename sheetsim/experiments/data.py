@@ -79,7 +79,7 @@ def _npy(path: Path) -> Any:
     wrong = np.argwhere(~np.isfinite(numbers))
     if len(wrong):
         r, c = wrong[0]
-        raise SheetsimError(f"{path}, row {r + 1}, column {c + 1}: {array[r, c]} is not a finite number")
+        raise SheetsimError(f"{path}, row {r + 1}, column {c + 1}: {array[r, c]!s} is not a finite number")
     return numbers
 
 
@@ -125,10 +125,10 @@ def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
             for number, cells in enumerate(found.iter_rows(), start=1):
                 # Rows that are left out are counted up to a row's number, which may be any.
                 # A cell that is not there has no place either.
-                places = [(cell.row, cell.column) for cell in cells if cell.value is not None]
+                places = [(cell.row, cell.column) for cell in cells if cell.value is not None] if cells else ()
                 if number > ROWS or any(row != number or column > COLUMNS for row, column in places):
                     raise SheetsimError(f"{path} has a cell beyond what a sheet has, or in a row that is not its own")
-                rows.append([cell.value for cell in cells])
+                rows.append([cell.value for cell in cells] if cells else cells)
             return rows
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
+from sheetsim.arguments import WHOLE_BELOW
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
 from sheetsim.model.expr import Matrix
@@ -45,9 +46,6 @@ LONGEST_TEXT = 1000
 # Levels of lists and tables in one another: a correlation matrix in the table `input` has three.
 DEEPEST = 8
 
-# Whole numbers lie below: NumPy's own seeds do. Python gives no digits of one that has more than 4,300.
-WHOLE_BELOW = 2**128
-
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. An heir is one study, and STUDY its name.
@@ -72,7 +70,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             value = getattr(self, own.name)
             check_no_array(own.name, value, own.type)
             try:
-                found = msgspec.convert(value.item() if isinstance(value, np.generic) else value, own.type)
+                found = msgspec.convert(unwrapped(value), own.type)
                 if isinstance(value, np.generic | tuple | set) and own.type is not Any:
                     # As a template has it.
                     msgspec.structs.force_setattr(self, own.name, found)
@@ -107,6 +105,15 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def sizes(self) -> dict[str, Shape]:
         """The shapes of some matrices of its workbook: those that say how much work it is."""
         raise NotImplementedError
+
+
+def unwrapped(value: Any) -> Any:
+    """A number of NumPy's as Python's, which msgspec knows; anything else as it is."""
+    if not isinstance(value, np.generic):
+        return value
+    found = value.item()
+    # A long double's is itself.
+    return float(found) if isinstance(found, np.floating) else found
 
 
 def check_no_array(key: str, value: Any, kind: Any) -> None:

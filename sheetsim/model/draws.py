@@ -83,7 +83,7 @@ def distribution(name: str, /, **parameters: float) -> Distribution:
             raise SheetsimError(f"{name} needs the parameter {key!r} (its parameters: {known})")
         try:
             full[key] = float(value)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # what an object answers when it is asked for a number is its own
             raise SheetsimError(f"{name}: {key} must be a finite number") from None
     if not all(np.isfinite(value) for value in full.values()) or not family.valid(full):
         raise SheetsimError(f"{name}: {family.rule or 'parameters must be finite numbers'}")

@@ -13,7 +13,7 @@ from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count,
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.ops import Shape
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
-from sheetsim.model.series import Series, Step, check_columns, unrolled
+from sheetsim.model.series import MOST_STEPS, Series, Step, check_columns, unrolled
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
@@ -199,7 +199,7 @@ class Graph:
         Raises SheetsimError for a name that is taken, a step of another shape or with other names, and headings that
         do not fit.
         """
-        steps = arguments.whole("steps", steps, 1)
+        steps = arguments.whole("steps", steps, 1, MOST_STEPS)
         if step is None:
             raise SheetsimError("a series needs a step: a function of the step before and its number")
         if not isinstance(name, Mapping):

@@ -8,6 +8,9 @@ from sheetsim.arguments import listed, said
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, Stack
 
+# A step has a row at least, and a sheet so many.
+MOST_STEPS = 1_048_576
+
 Step = Callable[[dict[str, Matrix], int], Mapping[str, Any]]
 
 
