@@ -233,6 +233,13 @@ def test_about_names_the_kernels_that_decide_the_last_digits(small_book: Path) -
     cells = {row[0]: row[1] for row in openpyxl.load_workbook(small_book)["About"].iter_rows(values_only=True)}
     assert cells["versions"].endswith(kernels())
     assert re.search("BLAS .+, SIMD .+", kernels())
+    # The same whether SciPy, which has a BLAS of its own, was loaded before or was not.
+    ask = "from sheetsim.engine.blas import kernels; print(kernels())"
+    said = [
+        subprocess.run([sys.executable, "-c", before + ask], capture_output=True, text=True, check=True).stdout
+        for before in ("", "import scipy.linalg; ")
+    ]
+    assert said == [f"{kernels()}\n"] * 2
 
 
 def test_a_summary_report_leaves_the_matrices_out_and_takes_any_size(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """NumPy's linear algebra: held to one thread, and named. It computes nothing."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ def one_thread() -> Iterator[None]:
     global _inside, _limit
     with _lock:
         if not _inside:
-            _limit = _controller().limit(limits=1, user_api="blas")
+            _limit = _controller("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
         _inside += 1
     try:
         yield
@@ -36,8 +37,8 @@ def one_thread() -> Iterator[None]:
 
 
 @cache
-def _controller() -> Any:
-    """Of the libraries that are loaded with NumPy: to look for them anew takes longer than a small product."""
+def _controller(scipy: bool) -> Any:
+    """Of the libraries that are loaded, NumPy's and SciPy's own: to look for them takes longer than a small product."""
     return ThreadpoolController()
 
 
@@ -48,7 +49,9 @@ def kernels() -> str:
     Both are chosen by the processor when they are loaded.
     """
     config = np.show_config(mode="dicts")
-    known = [own for own in _controller().info() if own["user_api"] == "blas"]
+    known = [own for own in _controller(False).info() if own["user_api"] == "blas"]
+    # SciPy brings one of its own, and may be loaded or not.
+    known.sort(key=lambda own: "scipy.libs" in own["filepath"])
     if known:
         # threadpoolctl gives no name of kernels for some libraries.
         names = [known[0]["internal_api"], known[0]["version"], known[0].get("architecture")]
