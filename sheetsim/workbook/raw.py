@@ -89,11 +89,10 @@ def check_overwrite(path: Path) -> None:
         return  # nothing is there, or it is refused with its reason when it is written
     if stat.S_ISDIR(mode):
         return
-    with suppress(SheetsimError):
-        if stat.S_ISREG(mode):
-            with RawBook(path) as book:
-                if book.is_as_written:
-                    return
+    check_regular(path)
+    with suppress(SheetsimError), RawBook(path) as book:
+        if book.is_as_written:
+            return
     raise SheetsimError(f"{path} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force")
 
 
