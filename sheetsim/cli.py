@@ -1,5 +1,6 @@
 """The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use."""
 
+import io
 import sys
 import tomllib
 from enum import StrEnum
@@ -43,6 +44,9 @@ TABLES = (
     "histograms-a, -d_a, -d_z, -d_W; optimizers: paths; rnn-gradients: growth, norms; symmetry: starts, steps."
 )
 
+# Longer than any text that a key may have.
+LONGEST_WORD = 1000
+
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -61,6 +65,7 @@ Force = Annotated[
 
 def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
+    _print_any_text()
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()
@@ -85,6 +90,13 @@ def main() -> None:
             raise
         _fail(error.format_message())
     raise SystemExit(status or 0)
+
+
+def _print_any_text() -> None:
+    """Names of files in other bytes, and signs that a terminal does not have, are shown as \\udcff and \\u2192."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _end_without_reader() -> NoReturn:
@@ -262,6 +274,7 @@ def replicate(
     with Progress(1) as progress:
         progress.begin(origin.name)
         found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
+        progress.sheet("writing")
         found.to_excel(target, values_only=values_only)
     frames = {
         ReplicateTable.statistics: found.statistics,
@@ -413,12 +426,17 @@ def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise SheetsimError(f"--set {text}: write key=value, for example --set samples=500")
+    from sheetsim.templates import parsed
+
     try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        if value[:1] in ("[", "{", '"', "'"):
-            raise SheetsimError(f"--set {text}: {value} is not a TOML value") from None
+        found = parsed(f"value = {value}")
+    except SheetsimError as error:
+        if value[:1] in ("[", "{", '"', "'") or len(value) > LONGEST_WORD:
+            raise SheetsimError(f"--set {key:.40}: {value:.60} is not a TOML value: {error}") from None
         return key, value
+    if len(found) > 1:
+        raise SheetsimError(f"--set {key:.40}: after a line break stand other keys; each has a --set of its own")
+    return key, found["value"]
 
 
 def _targets(origins: list["Origin"], output: Path | None) -> list[Path]:

@@ -16,7 +16,8 @@ from sheetsim import templates
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.replicates import with_data
-from sheetsim.experiments.study import LONGEST_TEXT, toml_value
+from sheetsim.experiments.study import LONGEST_TEXT, check_no_array, check_plain, toml_value, unwrapped
+from sheetsim.files import path_of
 from sheetsim.summary.streaming import COLUMNS
 from sheetsim.templates import LAYERS
 
@@ -130,7 +131,7 @@ def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> Plan:
     """The plan of a sweep's file, or of a mapping with the same keys. Raises SheetsimError with what is wrong."""
     if isinstance(what, Mapping):
         return _plan(dict(what), Path(), "sweep", "made in Python: sheetsim.sweep of a mapping with these parameters")
-    path = Path(what)
+    path = path_of(what, "a sweep's file")
     if path.suffix != ".toml":
         raise SheetsimError(f"{path} must end in .toml: a sweep is a file, as `sheetsim sweep --help` says")
     parameters = templates.read_toml(path)
@@ -141,8 +142,12 @@ def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> Plan:
 
 
 def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) -> Plan:
+    check_plain(parameters)
+    plain = {key: unwrapped(value) for key, value in parameters.items()}
+    for own in msgspec.structs.fields(Grid):
+        check_no_array(own.name, plain.get(own.name), own.type)
     try:
-        asked = msgspec.convert(parameters, Grid)
+        asked = msgspec.convert(plain, Grid)
     except msgspec.ValidationError as error:
         raise SheetsimError(templates.sentence(str(error), {"": Grid.__struct_fields__})) from None
     template = str(base / asked.template) if asked.template.endswith(".toml") else asked.template

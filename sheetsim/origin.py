@@ -3,7 +3,6 @@
 import math
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -95,7 +94,7 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
     command = rows.get("command", "")
     try:
         text = "\n".join(f"{key} = {rows[key]}" for key in _keys(rows["study"]) if key in rows)
-        parameters = tomllib.loads(text)
+        parameters = templates.parsed(text)
         if parameters.get("f") == GIVEN_FUNCTION:
             raise GivenPartError(f"{book.path}: f was given in Python, so that the study cannot be made again")
         source = parameters.get("input")
@@ -107,7 +106,7 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
         experiment = templates.convert(parameters)
     except GivenPartError:
         raise
-    except (tomllib.TOMLDecodeError, RecursionError, SheetsimError) as error:
+    except SheetsimError as error:
         raise SheetsimError(f"{book.path}: the parameters on About cannot be read: {error}") from None
     if lost:
         unchecked = (*MACHINE, "input")
@@ -130,7 +129,7 @@ def _plan(rows: Mapping[str, str], experiment: Experiment, command: str) -> Plan
     try:
         study = templates.forward(experiment, "replicates")
         keys = ("replicates", "until", "statistics", "single", "bootstrap")
-        options = tomllib.loads("\n".join(f"{key} = {rows[key]}" for key in keys if key in rows))
+        options = templates.parsed("\n".join(f"{key} = {rows[key]}" for key in keys if key in rows))
         once = command.partition(" --replicates ")[0].replace("sheetsim replicate", "sheetsim run", 1)
         return Plan(
             study,
@@ -142,7 +141,7 @@ def _plan(rows: Mapping[str, str], experiment: Experiment, command: str) -> Plan
             options.get("single", False),
             options.get("bootstrap", False),
         )
-    except (tomllib.TOMLDecodeError, RecursionError, TypeError, ValueError, SheetsimError) as error:
+    except (TypeError, ValueError) as error:
         raise SheetsimError(f"the replicates on About cannot be read: {error}") from None
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sheetsim import templates
+from sheetsim import arguments, templates
 from sheetsim.engine.evaluate import Values, evaluate
-from sheetsim.engine.jobs import alone, in_order
+from sheetsim.engine.jobs import alone, check_workers, in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
@@ -50,6 +51,9 @@ CONFIDENCE = 0.95
 
 # What `until` and the convergence are about, unless others are named.
 CHOSEN = ("pooled", "var")
+
+# The book of replicates has twenty rows a layer, each of a dozen formulas.
+MOST_LAYERS = 250
 
 # Multiply-adds in one task: some tenths of a second, long against handing it out, short against Ctrl-C.
 WORK = 1e9
@@ -97,10 +101,13 @@ class Plan:
         }
 
     def __post_init__(self) -> None:
-        if isinstance(self.replicates, bool) or not isinstance(self.replicates, int) or self.replicates < 2:
-            raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates!r}")
+        arguments.whole("replicates", self.replicates, 2)
+        arguments.flag("single", self.single)
+        arguments.flag("bootstrap", self.bootstrap)
+        if len(self.study.layers) > MOST_LAYERS:
+            raise SheetsimError(f"replicates have {MOST_LAYERS} layers at most, not {len(self.study.layers):,}")
         if self.until is not None and not (isinstance(self.until, float) and 0 < self.until < 1):
-            raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {self.until!r}")
+            raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {arguments.said(self.until)}")
         if not all(isinstance(name, str) for name in self.chosen) or not self.chosen:
             raise SheetsimError(f"statistics: name at least one of {', '.join(COLUMNS)}")
         for name in self.chosen:
@@ -284,7 +291,8 @@ def replicate(
     progress: called with the number of replicates and the widest relative half-width.
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
-    plan = Plan(*_study(what, overrides), replicates, share(until), tuple(statistics), single, bootstrap)
+    chosen = tuple(arguments.listed("statistics", statistics, "names"))
+    plan = Plan(*_study(what, overrides), replicates, share(until), chosen, single, bootstrap)
     return run_plan(plan, workers, scheduler, progress)
 
 
@@ -292,8 +300,9 @@ def run_plan(
     plan: Plan, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
 ) -> Replicates:
     """Computes a plan's replicates."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
+    check_workers(workers, scheduler)
+    arguments.function("progress", progress)
+    _check_disk(plan)
     study = with_data(plan.study)
     replicator = Replicator(study, single=plan.single)
     edges = alone(lambda: replicator.edges)
@@ -320,6 +329,15 @@ def run_plan(
         rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
     error = alone(rounding, study) if plan.single else None
     return Replicates(plan, rows, counts, edges, precision.reason(), error)
+
+
+def _check_disk(plan: Plan) -> None:
+    """Refuses more rows than the disk takes, before the first is computed; with `until` there may be fewer."""
+    needed = 8 * (1 + len(COLUMNS) * len(plan.study.layers)) * plan.replicates
+    free = shutil.disk_usage(folder := tempfile.gettempdir()).free
+    if plan.until is None and needed > free:
+        size = f"{plan.replicates:,} replicates need {needed / 1e9:,.0f} GB on disk"
+        raise SheetsimError(f"{size}, and {folder} has {free / 1e9:,.0f} GB free: ask for fewer, or for a precision")
 
 
 class _Precision:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec.structs import replace
 
-from sheetsim import templates
+from sheetsim import arguments, templates
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
@@ -44,9 +44,7 @@ class Model(Graph):
 
     def __init__(self, title: str = "", *, seed: int = 0, draws: str = "pcg64") -> None:
         super().__init__(seed=seed, draws=draws)
-        if not isinstance(title, str):
-            raise SheetsimError(f"the title must be text, not {title!r}")
-        self.title = title
+        self.title = arguments.text("the title", title)
 
     def run(self) -> "Run":
         """Computes every named matrix."""
@@ -152,7 +150,7 @@ class Run(Results):
         )
 
     def __contains__(self, name: str) -> bool:
-        return name in self._study.graph and self._study.graph[name] in self._values
+        return isinstance(name, str) and name in self._study.graph and self._study.graph[name] in self._values
 
     def names(self) -> list[str]:
         """The names of the matrices that this run holds."""
@@ -168,6 +166,7 @@ class Run(Results):
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of `tables()`. Raises SheetsimError for another."""
+        arguments.text("a table's name", name)
         if name in self._study.histograms:
             return self._study.histograms[name].frame(self._values)
         if name not in self._study.tables:
@@ -188,6 +187,7 @@ class Run(Results):
         """
         from sheetsim.workbook.write import write
 
+        arguments.function("progress", progress)
         layout = self._layout
         if values_only:
             layout = Layout(self._study.sheets(f"{self._command} --values-only", False), live=False)
@@ -231,12 +231,14 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
 
 def check(origin: templates.Origin) -> None:
     """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
+    origin.experiment.check_book()
     study = origin.experiment.build()
     Layout(study.sheets(origin.command, study.matrices), live=study.matrices)
 
 
 def run_origin(origin: templates.Origin) -> Run:
     """Runs a loaded template."""
+    origin.experiment.check_book()
     return Run(origin.experiment.build(), origin.name, origin.command)
 
 
@@ -303,11 +305,11 @@ class Book(Results):
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
-        return self._reader[name]
+        return self._reader[arguments.text("a name", name)]
 
     def frame(self, name: str) -> "pd.DataFrame":
         """A series as a DataFrame: a row a step, or by step and row where a step has several."""
-        sheet, top, left, bottom, right = self._reader.place(name)
+        sheet, top, left, bottom, right = self._reader.place(arguments.text("a name", name))
         above = self._reader.cells(sheet, 1, 1, top - 1, 1) if top > 1 and left > 1 else []
         # Where it starts at step 1 beside series that start at 0, the rows of a step stand between.
         while above and above[-1] == [0.0]:
@@ -323,7 +325,7 @@ class Book(Results):
         return series_frame(values, [] if plain else columns, rows, int(numbers[0][0]))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._reader
+        return isinstance(name, str) and name in self._reader
 
     def names(self) -> list[str]:
         """The workbook's defined names."""
@@ -331,6 +333,7 @@ class Book(Results):
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of its study's. Raises SheetsimError when the book has none such."""
+        arguments.text("a table's name", name)
         if name in TABLES:
             return self._reader.table(TABLES[name])
         if name == "claims" and "additivity" in self:

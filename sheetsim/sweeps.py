@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from sheetsim.arguments import function
 from sheetsim.engine.evaluate import evaluate
-from sheetsim.engine.jobs import in_order
+from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import INPUTS, SAMPLES, Forward
 from sheetsim.experiments.replicates import BLOCK, Batch, child_seed, measure
 from sheetsim.experiments.study import toml_value
 from sheetsim.experiments.sweep_book import SweepBook
+from sheetsim.files import path_of
 from sheetsim.grid import Plan, load
 from sheetsim.parts import Parts, fingerprint
 from sheetsim.replication import CONFIDENCE
@@ -129,7 +131,7 @@ class Sweep:
         check_parquet()
         content = BytesIO()
         self.frame().to_parquet(content, engine="pyarrow", index=False)
-        target = Path(path)
+        target = path_of(path)
         with whole_file(target) as file:
             file.write(content.getvalue())
         return target
@@ -204,10 +206,10 @@ def run_plan(
     progress: Progress | None = None,
 ) -> Sweep:
     """Computes a plan's points, but for the parts that the folder has."""
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise SheetsimError(f"workers must be a whole number from 1, not {workers!r}")
+    check_workers(workers, scheduler)
+    function("progress", progress)
     _check_memory(plan)
-    parts = None if folder is None else Parts(Path(folder))
+    parts = None if folder is None else Parts(path_of(folder, "the folder"))
     units = list(_units(plan))
     found = [_kept(parts, unit) for unit in units]
     missing = [k for k, numbers in enumerate(found) if numbers is None]
@@ -249,12 +251,16 @@ def cost(study: Forward) -> float:
 
 
 def _check_memory(plan: Plan) -> None:
-    """Refuses a point that the machine does not hold: the weights, covariances and outputs of its widest layer, or, of
-    samples in several blocks, the weights and covariances of all layers at once."""
+    """Refuses what the machine does not hold: the numbers of all points; and of a point the weights, covariances and
+    outputs of its widest layer, or, of samples in several blocks, the weights and covariances of all layers at once."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return
+    held = 8 * len(COLUMNS) * plan.replicates * sum(len(point.study.layers) for point in plan.points)
+    if held > memory:
+        size = f"{plan.replicates:,} replicates at {len(plan.points):,} points are {held / 1e9:,.0f} GB of numbers"
+        raise SheetsimError(f"{size}, more than this machine's memory holds")
     for point in plan.points:
         samples, layers = _samples(point.study), list(pairwise(_widths(point.study)))
         if samples * max(map(max, layers)) <= BLOCK:

@@ -12,15 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Bins, Forward
+from sheetsim.experiments.forward import MOST_LAYERS, Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
 from sheetsim.experiments.optimizers import Optimizers
 from sheetsim.experiments.rnn_gradients import RnnGradients
-from sheetsim.experiments.study import LONGEST_TEXT, Experiment, check_one_of, explained, toml_value
+from sheetsim.experiments.study import (
+    LONGEST_TEXT,
+    Experiment,
+    check_no_array,
+    check_one_of,
+    check_plain,
+    explained,
+    toml_value,
+    unwrapped,
+)
 from sheetsim.experiments.symmetry import Symmetry
+from sheetsim.files import check_text, path_of, read_text
 
 # What the key `study` can say; without it, the first.
 STUDIES: dict[str, type[Experiment]] = {
@@ -35,7 +44,7 @@ STUDIES: dict[str, type[Experiment]] = {
 TABLES = {"histogram": Bins.__struct_fields__}
 
 # Keys that stand for `layers`, and the most that each can be: so many layers of so many units.
-LAYERS = {"depth": 10_000, "width": math.inf}
+LAYERS = {"depth": MOST_LAYERS, "width": math.inf}
 
 # Keys of which neither a title nor a description speaks; a description's figures are those of a seed, too.
 UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log")
@@ -78,7 +87,8 @@ def text(name: str) -> str:
 def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin:
     """The experiment of a template's name or a TOML file's path, with keys overridden (dotted keys go into tables)."""
     overrides = dict(overrides or {})
-    path = Path(what)
+    path = path_of(what, "a template")
+    check_text("the name of a template", str(what))
     if path.suffix == ".toml":
         name, base, parameters = path.stem, path.parent, read_toml(path)
     else:
@@ -102,14 +112,25 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
 
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's keys. Raises SheetsimError when it cannot be read or is none."""
+    check_text("the name of a template", str(path))
+    content = read_text(path)
     try:
-        return tomllib.loads(path.read_bytes().decode())
-    except OSError as error:
-        raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
-    except UnicodeDecodeError:
-        raise SheetsimError(f"{path} is not text in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return parsed(content)
+    except SheetsimError as error:
         raise SheetsimError(f"{path} is not TOML: {error}") from None
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The keys of a TOML text. Raises SheetsimError with the reason where it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SheetsimError(str(error)) from None
+    except RecursionError:
+        raise SheetsimError("lists or tables lie too deep in one another") from None
+    except ValueError:
+        # Python's own limit, which tomllib does not know.
+        raise SheetsimError("a whole number has more than 4,300 digits") from None
 
 
 def origin(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str, Any]) -> Origin:
@@ -137,12 +158,15 @@ def forward(experiment: Experiment, what: str) -> Forward:
 
 def convert(parameters: Mapping[str, Any]) -> Experiment:
     """Parameters as an experiment. Raises SheetsimError with the key's path and the reason."""
-    numbers = {key: value.item() if isinstance(value, np.generic) else value for key, value in parameters.items()}
+    numbers = {key: unwrapped(value) for key, value in parameters.items()}
+    check_plain(numbers)
     study = numbers.get("study", "forward")
     if isinstance(study, str):
         check_one_of("study", study, tuple(STUDIES))
     # A study that is no text is refused by its type, with the reason.
     kind = STUDIES[study] if isinstance(study, str) else Forward
+    for own in msgspec.structs.fields(kind):
+        check_no_array(own.name, numbers.get(own.name), own.type)
     try:
         return msgspec.convert(numbers, kind)
     except msgspec.ValidationError as error:

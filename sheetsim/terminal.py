@@ -177,17 +177,27 @@ def _cell(value: Any) -> str:
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:,.0f} days"
+
+
+# Seconds: so soon is the rest estimated, and so long must it be to be told where no terminal shows it.
+FIRST, LONG = 3.0, 60.0
 
 
 class Progress:
-    """A line on standard error that says which sheet of which workbook is being written; nothing off a terminal."""
+    """A line on standard error that says which sheet of which workbook is being written.
+
+    Off a terminal only long work is told of: a line after FIRST seconds, and one whenever twice the time has passed.
+    """
 
     def __init__(self, runs: int) -> None:
         self._runs = runs
         self._done = 0
         self._name = ""
         self._shown = sys.stderr.isatty()
+        self._next = FIRST
 
     def __enter__(self) -> "Progress":
         return self
@@ -210,10 +220,12 @@ class Progress:
         start = monotonic()
 
         def show(done: int, wide: float) -> None:
-            left = (monotonic() - start) / done * (most - done)
+            spent = monotonic() - start
+            left = spent / done * (most - done)
             # Of one replicate there is no interval, and of a mean that is 0 or missing none relative to it.
             known = f", widest interval ±{wide:.2%}" if wide - wide == 0 else ""
             self.sheet(f"replicate {done:,} of {most:,}{known}, {_duration(left)} left at most")
+            self._tell(spent, left, f"{done:,} of {most:,} replicates")
 
         return show
 
@@ -224,10 +236,18 @@ class Progress:
         def show(done: int, points: int, share: float) -> None:
             spent = monotonic() - start
             # The first seconds are those of loading libraries and starting processes.
-            left = f", {_duration(spent * (1 - share) / share)} left" if spent > 3 else ""
+            rest = spent * (1 - share) / share
+            left = f", {_duration(rest)} left" if spent > FIRST else ""
             self.sheet(f"{done:,} of {points:,} points, {share:.0%} of the work{left}")
+            self._tell(spent, rest, f"{done:,} of {points:,} points")
 
         return show
+
+    def _tell(self, spent: float, left: float, done: str) -> None:
+        if spent > self._next and left > LONG and not self._shown:
+            self._next = 2 * spent
+            sys.stderr.write(f"sheetsim: {self._name}: {done} in {_duration(spent)}, {_duration(left)} left at most\n")
+            sys.stderr.flush()
 
     def pause(self) -> None:
         if self._shown:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sheetsim.arguments import listed, one_of
 from sheetsim.errors import SheetsimError
 from sheetsim.origin import MACHINE, GivenPartError, Made, Origin, Sheets, about, about_rows, adopted, made, origin
 from sheetsim.workbook.compare import Changed, Gap, blocks, gap
 from sheetsim.workbook.difference import Difference, differences
 from sheetsim.workbook.raw import RawBook, no_values
-from sheetsim.workbook.recalculate import Book, poison, recalculated
+from sheetsim.workbook.recalculate import ENGINES, Book, poison, recalculated
 from sheetsim.workbook.values import Values, keys_of
 
 # Of a named matrix, relative to its largest magnitude; single cells and those of tables by their own size.
@@ -93,6 +94,8 @@ def verify(
     Raises SheetsimError when the file is no workbook, has neither formulas nor a study to check, holds formulas without
     values, or an engine is not there or fails.
     """
+    for engine in listed("engines", engines, "names"):
+        one_of("an engine", engine, ENGINES)
     progress("reading")
     with RawBook(path) as book:
         sheets = {title: book.cells(title) for title in book.titles}

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pandas as pd
 import pytest
 from conftest import small_run
 
-from sheetsim import cli, report, templates
+from sheetsim import cli, report, templates, terminal
 from sheetsim.report import read, run
 
 QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
@@ -220,6 +222,78 @@ def test_a_mistake_is_one_clear_line_and_status_2(sheetsim, tmp_path: Path, argu
     assert err.count("\n") == 1
     assert "Traceback" not in err
     assert [path for path in sorted(tmp_path.iterdir()) if path.name != "outputs"] == before
+
+
+DIGITS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "digits.toml"], "a whole number has more than 4,300 digits"),
+        (["run", "relu-he", "--set", f"seed={DIGITS}"], "a whole number has more than 4,300 digits"),
+        (["run", "relu-he", "--set", "samples=1" + "0" * 400], "samples is too large a whole number"),
+        (["run", "relu-he", "--set", "layers=" + "[" * 3000], "too deep in one another"),
+        (["run", "relu-he", "--set", "layers=" + "[" * 90 + "]" * 90], "more than 8 deep in one another"),
+        (["run", "deep.toml"], "too deep in one another"),
+        (["run", "relu-he", "--set", "title=\udcff"], "title is no text in Unicode"),
+        (["run", "relu-he", "--set", "\udcff=1"], "is no text in Unicode"),
+        (["run", "\udcff.toml"], "is no text in Unicode"),
+        (["run", "relu-he", "--set", "input={file='\udcff.csv'}"], "is no text in Unicode"),
+        (["run", "relu-he", "--output", "loop.xlsx", *QUICK], "too many levels of symbolic links"),
+        (["run", "relu-he", "--output", "pipe.xlsx", *QUICK], "no regular file but a pipe"),
+        (["run", "pipe.toml"], "no regular file but a pipe"),
+        (["run", "zero.toml"], "no regular file but a pipe, a socket or a device"),
+        (["sweep", "pipe.toml"], "no regular file but a pipe"),
+        (["summary", "pipe.xlsx"], "no regular file but a pipe"),
+        (["verify", "pipe.xlsx"], "no regular file but a pipe"),
+        (["run", "relu-he", "--set", "input={file='pipe.csv'}"], "no regular file but a pipe"),
+        (["run", "large.toml"], "and a template 1,048,576 at most"),
+        (
+            ["run", "relu-he", "--set", "depth=100000", "--set", "width=1"],
+            "depth must be a whole number from 1 to 1,000",
+        ),
+        (["run", "relu-he", "--set", f"layers=[{'1,' * 20000}]"], "layers lists 20,000 widths, and 1,000 are allowed"),
+        (["run", "relu-he", "--set", "depth=600", "--set", "width=1"], "600 layers need 2,400 sheets"),
+        (["run", "gradient-flow", "--set", "depth=300", "--set", "width=1"], "300 layers need 2,100 sheets"),
+        (["replicate", "relu-he", "--set", "depth=600", "--set", "width=1"], "replicates have 250 layers at most"),
+        (["replicate", "relu-he", "--replicates", "1000000000000"], ",000 GB on disk, and "),
+        (["replicate", "relu-he", "--scheduler", "ucx://a:1", *QUICK], "cannot reach a Dask scheduler at 'ucx://a:1'"),
+        (["run", "relu-he", "--set", "samples=5\nseed=3"], "after a line break stand other keys"),
+        (["run", "relu-he", "--set", "samples=5\n[histogram]\nbins=3"], "after a line break stand other keys"),
+    ],
+)
+def test_what_is_made_to_do_harm_is_one_line_at_once(
+    sheetsim, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    Path("digits.toml").write_text(f"seed = {DIGITS}")
+    Path("deep.toml").write_text("layers = " + "[" * 3000)
+    Path("large.toml").write_text("#" * 2_000_000)
+    for name in ("pipe.toml", "pipe.xlsx", "pipe.csv"):
+        os.mkfifo(name)
+    Path("loop.xlsx").symlink_to("loop.xlsx")
+    # Only read, and never named as a file to write.
+    Path("zero.toml").symlink_to("/dev/zero")
+    start = time.monotonic()
+    status, out, err = sheetsim(*arguments)
+    assert (status, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert len(err) < 500
+    assert time.monotonic() - start < 20
+    assert Path("pipe.xlsx").is_fifo()
+
+
+def test_long_work_off_a_terminal_says_how_long(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(terminal, "monotonic", lambda: now)
+    show = terminal.Progress(1).replicate(1000)
+    for done in range(1, 41):
+        now = float(done)
+        show(done, 0.1)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert "4 of 1,000 replicates in 4 s, 17 min left at most" in lines[0]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """A person's own data as input: what is taken, and what is refused with the cell at fault."""
 
+import time
+import zipfile
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +98,81 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, name: str, content: bytes
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SheetsimError, match=sentence):
         run(tmp_path / name)
+
+
+def header(text: str, data: bytes = b"") -> bytes:
+    content = text.encode()
+    content += b" " * (63 - (10 + len(content)) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(content).to_bytes(2, "little") + content + data
+
+
+@pytest.mark.parametrize(
+    "shape", ["(10000000000, 100000)", f"({'9' * 30}, 2)", f"({'9' * 5000}, 2)", "(True, True)", "(-1, 2)", "(" * 999]
+)
+def test_a_header_that_promises_what_is_not_there_is_one_sentence(tmp_path: Path, shape: str) -> None:
+    (tmp_path / "a.npy").write_bytes(
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + "}", bytes(64))
+    )
+    with pytest.raises(SheetsimError, match="is no array of numbers that NumPy can load") as caught:
+        run(tmp_path / "a.npy")
+    assert len(str(caught.value)) < 500
+
+
+def test_long_doubles_are_numbers_as_far_as_a_double_holds_them(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", TABLE.astype(np.longdouble))
+    np.testing.assert_array_equal(run(tmp_path / "a.npy")["x"], TABLE)
+    np.save(tmp_path / "a.npy", TABLE * np.longdouble("1e4000"))
+    with pytest.raises(SheetsimError, match=r"row 1, column 1: 1e\+4000 is not a finite number"):
+        run(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("1,2\n   \n3,4\n", "row 2 is blank, and has rows below it"),
+        ("1\n\n3\n", "row 2 is blank, and has rows below it"),
+        ("1,2\n٣,4\n", "row 2, column 1 is '٣'"),
+        ("2024-01-01,2\n3,4\n", "row 1, column 1 is '2024-01-01'"),
+        ("1,TRUE\n3,4\n", "row 1, column 2 is 'TRUE'"),
+    ],
+)
+def test_a_line_that_holds_no_numbers_is_passed_over_at_the_end_only(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(SheetsimError, match=sentence):
+        run(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("1,2\n3,4\n\n  \n")
+    assert run(tmp_path / "a.csv")["x"].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([[True, 2], [3, 4]], "row 1, column 1 is TRUE, not a finite number"),
+        ([[1, 2], [3, False]], "row 2, column 2 is FALSE, not a finite number"),
+        ([[date(2024, 1, 1)] * 2, [date(2024, 1, 2)] * 2], "row 1, column 1 is '2024-01-01 00:00:00'"),
+        ([["day", "n"], [date(2024, 1, 1), 2]], r"row 2, column 1 \(day\) is '2024-01-01 00:00:00'"),
+        ([[1, 2], [], [3, 4]], "row 2, column 1 is missing"),
+    ],
+)
+def test_truth_values_and_dates_are_no_numbers(tmp_path: Path, rows: list[list[object]], sentence: str) -> None:
+    with pytest.raises(SheetsimError, match=sentence):
+        run(write(tmp_path / "a.xlsx", rows))
+
+
+@pytest.mark.parametrize(("old", "new"), [('r="A2"', 'r="A99999999999"'), ('<row r="2"', '<row r="99999999999"')])
+def test_a_cell_beyond_any_sheet_is_refused_at_once(tmp_path: Path, old: str, new: str) -> None:
+    path = write(tmp_path / "a.xlsx", [[1, 2], [3, 4]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content.replace(old.encode(), new.encode()))
+    start = time.monotonic()
+    with pytest.raises(SheetsimError, match="a cell beyond what a sheet has, or in a row that is not its own"):
+        run(path)
+    assert time.monotonic() - start < 10
 
 
 def test_a_constant_column_cannot_be_standardised(tmp_path: Path) -> None:

@@ -4,18 +4,24 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import sheetsim
 from sheetsim import report, templates
+from sheetsim.engine.jobs import check_workers
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.study import toml_value
+from sheetsim.verify import diff, verify
 
 # What a person, or a program, may write where a value should be.
 numbers = st.one_of(
@@ -82,6 +88,138 @@ def test_any_bytes_as_a_template_run_or_are_refused(tmp_path: Path, content: byt
     path.write_bytes(content)
     with suppress(SheetsimError):
         templates.load(path)
+
+
+class Evil:
+    """An object that answers no question."""
+
+    def __array__(self, *_: object, **__: object) -> None:
+        raise RuntimeError
+
+    def __float__(self) -> float:
+        raise RuntimeError
+
+
+def bottomless() -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def deep() -> list[Any]:
+    found: list[Any] = []
+    for _ in range(2000):
+        found = [found]
+    return found
+
+
+HOSTILE: list[Any] = [
+    *(None, True, -1, 10**400, 10**5000, 1.5, float("nan"), 3j, np.longdouble("1e4000"), np.float64(2)),
+    *("", "x\0", "\udcff", "\udcff.toml", b"x", Path("x"), date(2024, 1, 1), int, object(), Evil(), lambda: 1),
+    *([], (), {}, {1}, [[1], [1, 2]], [10**400], {"a": 1}, (2, -1), (2.0, 3), deep(), bottomless()),
+    *(np.array([]), np.array("a"), np.array([None, 1], dtype=object), np.zeros((1, 2, 3)), np.array([[1j]])),
+]
+
+
+def model() -> sheetsim.Model:
+    own = sheetsim.Model()
+    own.input("x", sheetsim.normal(), (3, 2))
+    return own
+
+
+def twice(h: Any, t: int) -> Any:
+    return h * 2
+
+
+def with_x(function: Callable[..., Any]) -> Any:
+    own = model()
+    return function(own, own["x"])
+
+
+TINY = {"samples": 3, "inputs": 2, "layers": [2]}
+MOMENTS = sheetsim.InputMoments(1, 0)
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "run": sheetsim.run,
+    "read": sheetsim.read,
+    "sweep": sheetsim.sweep,
+    "verify": verify,
+    "diff": lambda v: diff(v, v),
+    "title": lambda v: sheetsim.Model(v),
+    "seed": lambda v: sheetsim.Model(seed=v),
+    "draws": lambda v: sheetsim.Model(draws=v),
+    "name": lambda v: model().input(v, [[1]]),
+    "values": lambda v: model().input("y", v),
+    "values' shape": lambda v: model().input("y", [[1.0, 2.0]], v),
+    "shape": lambda v: model().input("y", sheetsim.normal(), v),
+    "side": lambda v: model().input("y", sheetsim.normal(), (v, 2)),
+    "sampling": lambda v: model().input("y", sheetsim.normal(), (2, 2), sampling=v),
+    "correlation": lambda v: model().input("y", sheetsim.normal(), (2, 2), correlation=v),
+    "choice": lambda v: model().choice(v, ["a"], "a"),
+    "options": lambda v: model().choice("c", v, "a"),
+    "chosen": lambda v: model().choice("c", ["a"], v),
+    "weights": lambda v: model().weights(v, "he", (2, 2)),
+    "initializer": lambda v: model().weights("W", v, (2, 2)),
+    "weights' shape": lambda v: model().weights("W", "he", v),
+    "std": lambda v: model().weights("W", sheetsim.scaled(v), (2, 2)),
+    "define": lambda v: model().define("y", v),
+    "steps": lambda v: model().series("h", [[1.0]], twice, v),
+    "start": lambda v: model().series("h", v, twice, 2),
+    "step": lambda v: model().series("h", [[1.0]], None if callable(v) else v, 2),
+    "a step": lambda v: model().series("h", [[1.0]], lambda h, t: v, 2),
+    "series": lambda v: model().series("" if isinstance(v, dict) else v, [[1.0]], twice, 2),
+    "columns": lambda v: model().series("h", [[1.0]], twice, 2, columns=v),
+    "a column": lambda v: model().series("h", [[1.0]], twice, 2, columns=[v]),
+    "columns of several": lambda v: model().series({"h": [[1.0]]}, step=lambda b, t: dict(b), steps=2, columns=v),
+    "a step's number": lambda v: model().series("h", [[1.0]], twice, 2)[v],
+    "stacked": lambda v: model().stacked("s", v),
+    "a matrix": lambda v: model()[v],
+    "plus": lambda v: with_x(lambda own, x: own.define("y", x + v).name and own.run()),
+    "power": lambda v: with_x(lambda own, x: own.define("y", v**x).name and own.run()),
+    "exp": lambda v: sheetsim.exp(v),
+    "where": lambda v: with_x(lambda own, x: sheetsim.where(v, x, 0)),
+    "choose": lambda v: sheetsim.choose(v, {"a": 1}),
+    "branches": lambda v: sheetsim.choose(model().choice("c", ["a"], "a"), v),
+    "loss": lambda v: with_x(lambda own, x: sheetsim.grad(v, [x])),
+    "by": lambda v: with_x(lambda own, x: sheetsim.grad(sheetsim.mean(x), v)),
+    "fixed": lambda v: with_x(lambda own, x: sheetsim.grad(sheetsim.mean(x), [x], fixed=v)),
+    "distribution": sheetsim.distribution,
+    "parameter": lambda v: sheetsim.normal(std=v),
+    "moments": lambda v: sheetsim.InputMoments(v, 0),
+    "fixed point": lambda v: sheetsim.fixed_point(v, 1.0),
+    "weight scale": lambda v: sheetsim.fixed_point("relu", v),
+    "correlations": lambda v: sheetsim.correlation_map("relu", 1.0, v),
+    "fan in": lambda v: sheetsim.mean_field("relu", v, [1.0], MOMENTS),
+    "deviations": lambda v: sheetsim.mean_field("relu", [1], v, MOMENTS),
+    "given": lambda v: sheetsim.mean_field("relu", [1], [1.0], v),
+    "replicates": lambda v: sheetsim.replicate("relu-he", v, **TINY),
+    "until": lambda v: sheetsim.replicate("relu-he", 2, until=v, **TINY),
+    "statistics": lambda v: sheetsim.replicate("relu-he", 2, statistics=v, **TINY),
+    "flag": lambda v: sheetsim.replicate("relu-he", 2, single=v, **TINY),
+    "workers": lambda v: check_workers(v, None),
+    "scheduler": lambda v: check_workers(1, v),
+    "grid": lambda v: sheetsim.sweep({"template": "relu-he", "grid": v}),
+    "set": lambda v: sheetsim.sweep({"template": "relu-he", "grid": {"width": [2]}, "set": v, "show": 5}),
+    **{
+        f"Forward's {key}": lambda v, key=key: sheetsim.run(Forward(**{**TINY, "report": "summary", key: v}))
+        for key in ("title", "seed", "samples", "layers", "activation", "initializer", "input", "histogram")
+    },
+    **{
+        f"the template's {key}": lambda v, key=key: templates.load("relu-he", {**TINY, key: v})
+        for key in ("title", "seed", "samples", "layers", "activation", "initializer", "input", "histogram")
+    },
+}
+
+
+@pytest.mark.parametrize("what", CALLS)
+@pytest.mark.filterwarnings("ignore")
+def test_any_argument_from_python_works_or_is_refused_in_a_sentence_of_ours(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for value in HOSTILE:
+        # Whatever else is raised, from inside, fails the test.
+        with suppress(SheetsimError):
+            CALLS[what](value)
 
 
 def test_an_interrupted_command_ends_with_130_and_leaves_no_litter(tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from sheetsim.engine.blas import one_thread
 from sheetsim.engine.jobs import in_order
 from sheetsim.errors import SheetsimError
 
@@ -43,6 +46,24 @@ def mistaken(number: int) -> int:
 @pytest.mark.parametrize("how", [{}, {"workers": 2}, {"workers": 2, "scheduler": "local"}], ids=str)
 def test_results_come_in_the_order_of_the_tasks(how: dict[str, object]) -> None:
     assert list(in_order(squared, range(40), **how)) == [n**2 for n in range(40)]  # type: ignore[arg-type]
+
+
+def test_the_last_of_pythons_threads_to_leave_gives_the_blas_its_threads_back() -> None:
+    def threads() -> set[int]:
+        return {own["num_threads"] for own in threadpool_info() if own["user_api"] == "blas"}
+
+    def briefly() -> None:
+        with one_thread():
+            pass
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        with one_thread():
+            other = Thread(target=briefly)
+            other.start()
+            other.join()
+            assert threads() == {1}
+        assert threads() == before
 
 
 def test_tasks_are_drawn_as_results_are_taken() -> None:

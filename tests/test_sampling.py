@@ -207,7 +207,7 @@ def test_a_number_and_the_matrix_that_it_stands_for_give_the_same_draws() -> Non
         ([1, 2, 3], "a number or a square matrix"),
         ([["1", "0"], ["0", "1"]], "a number or a square matrix"),
         (True, "a number or a square matrix"),
-        ([[1, 10**400], [0, 1]], "a number or a square matrix"),
+        ([[1, 10**400], [0, 1]], "a number or a square matrix|too large a whole number"),
     ],
 )
 def test_what_is_no_correlation_is_refused(correlation: object, sentence: str) -> None:

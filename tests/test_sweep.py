@@ -404,8 +404,8 @@ def changed(old: str, new: str) -> str:
         (TOML + 'title = ["a", "b"]\n', "grid.title cannot vary: it changes no statistic"),
         (TOML + "sampels = [1]\n", "unknown key 'sampels': did you mean 'samples'?"),
         (TOML + "inputs = [0]\n", "inputs is both in set and in grid"),
-        (TOML.replace("layers = [5, 4]", "depth = 0"), "depth must be a whole number from 1 to 10,000, not 0"),
-        (TOML.replace("layers = [5, 4]", "depth = true"), "depth must be a whole number from 1 to 10,000, not True"),
+        (TOML.replace("layers = [5, 4]", "depth = 0"), "depth must be a whole number from 1 to 1,000, not 0"),
+        (TOML.replace("layers = [5, 4]", "depth = true"), "depth must be a whole number from 1 to 1,000, not True"),
         (TOML.replace(", layers = [5, 4]", "") + "width = [0]\n", "width must be a whole number from 1, not 0"),
         (
             TOML.replace(", layers = [5, 4]", "") + "width = {from = 1, to = 3, steps = 9}\n",
@@ -415,7 +415,7 @@ def changed(old: str, new: str) -> str:
         (TOML[: TOML.index("initializer")], "grid has no key"),
         (changed("steps = 4", "steps = 6000"), "the grid has 12,000 points; 10,000 are allowed"),
         (
-            'template = "relu-he"\n[grid]\nwidth=[1, 2]\ndepth = {from = 1, to = 4000, steps = 200}',
+            'template = "relu-he"\n[grid]\nwidth=[1, 2]\ndepth = {from = 1, to = 1000, steps = 400}',
             "rows; a sweep's workbook has 200,000 at most",
         ),
         (TOML + "sampling = [1979-05-27]\n", "grid.sampling: date is no value that a TOML file can hold"),

@@ -1,6 +1,7 @@
 """The workbook as a person, pandas and openpyxl find it."""
 
 import math
+import os
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from conftest import SMALL, run_of, small_run
 from engines import SOFFICE
 
 import sheetsim
+from sheetsim.engine.blas import kernels
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.rules import check_formula, check_name, check_titles
 from sheetsim.workbook.styles import BAR, OUTSIDE, SPIKE, axis_format
@@ -184,6 +186,60 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
     other = small_run(seed=1).to_excel(tmp_path / "3.xlsx")
     assert first.read_bytes() != other.read_bytes()
+
+
+THREADS = """
+import hashlib
+import numpy as np, sheetsim
+size = {"samples": 250, "layers": [100, 100], "seed": 1}
+rows = np.random.default_rng(0).normal(size=(400, 100))
+correlated = {"distribution": "normal", "correlation": "../correlation.npy"}
+runs = {
+    "forward": sheetsim.run("relu-he", **size),
+    "correlated": sheetsim.run("tanh-std1", input=correlated, report="summary", **size),
+    "flow": sheetsim.run("gradient-flow", report="summary", **size),
+    "replicates": sheetsim.replicate("relu-he", 2, input=rows, layers=[100]),
+}
+for name, run in runs.items():
+    print(name, hashlib.sha256(run.to_excel(name + ".xlsx").read_bytes()).hexdigest())
+# Its book takes a second to write: the numbers in it say as much.
+run = sheetsim.run("rnn-gradients", units=40, samples=250, steps=2)
+print("rnn", hashlib.sha256(b"".join(np.asarray(run[name]).tobytes() for name in run.names())).hexdigest())
+"""
+
+
+def test_the_threads_of_the_blas_change_no_byte(tmp_path: Path) -> None:
+    np.save(tmp_path / "correlation.npy", np.corrcoef(np.random.default_rng(1).normal(size=(400, 100)).T))
+    processes = []
+    for threads in ("1", "2", "4"):
+        folder = tmp_path / threads
+        folder.mkdir()
+        counts = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-c", THREADS],
+                cwd=folder,
+                env=os.environ | counts,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    first, *others = [process.communicate()[0] for process in processes]
+    assert first.count("\n") == 5
+    assert others == [first, first]
+
+
+def test_about_names_the_kernels_that_decide_the_last_digits(small_book: Path) -> None:
+    cells = {row[0]: row[1] for row in openpyxl.load_workbook(small_book)["About"].iter_rows(values_only=True)}
+    assert cells["versions"].endswith(kernels())
+    assert re.search("BLAS .+, SIMD .+", kernels())
+    # The same whether SciPy, which has a BLAS of its own, was loaded before or was not.
+    ask = "from sheetsim.engine.blas import kernels; print(kernels())"
+    said = [
+        subprocess.run([sys.executable, "-c", before + ask], capture_output=True, text=True, check=True).stdout
+        for before in ("", "import scipy.linalg; ")
+    ]
+    assert said == [f"{kernels()}\n"] * 2
 
 
 def test_a_summary_report_leaves_the_matrices_out_and_takes_any_size(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
 from sheetsim.model.ops import OPS, Op, is_finite
@@ -43,7 +44,7 @@ class Program:
         uses = self._uses.copy()
         values: Values = {}
         infinite: set[Matrix] = set()
-        with np.errstate(all="ignore"):
+        with one_thread(), np.errstate(all="ignore"):
             for node in self._order:
                 args = self._live[node]
                 if node in self._given:

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from threadpoolctl import threadpool_limits
-
+from sheetsim.arguments import text, whole
+from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 
 Task = TypeVar("Task")
@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 
 # A task's result may wait for those before it: so many tasks a worker are under way or waiting.
 AHEAD = 4
+
+# Each is a process of its own, and takes a tenth of a gigabyte.
+MOST_WORKERS = 1024
 
 
 def in_order(
@@ -46,10 +49,16 @@ def in_order(
         yield from _on_processes(function, tasks, workers)
 
 
+def check_workers(workers: Any, scheduler: Any) -> None:
+    """Raises SheetsimError for what is no number of processes and no scheduler's address."""
+    whole("workers", workers, 1, MOST_WORKERS)
+    if scheduler is not None:
+        text("the scheduler", scheduler)
+
+
 def alone(function: Callable[..., Result], *arguments: Any) -> Result:
-    """function(*arguments) on one thread: a BLAS of several adds in another order, so that the last digits would depend
-    on the machine."""
-    with threadpool_limits(1, user_api="blas"):
+    """function(*arguments) with one thread of the BLAS."""
+    with one_thread():
         return function(*arguments)
 
 
@@ -172,8 +181,8 @@ def _client(workers: int, scheduler: str) -> Iterator[Any]:
         return
     try:
         client = Client(scheduler, timeout=10)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise SheetsimError(f"cannot reach a Dask scheduler at {scheduler}: {error}") from None
+    except Exception as error:  # each protocol of Dask has its own
+        raise SheetsimError(f"cannot reach a Dask scheduler at {scheduler!r}: {error}") from None
     with client:
         yield client
 

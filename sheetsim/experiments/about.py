@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sheetsim.engine.blas import kernels
 from sheetsim.experiments.pages import CHANGED, AsMade
 from sheetsim.experiments.study import toml_value
 from sheetsim.version import __version__
@@ -37,8 +38,9 @@ def about_page(
         rows.append(("", description, "description"))
     rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
     versions = f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+    versions += f", SciPy {version('scipy')}" if scipy else ""
     rows += [
-        ("versions", f"{versions}, SciPy {version('scipy')}" if scipy else versions, "text"),
+        ("versions", f"{versions}, {kernels()}", "text"),
         ("", "", "text"),
         ("Parameters", "", "section"),
     ]

@@ -1,19 +1,26 @@
 """A person's own input data: tables of numbers from files. Every cell is a number, or the file is refused."""
 
+import csv
+import math
+import warnings
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.files import check_regular, check_text, path_of
 from sheetsim.model.ops import CONSTANT
 from sheetsim.workbook.raw import check_archive
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sheetsim.workbook.rules import COLUMNS, ROWS
 
 READERS = (".csv", ".xlsx", ".npy")
+
+# Of what a library says of a file, which may repeat all that it found there.
+LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -30,95 +37,172 @@ class File:
     key: str = "input.file"
 
     def load(self) -> Any:
-        """The numbers as a float64 array. Raises SheetsimError with the file, row and column at fault."""
-        path = self.path
-        if path.suffix.lower() not in READERS:
+        """The numbers as a float64 array. Raises SheetsimError with the file, row and column at fault.
+
+        Truth values and dates are refused in an .xlsx, where sums pass over the ones and the others are written with a
+        unit and a beginning; an array of truth values in an .npy is one of 0 and 1, as NumPy has it.
+        """
+        path = path_of(self.path, self.key)
+        check_text(self.key, str(path))
+        suffix = path.suffix.lower()
+        if suffix not in READERS:
             raise SheetsimError(f"{self.key}: {path} is none of {', '.join(READERS)}")
-        if self.sheet is not None and path.suffix.lower() != ".xlsx":
+        if self.sheet is not None and suffix != ".xlsx":
             raise SheetsimError(f"input.sheet goes with an .xlsx file, not with {path}")
         try:
-            if not path.is_file():
-                raise SheetsimError(f"{self.key}: there is no file {path}")
-            array = _npy(path) if path.suffix.lower() == ".npy" else _numbers(path, _table(path, self.sheet))
+            if not path.exists() or path.is_dir():
+                raise SheetsimError(f"there is no file {path}")
+            check_regular(path)
+            if suffix == ".npy":
+                array = _npy(path)
+            else:
+                array = _numbers(path, _csv(path) if suffix == ".csv" else _xlsx(path, self.sheet))
+            return _standardised(path, array) if self.standardise else array
+        except SheetsimError as error:
+            raise SheetsimError(f"{self.key}: {error}") from None
         except OSError as error:
             raise SheetsimError(f"{self.key}: cannot read {path}: {(error.strerror or str(error)).lower()}") from None
-        return _standardised(path, array) if self.standardise else array
 
 
 def _npy(path: Path) -> Any:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise SheetsimError(f"input.file: {path} is no array of numbers that NumPy can load: {error}") from None
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0 or array.dtype.kind not in "biuf":
-        raise SheetsimError(f"input.file: {path} must hold one matrix of numbers")
-    wrong = np.argwhere(~np.isfinite(array))
-    if len(wrong):
-        r, c = wrong[0]
-        raise SheetsimError(f"input.file: {path}, row {r + 1}, column {c + 1}: {array[r, c]} is not a finite number")
-    return array.astype(np.float64)
-
-
-def _table(path: Path, sheet: str | None) -> "pd.DataFrame":
-    import pandas as pd
-
-    if path.suffix.lower() == ".csv":
-        try:
-            return pd.read_csv(path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise SheetsimError(f"input.file: {path} is no table of comma-separated text: {_words(error)}") from None
-    check_archive(path)
-    try:
-        return pd.read_excel(
-            path, header=None, sheet_name=0 if sheet is None else sheet, engine="openpyxl", keep_default_na=False
-        )
+        # Mapped: a header that promises more numbers than the file has is found out before there is memory for them.
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
     except OSError:
         raise
+    except Exception as error:  # the header is read by Python's own parser, whose exceptions share no base
+        raise SheetsimError(f"{path} is no array of numbers that NumPy can load: {_words(error)}") from None
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0 or array.dtype.kind not in "biuf":
+        raise SheetsimError(f"{path} must hold one matrix of numbers")
+    with np.errstate(over="ignore"):
+        numbers = np.array(array, dtype=np.float64)
+    wrong = np.argwhere(~np.isfinite(numbers))
+    if len(wrong):
+        r, c = wrong[0]
+        raise SheetsimError(f"{path}, row {r + 1}, column {c + 1}: {array[r, c]!s} is not a finite number")
+    return numbers
+
+
+def _csv(path: Path) -> list[Sequence[Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows: list[Sequence[Any]] = list(csv.reader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise SheetsimError(f"{path} is no table of comma-separated text: {_words(error)}") from None
+    rows = _without_end(rows)
+    for number, cells in enumerate(rows, start=1):
+        if all(map(_missing, cells)):
+            raise SheetsimError(f"{path}, row {number} is blank, and has rows below it")
+        if len(cells) != len(rows[0]):
+            sizes = f"row {number} has {len(cells)} cells, and row 1 has {len(rows[0])}"
+            raise SheetsimError(f"{path} is no table of comma-separated text: {sizes}")
+    if not rows:
+        raise SheetsimError(f"{path} is no table of comma-separated text: it is empty")
+    return rows
+
+
+def _xlsx(path: Path, sheet: str | None) -> list[Sequence[Any]]:
+    check_archive(path)
+    try:
+        return _without_end(_cells(path, sheet))
+    except (OSError, SheetsimError):
+        raise
     except Exception as error:  # openpyxl raises whatever its XML and zip parsers do
-        raise SheetsimError(f"input.file: {path} cannot be read as a workbook: {error}") from None
+        raise SheetsimError(f"{path} cannot be read as a workbook: {_words(error)}") from None
 
 
-def _numbers(path: Path, table: "pd.DataFrame") -> Any:
-    if table.empty:
-        raise SheetsimError(f"input.file: {path} holds no numbers")
+def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings():
+        # What openpyxl leaves out of a book (rules, extensions) holds no numbers.
+        warnings.simplefilter("ignore")
+        with closing(load_workbook(path, read_only=True, data_only=True)) as book:
+            found = book.worksheets[0] if sheet is None else book[sheet]
+            # What a sheet says of its own size may be wrong; without it, rows are as long as they are.
+            found.reset_dimensions()
+            rows: list[Sequence[Any]] = []
+            for number, cells in enumerate(found.iter_rows(), start=1):
+                # Rows that are left out are counted up to a row's number, which may be any.
+                # A cell that is not there has no place either.
+                places = [(cell.row, cell.column) for cell in cells if cell.value is not None] if cells else ()
+                if number > ROWS or any(row != number or column > COLUMNS for row, column in places):
+                    raise SheetsimError(f"{path} has a cell beyond what a sheet has, or in a row that is not its own")
+                rows.append([cell.value for cell in cells] if cells else cells)
+            return rows
+
+
+def _without_end(rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
+    """The rows up to the last one that holds something."""
+    while rows and all(map(_missing, rows[-1])):
+        rows.pop()
+    return rows
+
+
+def _numbers(path: Path, rows: list[Sequence[Any]]) -> Any:
+    if not rows:
+        raise SheetsimError(f"{path} holds no numbers")
+    width = max(map(len, rows))
     # A row of which only a part is text is no heading but a mistake, and named as one below.
-    heading = all(_number(cell) is None for cell in table.iloc[0]) and not all(map(_missing, table.iloc[0]))
-    if heading and _missing(table.iloc[0, 0]):
-        raise SheetsimError(f"input.file: {path}, column 1 has no heading: write the table without its index")
-    body = table.iloc[1:] if heading else table
-    if body.empty:
-        raise SheetsimError(f"input.file: {path} has a heading and no numbers")
-    array = np.empty(body.shape)
-    for r, cells in enumerate(body.itertuples(index=False)):
-        for c, cell in enumerate(cells):
-            number = _number(cell)
-            if number is None or not np.isfinite(number):
-                column = f"column {c + 1}" + (f" ({table.iloc[0, c]!s})" if heading else "")
-                problem = "is missing" if _missing(cell) else f"is {str(cell)[:40]!r}, not a finite number"
-                raise SheetsimError(f"input.file: {path}, row {r + 1 + heading}, {column} {problem}")
-            array[r, c] = number
-    return array
+    names = rows[0] if all(_is_heading(cell) for cell in rows[0]) and not all(map(_missing, rows[0])) else None
+    if names is not None and _missing(names[0]):
+        raise SheetsimError(f"{path}, column 1 has no heading: write the table without its index")
+    body = rows if names is None else rows[1:]
+    if not body:
+        raise SheetsimError(f"{path} has a heading and no numbers")
+    found = []
+    for r, cells in enumerate(body, start=1 if names is None else 2):
+        numbers = [_number(cell) for cell in cells] + [None] * (width - len(cells))
+        if None in numbers:
+            c = numbers.index(None)
+            cell = cells[c] if c < len(cells) else None
+            column = f"column {c + 1}" + (f" ({names[c]!s:.40})" if names is not None and c < len(names) else "")
+            problem = "is missing" if _missing(cell) else f"is {_shown(cell)}, not a finite number"
+            raise SheetsimError(f"{path}, row {r}, {column} {problem}")
+        found.append(numbers)
+    return np.array(found, dtype=np.float64)
 
 
 def _missing(cell: Any) -> bool:
-    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _is_heading(cell: Any) -> bool:
+    return _missing(cell) or (isinstance(cell, str) and _number(cell) is None and not _is_number(cell))
+
+
+def _is_number(text: str) -> bool:
+    """Whether Python reads the text as a number, a finite one or not, and in whichever digits."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(cell: Any) -> float | None:
-    try:
-        # 1_000 is a number to Python and a slip in a table.
-        return None if isinstance(cell, bool) or "_" in str(cell) else float(cell)
-    except (TypeError, ValueError):
+    """The cell's number; None where it has none that is finite."""
+    # 1_000 and digits of other scripts are numbers to Python and slips in a table.
+    if isinstance(cell, bool) or (isinstance(cell, str) and (not cell.isascii() or "_" in cell)):
         return None
+    try:
+        number = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _shown(cell: Any) -> str:
+    return str(cell).upper() if isinstance(cell, bool) else repr(str(cell)[:40])
 
 
 def _standardised(path: Path, array: Any) -> Any:
     spread = array.std(axis=0)
     constant = np.flatnonzero(spread <= CONSTANT * np.abs(array.mean(axis=0)))
     if len(constant):
-        raise SheetsimError(f"input.file: {path}, column {constant[0] + 1} is constant and cannot be standardised")
+        raise SheetsimError(f"{path}, column {constant[0] + 1} is constant and cannot be standardised")
     return (array - array.mean(axis=0)) / spread
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return (" ".join(str(error).split()) or type(error).__name__)[:LONGEST_REASON]

@@ -32,6 +32,12 @@ CUSTOM_STD = 0.1
 # Of drawn inputs; data have their own.
 SAMPLES, INPUTS = 1000, 100
 
+# A layer more is fifty formulas more; a thousand of them take a minute to build, without any number.
+MOST_LAYERS = 1000
+
+# Of a workbook with its matrices, each of which is a part of the file that a program opens at once.
+MOST_SHEETS = 2000
+
 # Of `reach` and `tallest`: sums and squares of them stay finite.
 MOST = 1e100
 
@@ -85,6 +91,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """
 
     STUDY: ClassVar[str] = "forward"
+    SHEETS_A_LAYER: ClassVar[int] = 4
 
     study: str = "forward"
     seed: int = 0
@@ -121,6 +128,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
                 raise SheetsimError(f"{key} must be at least 1, not {value}")
         if not self.layers or min(self.layers) < 1:
             raise SheetsimError(f"layers must be a list of widths of at least 1, not {self.layers}")
+        if len(self.layers) > MOST_LAYERS:
+            raise SheetsimError(f"layers lists {len(self.layers):,} widths, and {MOST_LAYERS:,} are allowed")
 
     def _check_input(self) -> None:
         source = source_of(self.input)
@@ -135,6 +144,15 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
                     raise SheetsimError(f"input.{error}") from None
         elif self.sampling != "random":
             raise SheetsimError(f"sampling must be random with an input that is not drawn, and not {self.sampling}")
+
+    def check_book(self) -> None:
+        """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
+        most = MOST_SHEETS // self.SHEETS_A_LAYER
+        if self.is_full and len(self.layers) > most:
+            raise SheetsimError(
+                f"{len(self.layers)} layers need {len(self.layers) * self.SHEETS_A_LAYER:,} sheets, and a workbook has "
+                f'{MOST_SHEETS:,} at most: give up to {most} layers, or report = "summary", which has none for a layer'
+            )
 
     def build(self) -> Study:
         """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""

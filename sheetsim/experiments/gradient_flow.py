@@ -24,6 +24,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """
 
     STUDY: ClassVar[str] = "gradient-flow"
+    SHEETS_A_LAYER: ClassVar[int] = 7
 
     study: str = "gradient-flow"
     outputs: int = 10

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from sheetsim.engine.blas import one_thread
 from sheetsim.engine.evaluate import Program, evaluate
 from sheetsim.engine.moments import UnitMoments, moments_of_sums
 from sheetsim.experiments.forward import Forward
@@ -92,6 +93,7 @@ OF_PAIRS = ("within", "between", "additive", "over_samples")
 UNEVEN = 2
 
 
+@one_thread()
 def expected(study: Forward) -> Theory:
     """Mean-field theory of a study, for the inputs that it has."""
     schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]

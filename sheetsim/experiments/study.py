@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import msgspec
+import numpy as np
 
+from sheetsim.arguments import WHOLE_BELOW
 from sheetsim.errors import SheetsimError
+from sheetsim.files import check_text
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.ops import Shape
@@ -40,6 +43,9 @@ class Study:
 
 LONGEST_TEXT = 1000
 
+# Levels of lists and tables in one another: a correlation matrix in the table `input` has three.
+DEEPEST = 8
+
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. An heir is one study, and STUDY its name.
@@ -59,15 +65,24 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def __post_init__(self) -> None:
         # From Python a field can hold anything; from a template msgspec has checked its type.
+        check_plain({own.name: getattr(self, own.name) for own in msgspec.structs.fields(type(self))})
         for own in msgspec.structs.fields(type(self)):
+            value = getattr(self, own.name)
+            check_no_array(own.name, value, own.type)
             try:
-                msgspec.convert(getattr(self, own.name), own.type)
+                found = msgspec.convert(unwrapped(value), own.type)
+                if isinstance(value, np.generic | tuple | set) and own.type is not Any:
+                    # As a template has it.
+                    msgspec.structs.force_setattr(self, own.name, found)
             except msgspec.ValidationError as error:
                 raise SheetsimError(f"{own.name}: {explained(str(error))}") from None
         check_one_of("study", self.study, (self.STUDY,))
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
+
+    def check_book(self) -> None:
+        """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
 
     def build(self) -> Study:
         """The study as graph, tables and sheets. Raises SheetsimError for what cannot be built."""
@@ -90,6 +105,42 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def sizes(self) -> dict[str, Shape]:
         """The shapes of some matrices of its workbook: those that say how much work it is."""
         raise NotImplementedError
+
+
+def unwrapped(value: Any) -> Any:
+    """A number of NumPy's as Python's, which msgspec knows; anything else as it is."""
+    if not isinstance(value, np.generic):
+        return value
+    found = value.item()
+    # A long double's is itself.
+    return float(found) if isinstance(found, np.floating) else found
+
+
+def check_no_array(key: str, value: Any, kind: Any) -> None:
+    """Refuses an array in place of what msgspec would look for keys in."""
+    if kind is not Any and hasattr(value, "__array__") and not isinstance(value, np.generic):
+        raise SheetsimError(f"{key} must not be an array: give the numbers that it takes, or a list of them")
+
+
+def check_plain(parameters: Mapping[str, Any]) -> None:
+    """Refuses values that no sheet and no message can hold: texts and numbers that are none, lists without a bottom.
+
+    Raises SheetsimError with the key.
+    """
+    inside: list[tuple[str, Any, int]] = [(str(key), value, 0) for key, value in parameters.items()]
+    while inside:
+        key, value, depth = inside.pop()
+        check_text("a key", key)
+        if depth > DEEPEST:
+            raise SheetsimError(f"{key:.40} has lists or tables more than {DEEPEST} deep in one another")
+        if isinstance(value, str):
+            check_text(key, value)
+        elif isinstance(value, Mapping):
+            inside += [(f"{key}.{inner}", item, depth + 1) for inner, item in value.items()]
+        elif isinstance(value, list | tuple):
+            inside += [(key, item, depth + 1) for item in value]
+        elif isinstance(value, int) and not -WHOLE_BELOW < value < WHOLE_BELOW:
+            raise SheetsimError(f"{key} is too large a whole number: it has more than {len(str(WHOLE_BELOW))} digits")
 
 
 def properties(title: str) -> dict[str, str]:
@@ -117,6 +168,8 @@ def explained(message: str) -> str:
     expected = re.match(r"Expected `(.*)`, got `(.*)`", reason)
     if expected:
         return f"must be {_words(expected[1])}, not {_words(expected[2])}"
+    if reason == "Number out of range":
+        return "is too large a number"
     length = re.match(r"Expected `array` of length (\d+)", reason)
     return f"must be a list of {length[1]} numbers" if length else reason
 

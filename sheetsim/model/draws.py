@@ -4,11 +4,11 @@ import difflib
 import hashlib
 import itertools
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from sheetsim.arguments import said, text, whole
 from sheetsim.errors import SheetsimError
 from sheetsim.model import scipy_families
 from sheetsim.model.families import FAILURES, OWN, Family
@@ -71,7 +71,7 @@ def distribution(name: str, /, **parameters: float) -> Distribution:
 
     Raises SheetsimError on an unknown name, and on a parameter that is unknown, missing or outside of its domain.
     """
-    family = _family(name)
+    family = _family(text("the name of a distribution", name))
     known = ", ".join(family.defaults) or "none"
     unknown = sorted(set(parameters) - set(family.defaults))
     if unknown:
@@ -83,7 +83,7 @@ def distribution(name: str, /, **parameters: float) -> Distribution:
             raise SheetsimError(f"{name} needs the parameter {key!r} (its parameters: {known})")
         try:
             full[key] = float(value)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # what an object answers when it is asked for a number is its own
             raise SheetsimError(f"{name}: {key} must be a finite number") from None
     if not all(np.isfinite(value) for value in full.values()) or not family.valid(full):
         raise SheetsimError(f"{name}: {family.rule or 'parameters must be finite numbers'}")
@@ -127,10 +127,9 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 def check_seed(seed: int, draws: str = "pcg64") -> None:
     """Raises SheetsimError for a generator that there is not, and for a seed that it does not have."""
-    if draws not in GENERATORS:
-        raise SheetsimError(f"draws must be {' or '.join(GENERATORS)}, not {draws!r}")
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise SheetsimError(f"seed must be a whole number from 0, not {seed!r}")
+    if not isinstance(draws, str) or draws not in GENERATORS:
+        raise SheetsimError(f"draws must be {' or '.join(GENERATORS)}, not {said(draws)}")
+    whole("seed", seed)
     if draws == "mt19937" and seed >= LEGACY_SEEDS:
         raise SheetsimError(f"seed must be at most {LEGACY_SEEDS - 1} with draws mt19937, not {seed}")
 

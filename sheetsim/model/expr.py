@@ -127,6 +127,10 @@ class Matrix:
         return apply("transpose", self)
 
 
+# The ops that take texts: they compare or choose.
+OF_TEXTS = ("equal", "not_equal", "where", "if_error")
+
+
 def matrix(value: Operand) -> Matrix:
     """A number or text as a 1×1 constant; a Matrix as it is. Raises SheetsimError for anything else."""
     if isinstance(value, Matrix):
@@ -135,7 +139,9 @@ def matrix(value: Operand) -> Matrix:
         return Matrix(Constant(value), (), (1, 1))
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except OverflowError:
+        raise SheetsimError("a whole number is too large for a cell, which holds 1.8e308 at most") from None
+    except Exception:  # what an object answers when it is asked for a number is its own
         raise SheetsimError(
             f"{type(value).__name__} is no matrix of the model: give arrays to the model with model.input(name, array)"
         ) from None
@@ -148,6 +154,10 @@ def apply(name: str, *operands: Operand) -> Matrix:
     args = tuple(matrix(operand) for operand in operands)
     if op.arity is not None and len(args) != op.arity:
         raise SheetsimError(f"{name} takes {op.arity} arguments, not {len(args)}")
+    if name not in OF_TEXTS and any(
+        isinstance(arg.source, Constant) and isinstance(arg.source.value, str) for arg in args
+    ):
+        raise SheetsimError(f"{name} takes numbers, and no text")
     return Matrix(op, args, op.shape(name, [arg.shape for arg in args]))
 
 
@@ -218,6 +228,10 @@ def choose(choice: Matrix, branches: Mapping[str, Operand]) -> Matrix:
 
     Raises SheetsimError when a branch is missing for an option of the drop-down.
     """
+    if not isinstance(choice, Matrix) or not isinstance(branches, Mapping) or not branches:
+        raise SheetsimError(
+            "choose takes a matrix, such as a drop-down, and a mapping of its texts to what they choose"
+        )
     if isinstance(choice.source, Choice) and set(branches) != set(choice.source.options):
         raise SheetsimError(f"choose: {choice.name} offers {', '.join(choice.source.options)}; give a branch for each")
     *keys, last = branches

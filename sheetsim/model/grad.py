@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeAlias
 
+from sheetsim.arguments import listed, said
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import (
     Choice,
@@ -159,6 +160,10 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     parts. Raises SheetsimError when the loss is no single number, does not depend on a matrix, or passes an op without
     a derivative (quantile, t_quantile, normal_quantile).
     """
+    by, fixed = listed("by", by, "matrices"), listed("fixed", fixed, "matrices")
+    for node in (loss, *by, *fixed):
+        if not isinstance(node, Matrix):
+            raise SheetsimError(f"grad takes a loss and lists of matrices of the model, and not {said(node)}")
     if loss.shape != (1, 1):
         raise SheetsimError(f"the loss must be a single number, not {loss.shape[0]}×{loss.shape[1]}")
     order = _dependent([loss], frozenset(by), frozenset(fixed))

@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from numbers import Integral
 from typing import Any, overload
 
 import numpy as np
 
+from sheetsim import arguments
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import as_distribution, check_seed
 from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.ops import Shape
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
-from sheetsim.model.series import Series, Step, check_columns, unrolled
+from sheetsim.model.series import MOST_STEPS, Series, Step, check_columns, unrolled
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
@@ -40,18 +40,20 @@ class Graph:
     def __getitem__(self, name: str) -> Matrix:
         try:
             return self._matrices[name]
-        except KeyError:
-            raise SheetsimError(f"no matrix {name!r}: the model has {', '.join(self._matrices) or 'none'}") from None
+        except (KeyError, TypeError):
+            raise SheetsimError(
+                f"no matrix {arguments.said(name)}: the model has {', '.join(self._matrices) or 'none'}"
+            ) from None
 
     def __contains__(self, name: str) -> bool:
-        return name in self._matrices
+        return isinstance(name, str) and name in self._matrices
 
     def __iter__(self) -> Iterator[Matrix]:
         return iter(self._matrices.values())
 
     def _check_name(self, name: str) -> None:
         if not isinstance(name, str) or not NAME.match(name):
-            raise SheetsimError(f"{name!r} is no name: letters, digits, _ and . only, and no digit first")
+            raise SheetsimError(f"{arguments.said(name)} is no name: letters, digits, _ and . only, and no digit first")
         # Defined names of a workbook ignore case.
         if name.casefold() in self._folded:
             raise SheetsimError(f"the name {name!r} is taken (case does not count)")
@@ -82,16 +84,13 @@ class Graph:
         Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite or too small,
         and a design or correlation that draws of this shape cannot have.
         """
+        self._check_name(name)
         try:
             distribution = as_distribution(values)
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
         if distribution is not None:
-            if shape is None or len(shape) != 2 or not all(isinstance(n, Integral) and n >= 1 for n in shape):
-                raise SheetsimError(
-                    f"{name}: draws need a shape (rows, columns) of whole numbers from 1, not {shape!r}"
-                )
-            rows, columns = int(shape[0]), int(shape[1])
+            rows, columns = arguments.shape(f"{name}: draws", shape)
             legacy = self.draws == "mt19937"
             try:
                 check_design(sampling, rows, columns)
@@ -107,7 +106,7 @@ class Graph:
         if sampling != "random" or correlation is not None:
             raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
         array = _numbers(name, values)
-        if shape is not None and array.shape != tuple(shape):
+        if shape is not None and array.shape != (shape := arguments.shape(f"{name}: numbers", shape)):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
         if at_least is not None and array.min() < at_least:
             raise SheetsimError(f"{name}: {array.min():g} is less than {at_least:g}")
@@ -122,8 +121,10 @@ class Graph:
 
     def choice(self, name: str, options: Sequence[str], value: str) -> Matrix:
         """A text of a list, a drop-down in the workbook. Raises SheetsimError when the value is not on the list."""
-        if value not in options:
-            raise SheetsimError(f"{name}: {value!r} is not one of {', '.join(options)}")
+        self._check_name(name)
+        options = [arguments.text(f"{name}: an option", option) for option in arguments.listed(name, options, "texts")]
+        if not isinstance(value, str) or value not in options:
+            raise SheetsimError(f"{name}: {arguments.said(value)} is not one of {', '.join(options)}")
         return self._name(name, Matrix(Choice(options, value), (), (1, 1)))
 
     def weights(self, name: str, initializer: Initializer | str, shape: Shape) -> Matrix:
@@ -135,6 +136,7 @@ class Graph:
             initializer = SCHEMES[initializer]
         if not isinstance(initializer, Initializer):
             raise SheetsimError(f"{name}: the initializer must be he() or one of {', '.join(SCHEMES)}")
+        self._check_name(name)
         tail = name.removeprefix("W_")
         e = self.input(f"e_{tail}", initializer.draws, shape)
         sd = self.define(f"sd_{tail}", initializer.sd(row_count(e), column_count(e)))
@@ -197,16 +199,19 @@ class Graph:
         Raises SheetsimError for a name that is taken, a step of another shape or with other names, and headings that
         do not fit.
         """
-        if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
-            raise SheetsimError(f"steps must be a whole number from 1, not {steps!r}")
+        steps = arguments.whole("steps", steps, 1, MOST_STEPS)
         if step is None:
             raise SheetsimError("a series needs a step: a function of the step before and its number")
         if not isinstance(name, Mapping):
-            one = step
+            self._check_name(name)
+            one = arguments.function("the step of a series", step)
             return self._series(
                 {name: start}, lambda previous, t: {name: one(previous[name], t)}, steps, {name: columns}
             )[name]
-        return self._series(name, step, steps, columns or {})
+        if not isinstance(columns, Mapping) and len(arguments.listed("columns", columns, "texts")):
+            raise SheetsimError("columns: with several series, give a mapping of their names to headings")
+        arguments.function("the step of a series", step)
+        return self._series(name, step, steps, columns if isinstance(columns, Mapping) else {})
 
     def _series(
         self, start: Mapping[str, Any], step: Step, steps: int, columns: Mapping[str, Sequence[str]]
@@ -229,7 +234,9 @@ class Graph:
         Raises SheetsimError when there is none, and when their shapes differ.
         """
         self._check_name(name)
-        return self._stack(name, [self._cells(node) for node in matrices], columns, first)
+        arguments.whole(f"{name}: first", first)
+        nodes = [self._cells(node) for node in arguments.listed(name, matrices, "matrices")]
+        return self._stack(name, nodes, columns, first)
 
     def _stack(self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> Series:
         if len({node.shape for node in steps}) != 1:
@@ -263,7 +270,7 @@ def _numbers(name: str, values: Any) -> Any:
         # A Series of pandas, Polars and the like is a column of a table; ndmin makes it a row.
         if np.ndim(values) == 1 and hasattr(values, "to_frame"):
             array = array.T.copy()
-    except (TypeError, ValueError):
+    except Exception:  # an object may answer as it likes when it is asked for numbers
         raise SheetsimError(f"{name}: the values are no table of numbers") from None
     if array.ndim != 2 or array.size == 0:
         raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from sheetsim.arguments import one_of
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, Generator, legacy_stream, stream
 
@@ -117,8 +118,7 @@ class Draw:
 
 def check_design(design: str, samples: int, inputs: int) -> None:
     """Raises SheetsimError for a design that there is not, or that has no such size."""
-    if design not in DESIGNS:
-        raise SheetsimError(f"sampling must be one of {', '.join(DESIGNS)}, not {design!r}")
+    one_of("sampling", design, DESIGNS)
     if design == "antithetic" and samples % 2:
         raise SheetsimError(f"samples must be even for antithetic sampling, not {samples}")
     if design != "sobol":
@@ -147,7 +147,7 @@ def as_correlation(value: Any, inputs: int) -> Correlation:
     """
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError):
+    except Exception:  # an object may answer as it likes
         raise SheetsimError("correlation must be a number or a square matrix of numbers") from None
     if array.dtype.kind not in "iuf" or array.ndim not in (0, 2):
         raise SheetsimError("correlation must be a number or a square matrix of numbers")

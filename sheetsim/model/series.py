@@ -1,10 +1,15 @@
 """A series: same-shaped matrices by step, a row a step in the workbook. It computes no value and writes no file."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
+from sheetsim.arguments import listed, said
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, Stack
+
+# A step has a row at least, and a sheet so many.
+MOST_STEPS = 1_048_576
 
 Step = Callable[[dict[str, Matrix], int], Mapping[str, Any]]
 
@@ -37,9 +42,13 @@ class Series(Matrix):
 
     def __getitem__(self, step: int) -> Matrix:
         """The matrix at a step, by its number; -1 is the last. Raises SheetsimError when there is none such."""
+        if not isinstance(step, Integral):
+            raise SheetsimError(f"{self.name}: a step is a whole number, not {said(step)}")
         place = step - self.first if step >= 0 else len(self) + step
         if not 0 <= place < len(self):
-            raise SheetsimError(f"{self.name}: no step {step}; it has {self.first} to {self.first + len(self) - 1}")
+            raise SheetsimError(
+                f"{self.name}: no step {said(step)}; it has {self.first} to {self.first + len(self) - 1}"
+            )
         return self.args[place]
 
     def __repr__(self) -> str:
@@ -78,8 +87,9 @@ def unrolled(
 
 def check_columns(name: str, columns: Sequence[str], width: int) -> None:
     """Refuses headings that are not one text a column, each another."""
-    if isinstance(columns, str) or any(not isinstance(text, str) or not text.strip() for text in columns):
-        raise SheetsimError(f"{name}: columns must be a list of texts, not {columns!r}")
+    columns = listed(f"{name}: columns", columns, "texts")
+    if any(not isinstance(text, str) or not text.strip() for text in columns):
+        raise SheetsimError(f"{name}: columns must be a list of texts, not {said(columns)}")
     if not all(text.isprintable() and len(text) <= 255 for text in columns):
         raise SheetsimError(f"{name}: a column's heading has 255 printable characters at most")
     if len(columns) not in (0, width):

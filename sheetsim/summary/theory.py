@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sheetsim.arguments import listed, number, one_of, said
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Data, Matrix, Operand, matrix
@@ -63,6 +64,8 @@ class InputMoments:
     weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("second", "product"):
+            number(f"input moments: {name}", getattr(self, name))
         if not (0 <= abs(self.product) <= self.second < np.inf):
             raise SheetsimError(f"input moments: |{self.product:g}| <= {self.second:g} must hold, and be finite")
 
@@ -121,6 +124,11 @@ def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], give
     import pandas as pd
 
     _check(activation)
+    for n in listed("fan_in", fan_in, "whole numbers"):
+        number("fan_in", n)
+    sd = [number("sd", value) for value in listed("sd", sd, "numbers")]
+    if not isinstance(given, InputMoments):
+        raise SheetsimError(f"the inputs' moments must be InputMoments, not {said(given)}")
     if len(fan_in) != len(sd) or min(fan_in, default=1) < 1 or not all(0 <= value < np.inf for value in sd):
         raise SheetsimError("fan_in and sd must list a whole number from 1 and a finite number from 0 for each layer")
     rows = []
@@ -177,6 +185,7 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
     """
     import pandas as pd
 
+    correlations = [number("a correlation", c) for c in listed("correlations", correlations, "numbers")]
     wrong = [c for c in correlations if not 0 <= c <= 1]
     if wrong:
         raise SheetsimError(f"correlations must be 0 to 1, not {wrong[0]:g}")
@@ -188,9 +197,8 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
 
 
 def _check(activation: str, weight_scale: float = 0.0) -> None:
-    if activation not in ACTIVATIONS:
-        raise SheetsimError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
-    if not 0 <= weight_scale < np.inf:
+    one_of("activation", activation, tuple(ACTIVATIONS))
+    if not 0 <= number("the weight scale", weight_scale) < np.inf:
         raise SheetsimError(f"the weight scale must be a finite number from 0, not {weight_scale:g}")
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 from xml.parsers import expat
 
 from sheetsim.errors import SheetsimError
+from sheetsim.files import check_regular, path_of
 from sheetsim.workbook.package import DIGEST_PART, digest
 from sheetsim.workbook.parse import Cells, Elements, Parser, SharedStrings, SheetParser, rectangle
 from sheetsim.workbook.values import Rectangle
@@ -54,8 +55,11 @@ def no_values(path: Path) -> str:
 def check_archive(path: Path) -> None:
     """Refuses a file that is no zip, or one made to exhaust the machine or to reach outside itself."""
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+    except SheetsimError:
+        raise
     except OSError as error:
         raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
@@ -85,11 +89,10 @@ def check_overwrite(path: Path) -> None:
         return  # nothing is there, or it is refused with its reason when it is written
     if stat.S_ISDIR(mode):
         return
-    with suppress(SheetsimError):
-        if stat.S_ISREG(mode):
-            with RawBook(path) as book:
-                if book.is_as_written:
-                    return
+    check_regular(path)
+    with suppress(SheetsimError), RawBook(path) as book:
+        if book.is_as_written:
+            return
     raise SheetsimError(f"{path} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force")
 
 
@@ -97,7 +100,7 @@ class RawBook:
     """An open workbook file. Raises SheetsimError for anything that is none, or that is made to do harm."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         check_archive(self.path)
         self._archive = zipfile.ZipFile(self.path)
         try:

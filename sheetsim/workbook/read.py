@@ -4,7 +4,6 @@ import os
 import weakref
 from collections.abc import Iterator
 from itertools import count, takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +32,8 @@ class Reader:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self._file = RawBook(self.path)
+        self._file = RawBook(path)
+        self.path = self._file.path
         # A book that nobody closes lets go of its file too, and without a word.
         self.close = weakref.finalize(self, self._file.close)
         self._sheets: dict[str, Values] = {}

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
 from sheetsim.workbook import ironcalc_child
 from sheetsim.workbook.compare import LAST
 from sheetsim.workbook.formulas import renamed
@@ -102,7 +103,7 @@ def fill(path: str | os.PathLike[str], engine: str) -> int:
     inputs were changed. All else stays as it is, byte for byte; a book whose formulas all have values is not touched.
     Raises SheetsimError when the file is no workbook or cannot be written, and for what the engine cannot compute.
     """
-    target = Path(path)
+    target = path_of(path)
     with RawBook(target) as book:
         sheets = {title: book.cells(title) for title in book.titles}
         if not any(len(cells.bare) for cells in sheets.values()):

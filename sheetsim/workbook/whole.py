@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sheetsim.errors import SheetsimError
+from sheetsim.files import check_regular
 
 # What file systems that know no file without a name answer.
 _UNKNOWN = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
@@ -20,15 +21,17 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
     """A binary file to write; when the block ends well it takes the target's name, else nothing has happened.
 
     Where Linux allows it the file has no name while it is written, so that a killed process leaves no half of one.
-    A link is followed, and a file that was there keeps its permissions.
+    A link is followed, and a file that was there keeps its permissions; a device or a pipe stays what it is.
     Raises SheetsimError when the target cannot be written; what was there before then stays as it was.
     """
     try:
-        place = target.resolve()
+        place = _resolved(target)
         beside = place.parent / f".{secrets.token_hex(6)}.part"
         old = place.stat().st_mode if place.exists() else None
         if place.is_dir():
             raise SheetsimError(f"{target} is a folder: name a file in it")
+        if old is not None:
+            check_regular(place)
         if old is not None and not os.access(place, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         try:
@@ -46,6 +49,14 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
                 beside.unlink()
     except OSError as error:
         raise SheetsimError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _resolved(target: Path) -> Path:
+    try:
+        return target.resolve()
+    except RuntimeError:
+        # Before Python 3.13, links that lead back to themselves.
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
 
 
 def _unnamed(folder: Path) -> BinaryIO | None:

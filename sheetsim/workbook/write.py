@@ -19,6 +19,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
 from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.model.series import Series
 from sheetsim.workbook.cells import BAND, error_text, matrix_bands, series_rows
@@ -70,7 +71,7 @@ def write(
     values: the 2-D array of every matrix that has a place.
     Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
     """
-    target = Path(path)
+    target = path_of(path)
     if target.suffix.lower() != ".xlsx":
         raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     with whole_file(target) as file:

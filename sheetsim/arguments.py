@@ -1,0 +1,96 @@
+"""Arguments of public functions: each is what it must be, or is refused in a sentence that names it."""
+
+from collections.abc import Callable, Collection, Iterable
+from numbers import Integral
+from typing import Any, TypeVar
+
+from sheetsim.errors import SheetsimError
+from sheetsim.files import check_text
+
+LONGEST = 60
+
+# Whole numbers lie below: NumPy's own seeds do. Python gives no digits of one that has more than 4,300.
+WHOLE_BELOW = 2**128
+
+_F = TypeVar("_F", bound=Callable[..., Any] | None)
+
+
+def said(value: Any) -> str:
+    """A value in a message, cut short; of what has no text, or no end, its type."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def text(what: str, value: Any) -> str:
+    """The text. Raises SheetsimError for what is none."""
+    if not isinstance(value, str):
+        raise SheetsimError(f"{what} must be text, not {said(value)}")
+    check_text(what, value)
+    return value
+
+
+def number(what: str, value: Any) -> float:
+    """The number, which may be NaN or infinite. Raises SheetsimError for what is none, or beyond a double."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return float(value)
+    except OverflowError:
+        raise SheetsimError(f"{what} is too large a number") from None
+    except Exception:
+        # What an object answers when it is asked for a number is its own.
+        raise SheetsimError(f"{what} must be a number, not {said(value)}") from None
+
+
+def whole(what: str, value: Any, least: int = 0, most: int = WHOLE_BELOW - 1) -> int:
+    """The whole number. Raises SheetsimError for what is none, for truth values, below the least and above the most."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise SheetsimError(f"{what} must be a whole number from {least}, not {said(value)}")
+    if int(value) > most:
+        limit = f", {most:,} at most" if most < WHOLE_BELOW - 1 else ""
+        raise SheetsimError(f"{what} is too large a whole number{limit}")
+    return int(value)
+
+
+def flag(what: str, value: Any) -> bool:
+    """The truth value. Raises SheetsimError for what is none."""
+    if not isinstance(value, bool):
+        raise SheetsimError(f"{what} must be True or False, not {said(value)}")
+    return value
+
+
+def listed(what: str, value: Any, of: str) -> list[Any]:
+    """The elements of a list of `of`. Raises SheetsimError for what is none, and for a text, whose elements are
+    letters."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise SheetsimError(f"{what} must be a list of {of}, not {said(value)}")
+    try:
+        return list(value)
+    except TypeError:
+        # An array of no dimension.
+        raise SheetsimError(f"{what} must be a list of {of}, not {said(value)}") from None
+
+
+def one_of(what: str, value: Any, known: Collection[str]) -> str:
+    """The text, which is one of those known. Raises SheetsimError for another."""
+    if not isinstance(value, str) or value not in known:
+        raise SheetsimError(f"{what} must be one of {', '.join(known)}, not {said(value)}")
+    return value
+
+
+def function(what: str, value: _F) -> _F:
+    """The function, or None. Raises SheetsimError for what cannot be called."""
+    if value is not None and not callable(value):
+        raise SheetsimError(f"{what} must be a function, not {said(value)}")
+    return value
+
+
+def shape(what: str, value: Any) -> tuple[int, int]:
+    """(rows, columns). Raises SheetsimError for what is none."""
+    sides = tuple(value) if isinstance(value, tuple | list) else ()
+    if len(sides) != 2 or any(isinstance(n, bool) or not isinstance(n, Integral) or n < 1 for n in sides):
+        raise SheetsimError(f"{what} need a shape (rows, columns) of whole numbers from 1, not {said(value)}")
+    return int(sides[0]), int(sides[1])
