@@ -152,7 +152,8 @@ def test_without_recalculation_the_poison_is_found(tmp_path: Path) -> None:
     def cached(sheet: str, row: int, column: int, shape: tuple[int, int]) -> list[list[object]]:
         return [[sheets[sheet].get(row + r + 1, column + c + 1) for c in range(shape[1])] for r in range(shape[0])]
 
-    assert len(differences(run, cached, 1e-9)) == len(run._layout.formulas)
+    titles = [node for node in run._layout.formulas if "as_made" in (node.name, *(arg.name for arg in node.args))]
+    assert len(differences(run, cached, 1e-9)) == len(run._layout.formulas) - len(titles)
 
 
 def test_a_book_that_was_not_poisoned_proves_nothing_and_is_noticed(tmp_path: Path) -> None:

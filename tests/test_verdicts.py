@@ -138,7 +138,9 @@ def test_a_layers_own_standard_deviation_is_said_there_and_where_nothing_can_be_
     assert typed(run, tmp_path, "custom_std_2", "-0.3")[:2] == [healthy[0], "check std"]
     flow = small_run("gradient-flow", output_initializer=0.3)
     assert typed(flow, tmp_path, "output_custom_std", "abc") == ["check std"] * 4
-    assert typed(flow, tmp_path, "output_custom_std", "-0.3") == [*flow.verdicts()[:3], "check std"]
+    *hidden, last = typed(flow, tmp_path, "output_custom_std", "-0.3")
+    assert last == "check std"
+    assert "check std" not in hidden
 
 
 def test_equal_weights_may_be_negative(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_fill_writes_what_the_engine_computes_and_nothing_else(
     a = x @ run["W_1"]
     np.testing.assert_allclose(sheetsim.read(bare_book)["a_1"], a, rtol=1e-12)
     assert sheetsim.read(bare_book).summary()["mean"][1] == pytest.approx(np.maximum(a, 0).mean(), rel=1e-12)
-    value = re.compile(rb' t="(?:str|n)"|<v\b.*?(?:</v>|/>)')
+    value = re.compile(rb' t="(?:str|n|e)"|<v\b.*?(?:</v>|/>)')
     with zipfile.ZipFile(bare_book) as archive:
         assert archive.namelist() == list(before)
         for name, data in before.items():

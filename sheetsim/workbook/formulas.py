@@ -1,5 +1,6 @@
 """The Excel lowering: an expression as formula text. The only module that knows Excel's syntax; it writes no file."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -124,12 +125,22 @@ def quoted(sheet: str) -> str:
 def same_formula(one: str, two: str) -> bool:
     """Whether two texts are one formula: LibreOffice spells 1E-09 as 0.000000001, to 15 digits, and 'SGD'!A1 as
     SGD!A1."""
+    numbers: tuple[list[float], list[float]] = ([], [])
 
-    def plain(match: re.Match[str]) -> str:
-        word = match[0]
-        return word[1:-1] if word[0] == "'" else f"{float(word):.15g}" if word[0] in ".0123456789" else word
+    def plain(text: str, found: list[float]) -> str:
+        def word(match: re.Match[str]) -> str:
+            if match[0][0] in ".0123456789":
+                found.append(float(match[0]))
+                return "0"
+            return match[0][1:-1] if match[0][0] == "'" else match[0]
 
-    return one == two or _WORD.sub(plain, one) == _WORD.sub(plain, two)
+        return _WORD.sub(word, text)
+
+    # Not by the text of 15 digits: which of two it is, a half in the 16th, depends on who rounds.
+    return one == two or (
+        plain(one, numbers[0]) == plain(two, numbers[1])
+        and all(math.isclose(a, b, rel_tol=1e-14) for a, b in zip(*numbers, strict=True))
+    )
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:

@@ -94,6 +94,7 @@ VERDICTS: dict[str, dict[str, str]] = {
     "does not hold": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
     "collapsed": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "undecided": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+    "not checked": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
     "nearly": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
     "input fading": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
