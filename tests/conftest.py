@@ -14,11 +14,9 @@ from sheetsim.report import Run
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 
 # Templates with books of a million cells and more, which are small in a plain run of the tests, and full with -m slow.
-# Three are full in every run: a plain one, the one whose outputs are nearly constant, and the chaotic one.
+# One is full in every run.
 LARGE = [
-    name
-    for name in templates.names()
-    if isinstance(templates.load(name).experiment, Forward) and name not in ("relu-he", "sigmoid-std001", "tanh-std1")
+    name for name in templates.names() if isinstance(templates.load(name).experiment, Forward) and name != "relu-he"
 ]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 

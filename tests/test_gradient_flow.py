@@ -145,8 +145,9 @@ def test_ironcalc_agrees_on_unusual_studies(overrides: dict[str, Any], loss: str
 
 
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
-def test_libreoffice_follows_the_drop_downs(tmp_path: Path) -> None:
-    choices = [{"activation": activation, "loss": loss} for activation, loss in MODES]
+@pytest.mark.parametrize("modes", [MODES[1:2], pytest.param(MODES, marks=pytest.mark.slow)], ids=["one", "all"])
+def test_libreoffice_follows_the_drop_downs(modes: list[tuple[str, str]], tmp_path: Path) -> None:
+    choices = [{"activation": activation, "loss": loss} for activation, loss in modes]
     books = [poisoned(small(), tmp_path, choice) for choice in choices]
     for choice, cells in zip(choices, libreoffice_cells(books), strict=True):
         assert differences(small(**choice), cells, 1e-11) == []
@@ -268,7 +269,11 @@ def test_large_weights_explode_and_overflow_says_so() -> None:
 # units is off by a few hundredths.
 @pytest.mark.parametrize(
     ("name", "tolerance"),
-    [("gradient-flow-sigmoid-xavier", 0.05), ("gradient-flow-sigmoid-std001", 0.05), ("gradient-flow-relu-he", 0.05)],
+    [
+        pytest.param("gradient-flow-sigmoid-xavier", 0.05, marks=pytest.mark.slow),
+        pytest.param("gradient-flow-sigmoid-std001", 0.05, marks=pytest.mark.slow),
+        ("gradient-flow-relu-he", 0.05),
+    ],
 )
 def test_at_depth_50_norms_follow_the_mean_field_factor(name: str, tolerance: float) -> None:
     runs = [sheetsim.run(name, layers=[100] * 50, samples=200, report="summary", seed=seed) for seed in range(4)]

@@ -111,13 +111,21 @@ def test_a_shared_range_grows_when_outputs_do(tmp_path: Path) -> None:
     assert differences(large, cells, 1e-11) == []
 
 
+PAIRS = [
+    {"activation": a["activation"], "initializer": i["initializer"]}
+    for a, i in itertools.product(CHOICES[: len(ACTIVATIONS)], CHOICES[len(ACTIVATIONS) :])
+]
+
+
 @needs_libreoffice
-def test_libreoffice_agrees_and_follows_every_pair_of_choices(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "pairs",
+    # Nine steps on: the next activation with the next initializer.
+    [pytest.param(PAIRS[::9] + PAIRS[4::9], id="each"), pytest.param(PAIRS, id="every pair", marks=pytest.mark.slow)],
+)
+def test_libreoffice_agrees_and_follows_choices(pairs: list[dict[str, str]], tmp_path: Path) -> None:
     run = small_run()
-    pairs = [
-        {"activation": a["activation"], "initializer": i["initializer"]}
-        for a, i in itertools.product(CHOICES[: len(ACTIVATIONS)], CHOICES[len(ACTIVATIONS) :])
-    ]
+    assert {choice for pair in pairs for choice in pair.values()} == {c for p in PAIRS for c in p.values()}
     books = [poisoned(run, tmp_path, pair) for pair in pairs]
     found = {}
     for pair, cells in zip(pairs, libreoffice_cells(books), strict=True):
@@ -127,6 +135,7 @@ def test_libreoffice_agrees_and_follows_every_pair_of_choices(tmp_path: Path) ->
     assert found == {}
 
 
+@pytest.mark.slow
 @needs_libreoffice
 def test_libreoffice_agrees_on_a_full_book(tmp_path: Path) -> None:
     run = run_of("relu-he")

@@ -12,8 +12,11 @@ from conftest import run_of, small_run
 from scipy import stats
 
 import sheetsim
+from sheetsim import templates
 from sheetsim.engine.evaluate import Program, evaluate
 from sheetsim.experiments.forward import Forward
+from sheetsim.experiments.study import Study
+from sheetsim.model import expr
 from sheetsim.model.expr import Data, Matrix
 from sheetsim.summary.histogram import edges_between, labels
 
@@ -197,15 +200,19 @@ def test_verdicts_say_what_the_article_shows(overrides: dict[str, object], words
     assert set(run.verdicts()) == words
 
 
-def over_seeds(name: str, value: object, seeds: int = 60, **overrides: object) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard error over independent runs of what `value` reads from one."""
-    settings = {"samples": 200, "layers": [100, 100, 100], **overrides}
-    found = np.array([value(sheetsim.run(name, seed=seed, **settings)) for seed in range(seeds)])  # type: ignore[operator]
-    return found.mean(axis=0), found.std(axis=0, ddof=1) / math.sqrt(seeds)
+def over_seeds(name: str, value: Any, seeds: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard error over independent runs of the numbers that `value` picks from a study."""
+    settings = {"samples": 200, "layers": [100, 100, 100]}
+    found = []
+    for seed in range(seeds):
+        nodes = value(templates.load(name, {**settings, "seed": seed}).experiment.build())
+        values = evaluate(nodes)
+        found.append([values[node].item() for node in nodes])
+    return np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / math.sqrt(seeds)
 
 
-def square_sums(run: sheetsim.Run) -> list[float]:
-    return [float(np.mean(run[f"a_{layer}"] ** 2)) for layer in (1, 2, 3)]
+def square_sums(study: Study) -> list[Matrix]:
+    return [expr.mean(study.graph[f"a_{layer}"] ** 2) for layer in (1, 2, 3)]
 
 
 def test_he_keeps_the_second_moment_of_the_linear_sums() -> None:
@@ -221,7 +228,8 @@ def test_xavier_halves_it_at_every_relu_layer() -> None:
 
 
 def test_relu_halves_the_second_moment_and_not_the_variance() -> None:
-    mean, error = over_seeds("relu-he", lambda run: run.variance().loc[1, ["var_ratio", "moment_ratio"]].tolist())
+    columns = ("var_ratio", "moment_ratio")
+    mean, error = over_seeds("relu-he", lambda study: [study.tables["variance"][column][0] for column in columns])
     assert np.all(np.abs(mean - [(math.pi - 1) / (2 * math.pi), 0.5]) <= 4 * error)
     assert error[0] < 0.001
 

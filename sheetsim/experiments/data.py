@@ -117,7 +117,8 @@ def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
     with warnings.catch_warnings():
         # What openpyxl leaves out of a book (rules, extensions) holds no numbers.
         warnings.simplefilter("ignore")
-        with closing(load_workbook(path, read_only=True, data_only=True)) as book:
+        # Opened here: openpyxl leaves a file open that it refuses.
+        with path.open("rb") as file, closing(load_workbook(file, read_only=True, data_only=True)) as book:
             found = book.worksheets[0] if sheet is None else book[sheet]
             # What a sheet says of its own size may be wrong; without it, rows are as long as they are.
             found.reset_dimensions()

@@ -242,6 +242,6 @@ def _verdict(network: Network, layer: Layer, given: Given, row: dict[str, Matrix
     word: Matrix | str = "healthy"
     for fault, name in reversed(faults):
         word = where(fault, name, word)
-    # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares. Fourth powers are the first.
+    # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares; fourth powers first.
     finite = if_error((row["std"] + square + row["effective_units"]) * 0 + 1, 0)
     return where(finite > 0, where(spread, where(alike, "collapsed", word), "collapsed"), "exploding")
