@@ -14,10 +14,7 @@ from sheetsim.report import Run
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 
 # Templates with books of a million cells and more, which are small in a plain run of the tests, and full with -m slow.
-# One is full in every run.
-LARGE = [
-    name for name in templates.names() if isinstance(templates.load(name).experiment, Forward) and name != "relu-he"
-]
+LARGE = [name for name in templates.names() if isinstance(templates.load(name).experiment, Forward)]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
 

@@ -21,6 +21,11 @@ def test_every_templates_book_is_clean(name: str, tmp_path: Path) -> None:
     assert lint(quick_run(name).to_excel(tmp_path / "book.xlsx")) == []
 
 
+@pytest.mark.slow
+def test_a_full_book_is_clean(he_book: Path) -> None:
+    assert lint(he_book) == []
+
+
 @pytest.mark.parametrize(
     "overrides",
     [

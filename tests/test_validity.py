@@ -26,6 +26,11 @@ def test_every_templates_book_is_valid(name: str, tmp_path: Path) -> None:
     assert errors(quick_run(name).to_excel(tmp_path / "book.xlsx")) == []
 
 
+@pytest.mark.slow
+def test_a_full_book_is_valid(he_book: Path) -> None:
+    assert errors(he_book) == []
+
+
 @pytest.mark.parametrize(
     "overrides",
     [{}, {"initializer": ["he", 0.3, {"constant": 0.05}]}, {"report": "summary"}, {"initializer": "zeros"}],
