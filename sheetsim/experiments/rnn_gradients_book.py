@@ -127,8 +127,8 @@ class RnnGradientsBook:
         return (
             f"{sizes} pass {_counted(len(self.series['norm']), 'time')} through h ← f(h W). Back comes d, the gradient "
             "of Σ h ∘ d_start by each h: d ← (d ∘ f′) Wᵀ, which is d Wᵀ for the identity.",
-            "Clipped: d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1. At each step back and with √(Σd²)/N "
-            "is textbooks convention; once and with √(Σd²) is that of Pascanu, Mikolov & Bengio (2013, algorithm 1).",
+            "Clipped: d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1. “each step” with √(Σd²)/N is "
+            "a textbook's convention; “once” with √(Σd²) is that of Pascanu, Mikolov & Bengio (2013, algorithm 1).",
             f"Choose between them by the cells Clip and Norm. {shown}",
         )
 

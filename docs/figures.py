@@ -1,0 +1,144 @@
+"""The figures that the README quotes of its templates, computed, and whether the README says them.
+
+    python docs/figures.py [--long]
+
+Prints a line a figure, marked where the README has another, and exits with 1 then. `--long` adds those of 3000
+replicates (half a minute to a minute). Tables of error rates and times have commands of their own, in benchmarks/.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import sheetsim
+
+README = Path(__file__).parent.parent / "README.md"
+
+FLOWS = {
+    "gradient-flow": "`gradient-flow` (tanh, Xavier)",
+    **{f"gradient-flow-{k}": f"`-{k}`" for k in ("sigmoid-std1", "sigmoid-xavier", "relu-xavier", "relu-he")},
+}
+OPTIMIZERS = {
+    "sgd": "SGD | 0.95",
+    "momentum": "Momentum | 0.1 (α 0.9)",
+    "adagrad": "AdaGrad | 1.5",
+    "rmsprop": "RMSprop | 0.3 (ρ 0.9)",
+    "adam": "Adam | 0.3 (β 0.9, 0.999)",
+}
+POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def claims() -> Iterator[str]:
+    found = sheetsim.run("relu-he").claims()
+    layers = range(1, 6)
+
+    def at(claim: str, layer: int) -> tuple[float, float, float]:
+        row = found.loc[claim]
+        return row[f"ratio_{layer}"], row[f"low_{layer}"], row[f"high_{layer}"]
+
+    additive, errors = ([found.loc["additivity"][f"{key}_{k}"] for k in layers] for key in ("ratio", "error"))
+    yield f"Measured over predicted is {', '.join(f'{ratio:.3f}' for ratio in additive)} from layer 1 to 5"
+    yield f"with standard errors of {100 * min(errors):.1f} to {100 * max(errors):.1f} %"
+    yield "Var(z)/Var(a) is {:.3f} at layer 1, between {:.3f} and {:.3f}".format(*at("relu_halves_variance", 1))
+    yield "where E[z²]/E[a²] is {:.3f} ({:.3f} to {:.3f})".format(*at("relu_halves_second_moment", 1))
+    row = found.loc["relu_halves_second_moment"]
+    later, errors = ([row[f"{key}_{k}"] for k in layers[1:]] for key in ("ratio", "error"))
+    spread = f"{100 * min(errors):.0f} to {100 * max(errors):.0f} %"
+    yield f"at layers 2 to 5 it is {min(later):.3f} to {max(later):.3f} with standard errors of {spread}"
+    yield "holds at layer 1 ({:.3f}; {:.3f} to {:.3f})".format(*at("moment_rule", 1))
+    yield "undecided over all ({:.3f} at layer 5; {:.3f} to {:.3f})".format(*at("moment_rule", 5))
+
+
+def layers() -> Iterator[str]:
+    run = sheetsim.run("sigmoid-xavier")
+    table = run.summary()
+    shares = [f"{100 * share:.1f}" if share > 0.01 else f"{100 * share:.1g}" for share in table["over_samples"]]
+    yield f"the outputs of layer 5 have standard deviation {table['std'][5]:.3f}"
+    yield f"{', '.join(shares[:-1])} and {shares[-1]} % is over samples"
+    yield f"The verdicts are {', '.join(run.verdicts())}."
+    spread = sheetsim.run("tanh-xavier").summary()["std"]
+    yield f"standard deviation falls from {spread[1]:.2f} to {spread[5]:.2f} over five layers"
+
+
+def gradients() -> Iterator[str]:
+    for name, label in FLOWS.items():
+        first = sheetsim.run(name).summary().loc[1]
+        left = first["reach"]
+        yield f"{label} | {left:.{2 if left > 0.1 else 3 if left > 0.01 else 4}f} |"
+        yield f"| {first['rate']:.3f} ({first['rate_low']:.3f} to {first['rate_high']:.3f}) |"
+    for name, sd in (("sigmoid-xavier", 0.1), ("sigmoid-std001", 0.01)):
+        run = sheetsim.run(f"gradient-flow-{name}", layers=[100] * 50, samples=200, report="summary")
+        chi = sheetsim.mean_field("sigmoid", [100] * 50, [sd] * 50, sheetsim.InputMoments(1, 0))["chi"]
+        theory = float(chi[50]) ** 0.5
+        rate = f"{run.summary()['rate'][1]:.4f}"
+        yield (
+            f"the rate is {rate} for sigmoid with Xavier weights (mean field: √χ = {theory:.4f} in deep layers)"
+            if sd == 0.1
+            else f"and {rate} with 0.01 ({theory:.4f})"
+        )
+
+
+def symmetry() -> Iterator[str]:
+    tanh, sigmoid = (sheetsim.run("symmetry", activation=name).summary() for name in ("tanh", "sigmoid"))
+    small, large = tanh.loc["small"], tanh.loc["large"]
+    others = sigmoid.loc["small"], sigmoid.loc["large"]
+    yield f"{small['distance_start']:.4f} → {small['distance_end']:.2f} ({others[0]['distance_end']:.2f})"
+    yield f"{small['loss_start']:.3f} → {small['loss_end']:.3f} ({others[0]['loss_end']:.3f})"
+    yield f"{large['distance_start']:.2f} → {large['distance_end']:.2f} ({others[1]['distance_end']:.2f})"
+    yield f"{large['loss_start']:.2f} ({others[1]['loss_start']:.2f}) → {large['loss_end']:.2f}"
+    yield f"{100 * large['slope_start']:.2f} % ({100 * others[1]['slope_start']:.1f} %)"
+
+
+def optimizers() -> Iterator[str]:
+    run = sheetsim.run("optimizers")
+    for (name, row), word in zip(run.summary().iterrows(), run.verdicts(), strict=True):
+        f = f"{row['f']:.4f}" if row["f"] < 0.1 else f"{row['f']:.3f}"
+        yield f"{OPTIMIZERS[str(name)]} | {f} | {row['steps_to_1_percent']:.0f} | {row['path_length']:.1f} | {word} |"
+
+
+def recurrent() -> Iterator[str]:
+    run = sheetsim.run("rnn-gradients")
+    whole, norms = run.summary().loc["unclipped"], run.table("norms")
+    yield f"the norm grows from {whole['first']:.2f} to {whole['last']:,.0f}"
+    yield f"Single steps grow by {norms['growth'].min():.2f} to {norms['growth'].max():.2f} in turn"
+    yield f"σ = {run['largest_singular_value']:.4f}"
+    yield f"ρ = {run['spectral_radius']:.3f} (measured {whole['growth']:.3f} over steps 11–20"
+    tanh = sheetsim.run("rnn-gradients-tanh")
+    digits, _, power = f"{tanh.summary().loc['unclipped', 'last']:.0e}".partition("e")
+    left = f"{digits}·10{str(int(power)).translate(POWERS)}"
+    yield f"the slopes f′ are {tanh['mean_slope']:.2f} on average, and the norm is {left} after 20 steps"
+
+
+def books() -> Iterator[str]:
+    count = len(sheetsim.run("relu-he")._layout.formulas)
+    yield f"`relu-he` (1.2 million cells, {count} formulas)"
+
+
+def replicates() -> Iterator[str]:
+    found = sheetsim.replicate("relu-he", 3000, workers=2)
+    table, said = found.statistics(), found.claims()
+    print(said.to_string())
+    pooled = table.xs("pooled", level="statistic").loc[5]
+    yield f"{pooled['mean']:.3f} ± {(pooled['high'] - pooled['low']) / 2:.3f} at layer 5"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true")
+    asked = parser.parse_args()
+    text = re.sub(r"\s+", " ", README.read_text(encoding="utf-8"))
+    parts = [claims, layers, gradients, symmetry, optimizers, recurrent, books] + [replicates] * asked.long
+    wrong = 0
+    for part in parts:
+        for figure in part():
+            known = figure in text
+            wrong += not known
+            print(f"{' ' if known else '!'} {figure}")
+    if wrong:
+        sys.exit(f"{wrong} figures are not those of the README")
+
+
+if __name__ == "__main__":
+    main()
