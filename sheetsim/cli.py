@@ -174,16 +174,18 @@ def run(
 
 @app.command("list")
 def list_templates(as_json: Json = False) -> None:
-    """The templates, a line each."""
+    """The templates, a line each, and how to make small books of the networks."""
     from sheetsim import templates
 
     titles = {name: tomllib.loads(templates.text(name)).get("title", "") for name in templates.names()}
     if as_json:
-        print_json([{"name": name, "title": title} for name, title in titles.items()])
+        print_json([{"name": name, "title": title, "small": templates.small(name)} for name, title in titles.items()])
         return
     width = max(map(len, titles))
     for name, title in titles.items():
         print(f"{name:<{width}}  {title}")
+    # Beside what a script reads, which has a line a template.
+    _say("a network's live book of less than 500 KB is made with sheetsim run NAME --set size=small")
 
 
 @app.command()

@@ -102,7 +102,7 @@ def origin(book: RawBook, sheets: Sheets) -> Origin | None:
         if lost or source == GIVEN:
             if parameters.get("report") == "summary":
                 raise SheetsimError("the input is not here, and a summary does not hold it")
-            parameters["input"] = array(book, sheets, "x")
+            parameters["input"] = _input(book, sheets)
         experiment = templates.convert(parameters)
     except GivenPartError:
         raise
@@ -242,6 +242,18 @@ def array(book: RawBook, sheets: Sheets, name: str) -> Any:
     if found is None or np.isnan(found).any():
         raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
     return found
+
+
+def _input(book: RawBook, sheets: Sheets) -> Any:
+    """The numbers of x, as a DataFrame where texts stand above them."""
+    found = array(book, sheets, "x")
+    title, block = book.place("x")
+    heads = sheets[title].values.rows(Rectangle(block.top - 1, block.left, block.top - 1, block.right))[0]
+    if block.top < 2 or not all(isinstance(head, str) for head in heads):
+        return found
+    import pandas as pd
+
+    return pd.DataFrame(found, columns=heads)
 
 
 def _numbers(book: RawBook, sheets: Sheets, title: str, block: Rectangle) -> Any:

@@ -140,13 +140,15 @@ class Run(Results):
         return node
 
     def frame(self, name: str) -> "pd.DataFrame":
-        """The named matrix as a DataFrame: of a series a row a step, or by step and row where a step has several."""
+        """The named matrix as a DataFrame, its columns with their names where they have some: of a series a row a
+        step, or by step and row where a step has several.
+        """
         node = self._kept(name)
         values = self._values[node]
         return (
             series_frame(values, node.columns, node.rows, node.first)
             if isinstance(node, Series)
-            else matrix_frame(values)
+            else matrix_frame(values, node.headings)
         )
 
     def __contains__(self, name: str) -> bool:
@@ -308,13 +310,16 @@ class Book(Results):
         return self._reader[arguments.text("a name", name)]
 
     def frame(self, name: str) -> "pd.DataFrame":
-        """A series as a DataFrame: a row a step, or by step and row where a step has several."""
+        """A series, or a matrix on a sheet of its own, as a DataFrame, as of a Run."""
         sheet, top, left, bottom, right = self._reader.place(arguments.text("a name", name))
         above = self._reader.cells(sheet, 1, 1, top - 1, 1) if top > 1 and left > 1 else []
         # Where it starts at step 1 beside series that start at 0, the rows of a step stand between.
         while above and above[-1] == [0.0]:
             above.pop()
         heads = self._reader.cells(sheet, len(above), 1, len(above), right)[0] if above else []
+        if (top, left) == (2, 2) and heads[:1] != ["step"] and isinstance(heads[0], str):
+            texts = [head for head in heads[1:] if isinstance(head, str)]
+            return matrix_frame(self[name], texts)
         if heads[:1] != ["step"]:
             raise SheetsimError(f"{name} is no series of {self.path}: book[{name!r}] has its numbers")
         numbers = self._reader.cells(sheet, top, 1, bottom, 2)

@@ -16,6 +16,7 @@ import msgspec
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.forward import MOST_LAYERS, Bins, Forward
 from sheetsim.experiments.gradient_flow import GradientFlow
+from sheetsim.experiments.inputs import Drawn, source_of
 from sheetsim.experiments.optimizers import Optimizers
 from sheetsim.experiments.rnn_gradients import RnnGradients
 from sheetsim.experiments.study import (
@@ -45,6 +46,9 @@ TABLES = {"histogram": Bins.__struct_fields__}
 
 # Keys that stand for `layers`, and the most that each can be: so many layers of so many units.
 LAYERS = {"depth": MOST_LAYERS, "width": math.inf}
+
+# A key that stands for sizes, and its one value: those of a live book of less than 500 KB (Forward.SMALL).
+SIZE, SMALL = "size", "small"
 
 # Keys of which neither a title nor a description speaks; a description's figures are those of a seed, too.
 UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log")
@@ -84,6 +88,12 @@ def text(name: str) -> str:
     return (folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 
+def small(name: str) -> str | None:
+    """The command of a shipped template's small book; None where the study is of no network."""
+    study = tomllib.loads(text(name)).get("study", "forward")
+    return f"sheetsim run {name} --set {SIZE}={SMALL}" if issubclass(STUDIES[study], Forward) else None
+
+
 def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin:
     """The experiment of a template's name or a TOML file's path, with keys overridden (dotted keys go into tables)."""
     overrides = dict(overrides or {})
@@ -96,7 +106,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
     place_file(parameters, base)
     try:
         plain = convert(parameters)
-        overrides = _with_layers(overrides, plain)
+        overrides = _with_layers(_with_size(overrides, plain), plain)
         source = overrides.get("input", "")
         if hasattr(source, "__array__") or (isinstance(source, Mapping) and "file" in source):
             # Data has its own size, whatever the template says.
@@ -219,6 +229,20 @@ def _change(key: str, value: Any) -> str:
     alike = isinstance(value, list) and len(value) > 1 and len(set(map(str, value))) == 1
     said = f"{len(value)} × {toml_value(value[0])}" if alike else toml_value(value)
     return f"{key} = {said}" if len(said) <= LONGEST_VALUE else key
+
+
+def _with_size(overrides: dict[str, Any], plain: Experiment) -> dict[str, Any]:
+    """The overrides with `size` as the sizes that it stands for, where they are not given; data have their own."""
+    if SIZE not in overrides or not isinstance(plain, Forward):
+        return overrides
+    kept = {key: value for key, value in overrides.items() if key != SIZE}
+    check_one_of(SIZE, overrides[SIZE], (SMALL,))
+    sizes = dict(plain.SMALL)
+    if "layers" in kept:
+        del sizes["width"]
+    if not isinstance(source_of(kept.get("input", plain.input)), Drawn):
+        del sizes["samples"], sizes["inputs"]
+    return sizes | kept
 
 
 def _with_layers(overrides: dict[str, Any], plain: Experiment) -> dict[str, Any]:

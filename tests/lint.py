@@ -44,16 +44,28 @@ def lint(path: Path) -> list[str]:
             if own.get("localSheetId")
         }
         blocks = {name: book.place(name) for name in book.names}
+        bound = b"<hyperlink " in archive.read(book.part_of(book.titles[0]))
         for title in book.titles:
             sheet = _Sheet(book, title, texts)
             root = ElementTree.fromstring(archive.read(book.part_of(title)))
             sheet.read(root)
+            found += _link_faults(title, root, book.titles, bound)
             found += _paper_faults(title, root, told, _anchors(archive, book.part_of(title)))
             sheet.check_blocks({block for place, block in blocks.values() if place == title})
             found += sheet.faults
         for name in archive.namelist():
             if name.startswith("xl/charts/chart"):
                 found += _chart_faults(book, name, ElementTree.fromstring(archive.read(name)))
+    return found
+
+
+def _link_faults(title: str, root: Any, titles: list[str], bound: bool) -> list[str]:
+    """A link leads to a sheet that is there; in a book with contents (bound) first cells lead to the first sheet."""
+    links = {own.get("ref"): str(own.get("location")) for own in root.iter(f"{MAIN}hyperlink")}
+    sheets = {cell: place.rpartition("!")[0].strip("'").replace("''", "'") for cell, place in links.items()}
+    found = [f"{title}!{cell}: a link to {links[cell]}" for cell, sheet in sheets.items() if sheet not in titles]
+    if bound and title != titles[0] and sheets.get("A1") != titles[0]:
+        found.append(f"{title}: no way back to {titles[0]}")
     return found
 
 
@@ -122,7 +134,7 @@ def _anchors(archive: zipfile.ZipFile, part: str) -> list[Rectangle]:
     targets = [own.get("Target", "") for own in ElementTree.fromstring(archive.read(links))]
     found = []
     for target in targets:
-        if "drawing" not in target:
+        if "drawings/drawing" not in target:
             continue
         for anchor in ElementTree.fromstring(archive.read(f"xl/{target.removeprefix('../')}")):
             ends = [anchor.find(f"{DRAWING}{end}") for end in ("from", "to")]

@@ -44,8 +44,9 @@ def test_output_is_a_file_or_a_folder(sheetsim, tmp_path: Path, output: str, mad
 
 
 def test_list_has_a_line_a_template(sheetsim) -> None:
-    status, out, _ = sheetsim("list")
+    status, out, err = sheetsim("list")
     assert status == 0
+    assert "--set size=small" in err
     assert [line.split()[0] for line in out.splitlines()] == templates.names()
     assert len(templates.names()) == 18
 

@@ -375,7 +375,7 @@ def test_ironcalc_follows_a_changed_rate_and_start(run: Run, book: Path) -> None
             model.set_user_input(0, row, column, number)
         model.evaluate()
         changed = sheetsim.run("optimizers", rate_sgd=1.2, start=[3.0, 2.0], beta_2=0.99)
-        for sheet, name in enumerate(RULES, start=2):
+        for sheet, name in enumerate(RULES, start=3):
             _, top, left, bottom, right = read._reader.place(f"p_{name}")
             cells = [
                 [model.get_cell_value(sheet, r, c) for c in range(left, right + 1)] for r in range(top, bottom + 1)

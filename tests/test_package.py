@@ -56,7 +56,7 @@ def test_any_finite_double_in_any_small_shape_comes_back_bit_for_bit(
 ) -> None:
     values = data.draw(st.lists(doubles.filter(np.isfinite), min_size=rows * columns, max_size=rows * columns))
     array = np.array(values).reshape(rows, columns)
-    xml = b"".join(matrix_bands(array, None, 1, 2, 0)).decode()
+    xml = b"".join(matrix_bands(array, None, 1, 2, (0, 2))).decode()
     found = [float(text) for cell in xml.split('s="1"><v>')[1:] for text in [cell.partition("<")[0]]]
     assert same_bits(np.array(found).reshape(rows, columns), array)
 
@@ -177,7 +177,8 @@ WRITER = textwrap.dedent(
     """
     import sys, sheetsim
     run = sheetsim.run("relu-he", samples=400, inputs=50, layers=[60, 60, 60])
-    print("ready", flush=True)
+    run.to_excel(sys.argv[1])
+    print("ready", flush=True)  # when there is a book: on a busy machine the first one takes its time
     while True:
         run.to_excel(sys.argv[1])
     """

@@ -25,6 +25,7 @@ from sheetsim.workbook.styles import BAR, OUTSIDE, SPIKE, axis_format
 
 ORDER = [
     "Overview",
+    "About",
     "Input",
     *(f"Weights {k}" for k in range(1, 6)),
     *(f"Linear {k}" for k in range(1, 6)),
@@ -34,7 +35,6 @@ ORDER = [
     "Variance",
     *(f"Draws {k}" for k in range(1, 6)),
     "Bars",
-    "About",
 ]
 
 
@@ -246,7 +246,7 @@ def test_a_summary_report_leaves_the_matrices_out_and_takes_any_size(tmp_path: P
     run = sheetsim.run("relu-he", report="summary", samples=1_100_000, inputs=2, layers=[2])
     path = run.to_excel(tmp_path / "wide.xlsx")
     with sheetsim.read(path) as book:
-        assert book._reader._file.titles == ["Overview", "Histograms", "Layers", "Variance", "Bars", "About"]
+        assert book._reader._file.titles == ["Overview", "About", "Histograms", "Layers", "Variance", "Bars"]
         pd.testing.assert_frame_equal(book.summary(), run.summary())
     assert "z_1" not in run
     with pytest.raises(SheetsimError, match="keeps the tables only"):

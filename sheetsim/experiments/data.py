@@ -25,7 +25,7 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class File:
-    """A file of numbers, samples × inputs; a first row that holds text is a heading.
+    """A file of numbers, samples × inputs; a first row that holds text is a heading, and names the columns.
 
     sheet: of an .xlsx, the first one if None; standardise: each column less its mean, over its population standard
     deviation; key: the template's, which a mistake names.
@@ -37,8 +37,9 @@ class File:
     key: str = "input.file"
 
     def load(self) -> Any:
-        """The numbers as a float64 array. Raises SheetsimError with the file, row and column at fault.
+        """The numbers as a float64 array, in a DataFrame where the columns have names.
 
+        Raises SheetsimError with the file, row and column at fault.
         Truth values and dates are refused in an .xlsx, where sums pass over the ones and the others are written with a
         unit and a beginning; an array of truth values in an .npy is one of 0 and 1, as NumPy has it.
         """
@@ -53,11 +54,12 @@ class File:
             if not path.exists() or path.is_dir():
                 raise SheetsimError(f"there is no file {path}")
             check_regular(path)
+            names: list[str] = []
             if suffix == ".npy":
                 array = _npy(path)
             else:
-                array = _numbers(path, _csv(path) if suffix == ".csv" else _xlsx(path, self.sheet))
-            return _standardised(path, array) if self.standardise else array
+                array, names = _numbers(path, _csv(path) if suffix == ".csv" else _xlsx(path, self.sheet))
+            return _named(_standardised(path, array) if self.standardise else array, names)
         except SheetsimError as error:
             raise SheetsimError(f"{self.key}: {error}") from None
         except OSError as error:
@@ -140,7 +142,16 @@ def _without_end(rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
     return rows
 
 
-def _numbers(path: Path, rows: list[Sequence[Any]]) -> Any:
+def _named(array: Any, names: list[str]) -> Any:
+    if not names:
+        return array
+    import pandas as pd
+
+    return pd.DataFrame(array, columns=names)
+
+
+def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Any, list[str]]:
+    """The numbers, and the columns' names if there is a heading; one that has none is called by its number."""
     if not rows:
         raise SheetsimError(f"{path} holds no numbers")
     width = max(map(len, rows))
@@ -161,7 +172,9 @@ def _numbers(path: Path, rows: list[Sequence[Any]]) -> Any:
             problem = "is missing" if _missing(cell) else f"is {_shown(cell)}, not a finite number"
             raise SheetsimError(f"{path}, row {r}, {column} {problem}")
         found.append(numbers)
-    return np.array(found, dtype=np.float64)
+    heads = [] if names is None else [*names, *[None] * (width - len(names))]
+    texts = [str(c) if _missing(head) else str(head).strip() for c, head in enumerate(heads, start=1)]
+    return np.array(found, dtype=np.float64), texts
 
 
 def _missing(cell: Any) -> bool:

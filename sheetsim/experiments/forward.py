@@ -92,6 +92,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     STUDY: ClassVar[str] = "forward"
     SHEETS_A_LAYER: ClassVar[int] = 4
+    # Sizes of a live book of less than 500 KB.
+    SMALL: ClassVar[Mapping[str, int]] = {"samples": 80, "inputs": 20, "width": 20}
 
     study: str = "forward"
     seed: int = 0

@@ -8,6 +8,7 @@ from sheetsim.experiments.about import about_page
 from sheetsim.experiments.pages import (
     BARS_NOTE,
     CHART,
+    GIVEN,
     HOW_IT_IS_SHOWN,
     LABEL_WIDTH,
     LAYER_WIDTH,
@@ -94,10 +95,10 @@ class ForwardBook:
         bars = bars_page({"Outputs of each layer": self.histogram.drawn})
         about = self._about(command, parameters, [overview, histograms, summary, variance, bars], matrices)
         if not matrices:
-            return [overview, histograms, summary, variance, bars, about]
+            return follow([overview, histograms, summary, variance, bars, about], live)
         sheets: list[Sheet] = [
             overview,
-            MatrixSheet("Input", self.network.x, "sample"),
+            MatrixSheet("Input", self.network.x, "sample", constants=GIVEN),
             *(MatrixSheet(f"Weights {layer.number}", layer.W, "fan-in") for layer in layers),
             *(MatrixSheet(f"Linear {layer.number}", layer.a, "sample") for layer in layers),
             *(MatrixSheet(f"Activation {layer.number}", layer.z, "sample") for layer in layers),
@@ -217,7 +218,7 @@ class ForwardBook:
         for k, counts in enumerate(histogram.counts):
             items += [Text(0, 2 + k, f"Layer {k + 1}", "column"), homes.show(1, 2 + k, counts, "count")]
         row = last + 2
-        labelled = [("from", histogram.low, "edge"), ("to", histogram.high, "edge")]
+        labelled = [("low", histogram.low, "edge"), ("high", histogram.high, "edge")]
         if histogram.tails:
             labelled += [("bound", self.graph["bound"], "edge"), ("tail", self.graph["tail"], "edge")]
             labelled.append(("reach", self.graph["reach"], "input"))
@@ -294,6 +295,10 @@ class ForwardBook:
         row += 1
         most = max(node.shape[1] for node in self._unit_rows())
         items += [Text(row, 0, "unit", "index")] + [Number(row, 1 + c, c + 1, "column") for c in range(most)]
+        if self.network.x.headings and self._unit_rows()[0] is self.units[0]:
+            row += 1
+            items.append(Text(row, 0, "input", "label"))
+            items += [Text(row, c, name, "column") for c, name in enumerate(self.network.x.headings, start=1)]
         for node in self._unit_rows():
             row += 1
             items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]

@@ -3,6 +3,7 @@
 Here stand its parameters and what is computed; `gradient_flow_book.py` says how the workbook shows it.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from sheetsim.errors import SheetsimError
@@ -25,6 +26,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     STUDY: ClassVar[str] = "gradient-flow"
     SHEETS_A_LAYER: ClassVar[int] = 7
+    SMALL: ClassVar[Mapping[str, int]] = {"samples": 40, "inputs": 10, "width": 10}
 
     study: str = "gradient-flow"
     outputs: int = 10

@@ -9,6 +9,7 @@ from sheetsim.experiments.forward_book import GLOSSARY as FORWARD_GLOSSARY
 from sheetsim.experiments.pages import (
     BARS_NOTE,
     CHART,
+    GIVEN,
     HOW_IT_IS_SHOWN,
     LABEL_WIDTH,
     LAYER_WIDTH,
@@ -89,13 +90,13 @@ class GradientFlowBook:
         ]
         about = self._about(command, parameters, pages, matrices)
         if not matrices:
-            return [*pages, about]
+            return follow([*pages, about], live)
         overview, *rest, bars = pages
         return follow([overview, *self._forward(), *self._backward(), *rest, *self._draws(), bars, about], live)
 
     def _forward(self) -> Iterator[Sheet]:
         steps = self.flow.steps
-        yield MatrixSheet("Input", self.flow.network.x, "sample")
+        yield MatrixSheet("Input", self.flow.network.x, "sample", constants=GIVEN)
         yield from (MatrixSheet(f"Weights {step.number}", step.W, "fan-in") for step in steps)
         yield from (MatrixSheet(f"Linear {step.number}", step.a, "sample") for step in steps)
         yield from (MatrixSheet(f"Activation {step.number}", step.z, "sample") for step in steps[:-1])

@@ -7,6 +7,7 @@ from functools import reduce
 from math import ceil
 from operator import mul
 
+from sheetsim.experiments.contents import bound
 from sheetsim.model.expr import Choice, Data, Matrix, absolute, equal, if_error, not_equal, total, where
 from sheetsim.model.expr import column as column_of
 from sheetsim.summary.histogram import Drawn
@@ -59,16 +60,18 @@ def title_height(title: str) -> float:
 
 
 def follow(sheets: Sequence[Sheet], live: bool) -> list[Sheet]:
-    """The sheets with formulas for the texts that depend on the yellow cells, and on About a cell that compares these.
+    """The sheets, bound into a book, with formulas for the texts that depend on the yellow cells, and on About a cell
+    that compares these.
 
     What is drawn is no choice: a draw that a person overwrites changes no text.
     """
+    sheets = bound(sheets)
     pages = [sheet for sheet in sheets if isinstance(sheet, Page)]
     items = [item for page in pages for item in page.items]
     cells = [item.matrix for item in items if isinstance(item, Block) and item.style == "input"]
     truths = [truth for cell in cells for truth in _as_made(cell)]
     if not live or not truths:
-        return list(sheets)
+        return sheets
     about = next(page for page in pages if page.title == "About")
     row = 2 + max(item.row for item in about.items if not isinstance(item, Colours))
     added: list[Item] = [Text(row, 0, "Since it was made", "section")]
@@ -187,6 +190,9 @@ def layer_bars(
     bars = drawn.bars[layer - 1]
     return Bars(row, column, title, bars, drawn.labels, size, every, drawn.height, axis, spike)
 
+
+# Of an input that is not drawn.
+GIVEN = "given: the key input on About says from where"
 
 # What the colours of a histogram mean.
 BARS_NOTE = "Ochre: outside the range, “below” or “more”."

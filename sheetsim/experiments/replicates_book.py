@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.experiments.about import about_page
+from sheetsim.experiments.contents import bound
 from sheetsim.experiments.forward import Forward
 from sheetsim.experiments.pages import BARS_NOTE, ZEROS_NOTE, abreast, bars_page, layer_bars, layer_heads
 from sheetsim.model.expr import Constant, Matrix
@@ -128,7 +129,7 @@ class ReplicatesBook:
             {"Names": names, "Columns": columns},
             scipy=True,
         )
-        return [
+        sheets: list[Sheet] = [
             self._overview(),
             statistics,
             self._histograms(),
@@ -137,6 +138,7 @@ class ReplicatesBook:
             MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1),
             about,
         ]
+        return bound(sheets)
 
     def _title(self) -> str:
         return f"{self._study.title or 'Forward pass'}: {self._results.shape[0]:,} replicates"
@@ -212,8 +214,8 @@ class ReplicatesBook:
             for k, (label, cells, style) in enumerate(
                 (
                     (claim.sentence, claim.ratio, "ratio"),
-                    ("    interval from", claim.low, "ratio"),
-                    ("    to", claim.high, "ratio"),
+                    ("    interval: low", claim.low, "ratio"),
+                    ("    high", claim.high, "ratio"),
                     (f"    {claim.expected:g} expected; off by", claim.off, "percent-centre"),
                     ("    verdict", claim.verdict, "verdict"),
                 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.experiments.about import about_page
+from sheetsim.experiments.contents import bound
 from sheetsim.experiments.study import toml_value
 from sheetsim.model.expr import Data, Matrix, log10
 from sheetsim.summary.streaming import WORDS
@@ -88,7 +89,7 @@ class SweepBook:
             {"Columns of Points": columns, "Statistics": {name: WORDS[name] for name in self._shown}},
             scipy=True,
         )
-        return [self._overview(), self._maps(), self._lines(), self._table(), about]
+        return bound([self._overview(), self._maps(), self._lines(), self._table(), about])
 
     def _overview(self) -> Page:
         lead = [

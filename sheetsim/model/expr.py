@@ -21,11 +21,15 @@ class Constant:
 
 
 class Data:
-    """Numbers given by a person: an array of finite float64. at_least: what a cell must not be below, if anything."""
+    """Numbers given by a person: an array of finite float64.
 
-    def __init__(self, values: Any, at_least: float | None = None) -> None:
+    at_least: what a cell must not be below, if anything; columns: their names, if they have some.
+    """
+
+    def __init__(self, values: Any, at_least: float | None = None, columns: Sequence[str] = ()) -> None:
         self.values = values
         self.at_least = at_least
+        self.columns = tuple(columns)
 
 
 class Choice:
@@ -63,6 +67,11 @@ class Matrix:
     @property
     def is_op(self) -> bool:
         return isinstance(self.source, Op)
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The names of the columns, where they have some."""
+        return self.source.columns if isinstance(self.source, Data) else ()
 
     def __repr__(self) -> str:
         kind = self.source.name if isinstance(self.source, Op) else type(self.source).__name__.lower()

@@ -78,9 +78,9 @@ class Graph:
         """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
 
         values: a Distribution, a frozen one of scipy.stats, or numbers (a list or 1-D array is a row, a Series of
-        pandas a column); sampling: the design of the draws, one of DESIGNS; correlation of the columns: a number for
-        all pairs, or a matrix, columns × columns (see Draw); at_least: the workbook takes only numbers from this one
-        into the cells of given numbers (what is pasted there is not checked).
+        pandas a column; columns of a DataFrame keep their names); sampling: the design of the draws, one of DESIGNS;
+        correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw); at_least: the
+        workbook takes only numbers from this one into the cells of given numbers (what is pasted is not checked).
         Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite or too small,
         and a design or correlation that draws of this shape cannot have.
         """
@@ -110,7 +110,7 @@ class Graph:
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
         if at_least is not None and array.min() < at_least:
             raise SheetsimError(f"{name}: {array.min():g} is less than {at_least:g}")
-        return self._name(name, Matrix(Data(array, at_least), (), array.shape))
+        return self._name(name, Matrix(Data(array, at_least, _headings(values)), (), array.shape))
 
     def results(self, name: str, values: Any) -> Matrix:
         """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.
@@ -260,6 +260,12 @@ class Graph:
         node: Matrix = value
         self._steps.add(node)
         return node
+
+
+def _headings(values: Any) -> tuple[str, ...]:
+    """The names of a DataFrame's columns, where they are texts."""
+    names = tuple(getattr(values, "columns", ()))
+    return names if np.ndim(values) == 2 and all(isinstance(name, str) for name in names) else ()
 
 
 def _numbers(name: str, values: Any) -> Any:

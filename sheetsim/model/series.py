@@ -30,6 +30,10 @@ class Series(Matrix):
         self.first = first
 
     @property
+    def headings(self) -> tuple[str, ...]:
+        return self.columns
+
+    @property
     def rows(self) -> int:
         """The rows of one step."""
         return self.args[0].shape[0]

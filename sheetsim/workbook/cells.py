@@ -27,13 +27,18 @@ def error_text(value: float) -> str:
 
 
 def matrix_bands(
-    values: Any, formula: str | None, style: int, index_style: int, corner: int, headings: Sequence[int] = ()
+    values: Any,
+    formula: str | None,
+    style: int,
+    index_style: int,
+    corner: tuple[int, int],
+    headings: Sequence[int] = (),
 ) -> Iterator[bytes]:
     """The rows of a matrix sheet, a band at a time: headings, then `values` from B2.
 
     formula: the array formula of the whole block (XML text), which stands in the first cell; style, index_style: cell
-    formats of the numbers and of the headings; corner: the shared string of A1; headings: those of row 1, where they
-    are no numbers.
+    formats of the numbers and of the headings; corner: the shared string of A1 and its cell format; headings: those of
+    row 1, where they are no numbers.
     """
     rows, columns = values.shape
     kind = ' t="s"' if headings else ""
@@ -41,7 +46,7 @@ def matrix_bands(
         f'<c r="{column_letters(column)}1" s="{index_style}"{kind}><v>{head}</v></c>'
         for column, head in enumerate(headings or range(1, columns + 1), start=1)
     )
-    yield f'<row r="1"><c r="A1" s="{index_style}" t="s"><v>{corner}</v></c>{heads}</row>'.encode()
+    yield f'<row r="1"><c r="A1" s="{corner[1]}" t="s"><v>{corner[0]}</v></c>{heads}</row>'.encode()
     height = max(1, BAND // columns)
     for top in range(0, rows, height):
         numbers = values[top : top + height]
@@ -86,20 +91,21 @@ def series_rows(
     rows: int,
     first: int,
     formulas: Sequence[tuple[str | None, bool]],
-    styles: tuple[int, int, int],
+    styles: tuple[int, int, int, int],
     headings: Sequence[int],
 ) -> Iterator[bytes]:
     """The rows of a series' sheet, a step at a time: headings, then the number of each step, its rows and its values.
 
     rows: of one step; first: the number of the first. formulas: of each step the XML text, None for numbers that can
-    be changed, and whether it is an array formula. styles: of numbers, of those that can be changed, and of headings;
-    headings: shared strings.
+    be changed, and whether it is an array formula. styles: of numbers, of those that can be changed, of headings, and
+    of A1; headings: shared strings.
     """
-    number, changeable, index = styles
+    number, changeable, index, corner = styles
     letters = [column_letters(column) for column in range(len(headings))]
     left = len(headings) - values.shape[1]
     heads = "".join(
-        f'<c r="{letter}1" s="{index}" t="s"><v>{head}</v></c>' for letter, head in zip(letters, headings, strict=True)
+        f'<c r="{letter}1" s="{index if letter != "A" else corner}" t="s"><v>{head}</v></c>'
+        for letter, head in zip(letters, headings, strict=True)
     )
     yield f'<row r="1">{heads}</row>'.encode()
     for step, (formula, array) in enumerate(formulas):

@@ -5,19 +5,24 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Matrix
+from sheetsim.model.expr import Choice, Draw, Matrix
 from sheetsim.model.ops import Shape
 from sheetsim.model.series import Series
 from sheetsim.workbook import rules
 from sheetsim.workbook.formulas import address, formula, local_range
+
+# Characters of a formula that a note shows, and matrices that it refers to.
+LONGEST_FORMULA, MOST_PARTS = 600, 12
 
 
 @dataclass(frozen=True)
 class MatrixSheet:
     """One matrix on a sheet of its own: row 1 the column numbers, column A the row numbers, numbers from B2.
 
-    corner: the text of A1, which says what the rows are ("sample"); headings: texts in place of the column numbers;
-    wholes: so many first columns hold whole numbers, and the others are of different kinds, without one colour scale.
+    corner: the text of A1, which says what the rows are ("sample"); headings: texts in place of the column numbers,
+    the matrix's own if there are none; wholes: so many first columns hold whole numbers, and the others are of
+    different kinds, without one colour scale; constants: where its numbers are from, where they are no draws.
+    tab, words, back: as of every sheet (see Page).
     """
 
     title: str
@@ -25,6 +30,15 @@ class MatrixSheet:
     corner: str = "row"
     headings: tuple[str, ...] = ()
     wholes: int = 0
+    constants: str = "given"
+    tab: str = ""
+    words: str = ""
+    back: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The texts of row 1 from B1, if it has texts."""
+        return self.headings or self.matrix.headings
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,9 @@ class SeriesSheet:
 
     title: str
     matrix: Series
+    tab: str = ""
+    words: str = ""
+    back: str = ""
 
     @property
     def items(self) -> "tuple[Block, ...]":
@@ -60,6 +77,14 @@ class Text:
     text: str
     style: str = "text"
     columns: int = 1
+
+
+@dataclass(frozen=True)
+class Link(Text):
+    """A text that leads to a cell: of a sheet, in a row from 0 and the first column."""
+
+    sheet: str = ""
+    to_row: int = 0
 
 
 @dataclass(frozen=True)
@@ -233,7 +258,8 @@ class Page:
     """A sheet for people: items at chosen cells. `widths` in characters by first column, `heights` in points by row.
 
     heads: so many rows above the frozen line are printed on each sheet of paper; printed: so many rows are printed at
-    all, where those below are for the screen.
+    all, where those below are for the screen. tab: the colour of its tab, a name of styles.TABS; words: what it holds;
+    back: the sheet that its first cell leads to.
     """
 
     title: str
@@ -244,6 +270,9 @@ class Page:
     gridlines: bool = False
     heads: int = 1
     printed: int | None = None
+    tab: str = ""
+    words: str = ""
+    back: str = ""
 
 
 Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page
@@ -252,7 +281,8 @@ Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page
 class Layout:
     """The sheets in their order, where each matrix lives, and its formula.
 
-    live: without it there are no formulas, and no matrix needs what it is computed from.
+    live: without it there are no formulas, and no matrix needs what it is computed from. notes: by title what is said
+    of a matrix's sheet.
     Raises SheetsimError for what a workbook cannot hold.
     """
 
@@ -268,12 +298,17 @@ class Layout:
                 what = f"{node.name or 'a matrix'} on sheet {sheet.title!r}"
                 rules.check_size(what, row + node.shape[0], column + node.shape[1])
                 self.places[node] = Area(sheet.title, row, column, node.shape)
+            if isinstance(sheet, MatrixSheet):
+                for text in sheet.columns:
+                    rules.check_text(f"a column's heading on sheet {sheet.title!r}", text)
         for node in self.named():
             rules.check_name(str(node.name))
         self.formulas = {node: formula(node, self.reference) for node in self.places if live and node.is_op}
         for node, text in self.formulas.items():
             place = self.places[node]
             rules.check_formula(node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}", text)
+        # Now: what a leaf holds may be replaced before the book is written, and its note says what it was made with.
+        self.notes = {sheet.title: self._note(sheet) for sheet in self.sheets if not isinstance(sheet, Page)}
         for node in self.places:
             if isinstance(node.source, Choice):
                 _check_choice(str(node.name), node.source)
@@ -284,6 +319,33 @@ class Layout:
         if place is None:
             return None
         return node.name or address(place.sheet, place.row, place.column, place.shape)
+
+    def _note(self, sheet: MatrixSheet | SeriesSheet) -> list[str]:
+        """What is said of a matrix's sheet: what it holds, its formula, and where that takes its numbers from."""
+        node = sheet.matrix
+        shown = node
+        said = [f"{sheet.title}: {sheet.words}"] if sheet.words else []
+        size = f"{node.shape[0]:,} × {node.shape[1]:,}"
+        if isinstance(node, Series):
+            said.append(f"{node.name}: {len(node)} steps of {node.rows:,} × {node.shape[1]:,}, one under another")
+            shown = next((step for step in node if step.is_op), node.args[0])
+            if shown in self.formulas and len(node) > 1:
+                said.append(f"Step {node.first + node.args.index(shown)}; each later one by the same rule:")
+        else:
+            said.append(f"{node.name}: {size}")
+        if shown in self.formulas:
+            text = self.formulas[shown]
+            said.append("=" + (text if len(text) <= LONGEST_FORMULA else f"{text[:LONGEST_FORMULA]} …"))
+            parts = _parts(shown, self.places)[:MOST_PARTS]
+            said += dict.fromkeys(f"{part.name or 'cells'}: sheet {self.places[part].sheet}" for part in parts)
+        elif isinstance(node.source, Draw):
+            said.append(f"Constants, drawn: {node.source.distribution}")
+        elif shown.is_op:
+            said.append("Numbers without formulas")
+        else:
+            constants = sheet.constants if isinstance(sheet, MatrixSheet) else "given"
+            said.append(f"Constants, {constants}")
+        return said
 
     def named(self) -> Iterator[Matrix]:
         """The matrices that get a name in the workbook, in order of place."""
@@ -297,6 +359,21 @@ def _homes(sheet: Sheet) -> Iterator[tuple[Matrix, int, int]]:
     for item in sheet.items:
         if isinstance(item, Block):
             yield item.matrix, item.row, item.column
+
+
+def _parts(node: Matrix, places: Mapping[Matrix, Area]) -> list[Matrix]:
+    """The matrices with a place that a formula refers to, each once, in its order."""
+    found: dict[Matrix, None] = {}
+    seen: set[Matrix] = set()
+    left = list(reversed(node.args))
+    while left:
+        part = left.pop()
+        if part in places:
+            found[part] = None
+        elif part not in seen:
+            seen.add(part)
+            left += reversed(part.args)
+    return list(found)
 
 
 def _check_choice(name: str, choice: Choice) -> None:

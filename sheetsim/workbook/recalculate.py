@@ -57,6 +57,7 @@ _REFERENCE = re.compile(rb'\sr="([A-Z]+)(\d+)"')
 _TYPE = re.compile(rb'\st="\w+"')
 _FORMULA = re.compile(rb"<f\b.*?(?:/>|</f>)", re.DOTALL)
 _FORMULA_TEXT = re.compile(rb"(<f\b[^>]*>)([^<]+)(?=</f>)")
+_NOTES = re.compile(rb'<Relationship\b[^>]*/relationships/comments"[^>]*>')
 _NAME = re.compile(rb'(<definedName\b[^>]*\bname=")([^"]*)')
 
 # What is written into a cell: its type as an attribute, and its value.
@@ -92,6 +93,9 @@ def poison(
                 computed = (sheets[title] if sheets is not None else book.cells(title)).computed()
                 xml = _with_contents(book, title, xml, dict.fromkeys(computed.tolist(), _POISON) | chosen.get(part, {}))
                 total += len(computed)
+            elif part.startswith("xl/worksheets/_rels/"):
+                # IronCalc finds no notes whose place is told from the root, as openpyxl does, and gives the book up.
+                xml = _NOTES.sub(b"", xml)
             out.writestr(part, xml)
     return total
 

@@ -27,12 +27,28 @@ MAGNITUDES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"criteria": "not between", "minimum": -99.95, "maximum": 99.95}, "0.0"),
     ({"criteria": "not between", "minimum": -9.995, "maximum": 9.995}, "0.00"),
 )
-COLOUR_SCALE = {"type": "3_color_scale", "min_color": "#7FB2E5", "mid_color": "#FFFFFF", "max_color": "#F2A65A"}
+# Of the cells of a matrix: what is below 0, 0, and what is above it.
+NEGATIVE, ZERO, POSITIVE = "#7FB2E5", "#FFFFFF", "#F2A65A"
+COLOURS = "Colours: blue below 0, white at 0, orange above; strongest at the sheet's largest magnitude."
+COLOUR_SCALE = {"type": "3_color_scale", "min_color": NEGATIVE, "mid_color": ZERO, "max_color": POSITIVE}
+LINK = "#1F5FA8"
+# By what a sheet holds.
+TABS = {
+    "input": "#D6A800",
+    "weights": "#8A5AA8",
+    "sums": "#2F6DB5",
+    "activations": "#2E8B57",
+    "gradients": "#C4541B",
+    "results": "#1F2937",
+    "draws": "#A3ADBA",
+    "about": "#E8EEF6",
+}
 _head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE}
 
 STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 18, "font_color": INK, "text_wrap": True, "valign": "vcenter"},
     "text": {"font_color": INK},
+    "link": {"font_color": LINK, "underline": 1},
     "hint": {"font_color": INK, "indent": 1},
     "lead": {"font_color": INK, "font_size": 11, "text_wrap": True, "valign": "top"},
     "note": {"font_color": MUTED, "text_wrap": True, "valign": "top"},
@@ -43,6 +59,8 @@ STYLES: dict[str, dict[str, Any]] = {
     "heading": {**_head, "align": "center", "text_wrap": True, "valign": "vcenter"},
     "heading-left": {**_head, "align": "left"},
     "column": {**_head, "align": "right"},
+    "column-link": {**_head, "align": "right", "font_color": LINK, "underline": 1},
+    "index-link": {**_head, "align": "center", "font_color": LINK, "underline": 1},
     "layer": {**_head, "align": "center", "num_format": '"Layer "0'},
     "number": {"num_format": NUMBER, "align": "right"},
     "centre": {"num_format": NUMBER, "align": "center"},

@@ -10,12 +10,14 @@ from datetime import datetime
 from html import escape
 from io import BytesIO
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZipFile
 
 import numpy as np
 from xlsxwriter import Workbook
+from xlsxwriter.url import Url
 from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.errors import SheetsimError
@@ -33,16 +35,29 @@ from sheetsim.workbook.layout import (
     Item,
     Layout,
     Lines,
+    Link,
     MatrixSheet,
     Number,
     Page,
     Scatter,
     SeriesSheet,
+    Sheet,
     Text,
 )
 from sheetsim.workbook.package import DIGEST_PART, Part, write_package
 from sheetsim.workbook.printing import MARGINS, printed, scale_of, width_of
-from sheetsim.workbook.styles import COLOUR_SCALE, FONT, MAGNITUDES, STYLES, VERDICTS
+from sheetsim.workbook.styles import (
+    COLOUR_SCALE,
+    COLOURS,
+    FONT,
+    MAGNITUDES,
+    NEGATIVE,
+    POSITIVE,
+    STYLES,
+    TABS,
+    VERDICTS,
+    ZERO,
+)
 from sheetsim.workbook.whole import whole_file
 
 # Fixed, so that the same model gives the same bytes on any day.
@@ -51,6 +66,12 @@ CREATED = datetime(2026, 1, 1)
 # The custom property that says the digest of all other parts: a program that saves the book keeps it, and it is wrong.
 DIGEST = "sheetsim digest"
 NO_DIGEST = "0" * 64  # until it is known
+
+# A note's pixels, and the characters of one of its lines.
+NOTE_WIDTH, NOTE_LINE = 380, 60
+
+# Characters of a column with a name of its own.
+WIDEST_HEADING = 24
 
 # Stands for a matrix's cells in a sheet's XML: a character that XML cannot hold, so that no text is taken for it.
 MARK = "\x00"
@@ -102,6 +123,13 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
             self._check_dimensions(row, column)
             self.table[row][column] = _Error(style, error_text(value))
 
+    def link(self, row: int, column: int, sheet: str, to_row: int = 0) -> None:
+        """Lets a cell lead to the first column of a sheet's row, whatever else is written there (write_url writes a
+        text of its own)."""
+        self.hyperlinks[row][column] = Url(f"internal:{address(sheet, to_row, 0, (1, 1)).replace('$', '')}")
+        self.hyperlinks[row][column].text = f"To {sheet}"
+        self.hyperlinks[row][column].tip = f"To {sheet}"
+
     def write_block(self, rows: int, columns: int) -> None:
         """Leaves the sheet's cells to `MARK`: a block of that size and its headings."""
         self._check_dimensions(0, 0)
@@ -152,13 +180,7 @@ class _Book:
     def parts(self, progress: Progress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
         for sheet in self.layout.sheets:
-            worksheet = self.book.add_worksheet(sheet.title, _Sheet)
-            if isinstance(sheet, MatrixSheet):
-                self._matrix_sheet(worksheet, sheet)
-            elif isinstance(sheet, SeriesSheet):
-                self._series_sheet(worksheet, sheet)
-            else:
-                self._page(worksheet, sheet)
+            self._sheet(self.book.add_worksheet(sheet.title, _Sheet), sheet)
         for node in self.layout.named():
             place = self.layout.places[node]
             self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
@@ -183,6 +205,18 @@ class _Book:
         """The part that says the digest of the others."""
         return DIGEST_PART, [self.properties.replace(NO_DIGEST.encode(), digest.encode())]
 
+    def _sheet(self, worksheet: _Sheet, sheet: Sheet) -> None:
+        if sheet.tab:
+            worksheet.set_tab_color(TABS[sheet.tab])
+        if sheet.back:
+            worksheet.link(0, 0, sheet.back)
+        if isinstance(sheet, MatrixSheet):
+            self._matrix_sheet(worksheet, sheet)
+        elif isinstance(sheet, SeriesSheet):
+            self._series_sheet(worksheet, sheet)
+        else:
+            self._page(worksheet, sheet)
+
     def _cells(self, xml: bytes, sheet: MatrixSheet, progress: Progress) -> Iterator[bytes]:
         """A sheet's XML with its matrix in place of the mark."""
         before, _, after = xml.partition(MARK.encode())
@@ -193,8 +227,8 @@ class _Book:
             None if text is None else escape(text, quote=False),
             self.styles["matrix"]._get_xf_index(),
             self.styles["index"]._get_xf_index(),
-            self.strings[sheet.corner],
-            tuple(self.strings[heading] for heading in sheet.headings),
+            (self.strings[sheet.corner], self._corner(sheet)),
+            tuple(self.strings[heading] for heading in sheet.columns),
         )
         yield before
         for number, band in enumerate(bands):
@@ -218,7 +252,7 @@ class _Book:
                 else (None, False)
                 for step in series
             ],
-            tuple(self.styles[style]._get_xf_index() for style in styles),
+            (*(self.styles[style]._get_xf_index() for style in styles), self._corner(sheet)),
             [self.strings[heading] for heading in sheet.headings],
         )
         yield before
@@ -226,11 +260,23 @@ class _Book:
             yield piece
         yield after
 
+    def _corner(self, sheet: MatrixSheet | SeriesSheet) -> int:
+        """The format of A1, which can be a link."""
+        number: int = self.styles["index-link" if sheet.back else "index"]._get_xf_index()
+        return number
+
+    def _note(self, worksheet: _Sheet, sheet: MatrixSheet | SeriesSheet, *more: str) -> None:
+        lines = [*self.layout.notes[sheet.title], *more]
+        high = sum(ceil(len(line) / NOTE_LINE) for line in lines)
+        size = {"width": NOTE_WIDTH, "height": 12 + 15 * min(high, 30)}
+        worksheet.write_comment(0, 0, "\n".join(lines), {"font_name": FONT["font_name"], "font_size": 9, **size})
+
     def _series_sheet(self, worksheet: _Sheet, sheet: SeriesSheet) -> None:
         rows, columns = sheet.matrix.shape
         self._number_strings(sheet.headings)
         last = sheet.left + columns - 1
         worksheet.write_block(rows, last)
+        self._note(worksheet, sheet)
         worksheet.freeze_panes(1, sheet.left)
         worksheet.set_column(0, sheet.left - 1, 8)
         worksheet.set_column(sheet.left, last, 10)
@@ -253,8 +299,9 @@ class _Book:
 
     def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
-        self._number_strings((sheet.corner, *sheet.headings))
+        self._number_strings((sheet.corner, *sheet.columns))
         worksheet.write_block(rows, columns)
+        self._note(worksheet, sheet, *(() if sheet.wholes else (COLOURS,)))
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
         worksheet.set_column(1, columns, 8)
@@ -266,8 +313,13 @@ class _Book:
         self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
         self._validate(worksheet, 1, 1, sheet.matrix)
         if not sheet.wholes:
-            worksheet.conditional_format(1, 1, rows, columns, COLOUR_SCALE)
-        wide = width_of(17) * sheet.wholes + width_of(12 if sheet.wholes else 8) * (columns - sheet.wholes)
+            worksheet.conditional_format(1, 1, rows, columns, _diverging(sheet))
+        widths = [17 if c < sheet.wholes else 12 if sheet.wholes else 8 for c in range(columns)]
+        if not sheet.wholes:
+            for c, heading in enumerate(sheet.columns):
+                widths[c] = min(max(8, len(heading) + 2), WIDEST_HEADING)
+                worksheet.set_column(1 + c, 1 + c, widths[c])
+        wide = sum(map(width_of, widths))
         self._paper(worksheet, scale_of(width_of(8) + wide))
         worksheet.repeat_rows(0)
         worksheet.repeat_columns(0)
@@ -337,10 +389,14 @@ class _Book:
             worksheet.conditional_format(*blocks[0], options)
 
     def _text(self, worksheet: _Sheet, item: Text) -> None:
-        style = self.styles[item.style]
+        # A page's first cell leads back: where it is a heading of a table, that shows.
+        leads = item.column in worksheet.hyperlinks.get(item.row, ())
+        style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
         worksheet.write_string(item.row, item.column, item.text, style)
+        if isinstance(item, Link):
+            worksheet.link(item.row, item.column, item.sheet, item.to_row)
 
     def _block(self, worksheet: _Sheet, item: Block) -> None:
         node, values = item.matrix, self.values[item.matrix]
@@ -400,6 +456,25 @@ class _Book:
                 item.column,
                 {"type": "text", "criteria": "begins with", "value": text, "format": style},
             )
+
+
+def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
+    """A matrix's colours: away from 0 on both sides, as far as its largest magnitude. Where all is 0 the ends are not
+    0 themselves: three equal ends have no colour between them."""
+    place = address(sheet.title, 1, 1, sheet.matrix.shape).rpartition("!")[2]
+    most = f"MAX(MAX({place}),-MIN({place}),1E-300)"
+    return {
+        "type": "3_color_scale",
+        "min_type": "formula",
+        "min_value": f"=-{most}",
+        "min_color": NEGATIVE,
+        "mid_type": "num",
+        "mid_value": 0,
+        "mid_color": ZERO,
+        "max_type": "formula",
+        "max_value": f"={most}",
+        "max_color": POSITIVE,
+    }
 
 
 # Styles of numbers of any size; counts, shares and the like have a format of their own.
