@@ -49,7 +49,7 @@ TOGETHER = 10  # replicates in a row, or in one call of JAX
 
 
 def replicator_of(activation: str, single: bool = False, **keys: Any) -> Replicator:
-    study = sheetsim.Forward(activation=activation, initializer=INITIALIZERS[activation], **keys)
+    study = sheetsim.Forward(activation=activation, initializer=INITIALIZERS.get(activation, "he"), **keys)
     made = Replicator(study, single=single)
     made.edges  # noqa: B018 (computed on first use)
     return made
@@ -441,7 +441,7 @@ def scaling(quick: bool) -> Rows:
 
 def single(quick: bool) -> Rows:
     rows: Rows = []
-    for activation in INITIALIZERS:
+    for activation in (*INITIALIZERS, "tanh"):
         double, rounded = replicator_of(activation), replicator_of(activation, single=True)
         rounded.edges = double.edges
         rounds = 10 if quick else 100

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sheetsim
 
@@ -118,10 +119,27 @@ def books() -> Iterator[str]:
 
 def replicates() -> Iterator[str]:
     found = sheetsim.replicate("relu-he", 3000, workers=2)
-    table, said = found.statistics(), found.claims()
-    print(said.to_string())
-    pooled = table.xs("pooled", level="statistic").loc[5]
-    yield f"{pooled['mean']:.3f} ± {(pooled['high'] - pooled['low']) / 2:.3f} at layer 5"
+    said = found.claims()
+    names = ("Additivity", "The moment rule", "ReLU halves the variance", "ReLU halves the second")
+    full = [next(claim for claim in said.index.unique("claim") if claim.startswith(name)) for name in names]
+    additivity, moment, variance, second = (said.loc[claim] for claim in full)
+
+    def at(claim: Any, layer: int) -> str:
+        row = claim.loc[layer]
+        return f"{row['ratio']:.4f} ({row['low']:.4f} to {row['high']:.4f})"
+
+    theory = found.statistics().xs("var_ratio", level="statistic")["theory"][1]
+    yield f"measured over predicted is {at(additivity, 1)} at layer 1 and {at(additivity, 5)} at layer 5"
+    yield f"Var(z)/Var(a) is {at(variance, 1)} at layer 1 (mean field: {theory:.4f}) and {at(variance, 5)} at layer 5"
+    yield f"at every layer: {at(second, 1)}, {at(second, 2)}, …, {at(second, 5)}"
+    yield f"{at(moment, 1)} at layer 1, {at(moment, 4)} at layer 4"
+    names = ("additivity", "halves the variance", "halves the second moment", "moment rule")
+    for claim, name in zip((additivity, variance, second, moment), names, strict=True):
+        print(f"  ({name}: {', '.join(claim['verdict'])})")
+    pooled = found.statistics().xs("pooled", level="statistic").loc[5]
+    ends = f"({pooled['low']:.3f} to {pooled['high']:.3f})"
+    yield f"{pooled['mean']:.3f} {ends} at layer 5 where theory says {pooled['theory']:g}"
+    yield f"one seed has a standard deviation of {pooled['sd']:.2f}"
 
 
 def main() -> None:
@@ -129,7 +147,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true")
     asked = parser.parse_args()
     text = re.sub(r"\s+", " ", README.read_text(encoding="utf-8"))
-    parts = [claims, layers, gradients, symmetry, optimizers, recurrent, books] + [replicates] * asked.long
+    parts = [claims, layers, gradients, symmetry, optimizers, recurrent, books, *[replicates] * asked.long]
     wrong = 0
     for part in parts:
         for figure in part():
