@@ -332,7 +332,7 @@ def shares(folder: Path, quick: bool) -> Rows:
         return [orjson.dumps(block.ravel(), option=orjson.OPT_SERIALIZE_NUMPY) for block in blocks.values()]
 
     def bands() -> list[bytes]:
-        return [band for block in blocks.values() for band in bands_of(block, None, 1, 2, 0)]
+        return [band for block in blocks.values() for band in bands_of(block, None, 1, 2, (0, 2))]
 
     def package(threads: int | None) -> None:
         with (folder / "package.zip").open("wb") as file:

@@ -135,14 +135,6 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
             if solid and not item.labels
             else {"type": "none"},
         }
-        if line.errors:
-            half = _reference(_down(line.errors, places))
-            series["y_error_bars"] = {
-                "type": "custom",
-                "plus_values": half,
-                "minus_values": half,
-                "line": {"color": color, "width": 1},
-            }
         chart.add_series(series)
     unseen = [number for number, line in enumerate(item.lines) if line.style == "none"]
     several = len(item.lines) - len(unseen) > 1

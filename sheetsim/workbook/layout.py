@@ -169,13 +169,12 @@ class Bars:
 class Line:
     """A line of a chart: cells one under another (single matrices, or one column) and a name.
 
-    errors: the half-widths of error bars, as many; style: "solid", "dashed" (theory), "guide" (dashed, in a colour of
-    its own), "faint" (an interval's end) or "none" (unseen, for the scale).
+    style: "solid", "dashed" (theory), "guide" (dashed, in a colour of its own), "faint" (an interval's end) or "none"
+    (unseen, for the scale).
     """
 
     name: str
     cells: tuple[Matrix, ...]
-    errors: tuple[Matrix, ...] = ()
     style: str = "solid"
 
 
