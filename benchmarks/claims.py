@@ -25,9 +25,9 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from sheetsim.engine.evaluate import Program
-from sheetsim.experiments.forward import Forward
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.studies.forward.study import Forward
 from sheetsim.summary.variance import TOLERANCE, claims, over_layers, unit_statistics, variance_table, word_of
 
 UNIFORM = {"distribution": "uniform", "low": 0, "high": 1}

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 import sheetsim
-from sheetsim.summary.intervals import SKEWED, bootstrap_t, interval_arrays
+from sheetsim.runs.intervals import SKEWED, bootstrap_t, interval_arrays
 
 CONFIDENCE = 0.95
 # Samples of a replicate: few, as after some layers all of them have the same size.

@@ -39,8 +39,8 @@ import xlsxwriter
 import sheetsim
 from sheetsim.workbook import layout
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.styles import COLOUR_SCALE
-from sheetsim.workbook.write import _Book, _Sheet
+from sheetsim.workbook.writing.styles import COLOUR_SCALE
+from sheetsim.workbook.writing.write import _Book, _Sheet
 
 Blocks = dict[str, np.ndarray]
 Write = Callable[[Path], object]
@@ -64,7 +64,7 @@ def blocks_of(shapes: Iterable[tuple[int, int]]) -> Blocks:
 
 
 def ours(blocks: Blocks) -> Write:
-    import_module("sheetsim.workbook.write")  # loaded on first use otherwise
+    import_module("sheetsim.workbook.writing.write")  # loaded on first use otherwise
     model = sheetsim.Model("Benchmark")
     for name, block in blocks.items():
         model.input(name, block)
@@ -321,8 +321,8 @@ def shares(folder: Path, quick: bool) -> Rows:
     In the whole, deflate's threads run beside the formatting: where they overlap well, the rest is negative.
     """
     try:
-        bands_of = import_module("sheetsim.workbook.cells").matrix_bands
-        write_package = import_module("sheetsim.workbook.package").write_package
+        bands_of = import_module("sheetsim.workbook.writing.cells").matrix_bands
+        write_package = import_module("sheetsim.workbook.writing.package").write_package
     except (ImportError, AttributeError) as error:
         return [{"piece": "all", "skipped": f"sheetsim has other parts now: {error}"}]
     orjson, isal = import_module("orjson"), import_module("isal.isal_zlib")

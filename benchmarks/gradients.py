@@ -40,7 +40,7 @@ from export import Rows, machine, print_table
 from threadpoolctl import threadpool_limits
 
 from sheetsim.engine.evaluate import Program, evaluate
-from sheetsim.experiments.gradient_flow import GradientFlow
+from sheetsim.studies.gradient_flow.study import GradientFlow
 
 PACKAGES = ("sheetsim", "numpy", "jax", "torch")
 MODES = (

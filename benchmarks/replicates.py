@@ -36,9 +36,9 @@ from export import Rows, machine, print_table
 from threadpoolctl import threadpool_limits
 
 import sheetsim
-from sheetsim.experiments.replicates import Replicator, child_seed
 from sheetsim.model.draws import stream
-from sheetsim.summary.streaming import COLUMNS
+from sheetsim.runs.replicates_plan import Replicator, child_seed
+from sheetsim.runs.streaming import COLUMNS
 
 PACKAGES = ("sheetsim", "numpy", "scipy", "boost-histogram", "jax", "torch")
 SAMPLES, WIDTH, LAYERS, BINS = 1000, 100, 5, 30

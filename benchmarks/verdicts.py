@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 import sheetsim
-from sheetsim import templates
 from sheetsim.engine.evaluate import Program, evaluate
-from sheetsim.summary.gradients import STRONG, TOLERANCE, WEAK
+from sheetsim.runs import templates
+from sheetsim.studies.gradient_flow.gradients import STRONG, TOLERANCE, WEAK
 
 Record = dict[str, Any]
 

@@ -56,20 +56,22 @@ FUNCTIONS = (
 # Where each public name lives; it is imported when first asked for, so that `sheetsim --help` loads none of them.
 _HOMES = {
     "SheetsimError": "sheetsim.errors",
-    "Forward": "sheetsim.experiments.forward",
-    "GradientFlow": "sheetsim.experiments.gradient_flow",
-    "RnnGradients": "sheetsim.experiments.rnn_gradients",
-    "Optimizers": "sheetsim.experiments.optimizers",
-    "Symmetry": "sheetsim.experiments.symmetry",
-    "Book": "sheetsim.report",
-    "Model": "sheetsim.report",
-    "Run": "sheetsim.report",
-    "run": "sheetsim.report",
-    "read": "sheetsim.report",
-    "Replicates": "sheetsim.replication",
-    "replicate": "sheetsim.replication",
-    "Sweep": "sheetsim.sweeps",
-    "sweep": "sheetsim.sweeps",
+    "Forward": "sheetsim.studies.forward.study",
+    "GradientFlow": "sheetsim.studies.gradient_flow.study",
+    "RnnGradients": "sheetsim.studies.rnn_gradients.study",
+    "Optimizers": "sheetsim.studies.optimizers.study",
+    "Symmetry": "sheetsim.studies.symmetry.study",
+    "Book": "sheetsim.runs.run",
+    "Model": "sheetsim.runs.run",
+    "Run": "sheetsim.runs.run",
+    "run": "sheetsim.runs.run",
+    "read": "sheetsim.runs.run",
+    "Replicates": "sheetsim.runs.replicates",
+    "replicate": "sheetsim.runs.replicates",
+    "Sweep": "sheetsim.runs.sweep",
+    "sweep": "sheetsim.runs.sweep",
+    "verify": "sheetsim.audit.verify",
+    "diff": "sheetsim.audit.verify",
     "grad": "sheetsim.model.grad",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
     **dict.fromkeys(("constant", "glorot", "he", "lecun", "scaled", "xavier", "zeros"), "sheetsim.model.initializers"),
@@ -91,12 +93,9 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from sheetsim.audit.verify import diff as diff
+    from sheetsim.audit.verify import verify as verify
     from sheetsim.errors import SheetsimError as SheetsimError
-    from sheetsim.experiments.forward import Forward as Forward
-    from sheetsim.experiments.gradient_flow import GradientFlow as GradientFlow
-    from sheetsim.experiments.optimizers import Optimizers as Optimizers
-    from sheetsim.experiments.rnn_gradients import RnnGradients as RnnGradients
-    from sheetsim.experiments.symmetry import Symmetry as Symmetry
     from sheetsim.model.draws import distribution as distribution
     from sheetsim.model.draws import normal as normal
     from sheetsim.model.draws import uniform as uniform
@@ -147,16 +146,21 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
-    from sheetsim.replication import Replicates as Replicates
-    from sheetsim.replication import replicate as replicate
-    from sheetsim.report import Book as Book
-    from sheetsim.report import Model as Model
-    from sheetsim.report import Run as Run
-    from sheetsim.report import read as read
-    from sheetsim.report import run as run
+    from sheetsim.runs.replicates import Replicates as Replicates
+    from sheetsim.runs.replicates import replicate as replicate
+    from sheetsim.runs.run import Book as Book
+    from sheetsim.runs.run import Model as Model
+    from sheetsim.runs.run import Run as Run
+    from sheetsim.runs.run import read as read
+    from sheetsim.runs.run import run as run
+    from sheetsim.runs.sweep import Sweep as Sweep
+    from sheetsim.runs.sweep import sweep as sweep
+    from sheetsim.studies.forward.study import Forward as Forward
+    from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
+    from sheetsim.studies.optimizers.study import Optimizers as Optimizers
+    from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
+    from sheetsim.studies.symmetry.study import Symmetry as Symmetry
     from sheetsim.summary.theory import InputMoments as InputMoments
     from sheetsim.summary.theory import correlation_map as correlation_map
     from sheetsim.summary.theory import fixed_point as fixed_point
     from sheetsim.summary.theory import mean_field as mean_field
-    from sheetsim.sweeps import Sweep as Sweep
-    from sheetsim.sweeps import sweep as sweep

@@ -1,5 +1,5 @@
 """`python -m sheetsim` is the command `sheetsim`."""
 
-from sheetsim.cli import main
+from sheetsim.cli.commands import main
 
 main()

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import sheetsim
-from sheetsim import cli, templates
-from sheetsim.experiments.forward import Forward
-from sheetsim.report import Run
+from sheetsim.cli import commands as cli
+from sheetsim.runs import templates
+from sheetsim.runs.run import Run
+from sheetsim.studies.forward.study import Forward
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sheetsim.report import Run
-from sheetsim.workbook import recalculate
-from sheetsim.workbook.raw import RawBook
-from sheetsim.workbook.values import Rectangle
+from sheetsim.audit import recalculate
+from sheetsim.runs.run import Run
+from sheetsim.workbook.reading.raw import RawBook
+from sheetsim.workbook.reading.values import Rectangle
 
 SOFFICE = shutil.which("soffice")
 

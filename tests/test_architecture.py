@@ -27,7 +27,7 @@ def test_xlsxwriter_has_one_importer() -> None:
 def test_list_and_help_load_no_heavy_library() -> None:
     code = (
         "import sys; sys.argv = ['sheetsim', 'list']\n"
-        "from sheetsim.cli import main\n"
+        "from sheetsim.cli.commands import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'pandas', 'scipy', 'xlsxwriter', 'openpyxl', 'contourpy'} & set(sys.modules)\n"

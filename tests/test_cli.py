@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 from conftest import small_run
 
-from sheetsim import cli, report, templates, terminal
-from sheetsim.report import read, run
+from sheetsim.cli import commands as cli
+from sheetsim.cli import terminal
+from sheetsim.runs import templates
+from sheetsim.runs.run import TABLES, read, run
 
 QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
 
@@ -72,17 +74,17 @@ def test_a_tables_name_is_its_sheet_and_stands_in_the_help(sheetsim, tmp_path: P
     told = " ".join(sheetsim("summary", "--help")[1].replace("│", " ").split())
     for study in templates.STUDIES:
         name = "relu-he" if study == "forward" else study
-        run = small_run(name) if "flow" in name or name == "relu-he" else report.run(name)
+        made = small_run(name) if "flow" in name or name == "relu-he" else run(name)
         listed = told.partition(f"{study}: ")[2].partition(";")[0]
-        for table in run.tables():
+        for table in made.tables():
             first, dash, kind = table.partition("-")
             assert first in listed
             assert dash + kind in listed
-        book = report.read(run.to_excel(tmp_path / f"{study}.xlsx"))
-        for table in run.tables():
-            pd.testing.assert_frame_equal(book.table(table), run.table(table), check_dtype=False)
-            if table in report.TABLES:
-                assert report.TABLES[table] == table.capitalize()
+        book = read(made.to_excel(tmp_path / f"{study}.xlsx"))
+        for table in made.tables():
+            pd.testing.assert_frame_equal(book.table(table), made.table(table), check_dtype=False)
+            if table in TABLES:
+                assert TABLES[table] == table.capitalize()
 
 
 def test_a_table_that_there_is_not_is_refused_by_the_templates_name(sheetsim) -> None:

@@ -14,9 +14,9 @@ from conftest import small_run
 from lint import lint
 
 import sheetsim
-from sheetsim import templates
-from sheetsim.verify import verify
-from sheetsim.workbook.styles import COLOURS
+from sheetsim.audit.verify import verify
+from sheetsim.runs import templates
+from sheetsim.workbook.writing.styles import COLOURS
 
 NETWORKS = [name for name in templates.names() if templates.small(name)]
 

@@ -16,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sheetsim
-from sheetsim import report, templates
+from sheetsim.audit.verify import diff, verify
 from sheetsim.engine.jobs import check_workers
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.study import toml_value
-from sheetsim.verify import diff, verify
+from sheetsim.runs import templates
+from sheetsim.runs.run import check, run_origin
+from sheetsim.studies.forward.study import Forward
+from sheetsim.studies.study import toml_value
 
 # What a person, or a program, may write where a value should be.
 numbers = st.one_of(
@@ -51,9 +52,9 @@ def outcome(overrides: dict[str, Any]) -> str:
     """Runs what is small enough; a person's mistake must be one sentence, and anything else is a bug."""
     try:
         origin = templates.load("relu-he", {**SMALL, **overrides})
-        report.check(origin)
+        check(origin)
         if np.prod([float(n) for n in (origin.experiment.samples or 1, *origin.experiment.layers)]) < 1e6:
-            report.run_origin(origin).claims()
+            run_origin(origin).claims()
     except SheetsimError as error:
         return str(error)
     return "ran"

@@ -14,13 +14,13 @@ from lint import lint
 from scipy import special
 
 import sheetsim
-from sheetsim import templates
+from sheetsim.audit.verify import verify
 from sheetsim.engine.evaluate import Program
 from sheetsim.errors import SheetsimError
 from sheetsim.model.nets import ACTIVATIONS
-from sheetsim.report import Run
+from sheetsim.runs import templates
+from sheetsim.runs.run import Run
 from sheetsim.summary.theory import InputMoments, mean_field
-from sheetsim.verify import verify
 
 TEMPLATES = [name for name in templates.names() if name.startswith("gradient-flow")]
 LOSSES = ("mse", "cross-entropy")
@@ -311,7 +311,7 @@ def test_abouts_command_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest
 
     from openpyxl import load_workbook
 
-    from sheetsim import cli
+    from sheetsim.cli import commands as cli
 
     path = small(loss="cross-entropy").to_excel(tmp_path / "book.xlsx")
     about = dict(row[:2] for row in load_workbook(path)["About"].iter_rows(values_only=True) if row[0])

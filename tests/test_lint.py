@@ -8,12 +8,12 @@ from conftest import quick_run, small_run
 from lint import lint
 
 import sheetsim
-from sheetsim import templates
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.model.expr import apply
 from sheetsim.model.graph import Graph
+from sheetsim.runs import templates
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Page
-from sheetsim.workbook.write import write
+from sheetsim.workbook.writing.write import write
 
 
 @pytest.mark.parametrize("name", templates.names())

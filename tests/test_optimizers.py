@@ -18,10 +18,10 @@ from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poi
 from lint import lint
 
 import sheetsim
-from sheetsim.experiments.update_rules import RULES
-from sheetsim.report import Run
-from sheetsim.verify import verify
-from sheetsim.workbook.raw import RawBook
+from sheetsim.audit.verify import verify
+from sheetsim.runs.run import Run
+from sheetsim.studies.optimizers.update_rules import RULES
+from sheetsim.workbook.reading.raw import RawBook
 
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 

@@ -23,11 +23,11 @@ from python_calamine import CalamineWorkbook
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.graph import Graph
-from sheetsim.workbook import package
-from sheetsim.workbook.cells import BAND, matrix_bands
 from sheetsim.workbook.layout import Layout, MatrixSheet
-from sheetsim.workbook.package import write_package
-from sheetsim.workbook.write import write
+from sheetsim.workbook.writing import package
+from sheetsim.workbook.writing.cells import BAND, matrix_bands
+from sheetsim.workbook.writing.package import write_package
+from sheetsim.workbook.writing.write import write
 
 
 def book_of(path: Path, **matrices: np.ndarray) -> Path:
@@ -265,7 +265,7 @@ PEAK = textwrap.dedent(
     import numpy as np
     from sheetsim.model.graph import Graph
     from sheetsim.workbook.layout import Layout, MatrixSheet
-    from sheetsim.workbook.write import write
+    from sheetsim.workbook.writing.write import write
     graph = Graph()
     x = graph.input("x", np.random.default_rng(0).standard_normal((int(sys.argv[2]), 100)))
     # Not ru_maxrss: on Linux that begins with the peak of the process that started this one.

@@ -8,13 +8,13 @@ from engines import SOFFICE, cells_of, poison
 from lint import lint
 
 import sheetsim
+from sheetsim.audit.recalculate import recalculated
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, apply, matrix
 from sheetsim.model.ops import OPS, TABLE
-from sheetsim.report import Run
+from sheetsim.runs.run import Run
 from sheetsim.workbook.formulas import formula
-from sheetsim.workbook.recalculate import recalculated
 
 SHAPES = [(1, 1), (1, 3), (4, 1), (4, 3), (3, 3), (3, 4)]
 

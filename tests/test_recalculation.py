@@ -10,11 +10,11 @@ from conftest import FULL, LARGE, run_of, small_run
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 
 import sheetsim
-from sheetsim import templates
+from sheetsim.audit.recalculate import POISON, libreoffice_profile
 from sheetsim.model.nets import ACTIVATIONS
-from sheetsim.report import Run
-from sheetsim.workbook.raw import RawBook
-from sheetsim.workbook.recalculate import POISON, libreoffice_profile
+from sheetsim.runs import templates
+from sheetsim.runs.run import Run
+from sheetsim.workbook.reading.raw import RawBook
 
 # Relative to a matrix's largest magnitude. tanh with standard deviation 1 is chaotic: rounding grows tenfold a layer.
 TOLERANCE = dict.fromkeys(templates.names(), 1e-12) | {"tanh-std1": 1e-9}

@@ -19,17 +19,17 @@ from lint import lint
 from scipy import stats
 
 import sheetsim
+from sheetsim.audit import recalculate
+from sheetsim.audit.verify import verify
+from sheetsim.cli.terminal import Progress
 from sheetsim.engine.moments import Moments, UnitMoments
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments import replicates as replicates_module
-from sheetsim.experiments.replicates import Replicator, child_seed, spread_of_logs
-from sheetsim.replication import FLOOR
-from sheetsim.summary.intervals import interval_arrays
-from sheetsim.summary.streaming import COLUMNS, LAYER_COLUMNS, SHARES, nonnegative, products
+from sheetsim.runs import replicates_plan
+from sheetsim.runs.intervals import interval_arrays
+from sheetsim.runs.replicates import FLOOR
+from sheetsim.runs.replicates_plan import Replicator, child_seed, spread_of_logs
+from sheetsim.runs.streaming import COLUMNS, LAYER_COLUMNS, SHARES, nonnegative, products
 from sheetsim.summary.theory import InputMoments, mean_field
-from sheetsim.terminal import Progress
-from sheetsim.verify import verify
-from sheetsim.workbook import recalculate
 from sheetsim.workbook.layout import Layout
 
 VARIANCE = [name for name in COLUMNS if name not in LAYER_COLUMNS and not name.startswith("second")]
@@ -70,7 +70,7 @@ def test_a_replicate_is_the_run_with_its_seed(name: str) -> None:
 
 def test_blocks_of_samples_give_what_all_at_once_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, counts = Replicator(study(samples=1000)).one(5)
-    monkeypatch.setattr(replicates_module, "BLOCK", 8 * 130)
+    monkeypatch.setattr(replicates_plan, "BLOCK", 8 * 130)
     blocks, counts_of_blocks = Replicator(study(samples=1000)).one(5)
     # Quantiles are those of the first block, and edges of the first block's tail.
     exact = [k for k, name in enumerate(COLUMNS) if not name.startswith("q")]

@@ -15,14 +15,14 @@ from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poi
 from lint import lint
 
 import sheetsim
+from sheetsim.audit.verify import verify
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import stream
 from sheetsim.model.expr import matrix
 from sheetsim.model.nets import ACTIVATIONS
-from sheetsim.report import Run
-from sheetsim.summary.growth import growth_verdict
-from sheetsim.verify import verify
+from sheetsim.runs.run import Run
+from sheetsim.studies.rnn_gradients.growth import growth_verdict
 
 TEMPLATES = ("rnn-gradients", "rnn-gradients-tanh")
 WIDER = {"samples": 3, "units": 4, "steps": 9}

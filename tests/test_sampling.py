@@ -13,11 +13,11 @@ from conftest import small_run
 from scipy import stats
 
 import sheetsim
+from sheetsim.audit.verify import verify
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import as_distribution, distribution, normal, uniform
 from sheetsim.model.families import OWN
 from sheetsim.model.sampling import DESIGNS, Draw, as_correlation
-from sheetsim.verify import verify
 
 # Ours beside SciPy's of the same law.
 CONTINUOUS = [

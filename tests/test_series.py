@@ -16,7 +16,7 @@ import sheetsim
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.model import expr
 from sheetsim.model.expr import Matrix, mean, sum_squares, total
-from sheetsim.report import Run
+from sheetsim.runs.run import Run
 
 README = Path(__file__).parent.parent / "README.md"
 START = [[-7.0, 2.0]]

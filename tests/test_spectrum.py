@@ -8,8 +8,8 @@ import pytest
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 
 import sheetsim
-from sheetsim.report import Run
-from sheetsim.summary.spectrum import largest_singular_value, spectral_radius
+from sheetsim.runs.run import Run
+from sheetsim.studies.rnn_gradients.spectrum import largest_singular_value, spectral_radius
 
 
 def measured(A: Any) -> Run:

@@ -12,12 +12,12 @@ from conftest import run_of, small_run
 from scipy import stats
 
 import sheetsim
-from sheetsim import templates
 from sheetsim.engine.evaluate import Program, evaluate
-from sheetsim.experiments.forward import Forward
-from sheetsim.experiments.study import Study
 from sheetsim.model import expr
 from sheetsim.model.expr import Data, Matrix
+from sheetsim.runs import templates
+from sheetsim.studies.forward.study import Forward
+from sheetsim.studies.study import Study
 from sheetsim.summary.histogram import edges_between, labels
 
 COLUMNS = [

@@ -17,16 +17,17 @@ import pandas as pd
 import pytest
 from lint import lint
 
-from sheetsim import sweeps, terminal
+from sheetsim.audit.verify import verify
+from sheetsim.cli import terminal
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.sweep_book import WORDS
-from sheetsim.grid import load
-from sheetsim.replication import replicate
-from sheetsim.report import run
-from sheetsim.summary.intervals import interval_arrays
-from sheetsim.summary.streaming import COLUMNS
-from sheetsim.sweeps import sweep
-from sheetsim.verify import verify
+from sheetsim.runs import sweep as sweep_module
+from sheetsim.runs.intervals import interval_arrays
+from sheetsim.runs.replicates import replicate
+from sheetsim.runs.run import run
+from sheetsim.runs.streaming import COLUMNS
+from sheetsim.runs.sweep import sweep
+from sheetsim.runs.sweep_book import WORDS
+from sheetsim.runs.sweep_grid import load
 
 SMALL: dict[str, Any] = {
     "template": "tanh-xavier",
@@ -206,8 +207,10 @@ def test_a_part_of_another_name_is_never_used(tmp_path: Path) -> None:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts the replicates that are computed from here on."""
     counts: list[int] = []
-    measure = sweeps.measure
-    monkeypatch.setattr(sweeps, "measure", lambda batch: counts.append(batch.last - batch.first) or measure(batch))
+    measure = sweep_module.measure
+    monkeypatch.setattr(
+        sweep_module, "measure", lambda batch: counts.append(batch.last - batch.first) or measure(batch)
+    )
     return counts
 
 
@@ -236,7 +239,7 @@ def test_only_what_other_parameters_change_is_computed(
 
 def test_long_points_are_kept_in_batches_of_replicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sweep(SMALL).frame()
-    monkeypatch.setattr(sweeps, "PART", 2.1 * max(sweeps.cost(point.study) for point in load(SMALL).points))
+    monkeypatch.setattr(sweep_module, "PART", 2.1 * max(sweep_module.cost(point.study) for point in load(SMALL).points))
     pd.testing.assert_frame_equal(sweep(SMALL, folder=tmp_path).frame(), whole, check_exact=True)
     assert {re.sub(r"^\w+-", "", path.stem) for path in tmp_path.iterdir()} >= {"0-2", "2-3"}
 
@@ -440,7 +443,7 @@ def test_mistakes_on_the_command_line(sheetsim, tmp_path: Path, monkeypatch: pyt
     assert "cannot read no.toml" in sheetsim("sweep", "no.toml")[2]
     assert "must end in .toml" in sheetsim("sweep", "relu-he")[2]
     assert "name a folder" in sheetsim("sweep", "mine.toml", "--output", "a.xlsx")[2]
-    monkeypatch.setattr(sweeps, "find_spec", lambda name: None)
+    monkeypatch.setattr(sweep_module, "find_spec", lambda name: None)
     status, _, err = sheetsim("sweep", "mine.toml")
     assert (status, err.count("\n")) == (2, 1)
     assert "needs pyarrow: pip install 'sheetsim[parquet]'" in err

@@ -13,11 +13,11 @@ from lint import lint
 from test_verify import with_cell
 
 import sheetsim
+from sheetsim.audit.verify import verify
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.symmetry import STARTS, Symmetry
-from sheetsim.report import Run
-from sheetsim.summary.starts import APART, FAR, FLAT
-from sheetsim.verify import verify
+from sheetsim.runs.run import Run
+from sheetsim.studies.symmetry.starts import APART, FAR, FLAT
+from sheetsim.studies.symmetry.study import STARTS, Symmetry
 from sheetsim.workbook.formulas import local_range
 
 CURVES = ("tanh", "sigmoid")

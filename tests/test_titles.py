@@ -8,10 +8,10 @@ import pytest
 from conftest import small_run
 
 import sheetsim
-from sheetsim import templates
+from sheetsim.audit.verify import verify
 from sheetsim.model.expr import Choice, Data, Matrix
-from sheetsim.report import Run
-from sheetsim.verify import verify
+from sheetsim.runs import templates
+from sheetsim.runs.run import Run
 from sheetsim.workbook.layout import Block, Page
 
 LONG = "A “title” of & many words, " * 20

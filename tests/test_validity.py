@@ -8,7 +8,7 @@ import pytest
 from conftest import quick_run, small_run
 
 import sheetsim
-from sheetsim import templates
+from sheetsim.runs import templates
 
 VALIDATOR = Path(__file__).parent.parent / ".ci" / "node_modules" / ".bin" / "ooxml-validator"
 

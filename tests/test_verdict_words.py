@@ -2,11 +2,15 @@
 
 import pytest
 
-from sheetsim import templates
-from sheetsim.experiments.study import Study
 from sheetsim.model.expr import Constant, Matrix
-from sheetsim.summary import gradients, growth, layers, paths, starts
-from sheetsim.workbook.styles import VERDICTS
+from sheetsim.runs import templates
+from sheetsim.studies.gradient_flow import gradients
+from sheetsim.studies.optimizers import paths
+from sheetsim.studies.rnn_gradients import growth
+from sheetsim.studies.study import Study
+from sheetsim.studies.symmetry import starts
+from sheetsim.summary import layers
+from sheetsim.workbook.writing.styles import VERDICTS
 
 CONTRASTS = {"#D9F2E0": "praise", "#FBDDD7": "fault", "#FCEBCB": "warning", "#F3F4F6": "says nothing"}
 EXPLAINED = {

@@ -10,15 +10,15 @@ from conftest import run_of, small_run
 from engines import differences, ironcalc_cells, poison
 
 import sheetsim
-from sheetsim import templates
 from sheetsim.errors import SheetsimError
-from sheetsim.experiments.forward import Forward
 from sheetsim.model import initializers
-from sheetsim.report import Run
+from sheetsim.runs import templates
+from sheetsim.runs.run import Run
+from sheetsim.studies.forward.study import Forward
 from sheetsim.summary import layers
 from sheetsim.summary.theory import InputMoments, mean_field
-from sheetsim.workbook import styles
-from sheetsim.workbook.raw import RawBook
+from sheetsim.workbook.reading.raw import RawBook
+from sheetsim.workbook.writing import styles
 
 FORWARD = [name for name in templates.names() if templates.load(name).experiment.study == "forward"]
 

@@ -19,15 +19,15 @@ from conftest import small_run
 from engines import SOFFICE
 
 import sheetsim
-from sheetsim import cli
+from sheetsim.audit import recalculate
+from sheetsim.audit.compare import blocks
+from sheetsim.audit.difference import Difference
+from sheetsim.audit.recalculate import libreoffice_profile, recalculated
+from sheetsim.audit.verify import diff, verify
+from sheetsim.cli import commands as cli
 from sheetsim.errors import SheetsimError
-from sheetsim.verify import diff, verify
-from sheetsim.workbook import recalculate
-from sheetsim.workbook.compare import blocks
-from sheetsim.workbook.difference import Difference
-from sheetsim.workbook.package import DIGEST_PART, digest
-from sheetsim.workbook.raw import RawBook, check_archive
-from sheetsim.workbook.recalculate import libreoffice_profile, recalculated
+from sheetsim.workbook.reading.raw import RawBook, check_archive
+from sheetsim.workbook.writing.package import DIGEST_PART, digest
 
 Edit = Callable[[str, bytes], bytes]
 
@@ -452,7 +452,7 @@ def test_diff_gives_every_cell_of_every_block(small_book: Path, tmp_path: Path) 
 def test_a_diff_of_a_million_cells_takes_little_memory(he_book: Path, tmp_path: Path) -> None:
     other = sheetsim.run("relu-he", seed=1).to_excel(tmp_path / "seed.xlsx")
     code = (
-        "import re, sys; from pathlib import Path; from sheetsim.verify import diff\n"
+        "import re, sys; from pathlib import Path; from sheetsim.audit.verify import diff\n"
         "found = diff(*sys.argv[1:]); assert sum(len(d.changes) for d in found) > 1_000_000\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024)"
     )
@@ -801,7 +801,7 @@ READERS = """
 import re, sys
 from pathlib import Path
 import sheetsim
-from sheetsim.verify import diff, verify
+from sheetsim.audit.verify import diff, verify
 bad, good = sys.argv[1:]
 for read in (lambda: verify(bad), lambda: diff(bad, good), lambda: sheetsim.read(bad).summary()):
     try:

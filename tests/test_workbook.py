@@ -21,7 +21,7 @@ import sheetsim
 from sheetsim.engine.blas import kernels
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.rules import check_formula, check_name, check_titles
-from sheetsim.workbook.styles import BAR, OUTSIDE, SPIKE, axis_format
+from sheetsim.workbook.writing.styles import BAR, OUTSIDE, SPIKE, axis_format
 
 ORDER = [
     "Overview",

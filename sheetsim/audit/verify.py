@@ -1,0 +1,256 @@
+"""Checks workbooks: against an independent engine, against NumPy, against what made them, and one against another."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from sheetsim.arguments import listed, one_of
+from sheetsim.audit.compare import Changed, Gap, blocks, gap
+from sheetsim.audit.difference import Difference, differences
+from sheetsim.audit.origin import (
+    MACHINE,
+    GivenPartError,
+    Made,
+    Origin,
+    Sheets,
+    about,
+    about_rows,
+    adopted,
+    made,
+    origin,
+)
+from sheetsim.audit.recalculate import ENGINES, Book, poison, recalculated
+from sheetsim.errors import SheetsimError
+from sheetsim.workbook.reading.raw import RawBook, no_values
+from sheetsim.workbook.reading.values import Values, keys_of
+
+# Of a named matrix, relative to its largest magnitude; single cells and those of tables by their own size.
+TOLERANCE = 1e-9
+
+MADE, RESAVED, EDITED, WRITTEN, UNKNOWN = "as made", "saved again", "edited", "as written", "unknown"
+FROM_INPUT = "as made, except that the input file is not here"
+BY_OTHERS = "as made, by other versions"
+IN_DIGITS = "as made, but for last digits"
+
+NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
+LOST = "the input file {!r} is not here: its numbers were taken from the book"
+NOT_MADE_AGAIN = {
+    WRITTEN: "no study is named that could be made again, as in a model of one's own or a sweep; by its digest nothing "
+    "was changed since sheetsim wrote it",
+    UNKNOWN: "no study is named that could be made again, as in a model of one's own or a sweep, and the file is not "
+    "as sheetsim wrote it: whether it was edited cannot be told",
+}
+NOT_SO_HERE = "by its digest nothing was changed since sheetsim wrote it, but what About says gives other contents here"
+PACKED = "its parts are the same byte for byte, and packed otherwise"
+OTHER_VERSIONS = "made with {}; here are {}"
+OTHER_PROCESSOR = "made with the versions that are here, by a processor for which the libraries round in another order"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One block of a book against one engine's reading of it."""
+
+    name: str
+    sheet: str
+    engine: str
+    cells: int
+    absolute: float
+    relative: float
+    where: str
+    ok: bool
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What is known of a book.
+
+    state: `as made` (the parts that its seed and parameters give, byte for byte; `…, by other versions`, `…, but for
+    last digits` and `…, except that the input file is not here` where the contents are the same as far as can be told,
+    and the digest in the file says that nothing was changed since); `as written` (by that digest, where nothing can be
+    made again, or it turns out otherwise here); `saved again` (by another program, with the same contents or rounded
+    ones), `edited`, or `unknown` where another program saved what cannot be made again; changes: from what the study
+    gives to what the book says, every cell, those that differ in last digits only at the end; notes: what else there is
+    to say, in words.
+    """
+
+    path: Path
+    rows: tuple[Row, ...]
+    state: str
+    changes: tuple[Difference, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether the values are what each engine, and NumPy for About's study, gives from the book's constants."""
+        return bool(self.rows) and all(row.ok for row in self.rows)
+
+
+def verify(
+    path: str | os.PathLike[str],
+    engines: tuple[str, ...] = ("ironcalc",),
+    progress: Progress = lambda step: None,
+) -> Verified:
+    """Recalculates a book with each engine, from caches made wrong first, and with NumPy from the book's own constants.
+
+    A book without formulas is checked with NumPy alone; a summary, which holds no matrices, from its seed and
+    parameters. Of the constants that were changed the computed values follow: those are then rows that pass or fail,
+    and no changes.
+    progress: called with what is being done.
+    Raises SheetsimError when the file is no workbook, has neither formulas nor a study to check, holds formulas without
+    values, or an engine is not there or fails.
+    """
+    for engine in listed("engines", engines, "names"):
+        one_of("an engine", engine, ENGINES)
+    progress("reading")
+    with RawBook(path) as book:
+        sheets = {title: book.cells(title) for title in book.titles}
+        if any(len(cells.bare) for cells in sheets.values()):
+            raise SheetsimError(no_values(book.path))
+        live = any(cells.formulas for cells in sheets.values())
+        unmade = WRITTEN if book.is_as_written else UNKNOWN
+        try:
+            said = origin(book, sheets)
+        except SheetsimError as error:
+            if not live:
+                raise
+            state = unmade if isinstance(error, GivenPartError) or unmade == WRITTEN else EDITED
+            rows = _engine_rows(book, sheets, engines, (), progress)
+            return Verified(book.path, tuple(rows), state, notes=(str(error),))
+        if said is None and not live:
+            raise SheetsimError(f"{book.path} has no formulas, and no study on About: there is nothing to check")
+        rounded = said.experiment.ROUNDED if said else ()
+        rows = _engine_rows(book, sheets, engines, rounded, progress) if live else []
+        if said is None:
+            return Verified(book.path, tuple(rows), unmade, notes=(NOT_MADE_AGAIN[unmade],))
+        progress("computing with NumPy")
+        found = Verified(book.path, tuple(rows), unmade, notes=() if live else (NO_FORMULAS,))
+        return _with_numpy(found, book, sheets, said, progress)
+
+
+def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[Difference]:
+    """Where two books differ: names, sheets, values and formulas by block, charts, styles and other parts; then the
+    numbers that differ in their last digits only.
+
+    Every cell that differs is in its block's `changes`. Charts, styles and parts are compared byte for byte, and only
+    where both files are as sheetsim writes them.
+    Raises SheetsimError when a file is no workbook.
+    """
+    with RawBook(first) as one, RawBook(second) as two:
+        return _edits_first(differences(one, two))
+
+
+def _edits_first(found: Iterator[Difference]) -> list[Difference]:
+    return sorted(found, key=lambda difference: not difference.is_edit)
+
+
+def _engine_rows(
+    book: RawBook, sheets: Sheets, engines: tuple[str, ...], rounded: tuple[str, ...], progress: Progress
+) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "poisoned.xlsx")
+        poison(book, target, sheets=sheets)
+        computed = {title: cells.computed() for title, cells in sheets.items()}
+        rows: list[Row] = []
+        for engine in engines:
+            progress(f"recalculating with {engine}")
+            (read,) = recalculated([target], engine)
+            rows += _against(book, sheets, engine, computed, read, rounded)
+        return rows
+
+
+def _with_numpy(found: Verified, book: RawBook, sheets: Sheets, said: Origin, progress: Progress) -> Verified:
+    """What NumPy and the study made again add to what the engines found."""
+    meant = made(said)
+    computed = meant.computed()
+    try:
+        current = adopted(meant, book, sheets)
+    except SheetsimError as error:
+        state = found.state if found.state == WRITTEN else EDITED
+        return replace(found, state=state, notes=(*found.notes, str(error)))
+    values = computed if current is meant else current.computed()
+    keys = {title: known.keys for title, known in values.items()}
+    rows = *found.rows, *_against(book, sheets, "numpy", keys, values, said.experiment.ROUNDED)
+    progress("comparing with the same made again")
+    keys = {title: known.keys for title, known in computed.items()}
+    state, changes, notes = _origin(book, sheets, said, meant, keys, follow=current is not meant)
+    return replace(found, rows=rows, state=state, changes=tuple(changes), notes=(*found.notes, *notes))
+
+
+def _against(
+    book: RawBook,
+    sheets: Sheets,
+    engine: str,
+    computed: Mapping[str, np.ndarray],
+    read: Book,
+    rounded: tuple[str, ...],
+) -> Iterator[Row]:
+    nothing = Values(np.empty(0, dtype=np.int64), np.empty(0), {})
+    for title, keys in computed.items():
+        if title not in sheets:
+            yield Row(f"({title})", title, engine, len(keys), 0.0, 0.0, f"the book has no sheet {title!r}", False)
+            continue
+        for block in blocks(book, title, keys):
+            found = gap(block, sheets[title].values, read.get(title, nothing))
+            ok = found.other == 0 and _close(block.name, len(block.keys), found, rounded)
+            yield Row(block.name, title, engine, len(block.keys), found.absolute, found.relative, found.where, ok)
+
+
+def _close(name: str, cells: int, found: Gap, rounded: tuple[str, ...]) -> bool:
+    if name.startswith("counts_"):
+        return found.absolute == 0
+    if cells == 1 or name.startswith("("):
+        return found.beyond == 0
+    # Means over mirrored samples are 0 but for rounding, of which each engine has its own.
+    return found.relative <= TOLERANCE or (name.startswith(("mean_", *rounded)) and found.beyond == 0)
+
+
+def _origin(
+    book: RawBook, sheets: Sheets, said: Origin, meant: Made, computed: Mapping[str, np.ndarray], *, follow: bool
+) -> tuple[str, list[Difference], list[str]]:
+    """Whether the file is what its parameters give: byte for byte, cell for cell, or but for last digits.
+
+    follow: whether constants were changed, from which the computed values follow: those are then no changes.
+    """
+    notes = [LOST.format(said.lost)] if said.lost else []
+    with tempfile.TemporaryDirectory() as folder:
+        again = meant.write(Path(folder, "again.xlsx"))
+        if again.read_bytes() == book.path.read_bytes():
+            return MADE, [], notes
+        with RawBook(again) as fresh:
+            found = _edits_first(differences(fresh, book, computed))
+            here = about({"About": fresh.cells("About")})
+    # About says with what the book was made: other versions are no edit of it.
+    found = list(_without(found, {"About": keys_of(about_rows(sheets, said.unchecked))}))
+    if follow:
+        found = list(_without(found, computed))
+    was = about(sheets)
+    others = [
+        OTHER_VERSIONS.format(was.get(label), here.get(label)) for label in MACHINE if was.get(label) != here.get(label)
+    ]
+    if any(difference.is_edit for difference in found):
+        state = WRITTEN if book.is_as_written else EDITED
+        notes += [NOT_SO_HERE, *others] if book.is_as_written else []
+    elif not book.is_as_written:
+        state = RESAVED
+    elif found:
+        state = IN_DIGITS
+        notes += others or [OTHER_PROCESSOR]
+    else:
+        state = FROM_INPUT if said.lost else BY_OTHERS if others else MADE
+        notes += others or ([] if said.lost else [PACKED])
+    return state, found, notes
+
+
+def _without(changes: list[Difference], left_out: Mapping[str, np.ndarray]) -> Iterator[Difference]:
+    for change in changes:
+        listed = change.changes
+        if isinstance(listed, Changed):
+            listed = listed.without(left_out.get(listed.sheet, np.empty(0, dtype=np.int64)))
+        if len(listed):
+            yield replace(change, changes=listed)

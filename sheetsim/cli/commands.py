@@ -1,0 +1,502 @@
+"""The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use."""
+
+import io
+import sys
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from sheetsim.cli.terminal import (
+    MOST_LINES,
+    Format,
+    Progress,
+    difference_json,
+    lines_of,
+    print_differences,
+    print_frame,
+    print_json,
+    print_pieces,
+    print_verified,
+    records_of,
+    text_of,
+    verified_json,
+)
+from sheetsim.errors import SheetsimError
+from sheetsim.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from sheetsim.audit.verify import Verified
+    from sheetsim.runs.run import Results, Run
+    from sheetsim.runs.templates import Origin
+
+OUTPUTS = Path("outputs")
+
+# Written out, as no study is loaded for --help.
+TABLES = (
+    "forward: layers, variance, claims, histograms; gradient-flow: gradients, layers, histograms (of d_W), "
+    "histograms-a, -d_a, -d_z, -d_W; optimizers: paths; rnn-gradients: growth, norms; symmetry: starts, steps."
+)
+
+# Longer than any text that a key may have.
+LONGEST_WORD = 1000
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A template's key with another value.")
+]
+Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
+Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is no book of sheetsim.")
+]
+
+
+def main() -> None:
+    """Runs the command. A person's mistake is one line on standard error and exit status 2."""
+    _print_any_text()
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+    except SheetsimError as error:
+        _fail(str(error))
+    except (typer.Abort, KeyboardInterrupt):
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        _end_without_reader()
+    except SystemExit as stop:
+        # While a command prints, Typer turns a broken pipe into status 1.
+        if isinstance(stop.__context__, BrokenPipeError):
+            _end_without_reader()
+        raise
+    except OSError as error:
+        _fail(f"cannot write what there is to print: {(error.strerror or str(error)).lower()}")
+    except MemoryError:
+        _fail("there is not enough memory for matrices of this size: ask for fewer samples or narrower layers")
+    except Exception as error:
+        # Typer's usage errors carry their own sentence; anything else is a bug and keeps its traceback.
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(error.format_message())
+    raise SystemExit(status or 0)
+
+
+def _print_any_text() -> None:
+    """Names of files in other bytes, and signs that a terminal does not have, are shown as \\udcff and \\u2192."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_without_reader() -> NoReturn:
+    """The reader of a pipe went away (`| head`): what is left to print has no place to go."""
+    sys.stdout = None
+    raise SystemExit(141)
+
+
+def _fail(message: str) -> None:
+    _say(message)
+    raise SystemExit(2)
+
+
+def _say(message: str) -> None:
+    line = " ".join(message.split())
+    print(f"sheetsim: {line}", file=sys.stderr)
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Monte Carlo in matrices: NumPy computes, and the workbook is alive."""
+    if version:
+        print(f"sheetsim {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def run(
+    what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
+    settings: Settings = None,
+    seed: Seed = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
+    ] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Run templates (with no name: the article's five), write their workbooks and print a row a layer.
+
+    Networks with the same activation and sizes have histograms on the same axes.
+    """
+    from sheetsim.runs import templates
+    from sheetsim.runs.run import check, shared_scales
+
+    origins = [_load(name, settings, seed) for name in what or templates.ARTICLE]
+    targets = _targets(origins, output)
+    for origin in origins:
+        check(origin)
+    _make_ready(targets, force)
+    records: list[dict[str, Any]] = []
+    with Progress(len(origins)) as progress:
+        progress.sheet("common scales")
+        scales = shared_scales([origin.experiment for origin in origins])
+        origins = [
+            _load(name, settings, seed, own) for name, own in zip(what or templates.ARTICLE, scales, strict=True)
+        ]
+        for origin, target in zip(origins, targets, strict=True):
+            result = _compute(origin, progress)
+            result.to_excel(target, values_only=values_only, progress=progress.sheet)
+            frame = _with_verdicts(result)
+            if as_json:
+                records += [{"name": origin.name, "file": str(target), **record} for record in records_of(frame)]
+            else:
+                progress.pause()
+                print(f"{origin.name} → {target}")
+                shown = [column for column in (*result.headline, "verdict") if column in frame]
+                print(text_of(frame[shown] if result.headline else frame), end="\n\n")
+    if as_json:
+        print_json(records)
+
+
+@app.command("list")
+def list_templates(as_json: Json = False) -> None:
+    """The templates, a line each, and how to make small books of the networks."""
+    from sheetsim.runs import templates
+
+    titles = {name: tomllib.loads(templates.text(name)).get("title", "") for name in templates.names()}
+    if as_json:
+        print_json([{"name": name, "title": title, "small": templates.small(name)} for name, title in titles.items()])
+        return
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        print(f"{name:<{width}}  {title}")
+    # Beside what a script reads, which has a line a template.
+    _say("a network's live book of less than 500 KB is made with sheetsim run NAME --set size=small")
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """A template's TOML, to copy and edit."""
+    from sheetsim.runs import templates
+
+    print(templates.text(name), end="")
+
+
+@app.command()
+def summary(
+    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Which table of its study. {TABLES}", show_default="the first")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    settings: Settings = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Print a table of a template's run, or of a workbook; writes no workbook."""
+    if what.lower().endswith(".xlsx"):
+        if settings or seed is not None:
+            raise SheetsimError(f"{what} is a workbook: --set and --seed go with templates")
+        from sheetsim.runs.run import read
+
+        found: Results = read(what)
+    else:
+        from sheetsim.runs.run import run_origin
+
+        found = run_origin(_load(what, settings, seed))
+    frame = found.summary() if table is None else found.table(table)
+    print_frame(frame, Format.json if as_json else form)
+
+
+class ReplicateTable(StrEnum):
+    """The tables that `replicate` prints."""
+
+    statistics = "statistics"
+    claims = "claims"
+    histograms = "histograms"
+    replicates = "replicates"
+
+
+@app.command()
+def replicate(
+    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
+    replicates: Annotated[int, typer.Option(help="How many independent runs; with --until, at most.")] = 100,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="2%", help="Stop when the statistics' intervals are narrower than this on each side."),
+    ] = None,
+    statistics: Annotated[
+        str, typer.Option(metavar="NAME,...", help="What --until, the convergence and the print are about.")
+    ] = "pooled,var",
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
+    ] = None,
+    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Bootstrap intervals too.")] = False,
+    single: Annotated[bool, typer.Option("--single", help="Layers in single precision.")] = False,
+    table: Annotated[
+        ReplicateTable | None,
+        typer.Option(help="Print this table whole; the workbook is written too.", show_default=False),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    settings: Settings = None,
+    seed: Seed = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
+    from dataclasses import replace
+
+    from sheetsim.runs import templates
+    from sheetsim.runs.replicates import Plan, run_plan, share
+
+    origin = _load(what, settings, seed)
+    study = templates.forward(origin.experiment, "replicates")
+    chosen = tuple(name.strip() for name in statistics.split(","))
+    plan = Plan(study, origin.name, origin.command, replicates, share(until), chosen, single, bootstrap)
+    # Beside the run's own book, and not in its place.
+    target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
+    _make_ready([target], force)
+    with Progress(1) as progress:
+        progress.begin(origin.name)
+        found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
+        progress.sheet("writing")
+        found.to_excel(target, values_only=values_only)
+    frames = {
+        ReplicateTable.statistics: found.statistics,
+        ReplicateTable.claims: found.claims,
+        ReplicateTable.histograms: found.histograms,
+        ReplicateTable.replicates: found.frame,
+    }
+    form = Format.json if as_json else form
+    if table is not None or form is not Format.table:
+        print_frame(frames[table or ReplicateTable.statistics](), form)
+        return
+    frame = found.statistics()
+    shown = frame[frame.index.isin(chosen, level="statistic")]
+    hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
+    if (shown["read"] == "mean").all():
+        hidden += ["geometric", "geometric_low", "geometric_high", "read"]
+    print(f"{origin.name}, {found.count} replicates ({found.reason}) → {target}")
+    print(text_of(shown.drop(columns=hidden)), end="\n\n")
+    print(text_of(found.claims()))
+    for note in found.notes:
+        print(f"\n{note}")
+
+
+@app.command()
+def sweep(
+    what: Annotated[str, typer.Argument(metavar="FILE.toml")],
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
+    ] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be taken up again.
+
+    FILE.toml names a template, replicates, and a [grid] of keys with lists of values or {from, to, steps, scale}.
+    Finished parts are kept in the folder: after a stop, the same command computes only what is missing.
+    """
+    from sheetsim.runs import sweep, sweep_grid
+
+    plan = sweep_grid.load(what)
+    sweep.check(plan)
+    folder = output or OUTPUTS / plan.name
+    if folder.suffix.lower() in (".xlsx", ".parquet"):
+        raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
+    table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
+    _make_ready([book], force)
+    with Progress(1) as progress:
+        progress.begin(plan.name)
+        found = sweep.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
+        progress.sheet("writing")
+        found.to_parquet(table)
+        found.to_excel(book, values_only=values_only)
+    frame = found.last_layers()
+    if as_json:
+        print_json(frame.to_dict(orient="records"))
+        return
+    print(f"{plan.name}, {len(plan.points)} points, {plan.replicates} replicates each → {table}, {book}")
+    print(lines_of(frame[:MOST_LINES].to_dict(orient="records")))
+    if len(frame) > MOST_LINES:
+        print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
+
+
+class EngineName(StrEnum):
+    """The engines that `verify` recalculates with."""
+
+    ironcalc = "ironcalc"
+    libreoffice = "libreoffice"
+    all = "all"
+
+
+@app.command()
+def verify(
+    books: Annotated[list[str], typer.Argument(metavar="BOOK.xlsx...")],
+    engine: Annotated[EngineName, typer.Option(help="Which spreadsheet engine recalculates.")] = EngineName.ironcalc,
+    fill: Annotated[
+        bool, typer.Option("--fill", help="First write the values that are missing into the books: the engine's.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="A row for every block, also for those that agree.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
+    from dataclasses import replace
+
+    from sheetsim.audit import recalculate
+    from sheetsim.audit.verify import verify as verify_book
+
+    engines = recalculate.ENGINES if engine is EngineName.all else (engine.value,)
+    found: list[Verified] = []
+    with Progress(len(books)) as progress:
+        for book in books:
+            try:
+                progress.begin(book, "filling" if fill else "reading")
+                filled = recalculate.fill(book, engines[0]) if fill else 0
+                checked = verify_book(book, engines, progress.sheet)
+            except SheetsimError as error:
+                progress.pause()
+                _say(str(error))
+                continue
+            if filled:
+                checked = replace(checked, notes=(f"{filled:,} cells were filled by {engines[0]}", *checked.notes))
+            found.append(checked)
+            progress.pause()
+            if not as_json:
+                print_verified(checked, verbose)
+    if as_json:
+        print_pieces(map(verified_json, found))
+    if len(found) < len(books):
+        return 2
+    return 0 if all(checked.ok for checked in found) else 1
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A.xlsx")],
+    second: Annotated[str, typer.Argument(metavar="B.xlsx")],
+    as_json: Json = False,
+) -> int:
+    """Where two books differ, cell by cell, grouped by block. Exit status 1 when they do."""
+    from sheetsim.audit.verify import diff as diff_books
+
+    found = diff_books(first, second)
+    if as_json:
+        print_pieces(map(difference_json, found))
+    else:
+        print_differences(found)
+    return 1 if found else 0
+
+
+def _load(name: str, settings: list[str] | None, seed: int | None, more: "Mapping[str, Any] | None" = None) -> "Origin":
+    from sheetsim.runs import templates
+
+    overrides = dict(map(_setting, settings or []))
+    if seed is not None:
+        if "seed" in overrides:
+            raise SheetsimError("--seed and --set seed=… say the same: give one of them")
+        overrides["seed"] = seed
+    return templates.load(name, overrides | dict(more or {}))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`key=value` with the value as in TOML; a bare word is text."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise SheetsimError(f"--set {text}: write key=value, for example --set samples=500")
+    from sheetsim.runs.templates import parsed
+
+    try:
+        found = parsed(f"value = {value}")
+    except SheetsimError as error:
+        if value[:1] in ("[", "{", '"', "'") or len(value) > LONGEST_WORD:
+            raise SheetsimError(f"--set {key:.40}: {value:.60} is not a TOML value: {error}") from None
+        return key, value
+    if len(found) > 1:
+        raise SheetsimError(f"--set {key:.40}: after a line break stand other keys; each has a --set of its own")
+    return key, found["value"]
+
+
+def _targets(origins: list["Origin"], output: Path | None) -> list[Path]:
+    """Where each workbook goes: one file, or a file a run in a folder."""
+    if output is None:
+        output = OUTPUTS
+    if output.suffix.lower() == ".xlsx":
+        if len(origins) > 1:
+            raise SheetsimError(f"--output {output} is one file for {len(origins)} workbooks: name a folder")
+        return [output]
+    if output.suffix and not _is_folder(output):
+        raise SheetsimError(f"--output {output} is neither an .xlsx file nor a folder that is there")
+    targets = [output / f"{origin.name}.xlsx" for origin in origins]
+    twice = {target for target in targets if targets.count(target) > 1}
+    if twice:
+        raise SheetsimError(f"two of the runs would write {twice.pop()}: give them different names")
+    return targets
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise SheetsimError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _make_ready(targets: list[Path], force: bool) -> None:
+    """Makes the folders of the books; a file in a book's place must be as sheetsim wrote it."""
+    from sheetsim.workbook.reading.raw import check_overwrite
+
+    for target in () if force else targets:
+        check_overwrite(target)
+    for folder in {target.parent for target in targets}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SheetsimError(f"cannot make the folder {folder}: {(error.strerror or str(error)).lower()}") from None
+        if not _writable(folder):
+            raise SheetsimError(f"cannot write in the folder {folder}: permission denied")
+
+
+def _writable(folder: Path) -> bool:
+    import os
+
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _compute(origin: "Origin", progress: "Progress") -> "Run":
+    from sheetsim.runs.run import run_origin
+
+    progress.begin(origin.name)
+    return run_origin(origin)
+
+
+def _with_verdicts(result: "Run") -> "pd.DataFrame":
+    frame = result.summary()
+    words = result.verdicts()
+    if words:
+        frame["verdict"] = words
+    return frame

@@ -1,0 +1,255 @@
+"""What the command line prints: tables, JSON, what a check found, and a line of progress. It computes nothing."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from sheetsim.errors import SheetsimError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import pandas as pd
+
+    from sheetsim.audit.difference import Difference
+    from sheetsim.audit.verify import Verified
+
+
+class Format(StrEnum):
+    """How `summary` prints."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+# Of a sweep's table in a terminal.
+MOST_LINES = 40
+
+
+def print_verified(found: "Verified", verbose: bool) -> None:
+    """A sentence, what there is to note, the edits, and the blocks that disagree; verbose: all blocks."""
+    from dataclasses import asdict
+
+    agree = "agree" if found.ok else "DISAGREE"
+    what = "values and formulas" if any(row.engine != "numpy" for row in found.rows) else "values"
+    engines = list(dict.fromkeys(row.engine for row in found.rows))
+    cells = sum(row.cells for row in found.rows if row.engine == engines[0])
+    print(f"{found.path}: {found.state}; {what} {agree} ({' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)})")
+    for note in found.notes:
+        print(f"  {note}")
+    print_differences(found.changes, "  ")
+    rows = [asdict(row) for row in found.rows if verbose or not row.ok]
+    if rows:
+        print(lines_of(rows))
+
+
+# Of differences that are no edits, all blocks are one line.
+LAST_DIGITS = {
+    "rounded": "lost their last digits: 15 are kept, as LibreOffice saves them",
+    "last digits": "differ in their last digits only",
+}
+
+
+def print_differences(found: "Sequence[Difference]", indent: str = "") -> None:
+    for difference in found:
+        if difference.is_edit:
+            print_difference(difference, indent)
+    for kind, said in LAST_DIGITS.items():
+        blocks = [difference for difference in found if difference.kind == kind]
+        if blocks:
+            cells = sum(len(difference.changes) for difference in blocks)
+            names = ", ".join(difference.name for difference in blocks[:SHOWN_CHANGES])
+            more = f", and {len(blocks) - SHOWN_CHANGES} blocks more" if len(blocks) > SHOWN_CHANGES else ""
+            print(f"{indent}{cells:,} number{'s' * (cells > 1)} {said} ({names}{more}; all with --json)")
+
+
+# So many cells of a block are printed; --json has them all.
+SHOWN_CHANGES = 10
+
+
+def print_difference(found: "Difference", indent: str = "") -> None:
+    count = len(found.changes)
+    size = f", by up to {found.absolute:.4g}" if found.absolute else ""
+    print(f"{indent}{found.name}, {found.kind}: {count:,} {'differs' if count == 1 else 'differ'}{size}")
+    for change in found.changes[:SHOWN_CHANGES]:
+        known = change.first is not None or change.second is not None
+        print(f"{indent}  {change.where}" + (f": {_said(change.first)} → {_said(change.second)}" if known else ""))
+    if count > SHOWN_CHANGES:
+        print(f"{indent}  … and {count - SHOWN_CHANGES:,} more (all with --json)")
+
+
+def _said(value: Any) -> str:
+    return "nothing" if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
+
+
+def print_pieces(records: "Iterable[Iterator[str]]") -> None:
+    """A JSON list, printed as it is made: a million cells that differ are a long one."""
+    before = "[\n"
+    for pieces in records:
+        print(before, end="")
+        for piece in pieces:
+            print(piece, end="")
+        before = ",\n"
+    print("[]" if before == "[\n" else "\n]")
+
+
+def verified_json(found: "Verified") -> "Iterator[str]":
+    from dataclasses import asdict
+
+    head = {"book": str(found.path), "state": found.state, "ok": found.ok, "notes": list(found.notes)}
+    yield _json(head | {"rows": [_finite(asdict(row)) for row in found.rows]})[:-1] + ', "changes": ['
+    for number, change in enumerate(found.changes):
+        yield ",\n" if number else "\n"
+        yield from difference_json(change)
+    yield "]}"
+
+
+def difference_json(found: "Difference") -> "Iterator[str]":
+    head = {"name": found.name, "kind": found.kind, "cells": len(found.changes), "absolute": found.absolute}
+    yield _json(_finite(head))[:-1] + ', "changes": ['
+    for number, change in enumerate(found.changes):
+        yield (",\n  " if number else "\n  ") + _json(change._asdict())
+    yield "]}"
+
+
+def _json(record: Any) -> str:
+    import json
+
+    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+
+
+def records_of(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """A dict a row, index included."""
+    rows = frame.reset_index().to_dict(orient="records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def print_json(records: list[dict[str, Any]]) -> None:
+    import json
+
+    print(json.dumps(list(map(_finite, records)), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
+    """NaN and the open ends of a histogram become null: JSON has nothing else for them."""
+    return {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
+
+
+def print_frame(frame: "pd.DataFrame", form: Format) -> None:
+    if form is Format.json:
+        print_json(records_of(frame))
+    elif form is Format.csv:
+        print(frame.to_csv(), end="")
+    elif form is Format.parquet:
+        if sys.stdout.isatty():
+            raise SheetsimError("parquet is not for a terminal: send it to a file with > table.parquet")
+        try:
+            data = frame.to_parquet()
+        except ImportError:
+            raise SheetsimError("parquet needs pyarrow: pip install 'sheetsim[parquet]'") from None
+        sys.stdout.buffer.write(data)
+    else:
+        print(text_of(frame))
+
+
+def text_of(frame: "pd.DataFrame") -> str:
+    """Columns under their headings, a line a row, 4 significant digits."""
+    return lines_of(frame.reset_index().to_dict(orient="records"))
+
+
+def lines_of(records: list[dict[Any, Any]]) -> str:
+    rows = [[str(column) for column in records[0]]]
+    rows += [list(map(_cell, row.values())) for row in records]
+    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if value == value else "–"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:,.0f} days"
+
+
+# Seconds: so soon is the rest estimated, and so long must it be to be told where no terminal shows it.
+FIRST, LONG = 3.0, 60.0
+
+
+class Progress:
+    """A line on standard error that says which sheet of which workbook is being written.
+
+    Off a terminal only long work is told of: a line after FIRST seconds, and one whenever twice the time has passed.
+    """
+
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+        self._done = 0
+        self._name = ""
+        self._shown = sys.stderr.isatty()
+        self._next = FIRST
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pause()
+
+    def begin(self, name: str, step: str = "computing") -> None:
+        self._done += 1
+        self._name = name
+        self.sheet(step)
+
+    def sheet(self, title: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {title}")
+            sys.stderr.flush()
+
+    def replicate(self, most: int) -> Callable[[int, float], None]:
+        """Shows how many replicates there are, how wide the widest interval is, and the time left."""
+        start = monotonic()
+
+        def show(done: int, wide: float) -> None:
+            spent = monotonic() - start
+            left = spent / done * (most - done)
+            # Of one replicate there is no interval, and of a mean that is 0 or missing none relative to it.
+            known = f", widest interval ±{wide:.2%}" if wide - wide == 0 else ""
+            self.sheet(f"replicate {done:,} of {most:,}{known}, {_duration(left)} left at most")
+            self._tell(spent, left, f"{done:,} of {most:,} replicates")
+
+        return show
+
+    def sweep(self) -> Callable[[int, int, float], None]:
+        """Shows how many points are done, and the time left by the share of the work that is done."""
+        start = monotonic()
+
+        def show(done: int, points: int, share: float) -> None:
+            spent = monotonic() - start
+            # The first seconds are those of loading libraries and starting processes.
+            rest = spent * (1 - share) / share
+            left = f", {_duration(rest)} left" if spent > FIRST else ""
+            self.sheet(f"{done:,} of {points:,} points, {share:.0%} of the work{left}")
+            self._tell(spent, rest, f"{done:,} of {points:,} points")
+
+        return show
+
+    def _tell(self, spent: float, left: float, done: str) -> None:
+        if spent > self._next and left > LONG and not self._shown:
+            self._next = 2 * spent
+            sys.stderr.write(f"sheetsim: {self._name}: {done} in {_duration(spent)}, {_duration(left)} left at most\n")
+            sys.stderr.flush()
+
+    def pause(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()

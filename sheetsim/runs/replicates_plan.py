@@ -1,0 +1,358 @@
+"""Replicates of the study of initial weights: the same network over independent draws, measured and not kept.
+
+One replicate is a run of the study with a seed of its own; its tables come in numbers, from blocks of samples, so that
+its memory depends on the widths of the layers and not on the number of samples.
+"""
+
+import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from sheetsim.engine.blas import one_thread
+from sheetsim.engine.evaluate import Program, evaluate
+from sheetsim.engine.moments import UnitMoments, moments_of_sums
+from sheetsim.model.expr import Data, Draw, Matrix
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.model.ops import CONSTANT
+from sheetsim.runs.intervals import Label
+from sheetsim.runs.streaming import COLUMNS, Outputs
+from sheetsim.studies.forward.study import Forward
+from sheetsim.summary.layers import FLAT
+from sheetsim.summary.theory import InputMoments, mean_field, normal_rule
+
+# Numbers of a layer in one block of samples: 8 MB.
+BLOCK = 1_000_000
+
+# The range of the pooled histograms must stand before the first count: it is that of as many replicates.
+PILOTS = 4
+
+
+def child_seed(seed: int, replicate: int) -> int:
+    """The seed of a replicate, from 0: `sheetsim run` with it gives the replicate as a workbook.
+
+    49 bits, under 15 digits: spreadsheet programs show, and LibreOffice saves, no more.
+    """
+    return int(np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0] >> np.uint64(15))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Replicates first … last − 1 of a study, as a task for a worker.
+
+    edges: the histograms', where they stand already; single: layers in single precision.
+    """
+
+    study: bytes
+    edges: Any
+    single: bool
+    first: int
+    last: int
+
+
+def measure(batch: Batch) -> list[tuple[Any, Any]]:
+    """Statistics and counts of each of a batch's replicates, as `Replicator.one` gives them."""
+    replicator = _replicator(batch.study, batch.single)
+    replicator.edges = batch.edges
+    return [replicator.one(k) for k in range(batch.first, batch.last)]
+
+
+@lru_cache(maxsize=2)
+def _replicator(study: bytes, single: bool) -> "Replicator":
+    return Replicator(pickle.loads(study), single=single)
+
+
+def with_data(study: Forward) -> Forward:
+    """The study with its input file's numbers in place of the file, which a worker may not have."""
+    x = study.build().graph["x"]
+    if isinstance(x.source, Data):
+        return msgspec.structs.replace(study, input=x.source.values, samples=None, inputs=None)
+    if isinstance(study.input, Mapping) and isinstance(study.input.get("correlation"), str):
+        assert isinstance(x.source, Draw)
+        return msgspec.structs.replace(study, input={**study.input, "correlation": x.source.correlation})
+    return study
+
+
+class Theory(NamedTuple):
+    """Mean-field theory by layer and statistic, where there is one; and why there is none elsewhere, in sentences."""
+
+    values: dict[Label, float]
+    gaps: tuple[str, ...]
+
+
+# What samples together make, and not each of them: how much of a sum's variance is over samples.
+OF_PAIRS = ("within", "between", "additive", "over_samples")
+
+# Samples of n independent normal inputs have sizes ‖x‖² of relative variance 2/n, and cosines of variance 1/n: theory
+# for samples of one size and one cosine is right to that order. Those with up to twice as much count as such.
+UNEVEN = 2
+
+
+@one_thread()
+def expected(study: Forward) -> Theory:
+    """Mean-field theory of a study, for the inputs that it has."""
+    schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]
+    if any(isinstance(scheme, Mapping) for scheme in schemes):
+        return Theory({}, ("There is no theory here: constant weights are no random draws.",))
+    graph = study.build().graph
+    given, gaps = _input_moments(graph["x"])
+    if given is None:
+        return Theory({}, gaps)
+    layers = range(1, len(study.layers) + 1)
+    sds = [graph[f"sd_{k}"] for k in layers]
+    values = evaluate(sds)
+    fan_in = [graph[f"W_{k}"].shape[0] for k in layers]
+    frame = mean_field(study.activation, fan_in, [float(values[sd][0, 0]) for sd in sds], given)
+    # Theory speaks of means over ever more samples; over N of them a part within/N is found between the units.
+    part = 1 / graph["x"].shape[0]
+    frame["between"] += frame["within"] * part
+    frame[["within", "additive", "over_samples"]] *= 1 - part
+    # A 0 but for rounding, of inputs whose columns have mean 0: no number of standard errors is between two of those.
+    frame["between"] = frame["between"].where(frame["between"] > CONSTANT * frame["pooled"])
+    if study.activation == "relu":
+        # 0, at the end of what it can be: the mean over seeds lies above by chance alone, in proportion to 1/√units.
+        frame["q50"] = np.nan
+    if study.sampling != "random" and isinstance(graph["x"].source, Draw):
+        frame[list(OF_PAIRS)] = np.nan
+        gaps += (
+            f"There is no theory of {', '.join(OF_PAIRS)} here: samples by {study.sampling} are not independent, and "
+            "their means vary less than those of random ones.",
+        )
+    found = {
+        (layer, name): value
+        for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)
+        for name, value in row.items()
+        if name in COLUMNS and np.isfinite(value)
+    }
+    return Theory(found, gaps)
+
+
+def _input_moments(x: Matrix) -> tuple[InputMoments | None, tuple[str, ...]]:
+    """The inputs' moments, with the sizes of the samples where they differ; and what cannot be known of them."""
+    found = _drawn_moments(x.source, x.shape[1]) if isinstance(x.source, Draw) else _data_moments(x)
+    if isinstance(found, str):
+        return None, (found,)
+    if not found.sizes:
+        return found, ()
+    pairs = "within, between and additive have none beyond layer 1, over_samples has none"
+    return found, (f"Samples differ in size, as inputs are correlated or uneven: theory is over all sizes; {pairs}.",)
+
+
+def _drawn_moments(draw: Draw, inputs: int) -> InputMoments | str:
+    law = draw.distribution
+    mean, second = law.mean, law.second_moment
+    if not np.isfinite(second):
+        return "There is no theory here: the inputs have no finite variance."
+    rho = draw.correlation
+    even = InputMoments(second, mean**2)
+    # The mean square of two samples' cosine is Σρ²/n², and 1/n of independent inputs.
+    if rho is None or _squares(rho, inputs) <= UNEVEN * inputs:
+        return even
+    if not isinstance(rho, float) or law.name not in ("normal", "uniform", "lognormal"):
+        return "There is no theory here: how the sizes of samples differ is not known for these correlated inputs."
+    # One factor g of all inputs: given it, they are independent, and their mean square is an expectation.
+    g, weights = normal_rule()
+    own, share = normal_rule()
+    sizes = law.from_normal(np.sqrt(rho) * g[:, None] + np.sqrt(1 - rho) * own) ** 2 @ share
+    return InputMoments.of_sizes(sizes, weights / weights.sum(), even.product)
+
+
+def _squares(correlation: Any, inputs: int) -> float:
+    """The sum of the squares of all elements of a correlation matrix."""
+    if isinstance(correlation, float):
+        return inputs + inputs * (inputs - 1) * correlation**2
+    return float(np.vdot(correlation, correlation))
+
+
+def _data_moments(x: Matrix) -> InputMoments:
+    assert isinstance(x.source, Data)
+    values = x.source.values
+    samples, inputs = values.shape
+    sizes, sums, pairs = (values**2).sum(axis=1) / inputs, values.sum(axis=0), max(samples * (samples - 1), 1)
+    second = float(sizes.mean())
+    product = (float(sums @ sums) / inputs - float(sizes.sum())) / pairs
+    gram = values.T @ values / inputs
+    cosines = (float(np.vdot(gram, gram)) - float(sizes @ sizes)) / pairs - product**2
+    even = InputMoments(second, float(np.clip(product, -second, second)))
+    limit = UNEVEN / inputs * second**2
+    if sizes.var() <= 2 * limit and cosines <= limit:
+        return even
+    return InputMoments.of_sizes(sizes, np.full(samples, 1 / samples), even.product)
+
+
+# E[f(a)⁴]/E[f(a)²]² − 1 of a normal a, for activations under which a layer multiplies sizes (Hanin & Rolnick 2018,
+# arXiv:1803.01719: the sum of 1/units decides): that over the units is nearly what a layer adds to Var(ln‖z‖²).
+SPREADS = {"relu": 5, "identity": 2}
+
+
+def spread_of_logs(study: Forward) -> float:
+    """The variance over seeds of ln‖z‖² of one sample after the last layer, by depth and width, for weights of any
+    size; 0 where activations hold it within bounds. Of many samples together it is less in the first layers.
+
+    Given the layer before, ‖z‖² is a chi-square number of as many degrees as units are active: all, or with relu each
+    by an even chance (at least one).
+    """
+    from scipy.special import digamma, polygamma
+    from scipy.stats import binom
+
+    found = 0.0
+    for units in study.layers if study.activation in SPREADS else ():
+        active = np.arange(1, units + 1) if study.activation == "relu" else np.array([units])
+        share = binom.pmf(active, units, 0.5) if study.activation == "relu" else np.ones(1)
+        share = share / share.sum()
+        middle = digamma(active / 2)
+        found += float(share @ polygamma(1, active / 2) + share @ middle**2 - (share @ middle) ** 2)
+    return found
+
+
+def rounding(study: Forward) -> Any:
+    """What single precision costs: of each statistic (layers × COLUMNS) the greatest relative difference from double
+    precision in the first PILOTS replicates."""
+    single, double = Replicator(study, single=True), Replicator(study)
+    single.edges = double.edges
+    with np.errstate(all="ignore"):
+        pairs = [(single.one(k)[0], double.one(k)[0]) for k in range(PILOTS)]
+        return np.fmax.reduce([np.where(a == b, 0, abs(a - b) / abs(b)) for a, b in pairs])
+
+
+class _Step(NamedTuple):
+    """A layer's matrices, the standard deviation of its weights, and the programs that give W, and a and z."""
+
+    given: Matrix
+    W: Matrix
+    a: Matrix
+    z: Matrix
+    sd: Any
+    weights: Program
+    outputs: Program
+
+
+class Replicator:
+    """Measures replicates of a study, the k-th always to the same numbers.
+
+    single: layers in single precision (the draws are made in double and rounded).
+    """
+
+    def __init__(self, study: Forward, *, single: bool = False) -> None:
+        self._study = study
+        self._dtype = np.float32 if single else np.float64
+        self._graph = graph = study.build().graph
+        self.shape = graph["x"].shape
+        self._widths = [self.shape[1], *study.layers]
+        self._rows = min(self.shape[0], max(1, BLOCK // max(self._widths)))
+        layers = range(1, len(study.layers) + 1)
+        self._spares: dict[tuple[int, int], Any] = {}
+        # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
+        np.empty(3 * BLOCK)
+        self._sds = evaluate(graph[f"sd_{k}"] for k in layers)
+        inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
+        self._steps = [
+            _Step(
+                given,
+                W := graph[f"W_{k}"],
+                a := graph[f"a_{k}"],
+                z,
+                self._sds[graph[f"sd_{k}"]][0, 0],
+                Program([W], given=self._sds),
+                Program([a, z] if self._is_wide(W) else [z], given=[given, W]),
+            )
+            for k, (given, z) in enumerate(pairwise(inputs), start=1)
+        ]
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of a replicate's products."""
+        return int(self.shape[0] * sum(n * m for n, m in pairwise(self._widths)))
+
+    @cached_property
+    def edges(self) -> Any:
+        """The edges of the pooled histograms, by the study's rule for the first PILOTS replicates."""
+        graph = self._graph
+        if "tail" not in graph:
+            return Program([graph["edges"]])()[graph["edges"]][:, 0]
+        tails = [self._tail(child_seed(self._study.seed, k)) for k in range(PILOTS)]
+        # A network that overflows has no range: 0 to a bound as for outputs that are all 0.
+        tail = np.array([[max(tails) if np.isfinite(tails).all() else 0.0]])
+        return Program([graph["edges"]], given=[graph["tail"]])({graph["tail"]: tail})[graph["edges"]][:, 0]
+
+    def one(self, replicate: int) -> tuple[Any, Any]:
+        """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate."""
+        seed = child_seed(self._study.seed, replicate)
+        with np.errstate(all="ignore"):
+            found = self._at_once(seed) if self._rows == self.shape[0] else self._in_blocks(seed)
+        return np.array([numbers for numbers, _ in found]), np.array([counts for _, counts in found])
+
+    def _at_once(self, seed: int) -> list[tuple[Any, Any]]:
+        """All samples in one block: a layer after the other, so that two of them decide the memory."""
+        (z,) = self._blocks(seed)
+        given = UnitMoments.of(z, self._spare(z.shape)[0])
+        found = []
+        for step in self._steps:
+            W = step.weights(self._sds, seed=seed)[step.W]
+            computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
+            z = computed[step.z]
+            layer = Outputs(self.edges, self._saturated)
+            layer.add(z, self._spare(z.shape))
+            sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
+            found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
+            assert layer.units is not None
+            given = layer.units
+        return found
+
+    def _is_wide(self, W: Matrix) -> bool:
+        """Whether the covariance of so many inputs is more work than the sums of so few samples."""
+        return W.shape[0] > self._rows == self.shape[0]
+
+    def _in_blocks(self, seed: int) -> list[tuple[Any, Any]]:
+        """Block after block: what is kept of a layer does not grow with the samples."""
+        weights = [step.weights(self._sds, seed=seed)[step.W] for step in self._steps]
+        layers = [Outputs(self.edges, self._saturated) for _ in self._steps]
+        given: UnitMoments | None = None
+        for z in self._blocks(seed):
+            units = UnitMoments.of(z, self._spare(z.shape)[0])
+            given = units if given is None else given.merge(units)
+            for step, W, layer in zip(self._steps, weights, layers, strict=True):
+                z = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})[step.z]
+                layer.add(z, self._spare(z.shape))
+        found = []
+        for step, W, layer in zip(self._steps, weights, layers, strict=True):
+            assert given is not None
+            found.append((layer.statistics(given, given.through(W), W, step.sd), layer.counts))
+            given = layer.units
+        return found
+
+    def _blocks(self, seed: int) -> Iterator[Any]:
+        """The samples of a replicate, block by block."""
+        source = self._graph["x"].source
+        if isinstance(source, Draw):
+            blocks = source.pieces(self.shape, self._rows, seed)
+        else:
+            assert isinstance(source, Data)
+            blocks = (source.values[top : top + self._rows] for top in range(0, self.shape[0], self._rows))
+        for block in blocks:
+            yield block.astype(self._dtype, copy=False)
+
+    def _spare(self, shape: tuple[int, int]) -> Any:
+        """Two arrays for passing results, the same for all layers and replicates."""
+        if shape not in self._spares:
+            self._spares[shape] = np.empty((2, *shape), self._dtype)
+        return self._spares[shape]
+
+    def _saturated(self, z: Any) -> int:
+        """How many outputs lie where the activation is flat: see `layers.saturated`."""
+        activation = ACTIVATIONS[self._study.activation]
+        slope = np.asarray(activation.slope(z))
+        # relu's is a truth value, of which NumPy would make a float to compare it.
+        flat = np.count_nonzero(~slope if slope.dtype == bool else slope < FLAT * activation.steepest)
+        return int(flat * (z.size // slope.size))
+
+    def _tail(self, seed: int) -> float:
+        """The quantile of the outputs that the range of the histograms follows, over the first block of samples."""
+        x, tail = self._graph["x"], self._graph["tail"]
+        first = next(iter(self._blocks(seed)))
+        return float(Program([tail], given=[x])({x: first}, seed=seed)[tail][0, 0])

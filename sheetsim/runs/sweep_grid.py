@@ -1,0 +1,248 @@
+"""The file of a sweep: a template, a grid over its keys, and the points that they give. It computes no point."""
+
+import math
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
+from sheetsim.runs import templates
+from sheetsim.runs.replicates_plan import with_data
+from sheetsim.runs.streaming import COLUMNS
+from sheetsim.runs.templates import LAYERS
+from sheetsim.studies.forward.study import Forward
+from sheetsim.studies.study import LONGEST_TEXT, check_no_array, check_plain, toml_value, unwrapped
+
+REPLICATES = 20
+
+# Keys of a template that change no statistic, and the seed: every point has the same ones, so that points share draws.
+FIXED = ("study", "title", "description", "seed", "histogram", "report")
+
+# Keys whose steps are rounded.
+WHOLE = ("samples", "inputs", *LAYERS)
+
+MOST_POINTS = 10_000
+
+
+class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
+    """Numbers from `first` to `last`, both included, at equal distances (scale linear) or ratios (log)."""
+
+    first: float
+    last: float
+    steps: int
+    scale: str = "linear"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.first) and math.isfinite(self.last)):
+            raise SheetsimError(f"from and to must be finite numbers, not {self.first:g} and {self.last:g}")
+        if not 1 <= self.steps <= MOST_POINTS:
+            raise SheetsimError(f"steps must be 1 to {MOST_POINTS:,}, not {self.steps}")
+        if self.scale not in ("linear", "log"):
+            raise SheetsimError(f"scale must be linear or log, not {self.scale!r}")
+        if self.scale == "log" and min(self.first, self.last) <= 0:
+            raise SheetsimError(f"a log scale needs from and to above 0, not {self.first:g} and {self.last:g}")
+
+    def values(self, *, whole: bool) -> list[Any]:
+        """The numbers; whole: each the nearest whole number."""
+        space = np.geomspace if self.scale == "log" else np.linspace
+        found = space(self.first, self.last, self.steps).tolist()
+        return [round(number) for number in found] if whole else found
+
+
+class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The keys of a sweep's file.
+
+    template: its name, or a .toml beside the file; replicates: at each point; seed: in place of the template's;
+    show: a statistic of COLUMNS, or several, that the workbook shows; set: keys of the template with other values;
+    grid: by key of the template, `depth` or `width`, a list of values or {from, to, steps, scale}; in its order.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    template: str
+    grid: dict[str, Any]
+    title: str = ""
+    description: str = ""
+    replicates: int = REPLICATES
+    seed: int | None = None
+    show: str | list[str] = "var"
+    set: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.replicates < 2:
+            raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates}")
+        for key, text in (("title", self.title), ("description", self.description)):
+            if len(text) > LONGEST_TEXT:
+                raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
+        if not self.shown or len(set(self.shown)) < len(self.shown):
+            raise SheetsimError(f"show must name one statistic or several different ones, not {self.show!r}")
+        for name in self.shown:
+            if name not in COLUMNS:
+                raise SheetsimError(f"show: unknown statistic {name!r}: choose of {', '.join(COLUMNS)}")
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        return (self.show,) if isinstance(self.show, str) else tuple(self.show)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the grid: its keys, in the grid's order, and the study that they make."""
+
+    keys: Mapping[str, Any]
+    study: Forward
+
+    def __str__(self) -> str:
+        return _said(self.keys)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep that has been checked.
+
+    grid: by key its values; points: their product, the first key slowest; name: what to call it; command: what makes
+    it again; parameters: the file's keys.
+    """
+
+    name: str
+    title: str
+    description: str
+    command: str
+    parameters: Mapping[str, Any]
+    replicates: int
+    shown: tuple[str, ...]
+    grid: Mapping[str, list[Any]]
+    points: tuple[Point, ...]
+
+    @property
+    def seed(self) -> int:
+        """The seed that every point's replicates come from."""
+        return self.points[0].study.seed
+
+
+def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> Plan:
+    """The plan of a sweep's file, or of a mapping with the same keys. Raises SheetsimError with what is wrong."""
+    if isinstance(what, Mapping):
+        return _plan(dict(what), Path(), "sweep", "made in Python: sheetsim.sweep of a mapping with these parameters")
+    path = path_of(what, "a sweep's file")
+    if path.suffix != ".toml":
+        raise SheetsimError(f"{path} must end in .toml: a sweep is a file, as `sheetsim sweep --help` says")
+    parameters = templates.read_toml(path)
+    try:
+        return _plan(parameters, path.parent, path.stem, f"sheetsim sweep {shlex.quote(str(path))}")
+    except SheetsimError as error:
+        raise SheetsimError(f"{path}: {error}") from None
+
+
+def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) -> Plan:
+    check_plain(parameters)
+    plain = {key: unwrapped(value) for key, value in parameters.items()}
+    for own in msgspec.structs.fields(Grid):
+        check_no_array(own.name, plain.get(own.name), own.type)
+    try:
+        asked = msgspec.convert(plain, Grid)
+    except msgspec.ValidationError as error:
+        raise SheetsimError(templates.sentence(str(error), {"": Grid.__struct_fields__})) from None
+    template = str(base / asked.template) if asked.template.endswith(".toml") else asked.template
+    fixed = dict(asked.set) if asked.seed is None else asked.set | {"seed": asked.seed}
+    if not asked.grid:
+        raise SheetsimError("grid has no key: name one with its values")
+    grid = {key: _values(key, spec) for key, spec in asked.grid.items()}
+    both = next((key for key in grid if key in fixed), None)
+    if both is not None:
+        raise SheetsimError(f"{both} is both in set and in grid")
+    count = math.prod(map(len, grid.values()))
+    if count > MOST_POINTS:
+        raise SheetsimError(f"the grid has {count:,} points; {MOST_POINTS:,} are allowed")
+    points = tuple(_points(template, fixed, grid, base))
+    return Plan(
+        name,
+        asked.title or templates.entitled(f"Sweep of {asked.template}", asked.set),
+        asked.description,
+        command,
+        dict(parameters) | ({"set": _plain(asked.set, points[0].study)} if asked.set else {}),
+        asked.replicates,
+        asked.shown,
+        grid,
+        points,
+    )
+
+
+def _values(key: str, spec: Any) -> list[Any]:
+    """A key's values. Raises SheetsimError with the key."""
+    if key in FIXED:
+        reason = "replicates have seeds of their own" if key == "seed" else "it changes no statistic"
+        raise SheetsimError(f"grid.{key} cannot vary: {reason}")
+    plain = spec.tolist() if hasattr(spec, "tolist") else spec
+    try:
+        checked = msgspec.convert(plain, list[Any] | Steps)
+        values = checked.values(whole=key in WHOLE) if isinstance(checked, Steps) else checked
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    except SheetsimError as error:
+        raise SheetsimError(f"grid.{key}: {error}") from None
+    except msgspec.ValidationError as error:
+        reason = templates.sentence(str(error), {"": ("from", "to", "steps", "scale")})
+        raise SheetsimError(f"grid.{key}: {reason}") from None
+    if not values:
+        raise SheetsimError(f"grid.{key} lists no value")
+    strange = next((value for value in values if not _is_plain(value)), None)
+    if strange is not None:
+        raise SheetsimError(f"grid.{key}: {type(strange).__name__} is no value that a TOML file can hold")
+    # By equality: 1 and 1.0 are one point.
+    twice = [value for k, value in enumerate(values) if value in values[:k]]
+    if twice:
+        raise SheetsimError(f"grid.{key} has {toml_value(twice[0])} twice{': steps are rounded' * (key in WHOLE)}")
+    return values
+
+
+def _points(template: str, fixed: Mapping[str, Any], grid: Mapping[str, list[Any]], base: Path) -> Iterator[Point]:
+    data: dict[str, Forward] = {}
+    for values in product(*grid.values()):
+        keys = dict(zip(grid, values, strict=True))
+        try:
+            overrides = dict(fixed) | keys
+            templates.place_file(overrides, base)
+            yield Point(keys, _loaded(_study(template, overrides), data))
+        except SheetsimError as error:
+            raise SheetsimError(f"the point {_said(keys)}: {error}") from None
+
+
+def _study(template: str, overrides: Mapping[str, Any]) -> Forward:
+    return templates.forward(templates.load(template, overrides).experiment, "sweeps")
+
+
+def _loaded(study: Forward, data: dict[str, Forward]) -> Forward:
+    """The study with the numbers of its input's files, which are read once for all points that have the same."""
+    named = study.input if isinstance(study.input, Mapping) else {}
+    if not any(isinstance(named.get(key), str) for key in ("file", "correlation")):
+        return study
+    key = toml_value([study.input, study.samples or 0, study.inputs or 0])
+    if key not in data:
+        data[key] = with_data(msgspec.structs.replace(study, layers=[1], initializer="he"))
+    found = data[key]
+    return msgspec.structs.replace(study, input=found.input, samples=found.samples, inputs=found.inputs)
+
+
+def _plain(fixed: Mapping[str, Any], study: Forward) -> dict[str, Any]:
+    """Keys that were set, and where Python set a distribution or an array, what the study says of it."""
+    said = study.parameters()
+    return {key: value if _is_plain(value) else said.get(key, key) for key, value in fixed.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    return isinstance(value, str | int | float)
+
+
+def _said(keys: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {toml_value(value)}" for key, value in keys.items())

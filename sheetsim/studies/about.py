@@ -1,0 +1,64 @@
+"""The sheet About: what made a book, with which parameters, and what its names and columns are."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from sheetsim.engine.blas import kernels
+from sheetsim.studies.pages import CHANGED, AsMade
+from sheetsim.studies.study import toml_value
+from sheetsim.version import __version__
+from sheetsim.workbook.layout import Item, Page, Text
+from sheetsim.workbook.rules import check_text
+
+# Headings, and what they say when a yellow cell was changed.
+FOLLOWING = {
+    "To make this file again": "To make this file again as it was, with the yellow cells as they were",
+    "Parameters": "Parameters that it was made with, before yellow cells were changed",
+}
+
+
+def about_page(
+    title: str,
+    description: str,
+    command: str,
+    parameters: Mapping[str, Any],
+    sections: Mapping[str, Mapping[str, str]],
+    *,
+    scipy: bool,
+) -> Page:
+    """parameters: shown as TOML has them; sections: under its heading, each word with what it means; scipy: whether it
+    had a part in the numbers. Raises SheetsimError for a text that is too long for a cell.
+    """
+    rows: list[tuple[str, str, str]] = [("title", title, "title")]
+    if description:
+        rows.append(("", description, "description"))
+    rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
+    versions = f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
+    versions += f", SciPy {version('scipy')}" if scipy else ""
+    rows += [
+        ("versions", f"{versions}, {kernels()}", "text"),
+        ("", "", "text"),
+        ("Parameters", "", "section"),
+    ]
+    rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
+    for heading, words in sections.items():
+        rows += [("", "", "text"), (heading, "", "section")]
+        rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
+    for label, text, _ in rows:
+        check_text(f"{label} on sheet 'About'", text)
+    items: list[Item] = []
+    for row, (label, text, style) in enumerate(rows):
+        if style == "title":
+            items.append(AsMade(row, 0, text, style, 2, CHANGED + text))
+        elif style == "section":
+            changed = FOLLOWING.get(label)
+            items.append(AsMade(row, 0, label, style, 1, changed) if changed else Text(row, 0, label, style))
+        elif style == "description":
+            items.append(AsMade(row, 1, text, "wrapped", 1, f"As it was made: {text}"))
+        elif label or text:
+            items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
+    return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})

@@ -1,0 +1,222 @@
+"""A person's own input data: tables of numbers from files. Every cell is a number, or the file is refused."""
+
+import csv
+import math
+import warnings
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.files import check_regular, check_text, path_of
+from sheetsim.model.ops import CONSTANT
+from sheetsim.workbook.reading.raw import check_archive
+from sheetsim.workbook.rules import COLUMNS, ROWS
+
+READERS = (".csv", ".xlsx", ".npy")
+
+# Of what a library says of a file, which may repeat all that it found there.
+LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of numbers, samples × inputs; a first row that holds text is a heading, and names the columns.
+
+    sheet: of an .xlsx, the first one if None; standardise: each column less its mean, over its population standard
+    deviation; key: the template's, which a mistake names.
+    """
+
+    path: Path
+    sheet: str | None = None
+    standardise: bool = False
+    key: str = "input.file"
+
+    def load(self) -> Any:
+        """The numbers as a float64 array, in a DataFrame where the columns have names.
+
+        Raises SheetsimError with the file, row and column at fault.
+        Truth values and dates are refused in an .xlsx, where sums pass over the ones and the others are written with a
+        unit and a beginning; an array of truth values in an .npy is one of 0 and 1, as NumPy has it.
+        """
+        path = path_of(self.path, self.key)
+        check_text(self.key, str(path))
+        suffix = path.suffix.lower()
+        if suffix not in READERS:
+            raise SheetsimError(f"{self.key}: {path} is none of {', '.join(READERS)}")
+        if self.sheet is not None and suffix != ".xlsx":
+            raise SheetsimError(f"input.sheet goes with an .xlsx file, not with {path}")
+        try:
+            if not path.exists() or path.is_dir():
+                raise SheetsimError(f"there is no file {path}")
+            check_regular(path)
+            names: list[str] = []
+            if suffix == ".npy":
+                array = _npy(path)
+            else:
+                array, names = _numbers(path, _csv(path) if suffix == ".csv" else _xlsx(path, self.sheet))
+            return _named(_standardised(path, array) if self.standardise else array, names)
+        except SheetsimError as error:
+            raise SheetsimError(f"{self.key}: {error}") from None
+        except OSError as error:
+            raise SheetsimError(f"{self.key}: cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _npy(path: Path) -> Any:
+    try:
+        # Mapped: a header that promises more numbers than the file has is found out before there is memory for them.
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # the header is read by Python's own parser, whose exceptions share no base
+        raise SheetsimError(f"{path} is no array of numbers that NumPy can load: {_words(error)}") from None
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0 or array.dtype.kind not in "biuf":
+        raise SheetsimError(f"{path} must hold one matrix of numbers")
+    with np.errstate(over="ignore"):
+        numbers = np.array(array, dtype=np.float64)
+    wrong = np.argwhere(~np.isfinite(numbers))
+    if len(wrong):
+        r, c = wrong[0]
+        raise SheetsimError(f"{path}, row {r + 1}, column {c + 1}: {array[r, c]!s} is not a finite number")
+    return numbers
+
+
+def _csv(path: Path) -> list[Sequence[Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows: list[Sequence[Any]] = list(csv.reader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise SheetsimError(f"{path} is no table of comma-separated text: {_words(error)}") from None
+    rows = _without_end(rows)
+    for number, cells in enumerate(rows, start=1):
+        if all(map(_missing, cells)):
+            raise SheetsimError(f"{path}, row {number} is blank, and has rows below it")
+        if len(cells) != len(rows[0]):
+            sizes = f"row {number} has {len(cells)} cells, and row 1 has {len(rows[0])}"
+            raise SheetsimError(f"{path} is no table of comma-separated text: {sizes}")
+    if not rows:
+        raise SheetsimError(f"{path} is no table of comma-separated text: it is empty")
+    return rows
+
+
+def _xlsx(path: Path, sheet: str | None) -> list[Sequence[Any]]:
+    check_archive(path)
+    try:
+        return _without_end(_cells(path, sheet))
+    except (OSError, SheetsimError):
+        raise
+    except Exception as error:  # openpyxl raises whatever its XML and zip parsers do
+        raise SheetsimError(f"{path} cannot be read as a workbook: {_words(error)}") from None
+
+
+def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
+    from openpyxl import load_workbook
+
+    with warnings.catch_warnings():
+        # What openpyxl leaves out of a book (rules, extensions) holds no numbers.
+        warnings.simplefilter("ignore")
+        # Opened here: openpyxl leaves a file open that it refuses.
+        with path.open("rb") as file, closing(load_workbook(file, read_only=True, data_only=True)) as book:
+            found = book.worksheets[0] if sheet is None else book[sheet]
+            # What a sheet says of its own size may be wrong; without it, rows are as long as they are.
+            found.reset_dimensions()
+            rows: list[Sequence[Any]] = []
+            for number, cells in enumerate(found.iter_rows(), start=1):
+                # Rows that are left out are counted up to a row's number, which may be any.
+                # A cell that is not there has no place either.
+                places = [(cell.row, cell.column) for cell in cells if cell.value is not None] if cells else ()
+                if number > ROWS or any(row != number or column > COLUMNS for row, column in places):
+                    raise SheetsimError(f"{path} has a cell beyond what a sheet has, or in a row that is not its own")
+                rows.append([cell.value for cell in cells] if cells else cells)
+            return rows
+
+
+def _without_end(rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
+    """The rows up to the last one that holds something."""
+    while rows and all(map(_missing, rows[-1])):
+        rows.pop()
+    return rows
+
+
+def _named(array: Any, names: list[str]) -> Any:
+    if not names:
+        return array
+    import pandas as pd
+
+    return pd.DataFrame(array, columns=names)
+
+
+def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Any, list[str]]:
+    """The numbers, and the columns' names if there is a heading; one that has none is called by its number."""
+    if not rows:
+        raise SheetsimError(f"{path} holds no numbers")
+    width = max(map(len, rows))
+    # A row of which only a part is text is no heading but a mistake, and named as one below.
+    names = rows[0] if all(_is_heading(cell) for cell in rows[0]) and not all(map(_missing, rows[0])) else None
+    if names is not None and _missing(names[0]):
+        raise SheetsimError(f"{path}, column 1 has no heading: write the table without its index")
+    body = rows if names is None else rows[1:]
+    if not body:
+        raise SheetsimError(f"{path} has a heading and no numbers")
+    found = []
+    for r, cells in enumerate(body, start=1 if names is None else 2):
+        numbers = [_number(cell) for cell in cells] + [None] * (width - len(cells))
+        if None in numbers:
+            c = numbers.index(None)
+            cell = cells[c] if c < len(cells) else None
+            column = f"column {c + 1}" + (f" ({names[c]!s:.40})" if names is not None and c < len(names) else "")
+            problem = "is missing" if _missing(cell) else f"is {_shown(cell)}, not a finite number"
+            raise SheetsimError(f"{path}, row {r}, {column} {problem}")
+        found.append(numbers)
+    heads = [] if names is None else [*names, *[None] * (width - len(names))]
+    texts = [str(c) if _missing(head) else str(head).strip() for c, head in enumerate(heads, start=1)]
+    return np.array(found, dtype=np.float64), texts
+
+
+def _missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _is_heading(cell: Any) -> bool:
+    return _missing(cell) or (isinstance(cell, str) and _number(cell) is None and not _is_number(cell))
+
+
+def _is_number(text: str) -> bool:
+    """Whether Python reads the text as a number, a finite one or not, and in whichever digits."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(cell: Any) -> float | None:
+    """The cell's number; None where it has none that is finite."""
+    # 1_000 and digits of other scripts are numbers to Python and slips in a table.
+    if isinstance(cell, bool) or (isinstance(cell, str) and (not cell.isascii() or "_" in cell)):
+        return None
+    try:
+        number = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _shown(cell: Any) -> str:
+    return str(cell).upper() if isinstance(cell, bool) else repr(str(cell)[:40])
+
+
+def _standardised(path: Path, array: Any) -> Any:
+    spread = array.std(axis=0)
+    constant = np.flatnonzero(spread <= CONSTANT * np.abs(array.mean(axis=0)))
+    if len(constant):
+        raise SheetsimError(f"{path}, column {constant[0] + 1} is constant and cannot be standardised")
+    return (array - array.mean(axis=0)) / spread
+
+
+def _words(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:LONGEST_REASON]

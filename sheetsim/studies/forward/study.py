@@ -1,0 +1,296 @@
+"""The study of initial weights: samples through a network's layers, and how the outputs are distributed.
+
+Here stand its parameters and what is computed; `forward_book.py` says how the workbook shows it.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.expr import Matrix, choose
+from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import SCHEMES, Initializer, constant
+from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
+from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
+from sheetsim.studies import data
+from sheetsim.studies.forward import book as forward_book
+from sheetsim.studies.inputs import Drawn, said, source_of
+from sheetsim.studies.study import Experiment, Study, check_one_of
+from sheetsim.summary.histogram import NUDGE, histogram
+from sheetsim.summary.layers import layer_table, of_input, verdicts
+from sheetsim.summary.variance import claim_table, claims, unit_statistics, variance_table
+
+CUSTOM = "custom"
+PER_LAYER = "per layer"
+
+# What stands in the cell `custom_std` until a person changes it.
+CUSTOM_STD = 0.1
+
+# Of drawn inputs; data have their own.
+SAMPLES, INPUTS = 1000, 100
+
+# A layer more is fifty formulas more; a thousand of them take a minute to build, without any number.
+MOST_LAYERS = 1000
+
+# Of a workbook with its matrices, each of which is a part of the file that a program opens at once.
+MOST_SHEETS = 2000
+
+# Of `reach` and `tallest`: sums and squares of them stay finite.
+MOST = 1e100
+
+Scheme: TypeAlias = str | float | dict[str, float]
+
+
+class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The histograms' edges: `bins` of equal width over `range`, or over what suits the activation.
+
+    reach: the range of relu and identity reaches as far at least; tallest: the charts' scale is that of a bar of so
+    many outputs at least. Runs with the same two can be compared by eye.
+    """
+
+    bins: int = 30
+    range: tuple[float, float] | None = None
+    reach: float | None = None
+    tallest: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bins <= 1000:
+            raise SheetsimError(f"bins must be 1 to 1000, not {self.bins}")
+        if self.range is not None:
+            low, high = self.range
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise SheetsimError(f"range must be two finite numbers, the lower first, not [{low:g}, {high:g}]")
+            with np.errstate(all="ignore"):
+                edges = np.append(low - NUDGE * (high - low), low + (high - low) * np.arange(self.bins + 1) / self.bins)
+                rising = np.all(np.diff(edges) > 0)
+            if not rising:
+                raise SheetsimError(
+                    f"range [{low:g}, {high:g}] cannot be cut into {self.bins} bins in double precision"
+                )
+            if self.reach is not None:
+                raise SheetsimError("range and reach say the same: give one of them")
+        for key, value in (("reach", self.reach), ("tallest", self.tallest)):
+            if value is not None and not 0 <= value <= MOST:
+                raise SheetsimError(f"{key} must be a number from 0 to {MOST:g}, not {value:g}")
+
+
+class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its templates.
+
+    samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
+    activation: a name of ACTIVATIONS; initializer: a name of SCHEMES (xavier and lecun are 1/√n, glorot is what PyTorch
+    calls xavier), a number (the standard deviation), {"constant": value}, or a list with one a layer; input: "normal",
+    a distribution with parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a
+    file's path), a frozen distribution of scipy.stats, {"file": path} with `sheet` and `standardise`, or an array;
+    sampling: the design of drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins);
+    report: "full", or "summary" for a workbook without the matrices.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "forward"
+    SHEETS_A_LAYER: ClassVar[int] = 4
+    # Sizes of a live book of less than 500 KB.
+    SMALL: ClassVar[Mapping[str, int]] = {"samples": 80, "inputs": 20, "width": 20}
+
+    study: str = "forward"
+    seed: int = 0
+    samples: int | None = None
+    inputs: int | None = None
+    layers: list[int] = msgspec.field(default_factory=lambda: [100] * 5)
+    activation: str = "relu"
+    initializer: Scheme | list[Scheme] = "he"
+    input: Any = "normal"
+    sampling: str = "random"
+    histogram: Bins = Bins()
+    report: str = "full"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # A table of keys, as a template has it, becomes what it stands for.
+        msgspec.structs.force_setattr(self, "histogram", msgspec.convert(self.histogram, Bins))
+        self._check_sizes()
+        check_one_of("report", self.report, ("full", "summary"))
+        check_one_of("sampling", self.sampling, DESIGNS)
+        check_one_of("activation", self.activation, tuple(ACTIVATIONS))
+        schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)
+        if len(schemes) != len(self.layers):
+            raise SheetsimError(f"initializer lists {len(schemes)} schemes for {len(self.layers)} layers")
+        for scheme in schemes:
+            check_scheme(scheme)
+        self._check_input()
+
+    def _check_sizes(self) -> None:
+        if self.seed < 0:
+            raise SheetsimError(f"seed must be a whole number from 0, not {self.seed}")
+        for key, value in (("samples", self.samples), ("inputs", self.inputs)):
+            if value is not None and value < 1:
+                raise SheetsimError(f"{key} must be at least 1, not {value}")
+        if not self.layers or min(self.layers) < 1:
+            raise SheetsimError(f"layers must be a list of widths of at least 1, not {self.layers}")
+        if len(self.layers) > MOST_LAYERS:
+            raise SheetsimError(f"layers lists {len(self.layers):,} widths, and {MOST_LAYERS:,} are allowed")
+
+    def _check_input(self) -> None:
+        source = source_of(self.input)
+        samples, inputs = self.samples or SAMPLES, self.inputs or INPUTS
+        if isinstance(source, Drawn):
+            check_design(self.sampling, samples, inputs)
+            # A file is read when the study is built.
+            if source.correlation is not None and not isinstance(source.correlation, data.File):
+                try:
+                    as_correlation(source.correlation, inputs)
+                except SheetsimError as error:
+                    raise SheetsimError(f"input.{error}") from None
+        elif self.sampling != "random":
+            raise SheetsimError(f"sampling must be random with an input that is not drawn, and not {self.sampling}")
+
+    def check_book(self) -> None:
+        """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
+        most = MOST_SHEETS // self.SHEETS_A_LAYER
+        if self.is_full and len(self.layers) > most:
+            raise SheetsimError(
+                f"{len(self.layers)} layers need {len(self.layers) * self.SHEETS_A_LAYER:,} sheets, and a workbook has "
+                f'{MOST_SHEETS:,} at most: give up to {most} layers, or report = "summary", which has none for a layer'
+            )
+
+    def build(self) -> Study:
+        """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
+        graph = Graph(seed=self.seed)
+        network = self.network(graph)
+        var_x, units = unit_statistics(graph, network)
+        table = layer_table(network, [own.var_z for own in units])
+        given = of_input(graph, network, var_x)
+        words = verdicts(graph, network, table, given)
+        own = self.histogram
+        bars = histogram(graph, network, table["saturated"], own.bins, own.range, own.reach or 0.0, own.tallest or 0.0)
+        decomposition = variance_table(network, var_x, units)
+        checked = claims(graph, network, decomposition, var_x, units)
+        book = forward_book.ForwardBook(
+            graph,
+            network,
+            table,
+            words,
+            given,
+            bars,
+            decomposition,
+            checked,
+            (var_x, *units),
+            self.title,
+            self.description,
+        )
+        return Study(
+            graph=graph,
+            title=self.title or "Forward pass",
+            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
+            tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
+            histograms={"histograms": bars},
+            verdicts=words,
+            headline=("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units", "over_samples"),
+            matrices=self.is_full,
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """The keys that are set, as a template would have them; data given as an array is only named."""
+        found = super().parameters()
+        found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
+        if not isinstance(self.input, str):
+            found["input"] = said(self.input)
+        return found
+
+    @property
+    def given_in_python(self) -> str:
+        return "an array as input" if hasattr(self.input, "__array__") else ""
+
+    @property
+    def is_full(self) -> bool:
+        return self.report == "full"
+
+    def network(self, graph: Graph) -> Network:
+        """Inputs, drop-downs and layers, named in the graph. Raises SheetsimError for data that cannot be read."""
+        x = self._input(graph)
+        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
+        return feed_forward(graph, x, activation, self.layers, self._initializers(graph))
+
+    def widths(self) -> list[int]:
+        """The columns of each layer's linear sums."""
+        return list(self.layers)
+
+    def shown(self) -> dict[str, Any]:
+        """The parameters that About shows: all, but for a sampling that is none."""
+        return {key: value for key, value in self.parameters().items() if (key, value) != ("sampling", "random")}
+
+    def _input(self, graph: Graph) -> Matrix:
+        source = source_of(self.input)
+        given = source.load() if isinstance(source, data.File) else source
+        if isinstance(given, Drawn):
+            shape = self.samples or SAMPLES, self.inputs or INPUTS
+            correlation = given.correlation.load() if isinstance(given.correlation, data.File) else given.correlation
+            return graph.input("x", given.distribution, shape, sampling=self.sampling, correlation=correlation)
+        x = graph.input("x", given)
+        for key, wished, found in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):
+            if wished is not None and wished != found:
+                raise SheetsimError(f"{key} is {wished}, but the input has {found}: leave {key} out")
+        return x
+
+    def _initializers(self, graph: Graph) -> list[Initializer]:
+        """One a layer, as the drop-down `initializer` says; with a list, its option `per layer` asks each layer's."""
+        if not isinstance(self.initializer, list):
+            return [chosen_initializer(graph, "initializer", "custom_std", self.initializer)] * len(self.layers)
+        chosen = graph.choice("initializer", [*SCHEMES, CUSTOM, PER_LAYER], PER_LAYER)
+        custom = graph.input("custom_std", CUSTOM_STD, at_least=0.0)
+        result = []
+        for number, scheme in enumerate(self.initializer, start=1):
+            inner = chosen_initializer(graph, f"initializer_{number}", f"custom_std_{number}", scheme)
+            result.append(_chosen(chosen, {CUSTOM: custom, PER_LAYER: inner}, scheme))
+        return result
+
+
+def chosen_initializer(graph: Graph, name: str, custom_name: str, scheme: Scheme) -> Initializer:
+    """A drop-down of schemes under the one name, and the cell of its custom standard deviation under the other."""
+    label, value = _label(scheme)
+    choice = graph.choice(name, [*SCHEMES, CUSTOM], label)
+    # The value of constant weights may have any sign.
+    least = None if isinstance(scheme, Mapping) else 0.0
+    return _chosen(choice, {CUSTOM: graph.input(custom_name, value, at_least=least)}, scheme)
+
+
+def _chosen(choice: Matrix, more: Mapping[str, Matrix | Initializer], scheme: Scheme) -> Initializer:
+    """The initializer that a drop-down picks: a named scheme, or one of `more`.
+
+    The draws are those of the scheme that the book is made with: constants, of which a choice changes the standard
+    deviation alone.
+    """
+
+    def sd(fan_in: Matrix, fan_out: Matrix) -> Matrix:
+        branches = {name: known.sd(fan_in, fan_out) for name, known in SCHEMES.items()}
+        for name, other in more.items():
+            branches[name] = other.sd(fan_in, fan_out) if isinstance(other, Initializer) else other
+        return choose(choice, branches)
+
+    if isinstance(scheme, Mapping):
+        return Initializer(sd, constant(0).draws)
+    return Initializer(sd, SCHEMES[scheme].draws) if isinstance(scheme, str) else Initializer(sd)
+
+
+def check_scheme(scheme: Scheme) -> None:
+    if isinstance(scheme, str) and scheme not in SCHEMES:
+        known = ", ".join(SCHEMES)
+        raise SheetsimError(f"initializer must be one of {known}, a number, or {{constant = value}}, not {scheme!r}")
+    if isinstance(scheme, Mapping) and (list(scheme) != ["constant"] or not math.isfinite(scheme["constant"])):
+        raise SheetsimError(f"initializer as a table is {{constant = value}}, not {dict(scheme)}")
+    if isinstance(scheme, int | float) and not (math.isfinite(scheme) and scheme >= 0):
+        raise SheetsimError(f"initializer as a number is a standard deviation from 0, not {scheme}")
+
+
+def _label(scheme: Scheme) -> tuple[str, float]:
+    """The drop-down's text for a scheme, and what stands in the custom cell."""
+    if isinstance(scheme, Mapping):
+        return CUSTOM, float(scheme["constant"])
+    if isinstance(scheme, str):
+        return scheme, CUSTOM_STD
+    label = f"std {scheme:g}"
+    return (label, CUSTOM_STD) if SCHEMES.get(label) and float(label[4:]) == scheme else (CUSTOM, float(scheme))

@@ -1,0 +1,80 @@
+"""The study of gradient flow: samples through a network to a loss, and its gradients back through the layers.
+
+Here stand its parameters and what is computed; `gradient_flow_book.py` says how the workbook shows it.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.backward import LOSSES, backward
+from sheetsim.model.graph import Graph
+from sheetsim.studies.forward.study import Forward, Scheme, check_scheme, chosen_initializer
+from sheetsim.studies.gradient_flow.book import GradientFlowBook
+from sheetsim.studies.gradient_flow.gradients import GRADIENTS, flow_verdicts, gradient_histograms, gradient_table
+from sheetsim.studies.study import Study, check_one_of
+from sheetsim.summary.layers import layer_table
+
+
+class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its templates: those of Forward, whose network it is, and
+
+    outputs: the units of the linear output layer; output_initializer: their weights' scheme, as `initializer` names
+    one; loss: a name of LOSSES. `histogram` has bins only: the gradients' range is that of the numbers.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "gradient-flow"
+    SHEETS_A_LAYER: ClassVar[int] = 7
+    SMALL: ClassVar[Mapping[str, int]] = {"samples": 40, "inputs": 10, "width": 10}
+
+    study: str = "gradient-flow"
+    outputs: int = 10
+    output_initializer: Scheme = "xavier"
+    loss: str = "mse"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.outputs < 1:
+            raise SheetsimError(f"outputs must be at least 1, not {self.outputs}")
+        for key in ("range", "reach", "tallest"):
+            if getattr(self.histogram, key) is not None:
+                raise SheetsimError(
+                    f"histogram.{key} is for the study forward: gradients have the range of their numbers"
+                )
+        check_one_of("loss", self.loss, LOSSES)
+        check_scheme(self.output_initializer)
+
+    def build(self) -> Study:
+        """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
+        graph = Graph(seed=self.seed)
+        network = self.network(graph)
+        initializer = chosen_initializer(graph, "output_initializer", "output_custom_std", self.output_initializer)
+        loss = graph.choice("loss", LOSSES, self.loss)
+        flow = backward(graph, network, self.outputs, initializer, loss)
+        table, layers = gradient_table(flow), layer_table(network)
+        words = flow_verdicts(graph, table, flow)
+        histograms, curve = gradient_histograms(graph, flow, table, self.histogram.bins)
+        book = GradientFlowBook(graph, flow, table, layers, words, histograms, curve, self.title, self.description)
+        return Study(
+            graph=graph,
+            title=self.title or "Gradient flow",
+            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
+            tables={"gradients": table, "layers": layers},
+            histograms={"histograms": histograms["d_W"], **{f"histograms-{k}": own for k, own in histograms.items()}},
+            verdicts=words,
+            headline=(
+                *(f"{d}_norm" for d in GRADIENTS),
+                "d_a_zeros",
+                "d_a_ratio",
+                "expected",
+                "slope_square",
+                "reach",
+                "rate",
+            ),
+            matrices=self.is_full,
+        )
+
+    def widths(self) -> list[int]:
+        """The columns of each layer's linear sums, the output layer's last."""
+        return [*self.layers, self.outputs]

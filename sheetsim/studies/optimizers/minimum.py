@@ -1,0 +1,119 @@
+"""The least value of a function of two variables, looked for when a book is made: it knows no optimiser's path."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sheetsim.engine.evaluate import Program
+from sheetsim.model.expr import matrix
+from sheetsim.model.graph import Graph
+from sheetsim.studies.optimizers.contours import grid_heights
+from sheetsim.studies.optimizers.function_text import Function
+from sheetsim.workbook.layout import Ticks
+
+# The window, and one that is so many times as wide and reaches beyond the origin, are cut into so many parts along each
+# axis; of each the lowest of the points is one to begin from.
+WIDER, PARTS, POINTS = 5, 3, 9
+
+# Of so many of the points that came lowest in a short descent the way down is followed to its end.
+FOLLOWED = 3
+
+# What stands where f is no number: the minimiser compares and subtracts.
+HIGH = 1e300
+
+# So many windows, and ways to the origin, away no end is looked for: f falls without one, or towards one at infinity.
+FAR = 100
+
+# The point is written with the fewest of these digits that raise f by no more than a part in 10⁹ of what the descent
+# took: the last digits of a minimiser differ between its versions.
+DIGITS = (6, 9, 12, 15)
+RAISED = 1e-9
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where f was least, and from how many points that was looked for."""
+
+    point: tuple[float, float]
+    tries: int
+
+
+class _EndlessError(Exception):
+    """f falls where no end is seen."""
+
+
+def minimum(f: Function, points: Any, window: tuple[Ticks, Ticks]) -> Minimum | None:
+    """The lowest of the local minima that a simplex (Nelder & Mead 1965, scipy.optimize) comes to from the points
+    (n×2, the first a start where f is a number) and from the lowest points of parts of the window and of a wider one.
+
+    None where f falls without end from one of them, or is least at the edge of where it is a number. The simplex asks
+    for values alone, so that kinks do no harm, and calls no BLAS, so that the number of threads changes no digit.
+    """
+    from scipy.optimize import minimize  # not for studies that look for nothing
+
+    graph = Graph()
+    x, y = graph.input("x", 0.0), graph.input("y", 0.0)
+    height = matrix(f(x, y))
+    program = Program([height], [x, y])
+    low, high = (np.array([getattr(axis, end) for axis in window]) for end in ("low", "high"))
+    middle, size = (low + high) / 2, high - low
+    wide = size + np.abs(middle)
+
+    def at(p: Any) -> float:
+        """f at a point, HIGH where it is no number."""
+        if (np.abs(p - middle) > FAR * wide).any():
+            raise _EndlessError
+        found = float(program({x: p[:1].reshape(1, 1), y: p[1:].reshape(1, 1)})[height][0, 0])
+        if found < -HIGH:
+            raise _EndlessError
+        return min(found, HIGH) if np.isfinite(found) else HIGH
+
+    def value(place: Any) -> float:
+        """f at a place, in windows from the middle."""
+        return at(middle + place * size)
+
+    def descent(place: Any, width: float, tolerance: float) -> tuple[float, Any]:
+        simplex = place + width * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        options = {"initial_simplex": simplex, "xatol": tolerance, "fatol": np.inf, "maxfev": 1000}
+        found = minimize(value, place, method="Nelder-Mead", options=options)
+        return float(found.fun), found.x
+
+    # The end of a path that runs away is far from all else.
+    near = [np.asarray(p) for p in points if (np.abs(p - middle) <= WIDER * wide).all()]
+    near += [p for width in (size, WIDER * wide) for p in _lowest(f, middle, width)]
+    places = [(p - middle) / size for p in near]
+    try:
+        first = value(places[0])
+        places = [place for place in places if value(place) < HIGH]
+        lowest = sorted((descent(place, 0.03, 1e-2) for place in places), key=lambda end: end[0])[:FOLLOWED]
+        ends = [descent(place, 0.01, 1e-6) for _, place in lowest]
+        # Of minima that are equally deep the last digits are not to choose.
+        deepest = min(own for own, _ in ends)
+        enough = deepest + RAISED * (first - deepest)
+        # A simplex may lie flat before it is down; a new one stands upright.
+        least, place = descent(next(place for own, place in ends if own <= enough), 1e-3, 1e-10)
+        p = middle + place * size
+        allowed = least + RAISED * (first - least)
+        powers = np.floor(np.log10(wide)).astype(int)
+        for digits in DIGITS:
+            rounded = np.array([round(float(c), int(digits - k)) for c, k in zip(p, powers, strict=True)])
+            if at(rounded) <= allowed:
+                p = rounded
+                break
+        around = max(at(p + 1e-6 * size * np.array(way)) for way in ((1, 0), (-1, 0), (0, 1), (0, -1)))
+    except _EndlessError:
+        return None
+    return None if around >= HIGH else Minimum((float(p[0]) + 0.0, float(p[1]) + 0.0), len(places))
+
+
+def _lowest(f: Function, middle: Any, width: Any) -> Iterator[Any]:
+    """The lowest point of each part of a window."""
+    along = (np.arange(PARTS * POINTS) + 0.5) / (PARTS * POINTS) - 0.5
+    xs, ys = (center + along * whole for center, whole in zip(middle, width, strict=True))
+    found = grid_heights(f, xs, ys)
+    parts = np.where(np.isfinite(found), found, np.inf).reshape(PARTS, POINTS, PARTS, POINTS).swapaxes(1, 2)
+    for (top, left), part in zip(np.ndindex(PARTS, PARTS), parts.reshape(-1, POINTS, POINTS), strict=True):
+        row, column = np.unravel_index(np.argmin(part), part.shape)
+        yield np.array([xs[POINTS * left + column], ys[POINTS * top + row]])

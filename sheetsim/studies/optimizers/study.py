@@ -1,0 +1,237 @@
+"""The study of optimisers: five rules that descend a function of two variables, each from the same start.
+
+Here stand its parameters and what is computed; `optimizers_book.py` says how the workbook shows it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from sheetsim.engine.evaluate import Values, evaluate
+from sheetsim.errors import SheetsimError
+from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squares
+from sheetsim.model.grad import grad
+from sheetsim.model.graph import Graph
+from sheetsim.model.ops import Shape
+from sheetsim.studies.optimizers.book import OptimizersBook
+from sheetsim.studies.optimizers.contours import Contours, contours
+from sheetsim.studies.optimizers.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written
+from sheetsim.studies.optimizers.minimum import Minimum, minimum
+from sheetsim.studies.optimizers.paths import Path, path_table, path_verdicts
+from sheetsim.studies.optimizers.update_rules import CELLS, RULES
+from sheetsim.studies.study import Experiment, Study
+
+GIVEN_FUNCTION = "a function, given in Python"
+MOST_STEPS = 2000
+MOST_CONTOURS = 40
+# A chart has 255 series at most: five paths, the start, and lines.
+MOST_PIECES = 240
+LARGEST = 1e6
+# A path that goes so many times as far as paths commonly do leaves the charts' window.
+FAR = 4
+# What stands for x in a cell's formula.
+REFERENCE = "INDEX(Momentum!$B$1000:$C$1000,0,1)"
+
+
+class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its template.
+
+    f: a function of x and y, a text such as "x**2/20 + y**2" (see function_text), or from Python one of two single
+    matrices in functions of the model language; start: x and y; steps: of each path; rates and parameters as CELLS
+    describes them; contours: the number of levels at which lines are drawn.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "optimizers"
+
+    study: str = "optimizers"
+    f: Any = EXAMPLE
+    start: tuple[float, float] = (-7.0, 2.0)
+    steps: int = 30
+    rate_sgd: float = 0.95
+    rate_momentum: float = 0.1
+    momentum: float = 0.9
+    rate_adagrad: float = 1.5
+    rate_rmsprop: float = 0.3
+    decay: float = 0.9
+    rate_adam: float = 0.3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    contours: int = 12
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (isinstance(self.f, str) or callable(self.f)):
+            raise SheetsimError(f"f must be text, for example {EXAMPLE!r}, or a function of two matrices")
+        if not isinstance(self.f, str):
+            check_arguments(self.f)
+        for key, most in (("steps", MOST_STEPS), ("contours", MOST_CONTOURS)):
+            least = 1 if key == "steps" else 0
+            if not least <= getattr(self, key) <= most:
+                raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
+        if not all(abs(number) <= LARGEST for number in self.start):
+            raise SheetsimError(f"start must be two numbers of at most {LARGEST:,.0f} in size, not {list(self.start)}")
+        for key in CELLS:
+            value = getattr(self, key)
+            if key.startswith("rate_") and not 0 < value <= LARGEST:
+                raise SheetsimError(f"{key} must be above 0, and {LARGEST:,.0f} at most, not {value:g}")
+            if key == "epsilon" and not 0 < value <= 1:
+                raise SheetsimError(f"epsilon must be above 0, and 1 at most, not {value:g}")
+            if not key.startswith("rate_") and key != "epsilon" and not 0 <= value < 1:
+                raise SheetsimError(f"{key} must be from 0 to below 1, not {value:g}")
+        self._check_function()
+
+    def _check_function(self) -> None:
+        """Refuses a function whose cells could not hold it, or that has no value or gradient at the start."""
+        graph = Graph()
+        x, y = (graph.input(name, value) for name, value in zip("xy", self.start, strict=True))
+        f, d_x, d_y = parts = self._function(x, y), *self._gradient(x, y)
+        # In a cell the gradient is such a sum, and x an INDEX of the position: two levels more than either has.
+        for part in (f, absolute(d_x * x + d_y * y)):
+            written(part, REFERENCE)
+        if not all(value.dtype.kind == "f" and np.isfinite(value).all() for value in evaluate(parts).values()):
+            raise SheetsimError(f"f has no finite value or gradient at the start, {self.start[0]:g}, {self.start[1]:g}")
+
+    def _function(self, x: Matrix, y: Matrix) -> Matrix:
+        try:
+            value = matrix(self._callable()(x, y))
+        except SheetsimError as error:
+            raise SheetsimError(str(error) if isinstance(self.f, str) else f"f: {error}") from None
+        if value.shape != (1, 1):
+            raise SheetsimError(f"f must give a single number, not {value.shape[0]}×{value.shape[1]}")
+        return value
+
+    def _callable(self) -> Function:
+        return function_of(self.f) if isinstance(self.f, str) else self.f
+
+    def _gradient(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+        """∂f/∂x and ∂f/∂y; 0 by one that f does not have."""
+        value = self._function(x, y)
+        among = [node for node in (x, y) if depends(value, node)]
+        if not among:
+            raise SheetsimError("f depends on neither x nor y: there is no way down")
+        try:
+            found = dict(zip(among, grad(value, among), strict=True))
+        except SheetsimError as error:
+            raise SheetsimError(f"f: {error}") from None
+        return found.get(x, matrix(0.0)), found.get(y, matrix(0.0))
+
+    def build(self) -> Study:
+        """The study as graph, tables and sheets; the contour lines' window needs the paths, which are computed here."""
+        graph = Graph()
+        cells = {name: graph.input(name, float(getattr(self, name))) for name in CELLS}
+        start = graph.input("start", self.start, (1, 2))
+        units = graph.input("unit_x", [[1.0, 0.0]]), graph.input("unit_y", [[0.0, 1.0]])
+        paths = [self._path(graph, name, start, cells, units) for name in RULES]
+        values = evaluate([node for path in paths for node in (path.p, path.f)])
+        lines = self._contours(paths, values)
+        heights = np.concatenate([values[path.f] for path in paths])
+        logarithmic = bool((heights[np.isfinite(heights)] > 0).all())
+        graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
+        window = graph.input("window", [list(axis[:2]) for axis in lines.window])
+        found = self._minimum(paths, values, lines)
+        lowest = None
+        if found is not None:
+            point = graph.input("minimum", found.point, (1, 2))
+            lowest = graph.define("minimum_f", self._function(column(point, 1), column(point, 2)))
+        table, least = path_table(graph, paths, window, lowest)
+        words = path_verdicts(graph, paths, table, lowest)
+        pieces = [graph.input(f"contour_{k}", piece) for k, piece in enumerate(lines.pieces, start=1)]
+        book = OptimizersBook(
+            graph,
+            cells,
+            start,
+            units,
+            paths,
+            table,
+            least,
+            found,
+            words,
+            window,
+            lines,
+            pieces,
+            self._said(),
+            logarithmic,
+            self.title,
+            self.description,
+        )
+        return Study(
+            graph=graph,
+            title=self.title or "Optimisers",
+            sheets=lambda command, live: book.sheets(command, self.parameters(), live=live),
+            tables={"paths": table},
+            verdicts=words,
+            headline=("x", "y", "f", "f_ratio", "steps_to_1_percent", "path_length"),
+        )
+
+    def _path(
+        self, graph: Graph, name: str, start: Matrix, cells: Mapping[str, Matrix], units: Sequence[Matrix]
+    ) -> Path:
+        rule = RULES[name]
+
+        def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
+            p = before[f"p_{name}"]
+            d_x, d_y = self._gradient(column(p, 1), column(p, 2))
+            g = d_x * units[0] + d_y * units[1]
+            # The gradient has cells of its own before the rule refers to it.
+            after, state = rule.step(p, g, {letter: before[f"{letter}_{name}"] for letter in rule.state}, cells, t)
+            return {f"g_{name}": g, f"p_{name}": after} | {f"{key}_{name}": node for key, node in state.items()}
+
+        begin = {f"p_{name}": start} | {f"{letter}_{name}": [[0.0, 0.0]] for letter in rule.state}
+        keys = [f"{letter}_{name}" for letter in ("p", "g", *rule.state)]
+        made = graph.series(begin, step=step, steps=self.steps, columns=dict.fromkeys(keys, ("x", "y")))
+        p = made[f"p_{name}"]
+        values = [self._function(column(at, 1), column(at, 2)) for at in p]
+        moves = [sqrt(sum_squares(p[t] - p[t - 1])) for t in range(1, len(p))]
+        return Path(
+            name,
+            p,
+            graph.stacked(f"f_{name}", values, ("f",)),
+            tuple(made[key] for key in keys[1:]),
+            graph.stacked(f"moved_{name}", moves, ("length",), first=1),
+        )
+
+    def _contours(self, paths: Sequence[Path], values: Values) -> Contours:
+        """Lines around the paths, without points that are several times as far away as paths commonly go; of a path
+        that diverges only the steps up to where f is above that of the start."""
+        shown: list[Any] = []
+        for path in paths:
+            points, heights = values[path.p], values[path.f][:, 0]
+            high = ~(heights <= heights[0])
+            if high[-1]:
+                points = points[: int(np.argmax(high))]
+            shown.append(points[np.isfinite(points).all(axis=1)])
+        reach = [np.hypot(*(points - points[0]).T) for points in shown]
+        near = FAR * float(np.median([own.max() for own in reach if own.any()] or [0.0]))
+        points = np.concatenate([own[far <= near] for own, far in zip(shown, reach, strict=True)])
+        return contours(self._callable(), points, self.contours, MOST_PIECES)
+
+    def _minimum(self, paths: Sequence[Path], values: Values, lines: Contours) -> Minimum | None:
+        """The least f that is found from the start, the ends of the paths and the window, if any."""
+        points = np.array([self.start, *(values[path.p][-1] for path in paths)])
+        return minimum(self._callable(), points[np.isfinite(points).all(axis=1)], lines.window)
+
+    def _said(self) -> tuple[str, str, str]:
+        """f and its derivatives by x and by y, as formulas."""
+        graph = Graph()
+        x, y = graph.input("x", 0.0), graph.input("y", 0.0)
+        f, d_x, d_y = (written(part) for part in (self._function(x, y), *self._gradient(x, y)))
+        return f, d_x, d_y
+
+    def parameters(self) -> dict[str, Any]:
+        """The keys as a template would have them; a function given in Python is only named."""
+        kinds = {own.name: own.type for own in msgspec.structs.fields(type(self))}
+        found = {key: msgspec.convert(value, kinds[key]) for key, value in super().parameters().items()}
+        return found if isinstance(self.f, str) else found | {"f": GIVEN_FUNCTION}
+
+    @property
+    def given_in_python(self) -> str:
+        """What no command can give again."""
+        return "" if isinstance(self.f, str) else "a function"
+
+    def sizes(self) -> dict[str, Shape]:
+        """The shapes of the paths."""
+        return {f"{letter}_{name}": (self.steps + 1, width) for name in RULES for letter, width in (("p", 2), ("f", 1))}

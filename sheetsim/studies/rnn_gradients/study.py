@@ -1,0 +1,186 @@
+"""The study of gradients through time: a recurrent network's gradient, step by step back, whole and clipped.
+
+Here stand its parameters and what is computed; `rnn_gradients_book.py` says how the workbook shows it.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import check_seed, normal
+from sheetsim.model.expr import Matrix, choose, sqrt, sum_squares, total, where
+from sheetsim.model.grad import grad
+from sheetsim.model.graph import Graph
+from sheetsim.model.nets import ACTIVATIONS, activate
+from sheetsim.model.ops import Shape
+from sheetsim.model.series import Series
+from sheetsim.studies.rnn_gradients.book import RnnGradientsBook
+from sheetsim.studies.rnn_gradients.growth import growth_of
+from sheetsim.studies.rnn_gradients.spectrum import largest_singular_value, spectral_radius
+from sheetsim.studies.study import Experiment, Study, check_one_of
+
+# Each step: the clipped gradient is handed on to the next step back, as textbooks' networks have it. Once: the
+# whole one is handed on, and what arrives is clipped (Pascanu, Mikolov & Bengio 2013, algorithm 1).
+CLIPS = ("each step", "once")
+
+# mean: √Σd²/N, N the samples, as in those textbooks; l2: √Σd², as in that algorithm.
+NORMS = ("mean", "l2")
+
+# Added to a norm before the division by it, as clipping by global norm has it.
+EPSILON = 1e-6
+
+MOST_SAMPLES, MOST_UNITS, MOST_STEPS = 1000, 100, 1000
+# Of samples · units · steps: a series of so many cells, of which the book has seven.
+MOST_CELLS = 50_000
+
+
+class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its templates.
+
+    seed; draws: "pcg64", a stream for each matrix, or "mt19937", one run of NumPy's legacy generator, from which W has
+    the first numbers and h_0 the next; samples (N), units (H): h is N×H and W is H×H; steps: T; activation: a name of
+    ACTIVATIONS; scale: the standard deviation of the weights; max_norm: what clipping holds the norm to; clip, norm:
+    names of CLIPS and NORMS; log: whether the chart of the norms has a scale of powers of ten.
+    max_norm is 5 where nothing else is said: the usual threshold in textbooks, which lets a gradient that starts at
+    norm 1 pass at first, so that the step shows from which on it is clipped.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "rnn-gradients"
+
+    study: str = "rnn-gradients"
+    seed: int = 0
+    draws: str = "pcg64"
+    samples: int = 2
+    units: int = 2
+    steps: int = 20
+    activation: str = "identity"
+    scale: float = 1.0
+    max_norm: float = 5.0
+    clip: str = "each step"
+    norm: str = "mean"
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_seed(self.seed, self.draws)
+        check_one_of("activation", self.activation, tuple(ACTIVATIONS))
+        check_one_of("clip", self.clip, CLIPS)
+        check_one_of("norm", self.norm, NORMS)
+        for key, value, most in (
+            ("samples", self.samples, MOST_SAMPLES),
+            ("units", self.units, MOST_UNITS),
+            ("steps", self.steps, MOST_STEPS),
+        ):
+            if not 1 <= value <= most:
+                raise SheetsimError(f"{key} must be 1 to {most:,}, not {value:,}")
+        cells = self.samples * self.units * self.steps
+        if cells > MOST_CELLS:
+            raise SheetsimError(f"steps: samples · units · steps must be at most {MOST_CELLS:,}, not {cells:,}")
+        if not 0 <= self.scale <= 1e100:
+            raise SheetsimError(f"scale must be a standard deviation from 0 to 1e100, not {self.scale:g}")
+        if not (math.isfinite(self.max_norm) and self.max_norm > 0):
+            raise SheetsimError(f"max_norm must be a finite number above 0, not {self.max_norm:g}")
+
+    def build(self) -> Study:
+        """The study as graph, tables and sheets."""
+        graph = Graph(seed=self.seed, draws=self.draws)
+        # First: of the legacy generator W has the first numbers, as a script that draws nothing else.
+        e = graph.input("e_W", normal(), (self.units, self.units))
+        start = graph.input("h_0", normal(), (self.samples, self.units))
+        scale = graph.input("scale", self.scale)
+        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
+        max_norm = graph.input("max_norm", self.max_norm)
+        clip = graph.choice("clip", CLIPS, self.clip)
+        kind = graph.choice("norm_kind", NORMS, self.norm)
+        graph.define("divisor", choose(kind, {"mean": float(self.samples), "l2": 1.0}))
+        last = graph.input("d_start", np.ones((self.samples, self.units)))
+        W = graph.define("W", scale * e)
+
+        def forward(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
+            a = before["h"] @ W
+            return {"a": a, "h": activate(activation, a)}
+
+        states = graph.series({"h": start}, step=forward, steps=self.steps)
+        series = states | backward(graph, states["a"], states["h"], last, max_norm, clip)
+        slopes = graph.stacked("slope", slopes_back(states["a"], states["h"]), ["slope"], first=1)
+        radius = spectral_radius(graph, W, "W")
+        sigma, squared = largest_singular_value(graph, W, "WtW")
+        found = growth_of(graph, series, norm_of(last, graph["divisor"]), slopes, radius.value, sigma)
+        book = RnnGradientsBook(graph, series, found, (radius, squared), self.title, self.description, self.log)
+        return Study(
+            graph=graph,
+            title=self.title or "Gradients through time",
+            sheets=lambda command, live: book.sheets(command, self.parameters(), live=live),
+            tables={"growth": found.table, "norms": found.norms},
+            verdicts=found.verdicts,
+        )
+
+    def sizes(self) -> dict[str, Shape]:
+        """The shapes of the weights, the start, the states, and the norms."""
+        return {
+            "W": (self.units, self.units),
+            "h_0": (self.samples, self.units),
+            "h": (self.samples * (self.steps + 1), self.units),
+            "norm": (self.steps, 1),
+        }
+
+
+def backward(graph: Graph, a: Series, h: Series, start: Matrix, max_norm: Matrix, clip: Matrix) -> dict[str, Series]:
+    """The gradient of Σ h_T∘start, by h_{T−1} at step 1 back to h_0 at step T; with the identity d ← d Wᵀ.
+
+    Names the series `d_a`, `d_h`, `norm` (√Σd² over the cell `divisor`) of the whole gradient, and of the clipped one
+    `d_a_clipped`, `d_h_before`, `norm_before`, `rate`, `d_h_clipped`, `norm_clipped`. Clipping is by global norm:
+    d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1; `norm_clipped` is what is left. With clip "each step"
+    that d is handed on; with "once" the whole gradient is, so that step k shows what a way back of k steps would give,
+    clipped at its end (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1, which has no 1e-6).
+    """
+    steps, divisor = len(a), graph["divisor"]
+
+    def step(before: dict[str, Matrix], k: int) -> dict[str, Matrix]:
+        t = steps - k + 1
+        d_a, d_h = _back(a[t], h[t], h[t - 1], before["d_h"])
+        handed, _ = _back(a[t], h[t], h[t - 1], before["d_h_clipped"])
+        d_a_clipped = choose(clip, {"each step": handed, "once": d_a})
+        (d_h_before,) = grad(total(a[t] * d_a_clipped), [h[t - 1]], fixed=[d_a_clipped])
+        norm_before = norm_of(d_h_before, divisor)
+        rate = max_norm / (norm_before + EPSILON)
+        clipped = d_h_before * where(rate < 1, rate, 1)
+        return {
+            "d_a": d_a,
+            "d_h": d_h,
+            "norm": norm_of(d_h, divisor),
+            "d_a_clipped": d_a_clipped,
+            "d_h_before": d_h_before,
+            "norm_before": norm_before,
+            "rate": rate,
+            "d_h_clipped": clipped,
+            "norm_clipped": norm_of(clipped, divisor),
+        }
+
+    columns = {name: (name,) for name in ("norm", "norm_before", "rate", "norm_clipped")}
+    return graph.series({"d_h": start, "d_h_clipped": start}, step=step, steps=steps, columns=columns)
+
+
+def norm_of(d: Matrix, divisor: Matrix) -> Matrix:
+    """√Σd² over the divisor, 1×1."""
+    return sqrt(sum_squares(d)) / divisor
+
+
+def _back(a: Matrix, h: Matrix, before: Matrix, d: Matrix) -> Sequence[Matrix]:
+    """The gradients by a step's sums and by the state before it, from the one by its state."""
+    return grad(total(h * d), [a, before], fixed=[d])
+
+
+def slopes_back(a: Series, h: Series) -> list[Matrix]:
+    """The mean of f′(a_t) over samples and units, from the last step back."""
+    return [mean_slope(a[t], h[t]) for t in range(len(a), 0, -1)]
+
+
+def mean_slope(a: Matrix, h: Matrix) -> Matrix:
+    """The mean of f′(a), 1×1."""
+    (slope,) = grad(total(h), [a])
+    return total(slope) / float(a.shape[0] * a.shape[1])

@@ -1,0 +1,154 @@
+"""The study of symmetry: two hidden units that start equal stay equal at every step, and a random start parts them.
+
+Here stand its parameters and what is computed; `symmetry_book.py` says how the workbook shows it.
+"""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import normal, stream
+from sheetsim.model.expr import (
+    Matrix,
+    choose,
+    column,
+    exp,
+    log,
+    mean,
+    row,
+    where,
+)
+from sheetsim.model.grad import grad
+from sheetsim.model.graph import Graph
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.model.ops import Shape
+from sheetsim.studies.study import Experiment, Study, check_one_of
+from sheetsim.studies.symmetry.book import SymmetryBook
+from sheetsim.studies.symmetry.starts import Start, measured, start_table, step_table
+
+STARTS = ("zeros", "constant", "small", "large")
+CURVES = ("tanh", "sigmoid")
+
+# 1/samples is then exact, and what the two classes give at a start of zeros cancels to 0, and not to rounding.
+SAMPLES = (2, 4, 8, 16, 32)
+MOST_STEPS = 100
+
+
+class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its templates.
+
+    samples: one of SAMPLES, the second half of them mirrors the first, so that both classes are equally many; steps:
+    of gradient descent; activation: of the hidden units, tanh or sigmoid; rate: the learning rate; constant, small,
+    large: the start of all weights in three of the four starts, which is the constant, or so many times the same
+    standard normal draws. Inputs, hidden units and outputs are 2, 2 and 1.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "symmetry"
+    # What comes through saturated units holds 1 − z², the difference of two numbers near 1.
+    ROUNDED: ClassVar[tuple[str, ...]] = ("z_", "d_", "gradient_", "slope_")
+
+    study: str = "symmetry"
+    seed: int = 0
+    samples: int = 8
+    steps: int = 20
+    activation: str = "tanh"
+    rate: float = 5.0
+    constant: float = 0.01
+    small: float = 0.01
+    large: float = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seed < 0:
+            raise SheetsimError(f"seed must be a whole number from 0, not {self.seed}")
+        if self.samples not in SAMPLES:
+            raise SheetsimError(f"samples must be one of {', '.join(map(str, SAMPLES))}, not {self.samples}")
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise SheetsimError(f"steps must be 1 to {MOST_STEPS}, not {self.steps}")
+        check_one_of("activation", self.activation, CURVES)
+        for key, low in (("rate", 1e-6), ("constant", -20.0), ("small", 1e-6), ("large", 1e-6)):
+            value = getattr(self, key)
+            if not (math.isfinite(value) and low <= value <= 20):
+                raise SheetsimError(f"{key} must be a number from {low:g} to 20, not {value:g}")
+
+    def build(self) -> Study:
+        """The study as graph, tables and sheets."""
+        graph = Graph(seed=self.seed)
+        activation = graph.choice("activation", CURVES, self.activation)
+        graph.define("steepest", choose(activation, {name: ACTIVATIONS[name].steepest for name in CURVES}))
+        for key in ("rate", "constant", "small", "large"):
+            graph.input(key, getattr(self, key), (1, 1))
+        half = normal().sample(stream(self.seed, "x"), (2, self.samples // 2))
+        graph.input("x", np.vstack([np.hstack([half, -half]), np.ones((1, self.samples))]))
+        graph.define("targets", where(row(graph["x"], 1) + row(graph["x"], 2) > 0, 1, -1))
+        for number in (1, 2, "v"):
+            graph.input(f"e_{number}", normal(), (1, 3))
+            graph.input(f"ones_{number}", np.ones((1, 3)))
+        graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
+        starts = [descent(graph, name, self.steps) for name in STARTS]
+        table, words = start_table(graph, starts)
+        series = {start.name: start.series for start in starts}
+        book = SymmetryBook(graph, series, table, step_table(starts), words, self.title, self.description)
+        return Study(
+            graph=graph,
+            title=self.title or "Symmetry of equal starts",
+            sheets=lambda command, live: book.sheets(command, self.parameters(), live=live),
+            tables={"starts": table, "steps": book.steps},
+            verdicts=words,
+            headline=tuple(c.name for c in table.columns if not c.name.startswith("gradient")),
+        )
+
+    def sizes(self) -> dict[str, Shape]:
+        """The inputs, and the series that are as long as the steps."""
+        found = {"x": (3, self.samples), "step": (self.steps + 1, 1)}
+        for name in STARTS:
+            found |= {f"w_1_{name}": (self.steps + 1, 3), f"z_1_{name}": (self.steps + 1, self.samples)}
+        return found
+
+
+def descent(graph: Graph, name: str, steps: int) -> Start:
+    """Gradient descent from one start, w ← w − rate · ∂loss/∂w: each series has the steps 0 to `steps`.
+
+    Of hidden unit k: w_k (1×3: from each input, and the bias), a_k = w_k x and z_k = f(a_k) (1×samples); of the output
+    v_1, v_2 and b (1×1) and y = v_1 z_1 + v_2 z_2 + b (1×samples); loss = mean log(1 + exp(−target · y)), the
+    logistic loss; d_… the gradients by each. Equal units have formulas of their own, and not one product for both: a
+    BLAS may round two equal columns differently.
+    """
+    activation, rate, x = graph["activation"], graph["rate"], graph["x"]
+    nodes: dict[str, list[Matrix]] = {}
+    now = _start(graph, name)
+    for step in range(steps + 1):
+        made = dict(now)
+        for k in (1, 2):
+            made[f"a_{k}"] = made[f"w_{k}"] @ x
+            made[f"z_{k}"] = choose(
+                activation, {curve: ACTIVATIONS[curve].function(made[f"a_{k}"]) for curve in CURVES}
+            )
+        made["y"] = made["v_1"] * made["z_1"] + made["v_2"] * made["z_2"] + made["b"]
+        made["loss"] = mean(log(1 + exp(-graph["targets"] * made["y"])))
+        by = [key for key in made if key != "loss"]
+        made |= {f"d_{key}": d for key, d in zip(by, grad(made["loss"], [made[key] for key in by]), strict=True)}
+        made |= measured(made, graph["steepest"])
+        for key, node in made.items():
+            nodes.setdefault(key, []).append(node)
+        if step < steps:
+            now = {key: made[key] - rate * made[f"d_{key}"] for key in now}
+    columns = {f"{d}w_{k}": ("x₁", "x₂", "bias") for d in ("", "d_") for k in (1, 2)}
+    return Start(
+        name,
+        {
+            key: graph.stacked(f"{key}_{name}", own, columns.get(key, (key,) if own[0].shape[1] == 1 else ()))
+            for key, own in nodes.items()
+        },
+    )
+
+
+def _start(graph: Graph, name: str) -> dict[str, Matrix]:
+    """The weights at step 0: a scale times the pattern of all starts of that kind."""
+    kind = "e" if name in ("small", "large") else "ones"
+    scale = 0.0 if name == "zeros" else graph[name]
+    found = {f"w_{k}": scale * graph[f"{kind}_{k}"] for k in (1, 2)}
+    return found | {key: scale * column(graph[f"{kind}_v"], k) for k, key in enumerate(("v_1", "v_2", "b"), start=1)}

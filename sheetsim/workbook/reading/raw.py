@@ -1,0 +1,283 @@
+"""A workbook as it stands in its file: sheets, names, and every cell's value and formula. It trusts nothing it reads.
+
+openpyxl keeps either a cell's formula or its value, and not where an array formula ends; the checks need all three.
+"""
+
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from posixpath import normpath
+from typing import TypeVar
+from xml.parsers import expat
+
+from sheetsim.errors import SheetsimError
+from sheetsim.files import check_regular, path_of
+from sheetsim.workbook.reading.parse import Cells, Elements, Parser, SharedStrings, SheetParser, rectangle
+from sheetsim.workbook.reading.values import Rectangle
+from sheetsim.workbook.writing.package import DIGEST_PART, digest
+
+# Far beyond any workbook that Excel opens, and far below what harms the machine.
+MEMBERS = 20_000
+MEMBER_BYTES = 4 << 30
+PLAIN_BYTES = 64 << 20  # of the parts that are no sheets
+EXPANSION = 250  # cells of one repeated number deflate to about a fortieth
+SMALL = 8 << 20  # below it an expansion does no harm
+SHEETS = 10_000
+NAMES = 50_000
+
+# What all sheets may have beside the cells of named blocks, and for each of those with its row and its heading.
+FREE_BYTES = 32 << 20
+FREE_ELEMENTS = 800_000
+BYTES = 256
+ELEMENTS = 6
+SHORTEST_CELL = 28  # bytes: what names say of more cells than a part can hold counts for nothing
+
+PIECE = 1 << 20
+
+_P = TypeVar("_P", bound=Parser)
+
+_PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
+
+
+def no_values(path: Path) -> str:
+    """Why a book with formulas that have no values is not read."""
+    return (
+        f"{path} holds formulas without values, as a program saves them that computes none: "
+        f"open and save it in Excel or LibreOffice, or run sheetsim verify --fill {path}"
+    )
+
+
+def check_archive(path: Path) -> None:
+    """Refuses a file that is no zip, or one made to exhaust the machine or to reach outside itself."""
+    try:
+        check_regular(path)
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except SheetsimError:
+        raise
+    except OSError as error:
+        raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise SheetsimError(f"{path} is no workbook: {error}") from None
+    if len(members) > MEMBERS:
+        raise SheetsimError(f"{path} is refused: {len(members):,} parts, more than any workbook has")
+    for member in members:
+        if member.filename.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", member.filename):
+            raise SheetsimError(f"{path} is refused: the part {member.filename!r} points outside the file")
+        limit = MEMBER_BYTES if member.filename.startswith("xl/worksheets/") else PLAIN_BYTES
+        swollen = member.file_size > SMALL and member.file_size > EXPANSION * max(member.compress_size, 1)
+        if member.file_size > limit or swollen:
+            raise SheetsimError(
+                f"{path} is refused: the part {member.filename!r} would grow to {member.file_size:,} bytes"
+            )
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise SheetsimError(f"{path} is refused: the part {member.filename!r} is packed as no workbook is")
+        if member.flag_bits & 1:
+            raise SheetsimError(f"{path} is encrypted: save it without a password")
+
+
+def check_overwrite(path: Path) -> None:
+    """Refuses to overwrite a file that is not as sheetsim wrote it: a person edited it, or it is something else."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # nothing is there, or it is refused with its reason when it is written
+    if stat.S_ISDIR(mode):
+        return
+    check_regular(path)
+    with suppress(SheetsimError), RawBook(path) as book:
+        if book.is_as_written:
+            return
+    raise SheetsimError(f"{path} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force")
+
+
+class RawBook:
+    """An open workbook file. Raises SheetsimError for anything that is none, or that is made to do harm."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path_of(path)
+        check_archive(self.path)
+        self._archive = zipfile.ZipFile(self.path)
+        try:
+            self._parts, self.names = self._workbook()
+            self._elements: dict[str, int] = {}
+            self._check_size()
+            self.texts = self._shared_strings()
+        except BaseException:
+            self._archive.close()
+            raise
+
+    def __enter__(self) -> "RawBook":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._archive.close()
+
+    @property
+    def titles(self) -> list[str]:
+        return list(self._parts)
+
+    @property
+    def title(self) -> str:
+        """The title among the file's properties, empty where there is none."""
+        if "docProps/core.xml" not in self.parts:
+            return ""
+        found = self._parsed("docProps/core.xml", Elements({"title": 1})).found
+        return found[0][2] if found else ""
+
+    def part_of(self, title: str) -> str:
+        """The name of the part that holds a sheet."""
+        return self._parts[title]
+
+    def place(self, name: str) -> tuple[str, Rectangle]:
+        """A defined name's sheet and cells. Raises SheetsimError when there is none, or it is no block of cells."""
+        match = _PLACE.match(self.names.get(name, ""))
+        title = match[1].replace("''", "'") if match else ""
+        if match is None or title not in self._parts:
+            raise SheetsimError(f"{self.path} has no block of cells named {name!r}")
+        try:
+            return title, rectangle(match[2])
+        except ValueError as error:
+            raise SheetsimError(f"{self.path}: the name {name!r}: {error}") from None
+
+    def blocks_on(self, title: str) -> list[tuple[str, Rectangle]]:
+        """The defined names that are blocks of cells on a sheet."""
+        return self._blocks.get(title, [])
+
+    @cached_property
+    def _blocks(self) -> dict[str, list[tuple[str, Rectangle]]]:
+        found: dict[str, list[tuple[str, Rectangle]]] = {}
+        for name in self.names:
+            try:
+                title, block = self.place(name)
+            except SheetsimError:
+                continue
+            found.setdefault(title, []).append((name, block))
+        return found
+
+    @cached_property
+    def parts(self) -> dict[str, int]:
+        """The parts' names, in their order, and their bytes."""
+        return {member.filename: member.file_size for member in self._archive.infolist()}
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether every part is as sheetsim wrote it: the digest in the file says so. It is no signature."""
+        members = [member for member in self._archive.infolist() if member.filename != DIGEST_PART]
+        if DIGEST_PART not in self.parts:
+            return False
+        known = digest((member.filename, member.CRC, member.file_size) for member in members)
+        return known.encode() in self.read(DIGEST_PART)
+
+    def read(self, part: str) -> bytes:
+        """A part that is no sheet, as it is."""
+        return b"".join(self.pieces(part))
+
+    def pieces(self, part: str) -> Iterator[bytes]:
+        """A part's bytes, as many as the directory says: a stream that holds more was made to exhaust the machine."""
+        try:
+            size, length = self._archive.getinfo(part).file_size, 0
+            with self._archive.open(part) as stream:
+                while piece := stream.read(PIECE):
+                    length += len(piece)
+                    if length > size:
+                        raise SheetsimError(f"{self.path} is refused: the part {part!r} is longer than it says")
+                    yield piece
+        except SheetsimError:
+            raise
+        except KeyError:
+            raise SheetsimError(f"{self.path} is no workbook: it has no part {part}") from None
+        except Exception as error:  # zlib.error has no other base
+            raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
+
+    def cells(self, title: str) -> Cells:
+        """Everything that stands on a sheet."""
+        others = sum(used for other, used in self._elements.items() if other != title)
+        allowed = FREE_ELEMENTS + ELEMENTS * sum(self._named.values()) - others
+        parser = self._parsed(self._parts[title], SheetParser(self.texts, allowed))
+        self._elements[title] = allowed - parser.left
+        try:
+            return parser.cells()
+        except SheetsimError as error:
+            raise SheetsimError(f"{self.path}, sheet {title!r}: {error}") from None
+
+    def _check_size(self) -> None:
+        """Before a sheet is read: no more of them than what the named blocks account for, and a rest."""
+        size = sum(map(self.size, self._parts.values()))
+        if size > FREE_BYTES + BYTES * sum(self._named.values()):
+            raise SheetsimError(
+                f"{self.path} is refused: its sheets have {size:,} bytes, far more than its named blocks account for"
+            )
+
+    @cached_property
+    def _named(self) -> dict[str, int]:
+        """How many cells of a sheet have names, as far as its part can hold them."""
+        found = {title: _disjoint(block for _, block in self.blocks_on(title)) for title in self._parts}
+        return {t: cells if SHORTEST_CELL * cells <= self.size(self._parts[t]) else 0 for t, cells in found.items()}
+
+    def size(self, part: str) -> int:
+        """A part's bytes."""
+        if part not in self.parts:
+            raise SheetsimError(f"{self.path} is no workbook: it has no part {part}")
+        return self.parts[part]
+
+    def _parsed(self, part: str, parser: _P) -> _P:
+        try:
+            for piece in self.pieces(part):
+                parser.feed(piece, last=False)
+            parser.feed(b"", last=True)
+        except (expat.ExpatError, ValueError, TypeError, LookupError) as error:
+            if isinstance(error, SheetsimError):
+                known = str(error).startswith(str(self.path))
+                raise SheetsimError(str(error) if known else f"{self.path}, part {part}: {error}") from None
+            raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
+        return parser
+
+    def _workbook(self) -> tuple[dict[str, str], dict[str, str]]:
+        book = self._parsed("xl/workbook.xml", Elements({"sheet": SHEETS, "definedName": NAMES}))
+        links = self._parsed("xl/_rels/workbook.xml.rels", Elements({"Relationship": 2 * SHEETS}))
+        targets = {found.get("Id", ""): found.get("Target", "") for _, found, _ in links.found}
+        parts: dict[str, str] = {}
+        seen: set[str] = set()
+        names: dict[str, str] = {}
+        for element, attributes, text in book.found:
+            name = attributes.get("name", "")
+            if element == "definedName":
+                if "localSheetId" not in attributes:
+                    names[name] = text
+                continue
+            target = targets.get(
+                next((v for k, v in attributes.items() if k.endswith("id") and k != "sheetId"), ""), ""
+            )
+            part = normpath(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
+            if part in seen or name in parts:
+                raise SheetsimError(f"{self.path} is refused: two sheets are the part {part!r}, or have one name")
+            seen.add(part)
+            parts[name] = part
+        return parts, names
+
+    def _shared_strings(self) -> list[str]:
+        if "xl/sharedStrings.xml" not in self.parts:
+            return []
+        return self._parsed("xl/sharedStrings.xml", SharedStrings()).texts
+
+
+def _disjoint(blocks: Iterable[Rectangle]) -> int:
+    """The cells of rectangles that lie below or beside one another; what overlaps is counted once, or not at all."""
+    cells = top = bottom = right = 0
+    for block in sorted(blocks):
+        if block.top > bottom:
+            top = block.top
+        elif block.top != top or block.left <= right:
+            continue
+        cells, bottom, right = cells + block.size, max(bottom, block.bottom), block.right
+    return cells

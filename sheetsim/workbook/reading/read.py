@@ -1,0 +1,131 @@
+"""Reads a workbook that sheetsim wrote: the numbers that its cells hold, by defined name. It computes nothing."""
+
+import os
+import weakref
+from collections.abc import Iterator
+from itertools import count, takewhile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.workbook.reading.raw import RawBook, no_values
+from sheetsim.workbook.reading.values import Rectangle, Values, keys_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Columns of tables that hold whole numbers.
+COUNTS = (
+    *("fan_in", "dead_units", "steps_to_1_percent", "outside", "distinct_start", "distinct_most", "distinct_end"),
+    *("distinct_zeros", "distinct_constant", "distinct_small", "distinct_large"),
+)
+
+
+class Reader:
+    """An open workbook: blocks by defined name, and the table at the top of a sheet.
+
+    A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN; a sheet with
+    formulas that have no values is refused.
+    Raises SheetsimError when the file is no workbook or cannot be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._file = RawBook(path)
+        self.path = self._file.path
+        # A book that nobody closes lets go of its file too, and without a word.
+        self.close = weakref.finalize(self, self._file.close)
+        self._sheets: dict[str, Values] = {}
+        self._known: dict[str, Any] = {}
+        self.title = self._file.title or self.path.stem
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def names(self) -> list[str]:
+        """The workbook's defined names."""
+        return list(self._file.names)
+
+    def has_sheet(self, title: str) -> bool:
+        return title in self._file.titles
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._file.names
+
+    def __getitem__(self, name: str) -> Any:
+        """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
+        if name not in self._known:
+            sheet, *block = self.place(name)
+            area = Rectangle(*block)
+            single = area.size == 1
+            self._known[name] = self.cells(sheet, *area)[0][0] if single else self._array(name, sheet, area)
+        return self._known[name]
+
+    def place(self, name: str) -> tuple[str, int, int, int, int]:
+        """Sheet, first row and column, last row and column of a defined name, from 1."""
+        title, block = self._file.place(name)
+        return title, *block
+
+    def cells(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[list[float | str]]:
+        """Numbers and texts of a rectangle, NaN for errors and empty cells, rows and columns from 1."""
+        rows = self._values(sheet).rows(Rectangle(top, left, bottom, right))
+        return [list(map(_number_or_text, row)) for row in rows]
+
+    def _values(self, sheet: str) -> Values:
+        if not self.has_sheet(sheet):
+            raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
+        if sheet not in self._sheets:
+            if not self.close.alive:
+                raise SheetsimError(f"{self.path} is closed: read it again")
+            cells = self._file.cells(sheet)
+            if len(cells.bare):
+                raise SheetsimError(no_values(self.path))
+            self._sheets[sheet] = cells.values
+        return self._sheets[sheet]
+
+    def _array(self, name: str, sheet: str, area: Rectangle) -> Any:
+        values = self._values(sheet)
+        # A name may lead to far more cells than there are.
+        keys = keys_of([area]) if area.size <= 2 * len(values) else np.array([0])
+        array = values.numbers_at(keys)
+        if not all(_is_error(values.at(cell)) for cell in keys[np.isnan(array)].tolist()):
+            raise SheetsimError(f"{self.path}: a cell of {name} is no number")
+        array = array.reshape(area.bottom - area.top + 1, -1)
+        array.flags.writeable = False
+        return array
+
+    def table(self, sheet: str) -> "pd.DataFrame":
+        """The table at a sheet's top left: to the first empty heading and the first empty row number."""
+        import pandas as pd
+
+        values = self._values(sheet)
+        heading, *rows = _rows(values)
+        frame = pd.DataFrame([row[1:] for row in rows], columns=heading[1:])
+        labels = [row[0] if isinstance(row[0], str) else int(row[0]) for row in rows]
+        frame.index = pd.Index(labels, name=heading[0])
+        for column in COUNTS:
+            if column in frame and frame[column].notna().all():
+                frame[column] = frame[column].astype(int)
+        return frame
+
+
+def _rows(values: Values) -> Iterator[list[Any]]:
+    """The heading, and each row under it down to the first whose first cell is empty."""
+    columns = list(takewhile(lambda column: values.get(1, column) is not None, count(1))) or [1]
+    yield [values.get(1, column) for column in columns]
+    for row in takewhile(lambda row: values.get(row, 1) is not None, count(2)):
+        yield [_number_or_text(values.get(row, column)) for column in columns]
+
+
+def _is_error(cell: Any) -> bool:
+    return isinstance(cell, str) and cell.startswith("#")
+
+
+def _number_or_text(cell: Any) -> float | str:
+    if cell is None or _is_error(cell):
+        return float("nan")
+    return cell if isinstance(cell, str) else float(cell)

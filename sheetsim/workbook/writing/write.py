@@ -1,0 +1,516 @@
+"""Writes a layout and its values as an .xlsx file. The only importer of XlsxWriter.
+
+XlsxWriter makes the structure, styles, charts, names and small sheets, in memory and with a mark in place of each
+matrix; `package.py` writes the file, with the matrices that `cells.py` formats.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from html import escape
+from io import BytesIO
+from itertools import islice
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import ZipFile
+
+import numpy as np
+from xlsxwriter import Workbook
+from xlsxwriter.url import Url
+from xlsxwriter.worksheet import Worksheet
+
+from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
+from sheetsim.model.expr import Choice, Data, Matrix
+from sheetsim.model.series import Series
+from sheetsim.whole_file import whole_file
+from sheetsim.workbook.formulas import address, local_range, needs_array
+from sheetsim.workbook.layout import (
+    Bars,
+    Block,
+    Colours,
+    Echo,
+    Item,
+    Layout,
+    Lines,
+    Link,
+    MatrixSheet,
+    Number,
+    Page,
+    Scatter,
+    SeriesSheet,
+    Sheet,
+    Text,
+)
+from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
+from sheetsim.workbook.writing.charts import bars_chart, lines_chart, scatter_chart
+from sheetsim.workbook.writing.package import DIGEST_PART, Part, write_package
+from sheetsim.workbook.writing.printing import MARGINS, printed, scale_of, width_of
+from sheetsim.workbook.writing.styles import (
+    COLOUR_SCALE,
+    COLOURS,
+    FONT,
+    MAGNITUDES,
+    NEGATIVE,
+    POSITIVE,
+    STYLES,
+    TABS,
+    VERDICTS,
+    ZERO,
+)
+
+# Fixed, so that the same model gives the same bytes on any day.
+CREATED = datetime(2026, 1, 1)
+
+# The custom property that says the digest of all other parts: a program that saves the book keeps it, and it is wrong.
+DIGEST = "sheetsim digest"
+NO_DIGEST = "0" * 64  # until it is known
+
+# A note's pixels, and the characters of one of its lines.
+NOTE_WIDTH, NOTE_LINE = 380, 60
+
+# Characters of a column with a name of its own.
+WIDEST_HEADING = 24
+
+# Stands for a matrix's cells in a sheet's XML: a character that XML cannot hold, so that no text is taken for it.
+MARK = "\x00"
+
+Progress = Callable[[str], None]
+
+
+def write(
+    path: str | os.PathLike[str],
+    layout: Layout,
+    values: Mapping[Matrix, Any],
+    *,
+    properties: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes the workbook and returns its path.
+
+    values: the 2-D array of every matrix that has a place.
+    Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
+    """
+    target = path_of(path)
+    if target.suffix.lower() != ".xlsx":
+        raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
+    with whole_file(target) as file:
+        book = _Book(layout, values, dict(properties or {}))
+        write_package(file, book.parts(progress or (lambda title: None)), last=book.last)
+    return target
+
+
+class _Error(NamedTuple):
+    """A cell of an error value without a formula, in XlsxWriter's table of cells."""
+
+    format: Any
+    value: str
+
+
+class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
+    """XlsxWriter's worksheet with exact numbers, error values, and a matrix as one piece of XML."""
+
+    is_block = False
+
+    def write_value(self, row: int, column: int, value: Any, style: Any) -> None:
+        """A cached number or text of a block, beside the cell that holds its formula."""
+        if isinstance(value, str):
+            self.write_string(row, column, value, style)
+        elif np.isfinite(value):
+            self.write_number(row, column, value, style)
+        else:
+            self._check_dimensions(row, column)
+            self.table[row][column] = _Error(style, error_text(value))
+
+    def link(self, row: int, column: int, sheet: str, to_row: int = 0) -> None:
+        """Lets a cell lead to the first column of a sheet's row, whatever else is written there (write_url writes a
+        text of its own)."""
+        self.hyperlinks[row][column] = Url(f"internal:{address(sheet, to_row, 0, (1, 1)).replace('$', '')}")
+        self.hyperlinks[row][column].text = f"To {sheet}"
+        self.hyperlinks[row][column].tip = f"To {sheet}"
+
+    def write_block(self, rows: int, columns: int) -> None:
+        """Leaves the sheet's cells to `MARK`: a block of that size and its headings."""
+        self._check_dimensions(0, 0)
+        self._check_dimensions(rows, columns)
+        self.is_block = True
+
+    def _write_sheet_data(self) -> None:
+        if self.is_block:
+            self.fh.write(f"<sheetData>{MARK}</sheetData>")
+        else:
+            super()._write_sheet_data()
+
+    def _write_cell(self, row: int, col: int, cell: Any) -> None:
+        # XlsxWriter types an array formula's cached error as text, and writes no error without a formula.
+        array = type(cell).__name__ == "ArrayFormula" and str(cell.value).startswith("#")
+        if not array and not isinstance(cell, _Error):
+            super()._write_cell(row, col, cell)
+            return
+        self._xml_start_tag("c", [("r", local_range(row, col, (1, 1))), ("s", cell.format._get_xf_index()), ("t", "e")])
+        if array:
+            self._write_cell_array_formula(cell.formula, cell.range)
+        self._write_cell_value(cell.value)
+        self._xml_end_tag("c")
+
+    def _xml_number_element(self, number: Any, attributes: Any = ()) -> None:
+        # XlsxWriter's 16 digits do not bring every double back; repr does.
+        text = "".join(f' {key}="{value}"' for key, value in attributes)
+        self.fh.write(f"<c{text}><v>{float(number)!r}</v></c>")
+
+    def _write_formula_element(self, formula: object) -> None:
+        # XlsxWriter searches each rule's formula for 140 names of later functions; ours hold none, and are a thousand.
+        self._xml_data_element("formula", str(formula).removeprefix("="))
+
+
+class _Book:
+    def __init__(self, layout: Layout, values: Mapping[Matrix, Any], properties: Mapping[str, str]) -> None:
+        self.layout = layout
+        self.values = values
+        self.structure = BytesIO()
+        # A copy of FONT: XlsxWriter writes into the dict that it is given, and a second book would differ.
+        self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": dict(FONT)})
+        self.book.set_properties({**properties, "created": CREATED})
+        self.book.set_custom_property(DIGEST, NO_DIGEST, "text")
+        self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
+        for style in self.styles.values():
+            style._get_xf_index()  # the number that cells refer to it by is given at the first call
+        self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
+        self.whole = self.book.add_format({"num_format": "0"})
+        self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
+        self.strings: dict[str, int] = {}
+
+    def parts(self, progress: Progress) -> Iterator[Part]:
+        """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
+        for sheet in self.layout.sheets:
+            self._sheet(self.book.add_worksheet(sheet.title, _Sheet), sheet)
+        for node in self.layout.named():
+            place = self.layout.places[node]
+            self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
+        self.book.close()
+        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.layout.sheets, start=1)}
+        with ZipFile(self.structure) as archive:
+            for name in archive.namelist():
+                xml = archive.read(name)
+                sheet_of = titles.get(name)
+                if sheet_of is not None:
+                    progress(sheet_of.title)
+                if name == DIGEST_PART:
+                    self.properties = xml
+                elif isinstance(sheet_of, MatrixSheet):
+                    yield name, self._cells(xml, sheet_of, progress)
+                elif isinstance(sheet_of, SeriesSheet):
+                    yield name, self._steps(xml, sheet_of)
+                else:
+                    yield name, [xml]
+
+    def last(self, digest: str) -> Part:
+        """The part that says the digest of the others."""
+        return DIGEST_PART, [self.properties.replace(NO_DIGEST.encode(), digest.encode())]
+
+    def _sheet(self, worksheet: _Sheet, sheet: Sheet) -> None:
+        if sheet.tab:
+            worksheet.set_tab_color(TABS[sheet.tab])
+        if sheet.back:
+            worksheet.link(0, 0, sheet.back)
+        if isinstance(sheet, MatrixSheet):
+            self._matrix_sheet(worksheet, sheet)
+        elif isinstance(sheet, SeriesSheet):
+            self._series_sheet(worksheet, sheet)
+        else:
+            self._page(worksheet, sheet)
+
+    def _cells(self, xml: bytes, sheet: MatrixSheet, progress: Progress) -> Iterator[bytes]:
+        """A sheet's XML with its matrix in place of the mark."""
+        before, _, after = xml.partition(MARK.encode())
+        values = self.values[sheet.matrix]
+        text = self.layout.formulas.get(sheet.matrix)
+        bands = matrix_bands(
+            values,
+            None if text is None else escape(text, quote=False),
+            self.styles["matrix"]._get_xf_index(),
+            self.styles["index"]._get_xf_index(),
+            (self.strings[sheet.corner], self._corner(sheet)),
+            tuple(self.strings[heading] for heading in sheet.columns),
+        )
+        yield before
+        for number, band in enumerate(bands):
+            if number % 50 == 49:
+                progress(f"{sheet.title}, {number * BAND / values.size:.0%}")
+            yield band
+        yield after
+
+    def _steps(self, xml: bytes, sheet: SeriesSheet) -> Iterator[bytes]:
+        """A sheet's XML with its series in place of the mark."""
+        before, _, after = xml.partition(MARK.encode())
+        series, formulas = sheet.matrix, self.layout.formulas
+        styles = ("matrix", "input" if self.layout.live else "matrix", "index")
+        rows = series_rows(
+            self.values[series],
+            series.rows,
+            series.first,
+            [
+                (escape(formulas[step], quote=False), needs_array(step, self.layout.reference))
+                if step in formulas
+                else (None, False)
+                for step in series
+            ],
+            (*(self.styles[style]._get_xf_index() for style in styles), self._corner(sheet)),
+            [self.strings[heading] for heading in sheet.headings],
+        )
+        yield before
+        while piece := b"".join(islice(rows, max(1, BAND // (series.rows * series.shape[1])))):
+            yield piece
+        yield after
+
+    def _corner(self, sheet: MatrixSheet | SeriesSheet) -> int:
+        """The format of A1, which can be a link."""
+        number: int = self.styles["index-link" if sheet.back else "index"]._get_xf_index()
+        return number
+
+    def _note(self, worksheet: _Sheet, sheet: MatrixSheet | SeriesSheet, *more: str) -> None:
+        lines = [*self.layout.notes[sheet.title], *more]
+        high = sum(ceil(len(line) / NOTE_LINE) for line in lines)
+        size = {"width": NOTE_WIDTH, "height": 12 + 15 * min(high, 30)}
+        worksheet.write_comment(0, 0, "\n".join(lines), {"font_name": FONT["font_name"], "font_size": 9, **size})
+
+    def _series_sheet(self, worksheet: _Sheet, sheet: SeriesSheet) -> None:
+        rows, columns = sheet.matrix.shape
+        self._number_strings(sheet.headings)
+        last = sheet.left + columns - 1
+        worksheet.write_block(rows, last)
+        self._note(worksheet, sheet)
+        worksheet.freeze_panes(1, sheet.left)
+        worksheet.set_column(0, sheet.left - 1, 8)
+        worksheet.set_column(sheet.left, last, 10)
+        self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
+        self._paper(worksheet, scale_of(sheet.left * width_of(8) + columns * width_of(10)))
+        worksheet.repeat_rows(0)
+        worksheet.repeat_columns(0, sheet.left - 1)
+
+    def _number_strings(self, texts: Iterable[str]) -> None:
+        # Now: XlsxWriter forgets its strings' numbers when it closes the book.
+        for text in texts:
+            self.strings[text] = self.book.str_table._get_shared_string_index(text)
+
+    def _paper(self, worksheet: _Sheet, scale: int) -> None:
+        worksheet.set_landscape()
+        worksheet.set_paper(9)
+        worksheet.set_margins(**MARGINS)
+        worksheet.set_print_scale(scale)
+        worksheet.set_footer("&L&A&RPage &P of &N")
+
+    def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
+        rows, columns = sheet.matrix.shape
+        self._number_strings((sheet.corner, *sheet.columns))
+        worksheet.write_block(rows, columns)
+        self._note(worksheet, sheet, *(() if sheet.wholes else (COLOURS,)))
+        worksheet.freeze_panes(1, 1)
+        worksheet.set_column(0, 0, 8)
+        worksheet.set_column(1, columns, 8)
+        if sheet.wholes:
+            worksheet.set_column(1, sheet.wholes, 17)
+            worksheet.set_column(sheet.wholes + 1, columns, 12)
+            whole = {"type": "no_errors", "format": self.whole, "stop_if_true": True}
+            worksheet.conditional_format(1, 1, rows, sheet.wholes, whole)
+        self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
+        self._validate(worksheet, 1, 1, sheet.matrix)
+        if not sheet.wholes:
+            worksheet.conditional_format(1, 1, rows, columns, _diverging(sheet))
+        widths = [17 if c < sheet.wholes else 12 if sheet.wholes else 8 for c in range(columns)]
+        if not sheet.wholes:
+            for c, heading in enumerate(sheet.columns):
+                widths[c] = min(max(8, len(heading) + 2), WIDEST_HEADING)
+                worksheet.set_column(1 + c, 1 + c, widths[c])
+        wide = sum(map(width_of, widths))
+        self._paper(worksheet, scale_of(width_of(8) + wide))
+        worksheet.repeat_rows(0)
+        worksheet.repeat_columns(0)
+
+    def _page(self, worksheet: _Sheet, page: Page) -> None:
+        for column, width in page.widths.items():
+            worksheet.set_column(column, column, width)
+        for row, height in page.heights.items():
+            worksheet.set_row(row, height)
+        if page.freeze:
+            worksheet.freeze_panes(*page.freeze)
+        if not page.gridlines:
+            worksheet.hide_gridlines(2)
+        found = printed(page)
+        self._paper(worksheet, found.scale)
+        worksheet.print_area(0, 0, *found.last)
+        worksheet.set_h_pagebreaks(found.rows)
+        worksheet.set_v_pagebreaks(found.columns)
+        if found.heads:
+            worksheet.repeat_rows(*found.heads)
+        if found.labels:
+            worksheet.repeat_columns(0, found.labels - 1)
+        numbers = [
+            (item.row, item.column, item.row + item.matrix.shape[0] - 1, item.column + item.matrix.shape[1] - 1)
+            for item in page.items
+            if isinstance(item, Block | Echo) and item.style in ADAPTIVE
+        ]
+        # Cells with a colour scale have one block of rules: LibreOffice drops the scale where a second one covers them.
+        for areas in (item.areas for item in page.items if isinstance(item, Colours)):
+            plain = [block for block in numbers if not any(_meet(block, area) for area in areas)]
+            blocks = [(row, column, row + rows - 1, column + columns - 1) for row, column, rows, columns in areas]
+            if len(plain) < len(numbers):
+                self._show_magnitudes(worksheet, blocks)
+            worksheet.conditional_format(*blocks[0], {**COLOUR_SCALE, "multi_range": _covered(blocks)})
+            numbers = plain
+        self._show_magnitudes(worksheet, _stacked(numbers))
+        for item in page.items:
+            self._item(worksheet, item)
+
+    def _item(self, worksheet: _Sheet, item: Item) -> None:
+        if isinstance(item, Text):
+            self._text(worksheet, item)
+        elif isinstance(item, Number):
+            worksheet.write_number(item.row, item.column, item.number, self.styles[item.style])
+        elif isinstance(item, Block):
+            self._block(worksheet, item)
+        elif isinstance(item, Echo):
+            self._echo(worksheet, item)
+        elif not isinstance(item, Colours):
+            chart, said = self._chart(item)
+            worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
+
+    def _chart(self, item: Bars | Lines | Scatter) -> tuple[Any, str]:
+        if isinstance(item, Scatter):
+            return scatter_chart(self.book, item, self.layout.places)
+        if isinstance(item, Bars):
+            return bars_chart(self.book, item, self.layout.places)
+        return lines_chart(self.book, item, self.layout.places, self.values)
+
+    def _show_magnitudes(self, worksheet: _Sheet, blocks: list[tuple[int, int, int, int]]) -> None:
+        """Lets each number show 3 to 5 digits whatever its size, also after a drop-down has changed it."""
+        if not blocks:
+            return
+        covered = _covered(blocks)
+        for rule, style in self.magnitudes:
+            options = {"type": "cell", **rule, "format": style, "stop_if_true": False, "multi_range": covered}
+            worksheet.conditional_format(*blocks[0], options)
+
+    def _text(self, worksheet: _Sheet, item: Text) -> None:
+        # A page's first cell leads back: where it is a heading of a table, that shows.
+        leads = item.column in worksheet.hyperlinks.get(item.row, ())
+        style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
+        if item.columns > 1:
+            worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
+        worksheet.write_string(item.row, item.column, item.text, style)
+        if isinstance(item, Link):
+            worksheet.link(item.row, item.column, item.sheet, item.to_row)
+
+    def _block(self, worksheet: _Sheet, item: Block) -> None:
+        node, values = item.matrix, self.values[item.matrix]
+        if isinstance(node, Series):
+            return  # its steps are blocks of their own
+        style = self.styles[item.style]
+        first = _plain(values[0, 0])
+        text = self.layout.formulas.get(node)
+        if item.columns > 1:
+            worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
+        if text is None:
+            worksheet.write_value(item.row, item.column, first, style)
+        elif needs_array(node, self.layout.reference):
+            last = item.row + node.shape[0] - 1, item.column + node.shape[1] - 1
+            worksheet.write_array_formula(item.row, item.column, *last, f"{{={text}}}", style, _cached(first))
+        else:
+            worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(first))
+        for r, c in list(np.ndindex(node.shape))[1:]:
+            worksheet.write_value(item.row + r, item.column + c, _plain(values[r, c]), style)
+        self._validate(worksheet, item.row, item.column, node)
+        self._verdict(worksheet, item)
+
+    def _validate(self, worksheet: _Sheet, row: int, column: int, node: Matrix) -> None:
+        """What may be typed into a leaf's cells, where that is said: texts of a list, or numbers from one on."""
+        source = node.source
+        if isinstance(source, Choice):
+            rule: dict[str, Any] = {"validate": "list", "source": list(source.options)}
+        elif isinstance(source, Data) and source.at_least is not None:
+            words = f"A number from {source.at_least:g}."
+            rule = {"validate": "decimal", "criteria": ">=", "value": source.at_least}
+            rule |= {"ignore_blank": False, "error_title": str(node.name)[:32], "error_message": words}
+        else:
+            return
+        if self.layout.live:
+            rows, columns = node.shape
+            worksheet.data_validation(row, column, row + rows - 1, column + columns - 1, rule)
+
+    def _echo(self, worksheet: _Sheet, item: Echo) -> None:
+        style = self.styles[item.style]
+        value = _plain(self.values[item.matrix][0, 0])
+        if self.layout.live:
+            place = self.layout.places[item.matrix]
+            text = address(place.sheet, place.row, place.column, place.shape)
+            worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(value))
+        else:
+            worksheet.write_value(item.row, item.column, value, style)
+        self._verdict(worksheet, item)
+
+    def _verdict(self, worksheet: _Sheet, item: Block | Echo) -> None:
+        if item.style != "verdict":
+            return
+        for text, style in self.verdicts.items():
+            worksheet.conditional_format(
+                item.row,
+                item.column,
+                item.row,
+                item.column,
+                {"type": "text", "criteria": "begins with", "value": text, "format": style},
+            )
+
+
+def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
+    """A matrix's colours: away from 0 on both sides, as far as its largest magnitude. Where all is 0 the ends are not
+    0 themselves: three equal ends have no colour between them."""
+    place = address(sheet.title, 1, 1, sheet.matrix.shape).rpartition("!")[2]
+    most = f"MAX(MAX({place}),-MIN({place}),1E-300)"
+    return {
+        "type": "3_color_scale",
+        "min_type": "formula",
+        "min_value": f"=-{most}",
+        "min_color": NEGATIVE,
+        "mid_type": "num",
+        "mid_value": 0,
+        "mid_color": ZERO,
+        "max_type": "formula",
+        "max_value": f"={most}",
+        "max_color": POSITIVE,
+    }
+
+
+# Styles of numbers of any size; counts, shares and the like have a format of their own.
+ADAPTIVE = ("number", "centre", "edge")
+
+
+def _covered(blocks: Iterable[tuple[int, int, int, int]]) -> str:
+    """Blocks (row, column, last row, last column) as a rule's cells."""
+    return " ".join(local_range(r, c, (last_r - r + 1, last_c - c + 1)) for r, c, last_r, last_c in blocks)
+
+
+def _meet(block: tuple[int, int, int, int], area: tuple[int, int, int, int]) -> bool:
+    """Whether a block (row, column, last row, last column) has cells of an area (row, column, rows, columns)."""
+    row, column, rows, columns = area
+    return block[0] < row + rows and row <= block[2] and block[1] < column + columns and column <= block[3]
+
+
+def _stacked(blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """The blocks (row, column, last row, last column) with those that stand one under another as one."""
+    found: list[tuple[int, int, int, int]] = []
+    for row, column, last_row, last_column in sorted(blocks, key=lambda block: (block[1], block[3], block[0])):
+        if found and found[-1][1:] == (column, row - 1, last_column):
+            found[-1] = (found[-1][0], column, last_row, last_column)
+        else:
+            found.append((row, column, last_row, last_column))
+    return found
+
+
+def _plain(value: Any) -> float | str:
+    """A NumPy scalar as the Python number or text that it is."""
+    return str(value) if isinstance(value, np.str_ | str) else float(value)
+
+
+def _cached(value: float | str) -> float | str:
+    return value if isinstance(value, str) or np.isfinite(value) else error_text(value)
