@@ -9,6 +9,8 @@ replicates (half a minute to a minute). Tables of error rates and times have com
 import argparse
 import re
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,7 +115,11 @@ def recurrent() -> Iterator[str]:
 
 
 def books() -> Iterator[str]:
-    count = len(sheetsim.run("relu-he")._layout.formulas)
+    with tempfile.TemporaryDirectory() as folder:
+        book = sheetsim.run("relu-he").to_excel(Path(folder) / "book.xlsx")
+        with zipfile.ZipFile(book) as archive:
+            sheets = [archive.read(part) for part in archive.namelist() if part.startswith("xl/worksheets/sheet")]
+    count = sum(len(re.findall(rb"<f[ >]", sheet)) for sheet in sheets)
     yield f"`relu-he` (1.2 million cells, {count} formulas)"
 
 
