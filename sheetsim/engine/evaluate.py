@@ -15,7 +15,8 @@ import numpy as np
 from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
-from sheetsim.model.ops import OPS, Op, is_finite
+from sheetsim.model.op import OPS, Op
+from sheetsim.model.ops import is_finite
 
 Values = dict[Matrix, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.ops import OPS, Op, Shape
+from sheetsim.model.op import OPS, Op, Shape
 from sheetsim.model.sampling import Draw as Draw
 
 Operand: TypeAlias = "Matrix | float | str"

@@ -11,7 +11,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import as_distribution, check_seed
 from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import MOST_STEPS, Series, Step, check_columns, unrolled
 

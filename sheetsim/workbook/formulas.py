@@ -7,7 +7,7 @@ from typing import Any
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Constant, Matrix
-from sheetsim.model.ops import Op, Shape
+from sheetsim.model.op import Op, Shape
 
 # How tightly each level binds, loosest first. Excel's order, not Python's: unary minus binds tighter than ^.
 LEVELS = ("comparison", "sum", "product", "power", "negation", "atom")

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Draw, Matrix
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
 from sheetsim.workbook import rules
 from sheetsim.workbook.formulas import address, formula, local_range

@@ -9,7 +9,7 @@ import numpy as np
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Matrix, matrix
 from sheetsim.model.graph import Graph
-from sheetsim.model.ops import Op, broadcast
+from sheetsim.model.op import Op, broadcast
 from sheetsim.studies.optimizers.function_text import Function
 from sheetsim.workbook.layout import Ticks
 

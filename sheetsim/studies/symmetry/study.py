@@ -23,7 +23,7 @@ from sheetsim.model.expr import (
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.studies.study import Experiment, Study, check_one_of
 from sheetsim.studies.symmetry.book import SymmetryBook
 from sheetsim.studies.symmetry.starts import Start, measured, start_table, step_table
