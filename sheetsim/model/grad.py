@@ -1,6 +1,9 @@
 """Gradients as more matrices of the same model: the op table's derivatives, turned backward. It computes no value."""
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
+from functools import reduce
+from operator import add
 
 from sheetsim.arguments import listed, said
 from sheetsim.errors import SheetsimError
@@ -15,6 +18,7 @@ from sheetsim.model.expr import (
 )
 from sheetsim.model.op import OPS, Op, broadcast
 from sheetsim.model.ops import spread_out
+from sheetsim.model.order import topological
 
 
 def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) -> list[Matrix]:
@@ -33,14 +37,34 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
             raise SheetsimError(f"grad takes a loss and lists of matrices of the model, and not {said(node)}")
     if loss.shape != (1, 1):
         raise SheetsimError(f"the loss must be a single number, not {loss.shape[0]}×{loss.shape[1]}")
-    order = _dependent([loss], frozenset(by), frozenset(fixed))
+    # Of a matrix and the expression that it names, a loss may be made of one, the other, or both.
+    own, constants = _equal(loss, by), _equal(loss, fixed)
+    order = _dependent(
+        [loss], frozenset(itertools.chain(*own.values())), frozenset(itertools.chain(*constants.values()))
+    )
     # What a formula may refer to: a way through a drop-down's branch ends there.
-    known = frozenset(node for node in order if node.name is not None).union(by)
+    known = frozenset(node for node in order if node.name is not None).union(*own.values())
     gradients = _backward(loss, matrix(1.0), order, known) if loss in order else {}
-    missing = [node for node in by if node not in order]
-    if missing:
-        raise SheetsimError(f"the loss does not depend on {missing[0]!r}")
-    return [spread_out(gradients[node], node) if node in gradients else node * 0 for node in by]
+    found = []
+    for node in by:
+        if not any(same in order for same in own[node]):
+            raise SheetsimError(f"the loss does not depend on {node!r}")
+        parts = [gradients[same] for same in own[node] if same in gradients]
+        found.append(spread_out(reduce(add, parts), node) if parts else node * 0)
+    return found
+
+
+def _equal(loss: Matrix, nodes: Sequence[Matrix]) -> dict[Matrix, list[Matrix]]:
+    """For each of the nodes those that the loss is made of and that have its numbers."""
+    if not nodes:
+        return {}
+    floor = min(node.depth for node in nodes)
+    wanted = {node.expression for node in nodes}
+    found: dict[Matrix, list[Matrix]] = {node: [] for node in wanted}
+    for part in topological([loss], lambda part: [arg for arg in part.args if arg.depth >= floor]):
+        if part.expression in wanted:
+            found[part.expression].append(part)
+    return {node: found[node.expression] for node in nodes}
 
 
 def _backward(
@@ -125,25 +149,21 @@ def _dependent(
     fixed: frozenset[Matrix],
     within: dict[Matrix, None] | None = None,
 ) -> dict[Matrix, None]:
-    """The nodes between `by` and the ends, arguments first. A loop and not a recursion: a series is deep.
+    """The nodes between `by` and the ends, arguments first.
 
     It goes no deeper than `by`: a step's gradient does not look at all the steps before.
     within: the only nodes to look at, those of `by` without what they are made of.
     """
     floor = min((node.depth for node in by), default=0)
+
+    def args(node: Matrix) -> Sequence[Matrix]:
+        if node in fixed or (within is not None and node in by):
+            return ()
+        return [arg for arg in node.args if arg.depth >= floor and (within is None or arg in within)]
+
     order: dict[Matrix, None] = {}
-    seen: set[Matrix] = set()
-    stack = list(ends)
-    while stack:
-        node = stack[-1]
-        args = node.args if within is None else () if node in by else tuple(arg for arg in node.args if arg in within)
-        if node not in seen:
-            seen.add(node)
-            if node not in fixed:
-                stack.extend(arg for arg in args if arg not in seen and arg.depth >= floor)
-            continue
-        stack.pop()
-        if node not in order and node not in fixed and (node in by or any(arg in order for arg in args)):
+    for node in topological(ends, args):
+        if node not in fixed and (node in by or any(arg in order for arg in args(node))):
             order[node] = None
     return order
 

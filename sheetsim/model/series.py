@@ -23,11 +23,14 @@ class Series(Matrix):
 
     __slots__ = ("columns", "first")
 
-    def __init__(self, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> None:
+    columns: tuple[str, ...]
+    first: int
+
+    def __init__(self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> None:
         rows, width = steps[0].shape
-        super().__init__(Stack(), tuple(steps), (rows * len(steps), width))
-        self.columns = tuple(columns)
-        self.first = first
+        super().__init__(Stack(), tuple(steps), (rows * len(steps), width), name)
+        object.__setattr__(self, "columns", tuple(columns))
+        object.__setattr__(self, "first", first)
 
     @property
     def headings(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.op import Op, Shape
+from sheetsim.model.order import topological
 
 # How tightly each level binds, loosest first. Excel's order, not Python's: unary minus binds tighter than ^.
 LEVELS = ("comparison", "sum", "product", "power", "negation", "atom")
@@ -29,12 +30,18 @@ _WORD = re.compile(
 
 Reference = Callable[[Matrix], str | None]
 
+_SLOT = re.compile(r"\{([0-9*]+)(?::(\w+))?\}")
+
+# Spellings of a slot that do not write its argument out.
+NO_TEXT = ("ones", "across", "numbers", "rows", "columns")
+
 
 def formula(node: Matrix, reference: Reference) -> str:
     """The formula (without `=`) that computes the node from the matrices that `reference` finds in the workbook.
 
     reference: the text that stands for a matrix (its name or address), None for one that must be inlined.
-    Raises SheetsimError when an unnamed part is nested deeper than Excel allows.
+    Raises SheetsimError when an unnamed part is nested deeper than Excel allows. A part that stands twice at each of
+    many levels makes a text without end: ask `characters` first.
     """
     text, level = _render(node, reference, 0)
     # A cell of truth values would not add up: SUM and AVERAGE pass over them.
@@ -42,41 +49,38 @@ def formula(node: Matrix, reference: Reference) -> str:
 
 
 def characters(node: Matrix, reference: Reference) -> int:
-    """About how many characters `formula` writes, told without writing them: what stands twice counts twice."""
-    parts = {node}
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        new = [arg for arg in part.args if arg not in parts] if part is node or reference(part) is None else []
-        parts.update(new)
-        stack.extend(new)
+    """How many characters `formula` writes at least, told without writing them: all but the brackets."""
     sizes: dict[Matrix, int] = {}
-    for part in sorted(parts, key=lambda one: one.depth):
+    for part in _inlined(node, reference):
         known = None if part is node else reference(part)
-        if known is not None or not isinstance(part.source, Op):
-            value = part.source.value if isinstance(part.source, Constant) else ""
-            sizes[part] = len(known or str(value))
-            continue
-        template = part.source.excel
-        # Each slot once or more, in any of its spellings; `{*}` takes them all.
-        slots = [template.count(f"{{{k}") or template.count("{*}") for k in range(len(part.args))]
-        sizes[part] = len(template) + sum(n * sizes[arg] for n, arg in zip(slots, part.args, strict=True))
+        if known is not None:
+            sizes[part] = len(known)
+        elif isinstance(part.source, Constant):
+            sizes[part] = len(literal(part.source.value))
+        elif isinstance(part.source, Op):
+            slots = _SLOT.findall(part.source.excel)
+            written = sum(sizes[part.args[int(k)]] for k, spelling in slots if k != "*" and spelling not in NO_TEXT)
+            every = sum(sizes[arg] for arg in part.args) if ("*", "") in slots else 0
+            sizes[part] = len(_SLOT.sub("", part.source.excel)) + written + every
+            if part.source.name == "row":  # which may be left out: see _render
+                sizes[part] = sizes[part.args[0]]
+        else:
+            sizes[part] = 0
     return sizes[node]
 
 
 def needs_array(node: Matrix, reference: Reference) -> bool:
     """Whether the node's formula must be an array formula: it makes, or passes through, more than one number."""
-    if node.shape != (1, 1):
-        return True
-    stack = [node]
-    seen: set[Matrix] = set()
-    while stack:
-        part = stack.pop()
-        if part.shape != (1, 1) or (isinstance(part.source, Op) and part.source.array):
-            return True
-        seen.add(part)
-        stack.extend(arg for arg in part.args if arg not in seen and reference(arg) is None)
-    return False
+    return node.shape != (1, 1) or any(
+        part.shape != (1, 1) or (isinstance(part.source, Op) and part.source.array)
+        for part in _inlined(node, reference)
+        if part is node or reference(part) is None
+    )
+
+
+def _inlined(node: Matrix, reference: Reference) -> list[Matrix]:
+    """What the node's formula is made of, arguments first: its parts as far down as those that have a place."""
+    return topological([node], lambda part: part.args if part is node or reference(part) is None else ())
 
 
 def literal(value: float | str) -> str:
@@ -218,12 +222,15 @@ def _check_spread(node: Matrix) -> None:
 
 def _ones(node: Matrix, reference: Reference) -> str:
     """A column of ones as long as the node has rows, made from the row numbers of some block of that length."""
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        if part.shape[0] == node.shape[0]:
-            known = reference(part)
-            if known is not None:
-                return f"ROW({known})^0"
-            stack.extend(reversed(part.args))
+
+    def known(part: Matrix) -> str | None:
+        return reference(part) if part.shape[0] == node.shape[0] else None
+
+    def args(part: Matrix) -> Sequence[Matrix]:
+        return part.args if part.shape[0] == node.shape[0] and known(part) is None else ()
+
+    for part in topological([node], args):
+        text = known(part)
+        if text is not None:
+            return f"ROW({text})^0"
     return f"ROW($1:${node.shape[0]})^0"
