@@ -38,10 +38,8 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     if loss.shape != (1, 1):
         raise SheetsimError(f"the loss must be a single number, not {loss.shape[0]}×{loss.shape[1]}")
     # Of a matrix and the expression that it names, a loss may be made of one, the other, or both.
-    own, constants = _equal(loss, by), _equal(loss, fixed)
-    order = _dependent(
-        [loss], frozenset(itertools.chain(*own.values())), frozenset(itertools.chain(*constants.values()))
-    )
+    own, constants = _equal(loss, by, fixed)
+    order = _dependent([loss], frozenset(itertools.chain(*own.values())), constants)
     # What a formula may refer to: a way through a drop-down's branch ends there.
     known = frozenset(node for node in order if node.name is not None).union(*own.values())
     gradients = _backward(loss, matrix(1.0), order, known) if loss in order else {}
@@ -54,17 +52,24 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     return found
 
 
-def _equal(loss: Matrix, nodes: Sequence[Matrix]) -> dict[Matrix, list[Matrix]]:
-    """For each of the nodes those that the loss is made of and that have its numbers."""
-    if not nodes:
-        return {}
-    floor = min(node.depth for node in nodes)
-    wanted = {node.expression for node in nodes}
-    found: dict[Matrix, list[Matrix]] = {node: [] for node in wanted}
-    for part in topological([loss], lambda part: [arg for arg in part.args if arg.depth >= floor]):
-        if part.expression in wanted:
+def _equal(
+    loss: Matrix, by: Sequence[Matrix], fixed: Collection[Matrix]
+) -> tuple[dict[Matrix, list[Matrix]], frozenset[Matrix]]:
+    """For each matrix of `by` those that the loss is made of and that have its numbers; and those of all of `fixed`."""
+    floor = min((node.depth for node in by), default=0)
+    constants = {node.expression for node in fixed}
+    found: dict[Matrix, list[Matrix]] = {node.expression: [] for node in by}
+    held = set()
+
+    def args(node: Matrix) -> Sequence[Matrix]:
+        return () if node.expression in constants else [arg for arg in node.args if arg.depth >= floor]
+
+    for part in topological([loss], args):
+        if part.expression in constants:
+            held.add(part)
+        elif part.expression in found:
             found[part.expression].append(part)
-    return {node: found[node.expression] for node in nodes}
+    return {node: found[node.expression] for node in by}, frozenset(held)
 
 
 def _backward(

@@ -10,7 +10,7 @@ from sheetsim.model.op import Shape
 from sheetsim.model.order import topological
 from sheetsim.model.series import Series
 from sheetsim.workbook import rules
-from sheetsim.workbook.formulas import address, characters, formula, local_range
+from sheetsim.workbook.formulas import address, formula, local_range
 
 # Characters of a formula that a note shows, and matrices that it refers to.
 LONGEST_FORMULA, MOST_PARTS = 600, 12
@@ -336,8 +336,7 @@ class Layout:
     def _formula(self, node: Matrix) -> str:
         place = self.places[node]
         what = node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}"
-        rules.check_length(what, characters(node, self.reference))
-        text = formula(node, self.reference)
+        text = formula(node, self.reference, what)
         rules.check_formula(what, text)
         return text
 

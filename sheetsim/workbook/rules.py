@@ -86,6 +86,8 @@ def check_formula(what: str, formula: str) -> None:
     if len(formula) > FORMULA_CHARACTERS:
         size = f"{len(formula):,} characters; Excel allows {FORMULA_CHARACTERS:,}"
         raise SheetsimError(f"the formula of {what} has {size}: name a part of it")
+    if formula.count("(") <= NESTING:
+        return
     depth = deepest = 0
     for character in _QUOTED.sub("", formula):
         depth += (character == "(") - (character == ")")
