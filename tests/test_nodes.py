@@ -165,3 +165,12 @@ def test_every_op_is_made_once_for_the_same_arguments(model: sheetsim.Model) -> 
         found = apply(op.name, *arguments(op))
         assert isinstance(found, Matrix)
         assert apply(op.name, *arguments(op)) is found
+
+
+def test_what_numbers_are_stands_on_the_matrix(model: sheetsim.Model) -> None:
+    x = model.input("x", [[1.0, 2.0]])
+    kinds = [model.define(name, x + k, kind=name).kind for k, name in enumerate(expr.KINDS)]
+    assert kinds == list(expr.KINDS)
+    assert model.stacked("steps", [x + 1, x + 2], kind="rounding").kind == "rounding"
+    with pytest.raises(SheetsimError, match="z: kind must be one of number, count, rounding, not 'text'"):
+        model.define("z", x - 1, kind="text")

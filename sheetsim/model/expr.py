@@ -54,20 +54,26 @@ Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack"
 _EXPRESSIONS: "WeakValueDictionary[tuple[Any, ...], Matrix]" = WeakValueDictionary()
 
 
+# What a matrix's numbers are, where that asks for more or less than of others of a recalculation by another engine:
+# counts agree exactly, and numbers that may be all rounding, as means of what is 0 but for it, are compared one by one.
+NUMBER, COUNT, ROUNDING = KINDS = ("number", "count", "rounding")
+
+
 class Matrix:
     """A node: where its numbers come from (an op of the table, or a leaf's source), its arguments and its shape.
 
     It does not change. Equal expressions are one node, which `apply` gives; an unnamed one is inlined into the
     formulas that use it. `Graph.define` and a series give a node that has cells of its own in the workbook, and the
-    name if there is one: its `expression` is the node without them, which has the same numbers. `depth` is the longest
-    way to a leaf: more than that of every node that it is computed from.
+    name if there is one: its `expression` is the node without them, which has the same numbers. `kind` is what these
+    are, one of KINDS. `depth` is the longest way to a leaf: more than that of every node that it is computed from.
     """
 
-    __slots__ = ("__weakref__", "_expression", "args", "depth", "name", "shape", "source")
+    __slots__ = ("__weakref__", "_expression", "args", "depth", "kind", "name", "shape", "source")
     __array_priority__ = 1000  # NumPy's operators leave `array @ matrix` to ours
 
     args: tuple["Matrix", ...]
     depth: int
+    kind: str
     name: str | None
     shape: Shape
     source: Source
@@ -80,12 +86,14 @@ class Matrix:
         shape: Shape,
         name: str | None = None,
         expression: "Matrix | None" = None,
+        kind: str = NUMBER,
     ) -> None:
         put = object.__setattr__
         put(self, "source", source)
         put(self, "args", args)
         put(self, "shape", shape)
         put(self, "name", name)
+        put(self, "kind", kind)
         put(self, "_expression", expression)
         put(self, "depth", 1 + max([arg.depth for arg in args], default=0))
 
@@ -99,9 +107,9 @@ class Matrix:
         """The node that has the same numbers and no cells of its own: the node itself where it has none."""
         return self if self._expression is None else self._expression
 
-    def placed(self, name: str | None) -> "Matrix":
+    def placed(self, name: str | None, kind: str = NUMBER) -> "Matrix":
         """The same expression as a node that has cells of its own, and a name where one is given."""
-        return Matrix(self.source, self.args, self.shape, name, self.expression)
+        return Matrix(self.source, self.args, self.shape, name, self.expression, kind)
 
     @property
     def is_op(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from sheetsim import arguments
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import as_distribution, check_seed
-from sheetsim.model.expr import Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
+from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Shape
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
@@ -147,8 +147,13 @@ class Graph:
         sd = self.define(f"sd_{tail}", initializer.sd(row_count(e), column_count(e)))
         return self.define(name, sd * e)
 
-    def define(self, name: str, expression: Any) -> Matrix:
-        """The expression as a matrix with a name, and cells of its own: formulas refer to it."""
+    def define(self, name: str, expression: Any, *, kind: str = NUMBER) -> Matrix:
+        """The expression as a matrix with a name, and cells of its own: formulas refer to it.
+
+        kind: what its numbers are, for a check by other engines: "count" agrees exactly, and "rounding" may be nothing
+        else, so that each is compared by itself; any other "number" is compared with the matrix's largest.
+        """
+        arguments.one_of(f"{name}: kind", kind, KINDS)
         if isinstance(expression, str):
             raise SheetsimError(
                 f"{name}: a text is no matrix; a drop-down is made with model.choice(name, options, value)"
@@ -160,7 +165,7 @@ class Graph:
             raise SheetsimError(
                 f"{name}: this is the leaf or the matrix {node.name!r} already; name an expression of it"
             )
-        named = node.placed(name)
+        named = node.placed(name, kind)
         self._named(named)
         return named
 
@@ -235,21 +240,28 @@ class Graph:
             for name, nodes in found.items()
         }
 
-    def stacked(self, name: str, matrices: Iterable[Any], columns: Sequence[str] = (), *, first: int = 0) -> Series:
+    def stacked(
+        self, name: str, matrices: Iterable[Any], columns: Sequence[str] = (), *, first: int = 0, kind: str = NUMBER
+    ) -> Series:
         """A series of matrices that are there already, as gradients by each step of another are; `first` numbers them.
+
+        kind: as of `define`.
 
         Raises SheetsimError when there is none, and when their shapes differ.
         """
         self._check_name(name)
         arguments.whole(f"{name}: first", first)
         nodes = [self._cells(node) for node in arguments.listed(name, matrices, "matrices")]
-        return self._stack(name, nodes, columns, first)
+        arguments.one_of(f"{name}: kind", kind, KINDS)
+        return self._stack(name, nodes, columns, first, kind)
 
-    def _stack(self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> Series:
+    def _stack(
+        self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int, kind: str = NUMBER
+    ) -> Series:
         if len({node.shape for node in steps}) != 1:
             raise SheetsimError(f"{name}: a series is of matrices of one shape, at least one")
         check_columns(name, columns, steps[0].shape[1])
-        series = Series(name, steps, columns, first)
+        series = Series(name, steps, columns, first, kind)
         self._named(series)
         return series
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sheetsim.arguments import listed, said
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Matrix, Stack
+from sheetsim.model.expr import NUMBER, Matrix, Stack
 
 # A step has a row at least, and a sheet so many.
 MOST_STEPS = 1_048_576
@@ -26,9 +26,11 @@ class Series(Matrix):
     columns: tuple[str, ...]
     first: int
 
-    def __init__(self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> None:
+    def __init__(
+        self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int, kind: str = NUMBER
+    ) -> None:
         rows, width = steps[0].shape
-        super().__init__(Stack(), tuple(steps), (rows * len(steps), width), name)
+        super().__init__(Stack(), tuple(steps), (rows * len(steps), width), name, kind=kind)
         object.__setattr__(self, "columns", tuple(columns))
         object.__setattr__(self, "first", first)
 
