@@ -13,7 +13,8 @@ from scipy import stats
 import sheetsim
 from sheetsim.model import expr
 from sheetsim.model.expr import Matrix, apply
-from sheetsim.model.ops import OPS, TABLE
+from sheetsim.model.op import OPS
+from sheetsim.model.ops import TABLE
 from sheetsim.workbook.layout import Layout
 
 RNG = np.random.default_rng(7)

@@ -12,7 +12,8 @@ from sheetsim.audit.recalculate import recalculated
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, apply, matrix
-from sheetsim.model.ops import OPS, TABLE
+from sheetsim.model.op import OPS
+from sheetsim.model.ops import TABLE
 from sheetsim.runs.run import Run
 from sheetsim.workbook.formulas import formula
 

@@ -14,7 +14,7 @@ import numpy as np
 from sheetsim.engine.evaluate import Values as Computed
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Data, Matrix
+from sheetsim.model.expr import Choice, Matrix
 from sheetsim.runs import templates
 from sheetsim.runs.replicates import Plan, run_plan
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
@@ -282,15 +282,17 @@ def adopted(meant: Made, book: RawBook, sheets: Sheets) -> Made:
 
     Raises SheetsimError for a constant that is not there, or is none of a drop-down's texts.
     """
-    leaves = [node for node in meant.layout.places if not node.is_op]
-    others = [node for node in leaves if _adopt(node, meant, book, sheets)]
-    if not others:
-        return meant
-    return replace(meant, values=evaluate(meant.layout.places))
+    others: Computed = {}
+    for node in meant.layout.places:
+        if not node.is_op:
+            found = _in_book(node, meant, book, sheets)
+            if found is not None:
+                others[node] = found
+    return replace(meant, values=evaluate(meant.layout.places, others)) if others else meant
 
 
-def _adopt(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> bool:
-    """Gives a leaf what the book says, and says whether that is something else."""
+def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> Any:
+    """What the book says of a leaf, where that is something else; else None."""
     meant = made_again.values[node]
     if node.name is None:
         area = made_again.layout.places[node]
@@ -306,8 +308,7 @@ def _adopt(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> boo
             raise SheetsimError(
                 f"{book.path}: {name} says {chosen!r}, which is none of {', '.join(node.source.options)}"
             )
-        node.source = Choice(node.source.options, chosen)
-        return chosen != str(meant[0, 0])
+        return np.array([[chosen]]) if chosen != str(meant[0, 0]) else None
     found = _numbers(book, sheets, *place)
     if found is None or (np.isnan(found) & np.isfinite(meant if meant.shape == found.shape else 0.0)).any():
         raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
@@ -315,9 +316,7 @@ def _adopt(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> boo
         raise SheetsimError(f"{book.path}: {name} has {found.shape[0]}×{found.shape[1]} cells, not {node.shape}")
     # A replicate that lacks a statistic has an error value there, whichever it is.
     same = np.array_equal(found, np.where(np.isfinite(meant), meant, np.nan), equal_nan=True)
-    if not same:
-        node.source = Data(found)
-    return not same
+    return None if same else found
 
 
 def _shown(layout: Layout) -> list[tuple[str, int, int, Matrix]]:

@@ -6,7 +6,7 @@ after its last use, so that a summary of a wide network holds two layers at a ti
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,9 @@ import numpy as np
 from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
-from sheetsim.model.ops import OPS, Op, is_finite
+from sheetsim.model.op import OPS, Op
+from sheetsim.model.ops import is_finite
+from sheetsim.model.order import topological
 
 Values = dict[Matrix, Any]
 
@@ -25,19 +27,43 @@ class Program:
 
     given: matrices whose values come with each call; what they are made of is then not computed. Their values may have
     other numbers of rows than the matrices: a block of the samples.
+    chosen: what drop-downs say instead of what the model's do.
     """
 
-    def __init__(self, targets: Iterable[Matrix], given: Iterable[Matrix] = ()) -> None:
+    def __init__(
+        self, targets: Iterable[Matrix], given: Iterable[Matrix] = (), chosen: Mapping[Matrix, str] | None = None
+    ) -> None:
         _keep_freed_memory()
         self._wanted = list(dict.fromkeys(targets))
-        self._given = frozenset(given)
-        self._order, self._live = _plan(self._wanted, self._given)
+        self._given = frozenset(node.expression for node in given)
+        self._chosen = chosen or {}
+        self._live: dict[Matrix, tuple[Matrix, ...]] = {}
+        self._order = topological((node.expression for node in self._wanted), self._live_args)
         self._uses = Counter(arg for node in self._order for arg in self._live[node])
-        self._uses.update(self._wanted)
+        self._uses.update(node.expression for node in self._wanted)
+
+    def _live_args(self, node: Matrix) -> tuple[Matrix, ...]:
+        """The arguments that are really used, as expressions: equal ones are computed once."""
+        args = () if node in self._given else self._used(node)
+        self._live[node] = tuple(arg.expression for arg in args)
+        return self._live[node]
+
+    def _used(self, node: Matrix) -> tuple[Matrix, ...]:
+        """A `where` that asks what a drop-down says needs one branch; everything else needs all its arguments."""
+        if node.source is OPS["where"]:
+            condition, yes, no = node.args
+            if condition.source is OPS["equal"]:
+                asked, answer = condition.args
+                if isinstance(asked.source, Choice) and isinstance(answer.source, Constant):
+                    return (yes if self._text(asked, asked.source) == answer.source.value else no,)
+        return node.args
+
+    def _text(self, node: Matrix, choice: Choice) -> str:
+        return self._chosen.get(node, choice.value)
 
     def __call__(self, given: Values | None = None, *, seed: int | None = None) -> Values:
         """The targets' values, as `evaluate` gives them; `seed` takes the place of the graph's in every draw."""
-        given = given or {}
+        given = {node.expression: value for node, value in (given or {}).items()}
         whole = all(value.shape == node.shape for node, value in given.items())
         if whole:
             _check_memory(self._order)
@@ -62,16 +88,20 @@ class Program:
                     uses[arg] -= 1
                     if not uses[arg]:
                         del values[arg]
-        return {node: values[node] for node in self._wanted}
+        return {node: values[node.expression] for node in self._wanted}
 
 
-def evaluate(targets: Iterable[Matrix]) -> Values:
+def evaluate(targets: Iterable[Matrix], given: Values | None = None) -> Values:
     """The values of the targets as 2-D arrays: float64, or text for choices and verdicts.
+
+    given: values of some matrices, in place of their own.
 
     Overflow and division by zero give infinity and NaN, as they give error values in a sheet; what is computed from
     them is NaN.
     """
-    return Program(targets)()
+    given = given or {}
+    chosen = {node: str(value.item()) for node, value in given.items() if isinstance(node.source, Choice)}
+    return Program(targets, given, chosen)(given)
 
 
 @cache
@@ -117,36 +147,3 @@ def _value(node: Matrix, args: list[Any], chosen: bool, seed: int | None) -> Any
     if isinstance(source, Stack):
         return np.concatenate(args)
     return np.array([[source.value]])
-
-
-def _plan(targets: list[Matrix], given: frozenset[Matrix]) -> tuple[list[Matrix], dict[Matrix, tuple[Matrix, ...]]]:
-    """Nodes in an order in which arguments come first, and each one's arguments that are really used.
-
-    A loop and not a recursion: a series is thousands of steps deep.
-    """
-    order: list[Matrix] = []
-    live: dict[Matrix, tuple[Matrix, ...]] = {}
-    done: set[Matrix] = set()
-    stack = list(reversed(targets))
-    while stack:
-        node = stack[-1]
-        if node not in live:
-            live[node] = () if node in given else _live_args(node)
-            stack.extend(reversed(live[node]))
-            continue
-        stack.pop()
-        if node not in done:
-            done.add(node)
-            order.append(node)
-    return order, live
-
-
-def _live_args(node: Matrix) -> tuple[Matrix, ...]:
-    """A `where` that asks what a drop-down says needs one branch; everything else needs all its arguments."""
-    if node.source is OPS["where"]:
-        condition, yes, no = node.args
-        if condition.source is OPS["equal"]:
-            asked, answer = condition.args
-            if isinstance(asked.source, Choice) and isinstance(answer.source, Constant):
-                return (yes if asked.source.value == answer.source.value else no,)
-    return node.args

@@ -4,65 +4,112 @@ Every value is a 2-D matrix; a single number or text is 1×1. `==` compares iden
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.ops import OPS, Op, Shape
+from sheetsim.model.op import OPS, Op, Shape
 from sheetsim.model.sampling import Draw as Draw
 
 Operand: TypeAlias = "Matrix | float | str"
 
 
+@dataclass(frozen=True)
 class Constant:
     """A number or text written into the formula that uses it."""
 
-    def __init__(self, value: float | str) -> None:
-        self.value = value
+    value: float | str
 
 
 class Data:
-    """Numbers given by a person: an array of finite float64.
+    """Numbers given by a person: an array of finite float64, read-only.
 
     at_least: what a cell must not be below, if anything; columns: their names, if they have some.
     """
 
     def __init__(self, values: Any, at_least: float | None = None, columns: Sequence[str] = ()) -> None:
-        self.values = values
+        self.values = values.view()
+        self.values.flags.writeable = False
         self.at_least = at_least
         self.columns = tuple(columns)
 
 
+@dataclass(frozen=True)
 class Choice:
     """One text of a list: a drop-down in the workbook."""
 
-    def __init__(self, options: Sequence[str], value: str) -> None:
-        self.options = tuple(options)
-        self.value = value
+    options: tuple[str, ...]
+    value: str
 
 
+@dataclass(frozen=True)
 class Stack:
     """Matrices one under another, each with cells of its own in the workbook: a series."""
 
 
 Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack"
 
+# The unnamed nodes that are in use, by what they are made of.
+_EXPRESSIONS: "WeakValueDictionary[tuple[Any, ...], Matrix]" = WeakValueDictionary()
+
+
+# What a matrix's numbers are, where that asks for more or less than of others of a recalculation by another engine:
+# counts agree exactly, and numbers that may be all rounding, as means of what is 0 but for it, are compared one by one.
+NUMBER, COUNT, ROUNDING = KINDS = ("number", "count", "rounding")
+
 
 class Matrix:
     """A node: where its numbers come from (an op of the table, or a leaf's source), its arguments and its shape.
 
-    `name` is None until `Graph.define` or a leaf method gives one; an unnamed node is inlined into the formulas that
-    use it. `depth` is the longest way to a leaf: more than that of every node that it is computed from.
+    It does not change. Equal expressions are one node, which `apply` gives; an unnamed one is inlined into the
+    formulas that use it. `Graph.define` and a series give a node that has cells of its own in the workbook, and the
+    name if there is one: its `expression` is the node without them, which has the same numbers. `kind` is what these
+    are, one of KINDS. `depth` is the longest way to a leaf: more than that of every node that it is computed from.
     """
 
-    __slots__ = ("args", "depth", "name", "shape", "source")
+    __slots__ = ("__weakref__", "_expression", "args", "depth", "kind", "name", "shape", "source")
     __array_priority__ = 1000  # NumPy's operators leave `array @ matrix` to ours
 
-    def __init__(self, source: Source, args: tuple["Matrix", ...], shape: Shape, name: str | None = None) -> None:
-        self.source = source
-        self.args = args
-        self.shape = shape
-        self.name = name
-        self.depth: int = 1 + max([arg.depth for arg in args], default=0)
+    args: tuple["Matrix", ...]
+    depth: int
+    kind: str
+    name: str | None
+    shape: Shape
+    source: Source
+    _expression: "Matrix | None"
+
+    def __init__(
+        self,
+        source: Source,
+        args: tuple["Matrix", ...],
+        shape: Shape,
+        name: str | None = None,
+        expression: "Matrix | None" = None,
+        kind: str = NUMBER,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "source", source)
+        put(self, "args", args)
+        put(self, "shape", shape)
+        put(self, "name", name)
+        put(self, "kind", kind)
+        put(self, "_expression", expression)
+        put(self, "depth", 1 + max([arg.depth for arg in args], default=0))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a matrix of a model does not change: make another one ({name})")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    @property
+    def expression(self) -> "Matrix":
+        """The node that has the same numbers and no cells of its own: the node itself where it has none."""
+        return self if self._expression is None else self._expression
+
+    def placed(self, name: str | None, kind: str = NUMBER) -> "Matrix":
+        """The same expression as a node that has cells of its own, and a name where one is given."""
+        return Matrix(self.source, self.args, self.shape, name, self.expression, kind)
 
     @property
     def is_op(self) -> bool:
@@ -144,17 +191,20 @@ def matrix(value: Operand) -> Matrix:
     """A number or text as a 1×1 constant; a Matrix as it is. Raises SheetsimError for anything else."""
     if isinstance(value, Matrix):
         return value
-    if isinstance(value, str):
-        return Matrix(Constant(value), (), (1, 1))
-    try:
-        number = float(value)
-    except OverflowError:
-        raise SheetsimError("a whole number is too large for a cell, which holds 1.8e308 at most") from None
-    except Exception:  # what an object answers when it is asked for a number is its own
-        raise SheetsimError(
-            f"{type(value).__name__} is no matrix of the model: give arrays to the model with model.input(name, array)"
-        ) from None
-    return Matrix(Constant(number), (), (1, 1))
+    if not isinstance(value, str):
+        try:
+            value = float(value)
+        except OverflowError:
+            raise SheetsimError("a whole number is too large for a cell, which holds 1.8e308 at most") from None
+        except Exception:  # what an object answers when it is asked for a number is its own
+            raise SheetsimError(
+                f"{type(value).__name__} is no matrix of the model: give arrays to the model with "
+                "model.input(name, array)"
+            ) from None
+    # By its text: 0 and -0 are equal, and NaN is equal to nothing.
+    key = (Constant, repr(value))
+    found = _EXPRESSIONS.get(key)
+    return _EXPRESSIONS.setdefault(key, Matrix(Constant(value), (), (1, 1))) if found is None else found
 
 
 def apply(name: str, *operands: Operand) -> Matrix:
@@ -167,7 +217,12 @@ def apply(name: str, *operands: Operand) -> Matrix:
         isinstance(arg.source, Constant) and isinstance(arg.source.value, str) for arg in args
     ):
         raise SheetsimError(f"{name} takes numbers, and no text")
-    return Matrix(op, args, op.shape(name, [arg.shape for arg in args]))
+    # Equal arguments are the same nodes, so that equal expressions have equal keys.
+    key = (name, *args)
+    found = _EXPRESSIONS.get(key)
+    if found is not None:
+        return found
+    return _EXPRESSIONS.setdefault(key, Matrix(op, args, op.shape(name, [arg.shape for arg in args])))
 
 
 def exp(x: Operand) -> Matrix:

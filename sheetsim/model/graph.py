@@ -9,9 +9,9 @@ import numpy as np
 from sheetsim import arguments
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import as_distribution, check_seed
-from sheetsim.model.expr import Choice, Data, Draw, Matrix, apply, column_count, row_count
+from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import MOST_STEPS, Series, Step, check_columns, unrolled
 
@@ -58,11 +58,16 @@ class Graph:
         if name.casefold() in self._folded:
             raise SheetsimError(f"the name {name!r} is taken (case does not count)")
 
-    def _name(self, name: str, node: Matrix) -> Matrix:
+    def _named(self, node: Matrix) -> None:
+        """Takes a node in, by its name."""
+        name = str(node.name)
         self._check_name(name)
         self._folded.add(name.casefold())
-        node.name = name
         self._matrices[name] = node
+
+    def _leaf(self, name: str, source: Source, shape: Shape) -> Matrix:
+        node = Matrix(source, (), shape, name)
+        self._named(node)
         return node
 
     def input(
@@ -100,7 +105,7 @@ class Graph:
             except SheetsimError as error:
                 raise SheetsimError(f"{name}: {error}") from None
             source = Draw(distribution, self.seed, name, sampling, mixing, self._drawn if legacy else None)
-            drawn = self._name(name, Matrix(source, (), (rows, columns)))
+            drawn = self._leaf(name, source, (rows, columns))
             self._drawn += rows * columns
             return drawn
         if sampling != "random" or correlation is not None:
@@ -110,14 +115,14 @@ class Graph:
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
         if at_least is not None and array.min() < at_least:
             raise SheetsimError(f"{name}: {array.min():g} is less than {at_least:g}")
-        return self._name(name, Matrix(Data(array, at_least, _headings(values)), (), array.shape))
+        return self._leaf(name, Data(array, at_least, _headings(values)), array.shape)
 
     def results(self, name: str, values: Any) -> Matrix:
         """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.
 
         NaN and infinities may stand among them, as error values in the workbook.
         """
-        return self._name(name, Matrix(Data(values), (), values.shape))
+        return self._leaf(name, Data(values), values.shape)
 
     def choice(self, name: str, options: Sequence[str], value: str) -> Matrix:
         """A text of a list, a drop-down in the workbook. Raises SheetsimError when the value is not on the list."""
@@ -125,7 +130,7 @@ class Graph:
         options = [arguments.text(f"{name}: an option", option) for option in arguments.listed(name, options, "texts")]
         if not isinstance(value, str) or value not in options:
             raise SheetsimError(f"{name}: {arguments.said(value)} is not one of {', '.join(options)}")
-        return self._name(name, Matrix(Choice(options, value), (), (1, 1)))
+        return self._leaf(name, Choice(tuple(options), value), (1, 1))
 
     def weights(self, name: str, initializer: Initializer | str, shape: Shape) -> Matrix:
         """W = sd · e, fan-in × fan-out (rows are inputs): three named matrices, `W_1` from `sd_1` and draws `e_1`.
@@ -142,8 +147,13 @@ class Graph:
         sd = self.define(f"sd_{tail}", initializer.sd(row_count(e), column_count(e)))
         return self.define(name, sd * e)
 
-    def define(self, name: str, expression: Any) -> Matrix:
-        """Gives the expression its name: from here on other formulas refer to it. Returns the named matrix."""
+    def define(self, name: str, expression: Any, *, kind: str = NUMBER) -> Matrix:
+        """The expression as a matrix with a name, and cells of its own: formulas refer to it.
+
+        kind: what its numbers are, for a check by other engines: "count" agrees exactly, and "rounding" may be nothing
+        else, so that each is compared by itself; any other "number" is compared with the matrix's largest.
+        """
+        arguments.one_of(f"{name}: kind", kind, KINDS)
         if isinstance(expression, str):
             raise SheetsimError(
                 f"{name}: a text is no matrix; a drop-down is made with model.choice(name, options, value)"
@@ -155,7 +165,9 @@ class Graph:
             raise SheetsimError(
                 f"{name}: this is the leaf or the matrix {node.name!r} already; name an expression of it"
             )
-        return self._name(name, node)
+        named = node.placed(name, kind)
+        self._named(named)
+        return named
 
     @overload
     def series(
@@ -228,22 +240,29 @@ class Graph:
             for name, nodes in found.items()
         }
 
-    def stacked(self, name: str, matrices: Iterable[Any], columns: Sequence[str] = (), *, first: int = 0) -> Series:
+    def stacked(
+        self, name: str, matrices: Iterable[Any], columns: Sequence[str] = (), *, first: int = 0, kind: str = NUMBER
+    ) -> Series:
         """A series of matrices that are there already, as gradients by each step of another are; `first` numbers them.
+
+        kind: as of `define`.
 
         Raises SheetsimError when there is none, and when their shapes differ.
         """
         self._check_name(name)
         arguments.whole(f"{name}: first", first)
         nodes = [self._cells(node) for node in arguments.listed(name, matrices, "matrices")]
-        return self._stack(name, nodes, columns, first)
+        arguments.one_of(f"{name}: kind", kind, KINDS)
+        return self._stack(name, nodes, columns, first, kind)
 
-    def _stack(self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> Series:
+    def _stack(
+        self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int, kind: str = NUMBER
+    ) -> Series:
         if len({node.shape for node in steps}) != 1:
             raise SheetsimError(f"{name}: a series is of matrices of one shape, at least one")
         check_columns(name, columns, steps[0].shape[1])
-        series = Series(steps, columns, first)
-        self._name(name, series)
+        series = Series(name, steps, columns, first, kind)
+        self._named(series)
         return series
 
     def _start(self, name: str, values: Any) -> Matrix:
@@ -257,7 +276,7 @@ class Graph:
         own = isinstance(value, Matrix) and value.name is None and value not in self._steps
         if not (own and (value.is_op or isinstance(value.source, Data))):
             value = apply("add", value, 0.0)
-        node: Matrix = value
+        node: Matrix = value.placed(None) if value.is_op else value
         self._steps.add(node)
         return node
 

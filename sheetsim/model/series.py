@@ -6,7 +6,7 @@ from typing import Any
 
 from sheetsim.arguments import listed, said
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Matrix, Stack
+from sheetsim.model.expr import NUMBER, Matrix, Stack
 
 # A step has a row at least, and a sheet so many.
 MOST_STEPS = 1_048_576
@@ -23,11 +23,16 @@ class Series(Matrix):
 
     __slots__ = ("columns", "first")
 
-    def __init__(self, steps: Sequence[Matrix], columns: Sequence[str], first: int) -> None:
+    columns: tuple[str, ...]
+    first: int
+
+    def __init__(
+        self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int, kind: str = NUMBER
+    ) -> None:
         rows, width = steps[0].shape
-        super().__init__(Stack(), tuple(steps), (rows * len(steps), width))
-        self.columns = tuple(columns)
-        self.first = first
+        super().__init__(Stack(), tuple(steps), (rows * len(steps), width), name, kind=kind)
+        object.__setattr__(self, "columns", tuple(columns))
+        object.__setattr__(self, "first", first)
 
     @property
     def headings(self) -> tuple[str, ...]:

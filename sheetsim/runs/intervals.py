@@ -142,7 +142,8 @@ def interval_table(
         own, never_below = column(results, number), label[1] in nonnegative
         scaled = never_below and label[1] not in AT_BOUND
         skewed = facts.skewed and scaled
-        n = row_count(results) + 0 if whole else total(if_error(own * 0 + 1, 0))
+        # Placed: a row's formulas refer to the row's own count, also where others are equal.
+        n = (row_count(results) + 0 if whole else total(if_error(own * 0 + 1, 0))).placed(None)
         # Of numbers some of which are 0 (networks that died) there is no geometric mean.
         row |= {"replicates": n, "read": matrix("median" if skewed else "mean")}
         if label in theory:

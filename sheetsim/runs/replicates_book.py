@@ -326,7 +326,7 @@ class ReplicatesBook:
 
 
 def _is_there(cell: Matrix) -> bool:
-    return cell is not intervals.NONE
+    return cell.expression is not intervals.NONE
 
 
 def _block(row: int, column: int, cell: Matrix, style: str) -> Item:

@@ -79,10 +79,11 @@ def follow(sheets: Sequence[Sheet], live: bool) -> list[Sheet]:
     for first in range(0, max(1, len(truths)), MOST_COMPARED):
         row += 1
         found = reduce(mul, truths[first : first + MOST_COMPARED], found)
-        label = "some yellow cells" if first + MOST_COMPARED < len(truths) else "yellow cells"
-        added += [Text(row, 0, label, "label"), Block(row, 1, found, "as-made")]
-    # No matrix of the study's graph: the texts alone refer to it.
-    found.name = AS_MADE
+        more = first + MOST_COMPARED < len(truths)
+        # No matrix of the study's graph: the texts alone refer to it.
+        found = found.placed(None if more else AS_MADE)
+        added += [Text(row, 0, "some yellow cells" if more else "yellow cells", "label")]
+        added += [Block(row, 1, found, "as-made")]
     said = (
         f"{AS_MADE}: 1 where every yellow cell holds what it was made with, else 0; titles and descriptions follow it"
     )
@@ -101,7 +102,7 @@ def _followed(sheet: Sheet, as_made: Matrix) -> Sheet:
 
 def _told(item: AsMade, as_made: Matrix) -> Block:
     texts = (NO_TEXT.sub(" ", text) for text in (item.text, item.changed))
-    return Block(item.row, item.column, where(as_made, *texts), item.style, item.columns)
+    return Block(item.row, item.column, where(as_made, *texts).placed(None), item.style, item.columns)
 
 
 def _as_made(cell: Matrix) -> list[Matrix]:

@@ -14,7 +14,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Sheet

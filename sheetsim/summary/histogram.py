@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sheetsim.model.expr import (
+    COUNT,
     Matrix,
     absolute,
     ceiling,
@@ -142,7 +143,9 @@ def histogram(
         at = int(np.searchsorted(edges_between(*limits, bins), 0.0))
     width = high - low
     edges = graph.define("edges", low + width * (bin_numbers / bins) - where(bin_numbers > 0, 0, NUDGE * width))
-    counts = tuple(graph.define(f"counts_{layer.number}", frequency(layer.z, edges)) for layer in network.layers)
+    counts = tuple(
+        graph.define(f"counts_{layer.number}", frequency(layer.z, edges), kind=COUNT) for layer in network.layers
+    )
     zeros = [where(equal(network.activation, "relu"), share, 0) for share in shares]
     least = graph.input("tallest", tallest)
     shown = drawn(graph, counts, edges, zeros, at, least=least)
@@ -168,7 +171,8 @@ def symmetric_histogram(
     # A hair above where they would be, so that no edge is 0: of what is 0 but for rounding each engine has its own.
     edges = graph.define(f"edges_{name}", bound * (2 * bin_numbers / bins - 1 + NUDGE))
     counts = tuple(
-        graph.define(f"counts_{name}_{k}", frequency(node, edges)) for k, node in enumerate(matrices, start=1)
+        graph.define(f"counts_{name}_{k}", frequency(node, edges), kind=COUNT)
+        for k, node in enumerate(matrices, start=1)
     )
     shown = drawn(graph, counts, edges, shares, (bins + 1) // 2, f"_{name}")
     return Histogram(bin_numbers, -bound, bound, edges, counts, shown, tails)

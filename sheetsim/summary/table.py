@@ -2,10 +2,10 @@
 values as a pandas DataFrame, and a page of formulas in the workbook."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sheetsim.model.expr import Matrix
+from sheetsim.model.expr import Constant, Matrix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,19 @@ class Table:
     index: str
     labels: Sequence[int | str]
     columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        # Equal expressions are one node, and each cell of a table is one of its own.
+        seen: set[Matrix] = set()
+
+        def own(cell: Matrix) -> Matrix:
+            shared = cell in seen or isinstance(cell.source, Constant)
+            found = cell.placed(None) if shared and cell.name is None else cell
+            seen.add(found)
+            return found
+
+        columns = tuple(replace(column, cells=tuple(map(own, column.cells))) for column in self.columns)
+        object.__setattr__(self, "columns", columns)
 
     def __getitem__(self, column: str) -> tuple[Matrix, ...]:
         return next(known.cells for known in self.columns if known.name == column)

@@ -3,11 +3,14 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import NamedTuple
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Constant, Matrix
-from sheetsim.model.ops import Op, Shape
+from sheetsim.model.op import Op, Shape
+from sheetsim.model.order import topological
+from sheetsim.workbook import rules
 
 # How tightly each level binds, loosest first. Excel's order, not Python's: unary minus binds tighter than ^.
 LEVELS = ("comparison", "sum", "product", "power", "negation", "atom")
@@ -29,54 +32,85 @@ _WORD = re.compile(
 
 Reference = Callable[[Matrix], str | None]
 
+_SLOT = re.compile(r"\{([0-9*]+)(?::(\w+))?\}")
 
-def formula(node: Matrix, reference: Reference) -> str:
+# Spellings of a slot that do not write its argument out.
+NO_TEXT = ("ones", "across", "numbers", "rows", "columns")
+
+
+def formula(node: Matrix, reference: Reference, what: str = "an expression") -> str:
     """The formula (without `=`) that computes the node from the matrices that `reference` finds in the workbook.
 
-    reference: the text that stands for a matrix (its name or address), None for one that must be inlined.
-    Raises SheetsimError when an unnamed part is nested deeper than Excel allows.
+    reference: the text that stands for a matrix (its name or address), None for one that must be inlined; what: what to
+    call it. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters.
     """
-    text, level = _render(node, reference, 0)
+    texts: dict[Matrix, _Text] = {}
+    for part in _inlined(node, reference):
+        known = None if part is node else reference(part)
+        found = _Text(known, "atom", 0) if known is not None else _spelled_out(part, texts, reference, part is node)
+        if found.height > rules.NESTING:
+            raise SheetsimError(
+                f"an expression is nested deeper than the {rules.NESTING} levels that Excel allows: name a part of it"
+            )
+        if len(found.text) > rules.FORMULA_CHARACTERS:
+            # What stands twice at each of many levels has no end: its length is told without writing it.
+            rules.check_length(what, characters(node, reference))
+        texts[part] = found
+    text, level, _ = texts[node]
     # A cell of truth values would not add up: SUM and AVERAGE pass over them.
     return f"IF({text},1,0)" if level == "comparison" else text
 
 
 def characters(node: Matrix, reference: Reference) -> int:
-    """About how many characters `formula` writes, told without writing them: what stands twice counts twice."""
-    parts = {node}
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        new = [arg for arg in part.args if arg not in parts] if part is node or reference(part) is None else []
-        parts.update(new)
-        stack.extend(new)
+    """How many characters `formula` writes at least, told without writing them: all but the brackets."""
     sizes: dict[Matrix, int] = {}
-    for part in sorted(parts, key=lambda one: one.depth):
+    for part in _inlined(node, reference):
         known = None if part is node else reference(part)
-        if known is not None or not isinstance(part.source, Op):
-            value = part.source.value if isinstance(part.source, Constant) else ""
-            sizes[part] = len(known or str(value))
-            continue
-        template = part.source.excel
-        # Each slot once or more, in any of its spellings; `{*}` takes them all.
-        slots = [template.count(f"{{{k}") or template.count("{*}") for k in range(len(part.args))]
-        sizes[part] = len(template) + sum(n * sizes[arg] for n, arg in zip(slots, part.args, strict=True))
+        if known is not None:
+            sizes[part] = len(known)
+        elif isinstance(part.source, Constant):
+            sizes[part] = len(literal(part.source.value))
+        elif _is_left_out(part):
+            sizes[part] = sizes[part.args[0]]
+        elif isinstance(part.source, Op):
+            written = sum(sizes[part.args[k]] for k in _written(part))
+            sizes[part] = len(_SLOT.sub("", part.source.excel)) + written
     return sizes[node]
 
 
 def needs_array(node: Matrix, reference: Reference) -> bool:
     """Whether the node's formula must be an array formula: it makes, or passes through, more than one number."""
-    if node.shape != (1, 1):
-        return True
-    stack = [node]
-    seen: set[Matrix] = set()
-    while stack:
-        part = stack.pop()
-        if part.shape != (1, 1) or (isinstance(part.source, Op) and part.source.array):
-            return True
-        seen.add(part)
-        stack.extend(arg for arg in part.args if arg not in seen and reference(arg) is None)
-    return False
+    return node.shape != (1, 1) or any(
+        part.shape != (1, 1) or (isinstance(part.source, Op) and part.source.array)
+        for part in _inlined(node, reference)
+        if part is node or reference(part) is None
+    )
+
+
+def _inlined(node: Matrix, reference: Reference) -> list[Matrix]:
+    """What the node's formula is written of, arguments first: its parts as far down as those that have a place."""
+
+    def args(part: Matrix) -> Sequence[Matrix]:
+        if part is not node and reference(part) is not None:
+            return ()
+        return [part.args[k] for k in dict.fromkeys(_written(part))]
+
+    return topological([node], args)
+
+
+def _written(part: Matrix) -> Sequence[int]:
+    """Which arguments the node's text holds, each as often as it stands there."""
+    if not isinstance(part.source, Op):
+        return ()
+    found = _slots(part.source.excel)
+    return range(len(part.args)) if found is None else found
+
+
+@cache
+def _slots(template: str) -> tuple[int, ...] | None:
+    """The numbers of the slots that write their arguments out; None for all that there are."""
+    found = [(k, spelling) for k, spelling in _SLOT.findall(template) if spelling not in NO_TEXT]
+    return None if ("*", "") in found else tuple(int(k) for k, _ in found)
 
 
 def literal(value: float | str) -> str:
@@ -153,13 +187,21 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     return _WORD.sub(other, text)
 
 
+class _Text(NamedTuple):
+    """A part of a formula: its text, how tightly it binds, and how many levels of parts are in it."""
+
+    text: str
+    level: str
+    height: int
+
+
 class _Slot:
     """An argument in a template: `{0:power}` is its text, in brackets where it binds less tightly than a power."""
 
-    def __init__(self, node: Matrix, reference: Reference, depth: int) -> None:
+    def __init__(self, node: Matrix, texts: Mapping[Matrix, _Text], reference: Reference) -> None:
         self._node = node
+        self._texts = texts
         self._reference = reference
-        self._depth = depth
 
     def __format__(self, level: str) -> str:
         if level == "across":
@@ -172,7 +214,7 @@ class _Slot:
             known = self._reference(self._node)
             # ROWS and COLUMNS take a block of cells; in LibreOffice nothing else.
             return f"{level.upper()}({known})" if known else str(self._node.shape[level == "columns"])
-        text, own = _render(self._node, self._reference, self._depth + 1)
+        text, own, _ = self._texts[self._node]
         if level == "truth":
             return text
         if own == "comparison":
@@ -180,29 +222,29 @@ class _Slot:
         return text if not level or BINDING[own] >= BINDING[level] else f"({text})"
 
 
-def _render(node: Matrix, reference: Reference, depth: int) -> tuple[str, str]:
-    """Text and level of a node; at depth 0 the node itself is spelled out although it has a place."""
-    if depth:
-        known = reference(node)
-        if known is not None:
-            return known, "atom"
-    if depth and isinstance(node.source, Op) and node.source.name in ("where", "if_error"):
-        _check_spread(node)
-    if depth > 64:
-        raise SheetsimError("an expression is nested deeper than the 64 levels that Excel allows: name a part of it")
-    if isinstance(node.source, Constant):
-        text = literal(node.source.value)
-        return text, "negation" if text.startswith("-") else "atom"
-    if not isinstance(node.source, Op):
-        raise SheetsimError(f"{node!r} is a leaf without a place in the workbook")
-    if node.source.name == "row" and node.args[0].shape[0] == 1:
-        # INDEX of a block of one row takes the number for a column's; IronCalc gives #VALUE!.
-        return _render(node.args[0], reference, depth + 1)
-    slots: Sequence[Any] = [_Slot(arg, reference, depth) for arg in node.args]
-    template = node.source.excel
-    if "{*}" in template:
-        return template.replace("{*}", ",".join(format(slot) for slot in slots)), node.source.level
-    return template.format(*slots), node.source.level
+def _spelled_out(part: Matrix, texts: Mapping[Matrix, _Text], reference: Reference, whole: bool) -> _Text:
+    """A node's text from those of its arguments; whole: it is the formula, and no part of one."""
+    if isinstance(part.source, Constant):
+        text = literal(part.source.value)
+        return _Text(text, "negation" if text.startswith("-") else "atom", 0)
+    if not isinstance(part.source, Op):
+        raise SheetsimError(f"{part!r} is a leaf without a place in the workbook")
+    if not whole and part.source.name in ("where", "if_error"):
+        _check_spread(part)
+    height = 1 + max((texts[part.args[k]].height for k in _written(part)), default=0)
+    if _is_left_out(part):
+        text, level, _ = texts[part.args[0]]
+        return _Text(text, level, height)
+    slots = [_Slot(arg, texts, reference) for arg in part.args]
+    template = part.source.excel
+    text = template.replace("{*}", ",".join(map(format, slots))) if "{*}" in template else template.format(*slots)
+    return _Text(text, part.source.level, height)
+
+
+def _is_left_out(part: Matrix) -> bool:
+    """Whether the node is the row of a single row: INDEX of a block of one row takes the number for a column's, and
+    IronCalc gives #VALUE!."""
+    return isinstance(part.source, Op) and part.source.name == "row" and part.args[0].shape[0] == 1
 
 
 def _check_spread(node: Matrix) -> None:
@@ -218,12 +260,15 @@ def _check_spread(node: Matrix) -> None:
 
 def _ones(node: Matrix, reference: Reference) -> str:
     """A column of ones as long as the node has rows, made from the row numbers of some block of that length."""
-    stack = [node]
-    while stack:
-        part = stack.pop()
-        if part.shape[0] == node.shape[0]:
-            known = reference(part)
-            if known is not None:
-                return f"ROW({known})^0"
-            stack.extend(reversed(part.args))
+
+    def known(part: Matrix) -> str | None:
+        return reference(part) if part.shape[0] == node.shape[0] else None
+
+    def args(part: Matrix) -> Sequence[Matrix]:
+        return part.args if part.shape[0] == node.shape[0] and known(part) is None else ()
+
+    for part in topological([node], args):
+        text = known(part)
+        if text is not None:
+            return f"ROW({text})^0"
     return f"ROW($1:${node.shape[0]})^0"

@@ -1,12 +1,13 @@
 """What stands where in a workbook: sheets as data, and the place of every matrix. It writes no file."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Draw, Matrix
-from sheetsim.model.ops import Shape
+from sheetsim.model.expr import Choice, Constant, Draw, Matrix
+from sheetsim.model.op import Shape
+from sheetsim.model.order import topological
 from sheetsim.model.series import Series
 from sheetsim.workbook import rules
 from sheetsim.workbook.formulas import address, formula, local_range
@@ -287,37 +288,69 @@ class Layout:
 
     def __init__(self, sheets: Iterable[Sheet], *, live: bool = True) -> None:
         self.live = live
-        self.sheets = tuple(sheets)
         self.places: dict[Matrix, Area] = {}
+        # The named matrices and the steps of series, by their expressions: a part of a formula that equals one refers
+        # to it.
+        self._homes: dict[Matrix, Matrix] = {}
+        self.sheets = tuple(self._settled(sheet) for sheet in sheets)
         rules.check_titles(sheet.title for sheet in self.sheets)
-        for sheet in self.sheets:
-            for node, row, column in _homes(sheet):
-                if node in self.places:
-                    raise SheetsimError(f"{node!r} has two places: {self.places[node].sheet} and {sheet.title}")
-                what = f"{node.name or 'a matrix'} on sheet {sheet.title!r}"
-                rules.check_size(what, row + node.shape[0], column + node.shape[1])
-                self.places[node] = Area(sheet.title, row, column, node.shape)
-            if isinstance(sheet, MatrixSheet):
-                for text in sheet.columns:
-                    rules.check_text(f"a column's heading on sheet {sheet.title!r}", text)
         for node in self.named():
             rules.check_name(str(node.name))
-        self.formulas = {node: formula(node, self.reference) for node in self.places if live and node.is_op}
-        for node, text in self.formulas.items():
-            place = self.places[node]
-            rules.check_formula(node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}", text)
+        self.formulas = {node: self._formula(node) for node in self.places if live and node.is_op}
         # Now: what a leaf holds may be replaced before the book is written, and its note says what it was made with.
         self.notes = {sheet.title: self._note(sheet) for sheet in self.sheets if not isinstance(sheet, Page)}
         for node in self.places:
             if isinstance(node.source, Choice):
                 _check_choice(str(node.name), node.source)
 
+    def _settled(self, sheet: Sheet) -> Sheet:
+        """The sheet with each matrix at home where it first stands, and shown by a reference elsewhere."""
+        if isinstance(sheet, MatrixSheet):
+            self._settle(sheet.title, 1, 1, sheet.matrix)
+            for text in sheet.columns:
+                rules.check_text(f"a column's heading on sheet {sheet.title!r}", text)
+            return sheet
+        items: list[Item] = []
+        for item in sheet.items:
+            if not isinstance(item, Block):
+                items.append(item)
+            elif isinstance(item.matrix.source, Constant) and item.matrix.expression is item.matrix:
+                items.append(_constant(item, item.matrix.source.value))
+            elif item.matrix in self.places and item.matrix.shape == (1, 1):
+                items.append(Echo(item.row, item.column, item.matrix, item.style))
+            else:
+                self._settle(sheet.title, item.row, item.column, item.matrix)
+                items.append(item)
+        return replace(sheet, items=tuple(items)) if isinstance(sheet, Page) else sheet
+
+    def _settle(self, title: str, row: int, column: int, node: Matrix) -> None:
+        if node in self.places:
+            raise SheetsimError(f"{node!r} has two places: {self.places[node].sheet} and {title}")
+        what = f"{node.name or 'a matrix'} on sheet {title!r}"
+        rules.check_size(what, row + node.shape[0], column + node.shape[1])
+        self.places[node] = Area(title, row, column, node.shape)
+        for own in (node, *(node if isinstance(node, Series) else ())):
+            if own.name is not None or own is not node:
+                self._homes.setdefault(own.expression, own)
+
+    def _formula(self, node: Matrix) -> str:
+        place = self.places[node]
+        what = node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}"
+        text = formula(node, self.reference, what)
+        rules.check_formula(what, text)
+        return text
+
     def reference(self, node: Matrix) -> str | None:
         """What stands for the matrix in a formula: its name, its address, or None where it has no place."""
-        place = self.places.get(node)
-        if place is None:
+        home = self.home(node)
+        if home is None:
             return None
-        return node.name or address(place.sheet, place.row, place.column, place.shape)
+        place = self.places[home]
+        return home.name or address(place.sheet, place.row, place.column, place.shape)
+
+    def home(self, node: Matrix) -> Matrix | None:
+        """The matrix with a place whose numbers these are, itself or another of the same expression; else None."""
+        return node if node in self.places else self._homes.get(node.expression)
 
     def _note(self, sheet: MatrixSheet | SeriesSheet) -> list[str]:
         """What is said of a matrix's sheet: what it holds, its formula, and where that takes its numbers from."""
@@ -335,7 +368,7 @@ class Layout:
         if shown in self.formulas:
             text = self.formulas[shown]
             said.append("=" + (text if len(text) <= LONGEST_FORMULA else f"{text[:LONGEST_FORMULA]} …"))
-            parts = _parts(shown, self.places)[:MOST_PARTS]
+            parts = _parts(shown, self.home)[:MOST_PARTS]
             said += dict.fromkeys(f"{part.name or 'cells'}: sheet {self.places[part].sheet}" for part in parts)
         elif isinstance(node.source, Draw):
             said.append(f"Constants, drawn: {node.source.distribution}")
@@ -351,28 +384,17 @@ class Layout:
         return (node for node in self.places if node.name is not None)
 
 
-def _homes(sheet: Sheet) -> Iterator[tuple[Matrix, int, int]]:
-    if isinstance(sheet, MatrixSheet):
-        yield sheet.matrix, 1, 1
-        return
-    for item in sheet.items:
-        if isinstance(item, Block):
-            yield item.matrix, item.row, item.column
+def _constant(item: Block, value: float | str) -> Text | Number:
+    if isinstance(value, str):
+        return Text(item.row, item.column, value, item.style, item.columns)
+    return Number(item.row, item.column, value, item.style)
 
 
-def _parts(node: Matrix, places: Mapping[Matrix, Area]) -> list[Matrix]:
+def _parts(node: Matrix, home: Callable[[Matrix], Matrix | None]) -> list[Matrix]:
     """The matrices with a place that a formula refers to, each once, in its order."""
-    found: dict[Matrix, None] = {}
-    seen: set[Matrix] = set()
-    left = list(reversed(node.args))
-    while left:
-        part = left.pop()
-        if part in places:
-            found[part] = None
-        elif part not in seen:
-            seen.add(part)
-            left += reversed(part.args)
-    return list(found)
+    order = topological(node.args, lambda part: () if home(part) is not None else part.args)
+    found = (home(part) for part in order)
+    return list(dict.fromkeys(part for part in found if part is not None))
 
 
 def _check_choice(name: str, choice: Choice) -> None:

@@ -74,11 +74,20 @@ def check_text(what: str, text: str) -> None:
         raise SheetsimError(f"{what} has {len(text):,} characters; a cell holds {TEXT_CHARACTERS:,}")
 
 
+def check_length(what: str, characters: int) -> None:
+    """Refuses a formula of so many characters or more, before it is written out."""
+    if characters > FORMULA_CHARACTERS:
+        size = f"{characters:,} characters or more; Excel allows {FORMULA_CHARACTERS:,}"
+        raise SheetsimError(f"the formula of {what} has {size}: name a part of it")
+
+
 def check_formula(what: str, formula: str) -> None:
     """Refuses a formula that is too long or nested too deep; naming a part of it makes it shorter."""
     if len(formula) > FORMULA_CHARACTERS:
         size = f"{len(formula):,} characters; Excel allows {FORMULA_CHARACTERS:,}"
         raise SheetsimError(f"the formula of {what} has {size}: name a part of it")
+    if formula.count("(") <= NESTING:
+        return
     depth = deepest = 0
     for character in _QUOTED.sub("", formula):
         depth += (character == "(") - (character == ")")

@@ -9,7 +9,8 @@ import numpy as np
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Matrix, matrix
 from sheetsim.model.graph import Graph
-from sheetsim.model.ops import Op, broadcast
+from sheetsim.model.op import Op, broadcast
+from sheetsim.model.order import topological
 from sheetsim.studies.optimizers.function_text import Function
 from sheetsim.workbook.layout import Ticks
 
@@ -82,14 +83,7 @@ def grid_heights(f: Function, xs: Any, ys: Any) -> Any:
 
 
 def _is_elementwise(node: Matrix) -> bool:
-    stack, seen = [node], set()
-    while stack:
-        part = stack.pop()
-        seen.add(part)
-        if isinstance(part.source, Op) and part.source.shape is not broadcast:
-            return False
-        stack.extend(arg for arg in part.args if arg not in seen)
-    return True
+    return all(part.source.shape is broadcast for part in topological([node]) if isinstance(part.source, Op))
 
 
 def _levels(heights: Any, count: int) -> list[float]:

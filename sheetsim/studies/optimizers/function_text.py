@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, absolute, exp, log, log10, matrix, relu, sigmoid, sqrt, tanh
+from sheetsim.model.order import topological
 from sheetsim.workbook.formulas import characters, formula
 from sheetsim.workbook.rules import FORMULA_CHARACTERS
 
@@ -157,14 +158,7 @@ def check_arguments(function: Callable[..., object]) -> None:
 
 def depends(value: Matrix, node: Matrix) -> bool:
     """Whether the expression is made of the node. It looks no deeper than that: a step does not see those before."""
-    stack, seen = [value], set()
-    while stack:
-        part = stack.pop()
-        if part is node:
-            return True
-        seen.add(part)
-        stack.extend(arg for arg in part.args if arg not in seen and arg.depth >= node.depth)
-    return False
+    return node in topological([value], lambda part: [arg for arg in part.args if arg.depth >= node.depth])
 
 
 def written(node: Matrix, x: str = "") -> str:
@@ -179,7 +173,7 @@ def written(node: Matrix, x: str = "") -> str:
     size = characters(node, reference)
     if size > FORMULA_CHARACTERS - LEFT_FREE:
         raise SheetsimError(
-            f"f is too long: it or its gradient takes about {size:.3g} characters, and a cell's formula has "
+            f"f is too long: it or its gradient takes {size:.3g} characters or more, and a cell's formula has "
             f"{FORMULA_CHARACTERS:,} at most"
         )
     try:

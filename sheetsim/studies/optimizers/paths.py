@@ -55,7 +55,8 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matri
     lowest = tuple(map(minimum, seen))
     lower = -largest(*(-low for low in (*lowest, found))) if found is not None else matrix(NONE) + 0
     least = graph.define("least_f", lower)
-    ends = [(column(path.p[-1], 1), column(path.p[-1], 2), path.f[-1] + 0) for path in paths]
+    # Placed: f's own formula has these coordinates too, and refers to the path and not to this table.
+    ends = [(column(path.p[-1], 1).placed(None), column(path.p[-1], 2).placed(None), path.f[-1] + 0) for path in paths]
     columns = (
         Column("x", "x at the last step", tuple(x for x, _, _ in ends)),
         Column("y", "y at the last step", tuple(y for _, y, _ in ends)),

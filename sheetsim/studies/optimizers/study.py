@@ -14,7 +14,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squares
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.studies.optimizers.book import OptimizersBook
 from sheetsim.studies.optimizers.contours import Contours, contours
 from sheetsim.studies.optimizers.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written

@@ -15,7 +15,7 @@ from sheetsim.model.expr import Matrix, choose, sqrt, sum_squares, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS, activate
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
 from sheetsim.studies.rnn_gradients.book import RnnGradientsBook
 from sheetsim.studies.rnn_gradients.growth import growth_of

@@ -11,6 +11,8 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import normal, stream
 from sheetsim.model.expr import (
+    NUMBER,
+    ROUNDING,
     Matrix,
     choose,
     column,
@@ -23,7 +25,7 @@ from sheetsim.model.expr import (
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.studies.study import Experiment, Study, check_one_of
 from sheetsim.studies.symmetry.book import SymmetryBook
 from sheetsim.studies.symmetry.starts import Start, measured, start_table, step_table
@@ -34,6 +36,10 @@ CURVES = ("tanh", "sigmoid")
 # 1/samples is then exact, and what the two classes give at a start of zeros cancels to 0, and not to rounding.
 SAMPLES = (2, 4, 8, 16, 32)
 MOST_STEPS = 100
+
+
+# What comes through saturated units, as the gradients d_… do: they hold 1 − z², the difference of two numbers near 1.
+ROUNDED = ("z_1", "z_2", "gradient", "slope")
 
 
 class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -47,7 +53,6 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     STUDY: ClassVar[str] = "symmetry"
-    # What comes through saturated units holds 1 − z², the difference of two numbers near 1.
     ROUNDED: ClassVar[tuple[str, ...]] = ("z_", "d_", "gradient_", "slope_")
 
     study: str = "symmetry"
@@ -140,7 +145,12 @@ def descent(graph: Graph, name: str, steps: int) -> Start:
     return Start(
         name,
         {
-            key: graph.stacked(f"{key}_{name}", own, columns.get(key, (key,) if own[0].shape[1] == 1 else ()))
+            key: graph.stacked(
+                f"{key}_{name}",
+                own,
+                columns.get(key, (key,) if own[0].shape[1] == 1 else ()),
+                kind=ROUNDING if key in ROUNDED or key.startswith("d_") else NUMBER,
+            )
             for key, own in nodes.items()
         },
     )
