@@ -8,18 +8,17 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
-from sheetsim.model.op import OPS, Op
+from sheetsim.model.op import OPS, Array, Op
 from sheetsim.model.ops import is_finite
 from sheetsim.model.order import topological
 
-Values = dict[Matrix, Any]
+Values = dict[Matrix, Array]
 
 
 class Program:
@@ -114,11 +113,11 @@ def _keep_freed_memory() -> None:
     np.empty((1 << 25) - (1 << 16), np.uint8)
 
 
-def _is_infinite(value: Any) -> bool:
+def _is_infinite(value: Array) -> bool:
     return value.dtype.kind == "f" and not is_finite(value) and bool(np.isinf(value).any())
 
 
-def _undefined(value: Any) -> Any:
+def _undefined(value: Array) -> Array:
     """NaN for infinities: to a sheet they are errors, and lead back to no number, as 1/inf or the relu of -inf do."""
     return np.where(np.isinf(value), np.nan, value)
 
@@ -136,12 +135,14 @@ def _check_memory(nodes: Iterable[Matrix]) -> None:
             raise SheetsimError(f"{node.name or 'a matrix'} has {size}, more than this machine's memory holds")
 
 
-def _value(node: Matrix, args: list[Any], chosen: bool, seed: int | None) -> Any:
+def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None) -> Array:
     source = node.source
     if isinstance(source, Op):
-        return args[0] if chosen else source.numpy(*args)
+        value: Array = args[0] if chosen else source.numpy(*args)
+        return value
     if isinstance(source, Draw):
-        return source.sample(node.shape, seed)
+        numbers: Array = source.sample(node.shape, seed)
+        return numbers
     if isinstance(source, Data):
         return source.values
     if isinstance(source, Stack):

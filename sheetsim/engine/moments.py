@@ -4,9 +4,10 @@ Blocks are merged by deviations from their means, never as Σx² − (Σx)², wh
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from sheetsim.model.op import Array
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Moments:
     m4: np.float64
 
     @classmethod
-    def of(cls, x: Any, spare: Any = None) -> "Moments":
+    def of(cls, x: Array, spare: tuple[Array, Array] | None = None) -> "Moments":
         """The moments of an array's elements; `spare`, two arrays like x, are overwritten."""
         d, square = spare if spare is not None else (np.empty_like(x), np.empty_like(x))
         mean = x.mean(dtype=np.float64)
@@ -54,11 +55,11 @@ class UnitMoments:
     """Of `count` samples of units: mean, 1×units, and m2, units×units, the sums of products of deviations."""
 
     count: int
-    mean: Any
-    m2: Any
+    mean: Array
+    m2: Array
 
     @classmethod
-    def of(cls, x: Any, spare: Any = None) -> "UnitMoments":
+    def of(cls, x: Array, spare: Array | None = None) -> "UnitMoments":
         """The moments of a samples × units array; `spare`, an array like x, is overwritten."""
         mean = np.add.reduce(x, axis=0, keepdims=True, dtype=np.float64) / len(x)
         centred = np.subtract(x, mean.astype(x.dtype, copy=False), out=spare)
@@ -74,15 +75,15 @@ class UnitMoments:
         )
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array:
         """The units' population variances over the samples, 1×units."""
         return np.diagonal(self.m2)[None, :] / self.count
 
-    def through(self, W: Any) -> tuple[Any, Any]:
+    def through(self, W: Array) -> tuple[Array, Array]:
         """Means and population variances over the samples of the sums x W, 1×fan-out each: w'Cw for each unit's w."""
         return self.mean @ W, (W * (self.m2 @ W)).sum(axis=0, keepdims=True) / self.count
 
 
-def moments_of_sums(a: Any) -> tuple[Any, Any]:
+def moments_of_sums(a: Array) -> tuple[Array, Array]:
     """Means and population variances over the samples of a samples × units array, 1×units each."""
     return a.mean(axis=0, keepdims=True, dtype=np.float64), a.var(axis=0, keepdims=True, dtype=np.float64)

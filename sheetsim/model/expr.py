@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.op import OPS, Op, Shape
+from sheetsim.model.op import OPS, Array, Op, Shape
 from sheetsim.model.sampling import Draw as Draw
 
 Operand: TypeAlias = "Matrix | float | str"
@@ -28,8 +28,8 @@ class Data:
     at_least: what a cell must not be below, if anything; columns: their names, if they have some.
     """
 
-    def __init__(self, values: Any, at_least: float | None = None, columns: Sequence[str] = ()) -> None:
-        self.values = values.view()
+    def __init__(self, values: Array, at_least: float | None = None, columns: Sequence[str] = ()) -> None:
+        self.values: Array = values.view()
         self.values.flags.writeable = False
         self.at_least = at_least
         self.columns = tuple(columns)

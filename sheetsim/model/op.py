@@ -11,12 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sheetsim.errors import SheetsimError
 
 if TYPE_CHECKING:
     from sheetsim.model.expr import Matrix
 
 Shape: TypeAlias = tuple[int, int]
+
+# Numbers of a matrix, rows × columns.
+Array: TypeAlias = NDArray[np.float64]
+
 ShapeRule: TypeAlias = Callable[[str, Sequence[Shape]], Shape]
 
 # (gradient by the result, the result, its arguments) to the gradient by each argument; None where the result does not

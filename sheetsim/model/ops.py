@@ -25,6 +25,7 @@ from sheetsim.model.expr import (
 )
 from sheetsim.model.op import (
     OPS,
+    Array,
     Op,
     bins,
     broadcast,
@@ -41,24 +42,24 @@ from sheetsim.model.op import (
 CONSTANT = 1e-12
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> Array:
     """A scalar as the 1×1 matrix that every op hands on."""
-    return np.asarray(value).reshape(1, 1)
+    return np.asarray(value, dtype=np.float64).reshape(1, 1)
 
 
-def is_finite(x: Any) -> bool:
+def is_finite(x: Array) -> bool:
     """Whether all of x surely are finite; finite numbers above 1e150 may go unrecognised."""
     # BLAS's sum of squares takes half the time of a plain sum, but a copy where the numbers do not lie in a row.
     return bool(np.isfinite(np.vdot(x, x) if x.flags.c_contiguous else x.sum()))
 
 
-def _truth(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _truth(compare: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
     """Comparisons are numbers, 1 or 0: a sum of Excel truth values is 0, and NumPy's True + True is True.
 
     With NaN or an infinity, which are error values in a sheet, they are NaN, as they are errors there.
     """
 
-    def truth(a: Any, b: Any) -> Any:
+    def truth(a: Array, b: Array) -> Array:
         found = compare(a, b).astype(float)
         if a.dtype.kind == "f" and b.dtype.kind == "f" and not (is_finite(a) and is_finite(b)):
             unknown = ~(np.isfinite(a) & np.isfinite(b))
@@ -69,7 +70,7 @@ def _truth(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return truth
 
 
-def _sigmoid(a: Any) -> Any:
+def _sigmoid(a: Array) -> Array:
     """1/(1 + e^-a) as 0.5·(1 + tanh(a/2)): 1/(1+EXP(-a)) is #NUM! in a sheet for a < -709."""
     z = a * 0.5
     np.tanh(z, out=z)
@@ -78,7 +79,7 @@ def _sigmoid(a: Any) -> Any:
     return z
 
 
-def _frequency(x: Any, edges: Any) -> Any:
+def _frequency(x: Array, edges: Array) -> Array:
     """Counts with Excel's closure: (edge_k-1, edge_k], the first bin all x <= edge_0, the last all x > edge_n.
 
     NaN, as an error in a sheet is no number to count, where x or the edges have one.
@@ -89,40 +90,40 @@ def _frequency(x: Any, edges: Any) -> Any:
     return np.diff(at_most, prepend=0, append=x.size).astype(float).reshape(-1, 1)
 
 
-def _central(x: Any, power: int) -> Any:
+def _central(x: Array, power: int) -> np.float64:
     d = x - x.mean()
     # Repeated products: NumPy's general power is twenty times slower than a square.
-    return (d * d * d if power == 3 else np.square(d * d)).mean()
+    return np.float64((d * d * d if power == 3 else np.square(d * d)).mean())
 
 
-def _varies(x: Any) -> bool:
+def _varies(x: Array) -> bool:
     return bool(x.std() > CONSTANT * abs(x.mean()))
 
 
-def _skewness(x: Any) -> Any:
+def _skewness(x: Array) -> Array:
     """Population skewness m3 / m2^(3/2); NaN for a constant matrix."""
     return _cell(_central(x, 3) / x.std() ** 3 if _varies(x) else np.nan)
 
 
-def _excess_kurtosis(x: Any) -> Any:
+def _excess_kurtosis(x: Array) -> Array:
     """Population excess kurtosis m4 / m2² - 3, 0 for a normal distribution; NaN for a constant matrix."""
     return _cell(_central(x, 4) / x.var() ** 2 - 3 if _varies(x) else np.nan)
 
 
-def _t_quantile(tails: Any, freedom: Any) -> Any:
+def _t_quantile(tails: Array, freedom: Array) -> Array:
     """The t that Student's distribution with so many degrees of freedom exceeds, on both sides, with a probability."""
     from scipy.special import stdtrit  # costs more to import than a run to compute
 
     return _cell(stdtrit(freedom.item(), 1 - tails.item() / 2) if freedom.item() >= 1 else np.nan)
 
 
-def _normal_quantile(p: Any) -> Any:
+def _normal_quantile(p: Array) -> Array:
     """The number that a standard normal one is below with probability p; NaN unless 0 < p < 1."""
     # Not scipy's: every run of a forward pass asks for one, and the import costs more than the run.
     return _cell(NormalDist().inv_cdf(p.item()) if 0 < p.item() < 1 else np.nan)
 
 
-def _select(condition: Any, yes: Any, no: Any) -> Any:
+def _select(condition: Array, yes: Array, no: Array) -> Array:
     """np.where by bits: it takes a branch an element, and five times as long where the truths are in no order."""
     if yes.dtype != np.float64 or no.dtype != np.float64:
         return np.where(condition, yes, no)
@@ -134,7 +135,7 @@ def _select(condition: Any, yes: Any, no: Any) -> Any:
     return ((bits ^ other) & keep ^ other).view(np.float64)
 
 
-def _first_true(condition: Any, yes: Any, no: Any) -> Any:
+def _first_true(condition: Array, yes: Array, no: Array) -> Array:
     """`yes` where the condition is not 0, else `no`; a condition that is NaN gives NaN, or its error value as text."""
     found = _select(condition != 0, yes, no)
     unknown = np.isnan(condition)

@@ -5,11 +5,11 @@ holds the two to each other.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from sheetsim.engine.moments import Moments, UnitMoments
+from sheetsim.model.op import Array
 from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.layers import STILL
 
@@ -81,7 +81,7 @@ class Outputs:
     Quantiles are those of the first block: exact when it is the only one.
     """
 
-    def __init__(self, edges: Any, saturated: Callable[[Any], int]) -> None:
+    def __init__(self, edges: Array, saturated: Callable[[Array], int]) -> None:
         self._edges = edges
         self._saturated = saturated
         self.counts = np.zeros(len(edges) + 1, dtype=np.int64)
@@ -91,7 +91,7 @@ class Outputs:
         self._quantiles: tuple[float, ...] = ()
         self._ends: tuple[float, float] = (np.inf, -np.inf)
 
-    def add(self, z: Any, spare: Any = None) -> None:
+    def add(self, z: Array, spare: tuple[Array, Array] | None = None) -> None:
         """Counts a block in; `spare`, two arrays like z, are overwritten: new memory costs as much as arithmetic."""
         spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
         # Sorted once, the block gives its quantiles, its ends and its counts: less work than a histogram on its own.
@@ -121,7 +121,7 @@ class Outputs:
         same[candidates] = ~off.any(axis=0)
         self._same &= same
 
-    def statistics(self, given: UnitMoments, sums: tuple[Any, Any], W: Any, sd: np.float64) -> tuple[float, ...]:
+    def statistics(self, given: UnitMoments, sums: tuple[Array, Array], W: Array, sd: np.float64) -> tuple[float, ...]:
         """The numbers of COLUMNS, from what was added.
 
         given: the moments of the layer's input; sums: means and variances over the samples of its sums a, 1×units each;
@@ -166,7 +166,7 @@ class Outputs:
         return tuple(float(number) for number in (*layer, *variance, square, square_a))
 
 
-def sorted_quantile(ordered: Any, p: float) -> float:
+def sorted_quantile(ordered: Array, p: float) -> float:
     """The p-quantile of rising numbers, linear between order statistics (NumPy's and PERCENTILE's default)."""
     place = (len(ordered) - 1) * p
     low = int(place)

@@ -9,7 +9,7 @@ import numpy as np
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Matrix, matrix
 from sheetsim.model.graph import Graph
-from sheetsim.model.op import Op, broadcast
+from sheetsim.model.op import Array, Op, broadcast
 from sheetsim.model.order import topological
 from sheetsim.studies.optimizers.function_text import Function
 from sheetsim.workbook.layout import Ticks
@@ -25,10 +25,10 @@ class Contours:
 
     window: tuple[Ticks, Ticks]
     levels: tuple[float, ...]
-    pieces: tuple[Any, ...]
+    pieces: tuple[Array, ...]
 
 
-def contours(f: Function, points: Any, count: int, most: int) -> Contours:
+def contours(f: Function, points: Array, count: int, most: int) -> Contours:
     """`count` levels of f over a window around the points (n×2), `most` pieces of lines at most, the longest.
 
     The levels are quantiles of f over the window at (k / (count + 1))²: lines of a quadratic function are then evenly
@@ -37,7 +37,7 @@ def contours(f: Function, points: Any, count: int, most: int) -> Contours:
     window = _ticks(points[:, 0], _span(points[:, 1])), _ticks(points[:, 1], _span(points[:, 0]))
     xs, ys = (np.linspace(axis.low, axis.high, GRID) for axis in window)
     heights = grid_heights(f, xs, ys)
-    found: list[tuple[float, Any]] = []
+    found: list[tuple[float, Array]] = []
     if count and np.isfinite(heights).any():
         from contourpy import LineType, contour_generator  # not for studies that draw no contours
 
@@ -50,11 +50,11 @@ def contours(f: Function, points: Any, count: int, most: int) -> Contours:
     return Contours(window, tuple(found[k][0] for k in kept), tuple(found[k][1] for k in kept))
 
 
-def _span(numbers: Any) -> float:
+def _span(numbers: Array) -> float:
     return float(numbers.max() - numbers.min())
 
 
-def _ticks(numbers: Any, other: float) -> Ticks:
+def _ticks(numbers: Array, other: float) -> Ticks:
     """An axis around the numbers that ends at its ticks; never narrower than a quarter of the other one's span."""
     low, high = float(numbers.min()), float(numbers.max())
     size = max(abs(low), abs(high))
@@ -70,7 +70,7 @@ def _ticks(numbers: Any, other: float) -> Ticks:
     return Ticks(*(float(f"{x:.12g}") for x in (math.floor(low / tick) * tick, math.ceil(high / tick) * tick, tick)))
 
 
-def grid_heights(f: Function, xs: Any, ys: Any) -> Any:
+def grid_heights(f: Function, xs: Array, ys: Array) -> Array:
     """f over the grid, a row a y: at once where each of its ops goes element by element, point by point otherwise."""
     graph = Graph()
     x, y = graph.input("x", 0.0), graph.input("y", 0.0)
@@ -86,7 +86,7 @@ def _is_elementwise(node: Matrix) -> bool:
     return all(part.source.shape is broadcast for part in topological([node]) if isinstance(part.source, Op))
 
 
-def _levels(heights: Any, count: int) -> list[float]:
+def _levels(heights: Array, count: int) -> list[float]:
     """Rising levels above the least height, with digits enough to tell them apart."""
     least = heights.min()
     levels = np.quantile(heights, (np.arange(1, count + 1) / (count + 1)) ** 2)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.op import Array
 from sheetsim.studies.optimizers.contours import grid_heights
 from sheetsim.studies.optimizers.function_text import Function
 from sheetsim.workbook.layout import Ticks
@@ -44,7 +44,7 @@ class _EndlessError(Exception):
     """f falls where no end is seen."""
 
 
-def minimum(f: Function, points: Any, window: tuple[Ticks, Ticks]) -> Minimum | None:
+def minimum(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum | None:
     """The lowest of the local minima that a simplex (Nelder & Mead 1965, scipy.optimize) comes to from the points
     (n×2, the first a start where f is a number) and from the lowest points of parts of the window and of a wider one.
 
@@ -61,7 +61,7 @@ def minimum(f: Function, points: Any, window: tuple[Ticks, Ticks]) -> Minimum | 
     middle, size = (low + high) / 2, high - low
     wide = size + np.abs(middle)
 
-    def at(p: Any) -> float:
+    def at(p: Array) -> float:
         """f at a point, HIGH where it is no number."""
         if (np.abs(p - middle) > FAR * wide).any():
             raise _EndlessError
@@ -70,11 +70,11 @@ def minimum(f: Function, points: Any, window: tuple[Ticks, Ticks]) -> Minimum | 
             raise _EndlessError
         return min(found, HIGH) if np.isfinite(found) else HIGH
 
-    def value(place: Any) -> float:
+    def value(place: Array) -> float:
         """f at a place, in windows from the middle."""
         return at(middle + place * size)
 
-    def descent(place: Any, width: float, tolerance: float) -> tuple[float, Any]:
+    def descent(place: Array, width: float, tolerance: float) -> tuple[float, Array]:
         simplex = place + width * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         options = {"initial_simplex": simplex, "xatol": tolerance, "fatol": np.inf, "maxfev": 1000}
         found = minimize(value, place, method="Nelder-Mead", options=options)
@@ -108,7 +108,7 @@ def minimum(f: Function, points: Any, window: tuple[Ticks, Ticks]) -> Minimum | 
     return None if around >= HIGH else Minimum((float(p[0]) + 0.0, float(p[1]) + 0.0), len(places))
 
 
-def _lowest(f: Function, middle: Any, width: Any) -> Iterator[Any]:
+def _lowest(f: Function, middle: Array, width: Array) -> Iterator[Array]:
     """The lowest point of each part of a window."""
     along = (np.arange(PARTS * POINTS) + 0.5) / (PARTS * POINTS) - 0.5
     xs, ys = (center + along * whole for center, whole in zip(middle, width, strict=True))

@@ -6,11 +6,11 @@ shortest text that does, for a whole array in one call; the XML between the numb
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import orjson
 
+from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import column_letters, local_range
 
 NOT_A_NUMBER = "#N/A"
@@ -27,7 +27,7 @@ def error_text(value: float) -> str:
 
 
 def matrix_bands(
-    values: Any,
+    values: Array,
     formula: str | None,
     style: int,
     index_style: int,
@@ -59,7 +59,7 @@ def matrix_bands(
         yield xml
 
 
-def _band(numbers: Any, first_row: int, style: int, index_style: int) -> bytes:
+def _band(numbers: Array, first_row: int, style: int, index_style: int) -> bytes:
     template = _template(first_row, *numbers.shape, style, index_style)
     flat = np.ascontiguousarray(numbers, dtype=np.float64).ravel()
     texts = orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
@@ -87,7 +87,7 @@ def _template(first_row: int, rows: int, columns: int, style: int, index_style: 
 
 
 def series_rows(
-    values: Any,
+    values: Array,
     rows: int,
     first: int,
     formulas: Sequence[tuple[str | None, bool]],
