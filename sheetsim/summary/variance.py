@@ -67,9 +67,10 @@ def unit_statistics(graph: Graph, network: Network) -> tuple[Matrix, tuple[Units
     """Names `var_x`, and `mean_a_l`, `var_a_l`, `mean_z_l`, `var_z_l` a layer; returns var_x and the layers'."""
 
     def moments(name: str, of: Matrix) -> tuple[Matrix, Matrix]:
-        # Over mirrored samples they are 0 but for rounding, of which each engine has its own.
+        # Over mirrored samples, and of nearly constant units, they are 0 but for rounding, of which each engine has its
+        # own.
         center = graph.define(f"mean_{name}", column_mean(of), kind="rounding")
-        return center, graph.define(f"var_{name}", column_variance(of, center))
+        return center, graph.define(f"var_{name}", column_variance(of, center), kind="rounding")
 
     var_x = graph.define("var_x", column_variance(network.x))
     return var_x, tuple(
