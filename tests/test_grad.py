@@ -8,6 +8,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad as autograd
+from references import REFERENCES
 
 import sheetsim
 from sheetsim.engine.evaluate import Program, evaluate
@@ -180,12 +181,6 @@ def test_what_has_no_gradient_is_refused_or_zero() -> None:
     assert evaluate([g := grad(expr.total(fixed * x), [x], fixed=[fixed])[0]])[g].tolist() == [[3, 6]]
 
 
-def anp_activation(name: str, a: Any) -> Any:
-    return {"sigmoid": 1 / (1 + anp.exp(-a)), "tanh": anp.tanh(a), "relu": anp.where(a > 0, a, 0.0), "identity": a}[
-        name
-    ]
-
-
 @pytest.mark.parametrize("loss_name", ["mse", "cross-entropy"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradients_of_networks_are_autograds(activation: str, loss_name: str) -> None:
@@ -213,7 +208,7 @@ def test_gradients_of_networks_are_autograds(activation: str, loss_name: str) ->
     def reference(parameters: Any) -> Any:
         h = data
         for k, w in enumerate(parameters):
-            h = h @ w if k == 2 else anp_activation(activation, h @ w)
+            h = h @ w if k == 2 else REFERENCES[activation].of(anp, h @ w)
         if loss_name == "mse":
             return anp.sum((h - labels) ** 2) / 20
         h = h - anp.max(h)

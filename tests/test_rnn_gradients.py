@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from autograd import grad as autograd
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 from lint import lint
+from references import REFERENCES
 
 import sheetsim
 from sheetsim.audit.verify import verify
@@ -27,31 +29,18 @@ from sheetsim.studies.rnn_gradients.growth import growth_verdict
 TEMPLATES = ("rnn-gradients", "rnn-gradients-tanh")
 WIDER = {"samples": 3, "units": 4, "steps": 9}
 
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "sigmoid": lambda a: 1 / (1 + anp.exp(-a)),
-    "tanh": anp.tanh,
-    "relu": lambda a: anp.where(a > 0, a, 0.0),
-    "identity": lambda a: a,
-}
-SLOPES: dict[str, Callable[[Any], Any]] = {
-    "sigmoid": lambda h: h * (1 - h),
-    "tanh": lambda h: 1 - h**2,
-    "relu": lambda h: (h > 0) * 1.0,
-    "identity": np.ones_like,
-}
-
 
 def by_hand(run: Run, activation: str, max_norm: float, *, once: bool = False, l2: bool = False) -> dict[str, Any]:
     """The norms and gradients by a loop that knows nothing of the model but its draws."""
     W, h = run["scale"] * np.atleast_2d(run["e_W"]), [np.atleast_2d(run["h_0"])]
     steps, samples = len(np.atleast_2d(run["norm"])), len(h[0])
     for _ in range(steps):
-        h.append(FUNCTIONS[activation](h[-1] @ W))
+        h.append(REFERENCES[activation].of(np, h[-1] @ W))
     found: dict[str, list[Any]] = {name: [] for name in ("norm", "norm_clipped", "rate", "d_h", "d_h_clipped")}
     d = clipped = np.atleast_2d(run["d_start"])
     divisor = 1 if l2 else samples
     for t in range(steps, 0, -1):
-        slope = SLOPES[activation](h[t])
+        slope = np.vectorize(REFERENCES[activation].slope)(h[t - 1] @ W)
         d, clipped = (d * slope) @ W.T, ((d if once else clipped) * slope) @ W.T
         rate = max_norm / (np.sqrt(np.sum(clipped**2)) / divisor + 1e-6)
         if rate < 1:
@@ -148,7 +137,7 @@ def test_steady_is_false_for_none_of_the_numbers_beside_it(
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "identity"])
 def test_gradients_through_time_are_autograds(activation: str) -> None:
     run = sheetsim.run("rnn-gradients", activation=activation, **WIDER)
-    W, last, f = run["W"], run["d_start"], FUNCTIONS[activation]
+    W, last, f = run["W"], run["d_start"], partial(REFERENCES[activation].of, anp)
     h = run["h"].reshape(-1, 3, 4)
     for back in range(1, 10):
 
@@ -191,10 +180,10 @@ def test_formulas_read_as_the_mathematics() -> None:
     assert formulas["d_h"] == "MMULT(Backward!$C$10:$D$11,TRANSPOSE(W))"
     assert formulas["norm"] == "SQRT(SUMSQ(Backward!$E$10:$F$11))/divisor"
     assert formulas["rate"] == "max_norm/(Norms!$C$2+1E-06)"
-    assert run._layout.formulas[series["d_a"][1]] == (
+    assert run._layout.formulas[series["d_a"][1]].startswith(
         'IF(activation="sigmoid",Backward!$E$8:$F$9*Forward!$E$48:$F$49*(1-Forward!$E$48:$F$49),'
         'IF(activation="tanh",Backward!$E$8:$F$9*(1-Forward!$E$48:$F$49^2),'
-        'IF(activation="relu",IF(Forward!$C$48:$D$49>0,Backward!$E$8:$F$9,0),Backward!$E$8:$F$9)))'
+        'IF(activation="relu",IF(Forward!$C$48:$D$49>0,Backward!$E$8:$F$9,0),IF(activation="identity",Backward!$E$8:$F$9,'
     )
 
 
@@ -367,7 +356,7 @@ def test_values_alone_verify_and_hold_no_formula(name: str, tmp_path: Path) -> N
         ({"units": 101}, "units must be 1 to 100, not 101"),
         ({"steps": 1001}, "steps must be 1 to 1,000, not 1,001"),
         ({"samples": 1000, "units": 100}, "samples · units · steps must be at most 50,000, not 2,000,000"),
-        ({"activation": "softmax"}, "activation must be one of sigmoid, tanh, relu, identity, not 'softmax'"),
+        ({"activation": "softmax"}, "activation must be one of sigmoid, .*, not 'softmax'"),
         ({"scale": -1.0}, "scale must be a standard deviation from 0 to 1e100, not -1"),
         ({"scale": float("nan")}, "scale must be a standard deviation"),
         ({"max_norm": 0.0}, "max_norm must be a finite number above 0, not 0"),

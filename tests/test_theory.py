@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references import REFERENCES
 from scipy import stats
 from scipy.integrate import quad
 
@@ -24,23 +25,27 @@ EPS, TINY = np.finfo(float).eps, np.finfo(float).tiny
 Function = Callable[[float], float]
 
 
-def sigmoid(a: float) -> float:
-    return 1 / (1 + math.exp(-a)) if a >= 0 else 1 - 1 / (1 + math.exp(a))
-
-
 # f, f' and f - f(0), written apart from the model's table; the last keeps its digits where f hardly moves.
 KNOWN: dict[str, tuple[Function, Function, Function]] = {
-    "sigmoid": (sigmoid, lambda a: sigmoid(a) * sigmoid(-a), lambda a: math.tanh(a / 2) / 2),
-    "tanh": (math.tanh, lambda a: math.cosh(min(abs(a), 300)) ** -2, math.tanh),
-    "relu": (lambda a: max(a, 0.0), lambda a: float(a > 0), lambda a: max(a, 0.0)),
-    "identity": (lambda a: a, lambda a: 1.0, lambda a: a),
+    name: (own.f, own.slope, own.moved) for name, own in REFERENCES.items()
 }
+
+
+# About where f turns; quad gives up over longer pieces of gelu, and over shorter ones of relu.
+WIDTHS = (1, 5, 25)
+OF_GELU = (1, 3, 5, 9, 25)
 
 
 def expectation(g: Function, q: float, kinks: tuple[float, ...] = (0.0,)) -> float:
     """E[g(√q t)] by adaptive integration between the kinks and where g turns."""
     root = math.sqrt(q)
-    cuts = {-12.0, 12.0, -3.0, 3.0, *(k + side * w / root for k in kinks for side in (-1, 0, 1) for w in (1, 5, 25))}
+    cuts = {
+        -12.0,
+        12.0,
+        -3.0,
+        3.0,
+        *(k + side * w / root for k in kinks for side in (-1, 0, 1) for w in WIDTHS),
+    }
     ends = sorted(cut for cut in cuts if -12 <= cut <= 12)
 
     def weighted(t: float) -> float:
@@ -115,7 +120,8 @@ def test_relu_with_he_keeps_q_over_fifty_layers_and_correlates_by_the_arc_cosine
 
 @pytest.mark.parametrize("activation", KNOWN)
 @pytest.mark.parametrize("q", [1e-6, 1e-2, 1.0, 30.0, 100.0, 1e4])
-def test_moments_equal_adaptive_integration(activation: str, q: float) -> None:
+def test_moments_equal_adaptive_integration(activation: str, q: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "WIDTHS", OF_GELU if activation == "gelu" else WIDTHS)
     f, slope, moved = KNOWN[activation]
     row = one_layer(activation, q)
     shift = expectation(moved, q)
@@ -133,10 +139,13 @@ def test_moments_equal_adaptive_integration(activation: str, q: float) -> None:
     assert row["skew"] == pytest.approx(third / var**1.5, rel=1e-10, abs=1e-10)
     assert row["kurtosis"] == pytest.approx(fourth / var**2 - 3, rel=1e-10, abs=1e-10)
     for name, p in {"q05": 0.05, "q50": 0.5, "q95": 0.95}.items():
+        if (activation, name) == ("gelu", "q05"):
+            assert math.isnan(row[name])
+            continue
         assert row[name] == pytest.approx(f(math.sqrt(q) * stats.norm.ppf(p)), rel=1e-10, abs=EPS), name
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "gelu", "selu"])
 @pytest.mark.parametrize("q", [1e-2, 1.0, 100.0, 1e4])
 @pytest.mark.parametrize("c", [0.0, 0.3, 0.999999])
 def test_what_a_pair_of_samples_keeps_apart_equals_adaptive_integration(activation: str, q: float, c: float) -> None:
@@ -219,6 +228,34 @@ def test_where_q_goes_without_a_fixed_point() -> None:
     assert fixed_point("relu", 2.1).q == math.inf
     assert math.isnan(fixed_point("relu", 2.0).q)
     assert fixed_point("sigmoid", 0.0).q == 0
+
+
+def test_selu_keeps_mean_0_and_variance_1() -> None:
+    """What its constants were made for (Klambauer et al. 2017): a known fixed point, with n·sd² = 1."""
+    point = fixed_point("selu", 1.0)
+    assert point.q == pytest.approx(1, rel=1e-12)
+    row = one_layer("selu", 1.0)
+    assert [row["mean"], row["var"], row["second_moment"]] == pytest.approx([0, 1, 1], abs=1e-13)
+    # §2 of the paper: a small change of the inputs grows in the mean by 1.0713 at this point.
+    assert point.chi == pytest.approx(1.0713, abs=1e-3)
+
+
+def test_leaky_relu_keeps_q_by_hes_own_formula() -> None:
+    """He et al. 2015, eq. 15: n·sd² = 2/(1 + slope²)."""
+    assert math.isnan(fixed_point("leaky relu", 2 / (1 + 0.01**2)).q)
+    assert fixed_point("leaky relu", 2 / (1 + 0.01**2)).chi == pytest.approx(1, rel=1e-12)
+    assert [fixed_point("leaky relu", scale).q for scale in (1.99, 2.0)] == [0, math.inf]
+
+
+def test_where_gelu_goes_depends_on_the_first_q() -> None:
+    """Near 0 gelu is a/2, and far away relu: with n·sd² between 2 and 4 small signals die and large ones explode."""
+    assert [fixed_point("gelu", scale).q for scale in (1.9, 2.0, 4.0, 4.1)] == [0, 0, math.inf, math.inf]
+    assert fixed_point("gelu", 3.0).phase == "depends on the start"
+    for second, growth in ((0.02, 3 / 4), (100.0, 3 / 2)):
+        q = mean_field("gelu", [1] * 12, [math.sqrt(3)] * 12, InputMoments(second, 0))["pooled"].to_numpy()
+        assert q[-1] / q[-2] == pytest.approx(growth, rel=0.02)
+    with pytest.raises(SheetsimError, match="no one fixed point at the weight scale 3: depends on the start"):
+        correlation_map("gelu", 3.0, [0.5])
 
 
 def test_iterated_layers_come_to_the_fixed_point() -> None:
@@ -332,18 +369,21 @@ def test_wide_networks_do_as_theory_says_and_not_as_another_would(activation: st
     assert against(activation, weight_scale * 1.05)["moment"].all()
 
 
-def test_the_programs_own_tables_do_as_theory_says() -> None:
+@pytest.mark.parametrize(
+    ("activation", "wide", "narrow", "samples"),
+    [("tanh", 400, 50, 200), *((name, 160, 40, 100) for name in ("softplus", "leaky relu", "gelu", "selu"))],
+)
+def test_the_programs_own_tables_do_as_theory_says(activation: str, wide: int, narrow: int, samples: int) -> None:
     def measured(width: int, seed: int) -> pd.DataFrame:
-        run = sheetsim.run(
-            "tanh-he", seed=seed, samples=200, inputs=width, layers=[width] * 3, initializer="he", report="summary"
-        )
-        return unbiased(run.summary().join(run.variance()), 200)
+        sizes = {"samples": samples, "inputs": width, "layers": [width] * 3, "report": "summary"}
+        run = sheetsim.run("tanh-he", activation=activation, seed=seed, **sizes)
+        return unbiased(run.summary().join(run.variance()), samples)
 
-    theory = mean_field("tanh", [400] * 3, [math.sqrt(2 / 400)] * 3, InputMoments(1, 0))
-    wide, narrow = ([measured(width, seed) for seed in range(10)] for width in (400, 50))
-    assert not misfits(theory, wide, narrow, 50 / 400).to_numpy().any()
-    other = mean_field("tanh", [400] * 3, [math.sqrt(1 / 400)] * 3, InputMoments(1, 0))
-    assert misfits(other, wide, narrow, 50 / 400)["pooled"].all()
+    theory = mean_field(activation, [wide] * 3, [math.sqrt(2 / wide)] * 3, InputMoments(1, 0))
+    runs = [[measured(width, seed) for seed in range(10)] for width in (wide, narrow)]
+    assert not misfits(theory, *runs, narrow / wide).to_numpy().any()
+    other = mean_field(activation, [wide] * 3, [math.sqrt(1 / wide)] * 3, InputMoments(1, 0))
+    assert misfits(other, *runs, narrow / wide)["pooled"].all()
 
 
 @pytest.mark.parametrize("activation", KNOWN)
@@ -355,8 +395,8 @@ def test_zero_weights_leave_no_variance_and_no_ratios(activation: str) -> None:
         assert row[["skew", "kurtosis", "var_ratio", "moment_ratio", "correlation"]].isna().all()
         assert (row[["mean", "q05", "q50", "q95"]] == KNOWN[activation][0](0.0)).all()
         assert row["saturated"] == (activation == "relu")
-    # Only sigmoid gives the layer after something to add up: the same for all samples.
-    assert frame.loc[3, "pooled"] == pytest.approx(10 * 0.01 * 0.25 if activation == "sigmoid" else 0)
+    # Only sigmoid and softplus give the layer after something to add up: the same for all samples.
+    assert frame.loc[3, "pooled"] == pytest.approx(10 * 0.01 * KNOWN[activation][0](0.0) ** 2)
     assert frame.loc[3, "within"] == 0
 
 
@@ -364,13 +404,15 @@ def test_zero_weights_leave_no_variance_and_no_ratios(activation: str) -> None:
 @pytest.mark.parametrize("sd", [1e154, 1e200, 1e308])
 def test_overflow_is_infinite_and_no_warning(activation: str, sd: float) -> None:
     frame = mean_field(activation, [100] * 3, [sd] * 3, InputMoments(1, 0.3))
-    assert (frame["pooled"] == math.inf).all()
+    assert frame.loc[1, "pooled"] == math.inf
+    # The square in gelu overflows before the outputs do, which is no number.
+    assert not np.isfinite(frame["pooled"]).any()
     assert frame.loc[1, "correlation"] == pytest.approx(0.3)
-    bounded = activation in ("sigmoid", "tanh")
-    assert frame["var"].tolist() == pytest.approx(
-        [(0.25 if activation == "sigmoid" else 1) if bounded else math.inf] * 3
-    )
-    assert frame["saturated"].tolist() == [{"relu": 0.5, "identity": 0}.get(activation, 1)] * 3
+    if activation != "gelu":
+        expected = {"sigmoid": 0.25, "tanh": 1.0}.get(activation, math.inf)
+        assert frame["var"].tolist() == pytest.approx([expected] * 3)
+    sides = sum(map(math.isfinite, ACTIVATIONS[activation].tails))
+    assert frame["saturated"].dropna().tolist() == [sides / 2] * (1 if activation == "gelu" else 3)
 
 
 def test_samples_that_are_all_alike_stay_alike() -> None:
@@ -404,7 +446,7 @@ def test_correlations_are_correlations_and_variances_add_up(
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: mean_field("gelu", [1], [1.0], INPUTS), "activation must be one of sigmoid"),
+        (lambda: mean_field("swish", [1], [1.0], INPUTS), "activation must be one of sigmoid"),
         (lambda: mean_field("relu", [1, 1], [1.0], INPUTS), "for each layer"),
         (lambda: mean_field("relu", [0], [1.0], INPUTS), "for each layer"),
         (lambda: mean_field("relu", [1], [-1.0], INPUTS), "for each layer"),

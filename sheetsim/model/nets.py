@@ -1,32 +1,13 @@
-"""Networks as matrices: activations, and the layers of a feed-forward network. It says what, and computes nothing."""
+"""Networks as matrices: the layers of a feed-forward network. It says what, and computes nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sheetsim.model.expr import Matrix, choose, relu, sigmoid, tanh
+from sheetsim.model.activations import ACTIVATIONS as ACTIVATIONS
+from sheetsim.model.activations import activate as activate
+from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer
-
-
-@dataclass(frozen=True)
-class Activation:
-    """f, and its derivative f' as a function of the output z = f(a), with the greatest value that f' takes.
-
-    The slope is made of operators alone, so that it takes a matrix of the model and a NumPy array.
-    """
-
-    function: Callable[[Matrix], Matrix]
-    slope: Callable[[Any], Any]
-    steepest: float
-
-
-ACTIVATIONS: dict[str, Activation] = {
-    "sigmoid": Activation(sigmoid, lambda z: z * (1 - z), 0.25),
-    "tanh": Activation(tanh, lambda z: 1 - z**2, 1.0),
-    "relu": Activation(relu, lambda z: z > 0, 1.0),
-    "identity": Activation(lambda a: a, lambda z: 1.0, 1.0),
-}
 
 
 @dataclass(frozen=True)
@@ -49,11 +30,6 @@ class Network:
     x: Matrix
     activation: Matrix
     layers: tuple[Layer, ...]
-
-
-def activate(activation: Matrix, a: Matrix) -> Matrix:
-    """f(a) with f as the drop-down says."""
-    return choose(activation, {name: row.function(a) for name, row in ACTIVATIONS.items()})
 
 
 def feed_forward(

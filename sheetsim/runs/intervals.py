@@ -40,7 +40,7 @@ from sheetsim.model.expr import (
 from sheetsim.model.graph import Graph
 from sheetsim.runs.streaming import AT_BOUND, SHARES
 from sheetsim.summary.table import Column, Table
-from sheetsim.summary.variance import SENTENCES
+from sheetsim.summary.variance import OF, SENTENCES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -297,7 +297,7 @@ RATIOS = {
 
 
 def readings(
-    results: Matrix, labels: Sequence[Label], layers: int, relu: bool, confidence: Matrix, tolerance: Matrix
+    results: Matrix, labels: Sequence[Label], layers: int, activation: str, confidence: Matrix, tolerance: Matrix
 ) -> list[Reading]:
     """The claims of the explanation by additivity of variance; those on ReLU only with relu.
 
@@ -310,7 +310,7 @@ def readings(
     assert isinstance(results.source, Data)
     found = []
     for name, (above, below) in RATIOS.items():
-        if name.startswith("relu") and not relu:
+        if OF.get(name, activation) != activation:
             continue
         sentence, expected = SENTENCES[name]
         rows = []

@@ -23,7 +23,6 @@ from sheetsim.runs import templates
 from sheetsim.runs.intervals import SKEWED, Facts, Label, bootstrap_t, reading_frame, widest
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.runs.replicates_plan import (
-    SPREADS,
     Batch,
     Replicator,
     Theory,
@@ -31,6 +30,7 @@ from sheetsim.runs.replicates_plan import (
     expected,
     measure,
     rounding,
+    spread_of_a_layer,
     spread_of_logs,
     with_data,
 )
@@ -212,7 +212,7 @@ class Replicates:
         if spread > limit:
             found += (
                 f" Of second moments it is up to about {spread:.2g} by depth and width, nearly "
-                f"{SPREADS[study.activation]}/units a layer."
+                f"{spread_of_a_layer(study):g}/units a layer."
             )
         return (*notes, found)
 

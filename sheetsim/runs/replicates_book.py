@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.runs import intervals
@@ -86,11 +87,12 @@ class ReplicatesBook:
         self.statistics: Table = interval_table(
             self._results, labels, theory, self._confidence, self._precision, never_below
         )
-        zeros = [1 * share for share in self._cells("mean", "saturated")] if study.activation == "relu" else []
+        exact = ACTIVATIONS[study.activation].zeros
+        zeros = [1 * share for share in self._cells("mean", "saturated")] if exact else []
         at = int(np.searchsorted(edges, 0.0))
         self._drawn = drawn(graph, self._counts, self._edges, zeros, at)
         self.readings = readings(
-            self._results, labels, self._layers, study.activation == "relu", self._confidence, self._tolerance
+            self._results, labels, self._layers, study.activation, self._confidence, self._tolerance
         )
 
     @property

@@ -15,15 +15,14 @@ import msgspec
 import numpy as np
 
 from sheetsim.engine.blas import one_thread
-from sheetsim.engine.evaluate import Program, evaluate
+from sheetsim.engine.evaluate import Program, Values, evaluate
 from sheetsim.engine.moments import UnitMoments, moments_of_sums
+from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Data, Draw, Matrix
-from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.ops import CONSTANT
 from sheetsim.runs.intervals import Label
 from sheetsim.runs.streaming import COLUMNS, Outputs
 from sheetsim.studies.forward.study import Forward
-from sheetsim.summary.layers import FLAT
 from sheetsim.summary.theory import InputMoments, mean_field, normal_rule
 
 # Numbers of a layer in one block of samples: 8 MB.
@@ -114,7 +113,7 @@ def expected(study: Forward) -> Theory:
     frame[["within", "additive", "over_samples"]] *= 1 - part
     # A 0 but for rounding, of inputs whose columns have mean 0: no number of standard errors is between two of those.
     frame["between"] = frame["between"].where(frame["between"] > CONSTANT * frame["pooled"])
-    if study.activation == "relu":
+    if ACTIVATIONS[study.activation].zeros:
         # 0, at the end of what it can be: the mean over seeds lies above by chance alone, in proportion to 1/√units.
         frame["q50"] = np.nan
     if study.sampling != "random" and isinstance(graph["x"].source, Draw):
@@ -123,6 +122,8 @@ def expected(study: Forward) -> Theory:
             f"There is no theory of {', '.join(OF_PAIRS)} here: samples by {study.sampling} are not independent, and "
             "their means vary less than those of random ones.",
         )
+    if not ACTIVATIONS[study.activation].rises:
+        gaps += (f"There is no theory of q05 here: {study.activation} falls before it rises.",)
     found = {
         (layer, name): value
         for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)
@@ -185,9 +186,11 @@ def _data_moments(x: Matrix) -> InputMoments:
     return InputMoments.of_sizes(sizes, np.full(samples, 1 / samples), even.product)
 
 
-# E[f(a)⁴]/E[f(a)²]² − 1 of a normal a, for activations under which a layer multiplies sizes (Hanin & Rolnick 2018,
-# arXiv:1803.01719: the sum of 1/units decides): that over the units is nearly what a layer adds to Var(ln‖z‖²).
-SPREADS = {"relu": 5, "identity": 2}
+def spread_of_a_layer(study: Forward) -> float:
+    """E[f(a)⁴]/E[f(a)²]² − 1 of a normal a, where a layer multiplies sizes (Hanin & Rolnick 2018, arXiv:1803.01719: the
+    sum of 1/units decides), else 0: that over the units is nearly what a layer adds to Var(ln‖z‖²)."""
+    active = ACTIVATIONS[study.activation].active
+    return 0.0 if active is None else 3 / active - 1
 
 
 def spread_of_logs(study: Forward) -> float:
@@ -195,16 +198,17 @@ def spread_of_logs(study: Forward) -> float:
     size; 0 where activations hold it within bounds. Of many samples together it is less in the first layers.
 
     Given the layer before, ‖z‖² is a chi-square number of as many degrees as units are active: all, or with relu each
-    by an even chance (at least one).
+    by an even chance (at least one; the others of leaky relu hardly count).
     """
     from scipy.special import digamma, polygamma
     from scipy.stats import binom
 
     found = 0.0
-    for units in study.layers if study.activation in SPREADS else ():
-        active = np.arange(1, units + 1) if study.activation == "relu" else np.array([units])
-        share = binom.pmf(active, units, 0.5) if study.activation == "relu" else np.ones(1)
-        share = share / share.sum()
+    chance = ACTIVATIONS[study.activation].active
+    for units in study.layers if chance is not None else ():
+        active = np.arange(1, units + 1)
+        share = binom.pmf(active, units, chance)
+        active, share = active[share > 0], share[share > 0] / share.sum()
         middle = digamma(active / 2)
         found += float(share @ polygamma(1, active / 2) + share @ middle**2 - (share @ middle) ** 2)
     return found
@@ -249,6 +253,12 @@ class Replicator:
         self._spares: dict[tuple[int, int], Any] = {}
         # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
         np.empty(3 * BLOCK)
+        self._known = known = ACTIVATIONS[study.activation]
+        # The tails' ends: of z where f rises, so that a is not kept; else of a.
+        self._flat = known.tails
+        if known.rises and known.saturates:
+            ends = known.function(Matrix(Data(np.clip([known.tails], -1e9, 1e9)), (), (1, 2)))
+            self._flat = tuple(np.where(np.isfinite(known.tails), evaluate([ends])[ends][0], known.tails).tolist())
         self._sds = evaluate(graph[f"sd_{k}"] for k in layers)
         inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
         self._steps = [
@@ -259,7 +269,7 @@ class Replicator:
                 z,
                 self._sds[graph[f"sd_{k}"]][0, 0],
                 Program([W], given=self._sds),
-                Program([a, z] if self._is_wide(W) else [z], given=[given, W]),
+                Program([a, z] if self._is_wide(W) or not known.rises else [z], given=[given, W]),
             )
             for k, (given, z) in enumerate(pairwise(inputs), start=1)
         ]
@@ -294,10 +304,9 @@ class Replicator:
         found = []
         for step in self._steps:
             W = step.weights(self._sds, seed=seed)[step.W]
-            computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
-            z = computed[step.z]
-            layer = Outputs(self.edges, self._saturated)
-            layer.add(z, self._spare(z.shape))
+            computed, z, saturated = self._outputs(step, z, W)
+            layer = Outputs(self.edges)
+            layer.add(z, saturated, self._spare(z.shape))
             sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
             found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
             assert layer.units is not None
@@ -311,14 +320,14 @@ class Replicator:
     def _in_blocks(self, seed: int) -> list[tuple[Any, Any]]:
         """Block after block: what is kept of a layer does not grow with the samples."""
         weights = [step.weights(self._sds, seed=seed)[step.W] for step in self._steps]
-        layers = [Outputs(self.edges, self._saturated) for _ in self._steps]
+        layers = [Outputs(self.edges) for _ in self._steps]
         given: UnitMoments | None = None
         for z in self._blocks(seed):
             units = UnitMoments.of(z, self._spare(z.shape)[0])
             given = units if given is None else given.merge(units)
             for step, W, layer in zip(self._steps, weights, layers, strict=True):
-                z = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})[step.z]
-                layer.add(z, self._spare(z.shape))
+                _, z, saturated = self._outputs(step, z, W)
+                layer.add(z, saturated, self._spare(z.shape))
         found = []
         for step, W, layer in zip(self._steps, weights, layers, strict=True):
             assert given is not None
@@ -343,13 +352,14 @@ class Replicator:
             self._spares[shape] = np.empty((2, *shape), self._dtype)
         return self._spares[shape]
 
-    def _saturated(self, z: Any) -> int:
-        """How many outputs lie where the activation is flat: see `layers.saturated`."""
-        activation = ACTIVATIONS[self._study.activation]
-        slope = np.asarray(activation.slope(z))
-        # relu's is a truth value, of which NumPy would make a float to compare it.
-        flat = np.count_nonzero(~slope if slope.dtype == bool else slope < FLAT * activation.steepest)
-        return int(flat * (z.size // slope.size))
+    def _outputs(self, step: _Step, z: Any, W: Any) -> tuple[Values, Any, int]:
+        """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`)."""
+        computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
+        # Constants of a formula are in double precision.
+        z = computed[step.z].astype(self._dtype, copy=False)
+        seen, (low, high) = z if self._known.rises else computed[step.a], self._flat
+        saturated = int(np.count_nonzero(seen <= low)) if np.isfinite(low) else 0
+        return computed, z, saturated + (int(np.count_nonzero(seen >= high)) if np.isfinite(high) else 0)
 
     def _tail(self, seed: int) -> float:
         """The quantile of the outputs that the range of the histograms follows, over the first block of samples."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
@@ -249,7 +250,7 @@ def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
     """For each experiment the keys of [histogram] that put its charts on one scale with those of the others.
 
     Those of the study forward are alike that have the same activation, bins, samples and widths: `reach` is the
-    greatest bound of relu and identity, `tallest` the greatest count. One that is alone has no keys.
+    greatest bound of activations without bounds, `tallest` the greatest count. One that is alone has no keys.
     """
     alike: dict[Any, dict[int, Forward]] = {}
     for k, experiment in enumerate(experiments):
@@ -262,7 +263,7 @@ def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
             continue
         own = list(several.values())
         keys: dict[str, Any] = {}
-        if bins.range is None and activation in ("relu", "identity"):
+        if bins.range is None and not ACTIVATIONS[activation].bounded:
             # Where all outputs are 0 there is no bound to share.
             pairs = [_numbers(one, "bound", "tail") for one in own]
             keys["reach"] = max((bound for bound, tail in pairs if math.isfinite(bound) and tail > 0), default=0.0)

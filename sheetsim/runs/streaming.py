@@ -4,11 +4,10 @@ The definitions are those of `layers.py` and `variance.py`, without an expressio
 holds the two to each other.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from sheetsim.engine.moments import Moments, UnitMoments
+from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.op import Array
 from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.layers import STILL
@@ -43,7 +42,7 @@ def products(activation: str) -> tuple[str, ...]:
 
 def nonnegative(activation: str) -> tuple[str, ...]:
     """The statistics that never are below 0 with that activation."""
-    return NONNEGATIVE + (OF_OUTPUTS if activation in ("sigmoid", "relu") else ())
+    return NONNEGATIVE + (OF_OUTPUTS if ACTIVATIONS[activation].least >= 0 else ())
 
 
 WORDS = {
@@ -77,13 +76,12 @@ WORDS = {
 class Outputs:
     """One layer's outputs z, added block by block (samples × units each).
 
-    edges: the histogram's, rising; saturated: for a block, how many of its outputs are.
+    edges: the histogram's, rising.
     Quantiles are those of the first block: exact when it is the only one.
     """
 
-    def __init__(self, edges: Array, saturated: Callable[[Array], int]) -> None:
+    def __init__(self, edges: Array) -> None:
         self._edges = edges
-        self._saturated = saturated
         self.counts = np.zeros(len(edges) + 1, dtype=np.int64)
         self.units: UnitMoments | None = None
         self._pooled: Moments | None = None
@@ -91,8 +89,9 @@ class Outputs:
         self._quantiles: tuple[float, ...] = ()
         self._ends: tuple[float, float] = (np.inf, -np.inf)
 
-    def add(self, z: Array, spare: tuple[Array, Array] | None = None) -> None:
-        """Counts a block in; `spare`, two arrays like z, are overwritten: new memory costs as much as arithmetic."""
+    def add(self, z: Array, saturated: int, spare: tuple[Array, Array] | None = None) -> None:
+        """Counts a block in, of which so many outputs are saturated; `spare`, two arrays like z, are overwritten: new
+        memory costs as much as arithmetic."""
         spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
         # Sorted once, the block gives its quantiles, its ends and its counts: less work than a histogram on its own.
         ordered = spare[0].reshape(-1)
@@ -106,7 +105,7 @@ class Outputs:
         first, last = float(ordered[0]), float(ordered[-1])
         # NaN sorts last; beside it, or an infinity, nothing is compared.
         self._ends = np.minimum(self._ends[0], first if last == last else last), np.maximum(self._ends[1], last)
-        self._in_saturation += self._saturated(z) if np.isfinite(first) and np.isfinite(last) else np.nan
+        self._in_saturation += saturated if np.isfinite(first) and np.isfinite(last) else np.nan
         units, pooled = UnitMoments.of(z, spare[0]), Moments.of(z, spare)
         if self.units is None or self._pooled is None:
             self._first = z[:1].copy()

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sheetsim.model.activations import ACTIVATIONS, Activation, chosen, chosen_is
 from sheetsim.model.expr import (
     COUNT,
     Matrix,
+    Operand,
     absolute,
     ceiling,
-    choose,
     equal,
     floor,
     frequency,
@@ -122,22 +123,20 @@ def histogram(
     """Names `bin`, `range_low`, `range_high`, `edges`, `counts_1`…, and those of `drawn`; without limits also `reach`,
     `tail`, `bound`.
 
-    shares: a layer each, of its outputs that are 0 when the activation is relu; limits: the range, or None for what
-    suits the activation: sigmoid 0 to 1, tanh -1 to 1, relu 0 to a bound that at least 99.9 % of every layer's outputs
-    lie under (rounded up to a multiple of half its power of ten; 1 if all are 0) and that is `reach` at least, identity
-    the same on both sides of 0.
+    shares: a layer each, of its outputs that are 0 when the activation gives exact zeros (relu); limits: the range, or
+    None for what suits the activation: its own bounds where it is bounded (sigmoid 0 to 1, tanh -1 to 1), else a bound
+    that at least 99.9 % of every layer's |z| lie under (rounded up to a multiple of half its power of ten; 1 if all are
+    0) and that is `reach` at least, on both sides of 0 or down to the least output (relu 0).
     """
     bin_numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
     tails: tuple[Matrix, ...] = ()
     at = 1
     if limits is None:
         tails, bound = _bound(graph, [layer.z for layer in network.layers], least=graph.input("reach", reach))
-        low = graph.define(
-            "range_low", choose(network.activation, {"sigmoid": 0, "tanh": -1, "relu": 0, "identity": -bound})
-        )
-        high = graph.define(
-            "range_high", choose(network.activation, {"sigmoid": 1, "tanh": 1, "relu": bound, "identity": bound})
-        )
+        lows = {name: _low(known, bound) for name, known in ACTIVATIONS.items() if np.isfinite(known.least)}
+        highs = {name: known.most for name, known in ACTIVATIONS.items() if known.bounded}
+        low = graph.define("range_low", chosen(network.activation, lows, -bound))
+        high = graph.define("range_high", chosen(network.activation, highs, bound))
     else:
         low, high = graph.input("range_low", limits[0]), graph.input("range_high", limits[1])
         at = int(np.searchsorted(edges_between(*limits, bins), 0.0))
@@ -146,10 +145,15 @@ def histogram(
     counts = tuple(
         graph.define(f"counts_{layer.number}", frequency(layer.z, edges), kind=COUNT) for layer in network.layers
     )
-    zeros = [where(equal(network.activation, "relu"), share, 0) for share in shares]
+    zeros = [where(chosen_is(network.activation, lambda f: f.zeros), share, 0) for share in shares]
     least = graph.input("tallest", tallest)
     shown = drawn(graph, counts, edges, zeros, at, least=least)
     return Histogram(bin_numbers, low, high, edges, counts, shown, tails)
+
+
+def _low(known: Activation, bound: Matrix) -> Operand:
+    """The lower end of a range for outputs that have a least value, and of which 99.9 % lie within the bound."""
+    return known.least if known.bounded or known.least >= 0 else largest(-bound, known.least)
 
 
 def edges_between(low: float, high: float, bins: int) -> Any:

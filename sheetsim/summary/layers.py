@@ -1,21 +1,20 @@
 """The summary of a network by layer: how each layer's outputs are distributed, and a verdict in words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sheetsim.model.activations import ACTIVATIONS, FLAT, Activation, chosen, chosen_is, names
 from sheetsim.model.expr import (
     Draw,
     Matrix,
     absolute,
-    choose,
     column_mean,
     column_sum,
     column_variance,
     equal,
     if_error,
     kurtosis,
-    matrix,
     maximum,
     mean,
     minimum,
@@ -30,12 +29,11 @@ from sheetsim.model.expr import (
     where,
 )
 from sheetsim.model.graph import Graph
-from sheetsim.model.nets import ACTIVATIONS, Layer, Network
+from sheetsim.model.nets import Layer, Network
 from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.table import Column, Table
 
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
-FLAT = 0.01
 SATURATED = 0.2
 NARROW = 0.05
 WEAK = 0.1
@@ -55,14 +53,21 @@ LOST = math.exp(-6)
 # Of outputs that vary by less of themselves the last digits decide about a covariance, and engines differ in them.
 STILL = 1e-8
 
+
+def _those(rule: Callable[[Activation], bool]) -> str:
+    return ", ".join(names(rule))
+
+
 # In the order in which they are looked for.
 VERDICTS = {
     "check std": "the custom standard deviation of this layer, or of one before, is no number from 0",
-    "exploding": f"overflow; relu, identity: mean square over {STRONG:g} times the input's",
-    "collapsed": f"no spread; effective units under 1.5, of several; sigmoid, tanh: std under {NARROW:g}",
-    "saturated": f"sigmoid, tanh: over {SATURATED:.0%} of outputs where f′ is under {FLAT:.0%} of its largest value",
-    "dying": f"over {DEAD:.0%} of units dead; relu, identity: mean square under {WEAK:g} of the input's; "
-    f"relu: over {ZEROS:.0%} zeros",
+    "exploding": f"overflow; all but {_those(lambda f: f.bounded)}: mean square over {STRONG:g} times the input's",
+    "collapsed": "no spread; effective units under 1.5, of several; "
+    f"{_those(lambda f: f.levels)}: std under {NARROW:g}",
+    "saturated": f"{_those(lambda f: f.saturates and not f.fades)}: over {SATURATED:.0%} of outputs on a tail, "
+    f"where |f′| stays under {FLAT:.0%} of its largest value",
+    "dying": f"over {DEAD:.0%} of units dead; all but {_those(lambda f: f.bounded)}: mean square under {WEAK:g} of the "
+    f"input's; {_those(lambda f: f.fades)}: over {ZEROS:.0%} of outputs on such a tail, or 0",
     "input lost": f"the share of variance over samples is under e⁻⁶ ({LOST:.2%}) of the input's: samples give "
     "nearly the same outputs, as after six depth scales",
     "input fading": f"that share is under 1/e ({FADING:.0%}) of the input's, as after one depth scale",
@@ -82,15 +87,17 @@ INPUT_LOST = (
 )
 
 
-def saturated(activation: Matrix, z: Matrix) -> Matrix:
-    """The share of outputs where f'(a) is under 1 % of its largest value; for relu the share at 0."""
-    return choose(
-        activation,
-        {
-            name: mean(where(matrix(known.slope(z)) < FLAT * known.steepest, 1, 0))
-            for name, known in ACTIVATIONS.items()
-        },
-    )
+def saturated(activation: Matrix, a: Matrix) -> Matrix:
+    """The share of linear sums on a tail of f, where |f'| stays under 1 % of its largest value; for relu, outputs 0."""
+    shares = {name: mean(on_tail(known, a)) for name, known in ACTIVATIONS.items() if known.saturates}
+    return chosen(activation, shares, 0)
+
+
+def on_tail(known: Activation, a: Matrix) -> Matrix:
+    """1 where a sum lies on a tail of f, which has one, else 0."""
+    low, high = known.tails
+    sides = [a <= low] * math.isfinite(low) + [a >= high] * math.isfinite(high)
+    return sum(sides[1:], sides[0])
 
 
 def dead_units(z: Matrix) -> Matrix:
@@ -142,10 +149,11 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
             column("q50", "median", lambda z: quantile(z, 0.5)),
             column("q95", "95 % quantile", lambda z: quantile(z, 0.95)),
             column("max", "greatest output", maximum),
-            column(
+            Column(
                 "saturated",
-                "share of outputs where f′ is under 1 % of its largest value; for relu, share at 0",
-                lambda z: saturated(network.activation, z),
+                f"share of outputs on a tail of f, where |f′| stays under {FLAT:.0%} of its largest value; for relu, "
+                "share at 0",
+                tuple(saturated(network.activation, layer.a) for layer in layers),
                 "share",
             ),
             column("dead_units", "units that are the same for all samples", dead_units, "count"),
@@ -221,16 +229,17 @@ def _verdict(network: Network, layer: Layer, given: Given, row: dict[str, Matrix
     spread = row["std"] > CONSTANT * absolute(row["mean"])
     # One unit cannot be like the others.
     alike = row["effective_units"] < (1.5 if units > 1 else 0.5)
-    bounded = choose(network.activation, {name: 1 if name in ("sigmoid", "tanh") else 0 for name in ACTIVATIONS})
-    flat = {"sigmoid": SATURATED, "tanh": SATURATED, "relu": ZEROS, "identity": 1}
+    bounded, levels, fades = (
+        chosen_is(network.activation, rule) for rule in (lambda f: f.bounded, lambda f: f.levels, lambda f: f.fades)
+    )
     # Ratios of shares, as IronCalc takes numbers under 2E-16 for equal to 0; without variance an error, by the last 0.
     left = if_error(row["over_samples"] / given.over_samples, 0)
     most = 1 / (1 / units + 1 / samples)
     directions = where(given.effective_units < most, given.effective_units, most)
     faults = (
-        (row["saturated"] > choose(network.activation, flat), where(bounded > 0, "saturated", "dying")),
-        (bounded * (row["std"] < NARROW), "collapsed"),
         ((1 - bounded) * (square > STRONG * given.square), "exploding"),
+        (row["saturated"] > where(fades, ZEROS, SATURATED), where(fades, "dying", "saturated")),
+        (levels * (row["std"] < NARROW), "collapsed"),
         ((1 - bounded) * (square < WEAK * given.square), "dying"),
         (row["dead_units"] > DEAD * units, "dying"),
         (left < LOST, "input lost"),

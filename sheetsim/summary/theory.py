@@ -12,9 +12,8 @@ differ in size (correlated inputs, uneven data), all of this holds for each size
 Real layers deviate by O(1/width). For sd(a) over 1e9, χ of sigmoid and tanh is not resolved.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +21,10 @@ import numpy as np
 from sheetsim.arguments import listed, number, one_of, said
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Data, Matrix, Operand, matrix
-from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.model.activations import ACTIVATIONS
+from sheetsim.model.expr import Data, Matrix, total
+from sheetsim.model.grad import grad
 from sheetsim.model.ops import CONSTANT
-from sheetsim.summary.layers import FLAT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +95,10 @@ class InputMoments:
 class FixedPoint:
     """Where q goes in deep networks of equal layers, χ there (at c = 1), and the phase that χ says.
 
-    q: 0 where signals die, infinity where they explode, NaN where every q stays as it is (relu at n·sd² = 2).
-    phase: `ordered` for χ < 1 (gradients vanish), `chaotic` for χ > 1 (they explode), `edge of chaos` within EDGE of 1.
+    q: 0 where signals die, infinity where they explode, NaN where every q stays as it is (relu at n·sd² = 2), and where
+    it depends on the first q: of gelu with n·sd² between 2 and 4, small ones die and large ones explode.
+    phase: `ordered` for χ < 1 (gradients vanish), `chaotic` for χ > 1 (they explode), `edge of chaos` within EDGE of 1;
+    `depends on the start` where q does, and χ is NaN.
     Where q is 0 or infinity, χ is its limit; of relu and identity the phase then says what gradients do, while the
     correlation of samples goes its way as at the edge.
     """
@@ -153,7 +154,7 @@ def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], give
 def fixed_point(activation: str, weight_scale: float) -> FixedPoint:
     """The fixed point of q = weight_scale · E[f(√q t)²], t standard normal; weight_scale is n·sd² (σ_w² of the papers).
 
-    E[f²]/q never rises with q for any activation of the table, so there is one, none, or every q is one.
+    E[f²]/q falls with q, or stays, so there is one, none, or every q is one; of gelu it rises, and none is stable.
     Raises SheetsimError for an unknown activation and a weight scale that is negative or not finite.
     """
     from scipy.optimize import brentq
@@ -166,9 +167,14 @@ def fixed_point(activation: str, weight_scale: float) -> FixedPoint:
         return float(weight_scale * (w @ z**2) / q - 1)
 
     low, high = np.log(LEAST_Q), np.log(GREATEST_Q)
-    falls, rises = growth(low) <= CONSTANT, growth(high) >= -CONSTANT
-    if falls or rises:
-        q = np.nan if falls and rises else 0.0 if falls else np.inf
+    small, large = growth(low), growth(high)
+    falls, rises = small <= CONSTANT, large >= -CONSTANT
+    if falls and rises and small < -CONSTANT and large > CONSTANT:
+        return FixedPoint(np.nan, np.nan, "depends on the start")
+    if falls and rises:
+        q = 0.0 if small < -CONSTANT else np.inf if large > CONSTANT else np.nan
+    elif falls or rises:
+        q = 0.0 if falls else np.inf
     else:
         q = float(np.exp(brentq(growth, low, high, xtol=1e-14)))
     w, _, slope = _at_nodes(activation, _within_reach(q))
@@ -181,7 +187,8 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
     """The next layer's c for each given one, at the fixed point of q (Poole et al. 2016); where that is 0 or
     infinity, the limit. For relu it is the arc-cosine kernel of degree 1 at every q (Cho & Saul 2009).
 
-    Index `correlation`, name `next`. Raises SheetsimError as `fixed_point`, and for a correlation not in [0, 1].
+    Index `correlation`, name `next`. Raises SheetsimError as `fixed_point`, for a correlation not in [0, 1], and where
+    the fixed point depends on the start.
     """
     import pandas as pd
 
@@ -189,7 +196,10 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
     wrong = [c for c in correlations if not 0 <= c <= 1]
     if wrong:
         raise SheetsimError(f"correlations must be 0 to 1, not {wrong[0]:g}")
-    q = _within_reach(fixed_point(activation, weight_scale).q)
+    point = fixed_point(activation, weight_scale)
+    if np.isnan(point.chi):
+        raise SheetsimError(f"{activation} has no one fixed point at the weight scale {weight_scale:g}: {point.phase}")
+    q = _within_reach(point.q)
     w, z, _ = _at_nodes(activation, q)
     second = w @ z**2
     following = [1 - _spread(activation, q, 1 - c, second) / second for c in correlations]
@@ -207,12 +217,19 @@ def _within_reach(q: float) -> float:
     return 1.0 if np.isnan(q) else float(np.clip(q, LEAST_Q, GREATEST_Q))
 
 
-def _values(expression: Callable[[Matrix], Operand], a: Any) -> Any:
-    """The model's own expression of one matrix, computed for the numbers of an array."""
+def _values(activation: str, a: Any) -> Any:
+    """f(a) by the model's own expression, for the numbers of an array."""
+    return _computed(activation, a, slope=False)[0]
+
+
+def _computed(activation: str, a: Any, *, slope: bool = True) -> list[Any]:
+    """f(a), and f′(a) by the model's own derivative."""
     # An infinity is an error to the model; the largest number stands for it.
-    finite = np.clip(a, -GREATEST, GREATEST).reshape(1, -1)
-    result = matrix(expression(Matrix(Data(finite), (), (1, a.size))))
-    return np.broadcast_to(evaluate([result])[result], (1, a.size)).reshape(a.shape)
+    leaf = Matrix(Data(np.clip(a, -GREATEST, GREATEST).reshape(1, -1)), (), (1, a.size))
+    z = ACTIVATIONS[activation].function(leaf)
+    nodes = [z, *(grad(total(z), [leaf]) if slope else ())]
+    values = evaluate(nodes)
+    return [np.broadcast_to(values[node], (1, a.size)).reshape(a.shape) for node in nodes]
 
 
 def normal_rule() -> tuple[Any, Any]:
@@ -222,7 +239,7 @@ def normal_rule() -> tuple[Any, Any]:
 
 def _edges(q: float) -> Any:
     """Ends of panels about a kink at 0, finest there: to 1/√q, the width over which sigmoid and tanh turn."""
-    halvings = int(np.clip(np.ceil(np.log2(q) / 2), 0, HALVINGS))
+    halvings = 0 if np.isnan(q) else int(np.clip(np.ceil(np.log2(q) / 2), 0, HALVINGS))
     side = np.concatenate([2.0 ** np.arange(-halvings, 0), np.arange(1.0, REACH + 1)])
     return np.concatenate([-side[::-1], [0.0], side])
 
@@ -239,8 +256,8 @@ def _rule(edges: Any) -> tuple[Any, Any]:
 def _at_nodes(activation: str, q: float) -> tuple[Any, Any, Any]:
     """Weights, f(a) and f′(a) at nodes of a ~ N(0, q)."""
     t, w = _rule(_edges(q)) if q > 0 else (np.zeros(1), np.ones(1))
-    z = _values(ACTIVATIONS[activation].function, np.sqrt(q) * t)
-    return w, z, _values(ACTIVATIONS[activation].slope, z)
+    z, slope = _computed(activation, np.sqrt(q) * t)
+    return w, z, slope
 
 
 def _outputs(activation: str, q: Any, weights: Any) -> tuple[dict[str, Any], Any, Any]:
@@ -255,9 +272,9 @@ def _outputs(activation: str, q: Any, weights: Any) -> tuple[dict[str, Any], Any
     var = w @ centred**2 if np.isfinite(second) else second
     std = np.sqrt(var)
     varies = std > CONSTANT * abs(mean)
-    # Every activation of the table rises, so that its quantiles are those of a, activated.
+    # Where f rises its quantiles are those of a, activated; where it falls below 0 to come back to 0, those from 0 up.
     ends = np.array([_quantile(p, _root(q), weights) for p in (0.05, 0.5, 0.95)])
-    low, median, high = _values(ACTIVATIONS[activation].function, ends)
+    low, median, high = np.where(ACTIVATIONS[activation].rises | (ends >= 0), _values(activation, ends), np.nan)
     row = {
         "mean": mean,
         "std": std,
@@ -310,32 +327,16 @@ def _spread(activation: str, q: float, apart: float, second: float) -> Any:
     t = t[:, None]
     kink = beta / alpha * t
     s, inner = _rule(np.concatenate([np.minimum(edges, kink) - kink, np.maximum(edges, -kink) + kink], axis=1))
-    f = ACTIVATIONS[activation].function
-    difference = _values(f, np.sqrt(q) * (alpha * s + beta * t)) - _values(f, np.sqrt(q) * (alpha * s - beta * t))
+    plus, minus = (_values(activation, np.sqrt(q) * (alpha * s + side * beta * t)) for side in (1, -1))
+    difference = plus - minus
     return np.minimum(outer @ (inner * difference**2).sum(axis=1), second if apart <= 1 else 2 * second)
 
 
 def _saturated(activation: str, q: float) -> float:
-    """P(f′(a) < FLAT of its greatest), a ~ N(0, q), by the normal distribution function beyond the thresholds."""
+    """P(a on a tail of f), a ~ N(0, q), by the normal distribution function beyond their ends."""
     from scipy.special import ndtr
 
-    low, high = _steep(activation)
+    low, high = ACTIVATIONS[activation].tails
     if q == 0:
         return 0.0 if low < 0 < high else 1.0
     return float(ndtr(low / _root(q)) + ndtr(-high / _root(q)))
-
-
-@cache
-def _steep(activation: str) -> tuple[float, float]:
-    """The interval of a, about or from 0, where f′ is at least FLAT of its greatest value."""
-    from scipy.optimize import brentq
-
-    known, far = ACTIVATIONS[activation], 100.0
-
-    def excess(a: float) -> float:
-        slope = _values(lambda leaf: known.slope(known.function(leaf)), np.array(a))
-        return float(slope) - FLAT * known.steepest
-
-    # relu's slope jumps at 0, where no root finder comes to an end.
-    below = 0.0 if excess(0.0) < 0 else -np.inf if excess(-far) > 0 else brentq(excess, -far, 0.0, xtol=1e-14)
-    return below, np.inf if excess(far) > 0 else brentq(excess, 0.0, far, xtol=1e-14)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sheetsim.model.expr import (
     Matrix,
-    choose,
     column_mean,
     column_variance,
     equal,
@@ -25,7 +24,7 @@ from sheetsim.model.expr import (
     where,
 )
 from sheetsim.model.graph import Graph
-from sheetsim.model.nets import ACTIVATIONS, Network
+from sheetsim.model.nets import Network
 from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.table import Column, Table
 
@@ -38,6 +37,9 @@ SENTENCES: dict[str, tuple[str, float]] = {
     "relu_halves_second_moment": ("ReLU halves the second moment: E[z²] = E[a²]/2", 0.5),
 }
 CLAIMS = tuple(SENTENCES)
+
+# Of which activation a claim speaks, where it is of one.
+OF = dict.fromkeys(("relu_halves_variance", "relu_halves_second_moment"), "relu")
 
 # How far a ratio may be off, of what it should be, for a claim to hold: one run of 100 units a layer knows it to 0.5 to
 # 2 % a standard error, so that the replicates' 2 % would leave every claim undecided.
@@ -207,22 +209,22 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
             ("relu_halves_variance", row["var_ratio"], spread_z, spread_a),
             ("relu_halves_second_moment", row["moment_ratio"], square_z, square_a),
         ):
-            found[name].append(_measured(measured, u, v, network.activation))
+            found[name].append(_measured(measured, u, v, equal(network.activation, OF[name])))
     return tuple(_claim(graph, network, name, layers) for name, layers in found.items())
 
 
-def _measured(measured: Matrix, u: Matrix, v: Matrix, relu: Matrix | None = None) -> _Measured:
+def _measured(measured: Matrix, u: Matrix, v: Matrix, asked: Matrix | None = None) -> _Measured:
     """The ratio Σu / Σv of statistics by unit, its standard error relative to itself (the delta method; Cochran 1977,
     §2.11), and the effective number of units: the fewer of (Σu)² / Σu² and (Σv)² / Σv² (Kish 1965).
 
-    relu: the drop-down of the activation, for what is checked only with relu.
+    asked: whether it is checked at all, 1×1.
     """
     p, q = u / total(u), v / total(v)
     # Alike to 12 digits, as under equal weights, units repeat nothing.
     error = where(maximum(u) - minimum(u) > CONSTANT * maximum(u), sqrt(sum_squares(p - q)), NONE)
     error = if_error(error + measured * 0, NONE)
-    if relu is not None:
-        error = choose(relu, dict.fromkeys(ACTIVATIONS, matrix(NONE)) | {"relu": error})
+    if asked is not None:
+        error = where(asked, error, NONE)
     return _Measured(measured, error, if_error(1 / largest(sum_squares(p), sum_squares(q)), NONE))
 
 
@@ -236,8 +238,8 @@ def _claim(graph: Graph, network: Network, name: str, layers: Sequence[_Measured
         word = word_of(layer.error, low, high, expected, graph["tolerance"])
         found.append(Checked(layer.ratio, layer.error, layer.units, low, high, word))
     counts, verdict = over_layers([layer.word for layer in found], checked)
-    if name.startswith("relu"):
-        verdict = choose(network.activation, dict.fromkeys(ACTIVATIONS, matrix("not ReLU")) | {"relu": verdict})
+    if name in OF:
+        verdict = where(equal(network.activation, OF[name]), verdict, "not ReLU")
     return Claim(name, sentence, expected, tuple(found), checked, width, counts, graph.define(name, verdict))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sheetsim.model.activations import NAMES as ACTIVATION_NAMES
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import NAMES, STANDARD
@@ -349,7 +350,7 @@ GLOSSARY = {
     "W_1": "W_1, …: weights, sd_l · e_l",
     "a_1": "a_1, …: linear sums, input × W_l",
     "z_1": "z_1, …: activations f(a_l)",
-    "activation": "the activation f, a drop-down",
+    "activation": f"the activation f, a drop-down. {ACTIVATION_NAMES}",
     "initializer": f"the initializer, a drop-down. {NAMES}",
     "custom_std": "the standard deviation that the initializer “custom” uses",
     "initializer_1": "initializer_1, …: a layer's own initializer, used while initializer says “per layer”",
@@ -358,7 +359,7 @@ GLOSSARY = {
     "range_low": "the lower end of the histograms' range",
     "range_high": "its upper end",
     "tail": "the greatest 99.9 % quantile of |z| of all layers",
-    "bound": "tail rounded up, and reach at least: the upper end for relu and identity",
+    "bound": "tail rounded up, and reach at least: the upper end for activations without bounds",
     "reach": "a least bound: books that have the same can be compared",
     "edges": "the bins' upper edges; a bin is (edge before, edge], and the first bin has the range's lower end too",
     "verdict_1": "verdict_1, …: the layers' verdicts",

@@ -48,8 +48,8 @@ Scheme: TypeAlias = str | float | dict[str, float]
 class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The histograms' edges: `bins` of equal width over `range`, or over what suits the activation.
 
-    reach: the range of relu and identity reaches as far at least; tallest: the charts' scale is that of a bar of so
-    many outputs at least. Runs with the same two can be compared by eye.
+    reach: the range of activations without bounds reaches as far at least; tallest: the charts' scale is that of a bar
+    of so many outputs at least. Runs with the same two can be compared by eye.
     """
 
     bins: int = 30

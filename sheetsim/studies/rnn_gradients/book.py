@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sheetsim.model.activations import NAMES
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import about_page
@@ -235,7 +236,7 @@ GLOSSARY = {
     "scale": "what they are multiplied by: the standard deviation of the weights",
     "W": "scale · e_W: rows are the units of the step before",
     "h_0": "standard normal draws, samples × units (constants): the state before the first step",
-    "activation": "the activation f, one for all steps",
+    "activation": f"the activation f, one for all steps. {NAMES}",
     "a": "by step: the state before times W",
     "h": "by step: f(a); step 0 is h_0",
     "d_start": "the gradient by the last state, samples × units: ones, and cells that can be changed",
