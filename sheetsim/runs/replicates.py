@@ -21,6 +21,7 @@ from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.runs import templates
 from sheetsim.runs.intervals import SKEWED, Facts, Label, bootstrap_t, reading_frame, widest
+from sheetsim.runs.manifest import Manifest, Replicated, manifest
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.runs.replicates_plan import (
     SPREADS,
@@ -173,7 +174,20 @@ class Replicates:
         from sheetsim.workbook.writing.write import write
 
         layout, values = self.book(values_only)
-        return write(path, layout, values, properties=properties(self.title))
+        said = self.manifest(layout, values_only)
+        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+
+    def manifest(self, layout: Layout, values_only: bool) -> Manifest:
+        """What the book of that layout says of itself."""
+        return manifest(
+            layout,
+            self.title,
+            parameters=self._plan.study.parameters(),
+            values_only=values_only,
+            tables={"statistics": self._book.statistics},
+            histograms={"histograms": self._book.histogram},
+            replicates=Replicated(run=self._plan.run, **self._plan.options()),
+        )
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
