@@ -91,7 +91,8 @@ class Replicated(_Strict, frozen=True, kw_only=True):
 class Manifest(_Strict, frozen=True, kw_only=True):
     """What a book says of itself.
 
-    command: what makes the file again, in words where none does; versions: by name, of what computed it; parameters: a
+    command: what makes the file again, in words where none does; template: the name or path that it begins with;
+    versions: by name, of what computed it; parameters: a
     template's keys (without `study` those of a person's own model); replicates, sweep: how often it was run, and over
     what grid; live: whether there are formulas; values_only: whether they were not wanted; matrices: whether it holds
     the matrices, or a summary. tables (the summary first), histograms: by the name under which they are asked for;
@@ -102,6 +103,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     format: int
     title: str
     command: str
+    template: str = ""
     versions: dict[str, str]
     parameters: dict[str, Any]
     replicates: Replicated | None = None
@@ -121,15 +123,16 @@ class Manifest(_Strict, frozen=True, kw_only=True):
         fields = msgspec.to_builtins(self)
         return [[name, *_pieces(fields[name])] for name in self.__struct_fields__ if name in fields]
 
-    def kind_of(self, name: str) -> str:
-        """What a matrix's numbers are; empty for numbers like any."""
-        return next((kind for kind, names in self.kinds.items() if name in names), "")
+    def kind_by_name(self) -> dict[str, str]:
+        """What the numbers of some matrices are."""
+        return {name: kind for kind, names in self.kinds.items() for name in names}
 
 
 def manifest(
     layout: Layout,
     title: str,
     *,
+    template: str = "",
     parameters: Mapping[str, Any] | None = None,
     values_only: bool = False,
     matrices: bool = True,
@@ -152,6 +155,7 @@ def manifest(
         format=FORMAT,
         title=title,
         command=about.command,
+        template=template,
         versions=dict(about.versions),
         parameters=parameters,
         replicates=replicates,

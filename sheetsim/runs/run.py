@@ -115,8 +115,10 @@ class Run(Results):
     All is computed when the run is made; with `report = "summary"` the matrices are not kept.
     """
 
-    def __init__(self, study: Study, name: str, command: str) -> None:
+    def __init__(self, study: Study, name: str, command: str, template: str = "") -> None:
+        """template: what the command begins with, its name or path."""
         self.name = name
+        self._template = template
         self.title = study.title
         self.headline = study.headline
         self._study = study
@@ -196,13 +198,13 @@ class Run(Results):
         arguments.function("progress", progress)
         layout = self._layout
         if values_only:
-            layout = Layout(self._study.sheets(f"{self._command} --values-only", False), live=False)
+            layout = Layout(self._study.sheets(templates.writing(self._command, True), False), live=False)
         return write(
             path,
             layout,
             self._values,
             properties=properties(self._study.title),
-            manifest=study_manifest(self._study, layout, values_only).rows(),
+            manifest=study_manifest(self._study, layout, values_only, self._template).rows(),
             progress=progress,
         )
 
@@ -217,11 +219,12 @@ class Run(Results):
         )
 
 
-def study_manifest(study: Study, layout: Layout, values_only: bool) -> Manifest:
+def study_manifest(study: Study, layout: Layout, values_only: bool, template: str) -> Manifest:
     """What the study's book says of itself. values_only: whether formulas were not wanted."""
     return manifest(
         layout,
         study.title,
+        template=template,
         values_only=values_only,
         matrices=study.matrices,
         tables=study.tables,
@@ -259,7 +262,7 @@ def check(origin: templates.Origin) -> None:
 def run_origin(origin: templates.Origin) -> Run:
     """Runs a loaded template."""
     origin.experiment.check_book()
-    return Run(origin.experiment.build(), origin.name, origin.command)
+    return Run(origin.experiment.build(), origin.name, origin.command, origin.template)
 
 
 def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:

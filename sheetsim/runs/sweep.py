@@ -33,6 +33,7 @@ from sheetsim.runs.replicates_plan import BLOCK, Batch, child_seed, measure
 from sheetsim.runs.streaming import COLUMNS, SHARES, nonnegative
 from sheetsim.runs.sweep_book import SweepBook
 from sheetsim.runs.sweep_grid import Plan, load
+from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
 from sheetsim.studies.study import properties, toml_value
 from sheetsim.whole_file import whole_file
@@ -145,7 +146,7 @@ class Sweep:
         SweepBook.check(sum(own.shape[1] for own in self._numbers), plan.parameters)
         points = [point.keys for point in plan.points]
         book = SweepBook(plan.title, plan.description, plan.grid, points, plan.replicates, self._shown(), CONFIDENCE)
-        command = f"{plan.command} --values-only" if values_only else plan.command
+        command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
         said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=plan.parameters)
         values = evaluate(layout.places)
