@@ -33,8 +33,8 @@ FORMAT = 1
 # The last version whose books had none.
 BEFORE = "0.1.0"
 
-# Characters of one cell, and of all: ten times what the largest book needs (a summary of 10,000 layers).
-PIECE, MOST = 32_000, 60_000_000
+# Characters of one cell, and of all.
+PIECE, MOST = 32_000, 20_000_000
 
 # What a matrix's numbers are, where `verify` asks for more or less than of others: whole numbers, which agree exactly,
 # and numbers that may be all rounding, which are compared one by one.

@@ -223,7 +223,7 @@ class _Book:
         worksheet.very_hidden()
         for row, texts in enumerate(self.manifest):
             for column, text in enumerate(texts):
-                worksheet.write_string(row, column, text)
+                worksheet.write_string(row, column, text, self.styles["text"])
 
     def _sheet(self, worksheet: _Sheet, sheet: Sheet) -> None:
         if sheet.tab:
