@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from sheetsim.workbook.reading.parse import column_number, rectangle
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import Rectangle
-from sheetsim.workbook.rules import FORMULA_CHARACTERS, NESTING, VALIDATION_CHARACTERS
+from sheetsim.workbook.rules import FORMULA_CHARACTERS, MANIFEST_TITLE, NESTING, VALIDATION_CHARACTERS
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -49,6 +49,9 @@ def lint(path: Path) -> list[str]:
             sheet = _Sheet(book, title, texts)
             root = ElementTree.fromstring(archive.read(book.part_of(title)))
             sheet.read(root)
+            if title == MANIFEST_TITLE:
+                found += sheet.faults
+                continue  # nobody sees or prints it
             found += _link_faults(title, root, book.titles, bound)
             found += _paper_faults(title, root, told, _anchors(archive, book.part_of(title)))
             sheet.check_blocks({block for place, block in blocks.values() if place == title})

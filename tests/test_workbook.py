@@ -20,7 +20,7 @@ from engines import SOFFICE
 import sheetsim
 from sheetsim.engine.blas import kernels
 from sheetsim.errors import SheetsimError
-from sheetsim.workbook.rules import check_formula, check_name, check_titles
+from sheetsim.workbook.rules import MANIFEST_TITLE, check_formula, check_name, check_titles
 from sheetsim.workbook.writing.styles import BAR, OUTSIDE, SPIKE, axis_format
 
 ORDER = [
@@ -35,6 +35,7 @@ ORDER = [
     "Variance",
     *(f"Draws {k}" for k in range(1, 6)),
     "Bars",
+    MANIFEST_TITLE,
 ]
 
 
@@ -176,7 +177,7 @@ def test_values_only_has_the_same_sheets_and_numbers_and_no_formula(tmp_path: Pa
             re.search(rb"<f[ >]", archive.read(n)) for n in archive.namelist() if n.startswith("xl/worksheets/sheet")
         )
     with sheetsim.read(dead) as one, sheetsim.read(live) as other:
-        assert one._reader._file.titles == other._reader._file.titles
+        assert one._reader.file.titles == other._reader.file.titles
         assert bits(one["z_3"]) == bits(other["z_3"])
         pd.testing.assert_frame_equal(one.summary(), other.summary())
 
@@ -246,7 +247,15 @@ def test_a_summary_report_leaves_the_matrices_out_and_takes_any_size(tmp_path: P
     run = sheetsim.run("relu-he", report="summary", samples=1_100_000, inputs=2, layers=[2])
     path = run.to_excel(tmp_path / "wide.xlsx")
     with sheetsim.read(path) as book:
-        assert book._reader._file.titles == ["Overview", "About", "Histograms", "Layers", "Variance", "Bars"]
+        assert book._reader.file.titles == [
+            "Overview",
+            "About",
+            "Histograms",
+            "Layers",
+            "Variance",
+            "Bars",
+            MANIFEST_TITLE,
+        ]
         pd.testing.assert_frame_equal(book.summary(), run.summary())
     assert "z_1" not in run
     with pytest.raises(SheetsimError, match="keeps the tables only"):

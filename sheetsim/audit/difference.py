@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sheetsim.audit.compare import Block, Change, Changed, all_keys, block_of, blocks, gap, last_digits
 from sheetsim.errors import SheetsimError
+from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.workbook.formulas import same_formula
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import Values, cell_name, key
+from sheetsim.workbook.rules import MANIFEST_TITLE
 from sheetsim.workbook.writing.package import DIGEST_PART
 
 # Parts by their names' beginnings, and what they are to a person. Sheets, texts and the list of sheets are compared as
@@ -38,10 +41,10 @@ class Difference:
     """One block in which two books differ.
 
     name: a defined name, a sheet's title in brackets, or a part's name; kind: values, formulas, names, sheets, charts,
-    styles or parts, `rounded` for numbers that lost their last digits when a program saved 15 of them, and
-    `last digits` for numbers that differ in no others; absolute: the largest difference of numbers; changes: every cell
-    (or name, sheet, part) with what the first book and the second have there. Cells of values are kept as arrays, 32
-    bytes each.
+    styles, parts, manifest (what the book says of itself), `rounded` for numbers that lost their last digits when a
+    program saved 15 of them, and `last digits` for numbers that differ in no others; absolute: the largest difference
+    of numbers; changes: every cell (or name, sheet, part, field) with what the first book and the second have there.
+    Cells of values are kept as arrays, 32 bytes each.
     """
 
     name: str
@@ -55,8 +58,12 @@ class Difference:
         return self.kind not in (ROUNDED, LAST_DIGITS)
 
 
-def differences(one: RawBook, two: RawBook, computed: Mapping[str, Any] | None = None) -> Iterator[Difference]:
+def differences(
+    one: RawBook, two: RawBook, computed: Mapping[str, Any] | None = None, but: Sequence[str] = ()
+) -> Iterator[Difference]:
     """Names, sheets, then sheet by sheet values and formulas, then charts, styles and other parts.
+
+    What the books say of themselves is compared field by field, some of them (but) left out.
 
     The parts are compared byte for byte (charts without their copies of cells), and only where both files are as
     sheetsim writes them: a program that saves a book again spells all of them in its own way.
@@ -72,6 +79,10 @@ def differences(one: RawBook, two: RawBook, computed: Mapping[str, Any] | None =
         if title not in one.titles or title not in two.titles:
             there = ["a sheet" if title in book.titles else None for book in (one, two)]
             yield Difference(f"({title})", "sheets", 0.0, [Change(title, *there)])
+        elif title == MANIFEST_TITLE and (told := _told(one, two)) is not None:
+            changes = [change for change in told if change.where not in but]
+            if changes:
+                yield Difference(f"({title})", "manifest", 0.0, changes)
         elif not (texts and _same_bytes(one, two, one.part_of(title), two.part_of(title))):
             found = list(_cells(one, two, title, (computed or {}).get(title)))
             yield from found
@@ -79,6 +90,25 @@ def differences(one: RawBook, two: RawBook, computed: Mapping[str, Any] | None =
                 yield from _format(one, two, title, changed=bool(found) or not texts)
     if as_written:
         yield from _parts(one, two)
+
+
+def _told(one: RawBook, two: RawBook) -> list[Change] | None:
+    """What two books say of themselves, where it differs; None where one of them cannot be read."""
+    try:
+        first, second = (_fields(read_manifest(book)) for book in (one, two))
+    except SheetsimError:
+        return None
+    keys = sorted(first.keys() | second.keys())
+    return [Change(k, first.get(k), second.get(k)) for k in keys if first.get(k) != second.get(k)]
+
+
+def _fields(manifest: Manifest | None) -> dict[str, str]:
+    """By field, of parameters and the like by key, the text of its value."""
+    found: dict[str, str] = {}
+    for name, value in msgspec.to_builtins(manifest).items():
+        several = isinstance(value, dict) and name != "versions"
+        found |= {f"{name}.{key}": str(own) for key, own in value.items()} if several else {name: str(value)}
+    return found
 
 
 def _cells(one: RawBook, two: RawBook, title: str, computed: Any) -> Iterator[Difference]:

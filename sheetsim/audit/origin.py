@@ -2,13 +2,13 @@
 
 import math
 import re
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from sheetsim.engine.evaluate import Values as Computed
@@ -16,26 +16,24 @@ from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.runs import templates
+from sheetsim.runs.manifest import Manifest, Replicated
 from sheetsim.runs.replicates import Plan, run_plan
+from sheetsim.runs.run import study_manifest
+from sheetsim.studies.about import AboutPage
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
+from sheetsim.studies.inputs import GIVEN_ARRAY
 from sheetsim.studies.optimizers.study import GIVEN_FUNCTION
-from sheetsim.studies.study import Experiment, properties, toml_value
-from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet
+from sheetsim.studies.study import Experiment, properties
+from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Text
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import Rectangle, Values, keys_of, values_of
 from sheetsim.workbook.writing.write import write
 
-GIVEN = "an array of numbers, given in Python"
-VALUES_ONLY = " --values-only"
-
 
 class GivenPartError(SheetsimError):
     """A book's study had a part that was given in Python, and that no book holds."""
 
-
-# Labels of About whose texts say what made the book, and not what it is made of.
-MACHINE: tuple[str, ...] = ("versions",)
 
 # A summary holds no matrices: to check it is to run it again, and a file may ask for any size.
 OPERATIONS = 1e12
@@ -45,31 +43,37 @@ Sheets = Mapping[str, Cells]
 
 @dataclass(frozen=True)
 class Origin:
-    """The study on a book's sheet About; plan: how often it was run, in a book of replicates.
+    """The study that a book says it is; plan: how often it was run, in a book of replicates.
 
-    unchecked: labels of About whose texts are not what the same study made again would say; lost: the input file that
-    is not here, its numbers taken from the book.
+    run: the command that runs it, where it can be told; lost: the input file that is not here, its numbers taken from
+    the book.
     """
 
+    manifest: Manifest
     experiment: Experiment
     plan: Plan | None
-    command: str
-    live: bool
-    unchecked: tuple[str, ...]
+    run: str | None
     lost: str
 
 
 @dataclass(frozen=True)
 class Made:
-    """The study made again: where everything stands in its book, and what NumPy gives for it."""
+    """The study made again: where everything stands in its book, what that says of itself, and what NumPy gives."""
 
-    title: str
+    manifest: Manifest
     layout: Layout
     values: Computed
 
     def write(self, path: Path) -> Path:
         """Writes its workbook."""
-        return write(path, self.layout, self.values, properties=properties(self.title))
+        said = self.manifest
+        return write(path, self.layout, self.values, properties=properties(said.title), manifest=said.rows())
+
+    def rows_of_about(self, labels: Sequence[str]) -> Any:
+        """The keys of the cells beside some labels of About, the first of each."""
+        (about,) = (sheet for sheet in self.layout.sheets if isinstance(sheet, AboutPage))
+        rows = {item.text: item.row for item in reversed(about.items) if isinstance(item, Text) and item.column == 0}
+        return keys_of(Rectangle(rows[label] + 1, 2, rows[label] + 1, 2) for label in labels if label in rows)
 
     def computed(self) -> dict[str, Values]:
         """By sheet, what NumPy gives for the cells that are computed, references to other cells included."""
@@ -82,113 +86,59 @@ class Made:
         return {title: values_of(keys[title], arrays[title]) for title in keys}
 
 
-def origin(book: RawBook, sheets: Sheets) -> Origin | None:
-    """The study that a book says it is, if any; data that are not at hand are taken from the book itself.
+def origin(book: RawBook, sheets: Sheets, said: Manifest) -> Origin | None:
+    """The study that a book's manifest names, if any; data that are not at hand are taken from the book itself.
 
-    Raises SheetsimError when About cannot be read, or says other sizes than the book has, and GivenPartError when what
-    it says is not all of it.
+    Raises SheetsimError when its parameters cannot be read, or are of other sizes than the book has, and
+    GivenPartError when what it says is not all of it.
     """
-    rows = about(sheets)
-    if "study" not in rows:
+    parameters = dict(said.parameters)
+    if "study" not in parameters:
         return None
-    command = rows.get("command", "")
+    if parameters.get("f") == GIVEN_FUNCTION:
+        raise GivenPartError(f"{book.path}: f was given in Python, so that the study cannot be made again")
+    source = parameters.get("input")
+    file = source.get("file", "") if isinstance(source, dict) else ""
+    lost = file if isinstance(file, str) and file and not _is_here(file) else ""
     try:
-        text = "\n".join(f"{key} = {rows[key]}" for key in _keys(rows["study"]) if key in rows)
-        parameters = templates.parsed(text)
-        if parameters.get("f") == GIVEN_FUNCTION:
-            raise GivenPartError(f"{book.path}: f was given in Python, so that the study cannot be made again")
-        source = parameters.get("input")
-        lost = isinstance(source, dict) and "file" in source and not Path(str(source["file"])).is_file()
-        if lost or source == GIVEN:
-            if parameters.get("report") == "summary":
+        if lost or source == GIVEN_ARRAY:
+            if not said.matrices:
                 raise SheetsimError("the input is not here, and a summary does not hold it")
             parameters["input"] = _input(book, sheets)
         experiment = templates.convert(parameters)
-    except GivenPartError:
-        raise
+        # Where the input file is not here, its numbers are no file's.
+        known = None if lost else _command(said.template, experiment)
+        plan = None if said.replicates is None else _plan(said, said.replicates, experiment, known)
     except SheetsimError as error:
-        raise SheetsimError(f"{book.path}: the parameters on About cannot be read: {error}") from None
-    if lost:
-        unchecked = (*MACHINE, "input")
-    else:
-        unchecked = MACHINE
-        command = _command(command, experiment)
-    plan = _plan(rows, experiment, command) if "replicates" in rows else None
+        raise SheetsimError(f"{book.path}: the parameters cannot be read: {error}") from None
     _check_sizes(experiment, plan, book)
-    live = (experiment.is_full or plan is not None) and not command.endswith(VALUES_ONLY)
-    return Origin(experiment, plan, command, live, unchecked, str(source["file"]) if lost else "")  # type: ignore[index]
+    return Origin(said, experiment, plan, known, lost)
 
 
-def _keys(study: str) -> tuple[str, ...]:
-    """The keys of the study that About names, in TOML."""
-    known = {toml_value(name): kind for name, kind in templates.STUDIES.items()}
-    return known.get(study, Forward).__struct_fields__
-
-
-def _plan(rows: Mapping[str, str], experiment: Experiment, command: str) -> Plan:
+def _is_here(file: str) -> bool:
     try:
-        study = templates.forward(experiment, "replicates")
-        keys = ("replicates", "until", "statistics", "single", "bootstrap")
-        options = templates.parsed("\n".join(f"{key} = {rows[key]}" for key in keys if key in rows))
-        once = command.partition(" --replicates ")[0].replace("sheetsim replicate", "sheetsim run", 1)
-        return Plan(
-            study,
-            "",
-            once,
-            options["replicates"],
-            options.get("until"),
-            tuple(options.get("statistics", ())),
-            options.get("single", False),
-            options.get("bootstrap", False),
-        )
-    except (TypeError, ValueError) as error:
-        raise SheetsimError(f"the replicates on About cannot be read: {error}") from None
+        return Path(file).is_file()
+    except OSError:
+        return False
 
 
-def about(sheets: Sheets) -> dict[str, str]:
-    """About's first column against its second. A label that comes again, further down, is a defined name's."""
-    found: dict[str, str] = {}
-    for row, label in _labels(sheets):
-        # A title stands alone in its row, and may be any text.
-        text = sheets["About"].values.get(row, 2)
-        if text is not None:
-            found.setdefault(label, str(text))
-    return found
+def _plan(said: Manifest, how: Replicated, experiment: Experiment, known: str | None) -> Plan:
+    """known: the command that runs the study once, where it can be told."""
+    options = msgspec.structs.asdict(how) | ({"run": known} if known else {})
+    chosen = tuple(options.pop("statistics"))
+    study = templates.forward(experiment, "replicates")
+    return Plan(study=study, name="", chosen=chosen, template=said.template, **options)
 
 
-def about_rows(sheets: Sheets, labels: tuple[str, ...]) -> list[Rectangle]:
-    """The rows of some labels of About, the first of each."""
-    found: dict[str, int] = {}
-    for row, label in _labels(sheets):
-        found.setdefault(label, row)
-    return [Rectangle(found[label], 1, found[label], 2) for label in labels if label in found]
-
-
-def _labels(sheets: Sheets) -> list[tuple[int, str]]:
-    if "About" not in sheets:
-        return []
-    values = sheets["About"].values
-    rows = sorted({int(cell) // 16_384 for cell in values.keys})
-    return [(row, str(label)) for row in rows if (label := values.get(row, 1)) is not None]
-
-
-def _command(said: str, experiment: Experiment) -> str:
-    """The command that makes the study: of a shipped template what it must be, of another the one that is said."""
-    try:
-        words = shlex.split(said)
-    except ValueError:
-        return said
-    if len(words) < 3 or words[0] != "sheetsim" or words[2] not in templates.names():
-        return said
-    made = templates.command(words[2], templates.load(words[2]).experiment, experiment)
-    if words[1] == "replicate":
-        # The rest is the plan's, and told from About's other rows.
-        made = made.replace("sheetsim run", "sheetsim replicate", 1) + " --replicates "
-    return made + (VALUES_ONLY if said.endswith(VALUES_ONLY) else "")
+def _command(template: str, experiment: Experiment) -> str | None:
+    """The command that runs the study: of a shipped template what it must be, of another it is not known."""
+    if template not in templates.names():
+        return None
+    return templates.command(template, templates.load(template).experiment, experiment)
 
 
 def _check_sizes(experiment: Experiment, plan: Plan | None, book: RawBook) -> None:
-    """Before anything is built: About's sizes must be the book's own, or they decide how much work this is."""
+    """Before anything is built: the sizes must be the book's own, or they decide how much work this is."""
     if plan is not None:
         _check_work(plan.study, book, plan.replicates)
     elif not isinstance(experiment, Forward):
@@ -196,9 +146,8 @@ def _check_sizes(experiment: Experiment, plan: Plan | None, book: RawBook) -> No
             _, block = book.place(name)
             found = block.bottom - block.top + 1, block.right - block.left + 1
             if found != (rows, columns):
-                raise SheetsimError(
-                    f"{book.path}: by About, {name} has {rows}×{columns} cells; the book has {found[0]}×{found[1]}"
-                )
+                said = f"{name} has {rows}×{columns} cells; the book has {found[0]}×{found[1]}"
+                raise SheetsimError(f"{book.path}: by its manifest, {said}")
     elif not experiment.is_full:
         _check_summary(experiment, book)
     else:
@@ -213,7 +162,7 @@ def _check_layers(experiment: Forward, book: RawBook) -> None:
     widths = [block.right - block.left + 1 for _, block in map(book.place, sorted(sums, key=_number))]
     if said != (rows, columns, widths):
         raise SheetsimError(
-            f"{book.path}: About says {said}, the book has {(rows, columns, widths)} samples, inputs, layers"
+            f"{book.path}: its manifest says {said}, the book has {(rows, columns, widths)} samples, inputs, layers"
         )
 
 
@@ -221,7 +170,7 @@ def _check_summary(experiment: Forward, book: RawBook) -> None:
     layers = experiment.layers
     counted = sum(re.fullmatch(r"counts_(a_)?[0-9]+", name) is not None for name in book.names)
     if counted != len(layers):
-        raise SheetsimError(f"{book.path}: About says {len(layers)} layers, the book has {counted}")
+        raise SheetsimError(f"{book.path}: its manifest says {len(layers)} layers, the book has {counted}")
     _check_work(experiment, book, 1)
 
 
@@ -269,12 +218,16 @@ def _numbers(book: RawBook, sheets: Sheets, title: str, block: Rectangle) -> Any
 
 def made(said: Origin) -> Made:
     """The study made again. Raises SheetsimError for input data that cannot be read."""
+    was = said.manifest
     if said.plan is not None:
         replicates = run_plan(said.plan)
-        return Made(replicates.title, *replicates.book(values_only=not said.live))
+        layout, values = replicates.book(values_only=was.values_only)
+        return Made(replicates.manifest(layout, was.values_only), layout, values)
     study = said.experiment.build()
-    layout = Layout(study.sheets(said.command, said.live), live=said.live)
-    return Made(study.title, layout, evaluate(layout.places))
+    live = study.matrices and not was.values_only
+    command = was.command if said.run is None else templates.writing(said.run, was.values_only)
+    layout = Layout(study.sheets(command, live), live=live)
+    return Made(study_manifest(study, layout, was.values_only, was.template), layout, evaluate(layout.places))
 
 
 def adopted(meant: Made, book: RawBook, sheets: Sheets) -> Made:

@@ -11,22 +11,14 @@ import numpy as np
 from sheetsim.arguments import listed, one_of
 from sheetsim.audit.compare import Changed, Gap, blocks, gap
 from sheetsim.audit.difference import Difference, differences
-from sheetsim.audit.origin import (
-    MACHINE,
-    GivenPartError,
-    Made,
-    Origin,
-    Sheets,
-    about,
-    about_rows,
-    adopted,
-    made,
-    origin,
-)
+from sheetsim.audit.origin import GivenPartError, Made, Origin, Sheets, adopted, made, origin
 from sheetsim.audit.recalculate import ENGINES, Book, poison, recalculated
 from sheetsim.errors import SheetsimError
+from sheetsim.runs.manifest import COUNT, ROUNDING, Manifest, read_manifest
+from sheetsim.studies.about import versions_text
 from sheetsim.workbook.reading.raw import RawBook, no_values
-from sheetsim.workbook.reading.values import Values, keys_of
+from sheetsim.workbook.reading.values import Values
+from sheetsim.workbook.rules import MANIFEST_TITLE
 
 # Of a named matrix, relative to its largest magnitude; single cells and those of tables by their own size.
 TOLERANCE = 1e-9
@@ -44,10 +36,16 @@ NOT_MADE_AGAIN = {
     UNKNOWN: "no study is named that could be made again, as in a model of one's own or a sweep, and the file is not "
     "as sheetsim wrote it: whether it was edited cannot be told",
 }
-NOT_SO_HERE = "by its digest nothing was changed since sheetsim wrote it, but what About says gives other contents here"
+NOT_SO_HERE = (
+    "by its digest nothing was changed since sheetsim wrote it, but what it says of itself gives other contents here"
+)
 PACKED = "its parts are the same byte for byte, and packed otherwise"
 OTHER_VERSIONS = "made with {}; here are {}"
 OTHER_PROCESSOR = "made with the versions that are here, by a processor for which the libraries round in another order"
+
+# Fields of a manifest that may be others when the same is made again, and their texts on About: where the input file is
+# not here too.
+UNCHECKED = {False: ("versions",), True: ("versions", "parameters.input")}
 
 Progress = Callable[[str], None]
 
@@ -87,7 +85,7 @@ class Verified:
 
     @property
     def ok(self) -> bool:
-        """Whether the values are what each engine, and NumPy for About's study, gives from the book's constants."""
+        """Whether the values are what each engine, and NumPy for the book's study, gives from its constants."""
         return bool(self.rows) and all(row.ok for row in self.rows)
 
 
@@ -103,7 +101,7 @@ def verify(
     and no changes.
     progress: called with what is being done.
     Raises SheetsimError when the file is no workbook, has neither formulas nor a study to check, holds formulas without
-    values, or an engine is not there or fails.
+    values, is of a version whose books said nothing of themselves, or an engine is not there or fails.
     """
     for engine in listed("engines", engines, "names"):
         one_of("an engine", engine, ENGINES)
@@ -114,18 +112,19 @@ def verify(
             raise SheetsimError(no_values(book.path))
         live = any(cells.formulas for cells in sheets.values())
         unmade = WRITTEN if book.is_as_written else UNKNOWN
+        known: Manifest | None = None
         try:
-            said = origin(book, sheets)
+            known = read_manifest(book, sheets.get(MANIFEST_TITLE))
+            said = None if known is None else origin(book, sheets, known)
         except SheetsimError as error:
-            if not live:
+            if not live or MANIFEST_TITLE not in sheets:
                 raise
             state = unmade if isinstance(error, GivenPartError) or unmade == WRITTEN else EDITED
-            rows = _engine_rows(book, sheets, engines, (), progress)
+            rows = _engine_rows(book, sheets, engines, known, progress)
             return Verified(book.path, tuple(rows), state, notes=(str(error),))
         if said is None and not live:
-            raise SheetsimError(f"{book.path} has no formulas, and no study on About: there is nothing to check")
-        rounded = said.experiment.ROUNDED if said else ()
-        rows = _engine_rows(book, sheets, engines, rounded, progress) if live else []
+            raise SheetsimError(f"{book.path} has no formulas, and names no study: there is nothing to check")
+        rows = _engine_rows(book, sheets, engines, known, progress) if live else []
         if said is None:
             return Verified(book.path, tuple(rows), unmade, notes=(NOT_MADE_AGAIN[unmade],))
         progress("computing with NumPy")
@@ -150,8 +149,9 @@ def _edits_first(found: Iterator[Difference]) -> list[Difference]:
 
 
 def _engine_rows(
-    book: RawBook, sheets: Sheets, engines: tuple[str, ...], rounded: tuple[str, ...], progress: Progress
+    book: RawBook, sheets: Sheets, engines: tuple[str, ...], known: Manifest | None, progress: Progress
 ) -> list[Row]:
+    kinds = known.kind_by_name() if known else {}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "poisoned.xlsx")
         poison(book, target, sheets=sheets)
@@ -160,7 +160,7 @@ def _engine_rows(
         for engine in engines:
             progress(f"recalculating with {engine}")
             (read,) = recalculated([target], engine)
-            rows += _against(book, sheets, engine, computed, read, rounded)
+            rows += _against(book, sheets, engine, computed, read, kinds)
         return rows
 
 
@@ -175,7 +175,7 @@ def _with_numpy(found: Verified, book: RawBook, sheets: Sheets, said: Origin, pr
         return replace(found, state=state, notes=(*found.notes, str(error)))
     values = computed if current is meant else current.computed()
     keys = {title: known.keys for title, known in values.items()}
-    rows = *found.rows, *_against(book, sheets, "numpy", keys, values, said.experiment.ROUNDED)
+    rows = *found.rows, *_against(book, sheets, "numpy", keys, values, said.manifest.kind_by_name())
     progress("comparing with the same made again")
     keys = {title: known.keys for title, known in computed.items()}
     state, changes, notes = _origin(book, sheets, said, meant, keys, follow=current is not meant)
@@ -188,7 +188,7 @@ def _against(
     engine: str,
     computed: Mapping[str, np.ndarray],
     read: Book,
-    rounded: tuple[str, ...],
+    kinds: Mapping[str, str],
 ) -> Iterator[Row]:
     nothing = Values(np.empty(0, dtype=np.int64), np.empty(0), {})
     for title, keys in computed.items():
@@ -197,17 +197,16 @@ def _against(
             continue
         for block in blocks(book, title, keys):
             found = gap(block, sheets[title].values, read.get(title, nothing))
-            ok = found.other == 0 and _close(block.name, len(block.keys), found, rounded)
+            ok = found.other == 0 and _close(block.name, len(block.keys), found, kinds.get(block.name, ""))
             yield Row(block.name, title, engine, len(block.keys), found.absolute, found.relative, found.where, ok)
 
 
-def _close(name: str, cells: int, found: Gap, rounded: tuple[str, ...]) -> bool:
-    if name.startswith("counts_"):
+def _close(name: str, cells: int, found: Gap, kind: str) -> bool:
+    if kind == COUNT:
         return found.absolute == 0
     if cells == 1 or name.startswith("("):
         return found.beyond == 0
-    # Means over mirrored samples are 0 but for rounding, of which each engine has its own.
-    return found.relative <= TOLERANCE or (name.startswith(("mean_", *rounded)) and found.beyond == 0)
+    return found.relative <= TOLERANCE or (kind == ROUNDING and found.beyond == 0)
 
 
 def _origin(
@@ -223,16 +222,14 @@ def _origin(
         if again.read_bytes() == book.path.read_bytes():
             return MADE, [], notes
         with RawBook(again) as fresh:
-            found = _edits_first(differences(fresh, book, computed))
-            here = about({"About": fresh.cells("About")})
-    # About says with what the book was made: other versions are no edit of it.
-    found = list(_without(found, {"About": keys_of(about_rows(sheets, said.unchecked))}))
+            found = _edits_first(differences(fresh, book, computed, but=UNCHECKED[bool(said.lost)]))
+    # The book says with what it was made: other versions are no edit of it.
+    labels = [field.partition(".")[2] or field for field in UNCHECKED[bool(said.lost)]]
+    found = list(_without(found, {"About": meant.rows_of_about(labels)}))
     if follow:
         found = list(_without(found, computed))
-    was = about(sheets)
-    others = [
-        OTHER_VERSIONS.format(was.get(label), here.get(label)) for label in MACHINE if was.get(label) != here.get(label)
-    ]
+    was, here = said.manifest.versions, meant.manifest.versions
+    others = [OTHER_VERSIONS.format(versions_text(was), versions_text(here))] if was != here else []
     if any(difference.is_edit for difference in found):
         state = WRITTEN if book.is_as_written else EDITED
         notes += [NOT_SO_HERE, *others] if book.is_as_written else []

@@ -270,7 +270,9 @@ def replicate(
     origin = _load(what, settings, seed)
     study = templates.forward(origin.experiment, "replicates")
     chosen = tuple(name.strip() for name in statistics.split(","))
-    plan = Plan(study, origin.name, origin.command, replicates, share(until), chosen, single, bootstrap)
+    plan = Plan(
+        study, origin.name, origin.command, replicates, share(until), chosen, single, bootstrap, origin.template
+    )
     # Beside the run's own book, and not in its place.
     target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
     _make_ready([target], force)

@@ -21,6 +21,7 @@ from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.runs import templates
 from sheetsim.runs.intervals import SKEWED, Facts, Label, bootstrap_t, reading_frame, widest
+from sheetsim.runs.manifest import Manifest, Replicated, manifest
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.runs.replicates_plan import (
     Batch,
@@ -66,9 +67,9 @@ Progress = Callable[[int, float], None]
 class Plan:
     """What to replicate and how often.
 
-    run: the command that runs the study once; replicates: how many, or at most how many with `until`, the wished
-    half-width over mean of the intervals of the `chosen` statistics at every layer; single: layers in single precision;
-    bootstrap: intervals of the means by the bootstrap too.
+    run: the command that runs the study once, and template what it begins with; replicates: how many, or at most how
+    many with `until`, the wished half-width over mean of the intervals of the `chosen` statistics at every layer;
+    single: layers in single precision; bootstrap: intervals of the means by the bootstrap too.
     """
 
     study: Forward
@@ -79,6 +80,7 @@ class Plan:
     chosen: tuple[str, ...] = CHOSEN
     single: bool = False
     bootstrap: bool = False
+    template: str = ""
 
     @property
     def command(self) -> str:
@@ -173,12 +175,26 @@ class Replicates:
         from sheetsim.workbook.writing.write import write
 
         layout, values = self.book(values_only)
-        return write(path, layout, values, properties=properties(self.title))
+        said = self.manifest(layout, values_only)
+        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+
+    def manifest(self, layout: Layout, values_only: bool) -> Manifest:
+        """What the book of that layout says of itself."""
+        return manifest(
+            layout,
+            self.title,
+            template=self._plan.template,
+            parameters=self._plan.study.parameters(),
+            values_only=values_only,
+            tables={"statistics": self._book.statistics},
+            histograms={"histograms": self._book.histogram},
+            replicates=Replicated(run=self._plan.run, **self._plan.options()),
+        )
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         live = self._book.live and not values_only
-        command = f"{self._plan.command} --values-only" if values_only else self._plan.command
+        command = templates.writing(self._plan.command, values_only)
         parameters = self._plan.study.parameters() | self._plan.options()
         layout = Layout(self._book.sheets(command, parameters, live), live=live)
         return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
@@ -293,7 +309,11 @@ def replicate(
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
     chosen = tuple(arguments.listed("statistics", statistics, "names"))
-    plan = Plan(*_study(what, overrides), replicates, share(until), chosen, single, bootstrap)
+    origin = templates.origin(what, overrides)
+    study = templates.forward(origin.experiment, "replicates")
+    plan = Plan(
+        study, origin.name, origin.command, replicates, share(until), chosen, single, bootstrap, origin.template
+    )
     return run_plan(plan, workers, scheduler, progress)
 
 
@@ -384,8 +404,3 @@ def _batches(plan: Plan, study: Forward, edges: Any, work: int) -> Iterator[Batc
     data = pickle.dumps(study)
     for first in range(0, plan.replicates, size):
         yield Batch(data, edges, plan.single, first, min(first + size, plan.replicates))
-
-
-def _study(what: "str | os.PathLike[str] | Forward", overrides: dict[str, Any]) -> tuple[Forward, str, str]:
-    origin = templates.origin(what, overrides)
-    return templates.forward(origin.experiment, "replicates"), origin.name, origin.command

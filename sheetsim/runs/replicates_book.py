@@ -96,6 +96,11 @@ class ReplicatesBook:
         )
 
     @property
+    def histogram(self) -> tuple[Matrix, Sequence[Matrix]]:
+        """The edges, and the counts by layer."""
+        return self._edges, self._counts
+
+    @property
     def live(self) -> bool:
         """Whether the replicates are few enough for a book with formulas."""
         return self._results.shape[0] <= MOST_LIVE

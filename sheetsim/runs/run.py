@@ -1,6 +1,5 @@
 """Runs experiments and models, and joins what was computed with its tables and its workbook."""
 
-import itertools
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -19,17 +18,21 @@ from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.runs import templates
+from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedTable, manifest, read_manifest
 from sheetsim.studies.forward.study import Forward
-from sheetsim.studies.model_book import model_sheets
+from sheetsim.studies.model_book import MADE_IN_PYTHON, model_sheets
 from sheetsim.studies.pages import AS_MADE, CHANGED
 from sheetsim.studies.study import Experiment, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import histogram_frame
-from sheetsim.summary.variance import CLAIMS, LAYER_COLUMNS
 from sheetsim.workbook.layout import Layout
+from sheetsim.workbook.reading.parse import rectangle
+from sheetsim.workbook.rules import MANIFEST_TITLE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.workbook.reading.read import Reader
 
 Progress = Callable[[str], None]
 
@@ -113,8 +116,10 @@ class Run(Results):
     All is computed when the run is made; with `report = "summary"` the matrices are not kept.
     """
 
-    def __init__(self, study: Study, name: str, command: str) -> None:
+    def __init__(self, study: Study, name: str, command: str, template: str = "") -> None:
+        """template: what the command begins with, its name or path."""
         self.name = name
+        self._template = template
         self.title = study.title
         self.headline = study.headline
         self._study = study
@@ -194,12 +199,13 @@ class Run(Results):
         arguments.function("progress", progress)
         layout = self._layout
         if values_only:
-            layout = Layout(self._study.sheets(f"{self._command} --values-only", False), live=False)
+            layout = Layout(self._study.sheets(templates.writing(self._command, True), False), live=False)
         return write(
             path,
             layout,
             self._values,
             properties=properties(self._study.title),
+            manifest=study_manifest(self._study, layout, values_only, self._template).rows(),
             progress=progress,
         )
 
@@ -212,6 +218,20 @@ class Run(Results):
             if self._study.tables
             else f"<p><b>{escape(self.title)}</b>: {_shapes(self._study.graph)}</p>"
         )
+
+
+def study_manifest(study: Study, layout: Layout, values_only: bool, template: str) -> Manifest:
+    """What the study's book says of itself. values_only: whether formulas were not wanted."""
+    return manifest(
+        layout,
+        study.title,
+        template=template,
+        values_only=values_only,
+        matrices=study.matrices,
+        tables=study.tables,
+        histograms={name: (own.edges, own.counts) for name, own in study.histograms.items()},
+        verdicts=study.verdicts,
+    )
 
 
 def _shapes(graph: Graph) -> str:
@@ -228,8 +248,8 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
         if overrides:
             raise SheetsimError("a model has no keys to override: change the model itself")
         title = getattr(what, "title", "") or "Model"
-        study = Study(graph=what, title=title, sheets=lambda command, live: model_sheets(what, title))
-        return Run(study, "model", "")
+        study = Study(graph=what, title=title, sheets=lambda command, live: model_sheets(what, title, command))
+        return Run(study, "model", MADE_IN_PYTHON)
     return run_origin(templates.origin(what, overrides))
 
 
@@ -243,7 +263,7 @@ def check(origin: templates.Origin) -> None:
 def run_origin(origin: templates.Origin) -> Run:
     """Runs a loaded template."""
     origin.experiment.check_book()
-    return Run(origin.experiment.build(), origin.name, origin.command)
+    return Run(origin.experiment.build(), origin.name, origin.command, origin.template)
 
 
 def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
@@ -282,20 +302,6 @@ def _numbers(experiment: Experiment, *names: str) -> list[float]:
     return [float(values[graph[name]].item()) for name in names]
 
 
-# The sheet of each table, and the tables that come first in their study.
-TABLES = {
-    "gradients": "Gradients",
-    "layers": "Layers",
-    "variance": "Variance",
-    "growth": "Growth",
-    "norms": "Norms",
-    "paths": "Paths",
-    "starts": "Starts",
-    "steps": "Steps",
-}
-SUMMARIES = ("gradients", "growth", "paths", "starts", "layers")
-
-
 class Book(Results):
     """A workbook that sheetsim wrote, read back: the same accessors as a Run, from what its cells hold."""
 
@@ -304,8 +310,13 @@ class Book(Results):
 
         self._reader = Reader(path)
         self.path = self._reader.path
+        try:
+            self.manifest = _manifest(self._reader)
+        except SheetsimError:
+            self.close()
+            raise
         changed = AS_MADE in self._reader and self._reader[AS_MADE] == 0
-        self.title = CHANGED + self._reader.title if changed else self._reader.title
+        self.title = CHANGED + self.manifest.title if changed else self.manifest.title
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
@@ -313,23 +324,16 @@ class Book(Results):
 
     def frame(self, name: str) -> "pd.DataFrame":
         """A series, or a matrix on a sheet of its own, as a DataFrame, as of a Run."""
-        sheet, top, left, bottom, right = self._reader.place(arguments.text("a name", name))
-        above = self._reader.cells(sheet, 1, 1, top - 1, 1) if top > 1 and left > 1 else []
-        # Where it starts at step 1 beside series that start at 0, the rows of a step stand between.
-        while above and above[-1] == [0.0]:
-            above.pop()
-        heads = self._reader.cells(sheet, len(above), 1, len(above), right)[0] if above else []
-        if (top, left) == (2, 2) and heads[:1] != ["step"] and isinstance(heads[0], str):
-            texts = [head for head in heads[1:] if isinstance(head, str)]
-            return matrix_frame(self[name], texts)
-        if heads[:1] != ["step"]:
-            raise SheetsimError(f"{name} is no series of {self.path}: book[{name!r}] has its numbers")
-        numbers = self._reader.cells(sheet, top, 1, bottom, 2)
-        rows = int(max(float(row) for _, row in numbers)) if left > 2 and heads[1] == "row" else 1
-        columns = [str(head) for head in heads[left - 1 :]]
-        plain = columns == [str(number) for number in range(1, len(columns) + 1)]
-        values = np.reshape(self[name], (bottom - top + 1, -1))
-        return series_frame(values, [] if plain else columns, rows, int(numbers[0][0]))
+        values = np.reshape(self[arguments.text("a name", name)], self._reader.shape(name))
+        series = self.manifest.series.get(name)
+        headings = series.columns if series else self.manifest.headings.get(name, [])
+        if headings and len(headings) != values.shape[1]:
+            raise SheetsimError(f"{self.path}: {name} has {values.shape[1]} columns, and {len(headings)} names of them")
+        if series is None:
+            return matrix_frame(values, headings)
+        if series.rows < 1 or len(values) % series.rows:
+            raise SheetsimError(f"{self.path}: {name} has {len(values)} rows, which are no steps of {series.rows}")
+        return series_frame(values, headings, series.rows, series.first)
 
     def __contains__(self, name: str) -> bool:
         return isinstance(name, str) and name in self._reader
@@ -341,43 +345,47 @@ class Book(Results):
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of its study's. Raises SheetsimError when the book has none such."""
         arguments.text("a table's name", name)
-        if name in TABLES:
-            return self._reader.table(TABLES[name])
-        if name == "claims" and "additivity" in self:
-            return self._claims(len(self.table("layers")))
-        kind = {"histograms": "_d_W" if self._is_flow else ""}.get(name, name.replace("histograms-", "_", 1))
-        if name.startswith("histograms") and f"edges{kind}" in self:
-            counts = itertools.takewhile(self.__contains__, (f"counts{kind}_{k}" for k in itertools.count(1)))
-            return histogram_frame(self[f"edges{kind}"], [self[name] for name in counts])
-        raise SheetsimError(f"{self.path} has no table {name!r}")
+        if name in self.manifest.tables:
+            return self._table(self.manifest.tables[name])
+        if name in self.manifest.histograms:
+            placed = self.manifest.histograms[name]
+            edges, *counts = [np.reshape(self[own], self._reader.shape(own)) for own in (placed.edges, *placed.counts)]
+            if edges.shape[1] != 1 or any(own.shape != (len(edges) + 1, 1) for own in counts):
+                raise SheetsimError(f"{self.path}: {placed.edges} and its counts are of sizes that are no histogram's")
+            return histogram_frame(edges, counts)
+        known = ", ".join([*self.manifest.tables, *self.manifest.histograms]) or "none"
+        raise SheetsimError(f"{self.path} has no table {name!r}; it has {known}")
 
-    @property
-    def _is_flow(self) -> bool:
-        return "loss_value" in self
+    def _table(self, table: PlacedTable) -> "pd.DataFrame":
+        import pandas as pd
+
+        data = {column.name: self._column(column, len(table.labels)) for column in table.columns}
+        return pd.DataFrame(data, index=pd.Index(table.labels, name=table.index))
+
+    def _column(self, column: PlacedColumn, rows: int) -> list[float | str]:
+        try:
+            places = [(own[0], rectangle(own[1])) if isinstance(own, tuple) else own for own in column.cells]
+        except ValueError as error:
+            raise SheetsimError(f"{self.path}: the column {column.name!r}: {error}") from None
+        if sum(own[1].size if isinstance(own, tuple) else 1 for own in places) != rows:
+            raise SheetsimError(f"{self.path}: the column {column.name!r} has not {rows} cells, as its table has rows")
+        found: list[float | str] = []
+        for own in places:
+            if isinstance(own, tuple):
+                found += [cell for row in self._reader.cells(own[0], *own[1]) for cell in row]
+            else:
+                found.append(math.nan if own is None else own)
+        # A count is a whole number, unless somebody wrote another there.
+        whole = column.kind == "count" and all(isinstance(cell, float) and cell.is_integer() for cell in found)
+        return [int(cell) for cell in found] if whole else found
 
     def summary(self) -> "pd.DataFrame":
         """The study's first table."""
-        return self.table(next((name for name in SUMMARIES if self._reader.has_sheet(TABLES[name])), "layers"))
-
-    def _claims(self, layers: int) -> "pd.DataFrame":
-        """From the verdicts' cells: right of them layers checked and expected ratio, then a column a layer."""
-        import pandas as pd
-
-        rows = []
-        for name in CLAIMS:
-            sheet, row, column, _, _ = self._reader.place(name)
-            last = row + len(LAYER_COLUMNS) - 1
-            cells = self._reader.cells(sheet, row, column + 1, last, column + 2 + layers)
-            found = {"verdict": self[name], "checked": int(cells[0][0]), "expected": cells[0][1]}
-            for line, (_, _, *numbers) in zip(LAYER_COLUMNS, cells, strict=True):
-                found |= {f"{line}_{k}": number for k, number in enumerate(numbers, 1)}
-            rows.append(found)
-        return pd.DataFrame(rows, index=pd.Index(CLAIMS, name="claim"))
+        return self.table(next(iter(self.manifest.tables), "summary"))
 
     def verdicts(self) -> list[str]:
         """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
-        names = [f"verdict_{label}" for label in self.summary().index]
-        return [self[name] for name in names if name in self]
+        return [self[name] for name in self.manifest.verdicts]
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -391,6 +399,13 @@ class Book(Results):
 
     def __repr__(self) -> str:
         return f"<Book {self.path}: {_listed(self.names())}>"
+
+
+def _manifest(reader: "Reader") -> Manifest:
+    found = read_manifest(reader.file)
+    if found is None:
+        raise SheetsimError(f"{reader.path} is no book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
+    return found
 
 
 def read(path: str | os.PathLike[str]) -> Book:

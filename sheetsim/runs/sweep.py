@@ -26,14 +26,16 @@ from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
 from sheetsim.runs.intervals import interval_arrays
+from sheetsim.runs.manifest import manifest
 from sheetsim.runs.parts import Parts, fingerprint
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK, Batch, child_seed, measure
 from sheetsim.runs.streaming import COLUMNS, SHARES, nonnegative
 from sheetsim.runs.sweep_book import SweepBook
 from sheetsim.runs.sweep_grid import Plan, load
+from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
-from sheetsim.studies.study import toml_value
+from sheetsim.studies.study import properties, toml_value
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Layout
 
@@ -144,10 +146,11 @@ class Sweep:
         SweepBook.check(sum(own.shape[1] for own in self._numbers), plan.parameters)
         points = [point.keys for point in plan.points]
         book = SweepBook(plan.title, plan.description, plan.grid, points, plan.replicates, self._shown(), CONFIDENCE)
-        command = f"{plan.command} --values-only" if values_only else plan.command
+        command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
-        properties = {"title": self.title, "comments": "Written by sheetsim"}
-        return write(path, layout, evaluate(layout.places), properties=properties)
+        said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=plan.parameters)
+        values = evaluate(layout.places)
+        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
 
     def __repr__(self) -> str:
         return f"<Sweep {self.name}: {len(self._numbers)} points, {self.plan.replicates} replicates each>"

@@ -62,11 +62,13 @@ ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "r
 
 @dataclass(frozen=True)
 class Origin:
-    """An experiment, what to call it, and the command that makes its file again."""
+    """An experiment, what to call it, the command that makes its file again, and the template that this begins with: a
+    name or a path."""
 
     experiment: Experiment
     name: str
     command: str
+    template: str
 
 
 def folder() -> Path:
@@ -117,7 +119,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
         experiment = _entitled(plain, convert(parameters), overrides)
     except SheetsimError as error:
         raise SheetsimError(f"{what}: {error}") from None
-    return Origin(experiment, name, command(str(what), plain, experiment))
+    return Origin(experiment, name, command(str(what), plain, experiment), str(what))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def origin(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str, 
 def given(experiment: Experiment) -> Origin:
     """The same for an experiment that was made in Python: its command sets keys of a template."""
     base = ARTICLE[-1] if experiment.study == "forward" else experiment.study
-    return Origin(experiment, experiment.study, command(base, load(base).experiment, experiment))
+    return Origin(experiment, experiment.study, command(base, load(base).experiment, experiment), base)
 
 
 def forward(experiment: Experiment, what: str) -> Forward:
@@ -194,6 +196,11 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
         if value != plain.get(key):
             words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
     return " ".join(words)
+
+
+def writing(command: str, values_only: bool) -> str:
+    """The command with the option that leaves the formulas out, where it is given."""
+    return f"{command} --values-only" if values_only else command
 
 
 def _entitled(base: Experiment, experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +14,30 @@ from sheetsim.studies.study import toml_value
 from sheetsim.version import __version__
 from sheetsim.workbook.layout import Item, Page, Text
 from sheetsim.workbook.rules import check_text
+
+# The routines of BLAS and NumPy, in words of their own.
+KERNELS = "kernels"
+
+
+@dataclass(frozen=True)
+class AboutPage(Page):
+    """The sheet About, with what it says of how the book was made as it is. versions: by name, of what computed it."""
+
+    command: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def versions_here(scipy: bool) -> dict[str, str]:
+    """What computes here. scipy: whether it has a part in the numbers."""
+    found = {"sheetsim": __version__, "NumPy": np.__version__, "Python": platform.python_version()}
+    return found | ({"SciPy": version("scipy")} if scipy else {}) | {KERNELS: kernels()}
+
+
+def versions_text(versions: Mapping[str, str]) -> str:
+    """The versions in a line."""
+    return ", ".join(text if name == KERNELS else f"{name} {text}" for name, text in versions.items())
+
 
 # Headings, and what they say when a yellow cell was changed.
 FOLLOWING = {
@@ -29,7 +54,7 @@ def about_page(
     sections: Mapping[str, Mapping[str, str]],
     *,
     scipy: bool,
-) -> Page:
+) -> AboutPage:
     """parameters: shown as TOML has them; sections: under its heading, each word with what it means; scipy: whether it
     had a part in the numbers. Raises SheetsimError for a text that is too long for a cell.
     """
@@ -37,10 +62,9 @@ def about_page(
     if description:
         rows.append(("", description, "description"))
     rows += [("", "", "text"), ("To make this file again", "", "section"), ("command", command, "code")]
-    versions = f"sheetsim {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"
-    versions += f", SciPy {version('scipy')}" if scipy else ""
+    versions = versions_here(scipy)
     rows += [
-        ("versions", f"{versions}, {kernels()}", "text"),
+        ("versions", versions_text(versions), "text"),
         ("", "", "text"),
         ("Parameters", "", "section"),
     ]
@@ -61,4 +85,12 @@ def about_page(
             items.append(AsMade(row, 1, text, "wrapped", 1, f"As it was made: {text}"))
         elif label or text:
             items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
-    return Page("About", tuple(items), {0: 24, 1: 110}, {0: 28})
+    return AboutPage(
+        "About",
+        tuple(items),
+        {0: 24, 1: 110},
+        {0: 28},
+        command=command,
+        parameters=parameters,
+        versions=versions,
+    )

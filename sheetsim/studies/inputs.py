@@ -10,6 +10,9 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, as_distribution, distribution
 from sheetsim.studies import data
 
+# What stands for an array in a book, which names it alone.
+GIVEN_ARRAY = "an array of numbers, given in Python"
+
 
 class Drawn(NamedTuple):
     """Inputs that are drawn: from what, and how they are correlated, as a person gave it."""
@@ -61,7 +64,7 @@ def _drawn(spec: Any, keys: dict[str, Any]) -> Drawn:
 def said(spec: Any) -> Any:
     """What `input` holds, as a template has it; an array is only named."""
     if hasattr(spec, "__array__"):
-        return "an array of numbers, given in Python"
+        return GIVEN_ARRAY
     keys = dict(spec) if isinstance(spec, Mapping) else {"distribution": spec}
     known = as_distribution(keys.get("distribution"))
     if known is not None:

@@ -1,14 +1,23 @@
 """The workbook of a person's own model: a page of names and single cells, and a sheet a matrix."""
 
+from dataclasses import replace
+
 from sheetsim.model.expr import Choice, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
+from sheetsim.studies.about import about_page
 from sheetsim.workbook.layout import Block, Item, Link, MatrixSheet, Page, SeriesSheet, Sheet, Text
 from sheetsim.workbook.writing.styles import COLOURS
 
+# What About says in place of a command.
+MADE_IN_PYTHON = "made in Python from a model of one's own: no command makes it again"
 
-def model_sheets(graph: Graph, title: str) -> list[Sheet]:
-    """`Model` lists every name with its size and holds the single cells; each larger matrix has a sheet of its name."""
+
+def model_sheets(graph: Graph, title: str, command: str) -> list[Sheet]:
+    """`Model` lists every name with its size and holds the single cells; each larger matrix has a sheet of its name.
+
+    About says with which seed, generator and versions it was made, and what each name is.
+    """
     items: list[Item] = [
         Text(0, 0, title, "title"),
         Text(1, 0, "Single cells stand here; every larger matrix is a sheet. Yellow cells can be changed.", "text"),
@@ -35,7 +44,28 @@ def model_sheets(graph: Graph, title: str) -> list[Sheet]:
     if sheets:
         said = f"The first cell of a sheet has a note, and leads back here. {COLOURS}"
         items.append(Text(2, 0, said, "note", 3))
-    return [Page("Model", tuple(items), {0: 24, 1: 16, 2: 24}, {0: 28, 2: 42}, tab="results"), *sheets]
+    model = Page("Model", tuple(items), {0: 24, 1: 16, 2: 24}, {0: 28, 2: 42}, tab="results")
+    about = about_page(
+        title,
+        "",
+        command,
+        {"seed": graph.seed, "draws": graph.draws},
+        {"Defined names": {str(node.name): _words(node) for node in graph}},
+        scipy=any(isinstance(node.source, Draw) and not node.source.is_plain for node in graph),
+    )
+    return [model, replace(about, tab="about", back="Model"), *sheets]
+
+
+def _words(node: Matrix) -> str:
+    """What a name is: its size, and where its numbers are from."""
+    size = f"{node.shape[0]:,} × {node.shape[1]:,}"
+    if isinstance(node, Series):
+        return f"{size}: {len(node)} steps of {node.rows:,} × {node.shape[1]:,}, one under another"
+    if isinstance(node.source, Draw):
+        return f"{size}, drawn: {node.source.distribution}"
+    if isinstance(node.source, Choice):
+        return f"a choice of {', '.join(node.source.options)}; made with {node.source.value}"
+    return f"{size}, computed" if node.is_op else f"{size}, given"
 
 
 def _changeable(node: Matrix) -> bool:

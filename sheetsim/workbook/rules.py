@@ -14,6 +14,9 @@ NESTING = 64
 TITLE_CHARACTERS = 31
 VALIDATION_CHARACTERS = 255
 
+# The sheet of what a book says of itself to programs.
+MANIFEST_TITLE = "sheetsim"
+
 _A1 = re.compile(r"[A-Za-z]{1,3}[0-9]+\Z")
 _R1C1 = re.compile(r"(R[0-9]*)?(C[0-9]*)?\Z", re.IGNORECASE)
 
@@ -55,6 +58,8 @@ def check_titles(titles: Iterable[str]) -> None:
             raise SheetsimError(f"the sheet title {title!r} may not hold [ ] : * ? / \\ nor begin or end with '")
         if title.casefold() == "history":
             raise SheetsimError(f"the sheet title {title!r} is one that Excel keeps for itself")
+        if title.casefold() == MANIFEST_TITLE:
+            raise SheetsimError(f"the sheet title {title!r} is that of a hidden sheet of every book: choose another")
         if title.casefold() in seen:
             raise SheetsimError(f"the sheet title {title!r} is taken (case does not count)")
         seen.add(title.casefold())

@@ -19,7 +19,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.files import check_regular, path_of
 from sheetsim.workbook.reading.parse import Cells, Elements, Parser, SharedStrings, SheetParser, rectangle
 from sheetsim.workbook.reading.values import Rectangle
-from sheetsim.workbook.writing.package import DIGEST_PART, digest
+from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, digest
 
 # Far beyond any workbook that Excel opens, and far below what harms the machine.
 MEMBERS = 20_000
@@ -168,6 +168,11 @@ class RawBook:
     def parts(self) -> dict[str, int]:
         """The parts' names, in their order, and their bytes."""
         return {member.filename: member.file_size for member in self._archive.infolist()}
+
+    @property
+    def has_digest(self) -> bool:
+        """Whether sheetsim made it: a program that saves the book again keeps the digest, then a wrong one."""
+        return DIGEST_PART in self.parts and DIGEST.encode() in self.read(DIGEST_PART)
 
     @property
     def is_as_written(self) -> bool:

@@ -2,9 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Iterator
-from itertools import count, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,19 +10,9 @@ from sheetsim.errors import SheetsimError
 from sheetsim.workbook.reading.raw import RawBook, no_values
 from sheetsim.workbook.reading.values import Rectangle, Values, keys_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-# Columns of tables that hold whole numbers.
-COUNTS = (
-    *("fan_in", "dead_units", "steps_to_1_percent", "outside", "distinct_start", "distinct_most", "distinct_end"),
-    *("distinct_zeros", "distinct_constant", "distinct_small", "distinct_large"),
-)
-
 
 class Reader:
-    """An open workbook: blocks by defined name, and the table at the top of a sheet.
+    """An open workbook: blocks by defined name, and rectangles of cells.
 
     A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN; a sheet with
     formulas that have no values is refused.
@@ -32,13 +20,12 @@ class Reader:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = RawBook(path)
-        self.path = self._file.path
+        self.file = RawBook(path)
+        self.path = self.file.path
         # A book that nobody closes lets go of its file too, and without a word.
-        self.close = weakref.finalize(self, self._file.close)
+        self.close = weakref.finalize(self, self.file.close)
         self._sheets: dict[str, Values] = {}
         self._known: dict[str, Any] = {}
-        self.title = self._file.title or self.path.stem
 
     def __enter__(self) -> "Reader":
         return self
@@ -48,13 +35,10 @@ class Reader:
 
     def names(self) -> list[str]:
         """The workbook's defined names."""
-        return list(self._file.names)
-
-    def has_sheet(self, title: str) -> bool:
-        return title in self._file.titles
+        return list(self.file.names)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._file.names
+        return name in self.file.names
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
@@ -67,8 +51,13 @@ class Reader:
 
     def place(self, name: str) -> tuple[str, int, int, int, int]:
         """Sheet, first row and column, last row and column of a defined name, from 1."""
-        title, block = self._file.place(name)
+        title, block = self.file.place(name)
         return title, *block
+
+    def shape(self, name: str) -> tuple[int, int]:
+        """Rows and columns of a defined name."""
+        _, block = self.file.place(name)
+        return block.bottom - block.top + 1, block.right - block.left + 1
 
     def cells(self, sheet: str, top: int, left: int, bottom: int, right: int) -> list[list[float | str]]:
         """Numbers and texts of a rectangle, NaN for errors and empty cells, rows and columns from 1."""
@@ -76,12 +65,12 @@ class Reader:
         return [list(map(_number_or_text, row)) for row in rows]
 
     def _values(self, sheet: str) -> Values:
-        if not self.has_sheet(sheet):
+        if sheet not in self.file.titles:
             raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
         if sheet not in self._sheets:
             if not self.close.alive:
                 raise SheetsimError(f"{self.path} is closed: read it again")
-            cells = self._file.cells(sheet)
+            cells = self.file.cells(sheet)
             if len(cells.bare):
                 raise SheetsimError(no_values(self.path))
             self._sheets[sheet] = cells.values
@@ -97,28 +86,6 @@ class Reader:
         array = array.reshape(area.bottom - area.top + 1, -1)
         array.flags.writeable = False
         return array
-
-    def table(self, sheet: str) -> "pd.DataFrame":
-        """The table at a sheet's top left: to the first empty heading and the first empty row number."""
-        import pandas as pd
-
-        values = self._values(sheet)
-        heading, *rows = _rows(values)
-        frame = pd.DataFrame([row[1:] for row in rows], columns=heading[1:])
-        labels = [row[0] if isinstance(row[0], str) else int(row[0]) for row in rows]
-        frame.index = pd.Index(labels, name=heading[0])
-        for column in COUNTS:
-            if column in frame and frame[column].notna().all():
-                frame[column] = frame[column].astype(int)
-        return frame
-
-
-def _rows(values: Values) -> Iterator[list[Any]]:
-    """The heading, and each row under it down to the first whose first cell is empty."""
-    columns = list(takewhile(lambda column: values.get(1, column) is not None, count(1))) or [1]
-    yield [values.get(1, column) for column in columns]
-    for row in takewhile(lambda row: values.get(row, 1) is not None, count(2)):
-        yield [_number_or_text(values.get(row, column)) for column in columns]
 
 
 def _is_error(cell: Any) -> bool:

@@ -30,8 +30,10 @@ DATE = (0, 33)
 ZIP32_LIMIT = 0xFFFF_FFFF
 _LAST_BLOCK = b"\x03\x00"  # an empty final block: ends a stream of blocks that were deflated apart
 
-# The last part, which says the digest of the others.
+# The last part, which says the digest of the others, and the custom property that holds it: a program that saves the
+# book keeps it, and it is wrong.
 DIGEST_PART = "docProps/custom.xml"
+DIGEST = "sheetsim digest"
 
 Part = tuple[str, Iterable[bytes]]
 

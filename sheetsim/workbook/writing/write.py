@@ -5,7 +5,7 @@ matrix; `package.py` writes the file, with the matrices that `cells.py` formats.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from io import BytesIO
@@ -43,9 +43,10 @@ from sheetsim.workbook.layout import (
     Sheet,
     Text,
 )
+from sheetsim.workbook.rules import MANIFEST_TITLE
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, lines_chart, scatter_chart
-from sheetsim.workbook.writing.package import DIGEST_PART, Part, write_package
+from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import MARGINS, printed, scale_of, width_of
 from sheetsim.workbook.writing.styles import (
     COLOUR_SCALE,
@@ -63,8 +64,6 @@ from sheetsim.workbook.writing.styles import (
 # Fixed, so that the same model gives the same bytes on any day.
 CREATED = datetime(2026, 1, 1)
 
-# The custom property that says the digest of all other parts: a program that saves the book keeps it, and it is wrong.
-DIGEST = "sheetsim digest"
 NO_DIGEST = "0" * 64  # until it is known
 
 # A note's pixels, and the characters of one of its lines.
@@ -85,18 +84,19 @@ def write(
     values: Mapping[Matrix, Any],
     *,
     properties: Mapping[str, str] | None = None,
+    manifest: Sequence[Sequence[str]] = (),
     progress: Progress | None = None,
 ) -> Path:
     """Writes the workbook and returns its path.
 
-    values: the 2-D array of every matrix that has a place.
+    values: the 2-D array of every matrix that has a place; manifest: texts of a very hidden sheet, row by row.
     Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
     """
     target = path_of(path)
     if target.suffix.lower() != ".xlsx":
         raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     with whole_file(target) as file:
-        book = _Book(layout, values, dict(properties or {}))
+        book = _Book(layout, values, dict(properties or {}), manifest)
         write_package(file, book.parts(progress or (lambda title: None)), last=book.last)
     return target
 
@@ -165,8 +165,15 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 
 
 class _Book:
-    def __init__(self, layout: Layout, values: Mapping[Matrix, Any], properties: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        values: Mapping[Matrix, Any],
+        properties: Mapping[str, str],
+        manifest: Sequence[Sequence[str]],
+    ) -> None:
         self.layout = layout
+        self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
         # A copy of FONT: XlsxWriter writes into the dict that it is given, and a second book would differ.
@@ -185,6 +192,8 @@ class _Book:
         """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
         for sheet in self.layout.sheets:
             self._sheet(self.book.add_worksheet(sheet.title, _Sheet), sheet)
+        if self.manifest:
+            self._hidden_sheet()
         for node in self.layout.named():
             place = self.layout.places[node]
             self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
@@ -208,6 +217,13 @@ class _Book:
     def last(self, digest: str) -> Part:
         """The part that says the digest of the others."""
         return DIGEST_PART, [self.properties.replace(NO_DIGEST.encode(), digest.encode())]
+
+    def _hidden_sheet(self) -> None:
+        worksheet = self.book.add_worksheet(MANIFEST_TITLE, _Sheet)
+        worksheet.very_hidden()
+        for row, texts in enumerate(self.manifest):
+            for column, text in enumerate(texts):
+                worksheet.write_string(row, column, text, self.styles["text"])
 
     def _sheet(self, worksheet: _Sheet, sheet: Sheet) -> None:
         if sheet.tab:
