@@ -14,7 +14,8 @@ from sheetsim.audit.difference import Difference, differences
 from sheetsim.audit.origin import GivenPartError, Made, Origin, Sheets, adopted, made, origin
 from sheetsim.audit.recalculate import ENGINES, Book, poison, recalculated
 from sheetsim.errors import SheetsimError
-from sheetsim.runs.manifest import COUNT, ROUNDING, Manifest, read_manifest
+from sheetsim.model.expr import COUNT, ROUNDING
+from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
 from sheetsim.workbook.reading.raw import RawBook, no_values
 from sheetsim.workbook.reading.values import Values

@@ -14,9 +14,8 @@ from typing import Any
 import msgspec
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Constant, Matrix
+from sheetsim.model.expr import COUNT, ROUNDING, Constant, Matrix
 from sheetsim.model.series import Series
-from sheetsim.runs.templates import STUDIES
 from sheetsim.studies.about import AboutPage
 from sheetsim.studies.study import explained
 from sheetsim.summary.table import Column, Table
@@ -35,10 +34,6 @@ BEFORE = "0.1.0"
 
 # Characters of one cell, and of all.
 PIECE, MOST = 32_000, 20_000_000
-
-# What a matrix's numbers are, where `verify` asks for more or less than of others: whole numbers, which agree exactly,
-# and numbers that may be all rounding, which are compared one by one.
-COUNT, ROUNDING = "count", "rounding"
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -147,10 +142,8 @@ def manifest(
     about = next(sheet for sheet in layout.sheets if isinstance(sheet, AboutPage))
     nodes = {str(node.name): node for node in layout.named()}
     parameters = dict(about.parameters if parameters is None else parameters)
-    study = STUDIES.get(str(parameters.get("study")))
-    rounded = study.ROUNDED if study else ()
     headings = {str(s.matrix.name): list(s.columns) for s in layout.sheets if isinstance(s, MatrixSheet) and s.columns}
-    kinds = {kind: [name for name in nodes if _kind(name, rounded) == kind] for kind in (COUNT, ROUNDING)}
+    kinds = {kind: [name for name, node in nodes.items() if node.kind == kind] for kind in (COUNT, ROUNDING)}
     return Manifest(
         format=FORMAT,
         title=title,
@@ -177,11 +170,6 @@ def manifest(
         },
         headings=headings,
     )
-
-
-def _kind(name: str, rounded: tuple[str, ...]) -> str:
-    # Means over mirrored samples are 0 but for rounding, of which each engine has its own.
-    return COUNT if name.startswith("counts_") else ROUNDING if name.startswith(("mean_", *rounded)) else ""
 
 
 def _placed(table: Table, layout: Layout) -> PlacedTable:

@@ -51,13 +51,10 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """A template's keys as an object that builds its study. An heir is one study, and STUDY its name.
 
     study: a name of templates.STUDIES; title, description: for people.
-    ROUNDED: how names begin whose numbers may be all rounding, as what saturated units let through is: `verify`
-    compares them cell by cell, to 1e-12 where they are smaller than that allows.
     Raises SheetsimError with the key and the reason.
     """
 
     STUDY: ClassVar[str]
-    ROUNDED: ClassVar[tuple[str, ...]] = ()
 
     study: str
     title: str = ""

@@ -53,8 +53,6 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     STUDY: ClassVar[str] = "symmetry"
-    ROUNDED: ClassVar[tuple[str, ...]] = ("z_", "d_", "gradient_", "slope_")
-
     study: str = "symmetry"
     seed: int = 0
     samples: int = 8
