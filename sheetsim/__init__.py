@@ -53,6 +53,11 @@ FUNCTIONS = (
     "where",
 )
 
+INITIALIZERS = (
+    *("constant", "glorot", "glorot_uniform", "he", "he_uniform", "lecun", "lecun_normal", "orthogonal"),
+    *("scaled", "xavier", "zeros"),
+)
+
 # Where each public name lives; it is imported when first asked for, so that `sheetsim --help` loads none of them.
 _HOMES = {
     "SheetsimError": "sheetsim.errors",
@@ -74,7 +79,7 @@ _HOMES = {
     "diff": "sheetsim.audit.verify",
     "grad": "sheetsim.model.grad",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
-    **dict.fromkeys(("constant", "glorot", "he", "lecun", "scaled", "xavier", "zeros"), "sheetsim.model.initializers"),
+    **dict.fromkeys(INITIALIZERS, "sheetsim.model.initializers"),
     **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
     **dict.fromkeys(FUNCTIONS, "sheetsim.model.expr"),
 }
@@ -141,8 +146,12 @@ if TYPE_CHECKING:
     from sheetsim.model.grad import grad as grad
     from sheetsim.model.initializers import constant as constant
     from sheetsim.model.initializers import glorot as glorot
+    from sheetsim.model.initializers import glorot_uniform as glorot_uniform
     from sheetsim.model.initializers import he as he
+    from sheetsim.model.initializers import he_uniform as he_uniform
     from sheetsim.model.initializers import lecun as lecun
+    from sheetsim.model.initializers import lecun_normal as lecun_normal
+    from sheetsim.model.initializers import orthogonal as orthogonal
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros

@@ -26,7 +26,7 @@ needs_libreoffice = pytest.mark.skipif(SOFFICE is None, reason="soffice is not i
 
 CHOICES: list[dict[str, str]] = [
     *({"activation": name} for name in ACTIVATIONS),
-    *({"initializer": name} for name in ("std 1", "std 0.01", "xavier", "lecun", "glorot", "he", "zeros", "custom")),
+    *({"initializer": name} for name in ("std 1", "std 0.01", "xavier", "lecun", "lecun normal", "glorot", "he", "zeros", "custom")),
 ]
 
 
@@ -188,8 +188,8 @@ def test_two_runs_agree_on_the_same_numbers_only_if_the_choice_matters(tmp_path:
     """A drop-down that nothing followed would pass the tests above if all choices gave the same numbers."""
     results = [chosen("relu-he", choice)["z_2"] for choice in CHOICES]
     distinct = {array.tobytes() for array in results}
-    # relu and he are the template's own choices, and so the same run; xavier and lecun are one scheme.
-    assert len(distinct) == len(CHOICES) - 2
+    # relu and he are the template's own choices, and so the same run; xavier, lecun and lecun normal are one scheme.
+    assert len(distinct) == len(CHOICES) - 3
 
 
 def test_a_person_changes_an_input_number_and_the_book_follows(tmp_path: Path) -> None:

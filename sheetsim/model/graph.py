@@ -8,7 +8,7 @@ import numpy as np
 
 from sheetsim import arguments
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import as_distribution, check_seed
+from sheetsim.model.draws import Distribution, as_distribution, check_seed
 from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Shape
@@ -95,19 +95,12 @@ class Graph:
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
         if distribution is not None:
-            rows, columns = arguments.shape(f"{name}: draws", shape)
-            legacy = self.draws == "mt19937"
+            shape = arguments.shape(f"{name}: draws", shape)
             try:
-                check_design(sampling, rows, columns)
-                mixing = None if correlation is None else as_correlation(correlation, columns)
-                if legacy:
-                    check_legacy(distribution, sampling, mixing)
+                check_design(sampling, *shape)
             except SheetsimError as error:
                 raise SheetsimError(f"{name}: {error}") from None
-            source = Draw(distribution, self.seed, name, sampling, mixing, self._drawn if legacy else None)
-            drawn = self._leaf(name, source, (rows, columns))
-            self._drawn += rows * columns
-            return drawn
+            return self._draws(name, distribution, shape, sampling, correlation)
         if sampling != "random" or correlation is not None:
             raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
         array = _numbers(name, values)
@@ -116,6 +109,23 @@ class Graph:
         if at_least is not None and array.min() < at_least:
             raise SheetsimError(f"{name}: {array.min():g} is less than {at_least:g}")
         return self._leaf(name, Data(array, at_least, _headings(values)), array.shape)
+
+    def _draws(
+        self, name: str, distribution: Distribution, shape: Shape, design: str, correlation: Any = None
+    ) -> Matrix:
+        self._check_name(name)
+        rows, columns = shape
+        legacy = self.draws == "mt19937"
+        try:
+            mixing = None if correlation is None else as_correlation(correlation, columns)
+            if legacy:
+                check_legacy(distribution, design, mixing)
+        except SheetsimError as error:
+            raise SheetsimError(f"{name}: {error}") from None
+        source = Draw(distribution, self.seed, name, design, mixing, self._drawn if legacy else None)
+        drawn = self._leaf(name, source, (rows, columns))
+        self._drawn += rows * columns
+        return drawn
 
     def results(self, name: str, values: Any) -> Matrix:
         """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.
@@ -135,7 +145,7 @@ class Graph:
     def weights(self, name: str, initializer: Initializer | str, shape: Shape) -> Matrix:
         """W = sd · e, fan-in × fan-out (rows are inputs): three named matrices, `W_1` from `sd_1` and draws `e_1`.
 
-        initializer: one of this package's, or the name of a scheme.
+        initializer: one of this package's, or the name of a scheme; it says the standard deviation and the draws.
         """
         if isinstance(initializer, str) and initializer in SCHEMES:
             initializer = SCHEMES[initializer]
@@ -143,7 +153,7 @@ class Graph:
             raise SheetsimError(f"{name}: the initializer must be he() or one of {', '.join(SCHEMES)}")
         self._check_name(name)
         tail = name.removeprefix("W_")
-        e = self.input(f"e_{tail}", initializer.draws, shape)
+        e = self._draws(f"e_{tail}", initializer.draws, arguments.shape(f"e_{tail}: draws", shape), initializer.design)
         sd = self.define(f"sd_{tail}", initializer.sd(row_count(e), column_count(e)))
         return self.define(name, sd * e)
 

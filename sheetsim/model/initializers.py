@@ -1,20 +1,33 @@
-"""Initializers: the standard deviation of a layer's weights from its fan-in and fan-out. Weights are sd · draws."""
+"""Initializers: the standard deviation of a layer's weights from its fan-in and fan-out, and how they are drawn."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sheetsim.model.draws import Distribution, distribution, normal
-from sheetsim.model.expr import Matrix, Operand, sqrt
+from sheetsim.model.draws import Distribution, distribution, normal, uniform
+from sheetsim.model.expr import Matrix, Operand, largest, sqrt
+from sheetsim.model.sampling import ORTHOGONAL
 
 STANDARD = normal()
+
+# Of mean 0 and variance 1.
+UNIFORM = uniform(-math.sqrt(3), math.sqrt(3))
 
 
 @dataclass(frozen=True)
 class Initializer:
-    """W = sd · e: `sd` is a function of (fan_in, fan_out), the standard draws e have mean 0 and variance 1."""
+    """W = sd · e: `sd` is a function of (fan_in, fan_out), the standard draws e have mean 0 and variance 1.
+
+    draws, design: what e is drawn from, and whether its elements are independent (`random`) or e is `orthogonal`.
+    """
 
     sd: Callable[[Matrix, Matrix], Operand]
     draws: Distribution = STANDARD
+    design: str = "random"
+
+    def draws_like(self, other: "Initializer") -> bool:
+        """Whether another standard deviation would make weights of the other one from the same draws."""
+        return (self.draws, self.design) == (other.draws, other.design)
 
 
 def lecun() -> Initializer:
@@ -23,6 +36,11 @@ def lecun() -> Initializer:
     Through sigmoid it keeps a spread of the outputs and loses the input (χ = 0.056).
     """
     return Initializer(lambda fan_in, fan_out: 1 / sqrt(fan_in))
+
+
+def lecun_normal() -> Initializer:
+    """LeCun's standard deviation by the name that says how it is drawn, as Keras has it: the same as `lecun`."""
+    return lecun()
 
 
 def xavier() -> Initializer:
@@ -42,9 +60,32 @@ def glorot() -> Initializer:
     return Initializer(lambda fan_in, fan_out: sqrt(2 / (fan_in + fan_out)))
 
 
+def glorot_uniform() -> Initializer:
+    """Uniform on ±sqrt(6/(fan_in + fan_out)), whose standard deviation is glorot's: the paper's own (eq. 16).
+
+    PyTorch's xavier_uniform_, and what Keras begins with.
+    """
+    return replace(glorot(), draws=UNIFORM)
+
+
 def he() -> Initializer:
     """sd = sqrt(2/fan_in): keeps E[z²] through ReLU layers (He et al. 2015, arXiv:1502.01852, eq. 10)."""
     return Initializer(lambda fan_in, fan_out: sqrt(2 / fan_in))
+
+
+def he_uniform() -> Initializer:
+    """Uniform on ±sqrt(6/fan_in), whose standard deviation is he's: PyTorch's kaiming_uniform_ for ReLU."""
+    return replace(he(), draws=UNIFORM)
+
+
+def orthogonal(gain: Operand = 1.0) -> Initializer:
+    """gain · Q with orthonormal columns, or rows where fan_in < fan_out (Saxe, McClelland & Ganguli 2013, §3).
+
+    The rows of W are inputs: with gain 1 and fan_in <= fan_out a sample's norm is kept exactly, ‖x W‖ = ‖x‖; with more
+    inputs than units x W is a projection. W is sd · e as always: sd = gain/sqrt(max(fan_in, fan_out)) is the root mean
+    square of all its elements, and another sd is another gain.
+    """
+    return Initializer(lambda fan_in, fan_out: gain / sqrt(largest(fan_in, fan_out)), design=ORTHOGONAL)
 
 
 def scaled(sd: Operand) -> Initializer:
@@ -67,10 +108,20 @@ SCHEMES: dict[str, Initializer] = {
     "std 0.01": scaled(0.01),
     "xavier": xavier(),
     "lecun": lecun(),
+    "lecun normal": lecun_normal(),
     "glorot": glorot(),
     "he": he(),
     "zeros": zeros(),
+    "glorot uniform": glorot_uniform(),
+    "he uniform": he_uniform(),
+    "orthogonal": orthogonal(),
 }
 
 # For a person who chooses.
 NAMES = "xavier: 1/√n (LeCun et al. 1998; lecun is the same). glorot: √(2/(n_in + n_out)), PyTorch’s xavier. he: √(2/n)"
+
+# And for one who reads on.
+MORE_NAMES = (
+    "glorot uniform, he uniform: the same standard deviations with uniform draws. orthogonal: orthonormal columns, or "
+    "rows (Saxe et al. 2013): 1/√max(n_in, n_out). A drop-down has the schemes of the draws that the book was made with"
+)

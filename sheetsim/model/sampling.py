@@ -14,6 +14,9 @@ from sheetsim.model.draws import Distribution, Generator, legacy_stream, stream
 
 DESIGNS = ("random", "antithetic", "lhs", "sobol")
 
+# Of weights alone, whose rows are no samples.
+ORTHOGONAL = "orthogonal"
+
 # What scipy.stats.qmc.Sobol has direction numbers for, and the points of its 30 bits.
 SOBOL_INPUTS = 21_201
 SOBOL_BITS = 30
@@ -32,7 +35,7 @@ class Draw:
     and doubles the variance of means of even ones, such as the second moment: a pair has one value; `lhs` is a Latin
     hypercube, one sample in each of n equal strata of every input (McKay, Beckman & Conover 1979); `sobol` a Sobol'
     sequence scrambled by a random linear matrix and a shift (Matoušek 1998), not by Owen's nested permutations. Both
-    are scipy.stats.qmc's.
+    are scipy.stats.qmc's. Weights can also be `orthogonal`: see `orthogonal`.
     correlation: None, what all pairs of inputs have, or a matrix. It is that of the inputs' normal scores z, of which
     an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
     before: None, or how many numbers of NumPy's legacy generator come before these: they are then the next ones of the
@@ -60,12 +63,19 @@ class Draw:
         """Independent numbers from NumPy's generator alone, which come in the same order however many are asked for."""
         return self.design == "random" and self.correlation is None and self.distribution.family.in_order
 
+    @property
+    def law(self) -> str:
+        """What is drawn, for a person."""
+        return ORTHOGONAL if self.design == ORTHOGONAL else str(self.distribution)
+
     def sample(self, shape: tuple[int, int], seed: int | None = None) -> Any:
         """The numbers, samples × inputs, float64; of another run than the draw's own where a seed is given.
 
         Raises SheetsimError when the distribution gives a number that is not finite.
         """
         generator = self._generator(seed)
+        if self.design == ORTHOGONAL:
+            return orthogonal(generator, shape)
         if self.design == "random" and self.correlation is None:
             return self._finite(self.distribution.sample(generator, shape))
         with np.errstate(all="ignore"):
@@ -114,6 +124,19 @@ class Draw:
         if not np.isfinite(values).all():
             raise SheetsimError(f"{self.stream}: {self.distribution} gives numbers too large to be held")
         return values
+
+
+def orthogonal(generator: Any, shape: tuple[int, int]) -> Any:
+    """A matrix with orthogonal columns, or rows where it has fewer of these, all as long and uniform among such ones.
+
+    Its elements have mean 0 and mean square 1 exactly: divided by √max(rows, columns), the columns or rows are
+    orthonormal (Saxe, McClelland & Ganguli 2013, arXiv:1312.6120). It is the Q of a normal matrix; only with the signs
+    that make R's diagonal positive is that uniform (Mezzadri 2007, arXiv:math-ph/0609050).
+    """
+    tall = max(shape), min(shape)
+    q, r = np.linalg.qr(generator.standard_normal(tall))
+    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0) * np.sqrt(tall[0])
+    return q if shape == tall else np.ascontiguousarray(q.T)
 
 
 def check_design(design: str, samples: int, inputs: int) -> None:

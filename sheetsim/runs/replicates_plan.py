@@ -19,7 +19,9 @@ from sheetsim.engine.evaluate import Program, Values, evaluate
 from sheetsim.engine.moments import UnitMoments, moments_of_sums
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Data, Draw, Matrix
+from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.ops import CONSTANT
+from sheetsim.model.sampling import ORTHOGONAL
 from sheetsim.runs.intervals import Label
 from sheetsim.runs.streaming import COLUMNS, Outputs
 from sheetsim.studies.forward.study import Forward
@@ -98,6 +100,8 @@ def expected(study: Forward) -> Theory:
     schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]
     if any(isinstance(scheme, Mapping) for scheme in schemes):
         return Theory({}, ("There is no theory here: constant weights are no random draws.",))
+    if _is_orthogonal(study):
+        return Theory({}, ("There is no theory here: the elements of orthogonal weights are not independent.",))
     graph = study.build().graph
     given, gaps = _input_moments(graph["x"])
     if given is None:
@@ -186,6 +190,12 @@ def _data_moments(x: Matrix) -> InputMoments:
     return InputMoments.of_sizes(sizes, np.full(samples, 1 / samples), even.product)
 
 
+def _is_orthogonal(study: Forward) -> bool:
+    """Whether a layer has orthogonal weights."""
+    schemes = study.initializer if isinstance(study.initializer, list) else [study.initializer]
+    return any(isinstance(scheme, str) and SCHEMES[scheme].design == ORTHOGONAL for scheme in schemes)
+
+
 def spread_of_a_layer(study: Forward) -> float:
     """E[f(a)⁴]/E[f(a)²]² − 1 of a normal a, where a layer multiplies sizes (Hanin & Rolnick 2018, arXiv:1803.01719: the
     sum of 1/units decides), else 0: that over the units is nearly what a layer adds to Var(ln‖z‖²)."""
@@ -195,7 +205,8 @@ def spread_of_a_layer(study: Forward) -> float:
 
 def spread_of_logs(study: Forward) -> float:
     """The variance over seeds of ln‖z‖² of one sample after the last layer, by depth and width, for weights of any
-    size; 0 where activations hold it within bounds. Of many samples together it is less in the first layers.
+    size; 0 where activations hold it within bounds, and for orthogonal weights, of which it is not known. Of many
+    samples together it is less in the first layers.
 
     Given the layer before, ‖z‖² is a chi-square number of as many degrees as units are active: all, or with relu each
     by an even chance (at least one; the others of leaky relu hardly count).
@@ -204,7 +215,7 @@ def spread_of_logs(study: Forward) -> float:
     from scipy.stats import binom
 
     found = 0.0
-    chance = ACTIVATIONS[study.activation].active
+    chance = None if _is_orthogonal(study) else ACTIVATIONS[study.activation].active
     for units in study.layers if chance is not None else ():
         active = np.arange(1, units + 1)
         share = binom.pmf(active, units, chance)

@@ -371,7 +371,7 @@ class Layout:
             parts = _parts(shown, self.home)[:MOST_PARTS]
             said += dict.fromkeys(f"{part.name or 'cells'}: sheet {self.places[part].sheet}" for part in parts)
         elif isinstance(node.source, Draw):
-            said.append(f"Constants, drawn: {node.source.distribution}")
+            said.append(f"Constants, drawn: {node.source.law}")
         elif shown.is_op:
             said.append("Numbers without formulas")
         else:

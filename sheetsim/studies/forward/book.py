@@ -7,7 +7,7 @@ from typing import Any
 from sheetsim.model.activations import NAMES as ACTIVATION_NAMES
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import NAMES, STANDARD
+from sheetsim.model.initializers import MORE_NAMES, NAMES, STANDARD
 from sheetsim.model.nets import Network
 from sheetsim.studies.about import about_page
 from sheetsim.studies.pages import (
@@ -139,14 +139,14 @@ class ForwardBook:
             "The custom standard deviation counts when the initializer is “custom”.",
             NAMES,
         ]
-        drawn = {layer.e.source.distribution for layer in layers if isinstance(layer.e.source, Draw)} - {STANDARD}
-        if any(distribution.name == "ones" for distribution in drawn):
+        drawn = {layer.e.source.law for layer in layers if isinstance(layer.e.source, Draw)} - {str(STANDARD)}
+        if any(law.startswith("ones(") for law in drawn):
             hints.append(
                 "Weights of a layer with draws that are all 1 are equal: its standard deviation is their value."
             )
         elif drawn:
             hints.append(
-                f"Draws of weights stay as the book was made ({', '.join(sorted(map(str, drawn)))}): a choice changes "
+                f"Draws of weights stay as the book was made ({', '.join(sorted(drawn))}): a choice changes "
                 "the standard deviation alone."
             )
         items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
@@ -351,7 +351,7 @@ GLOSSARY = {
     "a_1": "a_1, …: linear sums, input × W_l",
     "z_1": "z_1, …: activations f(a_l)",
     "activation": f"the activation f, a drop-down. {ACTIVATION_NAMES}",
-    "initializer": f"the initializer, a drop-down. {NAMES}",
+    "initializer": f"the initializer, a drop-down. {NAMES}. {MORE_NAMES}",
     "custom_std": "the standard deviation that the initializer “custom” uses",
     "initializer_1": "initializer_1, …: a layer's own initializer, used while initializer says “per layer”",
     "custom_std_1": "custom_std_1, …: a layer's own standard deviation for “custom”",

@@ -4,7 +4,8 @@ Here stand its parameters and what is computed; `forward_book.py` says how the w
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 import msgspec
@@ -13,7 +14,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import SCHEMES, Initializer, constant
+from sheetsim.model.initializers import SCHEMES, Initializer, constant, scaled
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.studies import data
@@ -82,12 +83,13 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """The parameters of the study, which are the keys of its templates.
 
     samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
-    activation: a name of ACTIVATIONS; initializer: a name of SCHEMES (xavier and lecun are 1/√n, glorot is what PyTorch
-    calls xavier), a number (the standard deviation), {"constant": value}, or a list with one a layer; input: "normal",
-    a distribution with parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a
-    file's path), a frozen distribution of scipy.stats, {"file": path} with `sheet` and `standardise`, or an array;
-    sampling: the design of drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins);
-    report: "full", or "summary" for a workbook without the matrices.
+    activation: a name of ACTIVATIONS; initializer: a name of SCHEMES (xavier, lecun and lecun normal are 1/√n, glorot
+    is what PyTorch calls xavier; glorot uniform, he uniform and orthogonal have draws of their own), a number (the
+    standard deviation), {"constant": value}, or a list with one a layer; input: "normal", a distribution with
+    parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
+    distribution of scipy.stats, {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of
+    drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins); report: "full", or "summary"
+    for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -240,40 +242,52 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         """One a layer, as the drop-down `initializer` says; with a list, its option `per layer` asks each layer's."""
         if not isinstance(self.initializer, list):
             return [chosen_initializer(graph, "initializer", "custom_std", self.initializer)] * len(self.layers)
-        chosen = graph.choice("initializer", [*SCHEMES, CUSTOM, PER_LAYER], PER_LAYER)
+        common = set.intersection(*(set(_offered(scheme)) for scheme in self.initializer))
+        offered = [name for name in SCHEMES if name in common]
+        chosen = graph.choice("initializer", [*offered, CUSTOM, PER_LAYER], PER_LAYER)
         custom = graph.input("custom_std", CUSTOM_STD, at_least=0.0)
         result = []
         for number, scheme in enumerate(self.initializer, start=1):
             inner = chosen_initializer(graph, f"initializer_{number}", f"custom_std_{number}", scheme)
-            result.append(_chosen(chosen, {CUSTOM: custom, PER_LAYER: inner}, scheme))
+            result.append(_chosen(chosen, offered, {CUSTOM: custom, PER_LAYER: inner}, scheme))
         return result
 
 
 def chosen_initializer(graph: Graph, name: str, custom_name: str, scheme: Scheme) -> Initializer:
-    """A drop-down of schemes under the one name, and the cell of its custom standard deviation under the other."""
+    """A drop-down of the schemes that have the draws of this one, under the one name, and the cell of its custom
+    standard deviation under the other."""
     label, value = _label(scheme)
-    choice = graph.choice(name, [*SCHEMES, CUSTOM], label)
+    offered = _offered(scheme)
+    choice = graph.choice(name, [*offered, CUSTOM], label)
     # The value of constant weights may have any sign.
     least = None if isinstance(scheme, Mapping) else 0.0
-    return _chosen(choice, {CUSTOM: graph.input(custom_name, value, at_least=least)}, scheme)
+    return _chosen(choice, offered, {CUSTOM: graph.input(custom_name, value, at_least=least)}, scheme)
 
 
-def _chosen(choice: Matrix, more: Mapping[str, Matrix | Initializer], scheme: Scheme) -> Initializer:
-    """The initializer that a drop-down picks: a named scheme, or one of `more`.
+def _offered(scheme: Scheme) -> list[str]:
+    """The schemes that a book with this one's draws can change to."""
+    own = SCHEMES[scheme] if isinstance(scheme, str) else scaled(0.0)
+    return [name for name, known in SCHEMES.items() if known.draws_like(own)]
+
+
+def _chosen(
+    choice: Matrix, offered: Sequence[str], more: Mapping[str, Matrix | Initializer], scheme: Scheme
+) -> Initializer:
+    """The initializer that a drop-down picks: one of the schemes offered, or of `more`.
 
     The draws are those of the scheme that the book is made with: constants, of which a choice changes the standard
     deviation alone.
     """
 
     def sd(fan_in: Matrix, fan_out: Matrix) -> Matrix:
-        branches = {name: known.sd(fan_in, fan_out) for name, known in SCHEMES.items()}
+        branches = {name: SCHEMES[name].sd(fan_in, fan_out) for name in offered}
         for name, other in more.items():
             branches[name] = other.sd(fan_in, fan_out) if isinstance(other, Initializer) else other
         return choose(choice, branches)
 
     if isinstance(scheme, Mapping):
         return Initializer(sd, constant(0).draws)
-    return Initializer(sd, SCHEMES[scheme].draws) if isinstance(scheme, str) else Initializer(sd)
+    return replace(SCHEMES[scheme], sd=sd) if isinstance(scheme, str) else Initializer(sd)
 
 
 def check_scheme(scheme: Scheme) -> None:
