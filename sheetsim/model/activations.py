@@ -27,6 +27,7 @@ class Activation:
     function: f(a), of a matrix of the model; finite numbers must give finite ones.
     steepest: the largest |f′|.
     least, most: the bounds of f(a), infinite where it has none.
+    below: how far a histogram goes below 0 where f has no bounds, as a share of how far it goes above.
     tails: from a = −∞ up to the first, and from the second up to ∞, f is flat: outputs there count as saturated.
     fades: f goes to 0 on its tail, so that a unit that is there is silent, and not saturated at a level of its own.
     zero: f(0).
@@ -41,6 +42,7 @@ class Activation:
     steepest: float
     least: float = -math.inf
     most: float = math.inf
+    below: float = 1.0
     tails: tuple[float, float] = (-math.inf, math.inf)
     fades: bool = False
     zero: float = 0.0
@@ -90,7 +92,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "softplus": Activation(
         _softplus, 1.0, least=0, tails=(math.log(FLAT / (1 - FLAT)), math.inf), fades=True, zero=math.log(2)
     ),
-    "leaky relu": Activation(lambda a: where(a > 0, a, LEAK * a), 1.0, active=0.5),
+    "leaky relu": Activation(lambda a: where(a > 0, a, LEAK * a), 1.0, below=0.25, active=0.5),
     # The tanh approximation of a·Φ(a), and not that itself (Hendrycks & Gimpel 2016, arXiv:1606.08415, end of §2).
     "gelu": Activation(
         _gelu,

@@ -126,14 +126,16 @@ def histogram(
     shares: a layer each, of its outputs that are 0 when the activation gives exact zeros (relu); limits: the range, or
     None for what suits the activation: its own bounds where it is bounded (sigmoid 0 to 1, tanh -1 to 1), else a bound
     that at least 99.9 % of every layer's |z| lie under (rounded up to a multiple of half its power of ten; 1 if all are
-    0) and that is `reach` at least, on both sides of 0 or down to the least output (relu 0).
+    0) and that is `reach` at least, on both sides of 0 (leaky relu: a quarter of it below) or from the least output up.
     """
     bin_numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
     tails: tuple[Matrix, ...] = ()
     at = 1
     if limits is None:
         tails, bound = _bound(graph, [layer.z for layer in network.layers], least=graph.input("reach", reach))
-        lows = {name: _low(known, bound) for name, known in ACTIVATIONS.items() if np.isfinite(known.least)}
+        lows = {
+            name: _low(known, bound) for name, known in ACTIVATIONS.items() if known.least > -np.inf or known.below < 1
+        }
         highs = {name: known.most for name, known in ACTIVATIONS.items() if known.bounded}
         low = graph.define("range_low", chosen(network.activation, lows, -bound))
         high = graph.define("range_high", chosen(network.activation, highs, bound))
@@ -152,7 +154,9 @@ def histogram(
 
 
 def _low(known: Activation, bound: Matrix) -> Operand:
-    """The lower end of a range for outputs that have a least value, and of which 99.9 % lie within the bound."""
+    """The lower end of a range for outputs of which 99.9 % lie within the bound."""
+    if np.isinf(known.least):
+        return -known.below * bound
     return known.least if known.bounded or known.least >= 0 else largest(-bound, known.least)
 
 
