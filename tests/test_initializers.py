@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 from conftest import small_run
 from engines import differences, ironcalc_cells, poison
@@ -120,14 +121,19 @@ def test_the_same_seed_gives_the_same_bytes(scheme: str, tmp_path: Path) -> None
 
 
 def test_orthogonal_weights_and_the_identity_keep_norms_at_every_depth() -> None:
-    sizes = {"samples": 20, "inputs": 12, "layers": [12] * 20, "activation": "identity"}
-    run = sheetsim.run("relu-he", **sizes, initializer="orthogonal")
-    norms = np.linalg.norm(run["x"], axis=1)
-    for layer in range(1, 21):
-        np.testing.assert_allclose(np.linalg.norm(run[f"z_{layer}"], axis=1), norms, rtol=1e-12)
+    runs = []
     # The control: normal weights of the same standard deviation keep them in the mean alone.
-    other = sheetsim.run("relu-he", **sizes, initializer="lecun normal")
-    assert np.ptp(np.linalg.norm(other["z_20"], axis=1) / norms) > 0.1
+    for scheme in ("orthogonal", "lecun normal"):
+        model = sheetsim.Model()
+        z = model.input("x", sheetsim.normal(), (20, 12))
+        for layer in range(1, 31):
+            z = model.define(f"z_{layer}", z @ model.weights(f"W_{layer}", scheme, (12, 12)))
+        runs.append(model.run())
+    kept, other = ([np.linalg.norm(run[f"z_{k}"], axis=1) for k in range(1, 31)] for run in runs)
+    norms = np.linalg.norm(runs[0]["x"], axis=1)
+    for own in kept:
+        np.testing.assert_allclose(own, norms, rtol=1e-12)
+    assert np.ptp(other[-1] / norms) > 0.1
 
 
 def test_a_drop_down_offers_the_schemes_of_the_books_own_draws() -> None:
@@ -184,6 +190,17 @@ def test_theory_is_that_of_independent_weights() -> None:
     bare = sheetsim.replicate(Forward(samples=20, layers=[8] * 2, inputs=8, initializer="orthogonal"), 3)
     assert "theory" not in bare.statistics() or bare.statistics()["theory"].isna().all()
     assert any("orthogonal weights are not independent" in note for note in bare.notes)
+
+
+def test_a_models_book_says_what_its_weights_were_drawn_as(tmp_path: Path) -> None:
+    model = sheetsim.Model()
+    model.weights("W_1", "orthogonal", (4, 3))
+    model.weights("W_2", "he uniform", (3, 2))
+    book = openpyxl.load_workbook(model.to_excel(tmp_path / "model.xlsx"))
+    said = [str(cell.value) for row in book["About"].iter_rows() for cell in row if cell.value]
+    assert "4 × 3, drawn: orthogonal" in said
+    assert "3 × 2, drawn: uniform(low -1.73205, high 1.73205)" in said
+    assert "SciPy" not in "".join(said)
 
 
 def test_orthogonal_is_no_design_of_inputs_and_no_legacy_draw() -> None:

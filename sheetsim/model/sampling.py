@@ -64,6 +64,11 @@ class Draw:
         return self.design == "random" and self.correlation is None and self.distribution.family.in_order
 
     @property
+    def by_scipy(self) -> bool:
+        """Whether SciPy has a part in the numbers."""
+        return self.design != ORTHOGONAL and not self.is_plain
+
+    @property
     def law(self) -> str:
         """What is drawn, for a person."""
         return ORTHOGONAL if self.design == ORTHOGONAL else str(self.distribution)

@@ -51,7 +51,7 @@ def model_sheets(graph: Graph, title: str, command: str) -> list[Sheet]:
         command,
         {"seed": graph.seed, "draws": graph.draws},
         {"Defined names": {str(node.name): _words(node) for node in graph}},
-        scipy=any(isinstance(node.source, Draw) and not node.source.is_plain for node in graph),
+        scipy=any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph),
     )
     return [model, replace(about, tab="about", back="Model"), *sheets]
 
@@ -62,7 +62,7 @@ def _words(node: Matrix) -> str:
     if isinstance(node, Series):
         return f"{size}: {len(node)} steps of {node.rows:,} × {node.shape[1]:,}, one under another"
     if isinstance(node.source, Draw):
-        return f"{size}, drawn: {node.source.distribution}"
+        return f"{size}, drawn: {node.source.law}"
     if isinstance(node.source, Choice):
         return f"a choice of {', '.join(node.source.options)}; made with {node.source.value}"
     return f"{size}, computed" if node.is_op else f"{size}, given"
