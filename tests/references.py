@@ -54,7 +54,7 @@ REFERENCES = {
     ),
     "identity": Reference(lambda np, a: a, lambda a: a, lambda a: 1.0, lambda a: a),
     "softplus": Reference(
-        lambda np, a: np.log(1 + np.exp(a)),
+        lambda np, a: np.maximum(a, 0) + np.log(1 + np.exp(-np.abs(a))),
         softplus,
         sigmoid,
         lambda a: math.log1p(math.expm1(a) / 2) if a < 1 else softplus(a) - math.log(2),
