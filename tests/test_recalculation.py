@@ -203,4 +203,4 @@ def test_a_person_changes_an_input_number_and_the_book_follows(tmp_path: Path) -
     book = ironcalc.load_from_xlsx(str(poisoned(run, tmp_path)), "en", "UTC", "en")
     book.set_user_input(0, place.row + 1, place.column + 1, "0.5")
     book.evaluate()
-    assert [[book.get_cell_value(2, row, column) for column in (2, 3)] for row in (2, 3)] == [[0.5, 1.0], [1.5, 2.0]]
+    assert [[book.get_cell_value(3, row, column) for column in (2, 3)] for row in (2, 3)] == [[0.5, 1.0], [1.5, 2.0]]

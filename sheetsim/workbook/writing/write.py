@@ -1,4 +1,4 @@
-"""Writes a layout and its values as an .xlsx file. The only importer of XlsxWriter.
+"""Writes a layout and its values as an .xlsx file.
 
 XlsxWriter makes the structure, styles, charts, names and small sheets, in memory and with a mark in place of each
 matrix; `package.py` writes the file, with the matrices that `cells.py` formats.
@@ -12,13 +12,10 @@ from io import BytesIO
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
-from xlsxwriter import Workbook
-from xlsxwriter.url import Url
-from xlsxwriter.worksheet import Worksheet
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
@@ -60,6 +57,7 @@ from sheetsim.workbook.writing.styles import (
     VERDICTS,
     ZERO,
 )
+from sheetsim.workbook.writing.xlsxwriter_parts import MARK, ExactWorksheet, new_book, number_of, string_number
 
 # Fixed, so that the same model gives the same bytes on any day.
 CREATED = datetime(2026, 1, 1)
@@ -71,9 +69,6 @@ NOTE_WIDTH, NOTE_LINE = 380, 60
 
 # Characters of a column with a name of its own.
 WIDEST_HEADING = 24
-
-# Stands for a matrix's cells in a sheet's XML: a character that XML cannot hold, so that no text is taken for it.
-MARK = "\x00"
 
 Progress = Callable[[str], None]
 
@@ -101,69 +96,6 @@ def write(
     return target
 
 
-class _Error(NamedTuple):
-    """A cell of an error value without a formula, in XlsxWriter's table of cells."""
-
-    format: Any
-    value: str
-
-
-class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
-    """XlsxWriter's worksheet with exact numbers, error values, and a matrix as one piece of XML."""
-
-    is_block = False
-
-    def write_value(self, row: int, column: int, value: Any, style: Any) -> None:
-        """A cached number or text of a block, beside the cell that holds its formula."""
-        if isinstance(value, str):
-            self.write_string(row, column, value, style)
-        elif np.isfinite(value):
-            self.write_number(row, column, value, style)
-        else:
-            self._check_dimensions(row, column)
-            self.table[row][column] = _Error(style, error_text(value))
-
-    def link(self, row: int, column: int, sheet: str, to_row: int = 0) -> None:
-        """Lets a cell lead to the first column of a sheet's row, whatever else is written there (write_url writes a
-        text of its own)."""
-        self.hyperlinks[row][column] = Url(f"internal:{address(sheet, to_row, 0, (1, 1)).replace('$', '')}")
-        self.hyperlinks[row][column].text = f"To {sheet}"
-        self.hyperlinks[row][column].tip = f"To {sheet}"
-
-    def write_block(self, rows: int, columns: int) -> None:
-        """Leaves the sheet's cells to `MARK`: a block of that size and its headings."""
-        self._check_dimensions(0, 0)
-        self._check_dimensions(rows, columns)
-        self.is_block = True
-
-    def _write_sheet_data(self) -> None:
-        if self.is_block:
-            self.fh.write(f"<sheetData>{MARK}</sheetData>")
-        else:
-            super()._write_sheet_data()
-
-    def _write_cell(self, row: int, col: int, cell: Any) -> None:
-        # XlsxWriter types an array formula's cached error as text, and writes no error without a formula.
-        array = type(cell).__name__ == "ArrayFormula" and str(cell.value).startswith("#")
-        if not array and not isinstance(cell, _Error):
-            super()._write_cell(row, col, cell)
-            return
-        self._xml_start_tag("c", [("r", local_range(row, col, (1, 1))), ("s", cell.format._get_xf_index()), ("t", "e")])
-        if array:
-            self._write_cell_array_formula(cell.formula, cell.range)
-        self._write_cell_value(cell.value)
-        self._xml_end_tag("c")
-
-    def _xml_number_element(self, number: Any, attributes: Any = ()) -> None:
-        # XlsxWriter's 16 digits do not bring every double back; repr does.
-        text = "".join(f' {key}="{value}"' for key, value in attributes)
-        self.fh.write(f"<c{text}><v>{float(number)!r}</v></c>")
-
-    def _write_formula_element(self, formula: object) -> None:
-        # XlsxWriter searches each rule's formula for 140 names of later functions; ours hold none, and are a thousand.
-        self._xml_data_element("formula", str(formula).removeprefix("="))
-
-
 class _Book:
     def __init__(
         self,
@@ -176,13 +108,12 @@ class _Book:
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
-        # A copy of FONT: XlsxWriter writes into the dict that it is given, and a second book would differ.
-        self.book = Workbook(self.structure, {"in_memory": True, "default_format_properties": dict(FONT)})
+        self.book = new_book(self.structure, FONT)
         self.book.set_properties({**properties, "created": CREATED})
         self.book.set_custom_property(DIGEST, NO_DIGEST, "text")
         self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
         for style in self.styles.values():
-            style._get_xf_index()  # the number that cells refer to it by is given at the first call
+            number_of(style)  # now: it is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
         self.whole = self.book.add_format({"num_format": "0"})
         self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
@@ -191,7 +122,7 @@ class _Book:
     def parts(self, progress: Progress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
         for sheet in self.layout.sheets:
-            self._sheet(self.book.add_worksheet(sheet.title, _Sheet), sheet)
+            self._sheet(self.book.add_worksheet(sheet.title, ExactWorksheet), sheet)
         if self.manifest:
             self._hidden_sheet()
         for node in self.layout.named():
@@ -219,13 +150,13 @@ class _Book:
         return DIGEST_PART, [self.properties.replace(NO_DIGEST.encode(), digest.encode())]
 
     def _hidden_sheet(self) -> None:
-        worksheet = self.book.add_worksheet(MANIFEST_TITLE, _Sheet)
+        worksheet = self.book.add_worksheet(MANIFEST_TITLE, ExactWorksheet)
         worksheet.very_hidden()
         for row, texts in enumerate(self.manifest):
             for column, text in enumerate(texts):
                 worksheet.write_string(row, column, text, self.styles["text"])
 
-    def _sheet(self, worksheet: _Sheet, sheet: Sheet) -> None:
+    def _sheet(self, worksheet: ExactWorksheet, sheet: Sheet) -> None:
         if sheet.tab:
             worksheet.set_tab_color(TABS[sheet.tab])
         if sheet.back:
@@ -245,8 +176,8 @@ class _Book:
         bands = matrix_bands(
             values,
             None if text is None else escape(text, quote=False),
-            self.styles["matrix"]._get_xf_index(),
-            self.styles["index"]._get_xf_index(),
+            number_of(self.styles["matrix"]),
+            number_of(self.styles["index"]),
             (self.strings[sheet.corner], self._corner(sheet)),
             tuple(self.strings[heading] for heading in sheet.columns),
         )
@@ -262,6 +193,7 @@ class _Book:
         before, _, after = xml.partition(MARK.encode())
         series, formulas = sheet.matrix, self.layout.formulas
         styles = ("matrix", "input" if self.layout.live else "matrix", "index")
+        plain, changeable, index = (number_of(self.styles[style]) for style in styles)
         rows = series_rows(
             self.values[series],
             series.rows,
@@ -272,7 +204,7 @@ class _Book:
                 else (None, False)
                 for step in series
             ],
-            (*(self.styles[style]._get_xf_index() for style in styles), self._corner(sheet)),
+            (plain, changeable, index, self._corner(sheet)),
             [self.strings[heading] for heading in sheet.headings],
         )
         yield before
@@ -282,16 +214,15 @@ class _Book:
 
     def _corner(self, sheet: MatrixSheet | SeriesSheet) -> int:
         """The format of A1, which can be a link."""
-        number: int = self.styles["index-link" if sheet.back else "index"]._get_xf_index()
-        return number
+        return number_of(self.styles["index-link" if sheet.back else "index"])
 
-    def _note(self, worksheet: _Sheet, sheet: MatrixSheet | SeriesSheet, *more: str) -> None:
+    def _note(self, worksheet: ExactWorksheet, sheet: MatrixSheet | SeriesSheet, *more: str) -> None:
         lines = [*self.layout.notes[sheet.title], *more]
         high = sum(ceil(len(line) / NOTE_LINE) for line in lines)
         size = {"width": NOTE_WIDTH, "height": 12 + 15 * min(high, 30)}
         worksheet.write_comment(0, 0, "\n".join(lines), {"font_name": FONT["font_name"], "font_size": 9, **size})
 
-    def _series_sheet(self, worksheet: _Sheet, sheet: SeriesSheet) -> None:
+    def _series_sheet(self, worksheet: ExactWorksheet, sheet: SeriesSheet) -> None:
         rows, columns = sheet.matrix.shape
         self._number_strings(sheet.headings)
         last = sheet.left + columns - 1
@@ -308,16 +239,16 @@ class _Book:
     def _number_strings(self, texts: Iterable[str]) -> None:
         # Now: XlsxWriter forgets its strings' numbers when it closes the book.
         for text in texts:
-            self.strings[text] = self.book.str_table._get_shared_string_index(text)
+            self.strings[text] = string_number(self.book, text)
 
-    def _paper(self, worksheet: _Sheet, scale: int) -> None:
+    def _paper(self, worksheet: ExactWorksheet, scale: int) -> None:
         worksheet.set_landscape()
         worksheet.set_paper(9)
         worksheet.set_margins(**MARGINS)
         worksheet.set_print_scale(scale)
         worksheet.set_footer("&L&A&RPage &P of &N")
 
-    def _matrix_sheet(self, worksheet: _Sheet, sheet: MatrixSheet) -> None:
+    def _matrix_sheet(self, worksheet: ExactWorksheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
         self._number_strings((sheet.corner, *sheet.columns))
         worksheet.write_block(rows, columns)
@@ -344,7 +275,7 @@ class _Book:
         worksheet.repeat_rows(0)
         worksheet.repeat_columns(0)
 
-    def _page(self, worksheet: _Sheet, page: Page) -> None:
+    def _page(self, worksheet: ExactWorksheet, page: Page) -> None:
         for column, width in page.widths.items():
             worksheet.set_column(column, column, width)
         for row, height in page.heights.items():
@@ -379,7 +310,7 @@ class _Book:
         for item in page.items:
             self._item(worksheet, item)
 
-    def _item(self, worksheet: _Sheet, item: Item) -> None:
+    def _item(self, worksheet: ExactWorksheet, item: Item) -> None:
         if isinstance(item, Text):
             self._text(worksheet, item)
         elif isinstance(item, Number):
@@ -399,7 +330,7 @@ class _Book:
             return bars_chart(self.book, item, self.layout.places)
         return lines_chart(self.book, item, self.layout.places, self.values)
 
-    def _show_magnitudes(self, worksheet: _Sheet, blocks: list[tuple[int, int, int, int]]) -> None:
+    def _show_magnitudes(self, worksheet: ExactWorksheet, blocks: list[tuple[int, int, int, int]]) -> None:
         """Lets each number show 3 to 5 digits whatever its size, also after a drop-down has changed it."""
         if not blocks:
             return
@@ -408,9 +339,9 @@ class _Book:
             options = {"type": "cell", **rule, "format": style, "stop_if_true": False, "multi_range": covered}
             worksheet.conditional_format(*blocks[0], options)
 
-    def _text(self, worksheet: _Sheet, item: Text) -> None:
+    def _text(self, worksheet: ExactWorksheet, item: Text) -> None:
         # A page's first cell leads back: where it is a heading of a table, that shows.
-        leads = item.column in worksheet.hyperlinks.get(item.row, ())
+        leads = worksheet.has_link(item.row, item.column)
         style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
@@ -418,7 +349,7 @@ class _Book:
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
 
-    def _block(self, worksheet: _Sheet, item: Block) -> None:
+    def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
         node, values = item.matrix, self.values[item.matrix]
         if isinstance(node, Series):
             return  # its steps are blocks of their own
@@ -439,7 +370,7 @@ class _Book:
         self._validate(worksheet, item.row, item.column, node)
         self._verdict(worksheet, item)
 
-    def _validate(self, worksheet: _Sheet, row: int, column: int, node: Matrix) -> None:
+    def _validate(self, worksheet: ExactWorksheet, row: int, column: int, node: Matrix) -> None:
         """What may be typed into a leaf's cells, where that is said: texts of a list, or numbers from one on."""
         source = node.source
         if isinstance(source, Choice):
@@ -454,7 +385,7 @@ class _Book:
             rows, columns = node.shape
             worksheet.data_validation(row, column, row + rows - 1, column + columns - 1, rule)
 
-    def _echo(self, worksheet: _Sheet, item: Echo) -> None:
+    def _echo(self, worksheet: ExactWorksheet, item: Echo) -> None:
         style = self.styles[item.style]
         value = _plain(self.values[item.matrix][0, 0])
         if self.layout.live:
@@ -465,7 +396,7 @@ class _Book:
             worksheet.write_value(item.row, item.column, value, style)
         self._verdict(worksheet, item)
 
-    def _verdict(self, worksheet: _Sheet, item: Block | Echo) -> None:
+    def _verdict(self, worksheet: ExactWorksheet, item: Block | Echo) -> None:
         if item.style != "verdict":
             return
         for text, style in self.verdicts.items():
