@@ -84,7 +84,11 @@ def test_each_computed_matrix_is_one_array_formula(he_book: Path) -> None:
         "Activation 2": (
             "B2:CW1001",
             'IF(activation="sigmoid",0.5*(1+TANH(a_2/2)),IF(activation="tanh",TANH(a_2),'
-            'IF(activation="relu",IF(a_2&gt;0,a_2,0),a_2)))',
+            'IF(activation="relu",IF(a_2&gt;0,a_2,0),IF(activation="identity",a_2,'
+            'IF(activation="softplus",a_2/2+ABS(a_2)/2+LN(1+EXP(-ABS(a_2))),'
+            'IF(activation="leaky relu",IF(a_2&gt;0,a_2,0.01*a_2),'
+            'IF(activation="gelu",0.5*a_2*(1+TANH(0.7978845608028654*a_2*(1+0.044715*a_2^2))),'
+            "1.0507009873554805*IF(a_2&gt;0,a_2,1.6732632423543772*(EXP(IF(a_2&gt;0,0,a_2))-1)))))))))",
         ),
     }
     for title, (ref, text) in expected.items():
@@ -104,7 +108,10 @@ def test_every_cell_of_a_formula_holds_a_value(he_book: Path) -> None:
 def test_drop_downs_offer_what_the_models_know(small_book: Path) -> None:
     sheet = openpyxl.load_workbook(small_book)["Overview"]
     lists = {v.formula1.strip('"') for v in sheet.data_validations.dataValidation if v.type == "list"}
-    assert lists == {"sigmoid,tanh,relu,identity", "std 1,std 0.01,xavier,lecun,glorot,he,zeros,custom"}
+    assert lists == {
+        "sigmoid,tanh,relu,identity,softplus,leaky relu,gelu,selu",
+        "std 1,std 0.01,xavier,lecun,lecun normal,glorot,he,zeros,custom",
+    }
 
 
 def test_matrix_sheets_are_frozen_below_their_headings(small_book: Path) -> None:
