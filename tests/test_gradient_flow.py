@@ -370,9 +370,8 @@ def test_outputs_far_apart_keep_the_cross_entropy_finite(tmp_path: Path) -> None
     assert differences(run, ironcalc_cells(poisoned(run, tmp_path)), 1e-11) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["gradient-flow-sigmoid-std001", pytest.param("gradient-flow-sigmoid-xavier", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gradient-flow-sigmoid-std001", "gradient-flow-sigmoid-xavier"])
 def test_a_book_of_depth_50_is_set_by_depth_and_verifies(name: str, tmp_path: Path) -> None:
     """Gradients down to 1e-80, which IronCalc takes for 0 wherever it compares them."""
     run = sheetsim.run(name, samples=30, inputs=12, depth=50, width=12)

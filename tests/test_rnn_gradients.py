@@ -250,6 +250,7 @@ def test_ironcalc_follows_the_drop_down(activation: str, overrides: dict[str, An
     assert differences(run, ironcalc_cells(book), 1e-11) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
 def test_libreoffice_follows_the_drop_down(tmp_path: Path) -> None:
     books = [poisoned(sheetsim.run("rnn-gradients", **WIDER), tmp_path, {"activation": name}) for name in ACTIVATIONS]
