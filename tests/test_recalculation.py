@@ -121,7 +121,7 @@ PAIRS = [
 @needs_libreoffice
 @pytest.mark.parametrize(
     "pairs",
-    # IronCalc follows each of them in a plain run.
+    # IronCalc follows each choice in the plain run.
     [pytest.param(PAIRS[::31], id="some"), pytest.param(PAIRS, id="every pair", marks=pytest.mark.slow)],
 )
 def test_libreoffice_agrees_and_follows_choices(pairs: list[dict[str, str]], tmp_path: Path) -> None:
