@@ -32,7 +32,9 @@ from sheetsim.studies.pages import (
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
+from sheetsim.summary.variance import VERDICTS as OF_CLAIMS
 from sheetsim.summary.variance import WORDS, Claim, Units
+from sheetsim.summary.verdict import meanings, tones
 from sheetsim.workbook.layout import Block, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
 
@@ -195,14 +197,14 @@ class ForwardBook:
             row += 1
         row += 1
         items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in VERDICTS.items():
+        for word, meaning in meanings(VERDICTS).items():
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
         row += 2
         items += [Text(row + k, 0, sentence, "lead", wide) for k, sentence in enumerate(INPUT_LOST)]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         heights |= {row + k: 34 for k in range(len(INPUT_LOST))}
-        return Page("Overview", tuple(items), widths, heights)
+        return Page("Overview", tuple(items), widths, heights, tones=tones(VERDICTS))
 
     def _histograms(self) -> Page:
         histogram, homes = self.histogram, Homes()
@@ -290,7 +292,8 @@ class ForwardBook:
             items += self._claim(row, claim, homes)
             row += CLAIM_ROWS
         if not matrices:
-            return Page("Variance", tuple(items), {0: 11} | dict.fromkeys(range(1, 9 + len(layers)), 14), freeze=(1, 1))
+            widths = {0: 11} | dict.fromkeys(range(1, 9 + len(layers)), 14)
+            return Page("Variance", tuple(items), widths, freeze=(1, 1), tones=tones(OF_CLAIMS))
         printed = row
         items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
         row += 1
@@ -304,7 +307,7 @@ class ForwardBook:
             row += 1
             items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]
         widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 14)
-        return Page("Variance", tuple(items), widths, freeze=(1, 1), printed=printed)
+        return Page("Variance", tuple(items), widths, freeze=(1, 1), printed=printed, tones=tones(OF_CLAIMS))
 
     def _claim(self, row: int, claim: Claim, homes: Homes) -> list[Item]:
         """The claim's verdict, and the layers that it comes from: how many are said what, and each one's numbers."""

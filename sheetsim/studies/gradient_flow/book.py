@@ -32,6 +32,7 @@ from sheetsim.studies.pages import (
 )
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
+from sheetsim.summary.verdict import meanings, tones
 from sheetsim.workbook.layout import Bars, Block, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
 
@@ -191,11 +192,11 @@ class GradientFlowBook:
                 heights[row] = CHART[1] * 0.75 + 4
         row += 2
         items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in FLOWS.items():
+        for word, meaning in meanings(FLOWS).items():
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        return Page("Overview", tuple(items), widths, heights)
+        return Page("Overview", tuple(items), widths, heights, tones=tones(FLOWS))
 
     def _rows(self) -> Iterator[tuple[str, Sequence[Matrix], str]]:
         yield "Verdict", self.verdicts, "verdict"

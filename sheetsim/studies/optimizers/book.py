@@ -13,6 +13,7 @@ from sheetsim.studies.optimizers.paths import PATHS, Path
 from sheetsim.studies.optimizers.update_rules import CELLS, RULES
 from sheetsim.studies.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, follow, page_title, table_items, title_height
 from sheetsim.summary.table import Table
+from sheetsim.summary.verdict import meanings, tones
 from sheetsim.workbook.layout import (
     Block,
     Item,
@@ -124,7 +125,7 @@ class OptimizersBook:
             items.append(Text(row, 1, rule.note, "muted-left", wide - 1))
         row += 2
         items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in PATHS.items():
+        for word, meaning in meanings(PATHS).items():
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
         row += 1
@@ -132,7 +133,7 @@ class OptimizersBook:
         items += [Text(row, 0, "least f" if self.found else "best f", "label"), homes.show(row, 1, known, "centre")]
         items += [Text(row + k, 2, text, "hint", wide - 2) for k, text in enumerate(self._least_said())]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        return Page("Overview", tuple(items), widths, heights)
+        return Page("Overview", tuple(items), widths, heights, tones=tones(PATHS))
 
     def _columns(self, homes: Homes) -> Iterator[Item]:
         """A column an optimiser: its verdict, its cells, its numbers, its chart."""

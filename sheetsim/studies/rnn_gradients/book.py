@@ -11,6 +11,7 @@ from sheetsim.studies.about import about_page
 from sheetsim.studies.pages import Homes, follow, page_title, table_items, title_height
 from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, Growth
 from sheetsim.studies.rnn_gradients.spectrum import Radius
+from sheetsim.summary.verdict import meanings, tones
 from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Number, Page, SeriesSheet, Sheet, Text
 from sheetsim.workbook.layout import step_blocks as blocks
 
@@ -116,10 +117,11 @@ class RnnGradientsBook:
         row += 2
         for heading, words in (("What the verdicts mean", VERDICTS), ("What the growth follows", DECIDES)):
             items.append(Text(row, 0, heading, "section"))
-            for k, (word, meaning) in enumerate(words.items(), start=1):
+            for k, (word, meaning) in enumerate(meanings(words).items(), start=1):
                 items += [Text(row + k, 0, word, "label"), Text(row + k, 1, meaning, "hint")]
             row += len(words) + 2
-        return Page("Overview", tuple(items), {0: 30, 1: 18} | dict.fromkeys(range(2, ACROSS), 14), heights)
+        widths = {0: 30, 1: 18} | dict.fromkeys(range(2, ACROSS), 14)
+        return Page("Overview", tuple(items), widths, heights, tones=tones(VERDICTS, DECIDES))
 
     def _lead(self, live: bool) -> tuple[str, ...]:
         samples, units = self.graph["h_0"].shape

@@ -11,6 +11,7 @@ from sheetsim.studies.about import about_page
 from sheetsim.studies.pages import AsMade, Homes, follow, page_title, table_items, title_height
 from sheetsim.studies.symmetry.starts import VERDICTS
 from sheetsim.summary.table import Table
+from sheetsim.summary.verdict import meanings, tones
 from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, Number, Page, Sheet, Text, step_blocks
 
 Start = Mapping[str, Series]
@@ -120,11 +121,11 @@ class SymmetryBook:
             row += 1
         row += 1
         items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in VERDICTS.items():
+        for word, meaning in meanings(VERDICTS).items():
             row += 1
             items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint")]
         widths = {0: 34} | dict.fromkeys(range(1, WIDE - 1), 19) | {WIDE - 1: 40}
-        return Page("Overview", tuple(items), widths, heights)
+        return Page("Overview", tuple(items), widths, heights, tones=tones(VERDICTS))
 
     def _rows(self) -> Iterator[tuple[str, Sequence[Matrix], str, str]]:
         table = self.table
@@ -199,7 +200,7 @@ class SymmetryBook:
             gaps.append(left)
             left += 1
         widths = {0: 8} | dict.fromkeys(range(2, left), 10) | {1: 14} | dict.fromkeys(gaps, 3)
-        return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1), heads=3)
+        return Page(name.capitalize(), tuple(items), widths, {0: 28}, freeze=(HEAD, 1), heads=3, tones=tones(VERDICTS))
 
     def _data(self) -> Page:
         graph = self.graph
@@ -242,7 +243,7 @@ class SymmetryBook:
             "Columns of Steps (--table steps), for each start": {
                 c.name: c.what for c in self.steps.columns if c.name.endswith("_small")
             },
-            "The verdicts": VERDICTS,
+            "The verdicts": meanings(VERDICTS),
         }
         title = self.title or "Symmetry of equal starts"
         return about_page(title, self.description, command, parameters, sections, scipy=False)

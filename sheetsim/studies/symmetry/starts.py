@@ -8,21 +8,38 @@ from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.table import Column, Table
+from sheetsim.summary.verdict import Verdict
 
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
 FLAT = 0.25
 APART = 5.0
 FAR = 0.1
 
-VERDICTS = {
-    "same for ever": "at every step the two hidden units have exactly the same weights, and so has the output for both",
-    "same so far": "the two have the same weights at every step, but not the output's for both: nothing keeps them so",
-    "saturated": f"it starts where f′(a), the mean over units and samples, is under {FLAT:.0%} of its greatest value",
-    "apart": f"‖w_1 − w_2‖ is at the end over {APART:g} times that at the start and over {FAR:g} of ‖w_1‖ + ‖w_2‖, and "
-    "the loss is below that at the start",
-    "differ": "the two units differ, and none of these",
-    "overflow": "a number is too large for a cell: take a smaller scale or learning rate",
-}
+VERDICTS = (
+    Verdict(
+        "same for ever",
+        "at every step the two hidden units have exactly the same weights, and so has the output for both",
+        "warning",
+    ),
+    Verdict(
+        "same so far",
+        "the two have the same weights at every step, but not the output's for both: nothing keeps them so",
+        "warning",
+    ),
+    Verdict(
+        "saturated",
+        f"it starts where f′(a), the mean over units and samples, is under {FLAT:.0%} of its greatest value",
+        "bad",
+    ),
+    Verdict(
+        "apart",
+        f"‖w_1 − w_2‖ is at the end over {APART:g} times that at the start and over {FAR:g} of ‖w_1‖ + ‖w_2‖, and "
+        "the loss is below that at the start",
+        "good",
+    ),
+    Verdict("differ", "the two units differ, and none of these", "neutral"),
+    Verdict("overflow", "a number is too large for a cell: take a smaller scale or learning rate", "bad"),
+)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ from sheetsim.workbook.writing.styles import (
     POSITIVE,
     STYLES,
     TABS,
-    VERDICTS,
+    TONES,
     ZERO,
 )
 
@@ -112,6 +112,7 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
     """XlsxWriter's worksheet with exact numbers, error values, and a matrix as one piece of XML."""
 
     is_block = False
+    tones: Mapping[str, str] = {}  # of a page, which none changes
 
     def write_value(self, row: int, column: int, value: Any, style: Any) -> None:
         """A cached number or text of a block, beside the cell that holds its formula."""
@@ -185,7 +186,7 @@ class _Book:
             style._get_xf_index()  # the number that cells refer to it by is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
         self.whole = self.book.add_format({"num_format": "0"})
-        self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
+        self.tones = {tone: self.book.add_format(style) for tone, style in TONES.items()}
         self.strings: dict[str, int] = {}
 
     def parts(self, progress: Progress) -> Iterator[Part]:
@@ -376,6 +377,7 @@ class _Book:
             worksheet.conditional_format(*blocks[0], {**COLOUR_SCALE, "multi_range": _covered(blocks)})
             numbers = plain
         self._show_magnitudes(worksheet, _stacked(numbers))
+        worksheet.tones = page.tones
         for item in page.items:
             self._item(worksheet, item)
 
@@ -468,13 +470,13 @@ class _Book:
     def _verdict(self, worksheet: _Sheet, item: Block | Echo) -> None:
         if item.style != "verdict":
             return
-        for text, style in self.verdicts.items():
+        for text, tone in worksheet.tones.items():
             worksheet.conditional_format(
                 item.row,
                 item.column,
                 item.row,
                 item.column,
-                {"type": "text", "criteria": "begins with", "value": text, "format": style},
+                {"type": "text", "criteria": "begins with", "value": text, "format": self.tones[tone]},
             )
 
 
