@@ -161,7 +161,7 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
         return Column(name, what, tuple(make(z) for z in outputs), kind)  # type: ignore[operator]
 
     return Table(
-        "summary",
+        "layers",
         "layer",
         [layer.number for layer in layers],
         (
@@ -197,6 +197,7 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
                 "share",
             ),
         ),
+        sheet="Layers",
     )
 
 

@@ -129,6 +129,7 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
             Column(name, what, tuple(row[name] for row in rows), "count" if name == "fan_in" else "number")
             for name, what in COLUMNS.items()
         ),
+        sheet="Variance",
     )
 
 

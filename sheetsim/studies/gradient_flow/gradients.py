@@ -124,7 +124,7 @@ def gradient_table(flow: Backward) -> Table:
     ]
     known = {column.name: column.cells for column in columns}
     columns += _rates(flow.steps[:-1], known["d_z_norm"], known["d_z_sum_squares"], known["d_a_sum_squares"])
-    return Table("gradients", "layer", [step.number for step in flow.steps], tuple(columns))
+    return Table("gradients", "layer", [step.number for step in flow.steps], tuple(columns), "Gradients")
 
 
 def _rates(

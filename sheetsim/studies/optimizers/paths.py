@@ -83,7 +83,7 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matri
             "outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"
         ),
     )
-    return Table("paths", "optimizer", [path.name for path in paths], columns), least
+    return Table("paths", "optimizer", [path.name for path in paths], columns, "Paths"), least
 
 
 def _is_sound(path: Path) -> Matrix:

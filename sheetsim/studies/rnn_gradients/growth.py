@@ -104,7 +104,7 @@ def growth_of(
         later = ratio(norms[-1], norms[half] if half else first)
         a_step = later ** (1 / (len(norms) - half))
         rows.append((norms[1] + 0, norms[-1] + 0, ratio(norms[-1], norms[1]), a_step, maximum(made[name]), later))
-    table = Table("growth", "gradient", KINDS, tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True))))
+    table = Table("growth", "gradient", KINDS, tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True))), "Growth")
     growths = table["growth"]
     return Growth(
         rho,
@@ -137,7 +137,7 @@ def _norms(
     columns = [Column(name, what, tuple(known[name])) for name, what in NORMS.items()]
     for name, letter, value in (("radius", "ρ", rho), ("sigma", "σ", sigma)):
         columns.append(Column(name, f"{letter} of W, beside each step", tuple(value + 0 for _ in slopes)))
-    return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns))
+    return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns), "Norms")
 
 
 def growth_verdict(growth: Matrix, later: Matrix, whole: Matrix) -> Matrix:

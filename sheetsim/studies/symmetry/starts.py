@@ -87,7 +87,7 @@ def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Mat
     columns.insert(2, Column("distinct_most", "the most distinct hidden units of all steps", most, "count"))
     steep = tuple(mean(start["slope"]) for start in starts)
     columns.append(Column("slope_mean", "the mean of slope over all steps", steep, "share"))
-    table = Table("starts", "start", [start.name for start in starts], tuple(columns))
+    table = Table("starts", "start", [start.name for start in starts], tuple(columns), "Starts")
     return table, tuple(_verdict(graph, start, table, k) for k, start in enumerate(starts))
 
 
@@ -112,4 +112,4 @@ def step_table(starts: Sequence[Start]) -> Table:
         for key, what in MEASURES.items()
         for start in starts
     ]
-    return Table("steps", "step", range(len(starts[0]["loss"])), tuple(columns))
+    return Table("steps", "step", range(len(starts[0]["loss"])), tuple(columns), "Steps")
