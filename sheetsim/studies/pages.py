@@ -9,7 +9,6 @@ from operator import mul
 
 from sheetsim.model.expr import Choice, Data, Matrix, absolute, equal, if_error, not_equal, total, where
 from sheetsim.model.expr import column as column_of
-from sheetsim.model.series import Series
 from sheetsim.studies.contents import bound
 from sheetsim.summary.histogram import Drawn
 from sheetsim.summary.table import Table
@@ -129,18 +128,15 @@ def _is(cell: Matrix, number: float) -> Matrix:
     return if_error(near, 0)  # a text has no difference
 
 
-def homed(items: Iterable[Item], elsewhere: Iterable[Matrix] = ()) -> list[Item]:
-    """A page's items with references for matrices that stand before, or whose home is elsewhere."""
-    seen = set(elsewhere)
-    found: list[Item] = []
-    for item in items:
-        if isinstance(item, Block) and not isinstance(item.matrix, Series):
-            if item.matrix in seen:
-                found.append(Echo(item.row, item.column, item.matrix, item.style))
-                continue
-            seen.add(item.matrix)
-        found.append(item)
-    return found
+def echoed(items: Iterable[Item], elsewhere: Iterable[Matrix]) -> list[Item]:
+    """A page's items with references for matrices whose home is a later sheet."""
+    others = frozenset(elsewhere)
+    return [
+        Echo(item.row, item.column, item.matrix, item.style)
+        if isinstance(item, Block) and item.matrix in others
+        else item
+        for item in items
+    ]
 
 
 def table_items(table: Table) -> list[Item]:
@@ -235,7 +231,7 @@ def bars_page(histograms: Mapping[str, Drawn]) -> Page:
         "drawn to “zeros to”, over it in white “gap to”, over that “zeros below”.",
     )
     items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
-    return Page("Bars", tuple(homed(items)), {0: 9, 1: 11} | dict.fromkeys(range(2, 4 + wide), 11), freeze=(0, 2))
+    return Page("Bars", tuple(items), {0: 9, 1: 11} | dict.fromkeys(range(2, 4 + wide), 11), freeze=(0, 2))
 
 
 def counted(layers: int) -> str:

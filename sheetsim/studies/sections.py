@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.series import Series
-from sheetsim.studies.pages import abreast, homed, layer_heads, page_title, table_items, title_height
+from sheetsim.studies.pages import abreast, echoed, layer_heads, page_title, table_items, title_height
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings, tones
 from sheetsim.workbook.layout import (
@@ -72,8 +72,8 @@ class Row:
 class Overview:
     """A book's first page: its title, over so many columns, and sections.
 
-    otherwise: the title where there is none; words: what its verdicts can say; elsewhere: matrices whose home is
-    another page.
+    otherwise: the title where there is none; words: what its verdicts can say; elsewhere: matrices whose home is a
+    later sheet.
     """
 
     title: str
@@ -85,9 +85,9 @@ class Overview:
     elsewhere: Iterable[Matrix] = ()
 
     def page(self) -> Page:
-        """The page, with a home for each matrix where it first stands."""
+        """The page."""
         items, heights = stacked(self.sections, 1)
-        items = homed([page_title(self.title, self.otherwise, self.columns), *items], self.elsewhere)
+        items = echoed([page_title(self.title, self.otherwise, self.columns), *items], self.elsewhere)
         heights = {0: title_height(self.title), **heights}
         return Page("Overview", tuple(items), self.widths, heights, tones=tones(self.words))
 
@@ -211,7 +211,7 @@ def table_page(
     printed: int | None = None,
 ) -> Page:
     """The sheet of a table; more: what stands beside or below it, of which so many rows are printed."""
-    items = homed([*table_items(table), *more], elsewhere)
+    items = echoed([*table_items(table), *more], elsewhere)
     return Page(table.sheet, tuple(items), widths, freeze=freeze, printed=printed, tones=tones(words))
 
 

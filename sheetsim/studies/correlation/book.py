@@ -29,7 +29,7 @@ from sheetsim.studies.sections import (
 )
 from sheetsim.summary.table import Table
 from sheetsim.summary.theory import EDGE
-from sheetsim.workbook.layout import Line, Lines, MatrixSheet, Page, Sheet
+from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Page, Sheet, Text
 
 if TYPE_CHECKING:
     from sheetsim.studies.correlation.study import Correlation
@@ -81,7 +81,11 @@ class CorrelationBook:
                     title, said = f"{kind} {of} {layer.number}", f"{SAID[tab]} of {of}, a row a pair"
                     sheets.append(MatrixSheet(title, node, "pair", tab=tab, words=said))
         sheets += [MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in self.layers]
+        slopes: list[Item] = [Text(0, 0, "Layer by layer, of each unit: mean of f′(a_x)² over the pairs", "section")]
+        for number in range(1, len(self.layers) + 1):
+            slopes += [Text(number, 0, f"Layer {number}", "label"), Block(number, 1, graph[f"slope_square_{number}"])]
         sheets += [
+            Page("Slopes", tuple(slopes), {0: 12}),
             MatrixSheet("Draws y", graph["e_y"], "pair", tab="draws", words="standard draws that y is made of"),
             MatrixSheet("Nodes", graph["nodes"], "node", tab="draws", words="where f is taken for the expectations"),
             MatrixSheet("Node weights", graph["node_weights"], "row", tab="draws", words="their weights"),
@@ -173,6 +177,7 @@ GLOSSARY = {
     "z_x_1": "z_x_1, …, z_y_1, …: activations f(a)",
     "weight_scale": "n·sd²: units times the variance of the weights",
     "verdict_1": "verdict_1, …: the layers' verdicts",
+    "slope_square_1": "slope_square_1, …: by unit, the mean of f′(a_x)² over the pairs",
     "q_0": "the inputs' mean square in theory",
     "q_theory": "by layer, step 0 the input: the variance of the sums in mean-field theory",
     "c_theory": "the correlation of the two inputs' sums",

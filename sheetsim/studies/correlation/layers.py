@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add, mul
 
 from sheetsim.model.expr import (
     Matrix,
@@ -49,6 +51,8 @@ COLUMNS = {
     "chi_theory": "the mean-field value of χ",
     "q": "mean square of the linear sums a_x",
     "q_theory": "its mean-field value",
+    "c_spread": "variance of c over draws: what the layer's units add, and that of the layer before, carried on",
+    "chi_spread": "variance of ln χ over other weights, given what comes into the layer",
 }
 
 
@@ -72,30 +76,31 @@ def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str
     squared. It is made for ln(1 − c), so that it does not reach beyond 1. That of the rate is for other weights given
     what comes into each layer: the logarithm of χ varies by Σ(v/Σv − 1/n)² over the units' means v of f′², and the
     layers' variances add up. Over all draws it covers less, by as much as χ changes with q.
+    Names `slope_square_1`…, by unit.
     """
-    rows = []
+    rows: list[dict[str, Matrix]] = []
     c_0 = graph["c_0"]
     pairs, units = layers[0].sums[0].shape
-    spread = (1 - c_0**2) ** 2 / float(pairs * units)
-    product: Matrix | None = None
-    of_rate: Matrix | None = None
     for layer in layers:
         number = layer.number
         u, v = (a / sqrt(sum_squares(a)) for a in layer.sums)
         apart = sum_squares(u - v) / 2
         c = 1 - apart
         own = column_sum(u * v) - c / 2 * (column_sum(u**2) + column_sum(v**2))
-        carried = theory["map_slope"][number - 1] ** 2 * spread if number > 1 else spread
+        if rows:
+            carried = theory["map_slope"][number - 1] ** 2 * rows[-1]["c_spread"]
+        else:
+            carried = (1 - c_0**2) ** 2 / float(pairs * units)
         spread = sum_squares(own) + carried
         off = exp(NORMAL_95 * sqrt(spread) / apart)
         (slope,) = grad(total(layer.outputs[0]), [layer.sums[0]])
-        steep = column_mean(slope**2)
+        steep = graph.define(f"slope_square_{number}", column_mean(slope**2))
         chi = graph["weight_scale"] * mean(steep)
-        share = if_error(sum_squares(steep / total(steep) - 1 / float(units)), 0)
-        product = chi if product is None else product * chi
-        of_rate = share if of_rate is None else of_rate + share
-        rate = product ** (1 / number)
-        error = exp(NORMAL_95 * sqrt(of_rate) / number)
+        # A unit's share of all; of slopes that are all 0 it is 0/0.
+        of_chi = if_error(sum_squares(steep / total(steep) - 1 / float(units)), 0)
+        chis, spreads = ([*(row[name] for row in rows), last] for name, last in (("chi", chi), ("chi_spread", of_chi)))
+        rate = reduce(mul, chis) ** (1 / number)
+        error = exp(NORMAL_95 * sqrt(reduce(add, spreads)) / number)
         rows.append(
             {
                 "c": c,
@@ -109,6 +114,8 @@ def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str
                 "chi_theory": theory["chi_theory"][number],
                 "q": mean(layer.sums[0] ** 2),
                 "q_theory": theory["q_theory"][number],
+                "c_spread": spread,
+                "chi_spread": of_chi,
             }
         )
     columns = tuple(Column(name, what, tuple(row[name] for row in rows)) for name, what in COLUMNS.items())

@@ -4,7 +4,6 @@ Here stand its parameters and its graph; `layers.py` says what is measured, `mea
 `book.py` how the workbook shows it.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
@@ -12,7 +11,7 @@ from sheetsim.model.draws import check_seed, normal
 from sheetsim.model.expr import Matrix, sqrt
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS, activate
-from sheetsim.model.ops import Shape
+from sheetsim.model.op import Shape
 from sheetsim.studies.correlation.layers import VERDICTS, Layer, correlation_table, correlation_verdicts
 from sheetsim.studies.correlation.mean_field import mean_field_series
 from sheetsim.studies.forward.study import check_scheme, chosen_initializer
@@ -37,7 +36,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     STUDY: ClassVar[str] = "correlation"
     TITLE: ClassVar[str] = "Correlation of two inputs"
-    TABLES: ClassVar[Mapping[str, str]] = {"correlation": "Correlation"}
+    TABLES: ClassVar[tuple[str, ...]] = ("correlation",)
 
     study: str = "correlation"
     seed: int = 0

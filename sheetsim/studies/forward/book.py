@@ -20,7 +20,6 @@ from sheetsim.studies.pages import (
     ZEROS_NOTE,
     bars_page,
     counted,
-    homed,
     layer_bars,
 )
 from sheetsim.studies.sections import (
@@ -199,7 +198,7 @@ class ForwardBook:
                 layer_bars(*place, f"Activation {k + 1}", histogram.drawn, k + 1, LARGE_CHART, 5, "output, up to")
             )
         widths = {0: 9, 1: 9} | {2 + k: 10 for k in range(len(histogram.counts))}
-        return Page("Histograms", tuple(homed(items)), widths, freeze=(1, 2))
+        return Page("Histograms", tuple(items), widths, freeze=(1, 2))
 
     def _summary(self) -> Page:
         last = len(self.table.columns)

@@ -22,7 +22,6 @@ from sheetsim.studies.pages import (
     ZEROS_NOTE,
     bars_page,
     counted,
-    homed,
     layer_bars,
 )
 from sheetsim.studies.sections import (
@@ -247,7 +246,7 @@ class GradientFlowBook:
         )
         items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
         widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 7)}
-        return Page("Histograms", tuple(homed(items)), widths, freeze=(0, 2))
+        return Page("Histograms", tuple(items), widths, freeze=(0, 2))
 
     def _counts(self, row: int, name: str, own: Histogram) -> Iterator[Item]:
         last = row + 2 + own.bin.shape[0]
