@@ -61,11 +61,6 @@ INITIALIZERS = (
 # Where each public name lives; it is imported when first asked for, so that `sheetsim --help` loads none of them.
 _HOMES = {
     "SheetsimError": "sheetsim.errors",
-    "Forward": "sheetsim.studies.forward.study",
-    "GradientFlow": "sheetsim.studies.gradient_flow.study",
-    "RnnGradients": "sheetsim.studies.rnn_gradients.study",
-    "Optimizers": "sheetsim.studies.optimizers.study",
-    "Symmetry": "sheetsim.studies.symmetry.study",
     "Book": "sheetsim.runs.run",
     "Model": "sheetsim.runs.run",
     "Run": "sheetsim.runs.run",
@@ -84,17 +79,26 @@ _HOMES = {
     **dict.fromkeys(FUNCTIONS, "sheetsim.model.expr"),
 }
 
-__all__ = sorted(_HOMES)
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'sheetsim' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name == "__all__":
+        return sorted([*_HOMES, *_studies()])
+    # Asked for by a program that looks around, a name of Python's own loads no study.
+    if not name.startswith("_") and name in _studies():
+        return _studies()[name]
+    raise AttributeError(f"module 'sheetsim' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOMES]
+    return [*globals(), *__getattr__("__all__")]
+
+
+def _studies() -> dict[str, type]:
+    """The studies' classes by name."""
+    studies = import_module("sheetsim.studies.registry").STUDIES
+    return {kind.__name__: kind for kind in studies.values()}
 
 
 if TYPE_CHECKING:
@@ -164,11 +168,7 @@ if TYPE_CHECKING:
     from sheetsim.runs.run import run as run
     from sheetsim.runs.sweep import Sweep as Sweep
     from sheetsim.runs.sweep import sweep as sweep
-    from sheetsim.studies.forward.study import Forward as Forward
-    from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
-    from sheetsim.studies.optimizers.study import Optimizers as Optimizers
-    from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
-    from sheetsim.studies.symmetry.study import Symmetry as Symmetry
+    from sheetsim.studies.registry import *  # noqa: F403  # the studies, of which it alone knows the names
     from sheetsim.summary.theory import InputMoments as InputMoments
     from sheetsim.summary.theory import correlation_map as correlation_map
     from sheetsim.summary.theory import fixed_point as fixed_point

@@ -1,38 +1,27 @@
-"""Every word that a verdict can say has a look of its own, and an explanation where the study explains its words."""
+"""Every word that a verdict can say is declared, with what it means and how its cells look."""
 
+from functools import cache
+from pathlib import Path
+
+import openpyxl
 import pytest
 
-from sheetsim.model.expr import Constant, Matrix
-from sheetsim.runs import templates
-from sheetsim.studies.gradient_flow import gradients
-from sheetsim.studies.optimizers import paths
+import sheetsim
+from sheetsim.model.expr import matrix, where
+from sheetsim.runs import intervals, templates
 from sheetsim.studies.rnn_gradients import growth
 from sheetsim.studies.study import Study
 from sheetsim.studies.symmetry import starts
-from sheetsim.summary import layers
-from sheetsim.workbook.writing.styles import VERDICTS
+from sheetsim.summary import variance
+from sheetsim.summary.verdict import Verdict, meanings, tones
+from sheetsim.workbook.layout import Block, Page, Text, texts
+from sheetsim.workbook.writing.styles import TONES
 
-CONTRASTS = {"#D9F2E0": "praise", "#FBDDD7": "fault", "#FCEBCB": "warning", "#F3F4F6": "says nothing"}
-EXPLAINED = {
-    "forward": layers.VERDICTS,
-    "gradient-flow": gradients.FLOWS,
-    "optimizers": paths.PATHS,
-    "rnn-gradients": growth.VERDICTS,
-    "symmetry": starts.VERDICTS,
-}
 SMALL = {"forward": {"samples": 9, "inputs": 3, "layers": [3, 3, 3]}, "optimizers": {"steps": 2, "contours": 0}}
 SMALL["gradient-flow"] = SMALL["forward"]
 
 
-def words(node: Matrix) -> set[str]:
-    """The texts that an expression can be: of its branches, without the texts that it compares."""
-    if isinstance(node.source, Constant):
-        return {node.source.value} if isinstance(node.source.value, str) else set()
-    if getattr(node.source, "name", "") == "where":
-        return words(node.args[1]) | words(node.args[2])
-    return set()
-
-
+@cache
 def studies() -> dict[str, list[Study]]:
     found: dict[str, list[Study]] = {}
     for name in templates.names():
@@ -45,21 +34,38 @@ def studies() -> dict[str, list[Study]]:
     return found
 
 
-@pytest.mark.parametrize("study", EXPLAINED)
-def test_every_word_has_a_style_and_an_explanation(study: str) -> None:
-    said = {word for built in studies()[study] for node in built.verdicts for word in words(node)}
-    assert said == set(EXPLAINED[study]), "words that are never said, or never explained"
-    assert said <= set(VERDICTS)
+@pytest.mark.parametrize("study", templates.STUDIES)
+def test_every_declared_word_can_be_said_and_no_other(study: str) -> None:
+    said = {word for built in studies()[study] for node in built.verdicts for word in texts(node)}
+    assert said == set(meanings(studies()[study][0].findings.words)), "words that are never said, or never explained"
 
 
-def test_every_word_of_every_verdict_cell_has_a_style() -> None:
-    """Claims and what growth follows, too: every cell of the style `verdict`."""
-    found = set(growth.DECIDES)
-    for built in (built for own in studies().values() for built in own):
-        for sheet in built.sheets("", True):
-            for item in getattr(sheet, "items", ()):
-                if getattr(item, "style", "") == "verdict" and hasattr(item, "matrix"):
-                    found |= words(item.matrix)
-    assert {"does not hold", "neither alone", "best of five", "undecided"} <= found
-    assert found - set(VERDICTS) == set()
-    assert {style["bg_color"] for style in VERDICTS.values()} == set(CONTRASTS)
+def test_claims_say_all_their_words() -> None:
+    words = {word for built in studies()["forward"] for cell in built.tables["claims"].cells() for word in texts(cell)}
+    assert words == set(meanings(variance.VERDICTS))
+
+
+def test_a_words_tone_is_a_style() -> None:
+    for verdicts in (*(own[0].findings.words for own in studies().values()), growth.DECIDES, intervals.VERDICTS):
+        assert set(tones(verdicts).values()) <= set(TONES)
+        assert len(tones(verdicts)) == len(verdicts)
+
+
+def test_a_word_without_a_declaration_cannot_be_written() -> None:
+    good = where(matrix(1.0) + 0 > 0, "fine", "not so fine")
+    declared = [Verdict("fine", "all is well", "good")]
+    with pytest.raises(ValueError, match="no verdict is declared that says not so fine: Overview"):
+        Page("Overview", (Block(0, 0, good, "verdict"),), tones=tones(declared))
+    with pytest.raises(ValueError, match="no verdict is declared that says odd: Overview"):
+        Page("Overview", (Text(0, 0, "odd", "verdict"),), tones=tones(declared))
+    Page("Overview", (Block(0, 0, good, "verdict"),), tones=tones([*declared, Verdict("not so fine", "", "bad")]))
+
+
+def test_a_cell_has_a_rule_for_each_word_that_it_can_say(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(sheetsim.run("symmetry", steps=1).to_excel(tmp_path / "book.xlsx"))
+    for title in ("Overview", "Small"):
+        rules = [rule for own in book[title].conditional_formatting for rule in own.rules if rule.type == "beginsWith"]
+        assert [rule.text for rule in rules[: len(starts.VERDICTS)]] == list(meanings(starts.VERDICTS))
+        assert [rule.dxf.fill.bgColor.rgb[2:] for rule in rules[: len(starts.VERDICTS)]] == [
+            TONES[verdict.tone]["bg_color"][1:] for verdict in starts.VERDICTS
+        ]

@@ -18,7 +18,6 @@ from sheetsim.studies.forward.study import Forward
 from sheetsim.summary import layers
 from sheetsim.summary.theory import InputMoments, mean_field
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.writing import styles
 
 FORWARD = [name for name in templates.names() if templates.load(name).experiment.study == "forward"]
 
@@ -87,10 +86,6 @@ def test_an_input_with_a_mean_is_measured_by_itself() -> None:
     assert run["over_samples_x"] == pytest.approx(0.25, abs=0.01)
     assert run.summary()["over_samples"][1] < layers.FADING
     assert run.verdicts()[0] == "healthy"
-
-
-def test_every_word_has_a_colour_and_a_meaning() -> None:
-    assert set(layers.VERDICTS) <= set(styles.VERDICTS)
 
 
 @pytest.mark.parametrize(

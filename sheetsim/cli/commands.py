@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from sheetsim.cli.terminal import (
     MOST_LINES,
@@ -37,12 +38,6 @@ if TYPE_CHECKING:
     from sheetsim.runs.templates import Origin
 
 OUTPUTS = Path("outputs")
-
-# Written out, as no study is loaded for --help.
-TABLES = (
-    "forward: layers, variance, claims, histograms; gradient-flow: gradients, layers, histograms (of d_W), "
-    "histograms-a, -d_a, -d_z, -d_W; optimizers: paths; rnn-gradients: growth, norms; symmetry: starts, steps."
-)
 
 # Longer than any text that a key may have.
 LONGEST_WORD = 1000
@@ -197,11 +192,24 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     print(templates.text(name), end="")
 
 
-@app.command()
+class _WithTables(TyperCommand):
+    """A command whose help names the tables of every study, which are loaded for that alone."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Adds them to the option's help."""
+        from sheetsim.studies.registry import STUDIES
+
+        told = "; ".join(f"{study}: {', '.join(kind.TABLES)}" for study, kind in STUDIES.items())
+        option = next(parameter for parameter in self.params if parameter.name == "table")
+        option.help = f"Which table of its study. {told}."  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
+
+
+@app.command(cls=_WithTables)
 def summary(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
     table: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"Which table of its study. {TABLES}", show_default="the first")
+        str | None, typer.Option(metavar="NAME", help="Which table of its study.", show_default="the first")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
     settings: Settings = None,

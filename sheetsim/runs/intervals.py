@@ -41,6 +41,8 @@ from sheetsim.model.graph import Graph
 from sheetsim.runs.streaming import AT_BOUND, SHARES
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import OF, SENTENCES
+from sheetsim.summary.variance import VERDICTS as OF_ONE_RUN
+from sheetsim.summary.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -286,6 +288,7 @@ class Reading:
 
 # The verdict of a claim without a ratio.
 NO_VALUE = "no value"
+VERDICTS = (*OF_ONE_RUN, Verdict(NO_VALUE, "the divisor is 0 or missing", "neutral"))
 
 # Each claim of `variance.py` as a ratio of two statistics.
 RATIOS = {

@@ -17,6 +17,7 @@ from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import BARS_NOTE, ZEROS_NOTE, abreast, bars_page, layer_bars, layer_heads
 from sheetsim.summary.histogram import drawn
 from sheetsim.summary.table import Table
+from sheetsim.summary.verdict import tones
 from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 
 # A recalculation goes over all replicates for every cell: beyond these a book holds values.
@@ -189,7 +190,8 @@ class ReplicatesBook:
                 items.append(self._by_layer(row + 15 * (k // 2), 5 * (k % 2) - (k % 2), statistic, title))
         line = LABEL_WIDTH + LAYER_WIDTH * (wide - 1)
         heights = {0: 30} | {1 + k: 16 * -(-len(sentence) // line) + 1 for k, sentence in enumerate(lead)}
-        return Page("Overview", tuple(items), {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH), heights)
+        widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
+        return Page("Overview", tuple(items), widths, heights, tones=tones(intervals.VERDICTS))
 
     def _means(self, row: int, own: range) -> list[Item]:
         """Means, intervals and theory of some layers, by their places from 0."""

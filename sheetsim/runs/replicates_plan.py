@@ -256,7 +256,8 @@ class Replicator:
     def __init__(self, study: Forward, *, single: bool = False) -> None:
         self._study = study
         self._dtype = np.float32 if single else np.float64
-        self._graph = graph = study.build().graph
+        self._built = study.build()
+        self._graph = graph = self._built.graph
         self.shape = graph["x"].shape
         self._widths = [self.shape[1], *study.layers]
         self._rows = min(self.shape[0], max(1, BLOCK // max(self._widths)))
@@ -293,13 +294,15 @@ class Replicator:
     @cached_property
     def edges(self) -> Any:
         """The edges of the pooled histograms, by the study's rule for the first PILOTS replicates."""
-        graph = self._graph
-        if "tail" not in graph:
-            return Program([graph["edges"]])()[graph["edges"]][:, 0]
+        # The histograms are no part of the network: a worker, which is given the edges, builds none of them.
+        edges = self._built.named("edges")
+        if "tail" not in self._graph:
+            return Program([edges])()[edges][:, 0]
         tails = [self._tail(child_seed(self._study.seed, k)) for k in range(PILOTS)]
         # A network that overflows has no range: 0 to a bound as for outputs that are all 0.
         tail = np.array([[max(tails) if np.isfinite(tails).all() else 0.0]])
-        return Program([graph["edges"]], given=[graph["tail"]])({graph["tail"]: tail})[graph["edges"]][:, 0]
+        given = self._graph["tail"]
+        return Program([edges], given=[given])({given: tail})[edges][:, 0]
 
     def one(self, replicate: int) -> tuple[Any, Any]:
         """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate."""

@@ -22,7 +22,7 @@ from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedTable, manifest
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.model_book import MADE_IN_PYTHON, model_sheets
 from sheetsim.studies.pages import AS_MADE, CHANGED
-from sheetsim.studies.study import Experiment, Study, properties
+from sheetsim.studies.study import Experiment, Findings, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.workbook.layout import Layout
@@ -121,14 +121,14 @@ class Run(Results):
         self.name = name
         self._template = template
         self.title = study.title
-        self.headline = study.headline
+        self.headline = study.findings.headline
         self._study = study
         # The layout first: what no workbook can hold is refused before anything is computed.
         self._command = command
         self._layout = Layout(study.sheets(command, study.matrices), live=study.matrices)
         wanted = list(study.graph) if study.matrices else []
         wanted += self._layout.places
-        for table in study.tables.values():
+        for table in study.findings.tables:
             wanted += table.cells()
         self._values: Values = evaluate(wanted)
         for array in self._values.values():
@@ -171,13 +171,13 @@ class Run(Results):
 
     def tables(self) -> list[str]:
         """The names of the study's tables."""
-        return [*self._study.tables, *self._study.histograms]
+        return [*self._study.tables, *self._study.findings.histograms]
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of `tables()`. Raises SheetsimError for another."""
         arguments.text("a table's name", name)
-        if name in self._study.histograms:
-            return self._study.histograms[name].frame(self._values)
+        if name in self._study.findings.histograms:
+            return self._study.findings.histograms[name].frame(self._values)
         if name not in self._study.tables:
             known = ", ".join(self.tables()) or "none"
             raise SheetsimError(f"{self.name} has no table {name!r}; it has {known}")
@@ -229,7 +229,7 @@ def study_manifest(study: Study, layout: Layout, values_only: bool, template: st
         values_only=values_only,
         matrices=study.matrices,
         tables=study.tables,
-        histograms={name: (own.edges, own.counts) for name, own in study.histograms.items()},
+        histograms={name: (own.edges, own.counts) for name, own in study.findings.histograms.items()},
         verdicts=study.verdicts,
     )
 
@@ -248,7 +248,7 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
         if overrides:
             raise SheetsimError("a model has no keys to override: change the model itself")
         title = getattr(what, "title", "") or "Model"
-        study = Study(graph=what, title=title, sheets=lambda command, live: model_sheets(what, title, command))
+        study = Study(what, title, lambda: Findings(lambda command, live: model_sheets(what, title, command)))
         return Run(study, "model", MADE_IN_PYTHON)
     return run_origin(templates.origin(what, overrides))
 
@@ -297,9 +297,10 @@ def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
 
 def _numbers(experiment: Experiment, *names: str) -> list[float]:
     """Single cells of an experiment, and no more of it than they need."""
-    graph = experiment.build().graph
-    values = evaluate([graph[name] for name in names])
-    return [float(values[graph[name]].item()) for name in names]
+    study = experiment.build()
+    nodes = [study.named(name) for name in names]
+    values = evaluate(nodes)
+    return [float(values[node].item()) for node in nodes]
 
 
 class Book(Results):

@@ -16,10 +16,8 @@ import msgspec
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text, path_of, read_text
 from sheetsim.studies.forward.study import MOST_LAYERS, Bins, Forward
-from sheetsim.studies.gradient_flow.study import GradientFlow
 from sheetsim.studies.inputs import Drawn, source_of
-from sheetsim.studies.optimizers.study import Optimizers
-from sheetsim.studies.rnn_gradients.study import RnnGradients
+from sheetsim.studies.registry import STUDIES as STUDIES
 from sheetsim.studies.study import (
     LONGEST_TEXT,
     Experiment,
@@ -30,16 +28,6 @@ from sheetsim.studies.study import (
     toml_value,
     unwrapped,
 )
-from sheetsim.studies.symmetry.study import Symmetry
-
-# What the key `study` can say; without it, the first.
-STUDIES: dict[str, type[Experiment]] = {
-    "forward": Forward,
-    "gradient-flow": GradientFlow,
-    "optimizers": Optimizers,
-    "rnn-gradients": RnnGradients,
-    "symmetry": Symmetry,
-}
 
 # The keys of a template's tables.
 TABLES = {"histogram": Bins.__struct_fields__}

@@ -1,7 +1,7 @@
 """The sheet About: what made a book, with which parameters, and what its names and columns are."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from sheetsim.engine.blas import kernels
-from sheetsim.studies.pages import CHANGED, AsMade
-from sheetsim.studies.study import toml_value
+from sheetsim.studies.pages import CHANGED, AsMade, follow
+from sheetsim.studies.study import Experiment, toml_value
+from sheetsim.summary.table import Table
+from sheetsim.summary.verdict import Verdict, meanings
 from sheetsim.version import __version__
-from sheetsim.workbook.layout import Item, Page, Text
+from sheetsim.workbook.layout import Block, Item, Page, Sheet, Text
 from sheetsim.workbook.rules import check_text
 
 # The routines of BLAS and NumPy, in words of their own.
@@ -94,3 +96,38 @@ def about_page(
         parameters=parameters,
         versions=versions,
     )
+
+
+def with_about(
+    experiment: Experiment,
+    sheets: Sequence[Sheet],
+    command: str,
+    live: bool,
+    *,
+    glossary: Mapping[str, str],
+    tables: Sequence[Table],
+    scipy: bool = False,
+    words: Sequence[Verdict] = (),
+) -> list[Sheet]:
+    """A study's sheets as a book: with About, bound, and with texts that follow the yellow cells.
+
+    glossary: names of the book with what they are; tables: of which About tells the columns.
+    """
+    sections = {"Defined names": glossary}
+    sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
+    if words:
+        sections["The verdicts"] = meanings(words)
+    title = experiment.title or experiment.TITLE
+    about = about_page(title, experiment.description, command, experiment.shown(), sections, scipy=scipy)
+    return follow([*sheets, about], live)
+
+
+def placed(sheets: Sequence[Sheet]) -> set[str]:
+    """The names of the matrices that have a place on the sheets."""
+    found: set[str] = set()
+    for sheet in sheets:
+        if isinstance(sheet, Page):
+            found |= {str(item.matrix.name) for item in sheet.items if isinstance(item, Block)}
+        else:
+            found.add(str(sheet.matrix.name))
+    return found

@@ -1,4 +1,4 @@
-"""What the books of several studies share: a home for each matrix, and tables as pages."""
+"""What the books of several studies share: titles that follow the yellow cells, tables and histograms as pages."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -128,24 +128,18 @@ def _is(cell: Matrix, number: float) -> Matrix:
     return if_error(near, 0)  # a text has no difference
 
 
-class Homes:
-    """Gives a matrix its home on a page the first time that it is shown there, and a reference to it from then on.
-
-    elsewhere: matrices whose home is another page.
-    """
-
-    def __init__(self, elsewhere: Iterable[Matrix] = ()) -> None:
-        self._seen = set(elsewhere)
-
-    def show(self, row: int, column: int, node: Matrix, style: str) -> Item:
-        """The matrix at a cell, as its home or by reference."""
-        if node in self._seen:
-            return Echo(row, column, node, style)
-        self._seen.add(node)
-        return Block(row, column, node, style)
+def echoed(items: Iterable[Item], elsewhere: Iterable[Matrix]) -> list[Item]:
+    """A page's items with references for matrices whose home is a later sheet."""
+    others = frozenset(elsewhere)
+    return [
+        Echo(item.row, item.column, item.matrix, item.style)
+        if isinstance(item, Block) and item.matrix in others
+        else item
+        for item in items
+    ]
 
 
-def table_items(table: Table, homes: Homes) -> list[Item]:
+def table_items(table: Table) -> list[Item]:
     """A table from the first cell of a page, its headings in the first row."""
     styles = {"number": "number", "count": "count", "share": "percent", "decimal": "one-decimal", "text": "text"}
     items: list[Item] = [Text(0, 0, table.index, "index")]
@@ -155,7 +149,7 @@ def table_items(table: Table, homes: Homes) -> list[Item]:
     ]
     for c, column in enumerate(table.columns, start=1):
         items.append(Text(0, c, column.name, "column"))
-        items += [homes.show(1 + r, c, cell, styles[column.kind]) for r, cell in enumerate(column.cells)]
+        items += [Block(1 + r, c, cell, styles[column.kind]) for r, cell in enumerate(column.cells)]
     return items
 
 
@@ -202,7 +196,6 @@ ZEROS_NOTE = "Grey: exact zeros, with their share; broken where it is taller tha
 
 def bars_page(histograms: Mapping[str, Drawn]) -> Page:
     """The sheet Bars: what the charts draw, by the heading of each set of histograms."""
-    homes = Homes()
     items: list[Item] = []
     row = wide = 0
     for heading, own in histograms.items():
@@ -211,9 +204,9 @@ def bars_page(histograms: Mapping[str, Drawn]) -> Page:
             Text(row, 0, heading, "section"),
             Text(row + 1, 0, "bin", "column"),
             Text(row + 1, 1, "edge", "column"),
-            homes.show(row + 2, 1, own.edges, "edge"),
+            Block(row + 2, 1, own.edges, "edge"),
             Text(row + 1, 2, "height", "column"),
-            homes.show(row + 2, 2, own.height, "count"),
+            Block(row + 2, 2, own.height, "count"),
         ]
         rows = own.counts[0].shape[0]
         items += [Number(row + 2 + k, 0, k, "whole") for k in range(rows)]
@@ -224,10 +217,10 @@ def bars_page(histograms: Mapping[str, Drawn]) -> Page:
                     Text(row + 1, 4 + k + g * (layers + 1), f"{name} {k + 1}", "column")
                     for g, name in enumerate(groups)
                 ]
-                items.append(homes.show(row + 2, 4 + k, own.bars[k], "count"))
+                items.append(Block(row + 2, 4 + k, own.bars[k], "count"))
                 for g, node in enumerate((*zeros.parts, zeros.share), start=1):
                     style = "percent" if node is zeros.share else "count"
-                    items.append(homes.show(row + 2 + zeros.at, 4 + k + g * (layers + 1), node, style))
+                    items.append(Block(row + 2 + zeros.at, 4 + k + g * (layers + 1), node, style))
             wide = max(wide, 5 * (layers + 1))
         row += rows + 4
     notes = (

@@ -1,10 +1,11 @@
-"""What an experiment hands on: its graph, its tables and its sheets. Nothing is computed yet."""
+"""What an experiment hands on: its graph, and when asked for, its tables and its sheets. It computes nothing."""
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -17,28 +18,69 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.op import Shape
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Sheet
+from sheetsim.summary.verdict import Verdict
+
+if TYPE_CHECKING:
+    from sheetsim.workbook.layout import Sheet
+
+
+# The workbook's sheets, with the command that makes the file again and whether the book is live.
+Sheets = Callable[[str, bool], "list[Sheet]"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is told of an experiment: expressions of its graph, which are computed when their values are asked for.
+
+    sheets: the workbook's, made when asked for; tables: the summary first; histograms: by the name under which they are
+    asked for; verdicts: a word for each row of the summary; words: what they can say; headline: the columns of the
+    summary that a terminal has room for, all where there are none.
+    """
+
+    sheets: Sheets
+    tables: Sequence[Table] = ()
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
+    verdicts: tuple[Matrix, ...] = ()
+    words: tuple[Verdict, ...] = ()
+    headline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Study:
-    """One experiment, built.
+    """One experiment, built: its graph, and what is told of it when that is asked for.
 
-    title: for people; sheets: the workbook's, made when asked for, with the command that makes the file
-    again and whether the book is live;
-    tables and histograms: by the name under which they are asked for, the summary first; verdicts: a word for each of
-    its rows; headline: the columns of the summary that a terminal has room for, all where there are none;
-    matrices: whether the workbook holds the matrices that its formulas need.
+    title: for people; find: makes the findings, and names in the graph what they need; matrices: whether the workbook
+    holds the matrices that its formulas need.
     """
 
     graph: Graph
     title: str
-    sheets: Callable[[str, bool], list[Sheet]]
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    histograms: Mapping[str, Histogram] = field(default_factory=dict)
-    verdicts: tuple[Matrix, ...] = ()
-    headline: tuple[str, ...] = ()
+    find: Callable[[], Findings]
     matrices: bool = True
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What is told of the experiment."""
+        return self.find()
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables by name, the summary first."""
+        return {table.name: table for table in self.findings.tables}
+
+    @property
+    def verdicts(self) -> tuple[Matrix, ...]:
+        """A word for each row of the summary."""
+        return self.findings.verdicts
+
+    def named(self, name: str) -> Matrix:
+        """A matrix of the graph, which may be named with the findings. Raises SheetsimError for a name that is none."""
+        _ = self.findings
+        return self.graph[name]
+
+    def sheets(self, command: str, live: bool) -> "list[Sheet]":
+        """The workbook's sheets."""
+        return self.findings.sheets(command, live)
 
 
 LONGEST_TEXT = 1000
@@ -50,11 +92,14 @@ DEEPEST = 8
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. An heir is one study, and STUDY its name.
 
-    study: a name of templates.STUDIES; title, description: for people.
+    study: the name of a study of registry.STUDIES; title, description: for people.
+    TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first.
     Raises SheetsimError with the key and the reason.
     """
 
     STUDY: ClassVar[str]
+    TITLE: ClassVar[str]
+    TABLES: ClassVar[tuple[str, ...]]
 
     study: str
     title: str = ""
@@ -82,12 +127,16 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
 
     def build(self) -> Study:
-        """The study as graph, tables and sheets. Raises SheetsimError for what cannot be built."""
+        """The study as a graph, and what can be told of it. Raises SheetsimError for what cannot be built."""
         raise NotImplementedError
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them."""
         return {key: value for key, value in msgspec.structs.asdict(self).items() if value is not None}
+
+    def shown(self) -> dict[str, Any]:
+        """The parameters that About shows."""
+        return self.parameters()
 
     @property
     def given_in_python(self) -> str:

@@ -32,6 +32,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Layer, Network
 from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.table import Column, Table
+from sheetsim.summary.verdict import Verdict
 
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
 SATURATED = 0.2
@@ -59,23 +60,48 @@ def _those(rule: Callable[[Activation], bool]) -> str:
 
 
 # In the order in which they are looked for.
-VERDICTS = {
-    "check std": "the custom standard deviation of this layer, or of one before, is no number from 0",
-    "exploding": f"overflow; all but {_those(lambda f: f.bounded)}: mean square over {STRONG:g} times the input's",
-    "collapsed": "no spread; effective units under 1.5, of several; "
-    f"{_those(lambda f: f.levels)}: std under {NARROW:g}",
-    "saturated": f"{_those(lambda f: f.saturates and not f.fades)}: over {SATURATED:.0%} of outputs on a tail, "
-    f"where |f′| stays under {FLAT:.0%} of its largest value",
-    "dying": f"over {DEAD:.0%} of units dead; all but {_those(lambda f: f.bounded)}: mean square under {WEAK:g} of the "
-    f"input's; {_those(lambda f: f.fades)}: over {ZEROS:.0%} of outputs on such a tail, or 0",
-    "input lost": f"the share of variance over samples is under e⁻⁶ ({LOST:.2%}) of the input's: samples give "
-    "nearly the same outputs, as after six depth scales",
-    "input fading": f"that share is under 1/e ({FADING:.0%}) of the input's, as after one depth scale",
-    "few directions": f"effective units under {FEW:.0%} of the input's, or of 1/(1/units + 1/samples) if less",
-    "shrinking": "std under 3/4 of that of layer 1",
-    "growing": "std over 4/3 times that of layer 1",
-    "healthy": "none of these",
-}
+VERDICTS = (
+    Verdict("check std", "the custom standard deviation of this layer, or of one before, is no number from 0", "bad"),
+    Verdict(
+        "exploding",
+        f"overflow; all but {_those(lambda f: f.bounded)}: mean square over {STRONG:g} times the input's",
+        "bad",
+    ),
+    Verdict(
+        "collapsed",
+        f"no spread; effective units under 1.5, of several; {_those(lambda f: f.levels)}: std under {NARROW:g}",
+        "warning",
+    ),
+    Verdict(
+        "saturated",
+        f"{_those(lambda f: f.saturates and not f.fades)}: over {SATURATED:.0%} of outputs on a tail, "
+        f"where |f′| stays under {FLAT:.0%} of its largest value",
+        "bad",
+    ),
+    Verdict(
+        "dying",
+        f"over {DEAD:.0%} of units dead; all but {_those(lambda f: f.bounded)}: mean square under {WEAK:g} of the "
+        f"input's; {_those(lambda f: f.fades)}: over {ZEROS:.0%} of outputs on such a tail, or 0",
+        "warning",
+    ),
+    Verdict(
+        "input lost",
+        f"the share of variance over samples is under e⁻⁶ ({LOST:.2%}) of the input's: samples give "
+        "nearly the same outputs, as after six depth scales",
+        "bad",
+    ),
+    Verdict(
+        "input fading", f"that share is under 1/e ({FADING:.0%}) of the input's, as after one depth scale", "warning"
+    ),
+    Verdict(
+        "few directions",
+        f"effective units under {FEW:.0%} of the input's, or of 1/(1/units + 1/samples) if less",
+        "warning",
+    ),
+    Verdict("shrinking", "std under 3/4 of that of layer 1", "warning"),
+    Verdict("growing", "std over 4/3 times that of layer 1", "warning"),
+    Verdict("healthy", "none of these", "good"),
+)
 
 # Why the limits of the two words on the input are where they are; a line each.
 INPUT_LOST = (
@@ -135,7 +161,7 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
         return Column(name, what, tuple(make(z) for z in outputs), kind)  # type: ignore[operator]
 
     return Table(
-        "summary",
+        "layers",
         "layer",
         [layer.number for layer in layers],
         (
@@ -171,6 +197,7 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
                 "share",
             ),
         ),
+        sheet="Layers",
     )
 
 

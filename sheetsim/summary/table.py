@@ -26,12 +26,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length under one index: numbers (of layers), or texts."""
+    """Columns of equal length under one index: numbers (of layers), or texts.
+
+    name: as it is asked for; sheet: the one at whose top left it stands, if any.
+    """
 
     name: str
     index: str
     labels: Sequence[int | str]
     columns: tuple[Column, ...]
+    sheet: str = ""
 
     def __post_init__(self) -> None:
         # Equal expressions are one node, and each cell of a table is one of its own.
@@ -48,6 +52,11 @@ class Table:
 
     def __getitem__(self, column: str) -> tuple[Matrix, ...]:
         return next(known.cells for known in self.columns if known.name == column)
+
+    @property
+    def glossary(self) -> dict[str, str]:
+        """Each column's heading with what it is."""
+        return {column.name: column.what for column in self.columns}
 
     def cells(self) -> Iterator[Matrix]:
         for column in self.columns:

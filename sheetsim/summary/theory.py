@@ -232,9 +232,9 @@ def _computed(activation: str, a: Any, *, slope: bool = True) -> list[Any]:
     return [np.broadcast_to(values[node], (1, a.size)).reshape(a.shape) for node in nodes]
 
 
-def normal_rule() -> tuple[Any, Any]:
-    """Nodes and weights for the standard normal."""
-    return _rule(_edges(1.0))
+def normal_rule(q: float = 1.0) -> tuple[Any, Any]:
+    """Nodes and weights for the standard normal, fine enough for functions of normal numbers of variance q."""
+    return _rule(_edges(q))
 
 
 def _edges(q: float) -> Any:

@@ -27,6 +27,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
 from sheetsim.model.ops import CONSTANT
 from sheetsim.summary.table import Column, Table
+from sheetsim.summary.verdict import Verdict
 
 NONE = float("nan")
 
@@ -50,6 +51,16 @@ CONFIDENCE = 0.99
 
 # Over mirrored samples ReLU halves the second moment of the first sums exactly: an interval of no width.
 ROUNDING = 1e-9
+
+VERDICTS = (
+    Verdict("holds", "the interval of the ratio lies within the tolerance, and has the expected ratio in it", "good"),
+    Verdict("nearly", "it lies within the tolerance, and has not the expected ratio in it", "warning"),
+    Verdict("undecided", "it reaches over the tolerance, or a layer was not checked", "neutral"),
+    Verdict("does not hold", "it lies wholly further from the expected ratio than the tolerance", "bad"),
+    Verdict("not checked", "a layer without an interval: no variance, units all alike, or overflow", "neutral"),
+    Verdict("nothing to check", "no layer has an interval", "neutral"),
+    Verdict("not ReLU", "the claim is of relu, and the activation is another", "neutral"),
+)
 
 # What is said of a claim at a layer that was checked.
 WORDS = ("holds", "nearly", "undecided", "does not hold")
@@ -118,6 +129,7 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
             Column(name, what, tuple(row[name] for row in rows), "count" if name == "fan_in" else "number")
             for name, what in COLUMNS.items()
         ),
+        sheet="Variance",
     )
 
 

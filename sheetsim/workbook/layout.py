@@ -259,7 +259,8 @@ class Page:
 
     heads: so many rows above the frozen line are printed on each sheet of paper; printed: so many rows are printed at
     all, where those below are for the screen. tab: the colour of its tab, a name of styles.TABS; words: what it holds;
-    back: the sheet that its first cell leads to.
+    back: the sheet that its first cell leads to; tones: what the cells of the style `verdict` can say, each word with
+    its tone, a name of styles.TONES.
     """
 
     title: str
@@ -273,6 +274,30 @@ class Page:
     tab: str = ""
     words: str = ""
     back: str = ""
+    tones: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for item in self.items:
+            if isinstance(item, Text | Block | Echo) and item.style == "verdict":
+                said = {item.text} if isinstance(item, Text) else texts(item.matrix)
+                if unknown := said - self.tones.keys():
+                    raise ValueError(f"no verdict is declared that says {', '.join(sorted(unknown))}: {self.title}")
+
+
+def texts(node: Matrix) -> set[str]:
+    """The texts that an expression can be: those of its branches, without the ones that it compares."""
+    found: set[str] = set()
+    left, seen = [node], set()
+    while left:
+        part = left.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        if isinstance(part.source, Constant) and isinstance(part.source.value, str):
+            found.add(part.source.value)
+        elif getattr(part.source, "name", "") == "where":
+            left += part.args[1:]
+    return found
 
 
 Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page

@@ -1,15 +1,15 @@
 """How the study of initial weights looks as a workbook: which matrix stands where, and what is said beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sheetsim.model.activations import NAMES as ACTIVATION_NAMES
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import MORE_NAMES, NAMES, STANDARD
 from sheetsim.model.nets import Network
-from sheetsim.studies.about import about_page
+from sheetsim.studies.about import placed, with_about
 from sheetsim.studies.pages import (
     BARS_NOTE,
     CHART,
@@ -18,23 +18,33 @@ from sheetsim.studies.pages import (
     LABEL_WIDTH,
     LAYER_WIDTH,
     ZEROS_NOTE,
-    Homes,
-    abreast,
     bars_page,
     counted,
-    follow,
     layer_bars,
-    layer_heads,
-    page_title,
-    table_items,
-    title_height,
+)
+from sheetsim.studies.sections import (
+    Control,
+    Overview,
+    Row,
+    Section,
+    by_layer,
+    controls,
+    lead,
+    lines,
+    meaning,
+    numbers,
+    table_page,
 )
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
+from sheetsim.summary.variance import VERDICTS as OF_CLAIMS
 from sheetsim.summary.variance import WORDS, Claim, Units
 from sheetsim.workbook.layout import Block, Item, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
+
+if TYPE_CHECKING:
+    from sheetsim.studies.forward.study import Forward
 
 # Layers side by side on Overview.
 ACROSS = 5
@@ -68,6 +78,7 @@ RULE = (
 class ForwardBook:
     """Everything that the workbook shows; `sheets` lays it out."""
 
+    study: "Forward"
     graph: Graph
     network: Network
     table: Table
@@ -77,147 +88,96 @@ class ForwardBook:
     variance: Table
     claims: Sequence[Claim]
     units: tuple[Matrix | Units, ...]
-    title: str
-    description: str
 
-    def sheets(self, command: str, parameters: Mapping[str, Any], *, matrices: bool, live: bool) -> list[Sheet]:
-        """The sheets in their order; without matrices only those that hold results.
+    def sheets(self, command: str, live: bool) -> list[Sheet]:
+        """The sheets in their order; of a summary only those that hold results.
 
         Raises SheetsimError for a matrix that no sheet can hold.
         """
-        layers = self.network.layers
-        if matrices:
-            check_size("x on sheet 'Input'", self.network.x.shape[0] + 1, self.network.x.shape[1] + 1)
-            for layer in layers:
-                rows, columns = layer.W.shape
-                check_size(f"W_{layer.number} on sheet 'Weights {layer.number}'", rows + 1, columns + 1)
-        overview = self._overview(live, matrices)
-        histograms, summary, variance = self._histograms(), self._summary(), self._variance(matrices)
+        # First: of a matrix that no sheet can hold there is no page of headings either.
+        matrices = list(matrix_sheets(self.network)) if self.study.is_full else []
+        results = [self._histograms(), self._summary(), self._variance()]
         bars = bars_page({"Outputs of each layer": self.histogram.drawn})
-        about = self._about(command, parameters, [overview, histograms, summary, variance, bars], matrices)
-        if not matrices:
-            return follow([overview, histograms, summary, variance, bars, about], live)
-        sheets: list[Sheet] = [
-            overview,
-            MatrixSheet("Input", self.network.x, "sample", constants=GIVEN),
-            *(MatrixSheet(f"Weights {layer.number}", layer.W, "fan-in") for layer in layers),
-            *(MatrixSheet(f"Linear {layer.number}", layer.a, "sample") for layer in layers),
-            *(MatrixSheet(f"Activation {layer.number}", layer.z, "sample") for layer in layers),
-            histograms,
-            summary,
-            variance,
-            *(MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in layers),
-            bars,
-            about,
-        ]
-        return follow(sheets, live)
+        sheets: list[Sheet] = [self._overview(live), *results, bars]
+        if self.study.is_full:
+            sheets = [sheets[0], *matrices, *results, *draws_sheets(self.network), bars]
+        names = placed(sheets)
+        return with_about(
+            self.study,
+            sheets,
+            command,
+            live,
+            glossary={name: what for name, what in GLOSSARY.items() if name in names},
+            tables=(self.table, self.variance),
+            scipy=needs_scipy(self.network),
+        )
 
-    def _overview(self, live: bool, matrices: bool) -> Page:
-        homes = Homes(self.table.cells())
+    def _overview(self, live: bool) -> Page:
         layers = self.network.layers
         samples, inputs = self.network.x.shape
         wide = ACROSS + 1
-        lead = (
+        told = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(layers))}: a layer multiplies "
             "by weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
-            f"{HOW_IT_IS_SHOWN[matrices, live]}; the charts show how every layer's outputs are distributed under the "
-            "chosen start of the weights.",
+            f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; the charts show how every layer's outputs are distributed "
+            "under the chosen start of the weights.",
             "A good start keeps the spread, and what tells samples apart, from layer to layer; a bad one saturates the "
             "units, makes them all alike, loses the input, or lets the signal die out or explode.",
         )
-        items: list[Item] = [page_title(self.title, "Forward pass", wide)]
-        items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
-        controls = [
-            ("Activation", "activation"),
-            ("Initializer", "initializer"),
-            ("Custom standard deviation", "custom_std"),
+        rows = [
+            Row("Verdict", self.verdicts, "verdict"),
+            *layer_controls(self.graph, len(layers)),
+            Row("Standard deviation of weights", [layer.sd for layer in layers]),
+            Row("Mean of outputs", self.table["mean"]),
+            Row("Standard deviation of outputs", self.table["std"]),
+            Row("Of their variance, over samples", self.table["over_samples"], "percent-centre"),
+            Row("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre"),
+            Row("Dead units", self.table["dead_units"], "count-centre"),
+            Row("Effective units", self.table["effective_units"], "one-decimal-centre"),
         ]
-        for k, (label, name) in enumerate(controls):
-            items += [Text(5 + k, 0, label, "label"), homes.show(5 + k, 1, self.graph[name], "input")]
-        hints = [
-            "Choose from the yellow cells: every sheet, chart and verdict follows.",
-            "The custom standard deviation counts when the initializer is “custom”.",
-            NAMES,
+        given = [
+            Row("Mean square of the input", [self.given.square]),
+            Row("Of it, variance over samples", [self.given.over_samples], "percent-centre"),
+            Row("Effective units of the input", [self.given.effective_units], "one-decimal-centre"),
         ]
-        drawn = {layer.e.source.law for layer in layers if isinstance(layer.e.source, Draw)} - {str(STANDARD)}
-        if any(law.startswith("ones(") for law in drawn):
-            hints.append(
-                "Weights of a layer with draws that are all 1 are equal: its standard deviation is their value."
-            )
-        elif drawn:
-            hints.append(
-                f"Draws of weights stay as the book was made ({', '.join(sorted(drawn))}): a choice changes "
-                "the standard deviation alone."
-            )
-        items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
-        items += [
-            Text(
-                10,
-                0,
-                "Counts of all outputs in bins of equal width, on one scale for all layers. "
-                f"{BARS_NOTE} {ZEROS_NOTE} Numbers: sheet Histograms.",
-                "note",
-            )
+        note = (
+            "Counts of all outputs in bins of equal width, on one scale for all layers. "
+            f"{BARS_NOTE} {ZEROS_NOTE} Numbers: sheet Histograms."
+        )
+        sections: list[Section] = [
+            lead(told, wide),
+            controls(network_controls(self.graph), network_hints(self.network) if live else (), wide - 2),
+            *by_layer(
+                "Outputs of each layer",
+                len(layers),
+                ACROSS,
+                rows,
+                lambda k, c: [layer_bars(0, c, "", self.histogram.drawn, k + 1, CHART, 10)],
+                CHART[1],
+                note,
+            ),
+            numbers(given),
+            meaning(VERDICTS, wide - 1),
+            lines(INPUT_LOST, "lead", wide, 34),
         ]
-        rows: list[tuple[str, Sequence[Matrix], str]] = [("Verdict", self.verdicts, "verdict")]
-        if "initializer_1" in self.graph:
-            for label, name in (("Initializer of the layer", "initializer"), ("Its custom std", "custom_std")):
-                rows.append((label, [self.graph[f"{name}_{layer.number}"] for layer in layers], "input"))
-        rows += [
-            ("Standard deviation of weights", [layer.sd for layer in layers], "centre"),
-            ("Mean of outputs", self.table["mean"], "centre"),
-            ("Standard deviation of outputs", self.table["std"], "centre"),
-            ("Of their variance, over samples", self.table["over_samples"], "percent-centre"),
-            ("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre"),
-            ("Dead units", self.table["dead_units"], "count-centre"),
-            ("Effective units", self.table["effective_units"], "one-decimal-centre"),
-        ]
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17}
-        row = 9
-        for own in abreast(len(layers), ACROSS):
-            items += layer_heads(row, "Outputs of each layer", own, ACROSS)
-            row += 1
-            heights[row] = CHART[1] * 0.75 + 4
-            items += [
-                layer_bars(row, c, "", self.histogram.drawn, k + 1, CHART, 10) for c, k in enumerate(own, start=1)
-            ]
-            for label, nodes, style in rows:
-                row += 1
-                items.append(Text(row, 0, label, "label"))
-                items += [homes.show(row, c, nodes[k], style) for c, k in enumerate(own, start=1)]
-            row += 2
-        for label, node, style in (
-            ("Mean square of the input", self.given.square, "centre"),
-            ("Of it, variance over samples", self.given.over_samples, "percent-centre"),
-            ("Effective units of the input", self.given.effective_units, "one-decimal-centre"),
-        ):
-            items += [Text(row, 0, label, "label"), homes.show(row, 1, node, style)]
-            row += 1
-        row += 1
-        items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in VERDICTS.items():
-            row += 1
-            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
-        row += 2
-        items += [Text(row + k, 0, sentence, "lead", wide) for k, sentence in enumerate(INPUT_LOST)]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        heights |= {row + k: 34 for k in range(len(INPUT_LOST))}
-        return Page("Overview", tuple(items), widths, heights)
+        title, elsewhere = self.study.title, self.table.cells()
+        return Overview(title, self.study.TITLE, wide, sections, widths, VERDICTS, elsewhere).page()
 
     def _histograms(self) -> Page:
-        histogram, homes = self.histogram, Homes()
+        histogram = self.histogram
         bins = histogram.bin.shape[0]
         last = bins + 1
         items: list[Item] = [
             Text(0, 0, "bin", "column"),
             Text(0, 1, "up to", "column"),
-            homes.show(1, 0, histogram.bin, "whole"),
-            homes.show(1, 1, histogram.drawn.labels, "up-to"),
+            Block(1, 0, histogram.bin, "whole"),
+            Block(1, 1, histogram.drawn.labels, "up-to"),
             Number(last, 0, bins, "whole"),
             Text(last, 1, "more", "edge-muted"),
         ]
         for k, counts in enumerate(histogram.counts):
-            items += [Text(0, 2 + k, f"Layer {k + 1}", "column"), homes.show(1, 2 + k, counts, "count")]
+            items += [Text(0, 2 + k, f"Layer {k + 1}", "column"), Block(1, 2 + k, counts, "count")]
         row = last + 2
         labelled = [("low", histogram.low, "edge"), ("high", histogram.high, "edge")]
         if histogram.tails:
@@ -225,23 +185,12 @@ class ForwardBook:
             labelled.append(("reach", self.graph["reach"], "input"))
         labelled += [("most", histogram.drawn.largest, "count"), ("tallest", self.graph["tallest"], "input")]
         for label, node, style in labelled:
-            items += [Text(row, 0, label, "label"), homes.show(row, 1, node, style)]
+            items += [Text(row, 0, label, "label"), Block(row, 1, node, style)]
             if label == "tail":
-                items += [homes.show(row, 2 + k, tail, "edge") for k, tail in enumerate(histogram.tails)]
+                items += [Block(row, 2 + k, tail, "edge") for k, tail in enumerate(histogram.tails)]
             row += 1
-        notes = (
-            "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars).",
-            "Bin 1 counts the range's lower end too: for relu, the zeros. Bin 0 is below the range, “more” above.",
-            "most: the greatest count of a bin, exact zeros apart; the charts' scale fits it, and tallest at least.",
-            "tail: a layer's 99.9 % quantile of |z|; bound: the largest of them, rounded up, and reach at least.",
-            "Books with the same reach and tallest have the same axes, where no bound and no count is greater.",
-        )
-        items += [
-            Text(row + 1 + k, 0, note, "text")
-            for k, note in enumerate(
-                note for note in notes if histogram.tails or not note.startswith(("tail", "Books"))
-            )
-        ]
+        notes = [note for note in HISTOGRAM_NOTES if histogram.tails or not note.startswith(("tail", "Books"))]
+        items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes)]
         first = 3 + len(histogram.counts)
         for k in range(len(histogram.counts)):
             place = (k // 2) * CHART_ROWS, first + 7 * (k % 2)
@@ -252,29 +201,18 @@ class ForwardBook:
         return Page("Histograms", tuple(items), widths, freeze=(1, 2))
 
     def _summary(self) -> Page:
-        items = table_items(self.table, Homes())
-        widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns)), 11) | {len(self.table.columns): 15}
-        return Page("Layers", tuple(items), widths, freeze=(1, 1))
+        last = len(self.table.columns)
+        return table_page(self.table, {0: 8} | dict.fromkeys(range(1, last), 11) | {last: 15})
 
-    def _variance(self, matrices: bool) -> Page:
+    def _variance(self) -> Page:
         layers = self.network.layers
-        # The weights' standard deviations live on Overview, where they are seen beside the drop-down.
-        homes = Homes(layer.sd for layer in layers)
-        items = table_items(self.variance, homes)
         row = len(layers) + 2
-        story = (
-            "The common explanation: ReLU halves the variance, variances add, so He's standard deviation needs a √2.",
-            "ReLU does not halve the variance: for a normal input Var(z)/Var(a) is (π−1)/2π ≈ 0.34. "
-            "It halves the second moment: E[z²]/E[a²] = 1/2.",
-            "The next layer's sums have variance n·sd²·E[z²], not n·sd²·Var(z), because the means of z count too. "
-            "It is the second moment that He's √2 restores.",
-        )
-        items.append(Text(row, 0, "What the numbers say", "section"))
-        items += [Text(row + 1 + k, 0, sentence, "text") for k, sentence in enumerate(story)]
-        row += len(story) + 2
+        items: list[Item] = [Text(row, 0, "What the numbers say", "section")]
+        items += [Text(row + 1 + k, 0, sentence, "text") for k, sentence in enumerate(STORY)]
+        row += len(STORY) + 2
         items.append(Text(row, 0, "What is said of the claims", "section"))
         for k, (label, name) in enumerate((("Tolerance", "tolerance"), ("Confidence", "confidence"))):
-            items += [Text(row + 1 + k, 0, label, "label"), homes.show(row + 1 + k, 1, self.graph[name], "input")]
+            items += [Text(row + 1 + k, 0, label, "label"), Block(row + 1 + k, 1, self.graph[name], "input")]
         row += 3
         items += [Text(row + k, 0, sentence, "text") for k, sentence in enumerate(RULE)]
         row += len(RULE) + 1
@@ -287,41 +225,31 @@ class ForwardBook:
         items += [Number(row, 8 + layer.number, layer.number, "layer") for layer in layers]
         row += 1
         for claim in self.claims:
-            items += self._claim(row, claim, homes)
+            items += _claim(row, claim)
             row += CLAIM_ROWS
-        if not matrices:
-            return Page("Variance", tuple(items), {0: 11} | dict.fromkeys(range(1, 9 + len(layers)), 14), freeze=(1, 1))
-        printed = row
-        items.append(Text(row, 0, "By unit: means and variances over the samples", "section"))
-        row += 1
-        most = max(node.shape[1] for node in self._unit_rows())
-        items += [Text(row, 0, "unit", "index")] + [Number(row, 1 + c, c + 1, "column") for c in range(most)]
-        if self.network.x.headings and self._unit_rows()[0] is self.units[0]:
-            row += 1
-            items.append(Text(row, 0, "input", "label"))
-            items += [Text(row, c, name, "column") for c, name in enumerate(self.network.x.headings, start=1)]
-        for node in self._unit_rows():
-            row += 1
-            items += [Text(row, 0, str(node.name), "label"), homes.show(row, 1, node, "number")]
-        widths = {0: 11} | dict.fromkeys(range(1, max(most, 8 + len(layers)) + 1), 14)
-        return Page("Variance", tuple(items), widths, freeze=(1, 1), printed=printed)
+        wide, printed = 8 + len(layers), None
+        if self.study.is_full:
+            printed = row
+            items += self._by_unit(row)
+            wide = max(wide, *(node.shape[1] for node in self._unit_rows()))
+        # The weights' standard deviations live on Overview, where they are seen beside the drop-down.
+        elsewhere = [layer.sd for layer in layers]
+        widths = {0: 11} | dict.fromkeys(range(1, wide + 1), 14)
+        return table_page(self.variance, widths, (1, 1), elsewhere, items, OF_CLAIMS, printed)
 
-    def _claim(self, row: int, claim: Claim, homes: Homes) -> list[Item]:
-        """The claim's verdict, and the layers that it comes from: how many are said what, and each one's numbers."""
-        items: list[Item] = [
-            Text(row, 0, claim.sentence, "label", 6),
-            homes.show(row, 6, claim.verdict, "verdict"),
-            homes.show(row, 7, claim.checked, "count-centre"),
-            Number(row, 8, claim.expected, "ratio"),
-        ]
-        for k, (word, count) in enumerate(zip(WORDS, claim.counts, strict=True), start=1):
-            items += [Text(row + k, 6, word, "muted"), homes.show(row + k, 7, count, "state")]
-        items += [Text(row + 5, 6, "± std errors", "muted"), homes.show(row + 5, 7, claim.width, "ratio")]
-        for k, (label, cell, style) in enumerate(CLAIM_LINES):
-            if label:
-                items.append(Text(row + k, 8, label, "muted"))
-            items += [homes.show(row + k, 9 + c, getattr(layer, cell), style) for c, layer in enumerate(claim.layers)]
-        return items
+    def _by_unit(self, row: int) -> Iterator[Item]:
+        yield Text(row, 0, "By unit: means and variances over the samples", "section")
+        row += 1
+        rows = self._unit_rows()
+        yield Text(row, 0, "unit", "index")
+        yield from (Number(row, c, c, "column") for c in range(1, 1 + max(node.shape[1] for node in rows)))
+        if self.network.x.headings and rows[0] is self.units[0]:
+            row += 1
+            yield Text(row, 0, "input", "label")
+            yield from (Text(row, c, name, "column") for c, name in enumerate(self.network.x.headings, start=1))
+        for node in rows:
+            row += 1
+            yield from (Text(row, 0, str(node.name), "label"), Block(row, 1, node, "number"))
 
     def _unit_rows(self) -> list[Matrix]:
         var_x, *units = self.units
@@ -331,17 +259,98 @@ class ForwardBook:
                 rows += [own.mean_a, own.var_a, own.mean_z, own.var_z]
         return rows
 
-    def _about(self, command: str, parameters: Mapping[str, Any], pages: Sequence[Page], matrices: bool) -> Page:
-        placed = {item.matrix.name for page in pages for item in page.items if isinstance(item, Block)}
-        if matrices:
-            placed.update(node.name for node in self.graph)
-        sections = {"Defined names": {name: what for name, what in GLOSSARY.items() if name in placed}}
-        for title, table in (("Layers", self.table), ("Variance", self.variance)):
-            sections[f"Columns of {title}"] = {column.name: column.what for column in table.columns}
-        # SciPy has a part in drawn inputs that are not plain.
-        scipy = isinstance(self.network.x.source, Draw) and not self.network.x.source.is_plain
-        return about_page(self.title or "Forward pass", self.description, command, parameters, sections, scipy=scipy)
 
+def network_controls(graph: Graph) -> list[Control]:
+    """The yellow cells of a network of one activation and initializer."""
+    return [
+        Control("Activation", graph["activation"]),
+        Control("Initializer", graph["initializer"]),
+        Control("Custom standard deviation", graph["custom_std"]),
+    ]
+
+
+def layer_controls(graph: Graph, layers: int) -> list[Row]:
+    """Those of a network with an initializer for each layer."""
+    if "initializer_1" not in graph:
+        return []
+    labels = {"initializer": "Initializer of the layer", "custom_std": "Its custom std"}
+    numbers = range(1, layers + 1)
+    return [Row(label, [graph[f"{name}_{k}"] for k in numbers], "input") for name, label in labels.items()]
+
+
+def network_hints(network: Network) -> list[str]:
+    """What is said beside the yellow cells."""
+    hints = [
+        "Choose from the yellow cells: every sheet, chart and verdict follows.",
+        "The custom standard deviation counts when the initializer is “custom”.",
+        NAMES,
+    ]
+    drawn = {layer.e.source.law for layer in network.layers if isinstance(layer.e.source, Draw)} - {str(STANDARD)}
+    if any(law.startswith("ones(") for law in drawn):
+        hints.append("Weights of a layer with draws that are all 1 are equal: its standard deviation is their value.")
+    elif drawn:
+        hints.append(
+            f"Draws of weights stay as the book was made ({', '.join(sorted(drawn))}): a choice changes "
+            "the standard deviation alone."
+        )
+    return hints
+
+
+def matrix_sheets(network: Network) -> Iterator[Sheet]:
+    """The input, weights, linear sums and activations. Raises SheetsimError for one that no sheet can hold."""
+    check_size("x on sheet 'Input'", network.x.shape[0] + 1, network.x.shape[1] + 1)
+    for layer in network.layers:
+        rows, columns = layer.W.shape
+        check_size(f"W_{layer.number} on sheet 'Weights {layer.number}'", rows + 1, columns + 1)
+    yield MatrixSheet("Input", network.x, "sample", constants=GIVEN)
+    yield from (MatrixSheet(f"Weights {layer.number}", layer.W, "fan-in") for layer in network.layers)
+    yield from (MatrixSheet(f"Linear {layer.number}", layer.a, "sample") for layer in network.layers)
+    yield from (MatrixSheet(f"Activation {layer.number}", layer.z, "sample") for layer in network.layers)
+
+
+def draws_sheets(network: Network) -> Iterator[Sheet]:
+    """The draws of the weights."""
+    yield from (MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in network.layers)
+
+
+def needs_scipy(network: Network) -> bool:
+    """Whether SciPy has a part in its inputs: in drawn ones that are not plain."""
+    return isinstance(network.x.source, Draw) and not network.x.source.is_plain
+
+
+def _claim(row: int, claim: Claim) -> list[Item]:
+    """The claim's verdict, and the layers that it comes from: how many are said what, and each one's numbers."""
+    items: list[Item] = [
+        Text(row, 0, claim.sentence, "label", 6),
+        Block(row, 6, claim.verdict, "verdict"),
+        Block(row, 7, claim.checked, "count-centre"),
+        Number(row, 8, claim.expected, "ratio"),
+    ]
+    for k, (word, count) in enumerate(zip(WORDS, claim.counts, strict=True), start=1):
+        items += [Text(row + k, 6, word, "muted"), Block(row + k, 7, count, "state")]
+    items += [Text(row + 5, 6, "± std errors", "muted"), Block(row + 5, 7, claim.width, "ratio")]
+    for k, (label, cell, style) in enumerate(CLAIM_LINES):
+        if label:
+            items.append(Text(row + k, 8, label, "muted"))
+        items += [Block(row + k, 9 + c, getattr(layer, cell), style) for c, layer in enumerate(claim.layers)]
+    return items
+
+
+HISTOGRAM_NOTES = (
+    "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars).",
+    "Bin 1 counts the range's lower end too: for relu, the zeros. Bin 0 is below the range, “more” above.",
+    "most: the greatest count of a bin, exact zeros apart; the charts' scale fits it, and tallest at least.",
+    "tail: a layer's 99.9 % quantile of |z|; bound: the largest of them, rounded up, and reach at least.",
+    "Books with the same reach and tallest have the same axes, where no bound and no count is greater.",
+)
+
+STORY = (
+    "The common explanation: ReLU halves the variance, variances add, so He's standard deviation needs a √2.",
+    "ReLU does not halve the variance: for a normal input Var(z)/Var(a) is (π−1)/2π ≈ 0.34. "
+    "It halves the second moment: E[z²]/E[a²] = 1/2.",
+    "The next layer's sums have variance n·sd²·E[z²], not n·sd²·Var(z), because the means of z count too. "
+    "It is the second moment that He's √2 restores.",
+)
 
 GLOSSARY = {
     "x": "the input, samples × inputs (constants)",

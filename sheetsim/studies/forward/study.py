@@ -1,12 +1,12 @@
 """The study of initial weights: samples through a network's layers, and how the outputs are distributed.
 
-Here stand its parameters and what is computed; `forward_book.py` says how the workbook shows it.
+Here stand its parameters and what is computed; `book.py` says how the workbook shows it.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
@@ -18,12 +18,14 @@ from sheetsim.model.initializers import SCHEMES, Initializer, constant, scaled
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.studies import data
-from sheetsim.studies.forward import book as forward_book
 from sheetsim.studies.inputs import Drawn, said, source_of
-from sheetsim.studies.study import Experiment, Study, check_one_of
+from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.summary.histogram import NUDGE, histogram
-from sheetsim.summary.layers import layer_table, of_input, verdicts
+from sheetsim.summary.layers import VERDICTS, layer_table, of_input, verdicts
 from sheetsim.summary.variance import claim_table, claims, unit_statistics, variance_table
+
+if TYPE_CHECKING:
+    from sheetsim.workbook.layout import Sheet
 
 CUSTOM = "custom"
 PER_LAYER = "per layer"
@@ -94,6 +96,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """
 
     STUDY: ClassVar[str] = "forward"
+    TITLE: ClassVar[str] = "Forward pass"
+    TABLES: ClassVar[tuple[str, ...]] = ("layers", "variance", "claims", "histograms")
     SHEETS_A_LAYER: ClassVar[int] = 4
     # Sizes of a live book of less than 500 KB.
     SMALL: ClassVar[Mapping[str, int]] = {"samples": 80, "inputs": 20, "width": 20}
@@ -160,9 +164,12 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             )
 
     def build(self) -> Study:
-        """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
+        """The network, and what can be told of it. Raises SheetsimError for input data that cannot be read."""
         graph = Graph(seed=self.seed)
         network = self.network(graph)
+        return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, network), self.is_full)
+
+    def _findings(self, graph: Graph, network: Network) -> Findings:
         var_x, units = unit_statistics(graph, network)
         table = layer_table(network, [own.var_z for own in units])
         given = of_input(graph, network, var_x)
@@ -171,28 +178,20 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         bars = histogram(graph, network, table["saturated"], own.bins, own.range, own.reach or 0.0, own.tallest or 0.0)
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
-        book = forward_book.ForwardBook(
-            graph,
-            network,
-            table,
+
+        def sheets(command: str, live: bool) -> "list[Sheet]":
+            from sheetsim.studies.forward.book import ForwardBook
+
+            parts = graph, network, table, words, given, bars, decomposition, checked
+            return ForwardBook(self, *parts, (var_x, *units)).sheets(command, live)
+
+        return Findings(
+            sheets,
+            (table, decomposition, claim_table(checked)),
+            {"histograms": bars},
             words,
-            given,
-            bars,
-            decomposition,
-            checked,
-            (var_x, *units),
-            self.title,
-            self.description,
-        )
-        return Study(
-            graph=graph,
-            title=self.title or "Forward pass",
-            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
-            tables={"layers": table, "variance": decomposition, "claims": claim_table(checked)},
-            histograms={"histograms": bars},
-            verdicts=words,
-            headline=("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units", "over_samples"),
-            matrices=self.is_full,
+            VERDICTS,
+            ("mean", "std", "min", "q50", "max", "saturated", "dead_units", "effective_units", "over_samples"),
         )
 
     def parameters(self) -> dict[str, Any]:

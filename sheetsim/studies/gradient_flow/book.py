@@ -1,15 +1,16 @@
 """How the study of gradient flow looks as a workbook: which matrix stands where, and what is said beside it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sheetsim.model.backward import Backward
-from sheetsim.model.expr import Draw, Matrix
+from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import NAMES
-from sheetsim.studies.about import about_page
+from sheetsim.studies.about import placed, with_about
 from sheetsim.studies.forward.book import GLOSSARY as FORWARD_GLOSSARY
+from sheetsim.studies.forward.book import layer_controls, needs_scipy, network_controls
 from sheetsim.studies.gradient_flow.gradients import FLOWS, Curve
 from sheetsim.studies.pages import (
     BARS_NOTE,
@@ -19,21 +20,31 @@ from sheetsim.studies.pages import (
     LABEL_WIDTH,
     LAYER_WIDTH,
     ZEROS_NOTE,
-    Homes,
-    abreast,
     bars_page,
     counted,
-    follow,
     layer_bars,
-    layer_heads,
-    page_title,
-    table_items,
-    title_height,
+)
+from sheetsim.studies.sections import (
+    Chart,
+    Control,
+    Overview,
+    Row,
+    Section,
+    by_layer,
+    charts,
+    controls,
+    lead,
+    meaning,
+    numbers,
+    table_page,
 )
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Bars, Block, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
 from sheetsim.workbook.rules import check_size
+
+if TYPE_CHECKING:
+    from sheetsim.studies.gradient_flow.study import GradientFlow
 
 # Layers side by side on Overview, the output layer among them.
 ACROSS = 6
@@ -60,6 +71,7 @@ NOTES = {
 class GradientFlowBook:
     """Everything that the workbook shows; `sheets` lays it out."""
 
+    study: "GradientFlow"
     graph: Graph
     flow: Backward
     table: Table
@@ -67,36 +79,41 @@ class GradientFlowBook:
     verdicts: Sequence[Matrix]
     histograms: Mapping[str, Histogram]
     curve: Curve
-    title: str
-    description: str
 
-    def sheets(self, command: str, parameters: Mapping[str, Any], *, matrices: bool, live: bool) -> list[Sheet]:
-        """The sheets in their order; without matrices only those that hold results.
+    def sheets(self, command: str, live: bool) -> list[Sheet]:
+        """The sheets in their order; of a summary only those that hold results.
 
         Raises SheetsimError for a matrix that no sheet can hold.
         """
-        if matrices:
-            x = self.flow.network.x
-            check_size("x on sheet 'Input'", x.shape[0] + 1, x.shape[1] + 1)
-            for step in self.flow.steps:
-                rows, columns = step.W.shape
-                check_size(f"W_{step.number} on sheet 'Weights {step.number}'", rows + 1, columns + 1)
-        pages = [
-            self._overview(live, matrices),
-            self._histograms(),
-            self._table("Gradients", self.table),
-            self._table("Layers", self.layers),
-            bars_page({HISTOGRAMS[name]: own.drawn for name, own in self.histograms.items()}),
+        # First: of a matrix that no sheet can hold there is no page of headings either.
+        matrices = [*self._forward(), *self._backward()] if self.study.is_full else []
+        tables = [
+            table_page(table, {0: 8} | dict.fromkeys(range(1, len(table.columns) + 1), 15))
+            for table in (self.table, self.layers)
         ]
-        about = self._about(command, parameters, pages, matrices)
-        if not matrices:
-            return follow([*pages, about], live)
-        overview, *rest, bars = pages
-        return follow([overview, *self._forward(), *self._backward(), *rest, *self._draws(), bars, about], live)
+        results = [self._histograms(), *tables]
+        bars = bars_page({HISTOGRAMS[name]: own.drawn for name, own in self.histograms.items()})
+        sheets: list[Sheet] = [self._overview(live), *results, bars]
+        if self.study.is_full:
+            sheets = [sheets[0], *matrices, *results, *self._draws(), bars]
+        names = placed(sheets)
+        return with_about(
+            self.study,
+            sheets,
+            command,
+            live,
+            glossary={name: what for name, what in (FORWARD_GLOSSARY | GLOSSARY).items() if name in names},
+            tables=(self.table, self.layers),
+            scipy=needs_scipy(self.flow.network),
+        )
 
     def _forward(self) -> Iterator[Sheet]:
-        steps = self.flow.steps
-        yield MatrixSheet("Input", self.flow.network.x, "sample", constants=GIVEN)
+        x, steps = self.flow.network.x, self.flow.steps
+        check_size("x on sheet 'Input'", x.shape[0] + 1, x.shape[1] + 1)
+        for step in steps:
+            rows, columns = step.W.shape
+            check_size(f"W_{step.number} on sheet 'Weights {step.number}'", rows + 1, columns + 1)
+        yield MatrixSheet("Input", x, "sample", constants=GIVEN)
         yield from (MatrixSheet(f"Weights {step.number}", step.W, "fan-in") for step in steps)
         yield from (MatrixSheet(f"Linear {step.number}", step.a, "sample") for step in steps)
         yield from (MatrixSheet(f"Activation {step.number}", step.z, "sample") for step in steps[:-1])
@@ -129,128 +146,98 @@ class GradientFlowBook:
         )
         yield Page("Shift", items, freeze=(1, 0))
 
-    def _overview(self, live: bool, matrices: bool) -> Page:
-        homes = Homes(self.table.cells())
+    def _overview(self, live: bool) -> Page:
         steps = self.flow.steps
         samples, inputs = self.flow.network.x.shape
         wide = ACROSS + 1
-        lead = (
+        told = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(steps) - 1)} and a linear output "
             "layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
-            f"{HOW_IT_IS_SHOWN[matrices, live]}; each gradient refers to the one before on the way back.",
+            f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; each gradient refers to the one before on the way back.",
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
             "times d_a.",
             "A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]. Large weights make up for small f′: "
             "whether gradients vanish is told by this rate, and not by how many units are saturated.",
         )
-        items: list[Item] = [page_title(self.title, "Gradient flow", wide)]
-        items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
-        controls = [
-            ("Activation", "activation"),
-            ("Initializer", "initializer"),
-            ("Custom standard deviation", "custom_std"),
-            ("Loss", "loss"),
-            ("Output layer's initializer", "output_initializer"),
-            ("Its custom std", "output_custom_std"),
+        own = [
+            *network_controls(self.graph),
+            Control("Loss", self.graph["loss"]),
+            Control("Output layer's initializer", self.graph["output_initializer"]),
+            Control("Its custom std", self.graph["output_custom_std"]),
         ]
-        for k, (label, name) in enumerate(controls):
-            items += [Text(5 + k, 0, label, "label"), homes.show(5 + k, 1, self.graph[name], "input")]
         hints = (
             "Choose from the yellow cells: every sheet, chart and verdict follows.",
             "The custom standard deviations count when their initializer is “custom”.",
             NAMES,
         )
-        items += [Text(5 + k, 2, hint, "hint", wide - 2) for k, hint in enumerate(hints if live else ())]
-        row = 12
-        for own in abreast(len(steps), ACROSS):
-            last = f"Output (layer {len(steps)})" if own[-1] + 1 == len(steps) else ""
-            items += layer_heads(row, "Gradients of each layer", own, ACROSS, last)
-            for label, nodes, style in self._rows():
-                row += 1
-                items.append(Text(row, 0, label, "label"))
-                items += [homes.show(row, c, nodes[k], style) for c, k in enumerate(own, start=1) if k < len(nodes)]
-            row += 2
-        row -= 1
-        items += [
-            Text(row, 0, "Loss", "label"),
-            homes.show(row, 1, self.flow.loss, "centre"),
+        output = f"Output (layer {len(steps)})"
+        sections: list[Section] = [
+            lead(told, wide),
+            controls(own, hints if live else (), wide - 2, gap=0),
+            *by_layer("Gradients of each layer", len(steps), ACROSS, list(self._rows()), last=output),
+            numbers([Row("Loss", [self.flow.loss])], gap=0),
+            self._norms(),
+            *(section for name in HISTOGRAMS for section in self._counted(name)),
+            meaning(FLOWS, wide - 1),
         ]
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 3: 17, 4: 17}
-        row += 2
-        items += self._norms(row)
-        heights[row] = WIDE_CHART[1] * 0.75 + 4
-        for name, heading in HISTOGRAMS.items():
-            row += 2
-            items += [Text(row, 0, heading, "section"), Text(row + 1, 0, NOTES[name], "text")]
-            row += 1
-            for own in abreast(len(steps) - 1, ACROSS):
-                row += 1
-                items += layer_heads(row, name, own, ACROSS)
-                row += 1
-                items += self._charts(row, name, own)
-                heights[row] = CHART[1] * 0.75 + 4
-        row += 2
-        items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in FLOWS.items():
-            row += 1
-            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        return Page("Overview", tuple(items), widths, heights)
+        title, elsewhere = self.study.title, self.table.cells()
+        return Overview(title, self.study.TITLE, wide, sections, widths, FLOWS, elsewhere).page()
 
-    def _rows(self) -> Iterator[tuple[str, Sequence[Matrix], str]]:
-        yield "Verdict", self.verdicts, "verdict"
-        if "initializer_1" in self.graph:
-            for label, name in (("Initializer of the layer", "initializer"), ("Its custom std", "custom_std")):
-                yield label, [self.graph[f"{name}_{step.number}"] for step in self.flow.steps[:-1]], "input"
-        yield "Standard deviation of weights", [step.sd for step in self.flow.steps], "centre"
-        yield "‖d_a‖", self.table["d_a_norm"], "centre"
-        yield "Of that at the output", self.table["reach"], "centre"
-        yield "Rate a layer, of ‖d_z‖: √χ", self.table["rate"][:-2], "centre"
-        yield "    its 95 % interval: low", self.table["rate_low"][:-2], "centre"
-        yield "    high", self.table["rate_high"][:-2], "centre"
-        yield "Total, of ‖d_z‖", self.table["total"][:-2], "centre"
-        yield "Of that of the layer before", self.table["d_a_ratio"][:-1], "centre"
-        yield "Expected", self.table["expected"][:-1], "centre"
-        yield "Mean of f′(a)²", self.table["slope_square"], "centre"
-        yield "d_a exactly 0", self.table["d_a_zeros"], "percent-centre"
-        yield "‖d_z‖", self.table["d_z_norm"], "centre"
-        yield "‖d_W‖", self.table["d_W_norm"], "centre"
+    def _rows(self) -> Iterator[Row]:
+        table = self.table
+        yield Row("Verdict", self.verdicts, "verdict")
+        yield from layer_controls(self.graph, len(self.flow.steps) - 1)
+        yield Row("Standard deviation of weights", [step.sd for step in self.flow.steps])
+        yield Row("‖d_a‖", table["d_a_norm"])
+        yield Row("Of that at the output", table["reach"])
+        yield Row("Rate a layer, of ‖d_z‖: √χ", table["rate"][:-2])
+        yield Row("    its 95 % interval: low", table["rate_low"][:-2])
+        yield Row("    high", table["rate_high"][:-2])
+        yield Row("Total, of ‖d_z‖", table["total"][:-2])
+        yield Row("Of that of the layer before", table["d_a_ratio"][:-1])
+        yield Row("Expected", table["expected"][:-1])
+        yield Row("Mean of f′(a)²", table["slope_square"])
+        yield Row("d_a exactly 0", table["d_a_zeros"], "percent-centre")
+        yield Row("‖d_z‖", table["d_z_norm"])
+        yield Row("‖d_W‖", table["d_W_norm"])
 
-    def _norms(self, row: int) -> list[Item]:
+    def _norms(self) -> Section:
         note = (
             "L2 norms of the gradients by layer, on a scale of powers of ten; read it from right to left, the way the "
             "gradients go. The last layer is the output. Numbers: sheet Gradients."
         )
-        lines = tuple(Line(f"‖{name}‖", self.table[f"{name}_norm"]) for name in ("d_a", "d_z", "d_W"))
-        curve = self.curve
-        return [
-            Text(row, 0, note, "note"),
-            Lines(row, 1, "Norms of the gradients by layer", lines, WIDE_CHART, "layer", (), True),
-            Lines(
-                row,
-                4,
-                "The activation f(a) and its derivative f′(a)",
-                (Line("f(a)", (curve.value,)), Line("f′(a)", (curve.slope,))),
-                (430, WIDE_CHART[1]),
-                "a",
-                (curve.at,),
-            ),
-        ]
+        norms = tuple(Line(f"‖{name}‖", self.table[f"{name}_norm"]) for name in ("d_a", "d_z", "d_W"))
+        curve = Line("f(a)", (self.curve.value,)), Line("f′(a)", (self.curve.slope,))
+        title = "The activation f(a) and its derivative f′(a)"
+        return charts(
+            [
+                Lines(0, 1, "Norms of the gradients by layer", norms, WIDE_CHART, "layer", (), True),
+                Lines(0, 4, title, curve, (430, WIDE_CHART[1]), "a", (self.curve.at,)),
+            ],
+            WIDE_CHART[1],
+            note,
+        )
 
-    def _charts(self, row: int, name: str, layers: range) -> Iterator[Bars | Lines]:
-        own = self.histograms[name]
-        if name == "a":
+    def _counted(self, name: str) -> Iterator[Section]:
+        """A kind of histogram: its heading, and under it the charts of all layers."""
+        yield Section((Text(0, 0, HISTOGRAMS[name], "section"), Text(1, 0, NOTES[name], "text")), 2)
+        for section in by_layer(
+            name, len(self.flow.steps) - 1, ACROSS, (), lambda k, c: list(self._charts(name, k, c)), CHART[1]
+        ):
+            yield replace(section, gap=0)
+
+    def _charts(self, name: str, layer: int, column: int) -> Iterator[Chart]:
+        if name == "a" and column == 1:
             slope = Line("f′(a)", (self.curve.slope,))
-            yield Lines(row, 0, "f′(a)", (slope,), (LABEL_CHART, CHART[1]), "a", (self.curve.at,))
-        for c, k in enumerate(layers, start=1):
-            yield layer_bars(row, c, "", own.drawn, k + 1, CHART, 10)
+            yield Lines(0, 0, "f′(a)", (slope,), (LABEL_CHART, CHART[1]), "a", (self.curve.at,))
+        yield layer_bars(0, column, "", self.histograms[name].drawn, layer + 1, CHART, 10)
 
     def _histograms(self) -> Page:
-        homes = Homes()
         items: list[Item] = []
         row = 0
         for name, own in self.histograms.items():
-            items += self._counts(row, name, own, homes)
+            items += self._counts(row, name, own)
             row += own.bin.shape[0] + 6
         notes = (
             "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars).",
@@ -261,21 +248,21 @@ class GradientFlowBook:
         widths = {0: 9, 1: 11} | {2 + k: 11 for k in range(len(self.flow.steps) + 7)}
         return Page("Histograms", tuple(items), widths, freeze=(0, 2))
 
-    def _counts(self, row: int, name: str, own: Histogram, homes: Homes) -> Iterator[Item]:
+    def _counts(self, row: int, name: str, own: Histogram) -> Iterator[Item]:
         last = row + 2 + own.bin.shape[0]
         yield Text(row, 0, HISTOGRAMS[name], "section")
         yield Text(row + 1, 0, "bin", "column")
         yield Text(row + 1, 1, "up to", "column")
         if name == "a":
-            yield homes.show(row + 2, 0, own.bin, "whole")
+            yield Block(row + 2, 0, own.bin, "whole")
         else:
             yield from (Number(row + 2 + k, 0, k, "whole") for k in range(own.bin.shape[0]))
-        yield homes.show(row + 2, 1, own.drawn.labels, "up-to")
+        yield Block(row + 2, 1, own.drawn.labels, "up-to")
         yield Number(last, 0, own.bin.shape[0], "whole")
         yield Text(last, 1, "more", "edge-muted")
         for k, counts in enumerate(own.counts):
             yield Text(row + 1, 2 + k, f"Layer {k + 1}", "column")
-            yield homes.show(row + 2, 2 + k, counts, "count")
+            yield Block(row + 2, 2 + k, counts, "count")
         if name == "a":
             # Longer than the bins: beside what stands under the counts of this kind and the others.
             first = 5 + len(own.counts)
@@ -289,32 +276,15 @@ class GradientFlowBook:
                 start=first,
             ):
                 yield Text(row + 1, k, heading, "column")
-                yield homes.show(row + 2, k, node, "edge")
+                yield Block(row + 2, k, node, "edge")
         yield Text(last + 1, 0, "tail", "label")
-        yield homes.show(last + 1, 1, self.graph[f"tail_{name}"], "edge")
+        yield Block(last + 1, 1, self.graph[f"tail_{name}"], "edge")
         for k, tail in enumerate(own.tails):
-            yield homes.show(last + 1, 2 + k, tail, "edge")
+            yield Block(last + 1, 2 + k, tail, "edge")
         yield Text(last + 2, 0, "bound", "label")
-        yield homes.show(last + 2, 1, own.high, "edge")
+        yield Block(last + 2, 1, own.high, "edge")
         yield Text(last + 2, 2, "most", "label")
-        yield homes.show(last + 2, 3, own.drawn.largest, "count")
-
-    def _table(self, title: str, table: Table) -> Page:
-        items = table_items(table, Homes())
-        return Page(title, tuple(items), {0: 8} | dict.fromkeys(range(1, len(table.columns) + 1), 15), freeze=(1, 1))
-
-    def _about(self, command: str, parameters: Mapping[str, Any], pages: Sequence[Page], matrices: bool) -> Page:
-        placed = {item.matrix.name for page in pages for item in page.items if isinstance(item, Block)}
-        if matrices:
-            placed.update(node.name for node in self.graph)
-        words = FORWARD_GLOSSARY | GLOSSARY
-        sections = {"Defined names": {name: what for name, what in words.items() if name in placed}}
-        for title, table in (("Gradients", self.table), ("Layers", self.layers)):
-            sections[f"Columns of {title}"] = {column.name: column.what for column in table.columns}
-        source = self.flow.network.x.source
-        # SciPy has a part in drawn inputs that are not plain.
-        scipy = isinstance(source, Draw) and not source.is_plain
-        return about_page(self.title or "Gradient flow", self.description, command, parameters, sections, scipy=scipy)
+        yield Block(last + 2, 3, own.drawn.largest, "count")
 
 
 GLOSSARY = {

@@ -28,6 +28,7 @@ from sheetsim.summary.histogram import Histogram, symmetric_histogram
 from sheetsim.summary.layers import checked_std
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import NONE, ratio
+from sheetsim.summary.verdict import Verdict
 
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
 WEAK = 0.2
@@ -37,17 +38,35 @@ TOLERANCE = 0.1
 # Half the width of the rate's interval, in standard errors.
 NORMAL_95 = 1.96
 
-FLOWS = {
-    "vanishing": f"the rate's interval lies below {1 - TOLERANCE:g}, or below 1 and the total is under {WEAK:g}",
-    "exploding": f"it lies above {1 + TOLERANCE:g}, or above 1 and the total is over {STRONG:g}; overflow",
-    "weakened": f"neither, and ‖d_a‖ is under {WEAK:g} of that at the output: a single step took it, as a flat f′ can",
-    "amplified": f"neither, and ‖d_a‖ is over {STRONG:g} times that at the output",
-    "steady": f"the interval lies within {1 - TOLERANCE:g} to {1 + TOLERANCE:g}; the total, ‖d_a‖ of that at the "
-    f"output, and the layer's own step within {WEAK:g} to {STRONG:g}",
-    "undecided": "none of these: the interval reaches over a limit, as with few layers or units",
-    "start": "the last hidden layer and the output: the way back through the hidden layers has not begun",
-    "check std": "this layer’s custom standard deviation is below 0, or that of any layer is no number",
-}
+FLOWS = (
+    Verdict(
+        "vanishing",
+        f"the rate's interval lies below {1 - TOLERANCE:g}, or below 1 and the total is under {WEAK:g}",
+        "warning",
+    ),
+    Verdict(
+        "exploding",
+        f"it lies above {1 + TOLERANCE:g}, or above 1 and the total is over {STRONG:g}; overflow",
+        "bad",
+    ),
+    Verdict(
+        "weakened",
+        f"neither, and ‖d_a‖ is under {WEAK:g} of that at the output: a single step took it, as a flat f′ can",
+        "warning",
+    ),
+    Verdict("amplified", f"neither, and ‖d_a‖ is over {STRONG:g} times that at the output", "warning"),
+    Verdict(
+        "steady",
+        f"the interval lies within {1 - TOLERANCE:g} to {1 + TOLERANCE:g}; the total, ‖d_a‖ of that at the "
+        f"output, and the layer's own step within {WEAK:g} to {STRONG:g}",
+        "good",
+    ),
+    Verdict("undecided", "none of these: the interval reaches over a limit, as with few layers or units", "neutral"),
+    Verdict(
+        "start", "the last hidden layer and the output: the way back through the hidden layers has not begun", "neutral"
+    ),
+    Verdict("check std", "this layer’s custom standard deviation is below 0, or that of any layer is no number", "bad"),
+)
 
 GRADIENTS: dict[str, Callable[[Step], Matrix]] = {
     "d_a": lambda step: step.d_a,
@@ -105,7 +124,7 @@ def gradient_table(flow: Backward) -> Table:
     ]
     known = {column.name: column.cells for column in columns}
     columns += _rates(flow.steps[:-1], known["d_z_norm"], known["d_z_sum_squares"], known["d_a_sum_squares"])
-    return Table("gradients", "layer", [step.number for step in flow.steps], tuple(columns))
+    return Table("gradients", "layer", [step.number for step in flow.steps], tuple(columns), "Gradients")
 
 
 def _rates(

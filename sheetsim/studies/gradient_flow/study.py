@@ -1,19 +1,27 @@
 """The study of gradient flow: samples through a network to a loss, and its gradients back through the layers.
 
-Here stand its parameters and what is computed; `gradient_flow_book.py` says how the workbook shows it.
+Here stand its parameters and what is computed; `book.py` says how the workbook shows it.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.backward import LOSSES, backward
+from sheetsim.model.backward import LOSSES, Backward, backward
 from sheetsim.model.graph import Graph
 from sheetsim.studies.forward.study import Forward, Scheme, check_scheme, chosen_initializer
-from sheetsim.studies.gradient_flow.book import GradientFlowBook
-from sheetsim.studies.gradient_flow.gradients import GRADIENTS, flow_verdicts, gradient_histograms, gradient_table
-from sheetsim.studies.study import Study, check_one_of
+from sheetsim.studies.gradient_flow.gradients import (
+    FLOWS,
+    GRADIENTS,
+    flow_verdicts,
+    gradient_histograms,
+    gradient_table,
+)
+from sheetsim.studies.study import Findings, Study, check_one_of
 from sheetsim.summary.layers import layer_table
+
+if TYPE_CHECKING:
+    from sheetsim.workbook.layout import Sheet
 
 
 class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -25,6 +33,11 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """
 
     STUDY: ClassVar[str] = "gradient-flow"
+    TITLE: ClassVar[str] = "Gradient flow"
+    TABLES: ClassVar[tuple[str, ...]] = (
+        *("gradients", "layers", "histograms"),
+        *("histograms-a", "histograms-d_a", "histograms-d_z", "histograms-d_W"),
+    )
     SHEETS_A_LAYER: ClassVar[int] = 7
     SMALL: ClassVar[Mapping[str, int]] = {"samples": 40, "inputs": 10, "width": 10}
 
@@ -46,33 +59,35 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         check_scheme(self.output_initializer)
 
     def build(self) -> Study:
-        """The study as graph, tables and sheets. Raises SheetsimError for input data that cannot be read."""
+        """The network with its way back, and what can be told. Raises SheetsimError for data that cannot be read."""
         graph = Graph(seed=self.seed)
         network = self.network(graph)
         initializer = chosen_initializer(graph, "output_initializer", "output_custom_std", self.output_initializer)
         loss = graph.choice("loss", LOSSES, self.loss)
         flow = backward(graph, network, self.outputs, initializer, loss)
-        table, layers = gradient_table(flow), layer_table(network)
+        return Study(graph, self.title or self.TITLE, lambda: self._of_flow(graph, flow), self.is_full)
+
+    def _of_flow(self, graph: Graph, flow: Backward) -> Findings:
+        table, layers = gradient_table(flow), layer_table(flow.network)
         words = flow_verdicts(graph, table, flow)
         histograms, curve = gradient_histograms(graph, flow, table, self.histogram.bins)
-        book = GradientFlowBook(graph, flow, table, layers, words, histograms, curve, self.title, self.description)
-        return Study(
-            graph=graph,
-            title=self.title or "Gradient flow",
-            sheets=lambda command, live: book.sheets(command, self.shown(), matrices=self.is_full, live=live),
-            tables={"gradients": table, "layers": layers},
-            histograms={"histograms": histograms["d_W"], **{f"histograms-{k}": own for k, own in histograms.items()}},
-            verdicts=words,
-            headline=(
+
+        def sheets(command: str, live: bool) -> "list[Sheet]":
+            from sheetsim.studies.gradient_flow.book import GradientFlowBook
+
+            parts = graph, flow, table, layers, words, histograms, curve
+            return GradientFlowBook(self, *parts).sheets(command, live)
+
+        return Findings(
+            sheets,
+            (table, layers),
+            {"histograms": histograms["d_W"], **{f"histograms-{k}": own for k, own in histograms.items()}},
+            words,
+            FLOWS,
+            (
                 *(f"{d}_norm" for d in GRADIENTS),
-                "d_a_zeros",
-                "d_a_ratio",
-                "expected",
-                "slope_square",
-                "reach",
-                "rate",
+                *("d_a_zeros", "d_a_ratio", "expected", "slope_square", "reach", "rate"),
             ),
-            matrices=self.is_full,
         )
 
     def widths(self) -> list[int]:

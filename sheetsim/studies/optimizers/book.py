@@ -1,31 +1,38 @@
 """How the study of optimisers looks as a workbook: which matrix stands where, and what is said beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.studies.about import about_page
-from sheetsim.studies.optimizers.contours import Contours
+from sheetsim.studies.about import with_about
+from sheetsim.studies.optimizers.contours import Contours, Window
 from sheetsim.studies.optimizers.minimum import Minimum
 from sheetsim.studies.optimizers.paths import PATHS, Path
 from sheetsim.studies.optimizers.update_rules import CELLS, RULES
-from sheetsim.studies.pages import LABEL_WIDTH, LAYER_WIDTH, Homes, follow, page_title, table_items, title_height
-from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import (
-    Block,
-    Item,
-    Line,
-    Lines,
-    Number,
-    Page,
-    Scatter,
-    Sheet,
-    Text,
-    Trace,
-    step_blocks,
+from sheetsim.studies.pages import LABEL_WIDTH, LAYER_WIDTH
+from sheetsim.studies.sections import (
+    Control,
+    Overview,
+    Row,
+    Section,
+    StepPage,
+    Steps,
+    charts,
+    controls,
+    headed,
+    lead,
+    lines,
+    meaning,
+    numbers,
+    table_page,
 )
+from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Block, Item, Line, Lines, Number, Page, Scatter, Sheet, Text, Trace
+
+if TYPE_CHECKING:
+    from sheetsim.studies.optimizers.study import Optimizers
 
 SMALL_CHART = (215, 240)
 OWN_CHART = (560, 420)
@@ -47,133 +54,100 @@ FIXED_LINES = (
 )
 
 
+# Of Overview: label, column of the table and style.
+ROWS = (
+    ("x at the end", "x", "centre"),
+    ("y at the end", "y", "centre"),
+    ("f at the end", "f", "centre"),
+    ("f over f at the start", "f_ratio", "centre"),
+    ("Steps to 1 % (#N/A: never)", "steps_to_1_percent", "count-centre"),
+    ("Length of the path", "path_length", "centre"),
+    ("Steps outside of the window", "outside", "count-centre"),
+)
+
+
 @dataclass(frozen=True)
 class OptimizersBook:
     """Everything that the workbook shows; `sheets` lays it out.
 
-    found: where f was found least, if anywhere.
+    found: where f was found least, if anywhere; window: the charts' axes;
     said: f, ∂f/∂x and ∂f/∂y as formulas; logarithmic: whether f by step stands on a scale of powers of ten.
     """
 
+    study: "Optimizers"
     graph: Graph
-    cells: Mapping[str, Matrix]
-    start: Matrix
-    units: tuple[Matrix, Matrix]
     paths: Sequence[Path]
     table: Table
     least: Matrix
     found: Minimum | None
     verdicts: Sequence[Matrix]
-    window: Matrix
+    window: Window
     lines: Contours
     pieces: Sequence[Matrix]
     said: tuple[str, str, str]
     logarithmic: bool
-    title: str
-    description: str
 
-    def sheets(self, command: str, parameters: Mapping[str, Any], *, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> list[Sheet]:
         """The sheets in their order."""
         pages = [self._overview(live), self._summary(), *map(self._path, self.paths), self._contours()]
-        return follow([*pages, self._about(command, parameters)], live)
+        return with_about(self.study, pages, command, live, glossary=CELLS | GLOSSARY, tables=(self.table,))
 
     def _chart(self, row: int, column: int, title: str, paths: Sequence[Path], size: tuple[int, int]) -> Scatter:
         names = list(RULES)
         traces = tuple(Trace(RULES[path.name].label, path.p, names.index(path.name)) for path in paths)
         if len(paths) > 1:
-            traces += (Trace("start", self.start, style="point"),)
-        return Scatter(row, column, title, traces, tuple(self.pieces), self.lines.window, size)
+            traces += (Trace("start", self.graph["start"], style="point"),)
+        return Scatter(row, column, title, traces, tuple(self.pieces), self.window, size)
 
     def _overview(self, live: bool) -> Page:
-        homes = Homes([*self.table.cells(), self.least])
-        wide = len(self.paths) + 1
-        lead = (
+        graph, wide = self.graph, len(self.paths) + 1
+        told = (
             f"Five optimisers go {len(self.paths[0].p) - 1:,} steps down f(x, y) from one start. A sheet each has "
             "a row a step: position p, f, gradient g, state, and the length of the step"
             + (", each a formula over the row before." if live else "; values without formulas."),
             FIXED_LINES,
         )
-        items: list[Item] = [page_title(self.title, "Optimisers", wide)]
-        items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
-        for row, (label, text) in enumerate(zip(("f(x, y)", "∂f/∂x", "∂f/∂y"), self.said, strict=True), start=4):
-            items += [Text(row, 0, label, "label"), Text(row, 1, _shortened(text), "code", wide - 1)]
-        items += [
-            Text(7, 0, "Start: x and y", "label"),
-            Block(7, 1, self.start, "input"),
-            Text(8, 0, "ε, added to roots", "label"),
-            Block(8, 1, self.cells["epsilon"], "input"),
+        formulas: list[Item] = []
+        for row, (label, text) in enumerate(zip(("f(x, y)", "∂f/∂x", "∂f/∂y"), self.said, strict=True)):
+            formulas += [Text(row, 0, label, "label"), Text(row, 1, _shortened(text), "code", wide - 1)]
+        cells = [Control("Start: x and y", graph["start"]), Control("ε, added to roots", graph["epsilon"])]
+        change = Text(0, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3)
+        labels = [RULES[path.name].label for path in self.paths]
+        rows = [
+            Row("Verdict", self.verdicts, "verdict"),
+            Row("Learning rate η", [graph[RULES[path.name].rate] for path in self.paths], "input"),
+            Row("Share kept: α, ρ, β₁", [graph[KEPT[p.name]] if p.name in KEPT else None for p in self.paths], "input"),
+            Row(
+                "Share of squares kept: β₂",
+                [graph["beta_2"] if p.name == "adam" else None for p in self.paths],
+                "input",
+            ),
+            *(Row(label, self.table[name], style) for label, name, style in ROWS),
         ]
-        if live:
-            items.append(Text(7, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3))
-        items += self._columns(homes)
-        row = 24
-        items.append(Text(row, 0, "All together", "section"))
-        row += 1
-        items += [self._chart(row, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses(row)]
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 17, 22: SMALL_CHART[1] * 0.75 + 4}
-        heights[row] = WIDE_CHART[1] * 0.75 + 4
-        row += 2
-        items.append(Text(row, 0, "Update rules", "section"))
-        row += 1
-        items.append(Text(row, 0, GRADIENT, "text"))
-        for rule in RULES.values():
-            row += 1
-            items += [Text(row, 0, rule.label, "label"), Text(row, 1, ";  ".join(rule.lines), "hint", 3)]
-            items.append(Text(row, 4, rule.source.partition(":")[0], "hint", wide - 4))
-            row += 1
-            items.append(Text(row, 1, rule.note, "muted-left", wide - 1))
-        row += 2
-        items.append(Text(row, 0, "What the verdicts mean", "section"))
-        for word, meaning in PATHS.items():
-            row += 1
-            items += [Text(row, 0, word, "label"), Text(row, 1, meaning, "hint", wide - 1)]
-        row += 1
-        known = self.least if self.found else self.graph["best_f"]
-        items += [Text(row, 0, "least f" if self.found else "best f", "label"), homes.show(row, 1, known, "centre")]
-        items += [Text(row + k, 2, text, "hint", wide - 2) for k, text in enumerate(self._least_said())]
+        paths = [self._chart(0, c, "", [path], SMALL_CHART) for c, path in enumerate(self.paths, start=1)]
+        together = self._chart(0, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses()
+        known, name = (self.least, "least f") if self.found else (graph["best_f"], "best f")
+        least = [Text(k, 2, text, "hint", wide - 2) for k, text in enumerate(self._least_said())]
+        sections: list[Section] = [
+            lead(told, wide),
+            Section(formulas, 3),
+            controls(cells, more=[change] if live else (), gap=0),
+            numbers(rows, headed("Optimiser", labels)),
+            charts(paths, SMALL_CHART[1], "Paths over contour lines of f", gap=0),
+            charts(together, WIDE_CHART[1], heading=["All together"]),
+            lines(["Update rules"], "section"),
+            lines([GRADIENT], gap=0),
+            *(_rule(name, wide) for name in RULES),
+            meaning(PATHS, wide - 1),
+            Section([*Row(name, [known]).items(0), *least], 2, gap=0),
+        ]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
-        return Page("Overview", tuple(items), widths, heights)
+        title, elsewhere = self.study.title, [*self.table.cells(), self.least]
+        return Overview(title, self.study.TITLE, wide, sections, widths, PATHS, elsewhere).page()
 
-    def _columns(self, homes: Homes) -> Iterator[Item]:
-        """A column an optimiser: its verdict, its cells, its numbers, its chart."""
-        row = 10
-        yield Text(row, 0, "Optimiser", "heading-left")
-        for c, path in enumerate(self.paths, start=1):
-            yield Text(row, c, RULES[path.name].label, "heading")
-        row += 1
-        yield Text(row, 0, "Verdict", "label")
-        for c, word in enumerate(self.verdicts, start=1):
-            yield homes.show(row, c, word, "verdict")
-        shared = ("Learning rate η", "Share kept: α, ρ, β₁", "Share of squares kept: β₂")
-        for r, label in enumerate(shared, start=row + 1):
-            yield Text(r, 0, label, "label")
-        for c, path in enumerate(self.paths, start=1):
-            yield homes.show(row + 1, c, self.cells[RULES[path.name].rate], "input")
-            if path.name in KEPT:
-                yield homes.show(row + 2, c, self.cells[KEPT[path.name]], "input")
-            if path.name == "adam":
-                yield homes.show(row + 3, c, self.cells["beta_2"], "input")
-        row += 4
-        for label, name, style in (
-            ("x at the end", "x", "centre"),
-            ("y at the end", "y", "centre"),
-            ("f at the end", "f", "centre"),
-            ("f over f at the start", "f_ratio", "centre"),
-            ("Steps to 1 % (#N/A: never)", "steps_to_1_percent", "count-centre"),
-            ("Length of the path", "path_length", "centre"),
-            ("Steps outside of the window", "outside", "count-centre"),
-        ):
-            yield Text(row, 0, label, "label")
-            for c, cell in enumerate(self.table[name], start=1):
-                yield homes.show(row, c, cell, style)
-            row += 1
-        yield Text(row, 0, "Paths over contour lines of f", "note")
-        for c, path in enumerate(self.paths, start=1):
-            yield self._chart(row, c, "", [path], SMALL_CHART)
-
-    def _losses(self, row: int) -> Lines:
-        lines = tuple(Line(RULES[path.name].label, (path.f,)) for path in self.paths)
-        return Lines(row, 3, "f by step", lines, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
+    def _losses(self) -> Lines:
+        own = tuple(Line(RULES[path.name].label, (path.f,)) for path in self.paths)
+        return Lines(0, 3, "f by step", own, WIDE_CHART, "step", (self.graph["step"],), self.logarithmic)
 
     def _least_said(self) -> tuple[str, ...]:
         """What least f is, in two sentences."""
@@ -191,10 +165,8 @@ class OptimizersBook:
         )
 
     def _summary(self) -> Page:
-        homes = Homes(self.verdicts)
-        items = table_items(self.table, homes)
         row = len(self.paths) + 2
-        items += [Text(row, 0, "least_f", "label"), homes.show(row, 1, self.least, "number")]
+        items: list[Item] = [Text(row, 0, "least_f", "label"), Block(row, 1, self.least, "number")]
         first, second = self._least_said()
         if self.found:
             items += [
@@ -210,32 +182,30 @@ class OptimizersBook:
             "outside: steps that lie outside of the charts' window.",
         )
         items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes)]
-        return Page("Paths", tuple(items), {0: 12} | dict.fromkeys(range(1, 9), 18), freeze=(1, 1))
+        return table_page(self.table, {0: 12} | dict.fromkeys(range(1, 9), 18), elsewhere=self.verdicts, more=items)
 
     def _path(self, path: Path) -> Page:
         """Position, f, gradient, state and length side by side, a row a step."""
         rule = RULES[path.name]
-        texts = [*rule.lines, rule.note, f"Source: {rule.source}."]
-        items: list[Item] = [Text(0, 0, rule.label, "title", 8)]
-        items += [Text(1 + k, 0, text, "text") for k, text in enumerate(texts)]
-        items.append(
-            Text(6, 0, "Row t has the gradient at row t − 1, by which step t goes; the chart is to the right.", "text")
+        notes = [*rule.lines, rule.note, f"Source: {rule.source}."]
+        title = f"{rule.label}: p over contour lines of f"
+        told = Text(
+            6, 0, "Row t has the gradient at row t − 1, by which step t goes; the chart is to the right.", "text"
         )
-        items.append(Text(HEAD - 1, 0, "step", "heading"))
-        if path is self.paths[0]:
-            items.append(Block(HEAD, 0, self.graph["step"], "index"))
-        else:
-            items += [Number(HEAD + t, 0, t, "index") for t in range(len(path.p))]
-        left = 1
-        for series in (path.p, path.f, *path.others, path.moved):
-            items.append(Text(HEAD - 2, left, str(series.name), "heading-left", series.shape[1]))
-            items += [Text(HEAD - 1, left + k, heading, "column") for k, heading in enumerate(series.columns)]
-            items += step_blocks(HEAD + series.first, left, series)
-            left += series.shape[1]
-        items.append(self._chart(HEAD, left + 1, f"{rule.label}: p over contour lines of f", [path], OWN_CHART))
-        return Page(
-            rule.label, tuple(items), {0: 8} | dict.fromkeys(range(1, left), 12), {0: 28}, freeze=(HEAD, 1), heads=2
-        )
+        shown = [Steps(series, str(series.name)) for series in (path.p, path.f, *path.others, path.moved)]
+        return StepPage(
+            rule.label,
+            rule.label,
+            notes,
+            shown,
+            HEAD,
+            columns=(8, 1),
+            steps=self.graph["step"] if path is self.paths[0] else None,
+            labelled="heading-left",
+            index="index",
+            wide=12,
+            more=lambda left: [told, self._chart(HEAD, left + 1, title, [path], OWN_CHART)],
+        ).page()
 
     def _contours(self) -> Page:
         items: list[Item] = [
@@ -245,12 +215,12 @@ class OptimizersBook:
             *(Text(3, c, heading, "column") for c, heading in enumerate(("from", "to"), start=1)),
             Text(4, 0, "x", "index"),
             Text(5, 0, "y", "index"),
-            Block(4, 1, self.window),
+            Block(4, 1, self.graph["window"]),
             Text(3, 4, "direction", "heading"),
             *(Text(3, c, heading, "column") for c, heading in enumerate("xy", start=5)),
         ]
-        for row, (unit, label) in enumerate(zip(self.units, ("unit_x", "unit_y"), strict=True), start=4):
-            items += [Text(row, 4, label, "index"), Block(row, 5, unit, "whole")]
+        for row, label in enumerate(("unit_x", "unit_y"), start=4):
+            items += [Text(row, 4, label, "index"), Block(row, 5, self.graph[label], "whole")]
         for k, (level, piece) in enumerate(zip(self.lines.levels, self.pieces, strict=True)):
             left = 2 * k
             items += [
@@ -263,12 +233,16 @@ class OptimizersBook:
         widths = dict.fromkeys(range(max(8, 2 * len(self.pieces))), 12)
         return Page("Contours", tuple(items), widths, {0: 28}, freeze=(FIRST_POINT, 0), heads=3)
 
-    def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
-        sections = {
-            "Defined names": CELLS | GLOSSARY,
-            "Columns of Paths": {column.name: column.what for column in self.table.columns},
-        }
-        return about_page(self.title or "Optimisers", self.description, command, parameters, sections, scipy=False)
+
+def _rule(name: str, wide: int) -> Section:
+    rule = RULES[name]
+    items = [
+        Text(0, 0, rule.label, "label"),
+        Text(0, 1, ";  ".join(rule.lines), "hint", 3),
+        Text(0, 4, rule.source.partition(":")[0], "hint", wide - 4),
+        Text(1, 1, rule.note, "muted-left", wide - 1),
+    ]
+    return Section(items, 2, gap=0)
 
 
 def _shortened(text: str) -> str:

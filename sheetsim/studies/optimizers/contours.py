@@ -14,6 +14,8 @@ from sheetsim.model.order import topological
 from sheetsim.studies.optimizers.function_text import Function
 from sheetsim.workbook.layout import Ticks
 
+Window = tuple[Ticks, Ticks]
+
 # Points of the grid along each axis.
 GRID = 81
 MARGIN = 0.08
@@ -23,18 +25,21 @@ MARGIN = 0.08
 class Contours:
     """Pieces of contour lines in a window: each an array of points (n×2), with its level."""
 
-    window: tuple[Ticks, Ticks]
     levels: tuple[float, ...]
     pieces: tuple[Array, ...]
 
 
-def contours(f: Function, points: Array, count: int, most: int) -> Contours:
-    """`count` levels of f over a window around the points (n×2), `most` pieces of lines at most, the longest.
+def window_of(points: Array) -> Window:
+    """The axes of x and y around points (n×2)."""
+    return _ticks(points[:, 0], _span(points[:, 1])), _ticks(points[:, 1], _span(points[:, 0]))
+
+
+def contours(f: Function, window: Window, count: int, most: int) -> Contours:
+    """`count` levels of f over a window, `most` pieces of lines at most, the longest.
 
     The levels are quantiles of f over the window at (k / (count + 1))²: lines of a quadratic function are then evenly
     spaced, as are those of any rising function of one. Where f is no finite number there are no lines.
     """
-    window = _ticks(points[:, 0], _span(points[:, 1])), _ticks(points[:, 1], _span(points[:, 0]))
     xs, ys = (np.linspace(axis.low, axis.high, GRID) for axis in window)
     heights = grid_heights(f, xs, ys)
     found: list[tuple[float, Array]] = []
@@ -47,7 +52,7 @@ def contours(f: Function, points: Array, count: int, most: int) -> Contours:
     scale = [axis.high - axis.low for axis in window]
     lengths = [np.hypot(*(np.diff(piece, axis=0) / scale).T).sum() for _, piece in found]
     kept = sorted(np.argsort(lengths, kind="stable")[::-1][:most]) if found else []
-    return Contours(window, tuple(found[k][0] for k in kept), tuple(found[k][1] for k in kept))
+    return Contours(tuple(found[k][0] for k in kept), tuple(found[k][1] for k in kept))
 
 
 def _span(numbers: Array) -> float:

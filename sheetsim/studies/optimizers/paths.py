@@ -19,17 +19,22 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import NONE
+from sheetsim.summary.verdict import Verdict
 
 # The share of the way down that may be left. A convention of this program, stated beside the verdicts.
 LEFT = 0.01
 
-PATHS = {
-    "99 % down": "at the end at most 1 % of the way from f at the start to least f is left",
-    "best of five": "f at the end is the least of the five; how far down that is, is not known, as no least f is",
-    "on its way": "f at the end is at most that of the start, and neither of these",
-    "not moved": "every step has length 0",
-    "diverging": "f at the end is above that of the start, or is no number (overflow)",
-}
+PATHS = (
+    Verdict("99 % down", "at the end at most 1 % of the way from f at the start to least f is left", "good"),
+    Verdict(
+        "best of five",
+        "f at the end is the least of the five; how far down that is, is not known, as no least f is",
+        "neutral",
+    ),
+    Verdict("on its way", "f at the end is at most that of the start, and neither of these", "warning"),
+    Verdict("not moved", "every step has length 0", "neutral"),
+    Verdict("diverging", "f at the end is above that of the start, or is no number (overflow)", "bad"),
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matri
             "outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"
         ),
     )
-    return Table("paths", "optimizer", [path.name for path in paths], columns), least
+    return Table("paths", "optimizer", [path.name for path in paths], columns, "Paths"), least
 
 
 def _is_sound(path: Path) -> Matrix:

@@ -1,10 +1,11 @@
 """The study of optimisers: five rules that descend a function of two variables, each from the same start.
 
-Here stand its parameters and what is computed; `optimizers_book.py` says how the workbook shows it.
+Here stand its parameters and what is computed; `book.py` says how the workbook shows it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -15,13 +16,13 @@ from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squa
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Shape
-from sheetsim.studies.optimizers.book import OptimizersBook
-from sheetsim.studies.optimizers.contours import Contours, contours
 from sheetsim.studies.optimizers.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written
-from sheetsim.studies.optimizers.minimum import Minimum, minimum
-from sheetsim.studies.optimizers.paths import Path, path_table, path_verdicts
+from sheetsim.studies.optimizers.paths import PATHS, Path, path_table, path_verdicts
 from sheetsim.studies.optimizers.update_rules import CELLS, RULES
-from sheetsim.studies.study import Experiment, Study
+from sheetsim.studies.study import Experiment, Findings, Study
+
+if TYPE_CHECKING:
+    from sheetsim.studies.optimizers.book import OptimizersBook
 
 GIVEN_FUNCTION = "a function, given in Python"
 MOST_STEPS = 2000
@@ -45,6 +46,8 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
     STUDY: ClassVar[str] = "optimizers"
+    TITLE: ClassVar[str] = "Optimisers"
+    TABLES: ClassVar[tuple[str, ...]] = ("paths",)
 
     study: str = "optimizers"
     f: Any = EXAMPLE
@@ -120,51 +123,50 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return found.get(x, matrix(0.0)), found.get(y, matrix(0.0))
 
     def build(self) -> Study:
-        """The study as graph, tables and sheets; the contour lines' window needs the paths, which are computed here."""
+        """The five paths, and what can be told of them."""
         graph = Graph()
         cells = {name: graph.input(name, float(getattr(self, name))) for name in CELLS}
         start = graph.input("start", self.start, (1, 2))
         units = graph.input("unit_x", [[1.0, 0.0]]), graph.input("unit_y", [[0.0, 1.0]])
         paths = [self._path(graph, name, start, cells, units) for name in RULES]
-        values = evaluate([node for path in paths for node in (path.p, path.f)])
-        lines = self._contours(paths, values)
-        heights = np.concatenate([values[path.f] for path in paths])
-        logarithmic = bool((heights[np.isfinite(heights)] > 0).all())
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
-        window = graph.input("window", [list(axis[:2]) for axis in lines.window])
-        found = self._minimum(paths, values, lines)
+        return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, paths))
+
+    def _findings(self, graph: Graph, paths: Sequence[Path]) -> Findings:
+        """The charts' window and the least f need the paths: here, where tables are asked for, they are computed."""
+        from sheetsim.studies.optimizers.contours import contours, window_of
+        from sheetsim.studies.optimizers.minimum import minimum
+
+        values = evaluate([node for path in paths for node in (path.p, path.f)])
+        axes = window_of(_near(paths, values))
+        window = graph.input("window", [list(axis[:2]) for axis in axes])
+        ends = np.array([self.start, *(values[path.p][-1] for path in paths)])
+        found = minimum(self._callable(), ends[np.isfinite(ends).all(axis=1)], axes)
         lowest = None
         if found is not None:
             point = graph.input("minimum", found.point, (1, 2))
             lowest = graph.define("minimum_f", self._function(column(point, 1), column(point, 2)))
         table, least = path_table(graph, paths, window, lowest)
         words = path_verdicts(graph, paths, table, lowest)
-        pieces = [graph.input(f"contour_{k}", piece) for k, piece in enumerate(lines.pieces, start=1)]
-        book = OptimizersBook(
-            graph,
-            cells,
-            start,
-            units,
-            paths,
-            table,
-            least,
-            found,
-            words,
-            window,
-            lines,
-            pieces,
-            self._said(),
-            logarithmic,
-            self.title,
-            self.description,
-        )
-        return Study(
-            graph=graph,
-            title=self.title or "Optimisers",
-            sheets=lambda command, live: book.sheets(command, self.parameters(), live=live),
-            tables={"paths": table},
+
+        @cache
+        def book() -> "OptimizersBook":
+            from sheetsim.studies.optimizers.book import OptimizersBook
+
+            lines = contours(self._callable(), axes, self.contours, MOST_PIECES)
+            pieces = [graph.input(f"contour_{k}", piece) for k, piece in enumerate(lines.pieces, start=1)]
+            heights = np.concatenate([values[path.f] for path in paths])
+            steep = bool((heights[np.isfinite(heights)] > 0).all())
+            parts = graph, paths, table, least, found, words, axes, lines, pieces, self._said(), steep
+            return OptimizersBook(self, *parts)
+
+        headline = ("x", "y", "f", "f_ratio", "steps_to_1_percent", "path_length")
+        return Findings(
+            lambda command, live: book().sheets(command, live),
+            (table,),
             verdicts=words,
-            headline=("x", "y", "f", "f_ratio", "steps_to_1_percent", "path_length"),
+            words=PATHS,
+            headline=headline,
         )
 
     def _path(
@@ -194,26 +196,6 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             graph.stacked(f"moved_{name}", moves, ("length",), first=1),
         )
 
-    def _contours(self, paths: Sequence[Path], values: Values) -> Contours:
-        """Lines around the paths, without points that are several times as far away as paths commonly go; of a path
-        that diverges only the steps up to where f is above that of the start."""
-        shown: list[Any] = []
-        for path in paths:
-            points, heights = values[path.p], values[path.f][:, 0]
-            high = ~(heights <= heights[0])
-            if high[-1]:
-                points = points[: int(np.argmax(high))]
-            shown.append(points[np.isfinite(points).all(axis=1)])
-        reach = [np.hypot(*(points - points[0]).T) for points in shown]
-        near = FAR * float(np.median([own.max() for own in reach if own.any()] or [0.0]))
-        points = np.concatenate([own[far <= near] for own, far in zip(shown, reach, strict=True)])
-        return contours(self._callable(), points, self.contours, MOST_PIECES)
-
-    def _minimum(self, paths: Sequence[Path], values: Values, lines: Contours) -> Minimum | None:
-        """The least f that is found from the start, the ends of the paths and the window, if any."""
-        points = np.array([self.start, *(values[path.p][-1] for path in paths)])
-        return minimum(self._callable(), points[np.isfinite(points).all(axis=1)], lines.window)
-
     def _said(self) -> tuple[str, str, str]:
         """f and its derivatives by x and by y, as formulas."""
         graph = Graph()
@@ -235,3 +217,18 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def sizes(self) -> dict[str, Shape]:
         """The shapes of the paths."""
         return {f"{letter}_{name}": (self.steps + 1, width) for name in RULES for letter, width in (("p", 2), ("f", 1))}
+
+
+def _near(paths: Sequence[Path], values: Values) -> Any:
+    """Points (n×2) of the paths that charts show: without those that are several times as far away as paths commonly
+    go; of a path that diverges only the steps up to where f is above that of the start."""
+    shown: list[Any] = []
+    for path in paths:
+        points, heights = values[path.p], values[path.f][:, 0]
+        high = ~(heights <= heights[0])
+        if high[-1]:
+            points = points[: int(np.argmax(high))]
+        shown.append(points[np.isfinite(points).all(axis=1)])
+    reach = [np.hypot(*(points - points[0]).T) for points in shown]
+    near = FAR * float(np.median([own.max() for own in reach if own.any()] or [0.0]))
+    return np.concatenate([own[far <= near] for own, far in zip(shown, reach, strict=True)])

@@ -2,17 +2,34 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sheetsim.model.activations import NAMES
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
-from sheetsim.studies.about import about_page
-from sheetsim.studies.pages import Homes, follow, page_title, table_items, title_height
+from sheetsim.studies.about import with_about
 from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, Growth
 from sheetsim.studies.rnn_gradients.spectrum import Radius
-from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Number, Page, SeriesSheet, Sheet, Text
-from sheetsim.workbook.layout import step_blocks as blocks
+from sheetsim.studies.sections import (
+    Control,
+    Overview,
+    Row,
+    Section,
+    StepPage,
+    Steps,
+    charts,
+    controls,
+    headed,
+    lead,
+    lines,
+    meaning,
+    numbers,
+    table_page,
+)
+from sheetsim.workbook.layout import Block, Line, Lines, MatrixSheet, Page, SeriesSheet, Sheet, Text
+
+if TYPE_CHECKING:
+    from sheetsim.studies.rnn_gradients.study import RnnGradients
 
 HEAD = 7  # rows above a page's first step
 ACROSS = 9  # columns of Overview
@@ -36,48 +53,38 @@ HEADINGS = ("verdict", "first norm", "last norm", "last over first", "growth a s
 class RnnGradientsBook:
     """Everything that the workbook shows; `sheets` lays it out. radii: of W and of WᵀW."""
 
+    study: "RnnGradients"
     graph: Graph
     series: Mapping[str, Series]
     growth: Growth
     radii: tuple[Radius, Radius]
-    title: str
-    description: str
-    log: bool
 
-    def sheets(self, command: str, parameters: Mapping[str, Any], *, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> list[Sheet]:
         """The sheets in their order."""
         own, squared = self.radii
-        table = self.growth.table
-        widths = {0: 14} | dict.fromkeys(range(1, len(table.columns) + 1), 15)
+        table, norms = self.growth.table, self.growth.norms
+        whole = [(c, self.graph[one.name]) for c, one in enumerate(norms.columns, start=1) if one.name in self.graph]
+        series = [Block(1, c, node, "none") for c, node in whole]
         sheets: list[Sheet] = [
             self._overview(live),
-            Page("Growth", tuple(table_items(table, Homes())), widths),
-            self._norms(),
+            table_page(table, {0: 14} | dict.fromkeys(range(1, len(table.columns) + 1), 15), None),
+            table_page(norms, {0: 8} | dict.fromkeys(range(1, len(norms.columns) + 1), 15), more=series),
             MatrixSheet("Weights", self.graph["W"], "from unit"),
-            self._forward(),
-            self._backward(),
+            self._steps("Forward", "States by step", FORWARD, ("a", "h"), ("h_0", "d_start")),
+            self._steps("Backward", "Gradients by step back", BACKWARD, GRADIENTS),
             self._spectrum(),
             SeriesSheet("Powers of W", own.powers),
             SeriesSheet("Averages of W", own.averages),
             SeriesSheet("Powers of WtW", squared.powers),
             SeriesSheet("Averages of WtW", squared.averages),
             MatrixSheet("Draws", self.graph["e_W"], "from unit"),
-            self._about(command, parameters),
         ]
-        return follow(sheets, live)
+        return with_about(self.study, sheets, command, live, glossary=GLOSSARY, tables=(table, norms))
 
     def _overview(self, live: bool) -> Page:
-        growth = self.growth
-        homes = Homes(growth.table.cells())
-        items: list[Item] = [page_title(self.title, "Gradients through time", ACROSS)]
-        items += [Text(1 + k, 0, sentence, "lead", ACROSS) for k, sentence in enumerate(self._lead(live))]
-        for row, (name, (label, hint)) in enumerate(CONTROLS.items(), start=5):
-            items += [Text(row, 0, label, "label"), homes.show(row, 1, self.graph[name], "input")]
-            items.append(Text(row, 2, hint, "hint"))
-        row = 11
-        items += [Text(row, 0, "Weights and growth", "heading-left"), Text(row, 1, " ", "heading", ACROSS - 1)]
-        unclipped = {column.name: column.cells[0] for column in growth.table.columns}
-        for label, node, hint in (
+        growth, log = self.growth, self.study.log
+        whole = {column.name: column.cells[0] for column in growth.table.columns}
+        found = (
             (
                 "Spectral radius ρ",
                 growth.radius,
@@ -88,38 +95,36 @@ class RnnGradientsBook:
                 growth.sigma,
                 "the most by which W stretches: f′ ≤ 1 lets no step grow by more",
             ),
-            ("Growth a step", unclipped["growth"], "unclipped: the geometric mean over the second half of the steps"),
-            ("Largest growth", unclipped["largest_growth"], "of a single step: at most σ, while it may exceed ρ"),
+            ("Growth a step", whole["growth"], "unclipped: the geometric mean over the second half of the steps"),
+            ("Largest growth", whole["largest_growth"], "of a single step: at most σ, while it may exceed ρ"),
             ("Mean slope f′", growth.slope, "of all samples, units and steps; 1 for the identity"),
             ("Divisor of norms", self.graph["divisor"], "N, the samples, or 1: see the cell Norm"),
-            ("The growth follows", growth.decides, "which of the two decides; what the words mean stands below"),
-        ):
-            row += 1
-            style = "verdict" if node is growth.decides else "centre"
-            items += [Text(row, 0, label, "label"), homes.show(row, 1, node, style), Text(row, 2, hint, "hint")]
-        row += 2
-        items.append(Text(row, 0, "Gradient", "heading-left"))
-        items += [Text(row, c, head, "heading") for c, head in enumerate((*HEADINGS, " ", " "), start=1)]
-        for k, (kind, verdict) in enumerate(zip(growth.table.labels, growth.verdicts, strict=True)):
-            row += 1
-            items += [Text(row, 0, str(kind), "label"), homes.show(row, 1, verdict, "verdict")]
-            cells = [column.cells[k] for column in growth.table.columns[: len(HEADINGS) - 1]]
-            items += [homes.show(row, c, cell, "centre") for c, cell in enumerate(cells, start=2)]
-        row += 1
-        items += [Text(row, 0, "steps clipped", "label"), homes.show(row, 1, growth.clipped_steps, "count-centre")]
-        row += 2
-        if not self.log:
-            hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
-            items.append(Text(row - 1, 0, hint, "hint"))
-        heights: dict[int, float] = {0: title_height(self.title), 1: 17, 2: 32, 3: 17, row: CHART[1] * 0.75 + 4}
-        items += self._charts(row)
-        row += 2
-        for heading, words in (("What the verdicts mean", VERDICTS), ("What the growth follows", DECIDES)):
-            items.append(Text(row, 0, heading, "section"))
-            for k, (word, meaning) in enumerate(words.items(), start=1):
-                items += [Text(row + k, 0, word, "label"), Text(row + k, 1, meaning, "hint")]
-            row += len(words) + 2
-        return Page("Overview", tuple(items), {0: 30, 1: 18} | dict.fromkeys(range(2, ACROSS), 14), heights)
+        )
+        told = "which of the two decides; what the words mean stands below"
+        rows = [Row(label, [node], hint=hint) for label, node, hint in found]
+        rows.append(Row("The growth follows", [growth.decides], "verdict", told))
+        styles = ("verdict", *["centre"] * (len(HEADINGS) - 1))
+        columns = growth.table.columns[: len(HEADINGS) - 1]
+        gradients = [
+            Row(str(kind), [verdict, *(column.cells[k] for column in columns)], styles)
+            for k, (kind, verdict) in enumerate(zip(growth.table.labels, growth.verdicts, strict=True))
+        ]
+        gradients.append(Row("steps clipped", [growth.clipped_steps], "count-centre"))
+        over = [Text(0, 0, "Weights and growth", "heading-left"), Text(0, 1, " ", "heading", ACROSS - 1)]
+        hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
+        sections: list[Section] = [
+            lead(self._lead(live), ACROSS, (17, 32, 17)),
+            controls([Control(label, self.graph[name], said) for name, (label, said) in CONTROLS.items()]),
+            numbers(rows, over, 2),
+            numbers(gradients, headed("Gradient", (*HEADINGS, " ", " "))),
+            lines([] if log else [hint], "hint", gap=int(log)),
+            charts(list(self._charts()), CHART[1], gap=0),
+            meaning(VERDICTS),
+            meaning(DECIDES, heading="What the growth follows"),
+        ]
+        widths = {0: 30, 1: 18} | dict.fromkeys(range(2, ACROSS), 14)
+        words, elsewhere = (*VERDICTS, *DECIDES), growth.table.cells()
+        return Overview(self.study.title, self.study.TITLE, ACROSS, sections, widths, words, elsewhere).page()
 
     def _lead(self, live: bool) -> tuple[str, ...]:
         samples, units = self.graph["h_0"].shape
@@ -133,103 +138,55 @@ class RnnGradientsBook:
             f"Choose between them by the cells Clip and Norm. {shown}",
         )
 
-    def _charts(self, row: int) -> Iterator[Lines]:
+    def _charts(self) -> Iterator[Lines]:
         columns = self.growth.norms
-        title = "Norm of the gradient by step back" + (", powers of ten" if self.log else "")
+        title = "Norm of the gradient by step back" + (", powers of ten" if self.study.log else "")
         norms = (Line("norm", columns["norm"]), Line("norm clipped", columns["norm_clipped"]))
-        yield Lines(row, 0, title, norms, CHART, "steps back", (), self.log)
+        yield Lines(0, 0, title, norms, CHART, "steps back", (), self.study.log)
         lines = (
             Line("growth", columns["growth"]),
             Line("spectral radius ρ", columns["radius"], style="guide"),
             Line("singular value σ", columns["sigma"], style="guide"),
         )
-        yield Lines(row, 4, "Growth of the norm by step back, beside ρ and σ", lines, CHART, "steps back")
-
-    def _norms(self) -> Page:
-        columns = self.growth.norms.columns
-        items = table_items(self.growth.norms, Homes())
-        whole = [(c, self.graph[own.name]) for c, own in enumerate(columns, start=1) if own.name in self.graph]
-        items += [Block(1, c, series, "none") for c, series in whole]
-        return Page("Norms", tuple(items), {0: 8} | dict.fromkeys(range(1, len(columns) + 1), 15), freeze=(1, 1))
-
-    def _forward(self) -> Page:
-        notes = (
-            "The sums a = h W of the state before, and the states h = f(a). Step 0 is h_0, standard normal draws.",
-            "d_start is the gradient by the last state, with which the way back begins.",
-        )
-        return self._steps("Forward", "States by step", notes, ("a", "h"), ("h_0", "d_start"))
-
-    def _backward(self) -> Page:
-        notes = (
-            "Row k of d_h and d_h_clipped: the gradient by the state k steps before the last; step 0 is d_start.",
-            "d_a is the gradient of the step before times f′(a), and d_h = d_a Wᵀ.",
-            "Clipped: d_h_before = d_a_clipped Wᵀ, and d_h_clipped that times the rate (sheet Norms) where it is < 1. "
-            "With Clip “once” d_a_clipped is d_a, and d_h_before d_h.",
-        )
-        names = ("d_a", "d_h", "d_a_clipped", "d_h_before", "d_h_clipped")
-        return self._steps("Backward", "Gradients by step back", notes, names)
+        yield Lines(0, 4, "Growth of the norm by step back, beside ρ and σ", lines, CHART, "steps back")
 
     def _steps(
         self, title: str, heading: str, notes: Sequence[str], names: Sequence[str], side: Sequence[str] = ()
     ) -> Page:
         """Series side by side, so many rows a step, and at their right input cells."""
-        series = [self.series[name] for name in names]
-        rows, units = series[0].rows, series[0].shape[1]
-        items = [*_titled(heading, notes), Text(HEAD - 1, 0, "step", "heading"), Text(HEAD - 1, 1, "row", "heading")]
-        for k in range(rows * max(own.first + len(own) for own in series)):
-            items += [Number(HEAD + k, 0, k // rows, "heading"), Number(HEAD + k, 1, k % rows + 1, "heading")]
-        left = 2
-        for name, own in zip(names, series, strict=True):
-            items += [*_headed(left, name, units), *blocks(HEAD + own.first * rows, left, own)]
-            left += units
-        widths = {0: 8, 1: 6} | dict.fromkeys(range(2, left), 11)
-        for name in side:
-            widths |= dict.fromkeys(range(left + 1, left + 1 + units), 18)
-            items += [*_headed(left + 1, name, units), Block(HEAD, left + 1, self.graph[name], "input")]
-            left += units + 1
-        return Page(title, tuple(items), widths, {0: 28}, freeze=(HEAD, 2), heads=2)
+        shown = [Steps(self.series[name], name) for name in names]
+        return StepPage(title, heading, notes, shown, HEAD, side=[self.graph[name] for name in side]).page()
 
     def _spectrum(self) -> Page:
-        notes = (
-            "ρ = lim ‖Wᵐ‖^(1/m) (Gelfand). Each step divides the power before by its scale, the largest magnitude, "
-            "squares it, and multiplies the radius by scale^(1/m).",
-            "Norms swing as eigenvalues turn. X ← B X Bᵀ + X over the last powers B evens that out (sheets Averages): "
-            "ρ = radius · (|B X Bᵀ|/|X|)^(1/2m).",
-            "|·| is the largest magnitude, m = 2^step. σ² is the same of WᵀW, W over its largest magnitude first.",
-        )
-        items = [*_titled("Spectral radius and largest singular value", notes), Text(HEAD - 1, 0, "step", "heading")]
-        items += [Number(HEAD + k, 0, k, "heading") for k in range(len(self.radii[0].radius))]
-        for left, heading, found in zip((1, 3), ("W", "WᵀW, scaled"), self.radii, strict=True):
-            items.append(Text(HEAD - 2, left, heading, "heading", 2))
-            for c, series in enumerate((found.scale, found.radius), start=left):
-                items.append(Text(HEAD - 1, c, series.columns[0], "column"))
-                items += blocks(HEAD + series.first, c, series)
-        return Page(
-            "Spectrum", tuple(items), {0: 8} | dict.fromkeys(range(1, 5), 13), {0: 28}, freeze=(HEAD, 1), heads=2
-        )
-
-    def _about(self, command: str, parameters: Mapping[str, Any]) -> Page:
-        sections: dict[str, Mapping[str, str]] = {"Defined names": GLOSSARY}
-        for table in (self.growth.table, self.growth.norms):
-            sections[f"Columns of {table.name.capitalize()}"] = {own.name: own.what for own in table.columns}
-        title = self.title or "Gradients through time"
-        return about_page(title, self.description, command, parameters, sections, scipy=False)
-
-
-def _titled(title: str, notes: Sequence[str]) -> list[Item]:
-    # A space is content: without it LibreOffice cuts the page, and the notes, after the last column of numbers.
-    items: list[Item] = [Text(0, 0, title, "title", 12), Text(0, 12, " ")]
-    return items + [Text(1 + k, 0, note, "text", 12) for k, note in enumerate(notes)]
-
-
-def _headed(left: int, label: str, units: int) -> list[Item]:
-    items: list[Item] = [Text(HEAD - 2, left, label, "heading", units)]
-    return items + [Text(HEAD - 1, left + k, str(k + 1), "column") for k in range(units)]
+        shown: list[Steps] = []
+        for heading, found in zip(("W", "WᵀW, scaled"), self.radii, strict=True):
+            shown += [Steps(found.scale, heading, over=2), Steps(found.radius)]
+        return StepPage("Spectrum", "Spectral radius and largest singular value", SPECTRUM, shown, HEAD, wide=13).page()
 
 
 def _counted(number: int, word: str) -> str:
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
+
+GRADIENTS = ("d_a", "d_h", "d_a_clipped", "d_h_before", "d_h_clipped")
+
+FORWARD = (
+    "The sums a = h W of the state before, and the states h = f(a). Step 0 is h_0, standard normal draws.",
+    "d_start is the gradient by the last state, with which the way back begins.",
+)
+BACKWARD = (
+    "Row k of d_h and d_h_clipped: the gradient by the state k steps before the last; step 0 is d_start.",
+    "d_a is the gradient of the step before times f′(a), and d_h = d_a Wᵀ.",
+    "Clipped: d_h_before = d_a_clipped Wᵀ, and d_h_clipped that times the rate (sheet Norms) where it is < 1. "
+    "With Clip “once” d_a_clipped is d_a, and d_h_before d_h.",
+)
+SPECTRUM = (
+    "ρ = lim ‖Wᵐ‖^(1/m) (Gelfand). Each step divides the power before by its scale, the largest magnitude, "
+    "squares it, and multiplies the radius by scale^(1/m).",
+    "Norms swing as eigenvalues turn. X ← B X Bᵀ + X over the last powers B evens that out (sheets Averages): "
+    "ρ = radius · (|B X Bᵀ|/|X|)^(1/2m).",
+    "|·| is the largest magnitude, m = 2^step. σ² is the same of WᵀW, W over its largest magnitude first.",
+)
 
 GLOSSARY = {
     "e_W": "standard normal draws, units × units (constants)",

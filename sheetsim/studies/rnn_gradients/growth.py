@@ -8,6 +8,7 @@ from sheetsim.model.expr import Matrix, absolute, if_error, maximum, mean, total
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.table import Column, Table
+from sheetsim.summary.verdict import Verdict
 
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
 GROWING = 1.05
@@ -16,18 +17,32 @@ NEAR = 0.05
 WEAK = 0.2
 STRONG = 5.0
 
-VERDICTS = {
-    "exploding": f"the norm grows by over {GROWING - 1:.0%} a step or {STRONG:g}-fold over the last half, or overflows",
-    "vanishing": f"it shrinks by over {1 - SHRINKING:.0%} a step, or to under {WEAK:g} over the last half",
-    "steady": f"neither, and the last norm is {WEAK:g} to {STRONG:g} times the first",
-    "levelled off": "neither, but the last norm is less or more than that: what changed it lies in the first half",
-}
-DECIDES = {
-    "spectral radius": f"the growth a step lies within {NEAR:.0%} of ρ, and nearer to it than to σ",
-    "largest singular value": f"it lies within {NEAR:.0%} of σ, and nearer to it than to ρ",
-    "both": f"both lie within {NEAR:.0%} of it and differ by less than that",
-    "neither alone": "it lies near neither of the two: the slopes f′ count too, or the steps are few",
-}
+VERDICTS = (
+    Verdict(
+        "exploding",
+        f"the norm grows by over {GROWING - 1:.0%} a step or {STRONG:g}-fold over the last half, or overflows",
+        "bad",
+    ),
+    Verdict(
+        "vanishing",
+        f"it shrinks by over {1 - SHRINKING:.0%} a step, or to under {WEAK:g} over the last half",
+        "warning",
+    ),
+    Verdict("steady", f"neither, and the last norm is {WEAK:g} to {STRONG:g} times the first", "good"),
+    Verdict(
+        "levelled off",
+        "neither, but the last norm is less or more than that: what changed it lies in the first half",
+        "warning",
+    ),
+)
+DECIDES = (
+    Verdict("spectral radius", f"the growth a step lies within {NEAR:.0%} of ρ, and nearer to it than to σ", "neutral"),
+    Verdict("largest singular value", f"it lies within {NEAR:.0%} of σ, and nearer to it than to ρ", "neutral"),
+    Verdict("both", f"both lie within {NEAR:.0%} of it and differ by less than that", "neutral"),
+    Verdict(
+        "neither alone", "it lies near neither of the two: the slopes f′ count too, or the steps are few", "neutral"
+    ),
+)
 KINDS = ("unclipped", "clipped")
 
 COLUMNS = {
@@ -89,7 +104,7 @@ def growth_of(
         later = ratio(norms[-1], norms[half] if half else first)
         a_step = later ** (1 / (len(norms) - half))
         rows.append((norms[1] + 0, norms[-1] + 0, ratio(norms[-1], norms[1]), a_step, maximum(made[name]), later))
-    table = Table("growth", "gradient", KINDS, tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True))))
+    table = Table("growth", "gradient", KINDS, tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True))), "Growth")
     growths = table["growth"]
     return Growth(
         rho,
@@ -122,7 +137,7 @@ def _norms(
     columns = [Column(name, what, tuple(known[name])) for name, what in NORMS.items()]
     for name, letter, value in (("radius", "ρ", rho), ("sigma", "σ", sigma)):
         columns.append(Column(name, f"{letter} of W, beside each step", tuple(value + 0 for _ in slopes)))
-    return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns))
+    return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns), "Norms")
 
 
 def growth_verdict(growth: Matrix, later: Matrix, whole: Matrix) -> Matrix:

@@ -1,11 +1,11 @@
 """The study of gradients through time: a recurrent network's gradient, step by step back, whole and clipped.
 
-Here stand its parameters and what is computed; `rnn_gradients_book.py` says how the workbook shows it.
+Here stand its parameters and what is computed; `book.py` says how the workbook shows it.
 """
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -17,10 +17,12 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS, activate
 from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
-from sheetsim.studies.rnn_gradients.book import RnnGradientsBook
-from sheetsim.studies.rnn_gradients.growth import growth_of
+from sheetsim.studies.rnn_gradients.growth import VERDICTS, growth_of
 from sheetsim.studies.rnn_gradients.spectrum import largest_singular_value, spectral_radius
-from sheetsim.studies.study import Experiment, Study, check_one_of
+from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+
+if TYPE_CHECKING:
+    from sheetsim.workbook.layout import Sheet
 
 # Each step: the clipped gradient is handed on to the next step back, as textbooks' networks have it. Once: the
 # whole one is handed on, and what arrives is clipped (Pascanu, Mikolov & Bengio 2013, algorithm 1).
@@ -50,6 +52,8 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     """
 
     STUDY: ClassVar[str] = "rnn-gradients"
+    TITLE: ClassVar[str] = "Gradients through time"
+    TABLES: ClassVar[tuple[str, ...]] = ("growth", "norms")
 
     study: str = "rnn-gradients"
     seed: int = 0
@@ -86,7 +90,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SheetsimError(f"max_norm must be a finite number above 0, not {self.max_norm:g}")
 
     def build(self) -> Study:
-        """The study as graph, tables and sheets."""
+        """The states and the gradients by step, and what can be told of them."""
         graph = Graph(seed=self.seed, draws=self.draws)
         # First: of the legacy generator W has the first numbers, as a script that draws nothing else.
         e = graph.input("e_W", normal(), (self.units, self.units))
@@ -106,18 +110,21 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
 
         states = graph.series({"h": start}, step=forward, steps=self.steps)
         series = states | backward(graph, states["a"], states["h"], last, max_norm, clip)
-        slopes = graph.stacked("slope", slopes_back(states["a"], states["h"]), ["slope"], first=1)
-        radius = spectral_radius(graph, W, "W")
-        sigma, squared = largest_singular_value(graph, W, "WtW")
-        found = growth_of(graph, series, norm_of(last, graph["divisor"]), slopes, radius.value, sigma)
-        book = RnnGradientsBook(graph, series, found, (radius, squared), self.title, self.description, self.log)
-        return Study(
-            graph=graph,
-            title=self.title or "Gradients through time",
-            sheets=lambda command, live: book.sheets(command, self.parameters(), live=live),
-            tables={"growth": found.table, "norms": found.norms},
-            verdicts=found.verdicts,
-        )
+        return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, series))
+
+    def _findings(self, graph: Graph, series: dict[str, Series]) -> Findings:
+        slopes = graph.stacked("slope", slopes_back(series["a"], series["h"]), ["slope"], first=1)
+        radius = spectral_radius(graph, graph["W"], "W")
+        sigma, squared = largest_singular_value(graph, graph["W"], "WtW")
+        first = norm_of(graph["d_start"], graph["divisor"])
+        found = growth_of(graph, series, first, slopes, radius.value, sigma)
+
+        def sheets(command: str, live: bool) -> "list[Sheet]":
+            from sheetsim.studies.rnn_gradients.book import RnnGradientsBook
+
+            return RnnGradientsBook(self, graph, series, found, (radius, squared)).sheets(command, live)
+
+        return Findings(sheets, (found.table, found.norms), verdicts=found.verdicts, words=VERDICTS)
 
     def sizes(self) -> dict[str, Shape]:
         """The shapes of the weights, the start, the states, and the norms."""

@@ -8,21 +8,38 @@ from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.table import Column, Table
+from sheetsim.summary.verdict import Verdict
 
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
 FLAT = 0.25
 APART = 5.0
 FAR = 0.1
 
-VERDICTS = {
-    "same for ever": "at every step the two hidden units have exactly the same weights, and so has the output for both",
-    "same so far": "the two have the same weights at every step, but not the output's for both: nothing keeps them so",
-    "saturated": f"it starts where f′(a), the mean over units and samples, is under {FLAT:.0%} of its greatest value",
-    "apart": f"‖w_1 − w_2‖ is at the end over {APART:g} times that at the start and over {FAR:g} of ‖w_1‖ + ‖w_2‖, and "
-    "the loss is below that at the start",
-    "differ": "the two units differ, and none of these",
-    "overflow": "a number is too large for a cell: take a smaller scale or learning rate",
-}
+VERDICTS = (
+    Verdict(
+        "same for ever",
+        "at every step the two hidden units have exactly the same weights, and so has the output for both",
+        "warning",
+    ),
+    Verdict(
+        "same so far",
+        "the two have the same weights at every step, but not the output's for both: nothing keeps them so",
+        "warning",
+    ),
+    Verdict(
+        "saturated",
+        f"it starts where f′(a), the mean over units and samples, is under {FLAT:.0%} of its greatest value",
+        "bad",
+    ),
+    Verdict(
+        "apart",
+        f"‖w_1 − w_2‖ is at the end over {APART:g} times that at the start and over {FAR:g} of ‖w_1‖ + ‖w_2‖, and "
+        "the loss is below that at the start",
+        "good",
+    ),
+    Verdict("differ", "the two units differ, and none of these", "neutral"),
+    Verdict("overflow", "a number is too large for a cell: take a smaller scale or learning rate", "bad"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,7 @@ def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Mat
     columns.insert(2, Column("distinct_most", "the most distinct hidden units of all steps", most, "count"))
     steep = tuple(mean(start["slope"]) for start in starts)
     columns.append(Column("slope_mean", "the mean of slope over all steps", steep, "share"))
-    table = Table("starts", "start", [start.name for start in starts], tuple(columns))
+    table = Table("starts", "start", [start.name for start in starts], tuple(columns), "Starts")
     return table, tuple(_verdict(graph, start, table, k) for k, start in enumerate(starts))
 
 
@@ -95,4 +112,4 @@ def step_table(starts: Sequence[Start]) -> Table:
         for key, what in MEASURES.items()
         for start in starts
     ]
-    return Table("steps", "step", range(len(starts[0]["loss"])), tuple(columns))
+    return Table("steps", "step", range(len(starts[0]["loss"])), tuple(columns), "Steps")

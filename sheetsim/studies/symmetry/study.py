@@ -1,10 +1,10 @@
 """The study of symmetry: two hidden units that start equal stay equal at every step, and a random start parts them.
 
-Here stand its parameters and what is computed; `symmetry_book.py` says how the workbook shows it.
+Here stand its parameters and what is computed; `book.py` says how the workbook shows it.
 """
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -26,9 +26,11 @@ from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.op import Shape
-from sheetsim.studies.study import Experiment, Study, check_one_of
-from sheetsim.studies.symmetry.book import SymmetryBook
-from sheetsim.studies.symmetry.starts import Start, measured, start_table, step_table
+from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+from sheetsim.studies.symmetry.starts import VERDICTS, Start, measured, start_table, step_table
+
+if TYPE_CHECKING:
+    from sheetsim.workbook.layout import Sheet
 
 STARTS = ("zeros", "constant", "small", "large")
 CURVES = ("tanh", "sigmoid")
@@ -53,6 +55,9 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     STUDY: ClassVar[str] = "symmetry"
+    TITLE: ClassVar[str] = "Symmetry of equal starts"
+    TABLES: ClassVar[tuple[str, ...]] = ("starts", "steps")
+
     study: str = "symmetry"
     seed: int = 0
     samples: int = 8
@@ -78,7 +83,7 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise SheetsimError(f"{key} must be a number from {low:g} to 20, not {value:g}")
 
     def build(self) -> Study:
-        """The study as graph, tables and sheets."""
+        """The four descents, and what can be told of them."""
         graph = Graph(seed=self.seed)
         activation = graph.choice("activation", CURVES, self.activation)
         graph.define("steepest", choose(activation, {name: ACTIVATIONS[name].steepest for name in CURVES}))
@@ -92,17 +97,19 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
             graph.input(f"ones_{number}", np.ones((1, 3)))
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
         starts = [descent(graph, name, self.steps) for name in STARTS]
+        return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, starts))
+
+    def _findings(self, graph: Graph, starts: list[Start]) -> Findings:
         table, words = start_table(graph, starts)
-        series = {start.name: start.series for start in starts}
-        book = SymmetryBook(graph, series, table, step_table(starts), words, self.title, self.description)
-        return Study(
-            graph=graph,
-            title=self.title or "Symmetry of equal starts",
-            sheets=lambda command, live: book.sheets(command, self.parameters(), live=live),
-            tables={"starts": table, "steps": book.steps},
-            verdicts=words,
-            headline=tuple(c.name for c in table.columns if not c.name.startswith("gradient")),
-        )
+        steps = step_table(starts)
+
+        def sheets(command: str, live: bool) -> "list[Sheet]":
+            from sheetsim.studies.symmetry.book import SymmetryBook
+
+            return SymmetryBook(self, graph, starts, table, steps, words).sheets(command, live)
+
+        headline = tuple(c.name for c in table.columns if not c.name.startswith("gradient"))
+        return Findings(sheets, (table, steps), verdicts=words, words=VERDICTS, headline=headline)
 
     def sizes(self) -> dict[str, Shape]:
         """The inputs, and the series that are as long as the steps."""

@@ -101,46 +101,13 @@ STYLES: dict[str, dict[str, Any]] = {
     "index": {**_head, "align": "center"},
 }
 
-# What a verdict's cell looks like by its text; set as conditional formats, so that the colour follows the formula.
-VERDICTS: dict[str, dict[str, str]] = {
-    "healthy": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
-    "holds": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
-    "saturated": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "exploding": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "input lost": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "check std": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "does not hold": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "collapsed": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "undecided": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "not checked": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "nearly": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "dying": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "input fading": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "few directions": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "shrinking": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "growing": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "vanishing": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "steady": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
-    "99 % down": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
-    "not moved": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "on its way": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "diverging": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "apart": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
-    "same for ever": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "same so far": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "weakened": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "amplified": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "levelled off": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "start": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "best of five": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "differ": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "overflow": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "spectral radius": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "largest singular value": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "both": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "neither alone": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "nothing to check": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-    "not ReLU": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
+# What a verdict's cell looks like by the tone of its text; set as conditional formats, so that the colour follows the
+# formula.
+TONES: dict[str, dict[str, str]] = {
+    "good": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
+    "warning": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
+    "bad": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
+    "neutral": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
 }
 
 

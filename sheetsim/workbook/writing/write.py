@@ -54,7 +54,7 @@ from sheetsim.workbook.writing.styles import (
     POSITIVE,
     STYLES,
     TABS,
-    VERDICTS,
+    TONES,
     ZERO,
 )
 from sheetsim.workbook.writing.xlsxwriter_parts import MARK, ExactWorksheet, new_book, number_of, string_number
@@ -116,7 +116,7 @@ class _Book:
             number_of(style)  # now: it is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
         self.whole = self.book.add_format({"num_format": "0"})
-        self.verdicts = {text: self.book.add_format(style) for text, style in VERDICTS.items()}
+        self.tones = {tone: self.book.add_format(style) for tone, style in TONES.items()}
         self.strings: dict[str, int] = {}
 
     def parts(self, progress: Progress) -> Iterator[Part]:
@@ -307,6 +307,7 @@ class _Book:
             worksheet.conditional_format(*blocks[0], {**COLOUR_SCALE, "multi_range": _covered(blocks)})
             numbers = plain
         self._show_magnitudes(worksheet, _stacked(numbers))
+        worksheet.tones = page.tones
         for item in page.items:
             self._item(worksheet, item)
 
@@ -399,13 +400,13 @@ class _Book:
     def _verdict(self, worksheet: ExactWorksheet, item: Block | Echo) -> None:
         if item.style != "verdict":
             return
-        for text, style in self.verdicts.items():
+        for text, tone in worksheet.tones.items():
             worksheet.conditional_format(
                 item.row,
                 item.column,
                 item.row,
                 item.column,
-                {"type": "text", "criteria": "begins with", "value": text, "format": style},
+                {"type": "text", "criteria": "begins with", "value": text, "format": self.tones[tone]},
             )
 
 

@@ -30,6 +30,7 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
     """XlsxWriter's worksheet with exact numbers, error values, and a matrix as one piece of XML."""
 
     is_block = False
+    tones: Mapping[str, str] = {}  # of a page: the verdicts' tones, by word
 
     def write_value(self, row: int, column: int, value: Any, style: Any) -> None:
         """A cached number or text of a block, beside the cell that holds its formula."""

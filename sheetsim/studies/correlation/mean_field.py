@@ -1,0 +1,88 @@
+"""What mean-field theory expects of two inputs' correlation, by layer, as formulas that follow the drop-downs.
+
+A layer takes the correlation c of two normal sums of variance q to E[f(u) f(v)] / E[f²] (Poole et al. 2016,
+arXiv:1606.05340). By Mehler's formula E[f(u) f(v)] = Σ a_k² c^k, with a_k the coefficients of f(√q s) by normalised
+Hermite polynomials (O'Donnell 2014, §11.2; Daniely et al. 2016, arXiv:1602.05897): quadrature of one variable, which
+is exact at the kink of relu, and a power series.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sheetsim.model.expr import Matrix, absolute, row, sqrt, total, where
+from sheetsim.model.grad import grad
+from sheetsim.model.graph import Graph
+from sheetsim.model.nets import activate
+from sheetsim.model.series import Series
+from sheetsim.summary.theory import normal_rule
+
+# Terms of the power series; what is left of E[f²], 1e-4 of it for relu, is taken as one term more.
+DEGREES = 60
+
+# The nodes are fine enough for sums of such a variance: sigmoid and tanh turn over 1/√q.
+FINE = 64.0
+
+# Powers of smaller correlations are below what a sheet can hold, and are left out.
+LEAST = 1e-5
+
+# Layers beyond the network's last that the map is followed through, towards its fixed point.
+FURTHER = 64
+
+
+def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
+    """By layer, step 0 the input: `q_theory` and `c_theory` of the sums, and from layer 1 `chi_theory`, the growth of a
+    small difference n·sd² E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope`, what
+    the next layer's c changes by with this one's.
+
+    FURTHER layers more than there are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`.
+    """
+    s, w, hermite = _quadrature()
+    nodes = graph.input("nodes", s.reshape(-1, 1))
+    weights = graph.input("node_weights", w.reshape(1, -1))
+    polynomials = graph.input("hermite", hermite)
+    degree = graph.input("degree", np.arange(1.0, DEGREES + 1).reshape(-1, 1))
+    activation, scale = graph["activation"], graph["weight_scale"]
+
+    def coefficients(q: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """a_k² from k = 1, a_0², and E[f²]."""
+        f = activate(activation, sqrt(q) * nodes)
+        return (polynomials @ f) ** 2, (weights @ f) ** 2, weights @ f**2
+
+    def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
+        q, c = before["q_theory"], before["c_theory"]
+        if t == 1:
+            # The first sums are of the inputs themselves.
+            q, c = scale * q, c + 0
+        else:
+            squares, mean, second = coefficients(q)
+            rest = second - mean - total(squares)
+            base = where(absolute(c) > LEAST, c, 0)
+            powers = total(squares * base**degree) + row(squares, 1) * (c - base) + rest * base ** (DEGREES + 1)
+            q, c = scale * second, (mean + powers) / second
+        at = sqrt(q) * nodes
+        (slope,) = grad(total(activate(activation, at)), [at])
+        squares, mean, second = coefficients(q)
+        # 0⁰ is an error in a sheet: the term of k = 1 apart.
+        base = where(absolute(c) > LEAST, c, 0)
+        rising = total(squares * degree * base ** where(degree > 2, degree - 1, 1)) + row(squares, 1) * (1 - base)
+        rest = (DEGREES + 1) * (second - mean - total(squares)) * base**DEGREES
+        return {
+            "q_theory": q,
+            "c_theory": c,
+            "chi_theory": scale * (weights @ slope**2),
+            "map_slope": (rising + rest) / second,
+        }
+
+    start = {"q_theory": graph.define("q_0", 0 * graph["c_0"] + 1), "c_theory": graph["c_0"] + 0}
+    names = ("q_theory", "c_theory", "chi_theory", "map_slope")
+    return graph.series(start, step=step, steps=layers + FURTHER, columns={name: (name,) for name in names})
+
+
+def _quadrature() -> tuple[Any, Any, Any]:
+    """Nodes, weights, and rows w·h_k of the normalised Hermite polynomials from k = 1, for the standard normal."""
+    s, w = normal_rule(FINE)
+    rows = [np.ones_like(s), s]
+    for k in range(1, DEGREES):
+        rows.append((s * rows[k] - np.sqrt(k) * rows[k - 1]) / np.sqrt(k + 1))
+    return s, w, np.array(rows[1:]) * w

@@ -1,0 +1,98 @@
+"""The study of correlation: two inputs pass through one network, and come nearer to one another or part.
+
+Here stand its parameters and its graph; `layers.py` says what is measured, `mean_field.py` what theory expects, and
+`book.py` how the workbook shows it.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import check_seed, normal
+from sheetsim.model.expr import Matrix, sqrt
+from sheetsim.model.graph import Graph
+from sheetsim.model.nets import ACTIVATIONS, activate
+from sheetsim.model.op import Shape
+from sheetsim.studies.correlation.layers import VERDICTS, Layer, correlation_table, correlation_verdicts
+from sheetsim.studies.correlation.mean_field import mean_field_series
+from sheetsim.studies.forward.study import check_scheme, chosen_initializer
+from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+
+if TYPE_CHECKING:
+    from sheetsim.workbook.layout import Sheet
+
+MOST = {"pairs": 10_000, "units": 2_000, "layers": 100}
+# Of pairs · units · layers: numbers of one matrix of each layer, of which the book has six.
+MOST_CELLS = 2_000_000
+
+
+class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its templates.
+
+    pairs: of inputs x and y = c·x + √(1 − c²)·e, standard normal each; correlation: c, from 0 to 1; units: of the input
+    and of each layer; layers: how many; activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, or a number,
+    the standard deviation.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "correlation"
+    TITLE: ClassVar[str] = "Correlation of two inputs"
+    TABLES: ClassVar[tuple[str, ...]] = ("correlation",)
+
+    study: str = "correlation"
+    seed: int = 0
+    pairs: int = 40
+    correlation: float = 0.5
+    units: int = 60
+    layers: int = 8
+    activation: str = "tanh"
+    initializer: str | float = "xavier"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_seed(self.seed, "pcg64")
+        for key, most in MOST.items():
+            if not 1 <= getattr(self, key) <= most:
+                raise SheetsimError(f"{key} must be 1 to {most:,}, not {getattr(self, key):,}")
+        if self.pairs * self.units * self.layers > MOST_CELLS:
+            raise SheetsimError(f"pairs · units · layers must be at most {MOST_CELLS:,}")
+        if not 0 <= self.correlation <= 1:
+            raise SheetsimError(f"correlation must be from 0 to 1, not {self.correlation:g}")
+        check_one_of("activation", self.activation, tuple(ACTIVATIONS))
+        check_scheme(self.initializer)
+
+    def build(self) -> Study:
+        """The two passes through one network, and what can be told of them."""
+        graph = Graph(seed=self.seed)
+        x = graph.input("x", normal(), (self.pairs, self.units))
+        e = graph.input("e_y", normal(), (self.pairs, self.units))
+        c = graph.input("c_0", self.correlation)
+        given: tuple[Matrix, ...] = x, graph.define("y", c * x + sqrt(1 - c**2) * e)
+        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
+        initializer = chosen_initializer(graph, "initializer", "custom_std", self.initializer)
+        layers = []
+        for number in range(1, self.layers + 1):
+            W = graph.weights(f"W_{number}", initializer, (self.units, self.units))
+            sums = tuple(graph.define(f"a_{of}_{number}", z @ W) for of, z in zip("xy", given, strict=True))
+            given = tuple(
+                graph.define(f"z_{of}_{number}", activate(activation, a)) for of, a in zip("xy", sums, strict=True)
+            )
+            layers.append(Layer(number, graph[f"e_{number}"], graph[f"sd_{number}"], W, sums, given))
+        graph.define("weight_scale", self.units * graph["sd_1"] ** 2)
+        return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, layers))
+
+    def _findings(self, graph: Graph, layers: list[Layer]) -> Findings:
+        theory = mean_field_series(graph, len(layers))
+        table = correlation_table(graph, layers, theory)
+        words: tuple[Matrix, ...] = correlation_verdicts(graph, layers, table)
+
+        def sheets(command: str, live: bool) -> "list[Sheet]":
+            from sheetsim.studies.correlation.book import CorrelationBook
+
+            return CorrelationBook(self, graph, layers, theory, table, words).sheets(command, live)
+
+        return Findings(sheets, (table,), verdicts=words, words=VERDICTS)
+
+    def sizes(self) -> dict[str, Shape]:
+        """The inputs' shape, that of a layer's sums, and of the last layer's weights."""
+        shape = self.pairs, self.units
+        return {"x": shape, f"a_x_{self.layers}": shape, f"W_{self.layers}": (self.units, self.units)}

@@ -1,0 +1,17 @@
+"""The studies, a line each: what the key `study` can say, the package's names, `--help` and the tests follow."""
+
+from sheetsim.studies.correlation.study import Correlation as Correlation
+from sheetsim.studies.forward.study import Forward as Forward
+from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
+from sheetsim.studies.optimizers.study import Optimizers as Optimizers
+from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
+from sheetsim.studies.study import Experiment as _Experiment
+from sheetsim.studies.symmetry.study import Symmetry as Symmetry
+
+
+def _is_study(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, _Experiment) and kind is not _Experiment
+
+
+# What the key `study` can say.
+STUDIES: dict[str, type[_Experiment]] = {kind.STUDY: kind for kind in list(globals().values()) if _is_study(kind)}

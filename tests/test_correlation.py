@@ -1,0 +1,169 @@
+"""The study of correlation: known maps, theory by another quadrature, simulation against theory, words, the book."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ironcalc
+import numpy as np
+import pytest
+from engines import differences, ironcalc_cells, poison
+from lint import lint
+
+import sheetsim
+from sheetsim.audit.verify import verify
+from sheetsim.engine.evaluate import Program, evaluate
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.runs.run import Run
+
+SMALL = {"pairs": 8, "units": 10, "layers": 3}
+
+
+def theory(activation: str, scale: float, c: float, name: str = "c_theory") -> Any:
+    """A series of theory by layer, from 1, for weights with n·sd² = scale."""
+    keys = {"pairs": 2, "units": 4, "layers": 1, "correlation": c}
+    study = sheetsim.Correlation(activation=activation, initializer=float(np.sqrt(scale / 4)), **keys).build()
+    node = study.named(name)
+    return evaluate([node])[node][-65:, 0]
+
+
+def test_identity_keeps_the_correlation() -> None:
+    assert np.allclose(theory("identity", 1, 0.3), 0.3, rtol=0, atol=1e-12)
+    assert np.allclose(theory("identity", 1, 0.3, "chi_theory"), 1)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_relus_map_is_the_arc_cosine_kernel(scale: float) -> None:
+    """Of degree 1 (Cho & Saul 2009), whatever the variance."""
+    c = theory("relu", scale, 0.2)
+    expected = (np.sqrt(1 - c**2) + (np.pi - np.arccos(c)) * c) / np.pi
+    assert np.abs(c[1:] - expected[:-1]).max() < 4e-4
+    assert np.allclose(theory("relu", scale, 0.2, "chi_theory"), scale / 2)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("scale", "c"), [(1.0, 0.0), (2.0, 0.5), (9.0, 0.9)])
+def test_formulas_and_quadrature_in_two_dimensions_give_the_same_theory(
+    activation: str, scale: float, c: float
+) -> None:
+    layers, given = 8, sheetsim.InputMoments(1, c)
+    frame = sheetsim.mean_field(activation, [4] * layers, [np.sqrt(scale / 4)] * layers, given)
+    assert np.abs(theory(activation, scale, c)[:layers] - frame["correlation"]).max() < 1e-3
+    assert np.allclose(theory(activation, scale, c, "chi_theory")[:layers], frame["chi"], rtol=1e-3)
+    assert np.allclose(theory(activation, scale, c, "q_theory")[:layers], frame["pooled"], rtol=1e-9)
+
+
+def test_the_map_comes_to_rest_and_its_slope_is_its_own() -> None:
+    """tanh with n·sd² = 4 parts inputs (c* = 0); sigmoid with 400 has its fixed point between 0 and 1."""
+    assert theory("tanh", 4.0, 0.9)[-1] < 1e-3
+    c = theory("sigmoid", 400.0, 0.1)
+    following = sheetsim.correlation_map("sigmoid", 400.0, [c[-1], c[-1] + 1e-5])
+    assert 0.1 < c[-1] < 0.999
+    assert abs(following.iloc[0] - c[-1]) < 1e-5
+    slope = theory("sigmoid", 400.0, 0.1, "map_slope")[-1]
+    assert abs(slope - np.diff(following)[0] / 1e-5) < 1e-3
+    assert slope < 1 < theory("sigmoid", 400.0, 0.1, "chi_theory")[-1]
+
+
+SEEDS = 60
+CASES = (("tanh", 0.3, 0.5), ("sigmoid", 0.5, 0.2), ("relu", "he", 0.5), ("identity", "xavier", 0.7))
+
+
+@cache
+def over_seeds(activation: str, initializer: float | str, c: float) -> Any:
+    keys = {"pairs": 30, "units": 50, "layers": 4, "correlation": c}
+    study = sheetsim.Correlation(activation=activation, initializer=initializer, **keys).build()
+    table = study.tables["correlation"]
+    names = ("c", "c_low", "c_high", "c_theory")
+    cells = [cell for name in names for cell in table[name]]
+    program = Program(cells)
+    found = [[float(values[cell][0, 0]) for cell in cells] for values in (program(seed=seed) for seed in range(SEEDS))]
+    return np.array(found).reshape(SEEDS, len(names), 4).transpose(1, 0, 2)
+
+
+@pytest.mark.parametrize(("activation", "initializer", "c"), CASES)
+def test_simulation_and_theory_agree(activation: str, initializer: float | str, c: float) -> None:
+    """To four standard errors of the mean over seeds, and to what finite width makes: a few parts in 50."""
+    measured, *_, expected = over_seeds(activation, initializer, c)
+    error = measured.std(axis=0, ddof=1) / np.sqrt(SEEDS)
+    assert (np.abs(measured.mean(axis=0) - expected[0]) < 4 * error + 0.02).all()
+
+
+@pytest.mark.parametrize(("activation", "initializer", "c"), CASES)
+def test_the_interval_covers_theory_as_often_as_it_says(activation: str, initializer: float | str, c: float) -> None:
+    _, low, high, expected = over_seeds(activation, initializer, c)
+    covered = ((low <= expected) & (expected <= high)).mean(axis=0)
+    # Three standard errors of 95 % over 60 seeds are 8 %; relu's bias of order 1/units grows from layer to layer.
+    assert (covered >= (0.78 if activation == "relu" else 0.86)).all(), covered
+
+
+def test_equal_inputs_stay_equal_and_their_interval_has_no_width() -> None:
+    run = sheetsim.run("correlation", correlation=1.0, **SMALL)
+    table = run.summary()
+    assert (table[["c", "c_low", "c_high"]] == 1).all(axis=None)
+    assert np.allclose(table["c_theory"], 1)
+
+
+WORDS = [
+    ({"activation": "tanh", "initializer": 0.5}, "chaotic"),
+    ({"activation": "sigmoid", "initializer": "xavier"}, "ordered"),
+    ({"activation": "identity", "initializer": "xavier"}, "near the edge"),
+    ({"initializer": "zeros"}, "no signal"),
+    ({"activation": "identity", "initializer": 1e160}, "overflow"),
+]
+
+
+@pytest.mark.parametrize(("keys", "word"), WORDS)
+def test_words_say_what_the_weights_do(keys: dict[str, Any], word: str) -> None:
+    run = sheetsim.run("correlation", pairs=20, units=40, layers=6, **keys)
+    assert run.verdicts()[-1] == word
+
+
+def typed(run: Run, path: Path, name: str, text: str) -> list[str]:
+    book = ironcalc.load_from_xlsx(str(run.to_excel(path)), "en", "UTC", "en")
+    titles = [sheet.title for sheet in run._layout.sheets]
+    place = run._layout.places[run._study.graph[name]]
+    book.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, text)
+    book.evaluate()
+    places = [run._layout.places[node] for node in run._study.verdicts]
+    return [book.get_cell_value(titles.index(own.sheet), own.row + 1, own.column + 1) for own in places]
+
+
+@pytest.mark.parametrize("text", ["1.5", "-2", "abc"])
+def test_a_correlation_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    run = sheetsim.run("correlation", **SMALL)
+    assert typed(run, tmp_path / "book.xlsx", "c_0", text) == ["check c"] * 3
+
+
+def test_the_book_follows_its_drop_downs(tmp_path: Path) -> None:
+    run = sheetsim.run("correlation", **SMALL)
+    book = run.to_excel(tmp_path / "book.xlsx")
+    assert lint(book) == []
+    for activation, initializer in (("relu", "he"), ("sigmoid", "std 1"), ("identity", "zeros")):
+        assert poison(book, tmp_path / "other.xlsx", {"activation": activation, "initializer": initializer})
+        other = sheetsim.run("correlation", activation=activation, initializer=initializer, **SMALL)
+        assert differences(other, ironcalc_cells(tmp_path / "other.xlsx"), 1e-9) == []
+
+
+def test_a_book_reads_as_it_ran_and_verifies(tmp_path: Path) -> None:
+    run = sheetsim.run("correlation-chaos", **SMALL)
+    path = run.to_excel(tmp_path / "book.xlsx")
+    with sheetsim.read(path) as book:
+        assert book.summary().equals(run.summary())
+        assert book.verdicts() == run.verdicts()
+    assert verify(path).state == "as made"
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"correlation": 1.5}, "correlation must be from 0 to 1, not 1.5"),
+        ({"units": 0}, "units must be 1 to 2,000, not 0"),
+        ({"pairs": 10_000, "units": 2_000}, "pairs · units · layers must be at most 2,000,000"),
+        ({"activation": "cos"}, "activation must be one of"),
+        ({"initializer": -1.0}, "initializer as a number is a standard deviation from 0"),
+    ],
+)
+def test_impossible_parameters_are_refused(keys: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(sheetsim.SheetsimError, match=sentence):
+        sheetsim.Correlation(**keys)
