@@ -148,7 +148,7 @@ def ranges(seeds: int, depth: int) -> Iterator[Record]:
     for name in templates.names():
         if not name.startswith("gradient-flow"):
             continue
-        given = templates.origin(name, {"samples": 200, "depth": depth, "width": 100, "report": "summary"})
+        given = templates.scenario(name, {"samples": 200, "depth": depth, "width": 100, "report": "summary"})
         study = given.experiment.build()
         wanted = [study.tables["gradients"][key][0] for key in ("reach", "total", "rate")]
         program = Program([study.verdicts[0], *wanted])

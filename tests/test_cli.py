@@ -287,7 +287,7 @@ def test_what_is_made_to_do_harm_is_one_line_at_once(
 def test_long_work_off_a_terminal_says_how_long(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
     now = 0.0
     monkeypatch.setattr(terminal, "monotonic", lambda: now)
-    show = terminal.Progress(1).replicate(1000)
+    show = terminal.ProgressLine(1).replicate(1000)
     for done in range(1, 41):
         now = float(done)
         show(done, 0.1)

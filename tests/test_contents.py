@@ -115,10 +115,10 @@ def test_names_by_column_stand_over_the_inputs_variances(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_small_books_are_live_and_fit_into_a_mail(name: str, tmp_path: Path) -> None:
-    origin = templates.load(name, {"size": "small"})
+    scenario = templates.load(name, {"size": "small"})
     path = sheetsim.run(name, size="small").to_excel(tmp_path / "small.xlsx")
     assert path.stat().st_size < 500_000
-    assert "size" not in origin.command
+    assert "size" not in scenario.command
     with zipfile.ZipFile(path) as archive:
         assert any(b't="array"' in archive.read(part) for part in archive.namelist() if "/sheet" in part)
 

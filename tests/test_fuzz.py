@@ -20,7 +20,7 @@ from sheetsim.audit.verify import diff, verify
 from sheetsim.engine.jobs import check_workers
 from sheetsim.errors import SheetsimError
 from sheetsim.runs import templates
-from sheetsim.runs.run import check, run_origin
+from sheetsim.runs.run import check, run_scenario
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.study import toml_value
 
@@ -51,10 +51,10 @@ SMALL = {"samples": 3, "inputs": 2, "layers": [2, 2]}
 def outcome(overrides: dict[str, Any]) -> str:
     """Runs what is small enough; a person's mistake must be one sentence, and anything else is a bug."""
     try:
-        origin = templates.load("relu-he", {**SMALL, **overrides})
-        check(origin)
-        if np.prod([float(n) for n in (origin.experiment.samples or 1, *origin.experiment.layers)]) < 1e6:
-            run_origin(origin).claims()
+        scenario = templates.load("relu-he", {**SMALL, **overrides})
+        check(scenario)
+        if np.prod([float(n) for n in (scenario.experiment.samples or 1, *scenario.experiment.layers)]) < 1e6:
+            run_scenario(scenario).claims()
     except SheetsimError as error:
         return str(error)
     return "ran"

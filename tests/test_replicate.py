@@ -21,7 +21,7 @@ from scipy import stats
 import sheetsim
 from sheetsim.audit import recalculate
 from sheetsim.audit.verify import verify
-from sheetsim.cli.terminal import Progress
+from sheetsim.cli.terminal import ProgressLine
 from sheetsim.engine.moments import Moments, UnitMoments
 from sheetsim.errors import SheetsimError
 from sheetsim.runs import replicates_plan
@@ -275,7 +275,7 @@ def test_until_is_a_share_in_python_as_on_the_command_line() -> None:
 
 def test_progress_names_no_width_before_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    shown = Progress(1)
+    shown = ProgressLine(1)
     monkeypatch.setattr(shown, "sheet", lines.append)
     sheetsim.replicate(study(), 3, progress=shown.replicate(3))
     assert len(lines) == 3

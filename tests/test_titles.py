@@ -108,15 +108,15 @@ OVERRIDES = [
 def test_a_template_with_other_keys_says_so_in_title_and_description(
     name: str, overrides: dict[str, object], said: str
 ) -> None:
-    plain, origin = templates.load(name).experiment, templates.load(name, overrides)
-    found = origin.experiment
+    plain, scenario = templates.load(name).experiment, templates.load(name, overrides)
+    found = scenario.experiment
     assert found.title == f"{plain.title}, {said}"
     assert found.description == f"Of the template as it was: {plain.description}"
     # The command is as short as before, and makes the same titles.
-    assert "title" not in origin.command
-    assert "description" not in origin.command
-    again = templates.load(name, settings_of(origin.command))
-    assert (again.experiment, again.command) == (found, origin.command)
+    assert "title" not in scenario.command
+    assert "description" not in scenario.command
+    again = templates.load(name, settings_of(scenario.command))
+    assert (again.experiment, again.command) == (found, scenario.command)
 
 
 def settings_of(command: str) -> dict[str, object]:
@@ -137,10 +137,10 @@ def test_what_changes_nothing_that_a_title_tells_leaves_it() -> None:
 
 
 def test_own_texts_are_kept_and_stand_in_the_command() -> None:
-    origin = templates.load("sigmoid-std1", {"activation": "relu", "title": "Mine", "description": ""})
-    assert (origin.experiment.title, origin.experiment.description) == ("Mine", "")
-    assert "title" in origin.command
-    assert "description" in origin.command
+    scenario = templates.load("sigmoid-std1", {"activation": "relu", "title": "Mine", "description": ""})
+    assert (scenario.experiment.title, scenario.experiment.description) == ("Mine", "")
+    assert "title" in scenario.command
+    assert "description" in scenario.command
     # The template's own title, wished for a changed study, is another text than the one that would be made.
     kept = templates.load(
         "sigmoid-std1", {"activation": "relu", "title": templates.load("sigmoid-std1").experiment.title}

@@ -27,9 +27,9 @@ def studies() -> dict[str, list[Study]]:
     for name in templates.names():
         study = templates.load(name).experiment.study
         if study not in found:
-            found[study] = [templates.origin(name, SMALL.get(study, {})).experiment.build()]
+            found[study] = [templates.scenario(name, SMALL.get(study, {})).experiment.build()]
     found["optimizers"].append(
-        templates.origin("optimizers", {"f": "x^3 + y", **SMALL["optimizers"]}).experiment.build()
+        templates.scenario("optimizers", {"f": "x^3 + y", **SMALL["optimizers"]}).experiment.build()
     )
     return found
 

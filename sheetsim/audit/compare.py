@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import Values, cell_name, within
+from sheetsim.workbook.reading.values import CellValues, cell_name, within
 
 # What a cell of a table may differ by: each is a statistic of its own, and one large one is no excuse for the others.
 OWN = 1e-9
@@ -30,7 +30,7 @@ class Change(NamedTuple):
 class Changed(Sequence[Change]):
     """The cells of a block that differ, made when they are asked for: kept as arrays, 32 bytes a cell."""
 
-    def __init__(self, sheet: str, keys: Any, first: Values, second: Values) -> None:
+    def __init__(self, sheet: str, keys: Any, first: CellValues, second: CellValues) -> None:
         self.sheet = sheet
         self._keys = keys
         self._first = first.only(keys)
@@ -103,7 +103,7 @@ def block_of(book: RawBook, title: str, row: int, column: int) -> str:
     return f"({title})"
 
 
-def gap(block: Block, first: Values, second: Values) -> Gap:
+def gap(block: Block, first: CellValues, second: CellValues) -> Gap:
     """The difference between two readings of a block's cells."""
     one, two = first.numbers_at(block.keys), second.numbers_at(block.keys)
     numbers = ~(np.isnan(one) | np.isnan(two))
@@ -131,7 +131,7 @@ def gap(block: Block, first: Values, second: Values) -> Gap:
     return Gap(block.keys[differs], absolute, relative, other, beyond, where)
 
 
-def last_digits(block: Block, keys: Any, first: Values, second: Values, computed: Any) -> Any:
+def last_digits(block: Block, keys: Any, first: CellValues, second: CellValues, computed: Any) -> Any:
     """Which of some cells of a block differ in the last digits only, or are one error value and another.
 
     computed: the keys of the cells that a formula computes, rising.
@@ -152,7 +152,7 @@ def last_digits(block: Block, keys: Any, first: Values, second: Values, computed
     return found
 
 
-def all_keys(first: Values, second: Values) -> Any:
+def all_keys(first: CellValues, second: CellValues) -> Any:
     """The cells that one or the other has."""
     return np.union1d(first.keys, second.keys)
 
@@ -162,6 +162,6 @@ def _same(one: Any, two: Any) -> bool:
     return isinstance(one, str) and isinstance(two, str) and one.startswith("#") and two.startswith("#")
 
 
-def _shown(sheet: str, cell: int, first: Values, second: Values) -> str:
+def _shown(sheet: str, cell: int, first: CellValues, second: CellValues) -> str:
     one, two = ("nothing" if value is None else repr(value)[:60] for value in (first.at(cell), second.at(cell)))
     return f"{sheet}!{cell_name(cell)}: {one} against {two}"

@@ -15,7 +15,7 @@ from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.workbook.formulas import same_formula
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import Values, cell_name, key
+from sheetsim.workbook.reading.values import CellValues, cell_name, key
 from sheetsim.workbook.rules import MANIFEST_TITLE
 from sheetsim.workbook.writing.package import DIGEST_PART
 
@@ -133,7 +133,7 @@ def _cells(one: RawBook, two: RawBook, title: str, computed: Any) -> Iterator[Di
         yield Difference(name, "formulas", 0.0, listed)
 
 
-def _values(block: Block, keys: Any, first: Values, second: Values, kind: str) -> Iterator[Difference]:
+def _values(block: Block, keys: Any, first: CellValues, second: CellValues, kind: str) -> Iterator[Difference]:
     if not len(keys):
         return
     with np.errstate(over="ignore"):

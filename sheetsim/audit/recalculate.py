@@ -26,7 +26,7 @@ from sheetsim.whole_file import whole_file
 from sheetsim.workbook.formulas import renamed
 from sheetsim.workbook.reading.parse import Cells, column_number
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import Values, cell_name, key
+from sheetsim.workbook.reading.values import CellValues, cell_name, key
 
 # What poisoned cells say: no statistic and no draw of a model is likely to be this number.
 POISON = 12345.678
@@ -45,7 +45,7 @@ MEMORY_A_BYTE = 40
 TIMED_OUT = -1000
 
 # The values of a book by sheet.
-Book: TypeAlias = dict[str, Values]
+Recalculated: TypeAlias = dict[str, CellValues]
 
 # First what nearly all cells are: a number, with a style or without.
 _CELL = re.compile(
@@ -126,7 +126,7 @@ def fill(path: str | os.PathLike[str], engine: str) -> int:
     return sum(map(len, filled.values()))
 
 
-def _filled(path: Path, title: str, cells: Cells, read: Book, engine: str) -> Iterator[tuple[int, Content]]:
+def _filled(path: Path, title: str, cells: Cells, read: Recalculated, engine: str) -> Iterator[tuple[int, Content]]:
     """The cells that formulas compute and that hold something else, with what the engine says."""
     computed = cells.computed()
     if not len(computed):
@@ -188,7 +188,7 @@ def _with_contents(book: RawBook, title: str, xml: bytes, contents: Mapping[int,
     return changed
 
 
-def recalculated(books: Iterable[Path], engine: str) -> list[Book]:
+def recalculated(books: Iterable[Path], engine: str) -> list[Recalculated]:
     """The books' values as the engine computes them, in one start of it.
 
     Raises SheetsimError when the engine is not there, cannot read a book, or needs more time or memory than books of
@@ -197,7 +197,7 @@ def recalculated(books: Iterable[Path], engine: str) -> list[Book]:
     return _ironcalc(list(books)) if engine == "ironcalc" else _libreoffice(list(books))
 
 
-def _ironcalc(books: list[Path]) -> list[Book]:
+def _ironcalc(books: list[Path]) -> list[Recalculated]:
     if importlib.util.find_spec("ironcalc") is None:
         raise SheetsimError("the engine ironcalc is not installed: pip install 'sheetsim[verify]'")
     size = _unpacked(books)
@@ -242,15 +242,15 @@ def _with_plain_names(book: Path, target: Path) -> Path:
     return target
 
 
-def _arrays(target: Path) -> Book:
+def _arrays(target: Path) -> Recalculated:
     """What the child wrote of one book."""
-    found: Book = {}
+    found: Recalculated = {}
     with target.with_suffix(".bin").open("rb") as file:
         for sheet in json.loads(target.with_suffix(".json").read_text(encoding="utf-8")):
             keys, numbers = (np.fromfile(file, kind, sheet["cells"]) for kind in (np.int64, np.float64))
             order = np.argsort(keys)
             others = {int(cell): value for cell, value in sheet["others"].items()}
-            found[sheet["title"]] = Values(keys[order], numbers[order], others)
+            found[sheet["title"]] = CellValues(keys[order], numbers[order], others)
     return found
 
 
@@ -269,7 +269,7 @@ def libreoffice_profile(folder: Path, *, force: bool = True) -> str:
     return f"-env:UserInstallation={user.parent.as_uri()}"
 
 
-def _libreoffice(books: list[Path]) -> list[Book]:
+def _libreoffice(books: list[Path]) -> list[Recalculated]:
     soffice = shutil.which("soffice")
     if soffice is None:
         raise SheetsimError("the engine libreoffice is not installed: there is no command soffice")
@@ -286,7 +286,7 @@ def _libreoffice(books: list[Path]) -> list[Book]:
         return [_values(result) for result in results]
 
 
-def _values(path: Path) -> Book:
+def _values(path: Path) -> Recalculated:
     with RawBook(path) as book:
         return {title: book.cells(title).values for title in book.titles}
 

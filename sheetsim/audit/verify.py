@@ -11,14 +11,14 @@ import numpy as np
 from sheetsim.arguments import listed, one_of
 from sheetsim.audit.compare import Changed, Gap, blocks, gap
 from sheetsim.audit.difference import Difference, differences
-from sheetsim.audit.origin import GivenPartError, Made, Origin, Sheets, adopted, made, origin
-from sheetsim.audit.recalculate import ENGINES, Book, poison, recalculated
+from sheetsim.audit.provenance import GivenPartError, Made, Provenance, Sheets, adopted, made, provenance
+from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import COUNT, ROUNDING
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
 from sheetsim.workbook.reading.raw import RawBook, no_values
-from sheetsim.workbook.reading.values import Values
+from sheetsim.workbook.reading.values import CellValues
 from sheetsim.workbook.rules import MANIFEST_TITLE
 
 # Of a named matrix, relative to its largest magnitude; single cells and those of tables by their own size.
@@ -48,7 +48,7 @@ OTHER_PROCESSOR = "made with the versions that are here, by a processor for whic
 # not here too.
 UNCHECKED = {False: ("versions",), True: ("versions", "parameters.input")}
 
-Progress = Callable[[str], None]
+StageProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Verified:
 def verify(
     path: str | os.PathLike[str],
     engines: tuple[str, ...] = ("ironcalc",),
-    progress: Progress = lambda step: None,
+    progress: StageProgress = lambda step: None,
 ) -> Verified:
     """Recalculates a book with each engine, from caches made wrong first, and with NumPy from the book's own constants.
 
@@ -116,7 +116,7 @@ def verify(
         known: Manifest | None = None
         try:
             known = read_manifest(book, sheets.get(MANIFEST_TITLE))
-            said = None if known is None else origin(book, sheets, known)
+            said = None if known is None else provenance(book, sheets, known)
         except SheetsimError as error:
             if not live or MANIFEST_TITLE not in sheets:
                 raise
@@ -150,7 +150,7 @@ def _edits_first(found: Iterator[Difference]) -> list[Difference]:
 
 
 def _engine_rows(
-    book: RawBook, sheets: Sheets, engines: tuple[str, ...], known: Manifest | None, progress: Progress
+    book: RawBook, sheets: Sheets, engines: tuple[str, ...], known: Manifest | None, progress: StageProgress
 ) -> list[Row]:
     kinds = known.kind_by_name() if known else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +165,7 @@ def _engine_rows(
         return rows
 
 
-def _with_numpy(found: Verified, book: RawBook, sheets: Sheets, said: Origin, progress: Progress) -> Verified:
+def _with_numpy(found: Verified, book: RawBook, sheets: Sheets, said: Provenance, progress: StageProgress) -> Verified:
     """What NumPy and the study made again add to what the engines found."""
     meant = made(said)
     computed = meant.computed()
@@ -188,10 +188,10 @@ def _against(
     sheets: Sheets,
     engine: str,
     computed: Mapping[str, np.ndarray],
-    read: Book,
+    read: Recalculated,
     kinds: Mapping[str, str],
 ) -> Iterator[Row]:
-    nothing = Values(np.empty(0, dtype=np.int64), np.empty(0), {})
+    nothing = CellValues(np.empty(0, dtype=np.int64), np.empty(0), {})
     for title, keys in computed.items():
         if title not in sheets:
             yield Row(f"({title})", title, engine, len(keys), 0.0, 0.0, f"the book has no sheet {title!r}", False)
@@ -211,7 +211,7 @@ def _close(name: str, cells: int, found: Gap, kind: str) -> bool:
 
 
 def _origin(
-    book: RawBook, sheets: Sheets, said: Origin, meant: Made, computed: Mapping[str, np.ndarray], *, follow: bool
+    book: RawBook, sheets: Sheets, said: Provenance, meant: Made, computed: Mapping[str, np.ndarray], *, follow: bool
 ) -> tuple[str, list[Difference], list[str]]:
     """Whether the file is what its parameters give: byte for byte, cell for cell, or but for last digits.
 

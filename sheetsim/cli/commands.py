@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 from sheetsim.cli.terminal import (
     MOST_LINES,
     Format,
-    Progress,
+    ProgressLine,
     difference_json,
     lines_of,
     print_differences,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from sheetsim.audit.verify import Verified
     from sheetsim.runs.run import Results, Run
-    from sheetsim.runs.templates import Origin
+    from sheetsim.runs.templates import Scenario
 
 OUTPUTS = Path("outputs")
 
@@ -141,27 +141,27 @@ def run(
     from sheetsim.runs import templates
     from sheetsim.runs.run import check, shared_scales
 
-    origins = [_load(name, settings, seed) for name in what or templates.ARTICLE]
-    targets = _targets(origins, output)
-    for origin in origins:
-        check(origin)
+    scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
+    targets = _targets(scenarios, output)
+    for scenario in scenarios:
+        check(scenario)
     _make_ready(targets, force)
     records: list[dict[str, Any]] = []
-    with Progress(len(origins)) as progress:
+    with ProgressLine(len(scenarios)) as progress:
         progress.sheet("common scales")
-        scales = shared_scales([origin.experiment for origin in origins])
-        origins = [
+        scales = shared_scales([scenario.experiment for scenario in scenarios])
+        scenarios = [
             _load(name, settings, seed, own) for name, own in zip(what or templates.ARTICLE, scales, strict=True)
         ]
-        for origin, target in zip(origins, targets, strict=True):
-            result = _compute(origin, progress)
+        for scenario, target in zip(scenarios, targets, strict=True):
+            result = _compute(scenario, progress)
             result.to_excel(target, values_only=values_only, progress=progress.sheet)
             frame = _with_verdicts(result)
             if as_json:
-                records += [{"name": origin.name, "file": str(target), **record} for record in records_of(frame)]
+                records += [{"name": scenario.name, "file": str(target), **record} for record in records_of(frame)]
             else:
                 progress.pause()
-                print(f"{origin.name} → {target}")
+                print(f"{scenario.name} → {target}")
                 shown = [column for column in (*result.headline, "verdict") if column in frame]
                 print(text_of(frame[shown] if result.headline else frame), end="\n\n")
     if as_json:
@@ -224,9 +224,9 @@ def summary(
 
         found: Results = read(what)
     else:
-        from sheetsim.runs.run import run_origin
+        from sheetsim.runs.run import run_scenario
 
-        found = run_origin(_load(what, settings, seed))
+        found = run_scenario(_load(what, settings, seed))
     frame = found.summary() if table is None else found.table(table)
     print_frame(frame, Format.json if as_json else form)
 
@@ -273,19 +273,19 @@ def replicate(
     from dataclasses import replace
 
     from sheetsim.runs import templates
-    from sheetsim.runs.replicates import Plan, run_plan, share
+    from sheetsim.runs.replicates import ReplicatesPlan, run_plan, share
 
-    origin = _load(what, settings, seed)
-    study = templates.forward(origin.experiment, "replicates")
+    scenario = _load(what, settings, seed)
+    study = templates.forward(scenario.experiment, "replicates")
     chosen = tuple(name.strip() for name in statistics.split(","))
-    plan = Plan(
-        study, origin.name, origin.command, replicates, share(until), chosen, single, bootstrap, origin.template
+    plan = ReplicatesPlan(
+        study, scenario.name, scenario.command, replicates, share(until), chosen, single, bootstrap, scenario.template
     )
     # Beside the run's own book, and not in its place.
-    target = _targets([replace(origin, name=f"{origin.name}-replicates")], output)[0]
+    target = _targets([replace(scenario, name=f"{scenario.name}-replicates")], output)[0]
     _make_ready([target], force)
-    with Progress(1) as progress:
-        progress.begin(origin.name)
+    with ProgressLine(1) as progress:
+        progress.begin(scenario.name)
         found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
         progress.sheet("writing")
         found.to_excel(target, values_only=values_only)
@@ -304,7 +304,7 @@ def replicate(
     hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
     if (shown["read"] == "mean").all():
         hidden += ["geometric", "geometric_low", "geometric_high", "read"]
-    print(f"{origin.name}, {found.count} replicates ({found.reason}) → {target}")
+    print(f"{scenario.name}, {found.count} replicates ({found.reason}) → {target}")
     print(text_of(shown.drop(columns=hidden)), end="\n\n")
     print(text_of(found.claims()))
     for note in found.notes:
@@ -339,7 +339,7 @@ def sweep(
         raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
     table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
     _make_ready([book], force)
-    with Progress(1) as progress:
+    with ProgressLine(1) as progress:
         progress.begin(plan.name)
         found = sweep.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
         progress.sheet("writing")
@@ -383,7 +383,7 @@ def verify(
 
     engines = recalculate.ENGINES if engine is EngineName.all else (engine.value,)
     found: list[Verified] = []
-    with Progress(len(books)) as progress:
+    with ProgressLine(len(books)) as progress:
         for book in books:
             try:
                 progress.begin(book, "filling" if fill else "reading")
@@ -423,7 +423,9 @@ def diff(
     return 1 if found else 0
 
 
-def _load(name: str, settings: list[str] | None, seed: int | None, more: "Mapping[str, Any] | None" = None) -> "Origin":
+def _load(
+    name: str, settings: list[str] | None, seed: int | None, more: "Mapping[str, Any] | None" = None
+) -> "Scenario":
     from sheetsim.runs import templates
 
     overrides = dict(map(_setting, settings or []))
@@ -452,17 +454,17 @@ def _setting(text: str) -> tuple[str, Any]:
     return key, found["value"]
 
 
-def _targets(origins: list["Origin"], output: Path | None) -> list[Path]:
+def _targets(scenarios: list["Scenario"], output: Path | None) -> list[Path]:
     """Where each workbook goes: one file, or a file a run in a folder."""
     if output is None:
         output = OUTPUTS
     if output.suffix.lower() == ".xlsx":
-        if len(origins) > 1:
-            raise SheetsimError(f"--output {output} is one file for {len(origins)} workbooks: name a folder")
+        if len(scenarios) > 1:
+            raise SheetsimError(f"--output {output} is one file for {len(scenarios)} workbooks: name a folder")
         return [output]
     if output.suffix and not _is_folder(output):
         raise SheetsimError(f"--output {output} is neither an .xlsx file nor a folder that is there")
-    targets = [output / f"{origin.name}.xlsx" for origin in origins]
+    targets = [output / f"{scenario.name}.xlsx" for scenario in scenarios]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
         raise SheetsimError(f"two of the runs would write {twice.pop()}: give them different names")
@@ -497,11 +499,11 @@ def _writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
-def _compute(origin: "Origin", progress: "Progress") -> "Run":
-    from sheetsim.runs.run import run_origin
+def _compute(scenario: "Scenario", progress: "ProgressLine") -> "Run":
+    from sheetsim.runs.run import run_scenario
 
-    progress.begin(origin.name)
-    return run_origin(origin)
+    progress.begin(scenario.name)
+    return run_scenario(scenario)
 
 
 def _with_verdicts(result: "Run") -> "pd.DataFrame":

@@ -186,7 +186,7 @@ def _duration(seconds: float) -> str:
 FIRST, LONG = 3.0, 60.0
 
 
-class Progress:
+class ProgressLine:
     """A line on standard error that says which sheet of which workbook is being written.
 
     Off a terminal only long work is told of: a line after FIRST seconds, and one whenever twice the time has passed.
@@ -199,7 +199,7 @@ class Progress:
         self._shown = sys.stderr.isatty()
         self._next = FIRST
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressLine":
         return self
 
     def __exit__(self, *_: object) -> None:

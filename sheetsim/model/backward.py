@@ -16,7 +16,7 @@ LOSSES = ("mse", "cross-entropy")
 
 
 @dataclass(frozen=True)
-class Step:
+class LayerGradient:
     """The gradients of the loss at one layer: by its linear sums, its activations and its weights.
 
     Of the output layer, which is linear, d_z is d_a.
@@ -51,7 +51,7 @@ class Backward:
     targets: Matrix
     maxima: tuple[Matrix, ...]
     loss: Matrix
-    steps: tuple[Step, ...]
+    steps: tuple[LayerGradient, ...]
 
 
 def backward(graph: Graph, network: Network, outputs: int, initializer: Initializer, loss: Matrix) -> Backward:
@@ -86,12 +86,14 @@ def backward(graph: Graph, network: Network, outputs: int, initializer: Initiali
     found = dict(zip(by, grad(value, by, fixed=[shift]), strict=True))
     d_out, d_W = graph.define(f"d_a_{number}", found[out]), graph.define(f"d_W_{number}", found[W])
     e, sd = graph[f"e_{number}"], graph[f"sd_{number}"]
-    steps = [Step(number, W, out, out, last.z, sd, e, d_out, d_out, d_W)]
+    steps = [LayerGradient(number, W, out, out, last.z, sd, e, d_out, d_out, d_W)]
     for layer in reversed(layers):
         d_z = graph.define(f"d_z_{layer.number}", found[layer.z])
         d_a = graph.define(f"d_a_{layer.number}", found[layer.a])
         d_W = graph.define(f"d_W_{layer.number}", found[layer.W])
-        steps.append(Step(layer.number, layer.W, layer.a, layer.z, layer.given, layer.sd, layer.e, d_a, d_z, d_W))
+        steps.append(
+            LayerGradient(layer.number, layer.W, layer.a, layer.z, layer.given, layer.sd, layer.e, d_a, d_z, d_W)
+        )
     maxima = (*first, shift)
     return Backward(network, loss, normals, draws, classes, labels, targets, maxima, value, tuple(reversed(steps)))
 

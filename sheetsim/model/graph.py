@@ -13,7 +13,7 @@ from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Sourc
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Shape
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
-from sheetsim.model.series import MOST_STEPS, Series, Step, check_columns, unrolled
+from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns, unrolled
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
@@ -195,7 +195,7 @@ class Graph:
         self,
         name: Mapping[str, Any],
         *,
-        step: Step,
+        step: SeriesStep,
         steps: int,
         columns: Mapping[str, Sequence[str]] = ...,
     ) -> dict[str, Series]: ...
@@ -236,7 +236,7 @@ class Graph:
         return self._series(name, step, steps, columns if isinstance(columns, Mapping) else {})
 
     def _series(
-        self, start: Mapping[str, Any], step: Step, steps: int, columns: Mapping[str, Sequence[str]]
+        self, start: Mapping[str, Any], step: SeriesStep, steps: int, columns: Mapping[str, Sequence[str]]
     ) -> dict[str, Series]:
         for name in start:
             self._check_name(name)

@@ -11,7 +11,7 @@ from sheetsim.model.expr import NUMBER, Matrix, Stack
 # A step has a row at least, and a sheet so many.
 MOST_STEPS = 1_048_576
 
-Step = Callable[[dict[str, Matrix], int], Mapping[str, Any]]
+SeriesStep = Callable[[dict[str, Matrix], int], Mapping[str, Any]]
 
 
 class Series(Matrix):
@@ -65,7 +65,7 @@ class Series(Matrix):
 
 
 def unrolled(
-    start: Mapping[str, Matrix], step: Step, steps: int, cells: Callable[[Any], Matrix]
+    start: Mapping[str, Matrix], step: SeriesStep, steps: int, cells: Callable[[Any], Matrix]
 ) -> dict[str, list[Matrix]]:
     """The matrices of each name by step: those of `start` first, then what `step` makes of the step before.
 

@@ -73,7 +73,7 @@ class PlacedSeries(_Strict, frozen=True, kw_only=True):
 
 
 class Replicated(_Strict, frozen=True, kw_only=True):
-    """How a study was replicated: `run` is the command that runs it once; the rest as in `replicates.Plan`."""
+    """How a study was replicated: `run` is the command that runs it once; the rest as of `ReplicatesPlan`."""
 
     run: str
     replicates: int

@@ -60,11 +60,11 @@ MOST_LAYERS = 250
 # Multiply-adds in one task: some tenths of a second, long against handing it out, short against Ctrl-C.
 WORK = 1e9
 
-Progress = Callable[[int, float], None]
+ReplicateProgress = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplicatesPlan:
     """What to replicate and how often.
 
     run: the command that runs the study once, and template what it begins with; replicates: how many, or at most how
@@ -124,8 +124,10 @@ class Replicates:
     count: how many there are; reason: why there are not more.
     """
 
-    def __init__(self, plan: Plan, rows: Any, counts: Any, edges: Any, reason: str, error: Any = None) -> None:
-        """error: of single precision, see `experiments.replicates.rounding`."""
+    def __init__(
+        self, plan: ReplicatesPlan, rows: Any, counts: Any, edges: Any, reason: str, error: Any = None
+    ) -> None:
+        """error: of single precision, see `replicates_plan.rounding`."""
         self.name, self.title = plan.name, plan.study.title or "Forward pass"
         self.count, self.reason = len(rows), reason
         self.edges, self.counts = edges, counts
@@ -295,7 +297,7 @@ def replicate(
     scheduler: str | None = None,
     single: bool = False,
     bootstrap: bool = False,
-    progress: Progress | None = None,
+    progress: ReplicateProgress | None = None,
     **overrides: Any,
 ) -> Replicates:
     """Runs a template, a TOML file or a Forward(...) so many times, each replicate with a child seed of its own.
@@ -309,16 +311,16 @@ def replicate(
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
     chosen = tuple(arguments.listed("statistics", statistics, "names"))
-    origin = templates.origin(what, overrides)
-    study = templates.forward(origin.experiment, "replicates")
-    plan = Plan(
-        study, origin.name, origin.command, replicates, share(until), chosen, single, bootstrap, origin.template
+    scenario = templates.scenario(what, overrides)
+    study = templates.forward(scenario.experiment, "replicates")
+    plan = ReplicatesPlan(
+        study, scenario.name, scenario.command, replicates, share(until), chosen, single, bootstrap, scenario.template
     )
     return run_plan(plan, workers, scheduler, progress)
 
 
 def run_plan(
-    plan: Plan, workers: int = 1, scheduler: str | None = None, progress: Progress | None = None
+    plan: ReplicatesPlan, workers: int = 1, scheduler: str | None = None, progress: ReplicateProgress | None = None
 ) -> Replicates:
     """Computes a plan's replicates."""
     check_workers(workers, scheduler)
@@ -352,7 +354,7 @@ def run_plan(
     return Replicates(plan, rows, counts, edges, precision.reason(), error)
 
 
-def _check_disk(plan: Plan) -> None:
+def _check_disk(plan: ReplicatesPlan) -> None:
     """Refuses more rows than the disk takes, before the first is computed; with `until` there may be fewer."""
     needed = 8 * (1 + len(COLUMNS) * len(plan.study.layers)) * plan.replicates
     free = shutil.disk_usage(folder := tempfile.gettempdir()).free
@@ -364,7 +366,7 @@ def _check_disk(plan: Plan) -> None:
 class _Precision:
     """How precisely the means of a plan's chosen statistics are known so far, and whether that is enough."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ReplicatesPlan) -> None:
         layers = len(plan.study.layers)
         self._plan = plan
         self._columns = [COLUMNS.index(name) * layers + layer + 1 for name in plan.chosen for layer in range(layers)]
@@ -399,7 +401,7 @@ class _Precision:
         return f"stopped at the most that were allowed, {self.done}: {found}, not within the {wish}"
 
 
-def _batches(plan: Plan, study: Forward, edges: Any, work: int) -> Iterator[Batch]:
+def _batches(plan: ReplicatesPlan, study: Forward, edges: Any, work: int) -> Iterator[Batch]:
     size = int(np.clip(WORK // work, 1, 50))
     data = pickle.dumps(study)
     for first in range(0, plan.replicates, size):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from sheetsim.workbook.reading.read import Reader
 
-Progress = Callable[[str], None]
+SheetProgress = Callable[[str], None]
 
 
 class Model(Graph):
@@ -188,7 +188,7 @@ class Run(Results):
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
 
     def to_excel(
-        self, path: str | os.PathLike[str], *, values_only: bool = False, progress: Progress | None = None
+        self, path: str | os.PathLike[str], *, values_only: bool = False, progress: SheetProgress | None = None
     ) -> Path:
         """Writes the workbook and returns its path; `values_only` leaves the formulas and drop-downs out.
 
@@ -250,20 +250,20 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
         title = getattr(what, "title", "") or "Model"
         study = Study(what, title, lambda: Findings(lambda command, live: model_sheets(what, title, command)))
         return Run(study, "model", MADE_IN_PYTHON)
-    return run_origin(templates.origin(what, overrides))
+    return run_scenario(templates.scenario(what, overrides))
 
 
-def check(origin: templates.Origin) -> None:
+def check(scenario: templates.Scenario) -> None:
     """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
-    origin.experiment.check_book()
-    study = origin.experiment.build()
-    Layout(study.sheets(origin.command, study.matrices), live=study.matrices)
+    scenario.experiment.check_book()
+    study = scenario.experiment.build()
+    Layout(study.sheets(scenario.command, study.matrices), live=study.matrices)
 
 
-def run_origin(origin: templates.Origin) -> Run:
+def run_scenario(scenario: templates.Scenario) -> Run:
     """Runs a loaded template."""
-    origin.experiment.check_book()
-    return Run(origin.experiment.build(), origin.name, origin.command, origin.template)
+    scenario.experiment.check_book()
+    return Run(scenario.experiment.build(), scenario.name, scenario.command, scenario.template)
 
 
 def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK, Batch, child_seed, measure
 from sheetsim.runs.streaming import COLUMNS, SHARES, nonnegative
 from sheetsim.runs.sweep_book import SweepBook
-from sheetsim.runs.sweep_grid import Plan, load
+from sheetsim.runs.sweep_grid import SweepPlan, load
 from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
 from sheetsim.studies.study import properties, toml_value
@@ -52,7 +52,7 @@ PER_OUTPUT, PER_WEIGHT, PER_LAYER = 500, 400, 8e6
 NO_BINS = np.zeros(1)
 
 # Points done, points in all, and the share of the work that was missing at the start.
-Progress = Callable[[int, int, float], None]
+SweepProgress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Unit:
 class Sweep:
     """A computed sweep: every number as one tidy table, statistics with intervals, Parquet and the workbook."""
 
-    def __init__(self, plan: Plan, numbers: list[Any]) -> None:
+    def __init__(self, plan: SweepPlan, numbers: list[Any]) -> None:
         """numbers: of each point, replicates × layers × streaming.COLUMNS."""
         self.name, self.title, self.plan = plan.name, plan.title, plan
         self._numbers = numbers
@@ -189,7 +189,7 @@ def sweep(
     folder: str | os.PathLike[str] | None = None,
     workers: int = 1,
     scheduler: str | None = None,
-    progress: Progress | None = None,
+    progress: SweepProgress | None = None,
 ) -> Sweep:
     """Runs the sweep of a TOML file, or of a mapping with the same keys (see `sheetsim.grid.Grid`).
 
@@ -202,11 +202,11 @@ def sweep(
 
 
 def run_plan(
-    plan: Plan,
+    plan: SweepPlan,
     folder: str | os.PathLike[str] | None = None,
     workers: int = 1,
     scheduler: str | None = None,
-    progress: Progress | None = None,
+    progress: SweepProgress | None = None,
 ) -> Sweep:
     """Computes a plan's points, but for the parts that the folder has."""
     check_workers(workers, scheduler)
@@ -237,7 +237,7 @@ def check_parquet() -> None:
         raise SheetsimError("a sweep's table is a Parquet file, which needs pyarrow: pip install 'sheetsim[parquet]'")
 
 
-def check(plan: Plan) -> None:
+def check(plan: SweepPlan) -> None:
     """Raises the SheetsimError that the plan, its table or its workbook would raise, as far as can be told before."""
     check_parquet()
     _check_memory(plan)
@@ -253,7 +253,7 @@ def cost(study: Forward) -> float:
     )
 
 
-def _check_memory(plan: Plan) -> None:
+def _check_memory(plan: SweepPlan) -> None:
     """Refuses what the machine does not hold: the numbers of all points; and of a point the weights, covariances and
     outputs of its widest layer, or, of samples in several blocks, the weights and covariances of all layers at once."""
     try:
@@ -287,7 +287,7 @@ def _widths(study: Forward) -> list[int]:
 class _Told:
     """Says how far the sweep is, after each part."""
 
-    def __init__(self, plan: Plan, units: list[Unit], missing: list[int], progress: Progress | None) -> None:
+    def __init__(self, plan: SweepPlan, units: list[Unit], missing: list[int], progress: SweepProgress | None) -> None:
         self._left = dict.fromkeys(range(len(plan.points)), 0)
         for k in missing:
             for point in units[k].points:
@@ -309,7 +309,7 @@ def _work(unit: Unit) -> float:
     return cost(unit.study) * (unit.last - unit.first)
 
 
-def _units(plan: Plan) -> Iterator[Unit]:
+def _units(plan: SweepPlan) -> Iterator[Unit]:
     """The parts of all points: of points that differ by their depth alone, those of the deepest."""
     deepest: dict[str, list[int]] = {}
     for index, point in enumerate(plan.points):

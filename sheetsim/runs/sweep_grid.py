@@ -104,7 +104,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """A sweep that has been checked.
 
     grid: by key its values; points: their product, the first key slowest; name: what to call it; command: what makes
@@ -127,7 +127,7 @@ class Plan:
         return self.points[0].study.seed
 
 
-def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> Plan:
+def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> SweepPlan:
     """The plan of a sweep's file, or of a mapping with the same keys. Raises SheetsimError with what is wrong."""
     if isinstance(what, Mapping):
         return _plan(dict(what), Path(), "sweep", "made in Python: sheetsim.sweep of a mapping with these parameters")
@@ -141,7 +141,7 @@ def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> Plan:
         raise SheetsimError(f"{path}: {error}") from None
 
 
-def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) -> Plan:
+def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) -> SweepPlan:
     check_plain(parameters)
     plain = {key: unwrapped(value) for key, value in parameters.items()}
     for own in msgspec.structs.fields(Grid):
@@ -162,7 +162,7 @@ def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) ->
     if count > MOST_POINTS:
         raise SheetsimError(f"the grid has {count:,} points; {MOST_POINTS:,} are allowed")
     points = tuple(_points(template, fixed, grid, base))
-    return Plan(
+    return SweepPlan(
         name,
         asked.title or templates.entitled(f"Sweep of {asked.template}", asked.set),
         asked.description,

@@ -49,7 +49,7 @@ ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "r
 
 
 @dataclass(frozen=True)
-class Origin:
+class Scenario:
     """An experiment, what to call it, the command that makes its file again, and the template that this begins with: a
     name or a path."""
 
@@ -84,7 +84,7 @@ def small(name: str) -> str | None:
     return f"sheetsim run {name} --set {SIZE}={SMALL}" if issubclass(STUDIES[study], Forward) else None
 
 
-def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin:
+def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Scenario:
     """The experiment of a template's name or a TOML file's path, with keys overridden (dotted keys go into tables)."""
     overrides = dict(overrides or {})
     path = path_of(what, "a template")
@@ -107,7 +107,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Origin
         experiment = _entitled(plain, convert(parameters), overrides)
     except SheetsimError as error:
         raise SheetsimError(f"{what}: {error}") from None
-    return Origin(experiment, name, command(str(what), plain, experiment), str(what))
+    return Scenario(experiment, name, command(str(what), plain, experiment), str(what))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def parsed(text: str) -> dict[str, Any]:
         raise SheetsimError("a whole number has more than 4,300 digits") from None
 
 
-def origin(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str, Any]) -> Origin:
+def scenario(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str, Any]) -> Scenario:
     """The same for an experiment, too; overrides: its keys with other values."""
     if isinstance(what, str | os.PathLike):
         return load(os.fspath(what), overrides)
@@ -143,10 +143,10 @@ def origin(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str, 
     return given(_entitled(what, convert({**keys, **overrides}), overrides) if overrides else what)
 
 
-def given(experiment: Experiment) -> Origin:
+def given(experiment: Experiment) -> Scenario:
     """The same for an experiment that was made in Python: its command sets keys of a template."""
     base = ARTICLE[-1] if experiment.study == "forward" else experiment.study
-    return Origin(experiment, experiment.study, command(base, load(base).experiment, experiment), base)
+    return Scenario(experiment, experiment.study, command(base, load(base).experiment, experiment), base)
 
 
 def forward(experiment: Experiment, what: str) -> Forward:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sheetsim.model.backward import Backward, Step
+from sheetsim.model.backward import Backward, LayerGradient
 from sheetsim.model.expr import (
     Matrix,
     column_sum,
@@ -68,7 +68,7 @@ FLOWS = (
     Verdict("check std", "this layer’s custom standard deviation is below 0, or that of any layer is no number", "bad"),
 )
 
-GRADIENTS: dict[str, Callable[[Step], Matrix]] = {
+GRADIENTS: dict[str, Callable[[LayerGradient], Matrix]] = {
     "d_a": lambda step: step.d_a,
     "d_z": lambda step: step.d_z,
     "d_W": lambda step: step.d_W,
@@ -128,7 +128,7 @@ def gradient_table(flow: Backward) -> Table:
 
 
 def _rates(
-    hidden: Sequence[Step], norms: Sequence[Matrix], of_z: Sequence[Matrix], of_a: Sequence[Matrix]
+    hidden: Sequence[LayerGradient], norms: Sequence[Matrix], of_z: Sequence[Matrix], of_a: Sequence[Matrix]
 ) -> Iterator[Column]:
     """The columns of the rate, which only layers below the last hidden one have."""
     last = len(hidden) - 1
@@ -177,7 +177,7 @@ def _zeros(d: Matrix, squares: Matrix) -> Matrix:
     return 1 - mean(if_error(d / d, 0)) + 0 * squares
 
 
-def _slope_square(step: Step) -> Matrix:
+def _slope_square(step: LayerGradient) -> Matrix:
     if step.z is step.a:
         return matrix(1.0) + 0
     (slope,) = grad(total(step.z), [step.a])

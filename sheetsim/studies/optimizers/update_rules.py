@@ -8,7 +8,7 @@ from sheetsim.model.expr import Matrix, sqrt
 State = Mapping[str, Matrix]
 
 # (the position, the gradient there, the state before, the cells, the step) to the position and the state after.
-Step = Callable[[Matrix, Matrix, State, State, int], tuple[Matrix, dict[str, Matrix]]]
+UpdateStep = Callable[[Matrix, Matrix, State, State, int], tuple[Matrix, dict[str, Matrix]]]
 
 CELLS = {
     "rate_sgd": "learning rate η of SGD",
@@ -56,7 +56,7 @@ class Rule:
     each a vector that begins at 0; rate, others: the names of its cells."""
 
     label: str
-    step: Step
+    step: UpdateStep
     state: str
     rate: str
     others: tuple[str, ...]

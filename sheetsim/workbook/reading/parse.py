@@ -9,7 +9,7 @@ from xml.parsers import expat
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.workbook.reading.values import Rectangle, Values, cell_name, key, keys_of
+from sheetsim.workbook.reading.values import CellValues, Rectangle, cell_name, key, keys_of
 from sheetsim.workbook.rules import COLUMNS, ROWS
 
 # Of a part that is no sheet; a sheet has as many as its named blocks account for.
@@ -26,7 +26,7 @@ class Cells(NamedTuple):
     one.
     """
 
-    values: Values
+    values: CellValues
     formulas: dict[tuple[int, int], tuple[str, Rectangle]]
     bare: Any
 
@@ -205,7 +205,7 @@ class SheetParser(Parser):
             keys, numbers = keys[there], numbers[there]
         bare = np.array([key(*place) for place in self._formulas], dtype=np.int64)
         bare = np.setdiff1d(bare, np.concatenate([keys, np.array(self._empty, dtype=np.int64)]))
-        return Cells(Values(keys, numbers, self._others), self._formulas, bare)
+        return Cells(CellValues(keys, numbers, self._others), self._formulas, bare)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.left -= 1  # and not super().start, of which the call alone takes a tenth of the time

@@ -8,7 +8,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.reading.raw import RawBook, no_values
-from sheetsim.workbook.reading.values import Rectangle, Values, keys_of
+from sheetsim.workbook.reading.values import CellValues, Rectangle, keys_of
 
 
 class Reader:
@@ -24,7 +24,7 @@ class Reader:
         self.path = self.file.path
         # A book that nobody closes lets go of its file too, and without a word.
         self.close = weakref.finalize(self, self.file.close)
-        self._sheets: dict[str, Values] = {}
+        self._sheets: dict[str, CellValues] = {}
         self._known: dict[str, Any] = {}
 
     def __enter__(self) -> "Reader":
@@ -64,7 +64,7 @@ class Reader:
         rows = self._values(sheet).rows(Rectangle(top, left, bottom, right))
         return [list(map(_number_or_text, row)) for row in rows]
 
-    def _values(self, sheet: str) -> Values:
+    def _values(self, sheet: str) -> CellValues:
         if sheet not in self.file.titles:
             raise SheetsimError(f"{self.path} has no sheet {sheet!r}")
         if sheet not in self._sheets:

@@ -53,7 +53,7 @@ def within(keys: Any, block: Rectangle) -> Any:
     return first + np.flatnonzero((columns >= block.left - 1) & (columns <= block.right - 1))
 
 
-class Values:
+class CellValues:
     """What stands in cells. keys: rising; numbers: NaN where the cell holds none; others: texts, truth values, and
     errors as text that begins with #.
     """
@@ -86,13 +86,13 @@ class Values:
             return np.full(len(keys), np.nan)
         return np.where(self.keys[positions] == keys, self.numbers[positions], np.nan)
 
-    def only(self, keys: Any) -> "Values":
+    def only(self, keys: Any) -> "CellValues":
         """The values of some cells, those among them that are there."""
         there = np.intersect1d(self.keys, keys, assume_unique=True)
         others = self.others
         if others:
             others = {cell: others[cell] for cell in there.tolist() if cell in others}
-        return Values(there, self.numbers_at(there), others)
+        return CellValues(there, self.numbers_at(there), others)
 
     def rows(self, block: Rectangle) -> list[list[Any]]:
         """A rectangle's values, row by row."""
@@ -102,10 +102,10 @@ class Values:
         ]
 
 
-def values_of(keys: list[Any], arrays: list[Any]) -> Values:
-    """Values from cells' keys and what stands there, piece by piece: numbers, texts, or error texts for NaN."""
+def values_of(keys: list[Any], arrays: list[Any]) -> CellValues:
+    """CellValues from cells' keys and what stands there, piece by piece: numbers, texts, or error texts for NaN."""
     if not keys:
-        return Values(np.empty(0, dtype=np.int64), np.empty(0), {})
+        return CellValues(np.empty(0, dtype=np.int64), np.empty(0), {})
     others: dict[int, Any] = {}
     numbers = []
     for cells, array in zip(keys, arrays, strict=True):
@@ -119,4 +119,4 @@ def values_of(keys: list[Any], arrays: list[Any]) -> Values:
             numbers.append(np.full(len(flat), np.nan))
     joined = np.concatenate(keys)
     order = np.argsort(joined, kind="stable")
-    return Values(joined[order], np.concatenate(numbers)[order], others)
+    return CellValues(joined[order], np.concatenate(numbers)[order], others)

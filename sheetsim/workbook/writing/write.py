@@ -70,7 +70,7 @@ NOTE_WIDTH, NOTE_LINE = 380, 60
 # Characters of a column with a name of its own.
 WIDEST_HEADING = 24
 
-Progress = Callable[[str], None]
+SheetProgress = Callable[[str], None]
 
 
 def write(
@@ -80,7 +80,7 @@ def write(
     *,
     properties: Mapping[str, str] | None = None,
     manifest: Sequence[Sequence[str]] = (),
-    progress: Progress | None = None,
+    progress: SheetProgress | None = None,
 ) -> Path:
     """Writes the workbook and returns its path.
 
@@ -91,12 +91,12 @@ def write(
     if target.suffix.lower() != ".xlsx":
         raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     with whole_file(target) as file:
-        book = _Book(layout, values, dict(properties or {}), manifest)
+        book = _Writer(layout, values, dict(properties or {}), manifest)
         write_package(file, book.parts(progress or (lambda title: None)), last=book.last)
     return target
 
 
-class _Book:
+class _Writer:
     def __init__(
         self,
         layout: Layout,
@@ -119,7 +119,7 @@ class _Book:
         self.tones = {tone: self.book.add_format(style) for tone, style in TONES.items()}
         self.strings: dict[str, int] = {}
 
-    def parts(self, progress: Progress) -> Iterator[Part]:
+    def parts(self, progress: SheetProgress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
         for sheet in self.layout.sheets:
             self._sheet(self.book.add_worksheet(sheet.title, ExactWorksheet), sheet)
@@ -168,7 +168,7 @@ class _Book:
         else:
             self._page(worksheet, sheet)
 
-    def _cells(self, xml: bytes, sheet: MatrixSheet, progress: Progress) -> Iterator[bytes]:
+    def _cells(self, xml: bytes, sheet: MatrixSheet, progress: SheetProgress) -> Iterator[bytes]:
         """A sheet's XML with its matrix in place of the mark."""
         before, _, after = xml.partition(MARK.encode())
         values = self.values[sheet.matrix]

@@ -11,13 +11,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sheetsim.engine.evaluate import Values as Computed
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, Replicated
-from sheetsim.runs.replicates import Plan, run_plan
+from sheetsim.runs.replicates import ReplicatesPlan, run_plan
 from sheetsim.runs.run import study_manifest
 from sheetsim.studies.about import AboutPage
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
@@ -27,7 +26,7 @@ from sheetsim.studies.study import Experiment, properties
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Text
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import Rectangle, Values, keys_of, values_of
+from sheetsim.workbook.reading.values import CellValues, Rectangle, keys_of, values_of
 from sheetsim.workbook.writing.write import write
 
 
@@ -42,7 +41,7 @@ Sheets = Mapping[str, Cells]
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """The study that a book says it is; plan: how often it was run, in a book of replicates.
 
     run: the command that runs it, where it can be told; lost: the input file that is not here, its numbers taken from
@@ -51,7 +50,7 @@ class Origin:
 
     manifest: Manifest
     experiment: Experiment
-    plan: Plan | None
+    plan: ReplicatesPlan | None
     run: str | None
     lost: str
 
@@ -62,7 +61,7 @@ class Made:
 
     manifest: Manifest
     layout: Layout
-    values: Computed
+    values: Values
 
     def write(self, path: Path) -> Path:
         """Writes its workbook."""
@@ -75,7 +74,7 @@ class Made:
         rows = {item.text: item.row for item in reversed(about.items) if isinstance(item, Text) and item.column == 0}
         return keys_of(Rectangle(rows[label] + 1, 2, rows[label] + 1, 2) for label in labels if label in rows)
 
-    def computed(self) -> dict[str, Values]:
+    def computed(self) -> dict[str, CellValues]:
         """By sheet, what NumPy gives for the cells that are computed, references to other cells included."""
         keys: dict[str, list[Any]] = {}
         arrays: dict[str, list[Any]] = {}
@@ -86,7 +85,7 @@ class Made:
         return {title: values_of(keys[title], arrays[title]) for title in keys}
 
 
-def origin(book: RawBook, sheets: Sheets, said: Manifest) -> Origin | None:
+def provenance(book: RawBook, sheets: Sheets, said: Manifest) -> Provenance | None:
     """The study that a book's manifest names, if any; data that are not at hand are taken from the book itself.
 
     Raises SheetsimError when its parameters cannot be read, or are of other sizes than the book has, and
@@ -112,7 +111,7 @@ def origin(book: RawBook, sheets: Sheets, said: Manifest) -> Origin | None:
     except SheetsimError as error:
         raise SheetsimError(f"{book.path}: the parameters cannot be read: {error}") from None
     _check_sizes(experiment, plan, book)
-    return Origin(said, experiment, plan, known, lost)
+    return Provenance(said, experiment, plan, known, lost)
 
 
 def _is_here(file: str) -> bool:
@@ -122,12 +121,12 @@ def _is_here(file: str) -> bool:
         return False
 
 
-def _plan(said: Manifest, how: Replicated, experiment: Experiment, known: str | None) -> Plan:
+def _plan(said: Manifest, how: Replicated, experiment: Experiment, known: str | None) -> ReplicatesPlan:
     """known: the command that runs the study once, where it can be told."""
     options = msgspec.structs.asdict(how) | ({"run": known} if known else {})
     chosen = tuple(options.pop("statistics"))
     study = templates.forward(experiment, "replicates")
-    return Plan(study=study, name="", chosen=chosen, template=said.template, **options)
+    return ReplicatesPlan(study=study, name="", chosen=chosen, template=said.template, **options)
 
 
 def _command(template: str, experiment: Experiment) -> str | None:
@@ -137,7 +136,7 @@ def _command(template: str, experiment: Experiment) -> str | None:
     return templates.command(template, templates.load(template).experiment, experiment)
 
 
-def _check_sizes(experiment: Experiment, plan: Plan | None, book: RawBook) -> None:
+def _check_sizes(experiment: Experiment, plan: ReplicatesPlan | None, book: RawBook) -> None:
     """Before anything is built: the sizes must be the book's own, or they decide how much work this is."""
     if plan is not None:
         _check_work(plan.study, book, plan.replicates)
@@ -216,7 +215,7 @@ def _numbers(book: RawBook, sheets: Sheets, title: str, block: Rectangle) -> Any
     return numbers.reshape(block.bottom - block.top + 1, -1)
 
 
-def made(said: Origin) -> Made:
+def made(said: Provenance) -> Made:
     """The study made again. Raises SheetsimError for input data that cannot be read."""
     was = said.manifest
     if said.plan is not None:
@@ -235,7 +234,7 @@ def adopted(meant: Made, book: RawBook, sheets: Sheets) -> Made:
 
     Raises SheetsimError for a constant that is not there, or is none of a drop-down's texts.
     """
-    others: Computed = {}
+    others: Values = {}
     for node in meant.layout.places:
         if not node.is_op:
             found = _in_book(node, meant, book, sheets)
