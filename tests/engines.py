@@ -24,7 +24,7 @@ def poison(book: Path, target: Path, texts: Mapping[str, str] | None = None) -> 
         return recalculate.poison(raw, target, texts)
 
 
-def cells_of(book: recalculate.Book) -> Cells:
+def cells_of(book: recalculate.Recalculated) -> Cells:
     return lambda sheet, row, column, shape: book[sheet].rows(
         Rectangle(row + 1, column + 1, row + shape[0], column + shape[1])
     )

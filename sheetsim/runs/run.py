@@ -171,13 +171,13 @@ class Run(Results):
 
     def tables(self) -> list[str]:
         """The names of the study's tables."""
-        return [*self._study.tables, *self._study.findings.histograms]
+        return [*self._study.tables, *self._study.histograms]
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of `tables()`. Raises SheetsimError for another."""
         arguments.text("a table's name", name)
-        if name in self._study.findings.histograms:
-            return self._study.findings.histograms[name].frame(self._values)
+        if name in self._study.histograms:
+            return self._study.histograms[name].frame(self._values)
         if name not in self._study.tables:
             known = ", ".join(self.tables()) or "none"
             raise SheetsimError(f"{self.name} has no table {name!r}; it has {known}")
@@ -229,7 +229,7 @@ def study_manifest(study: Study, layout: Layout, values_only: bool, template: st
         values_only=values_only,
         matrices=study.matrices,
         tables=study.tables,
-        histograms={name: (own.edges, own.counts) for name, own in study.findings.histograms.items()},
+        histograms={name: (own.edges, own.counts) for name, own in study.histograms.items()},
         verdicts=study.verdicts,
     )
 

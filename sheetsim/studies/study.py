@@ -69,6 +69,11 @@ class Study:
         return {table.name: table for table in self.findings.tables}
 
     @property
+    def histograms(self) -> Mapping[str, Histogram]:
+        """The histograms by the name under which they are asked for."""
+        return self.findings.histograms
+
+    @property
     def verdicts(self) -> tuple[Matrix, ...]:
         """A word for each row of the summary."""
         return self.findings.verdicts

@@ -88,8 +88,14 @@ class CorrelationBook:
             Page("Slopes", tuple(slopes), {0: 12}),
             MatrixSheet("Draws y", graph["e_y"], "pair", tab="draws", words="standard draws that y is made of"),
             MatrixSheet("Nodes", graph["nodes"], "node", tab="draws", words="where f is taken for the expectations"),
-            MatrixSheet("Node weights", graph["node_weights"], "row", tab="draws", words="their weights"),
-            MatrixSheet("Hermite", graph["hermite"], "degree", tab="draws", words="weights times the polynomials"),
+            MatrixSheet("Node weights", graph["node_weights"], "node", tab="draws", words="their weights"),
+            MatrixSheet(
+                "Hermite",
+                graph["hermite"],
+                "node",
+                tab="draws",
+                words="weights times the polynomials, a column a degree",
+            ),
             MatrixSheet("Degrees", graph["degree"], "row", tab="draws", words="the polynomials' degrees"),
         ]
         return with_about(self.study, sheets, command, live, glossary=GLOSSARY, tables=(self.table,))

@@ -39,8 +39,8 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     """
     s, w, hermite = _quadrature()
     nodes = graph.input("nodes", s.reshape(-1, 1))
-    weights = graph.input("node_weights", w.reshape(1, -1))
-    polynomials = graph.input("hermite", hermite)
+    weights = graph.input("node_weights", w.reshape(-1, 1)).T
+    polynomials = graph.input("hermite", hermite).T
     degree = graph.input("degree", np.arange(1.0, DEGREES + 1).reshape(-1, 1))
     activation, scale = graph["activation"], graph["weight_scale"]
 
@@ -80,9 +80,9 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
 
 
 def _quadrature() -> tuple[Any, Any, Any]:
-    """Nodes, weights, and rows w·h_k of the normalised Hermite polynomials from k = 1, for the standard normal."""
+    """Nodes, weights, and columns w·h_k of the normalised Hermite polynomials from k = 1, for the standard normal."""
     s, w = normal_rule(FINE)
     rows = [np.ones_like(s), s]
     for k in range(1, DEGREES):
         rows.append((s * rows[k] - np.sqrt(k) * rows[k - 1]) / np.sqrt(k + 1))
-    return s, w, np.array(rows[1:]) * w
+    return s, w, (np.array(rows[1:]) * w).T

@@ -90,7 +90,8 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
 
             return CorrelationBook(self, graph, layers, theory, table, words).sheets(command, live)
 
-        return Findings(sheets, (table,), verdicts=words, words=VERDICTS)
+        headline = ("c", "c_low", "c_high", "c_theory", "chi", "chi_theory", "rate", "rate_low", "rate_high")
+        return Findings(sheets, (table,), verdicts=words, words=VERDICTS, headline=headline)
 
     def sizes(self) -> dict[str, Shape]:
         """The inputs' shape, that of a layer's sums, and of the last layer's weights."""
