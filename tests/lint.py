@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from sheetsim.workbook.limits import FORMULA_CHARACTERS, MANIFEST_TITLE, NESTING, VALIDATION_CHARACTERS
 from sheetsim.workbook.reading.parse import column_number, rectangle
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import Rectangle
-from sheetsim.workbook.rules import FORMULA_CHARACTERS, MANIFEST_TITLE, NESTING, VALIDATION_CHARACTERS
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"

@@ -19,7 +19,7 @@ from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.op import OPS
-from sheetsim.model.ops import TABLE
+from sheetsim.model.op_table import TABLE
 
 # What central differences in double precision can tell: truncation h² and rounding eps/h balance at h = eps^(1/3).
 STEP = 6e-6

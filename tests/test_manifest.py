@@ -23,8 +23,8 @@ from sheetsim.audit.verify import diff, verify
 from sheetsim.errors import SheetsimError
 from sheetsim.runs.manifest import PIECE, Manifest, read_manifest
 from sheetsim.workbook.layout import Layout, Page, Text
+from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.rules import MANIFEST_TITLE
 from sheetsim.workbook.writing.write import write
 
 

@@ -14,7 +14,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model import expr
 from sheetsim.model.expr import Matrix, apply, mean, relu, sqrt, total
 from sheetsim.model.op import OPS, Op
-from sheetsim.model.order import topological
+from sheetsim.model.traversal import topological
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import sheetsim
 from sheetsim.model import expr
 from sheetsim.model.expr import Matrix, apply
 from sheetsim.model.op import OPS
-from sheetsim.model.ops import TABLE
+from sheetsim.model.op_table import TABLE
 from sheetsim.workbook.layout import Layout
 
 RNG = np.random.default_rng(7)

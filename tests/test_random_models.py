@@ -13,7 +13,7 @@ from sheetsim.engine.evaluate import evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, apply, matrix
 from sheetsim.model.op import OPS
-from sheetsim.model.ops import TABLE
+from sheetsim.model.op_table import TABLE
 from sheetsim.runs.run import Run
 from sheetsim.workbook.formulas import formula
 

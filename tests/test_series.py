@@ -16,7 +16,7 @@ import sheetsim
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.model import expr
 from sheetsim.model.expr import Matrix, mean, sum_squares, total
-from sheetsim.model.order import topological
+from sheetsim.model.traversal import topological
 from sheetsim.runs.run import Run
 
 README = Path(__file__).parent.parent / "README.md"

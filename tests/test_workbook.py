@@ -20,7 +20,7 @@ from engines import SOFFICE
 import sheetsim
 from sheetsim.engine.blas import kernels
 from sheetsim.errors import SheetsimError
-from sheetsim.workbook.rules import MANIFEST_TITLE, check_formula, check_name, check_titles
+from sheetsim.workbook.limits import MANIFEST_TITLE, check_formula, check_name, check_titles
 from sheetsim.workbook.writing.styles import BAR, OUTSIDE, SPIKE, axis_format
 
 ORDER = [

@@ -57,7 +57,7 @@ class Changed(Sequence[Change]):
 
 
 @dataclass(frozen=True)
-class Block:
+class CellBlock:
     """Cells that are compared together: a defined name's, or what else stands on a sheet. keys: rising."""
 
     name: str
@@ -82,7 +82,7 @@ class Gap:
     where: str
 
 
-def blocks(book: RawBook, title: str, keys: Any) -> Iterator[Block]:
+def blocks(book: RawBook, title: str, keys: Any) -> Iterator[CellBlock]:
     """A sheet's cells under the defined names that they belong to, and the rest under the sheet's title."""
     left = np.ones(len(keys), dtype=bool)
     for name, block in book.blocks_on(title):
@@ -90,9 +90,9 @@ def blocks(book: RawBook, title: str, keys: Any) -> Iterator[Block]:
         own = own[left[own]]
         if len(own):
             left[own] = False
-            yield Block(name, title, keys[own])
+            yield CellBlock(name, title, keys[own])
     if left.any():
-        yield Block(f"({title})", title, keys[left])
+        yield CellBlock(f"({title})", title, keys[left])
 
 
 def block_of(book: RawBook, title: str, row: int, column: int) -> str:
@@ -103,7 +103,7 @@ def block_of(book: RawBook, title: str, row: int, column: int) -> str:
     return f"({title})"
 
 
-def gap(block: Block, first: CellValues, second: CellValues) -> Gap:
+def gap(block: CellBlock, first: CellValues, second: CellValues) -> Gap:
     """The difference between two readings of a block's cells."""
     one, two = first.numbers_at(block.keys), second.numbers_at(block.keys)
     numbers = ~(np.isnan(one) | np.isnan(two))
@@ -131,7 +131,7 @@ def gap(block: Block, first: CellValues, second: CellValues) -> Gap:
     return Gap(block.keys[differs], absolute, relative, other, beyond, where)
 
 
-def last_digits(block: Block, keys: Any, first: CellValues, second: CellValues, computed: Any) -> Any:
+def last_digits(block: CellBlock, keys: Any, first: CellValues, second: CellValues, computed: Any) -> Any:
     """Which of some cells of a block differ in the last digits only, or are one error value and another.
 
     computed: the keys of the cells that a formula computes, rising.

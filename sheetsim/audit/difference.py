@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sheetsim.audit.compare import Block, Change, Changed, all_keys, block_of, blocks, gap, last_digits
+from sheetsim.audit.compare import CellBlock, Change, Changed, all_keys, block_of, blocks, gap, last_digits
 from sheetsim.errors import SheetsimError
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.workbook.formulas import same_formula
+from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import CellValues, cell_name, key
-from sheetsim.workbook.rules import MANIFEST_TITLE
 from sheetsim.workbook.writing.package import DIGEST_PART
 
 # Parts by their names' beginnings, and what they are to a person. Sheets, texts and the list of sheets are compared as
@@ -133,7 +133,7 @@ def _cells(one: RawBook, two: RawBook, title: str, computed: Any) -> Iterator[Di
         yield Difference(name, "formulas", 0.0, listed)
 
 
-def _values(block: Block, keys: Any, first: CellValues, second: CellValues, kind: str) -> Iterator[Difference]:
+def _values(block: CellBlock, keys: Any, first: CellValues, second: CellValues, kind: str) -> Iterator[Difference]:
     if not len(keys):
         return
     with np.errstate(over="ignore"):

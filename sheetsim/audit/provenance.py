@@ -20,7 +20,7 @@ from sheetsim.runs.replicates import ReplicatesPlan, run_plan
 from sheetsim.runs.run import study_manifest
 from sheetsim.studies.about import AboutPage
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
-from sheetsim.studies.inputs import GIVEN_ARRAY
+from sheetsim.studies.input_key import GIVEN_ARRAY
 from sheetsim.studies.optimizers.study import GIVEN_FUNCTION
 from sheetsim.studies.study import Experiment, properties
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Text

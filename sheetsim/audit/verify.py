@@ -17,9 +17,9 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import COUNT, ROUNDING
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
+from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.raw import RawBook, no_values
 from sheetsim.workbook.reading.values import CellValues
-from sheetsim.workbook.rules import MANIFEST_TITLE
 
 # Of a named matrix, relative to its largest magnitude; single cells and those of tables by their own size.
 TOLERANCE = 1e-9
@@ -52,7 +52,7 @@ StageProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckedBlock:
     """One block of a book against one engine's reading of it."""
 
     name: str
@@ -79,7 +79,7 @@ class Verified:
     """
 
     path: Path
-    rows: tuple[Row, ...]
+    rows: tuple[CheckedBlock, ...]
     state: str
     changes: tuple[Difference, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
@@ -151,13 +151,13 @@ def _edits_first(found: Iterator[Difference]) -> list[Difference]:
 
 def _engine_rows(
     book: RawBook, sheets: Sheets, engines: tuple[str, ...], known: Manifest | None, progress: StageProgress
-) -> list[Row]:
+) -> list[CheckedBlock]:
     kinds = known.kind_by_name() if known else {}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "poisoned.xlsx")
         poison(book, target, sheets=sheets)
         computed = {title: cells.computed() for title, cells in sheets.items()}
-        rows: list[Row] = []
+        rows: list[CheckedBlock] = []
         for engine in engines:
             progress(f"recalculating with {engine}")
             (read,) = recalculated([target], engine)
@@ -190,16 +190,20 @@ def _against(
     computed: Mapping[str, np.ndarray],
     read: Recalculated,
     kinds: Mapping[str, str],
-) -> Iterator[Row]:
+) -> Iterator[CheckedBlock]:
     nothing = CellValues(np.empty(0, dtype=np.int64), np.empty(0), {})
     for title, keys in computed.items():
         if title not in sheets:
-            yield Row(f"({title})", title, engine, len(keys), 0.0, 0.0, f"the book has no sheet {title!r}", False)
+            yield CheckedBlock(
+                f"({title})", title, engine, len(keys), 0.0, 0.0, f"the book has no sheet {title!r}", False
+            )
             continue
         for block in blocks(book, title, keys):
             found = gap(block, sheets[title].values, read.get(title, nothing))
             ok = found.other == 0 and _close(block.name, len(block.keys), found, kinds.get(block.name, ""))
-            yield Row(block.name, title, engine, len(block.keys), found.absolute, found.relative, found.where, ok)
+            yield CheckedBlock(
+                block.name, title, engine, len(block.keys), found.absolute, found.relative, found.where, ok
+            )
 
 
 def _close(name: str, cells: int, found: Gap, kind: str) -> bool:

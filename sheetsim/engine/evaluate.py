@@ -15,8 +15,8 @@ from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
 from sheetsim.model.op import OPS, Array, Op
-from sheetsim.model.ops import is_finite
-from sheetsim.model.order import topological
+from sheetsim.model.op_table import is_finite
+from sheetsim.model.traversal import topological
 
 Values = dict[Matrix, Array]
 
@@ -77,7 +77,7 @@ class Program:
                 else:
                     # A series computes nothing: its steps are the same cells.
                     spoiled = infinite if not isinstance(node.source, Stack) else ()
-                    numbers = [_undefined(values[arg]) if arg in spoiled else values[arg] for arg in args]
+                    numbers = [_infinities_as_nan(values[arg]) if arg in spoiled else values[arg] for arg in args]
                     value = _value(node, numbers, len(node.args) != len(args), seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
@@ -117,7 +117,7 @@ def _is_infinite(value: Array) -> bool:
     return value.dtype.kind == "f" and not is_finite(value) and bool(np.isinf(value).any())
 
 
-def _undefined(value: Array) -> Array:
+def _infinities_as_nan(value: Array) -> Array:
     """NaN for infinities: to a sheet they are errors, and lead back to no number, as 1/inf or the relu of -inf do."""
     return np.where(np.isinf(value), np.nan, value)
 

@@ -1,1 +1,1 @@
-from sheetsim.model import ops as ops  # fills the table that expressions are made by
+from sheetsim.model import op_table as op_table  # fills the table that expressions are made by

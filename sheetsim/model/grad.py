@@ -17,8 +17,8 @@ from sheetsim.model.expr import (
     where,
 )
 from sheetsim.model.op import OPS, Op, broadcast
-from sheetsim.model.ops import spread_out
-from sheetsim.model.order import topological
+from sheetsim.model.op_table import spread_out
+from sheetsim.model.traversal import topological
 
 
 def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) -> list[Matrix]:

@@ -103,7 +103,7 @@ class Graph:
             return self._draws(name, distribution, shape, sampling, correlation)
         if sampling != "random" or correlation is not None:
             raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
-        array = _numbers(name, values)
+        array = _finite_table(name, values)
         if shape is not None and array.shape != (shape := arguments.shape(f"{name}: numbers", shape)):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
         if at_least is not None and array.min() < at_least:
@@ -278,7 +278,7 @@ class Graph:
     def _start(self, name: str, values: Any) -> Matrix:
         if isinstance(values, Matrix):
             return values
-        array = _numbers(name, values)
+        array = _finite_table(name, values)
         return Matrix(Data(array), (), array.shape)
 
     def _cells(self, value: Any) -> Matrix:
@@ -297,7 +297,7 @@ def _headings(values: Any) -> tuple[str, ...]:
     return names if np.ndim(values) == 2 and all(isinstance(name, str) for name in names) else ()
 
 
-def _numbers(name: str, values: Any) -> Any:
+def _finite_table(name: str, values: Any) -> Any:
     """The values as a 2-D array. Raises SheetsimError for what is no table of finite numbers."""
     try:
         # A copy: numbers that changed behind the model would change its results.

@@ -1,4 +1,4 @@
-"""What an op is: a row of the op table, and the rules of shape that rows share. The rows stand in `ops.py`.
+"""What an op is: a row of the op table, and the rules of shape that rows share. The rows stand in `op_table.py`.
 
 Excel text is a template: `{0}` is the first argument, `{0:power}` says how tightly it must bind there to stand
 without brackets, and `level` says how tightly the result binds. Levels and brackets are `workbook/formulas.py`'s.
@@ -112,5 +112,5 @@ def bins(name: str, shapes: Sequence[Shape]) -> Shape:
     return shapes[1][0] + 1, 1
 
 
-# Every op by its name: filled by `ops.py`, which the package `model` loads with any of its modules.
+# Every op by its name: filled by `op_table.py`, which the package `model` loads with any of its modules.
 OPS: dict[str, Op] = {}

@@ -21,10 +21,10 @@ from sheetsim.studies.study import explained
 from sheetsim.summary.table import Column, Table
 from sheetsim.workbook.formulas import local_range
 from sheetsim.workbook.layout import Area, Layout, MatrixSheet
+from sheetsim.workbook.limits import COLUMNS, MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import key
-from sheetsim.workbook.rules import COLUMNS, MANIFEST_TITLE
 
 # Raised whenever a reader of the one before would misread it.
 FORMAT = 1

@@ -20,7 +20,7 @@ from sheetsim.engine.moments import UnitMoments, moments_of_sums
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.initializers import SCHEMES
-from sheetsim.model.ops import CONSTANT
+from sheetsim.model.op_table import CONSTANT
 from sheetsim.model.sampling import ORTHOGONAL
 from sheetsim.runs.intervals import Label
 from sheetsim.runs.streaming import COLUMNS, Outputs

@@ -26,8 +26,8 @@ from sheetsim.studies.study import Experiment, Findings, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.workbook.layout import Layout
+from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import rectangle
-from sheetsim.workbook.rules import MANIFEST_TITLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import numpy as np
 from sheetsim.engine.moments import Moments, UnitMoments
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.op import Array
-from sheetsim.model.ops import CONSTANT
+from sheetsim.model.op_table import CONSTANT
 from sheetsim.summary.layers import STILL
 
 # A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, but for the

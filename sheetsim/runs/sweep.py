@@ -27,12 +27,12 @@ from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import manifest
-from sheetsim.runs.parts import Parts, fingerprint
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK, Batch, child_seed, measure
 from sheetsim.runs.streaming import COLUMNS, SHARES, nonnegative
 from sheetsim.runs.sweep_book import SweepBook
 from sheetsim.runs.sweep_grid import SweepPlan, load
+from sheetsim.runs.sweep_parts import Parts, fingerprint
 from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
 from sheetsim.studies.study import properties, toml_value

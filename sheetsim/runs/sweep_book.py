@@ -13,7 +13,7 @@ from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.study import toml_value
 from sheetsim.workbook.layout import Block, Colours, Echo, Item, Line, Lines, Number, Page, Sheet, Text
-from sheetsim.workbook.rules import check_text
+from sheetsim.workbook.limits import check_text
 
 # A cell of a page costs memory; the table of every number is the Parquet file.
 MOST_ROWS = 200_000

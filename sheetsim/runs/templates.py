@@ -16,7 +16,7 @@ import msgspec
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text, path_of, read_text
 from sheetsim.studies.forward.study import MOST_LAYERS, Bins, Forward
-from sheetsim.studies.inputs import Drawn, source_of
+from sheetsim.studies.input_key import DrawnInput, source_of
 from sheetsim.studies.registry import STUDIES as STUDIES
 from sheetsim.studies.study import (
     LONGEST_TEXT,
@@ -235,7 +235,7 @@ def _with_size(overrides: dict[str, Any], plain: Experiment) -> dict[str, Any]:
     sizes = dict(plain.SMALL)
     if "layers" in kept:
         del sizes["width"]
-    if not isinstance(source_of(kept.get("input", plain.input)), Drawn):
+    if not isinstance(source_of(kept.get("input", plain.input)), DrawnInput):
         del sizes["samples"], sizes["inputs"]
     return sizes | kept
 

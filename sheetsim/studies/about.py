@@ -15,7 +15,7 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings
 from sheetsim.version import __version__
 from sheetsim.workbook.layout import Block, Item, Page, Sheet, Text
-from sheetsim.workbook.rules import check_text
+from sheetsim.workbook.limits import check_text
 
 # The routines of BLAS and NumPy, in words of their own.
 KERNELS = "kernels"

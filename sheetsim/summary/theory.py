@@ -24,7 +24,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Data, Matrix, total
 from sheetsim.model.grad import grad
-from sheetsim.model.ops import CONSTANT
+from sheetsim.model.op_table import CONSTANT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,7 +25,7 @@ from sheetsim.model.expr import (
 )
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
-from sheetsim.model.ops import CONSTANT
+from sheetsim.model.op_table import CONSTANT
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.verdict import Verdict
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.op import Op, Shape
-from sheetsim.model.order import topological
-from sheetsim.workbook import rules
+from sheetsim.model.traversal import topological
+from sheetsim.workbook import limits
 
 # How tightly each level binds, loosest first. Excel's order, not Python's: unary minus binds tighter than ^.
 LEVELS = ("comparison", "sum", "product", "power", "negation", "atom")
@@ -48,13 +48,13 @@ def formula(node: Matrix, reference: Reference, what: str = "an expression") -> 
     for part in _inlined(node, reference):
         known = None if part is node else reference(part)
         found = _Text(known, "atom", 0) if known is not None else _spelled_out(part, texts, reference, part is node)
-        if found.height > rules.NESTING:
+        if found.height > limits.NESTING:
             raise SheetsimError(
-                f"an expression is nested deeper than the {rules.NESTING} levels that Excel allows: name a part of it"
+                f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
             )
-        if len(found.text) > rules.FORMULA_CHARACTERS:
+        if len(found.text) > limits.FORMULA_CHARACTERS:
             # What stands twice at each of many levels has no end: its length is told without writing it.
-            rules.check_length(what, characters(node, reference))
+            limits.check_length(what, characters(node, reference))
         texts[part] = found
     text, level, _ = texts[node]
     # A cell of truth values would not add up: SUM and AVERAGE pass over them.

@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeAlias
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Draw, Matrix
 from sheetsim.model.op import Shape
-from sheetsim.model.order import topological
 from sheetsim.model.series import Series
-from sheetsim.workbook import rules
+from sheetsim.model.traversal import topological
+from sheetsim.workbook import limits
 from sheetsim.workbook.formulas import address, formula, local_range
 
 # Characters of a formula that a note shows, and matrices that it refers to.
@@ -318,9 +318,9 @@ class Layout:
         # to it.
         self._homes: dict[Matrix, Matrix] = {}
         self.sheets = tuple(self._settled(sheet) for sheet in sheets)
-        rules.check_titles(sheet.title for sheet in self.sheets)
+        limits.check_titles(sheet.title for sheet in self.sheets)
         for node in self.named():
-            rules.check_name(str(node.name))
+            limits.check_name(str(node.name))
         self.formulas = {node: self._formula(node) for node in self.places if live and node.is_op}
         # Now: what a leaf holds may be replaced before the book is written, and its note says what it was made with.
         self.notes = {sheet.title: self._note(sheet) for sheet in self.sheets if not isinstance(sheet, Page)}
@@ -333,7 +333,7 @@ class Layout:
         if isinstance(sheet, MatrixSheet):
             self._settle(sheet.title, 1, 1, sheet.matrix)
             for text in sheet.columns:
-                rules.check_text(f"a column's heading on sheet {sheet.title!r}", text)
+                limits.check_text(f"a column's heading on sheet {sheet.title!r}", text)
             return sheet
         items: list[Item] = []
         for item in sheet.items:
@@ -352,7 +352,7 @@ class Layout:
         if node in self.places:
             raise SheetsimError(f"{node!r} has two places: {self.places[node].sheet} and {title}")
         what = f"{node.name or 'a matrix'} on sheet {title!r}"
-        rules.check_size(what, row + node.shape[0], column + node.shape[1])
+        limits.check_size(what, row + node.shape[0], column + node.shape[1])
         self.places[node] = Area(title, row, column, node.shape)
         for own in (node, *(node if isinstance(node, Series) else ())):
             if own.name is not None or own is not node:
@@ -362,7 +362,7 @@ class Layout:
         place = self.places[node]
         what = node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}"
         text = formula(node, self.reference, what)
-        rules.check_formula(what, text)
+        limits.check_formula(what, text)
         return text
 
     def reference(self, node: Matrix) -> str | None:
@@ -424,7 +424,7 @@ def _parts(node: Matrix, home: Callable[[Matrix], Matrix | None]) -> list[Matrix
 
 def _check_choice(name: str, choice: Choice) -> None:
     listed = ",".join(choice.options)
-    if any("," in option for option in choice.options) or len(listed) > rules.VALIDATION_CHARACTERS:
+    if any("," in option for option in choice.options) or len(listed) > limits.VALIDATION_CHARACTERS:
         raise SheetsimError(
-            f"the options of {name} must hold no comma and {rules.VALIDATION_CHARACTERS} characters together at most"
+            f"the options of {name} must hold no comma and {limits.VALIDATION_CHARACTERS} characters together at most"
         )

@@ -41,7 +41,7 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.variance import VERDICTS as OF_CLAIMS
 from sheetsim.summary.variance import WORDS, Claim, Units
 from sheetsim.workbook.layout import Block, Item, MatrixSheet, Number, Page, Sheet, Text
-from sheetsim.workbook.rules import check_size
+from sheetsim.workbook.limits import check_size
 
 if TYPE_CHECKING:
     from sheetsim.studies.forward.study import Forward

@@ -17,8 +17,8 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, Initializer, constant, scaled
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
-from sheetsim.studies import data
-from sheetsim.studies.inputs import Drawn, said, source_of
+from sheetsim.studies import input_files
+from sheetsim.studies.input_key import DrawnInput, said, source_of
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.summary.histogram import NUDGE, histogram
 from sheetsim.summary.layers import VERDICTS, layer_table, of_input, verdicts
@@ -143,10 +143,10 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def _check_input(self) -> None:
         source = source_of(self.input)
         samples, inputs = self.samples or SAMPLES, self.inputs or INPUTS
-        if isinstance(source, Drawn):
+        if isinstance(source, DrawnInput):
             check_design(self.sampling, samples, inputs)
             # A file is read when the study is built.
-            if source.correlation is not None and not isinstance(source.correlation, data.File):
+            if source.correlation is not None and not isinstance(source.correlation, input_files.File):
                 try:
                     as_correlation(source.correlation, inputs)
                 except SheetsimError as error:
@@ -226,10 +226,12 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def _input(self, graph: Graph) -> Matrix:
         source = source_of(self.input)
-        given = source.load() if isinstance(source, data.File) else source
-        if isinstance(given, Drawn):
+        given = source.load() if isinstance(source, input_files.File) else source
+        if isinstance(given, DrawnInput):
             shape = self.samples or SAMPLES, self.inputs or INPUTS
-            correlation = given.correlation.load() if isinstance(given.correlation, data.File) else given.correlation
+            correlation = (
+                given.correlation.load() if isinstance(given.correlation, input_files.File) else given.correlation
+            )
             return graph.input("x", given.distribution, shape, sampling=self.sampling, correlation=correlation)
         x = graph.input("x", given)
         for key, wished, found in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):

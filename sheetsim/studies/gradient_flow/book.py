@@ -41,7 +41,7 @@ from sheetsim.studies.sections import (
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
-from sheetsim.workbook.rules import check_size
+from sheetsim.workbook.limits import check_size
 
 if TYPE_CHECKING:
     from sheetsim.studies.gradient_flow.study import GradientFlow

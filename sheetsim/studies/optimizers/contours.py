@@ -10,7 +10,7 @@ from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Matrix, matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array, Op, broadcast
-from sheetsim.model.order import topological
+from sheetsim.model.traversal import topological
 from sheetsim.studies.optimizers.function_text import Function
 from sheetsim.workbook.layout import Ticks
 

@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, absolute, exp, log, log10, matrix, relu, sigmoid, sqrt, tanh
-from sheetsim.model.order import topological
+from sheetsim.model.traversal import topological
 from sheetsim.workbook.formulas import characters, formula
-from sheetsim.workbook.rules import FORMULA_CHARACTERS
+from sheetsim.workbook.limits import FORMULA_CHARACTERS
 
 Function = Callable[[Matrix, Matrix], Matrix]
 

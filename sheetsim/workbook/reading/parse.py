@@ -9,8 +9,8 @@ from xml.parsers import expat
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.workbook.limits import COLUMNS, ROWS
 from sheetsim.workbook.reading.values import CellValues, Rectangle, cell_name, key, keys_of
-from sheetsim.workbook.rules import COLUMNS, ROWS
 
 # Of a part that is no sheet; a sheet has as many as its named blocks account for.
 ELEMENTS = 800_000

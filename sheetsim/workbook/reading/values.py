@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sheetsim.workbook.formulas import column_letters
-from sheetsim.workbook.rules import COLUMNS
+from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.writing.cells import error_text
 
 

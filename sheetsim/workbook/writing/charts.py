@@ -12,11 +12,13 @@ from sheetsim.workbook.writing.styles import (
     BAR,
     CONTOUR,
     FONT,
+    GAP,
     INK,
     LINES,
     MUTED,
     OUTSIDE,
     RULE,
+    RULED,
     SPIKE,
     axis_format,
     line_colours,
@@ -42,7 +44,7 @@ HIDDEN = {
     "major_tick_mark": "none",
 }
 
-GRID = {"visible": True, "line": {"color": "#E5E7EB", "width": 0.5}}
+GRID = {"visible": True, "line": {"color": RULED, "width": 0.5}}
 
 
 def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
@@ -65,7 +67,7 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
     if item.spike is not None:
         above, gap, below = (_up(places[part], item.spike.at) for part in item.spike.parts)
         add(above, {"fill": {"color": SPIKE}})
-        add(gap, {"fill": {"color": "#FFFFFF"}})
+        add(gap, {"fill": {"color": GAP}})
         add(below, {"fill": {"color": SPIKE}}, name=item.spike.name)
     line = {"color": BAR, "width": 0.25}
     outside = {"fill": {"color": OUTSIDE}}
@@ -212,7 +214,7 @@ def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Any]) -> dic
 def _frame(chart: Any, item: Bars | Lines | Scatter) -> None:
     font = {"size": 10, "color": INK, "bold": True, "name": FONT["font_name"]}
     chart.set_title({"name": item.title, "name_font": font} if item.title else {"none": True})
-    chart.set_chartarea({"border": {"color": "#E5E7EB"}})
+    chart.set_chartarea({"border": {"color": RULED}})
     chart.set_size({"width": item.size[0], "height": item.size[1]})
 
 

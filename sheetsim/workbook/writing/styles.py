@@ -9,6 +9,8 @@ BAR = "#2F6DB5"
 # Of a histogram: what lies outside its range, and a spike's stripes.
 OUTSIDE = "#B58900"
 SPIKE = "#8A94A3"
+# Of charts: thin lines behind and around them, and the gap in a bar that is broken.
+RULED, GAP = "#E5E7EB", "#FFFFFF"
 LINES = ("#2F6DB5", "#C4541B", "#2E8B57", "#8A5AA8", "#B58900")
 RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
 RULE = "#C9D1DC"

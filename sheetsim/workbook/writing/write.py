@@ -40,7 +40,7 @@ from sheetsim.workbook.layout import (
     Sheet,
     Text,
 )
-from sheetsim.workbook.rules import MANIFEST_TITLE
+from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, lines_chart, scatter_chart
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package

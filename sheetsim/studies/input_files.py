@@ -13,9 +13,9 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_regular, check_text, path_of
-from sheetsim.model.ops import CONSTANT
+from sheetsim.model.op_table import CONSTANT
+from sheetsim.workbook.limits import COLUMNS, ROWS
 from sheetsim.workbook.reading.raw import check_archive
-from sheetsim.workbook.rules import COLUMNS, ROWS
 
 READERS = (".csv", ".xlsx", ".npy")
 

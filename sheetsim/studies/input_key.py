@@ -8,13 +8,13 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, as_distribution, distribution
-from sheetsim.studies import data
+from sheetsim.studies import input_files
 
 # What stands for an array in a book, which names it alone.
 GIVEN_ARRAY = "an array of numbers, given in Python"
 
 
-class Drawn(NamedTuple):
+class DrawnInput(NamedTuple):
     """Inputs that are drawn: from what, and how they are correlated, as a person gave it."""
 
     distribution: Distribution
@@ -22,7 +22,7 @@ class Drawn(NamedTuple):
 
 
 def source_of(spec: Any) -> Any:
-    """What `input` says: a Drawn, a data.File or an array. Raises SheetsimError with the key at fault."""
+    """What `input` says: a DrawnInput, an input_files.File or an array. Raises SheetsimError with the key at fault."""
     if hasattr(spec, "__array__"):
         return spec
     keys = dict(spec) if isinstance(spec, Mapping) else {"distribution": spec}
@@ -33,7 +33,7 @@ def source_of(spec: Any) -> Any:
     return _drawn(spec, keys)
 
 
-def _drawn(spec: Any, keys: dict[str, Any]) -> Drawn:
+def _drawn(spec: Any, keys: dict[str, Any]) -> DrawnInput:
     name, correlation = keys.pop("distribution"), keys.pop("correlation", None)
     try:
         known = as_distribution(name)
@@ -48,15 +48,15 @@ def _drawn(spec: Any, keys: dict[str, Any]) -> Drawn:
             raise SheetsimError(f"input.{key} stands beside a distribution that has its parameters already")
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise SheetsimError(f"input.{key} must be a number, not {value!r}")
-    if isinstance(correlation, str) and not correlation.lower().endswith(data.READERS):
-        kinds = ", ".join(data.READERS)
+    if isinstance(correlation, str) and not correlation.lower().endswith(input_files.READERS):
+        kinds = ", ".join(input_files.READERS)
         raise SheetsimError(
             f"input.correlation must be a number or a matrix, or a file of {kinds}, not {correlation!r}"
         )
     if isinstance(correlation, str):
-        correlation = data.File(Path(correlation), key="input.correlation")
+        correlation = input_files.File(Path(correlation), key="input.correlation")
     try:
-        return Drawn(known or distribution(name, **keys), correlation)
+        return DrawnInput(known or distribution(name, **keys), correlation)
     except SheetsimError as error:
         raise SheetsimError(f"input: {error}") from None
 
@@ -79,7 +79,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _file(keys: Mapping[str, Any]) -> data.File:
+def _file(keys: Mapping[str, Any]) -> input_files.File:
     known: dict[str, tuple[type, str]] = {
         "file": (str, "text"),
         "sheet": (str, "text"),
@@ -90,4 +90,4 @@ def _file(keys: Mapping[str, Any]) -> data.File:
             raise SheetsimError(f"input.{key} is unknown beside a file: the keys are {', '.join(known)}")
         if not isinstance(value, known[key][0]):
             raise SheetsimError(f"input.{key} must be {known[key][1]}, not {value!r}")
-    return data.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardise", False))
+    return input_files.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardise", False))
