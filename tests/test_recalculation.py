@@ -126,7 +126,6 @@ PAIRS = [
 )
 def test_libreoffice_agrees_and_follows_choices(pairs: list[dict[str, str]], tmp_path: Path) -> None:
     run = small_run()
-    assert {choice for pair in pairs for choice in pair.values()} == {c for p in PAIRS for c in p.values()}
     books = [poisoned(run, tmp_path, pair) for pair in pairs]
     found = {}
     for pair, cells in zip(pairs, libreoffice_cells(books), strict=True):
