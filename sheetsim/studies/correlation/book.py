@@ -1,7 +1,7 @@
 """How the study of correlation looks as a workbook: which matrix stands where, and what is said beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix, absolute, if_error, log, where
@@ -11,6 +11,7 @@ from sheetsim.model.series import Series
 from sheetsim.studies.about import with_about
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
 from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER
+from sheetsim.studies.forward.book import network_controls
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.sections import (
     Control,
@@ -69,7 +70,9 @@ class CorrelationBook:
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns) + 1), 12)
         sheets: list[Sheet] = [
             self._overview(live),
-            table_page(self.table, widths, elsewhere=told),
+            replace(
+                table_page(self.table, widths, elsewhere=told), words="numbers of each layer, and what theory expects"
+            ),
             StepPage("Mean field", "Mean-field theory by layer", NOTES, shown, HEAD, wide=13).page(),
             MatrixSheet("Input x", graph["x"], "pair", tab="input", words="the first inputs, a row a pair"),
             MatrixSheet("Input y", graph["y"], "pair", tab="input", words="the second inputs, of correlation c to x"),
@@ -85,7 +88,7 @@ class CorrelationBook:
         for number in range(1, len(self.layers) + 1):
             slopes += [Text(number, 0, f"Layer {number}", "label"), Block(number, 1, graph[f"slope_square_{number}"])]
         sheets += [
-            Page("Slopes", tuple(slopes), {0: 12}),
+            Page("Slopes", tuple(slopes), {0: 12}, words="the mean of f′(a_x)² by layer and unit"),
             MatrixSheet("Draws y", graph["e_y"], "pair", tab="draws", words="standard draws that y is made of"),
             MatrixSheet("Nodes", graph["nodes"], "node", tab="draws", words="where f is taken for the expectations"),
             MatrixSheet("Node weights", graph["node_weights"], "node", tab="draws", words="their weights"),
@@ -112,9 +115,7 @@ class CorrelationBook:
             "relu with n·sd² = 2 stays at the edge, χ = 1, and yet c goes to 1, the more slowly the nearer it is.",
         )
         own = [
-            Control("Activation", graph["activation"]),
-            Control("Initializer", graph["initializer"]),
-            Control("Custom standard deviation", graph["custom_std"]),
+            *network_controls(graph),
             Control("Correlation c of the inputs", graph["c_0"]),
         ]
         hints = (
