@@ -161,6 +161,7 @@ def test_a_book_reads_as_it_ran_and_verifies(tmp_path: Path) -> None:
         ({"units": 0}, "units must be 1 to 2,000, not 0"),
         ({"pairs": 10_000, "units": 2_000}, "pairs · units · layers must be at most 2,000,000"),
         ({"activation": "cos"}, "activation must be one of"),
+        ({"initializer": "orthogonal"}, "initializer must have independent draws, as theory has them, not orthogonal"),
         ({"initializer": -1.0}, "initializer as a number is a standard deviation from 0"),
     ],
 )

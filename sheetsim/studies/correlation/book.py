@@ -1,7 +1,7 @@
 """How the study of correlation looks as a workbook: which matrix stands where, and what is said beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix, absolute, if_error, log, where
@@ -10,7 +10,8 @@ from sheetsim.model.initializers import NAMES
 from sheetsim.model.series import Series
 from sheetsim.studies.about import with_about
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
-from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER
+from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, SHOWN
+from sheetsim.studies.forward.book import network_controls
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.sections import (
     Control,
@@ -29,7 +30,7 @@ from sheetsim.studies.sections import (
 )
 from sheetsim.summary.table import Table
 from sheetsim.summary.theory import EDGE
-from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Page, SeriesSheet, Sheet, Text
 
 if TYPE_CHECKING:
     from sheetsim.studies.correlation.study import Correlation
@@ -64,12 +65,14 @@ class CorrelationBook:
     def sheets(self, command: str, live: bool) -> list[Sheet]:
         """The sheets in their order."""
         graph, theory = self.graph, self.theory
-        shown = [Steps(series, name) for name, series in theory.items()]
-        told = [step for series in theory.values() for step in series]
+        shown = [Steps(theory[name], name) for name in (*SHOWN, "second")]
+        told = [step for name in SHOWN for step in theory[name]]
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns) + 1), 12)
         sheets: list[Sheet] = [
             self._overview(live),
-            table_page(self.table, widths, elsewhere=told),
+            replace(
+                table_page(self.table, widths, elsewhere=told), words="numbers of each layer, and what theory expects"
+            ),
             StepPage("Mean field", "Mean-field theory by layer", NOTES, shown, HEAD, wide=13).page(),
             MatrixSheet("Input x", graph["x"], "pair", tab="input", words="the first inputs, a row a pair"),
             MatrixSheet("Input y", graph["y"], "pair", tab="input", words="the second inputs, of correlation c to x"),
@@ -85,7 +88,8 @@ class CorrelationBook:
         for number in range(1, len(self.layers) + 1):
             slopes += [Text(number, 0, f"Layer {number}", "label"), Block(number, 1, graph[f"slope_square_{number}"])]
         sheets += [
-            Page("Slopes", tuple(slopes), {0: 12}),
+            Page("Slopes", tuple(slopes), {0: 12}, words="the mean of f′(a_x)² by layer and unit"),
+            SeriesSheet("Squares", theory["squares"], words="the squares of f's coefficients by layer, a row a degree"),
             MatrixSheet("Draws y", graph["e_y"], "pair", tab="draws", words="standard draws that y is made of"),
             MatrixSheet("Nodes", graph["nodes"], "node", tab="draws", words="where f is taken for the expectations"),
             MatrixSheet("Node weights", graph["node_weights"], "node", tab="draws", words="their weights"),
@@ -112,9 +116,7 @@ class CorrelationBook:
             "relu with n·sd² = 2 stays at the edge, χ = 1, and yet c goes to 1, the more slowly the nearer it is.",
         )
         own = [
-            Control("Activation", graph["activation"]),
-            Control("Initializer", graph["initializer"]),
-            Control("Custom standard deviation", graph["custom_std"]),
+            *network_controls(graph),
             Control("Correlation c of the inputs", graph["c_0"]),
         ]
         hints = (
@@ -189,6 +191,8 @@ GLOSSARY = {
     "c_theory": "the correlation of the two inputs' sums",
     "chi_theory": "χ: the growth of a small difference's square to the next layer",
     "map_slope": "what the next layer's c changes by with this one's",
+    "squares": "the squares a_k² of f's coefficients, from degree 1",
+    "second": "E[f²], the sum of all from degree 0",
     "nodes": "nodes of the expectations over a standard normal (constants)",
     "node_weights": "their weights (constants)",
     "hermite": "weights times normalised Hermite polynomials of degree 1, 2, … at the nodes (constants)",

@@ -26,6 +26,9 @@ FINE = 64.0
 # Powers of smaller correlations are below what a sheet can hold, and are left out.
 LEAST = 1e-5
 
+# What is told of the theory by layer; the other series are on the way to it.
+SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
+
 # Layers beyond the network's last that the map is followed through, towards its fixed point.
 FURTHER = 64
 
@@ -35,7 +38,8 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     small difference n·sd² E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope`, what
     the next layer's c changes by with this one's.
 
-    FURTHER layers more than there are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`.
+    FURTHER layers more than there are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`, and by layer
+    `squares` (a_k² from k = 1) and `second` (E[f²]).
     """
     s, w, hermite = _quadrature()
     nodes = graph.input("nodes", s.reshape(-1, 1))
@@ -44,39 +48,35 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     degree = graph.input("degree", np.arange(1.0, DEGREES + 1).reshape(-1, 1))
     activation, scale = graph["activation"], graph["weight_scale"]
 
-    def coefficients(q: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-        """a_k² from k = 1, a_0², and E[f²]."""
-        f = activate(activation, sqrt(q) * nodes)
-        return (polynomials @ f) ** 2, (weights @ f) ** 2, weights @ f**2
+    known: dict[str, Matrix] = {}
+    hidden: dict[str, Matrix] = {}
 
     def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
-        q, c = before["q_theory"], before["c_theory"]
-        if t == 1:
-            # The first sums are of the inputs themselves.
-            q, c = scale * q, c + 0
-        else:
-            squares, mean, second = coefficients(q)
-            rest = second - mean - total(squares)
-            base = where(absolute(c) > LEAST, c, 0)
-            powers = total(squares * base**degree) + row(squares, 1) * (c - base) + rest * base ** (DEGREES + 1)
-            q, c = scale * second, (mean + powers) / second
+        q, c = scale * before["q_theory"], before["c_theory"] + 0  # the first sums are of the inputs themselves
+        if t > 1:
+            base = where(absolute(before["c_theory"]) > LEAST, before["c_theory"], 0)
+            powers = total(known["squares"] * base**degree) + hidden["left"] * base ** (DEGREES + 1)
+            powers += row(known["squares"], 1) * (before["c_theory"] - base)
+            q, c = scale * known["second"], (hidden["mean_square"] + powers) / known["second"]
         at = sqrt(q) * nodes
-        (slope,) = grad(total(activate(activation, at)), [at])
-        squares, mean, second = coefficients(q)
-        # 0⁰ is an error in a sheet: the term of k = 1 apart.
+        f = activate(activation, at)
+        (slope,) = grad(total(f), [at])
+        known["squares"], hidden["mean_square"], known["second"] = (
+            (polynomials @ f) ** 2,
+            (weights @ f) ** 2,
+            weights @ f**2,
+        )
+        hidden["left"] = known["second"] - hidden["mean_square"] - total(known["squares"])
         base = where(absolute(c) > LEAST, c, 0)
-        rising = total(squares * degree * base ** where(degree > 2, degree - 1, 1)) + row(squares, 1) * (1 - base)
-        rest = (DEGREES + 1) * (second - mean - total(squares)) * base**DEGREES
-        return {
-            "q_theory": q,
-            "c_theory": c,
-            "chi_theory": scale * (weights @ slope**2),
-            "map_slope": (rising + rest) / second,
-        }
+        # 0⁰ is an error in a sheet: the term of k = 1 apart.
+        rising = total(known["squares"] * degree * base ** where(degree > 2, degree - 1, 1))
+        rising += row(known["squares"], 1) * (1 - base) + (DEGREES + 1) * hidden["left"] * base**DEGREES
+        own = {"q_theory": q, "c_theory": c, "chi_theory": scale * (weights @ slope**2)}
+        return own | {"map_slope": rising / known["second"]} | known
 
     start = {"q_theory": graph.define("q_0", 0 * graph["c_0"] + 1), "c_theory": graph["c_0"] + 0}
-    names = ("q_theory", "c_theory", "chi_theory", "map_slope")
-    return graph.series(start, step=step, steps=layers + FURTHER, columns={name: (name,) for name in names})
+    columns = {name: (name,) for name in (*SHOWN, "second")}
+    return graph.series(start, step=step, steps=layers + FURTHER, columns=columns)
 
 
 def _quadrature() -> tuple[Any, Any, Any]:

@@ -10,6 +10,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import check_seed, normal
 from sheetsim.model.expr import Matrix, sqrt
 from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.nets import ACTIVATIONS, activate
 from sheetsim.model.op import Shape
 from sheetsim.studies.correlation.layers import VERDICTS, Layer, correlation_table, correlation_verdicts
@@ -59,6 +60,8 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise SheetsimError(f"correlation must be from 0 to 1, not {self.correlation:g}")
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         check_scheme(self.initializer)
+        if isinstance(self.initializer, str) and SCHEMES[self.initializer].design != "random":
+            raise SheetsimError(f"initializer must have independent draws, as theory has them, not {self.initializer}")
 
     def build(self) -> Study:
         """The two passes through one network, and what can be told of them."""
