@@ -114,6 +114,13 @@ def recurrent() -> Iterator[str]:
     yield f"the slopes f′ are {tanh['mean_slope']:.2f} on average, and the norm is {left} after 20 steps"
 
 
+def two_inputs() -> Iterator[str]:
+    run = sheetsim.run("correlation-chaos")
+    first, last = run.summary()["c"].iloc[0], run.summary().iloc[-1]
+    yield f"n·sd² = {run['weight_scale']:.1f}) inputs that were nearly the same, c = {first:.3f}, are at {last['c']:.3f}"
+    yield f"({last['c_low']:.3f} to {last['c_high']:.3f}) after {len(run.summary())} layers; theory says {last['c_theory']:.3f}"
+
+
 def books() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         book = sheetsim.run("relu-he").to_excel(Path(folder) / "book.xlsx")
@@ -153,7 +160,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true")
     asked = parser.parse_args()
     text = re.sub(r"\s+", " ", README.read_text(encoding="utf-8"))
-    parts = [claims, layers, gradients, symmetry, optimizers, recurrent, books, *[replicates] * asked.long]
+    parts = [claims, layers, gradients, symmetry, optimizers, recurrent, two_inputs, books, *[replicates] * asked.long]
     wrong = 0
     for part in parts:
         for figure in part():
