@@ -116,9 +116,11 @@ def recurrent() -> Iterator[str]:
 
 def two_inputs() -> Iterator[str]:
     run = sheetsim.run("correlation-chaos")
-    first, last = run.summary()["c"].iloc[0], run.summary().iloc[-1]
-    yield f"n·sd² = {run['weight_scale']:.1f}) inputs that were nearly the same, c = {first:.3f}, are at {last['c']:.3f}"
-    yield f"({last['c_low']:.3f} to {last['c_high']:.3f}) after {len(run.summary())} layers; theory says {last['c_theory']:.3f}"
+    table = run.summary()
+    first, last = table["c"].iloc[0], table.iloc[-1]
+    yield f"n·sd² = {run['weight_scale']:.1f}) inputs that were nearly the same, c = {first:.3f}, are at {last.c:.3f}"
+    interval = f"{last['c_low']:.3f} to {last['c_high']:.3f}"
+    yield f"({interval}) after {len(table)} layers; theory says {last['c_theory']:.3f}"
 
 
 def books() -> Iterator[str]:
