@@ -10,12 +10,15 @@ import sheetsim
 from sheetsim.cli import commands as cli
 from sheetsim.runs import templates
 from sheetsim.runs.run import Run
+from sheetsim.studies.correlation.study import Correlation
 from sheetsim.studies.forward.study import Forward
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
+FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
 
-# Templates with books of a million cells and more, which are small in a plain run of the tests, and full with -m slow.
-LARGE = [name for name in templates.names() if isinstance(templates.load(name).experiment, Forward)]
+# Templates with large books, which are small in a plain run of the tests, and full with -m slow.
+EXPERIMENTS = {name: templates.load(name).experiment for name in templates.names()}
+LARGE = [name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation)]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
 
@@ -25,7 +28,8 @@ def run_of(name: str) -> Run:
 
 
 def small_run(name: str = "relu-he", **overrides: object) -> Run:
-    return sheetsim.run(name, **{**SMALL, **overrides})
+    small = FEW_PAIRS if isinstance(EXPERIMENTS[name], Correlation) else SMALL
+    return sheetsim.run(name, **{**small, **overrides})
 
 
 def quick_run(name: str) -> Run:

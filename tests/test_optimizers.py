@@ -386,6 +386,7 @@ def test_ironcalc_follows_a_changed_rate_and_start(run: Run, book: Path) -> None
     assert changed["verdict_sgd"] == "diverging" != run["verdict_sgd"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
 def test_libreoffice_agrees_from_poisoned_caches_also_with_another_rate(run: Run, tmp_path: Path) -> None:
     plain = poisoned(run, tmp_path)

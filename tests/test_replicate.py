@@ -400,6 +400,7 @@ def test_ironcalc_recalculates_the_book(name: str, tmp_path: Path) -> None:
     assert_recalculated(sheetsim.replicate(study(**STUDIES[name]), 35), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
 def test_libreoffice_recalculates_the_book(tmp_path: Path) -> None:
     assert_recalculated(sheetsim.replicate(study(), 35), tmp_path, "libreoffice")

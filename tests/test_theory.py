@@ -348,7 +348,12 @@ def misfits(theory: pd.DataFrame, wide: list[pd.DataFrame], narrow: list[pd.Data
 
 @pytest.mark.parametrize(
     ("activation", "weight_scale"),
-    [("relu", 2.0), ("tanh", 1.5**2), pytest.param("sigmoid", 100.0, marks=pytest.mark.slow), ("identity", 1.0)],
+    [
+        ("relu", 2.0),
+        ("tanh", 1.5**2),
+        pytest.param("sigmoid", 100.0, marks=pytest.mark.slow),
+        pytest.param("identity", 1.0, marks=pytest.mark.slow),
+    ],
 )
 def test_wide_networks_do_as_theory_says_and_not_as_another_would(activation: str, weight_scale: float) -> None:
     wide, narrow = (
