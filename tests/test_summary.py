@@ -372,3 +372,11 @@ def test_the_tolerance_is_a_cell_that_the_verdicts_follow(tmp_path: Path) -> Non
     model.set_user_input(index, row, column, "0.9")
     model.evaluate()
     assert model.get_cell_value(index, verdict_row, verdict_column) in ("holds", "nearly")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_outputs_that_are_constant_but_for_rounding_have_no_share_over_samples(seed: int) -> None:
+    # softplus(0) = log 2, whose mean over many units is rounded: the variance is 1e-32 and not 0.
+    run = small_run(activation="softplus", initializer="zeros", seed=seed)
+    assert run.summary()["over_samples"].isna().all()
+    assert set(run.verdicts()) == {"collapsed"}

@@ -144,7 +144,7 @@ class Outputs:
             self._in_saturation / pooled.count,
             self._same.sum(),
             _effective_units(units),
-            units.variance.mean() / var if var > 0 else np.nan,
+            units.variance.mean() / var if varies else np.nan,
         )
         mean_a, var_a = sums
         within, between = var_a.mean(), mean_a.var()

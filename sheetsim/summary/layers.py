@@ -147,6 +147,12 @@ def effective_units(z: Matrix) -> Matrix:
     return where(moves, power**2 / sum_squares(centred.T @ centred), 0 * power)
 
 
+def _over_samples(z: Matrix, over: Matrix, whole: Matrix) -> Matrix:
+    # Of outputs that are constant but for rounding it would be a ratio of roundings, of which each engine has its own.
+    varies = std(z) > CONSTANT * absolute(mean(z))
+    return where(varies, if_error(mean(over) / whole, math.nan), math.nan)
+
+
 def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
     """One row a layer over all its outputs z (samples × units): the columns of `run.summary()`.
 
@@ -193,7 +199,7 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
             Column(
                 "over_samples",
                 "share of var that lies over samples; the rest is between the units' means",
-                tuple(if_error(mean(own) / var, math.nan) for own, var in zip(over, variances, strict=True)),
+                tuple(map(_over_samples, outputs, over, variances)),
                 "share",
             ),
         ),
