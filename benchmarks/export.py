@@ -40,7 +40,8 @@ import sheetsim
 from sheetsim.workbook import layout
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.writing.styles import COLOUR_SCALE
-from sheetsim.workbook.writing.write import _Book, _Sheet
+from sheetsim.workbook.writing.write import _Writer
+from sheetsim.workbook.writing.xlsxwriter_parts import ExactWorksheet
 
 Blocks = dict[str, np.ndarray]
 Write = Callable[[Path], object]
@@ -155,7 +156,7 @@ COMPETITORS: dict[str, Callable[[Blocks], Write]] = {
 WRITERS = {OURS: ours, **COMPETITORS}
 
 
-class PlainBook(_Book):
+class PlainBook(_Writer):
     """A run's workbook by XlsxWriter alone, which writes each matrix too, a call a cell, and the file.
 
     The other pages are made by the code that sheetsim makes them with, so that both books hold the same.
@@ -163,7 +164,7 @@ class PlainBook(_Book):
 
     def save(self, path: Path) -> None:
         for sheet in self.layout.sheets:
-            worksheet = self.book.add_worksheet(sheet.title, _Sheet)
+            worksheet = self.book.add_worksheet(sheet.title, ExactWorksheet)
             if isinstance(sheet, layout.Page):
                 self._page(worksheet, sheet)
             else:
@@ -285,7 +286,7 @@ def live_book(folder: Path, quick: bool) -> Rows:
     run, our_path, path = sheetsim.run(TEMPLATE), folder / "ours.xlsx", folder / "theirs.xlsx"
     run.to_excel(our_path)
     compared = compare(
-        lambda: run.to_excel(our_path), lambda: PlainBook(run._layout, run._values, {}).save(path), quick
+        lambda: run.to_excel(our_path), lambda: PlainBook(run._layout, run._values, {}, []).save(path), quick
     )
     rows: Rows = [{"writer": OURS, "ratio": 1.0, "seconds": compared["ours beside it"]}]
     rows.append({"writer": "plain XlsxWriter", **compared})

@@ -48,3 +48,10 @@ def test_a_run_of_normal_inputs_does_without_scipy(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(ROOT), str(tmp_path / "book.xlsx")]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+
+def test_every_benchmark_finds_what_it_imports() -> None:
+    names = [path.stem for path in (ROOT / "benchmarks").glob("*.py")]
+    assert len(names) > 5
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); import {', '.join(names)}"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -139,7 +139,7 @@ def test_the_book_follows_its_drop_downs(tmp_path: Path) -> None:
     run = sheetsim.run("correlation", **SMALL)
     book = run.to_excel(tmp_path / "book.xlsx")
     assert lint(book) == []
-    for activation, initializer in (("relu", "he"), ("sigmoid", "std 1"), ("identity", "zeros")):
+    for activation, initializer in (("sigmoid", "std 1"), ("relu", "zeros")):
         assert poison(book, tmp_path / "other.xlsx", {"activation": activation, "initializer": initializer})
         other = sheetsim.run("correlation", activation=activation, initializer=initializer, **SMALL)
         assert differences(other, ironcalc_cells(tmp_path / "other.xlsx"), 1e-9) == []

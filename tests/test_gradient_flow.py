@@ -144,7 +144,8 @@ def test_ironcalc_agrees_on_unusual_studies(overrides: dict[str, Any], loss: str
 
 
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
-@pytest.mark.parametrize("modes", [MODES[1:2], pytest.param(MODES, marks=pytest.mark.slow)], ids=["one", "all"])
+@pytest.mark.slow
+@pytest.mark.parametrize("modes", [MODES], ids=["all"])
 def test_libreoffice_follows_the_drop_downs(modes: list[tuple[str, str]], tmp_path: Path) -> None:
     choices = [{"activation": activation, "loss": loss} for activation, loss in modes]
     books = [poisoned(small(), tmp_path, choice) for choice in choices]

@@ -202,6 +202,7 @@ def test_ironcalc_computes_any_model_as_numpy_does(batch: int, tmp_path: Path) -
 
 
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
-@pytest.mark.parametrize("count", [5, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [60])
 def test_libreoffice_computes_a_batch_of_models_as_numpy_does(count: int, tmp_path: Path) -> None:
     assert_agreement([random_model(seed) for seed in range(1000, 1000 + count)], "libreoffice", tmp_path)

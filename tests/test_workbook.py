@@ -412,6 +412,7 @@ def test_axes_show_the_sign_and_no_minus_zero(low: float, high: float, text: str
     assert axis_format(low, high) == text
 
 
+@pytest.mark.slow
 def test_a_summary_report_takes_layers_wider_than_a_sheet(tmp_path: Path) -> None:
     run = sheetsim.run("relu-he", report="summary", layers=[17_000], samples=3)
     assert run.to_excel(tmp_path / "wide.xlsx").exists()
