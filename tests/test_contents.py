@@ -1,6 +1,7 @@
 """A book finds its own way about: contents, links, notes, colours, names of columns, and a small one for the mail."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import small_run
+from conftest import quick_run, small_run
 from lint import lint
 
 import sheetsim
@@ -144,3 +145,15 @@ def test_one_thing_has_one_name_on_histograms(small_book: Path) -> None:
     labels = {cell.value for cell in loaded(small_book)["Histograms"]["A"]}
     assert {"low", "high"} <= labels
     assert not labels & {"from", "to"}
+
+
+@pytest.mark.parametrize("name", ["relu-he", "gradient-flow", "correlation"])
+def test_rows_of_about_are_as_tall_as_their_wrapped_texts(name: str, tmp_path: Path) -> None:
+    sheet = loaded(quick_run(name).to_excel(tmp_path / "book.xlsx"))["About"]
+    # As many characters as a line of column B has at most.
+    tall = [cell for (cell,) in sheet["B1:B200"] if len(str(cell.value or "")) > 130 and cell.alignment.wrap_text]
+    assert tall
+    for cell in tall:
+        text = str(cell.value)
+        longest = max(re.findall(r'"([^"]*)"', text), key=len) if text.startswith("=") else text
+        assert (sheet.row_dimensions[cell.row].height or 15) >= 15 * -(-len(longest) // 130)

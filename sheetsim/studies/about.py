@@ -4,6 +4,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,12 @@ FOLLOWING = {
 }
 
 
+AS_IT_WAS_MADE = "As it was made: "
+
+# Characters of a line in the second column, by style, for sure.
+PER_LINE = {"wrapped": 105, "description": 105, "code": 90}
+
+
 def about_page(
     title: str,
     description: str,
@@ -77,21 +84,27 @@ def about_page(
     for label, text, _ in rows:
         check_text(f"{label} on sheet 'About'", text)
     items: list[Item] = []
+    heights: dict[int, float] = {0: 28}
     for row, (label, text, style) in enumerate(rows):
+        longest = AS_IT_WAS_MADE + text if style == "description" else text
+        lines = ceil(len(longest) / PER_LINE[style]) if style in PER_LINE else 1
+        if lines > 1:
+            # LibreOffice does not fit rows to wrapped texts when it opens a book. 409 points are Excel's most.
+            heights[row] = min(15.0 * lines, 409)
         if style == "title":
             items.append(AsMade(row, 0, text, style, 2, CHANGED + text))
         elif style == "section":
             changed = FOLLOWING.get(label)
             items.append(AsMade(row, 0, label, style, 1, changed) if changed else Text(row, 0, label, style))
         elif style == "description":
-            items.append(AsMade(row, 1, text, "wrapped", 1, f"As it was made: {text}"))
+            items.append(AsMade(row, 1, text, "wrapped", 1, longest))
         elif label or text:
-            items += [Text(row, 0, label, "label"), Text(row, 1, text, style)]
+            items += [Text(row, 0, label, "label-top" if lines > 1 else "label"), Text(row, 1, text, style)]
     return AboutPage(
         "About",
         tuple(items),
         {0: 24, 1: 110},
-        {0: 28},
+        heights,
         command=command,
         parameters=parameters,
         versions=versions,

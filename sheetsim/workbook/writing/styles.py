@@ -58,6 +58,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "muted-left": {"font_color": MUTED, "indent": 1},
     "section": {"bold": True, "font_size": 12, "font_color": INK},
     "label": {"font_color": INK, "align": "left"},
+    "label-top": {"font_color": INK, "align": "left", "valign": "top"},
     "heading": {**_head, "align": "center", "text_wrap": True, "valign": "vcenter"},
     "heading-left": {**_head, "align": "left"},
     "column": {**_head, "align": "right"},
