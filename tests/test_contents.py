@@ -147,7 +147,14 @@ def test_one_thing_has_one_name_on_histograms(small_book: Path) -> None:
     assert not labels & {"from", "to"}
 
 
-@pytest.mark.parametrize("name", ["relu-he", "gradient-flow", "correlation"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "relu-he",
+        pytest.param("gradient-flow", marks=pytest.mark.slow),
+        pytest.param("correlation", marks=pytest.mark.slow),
+    ],
+)
 def test_rows_of_about_are_as_tall_as_their_wrapped_texts(name: str, tmp_path: Path) -> None:
     sheet = loaded(quick_run(name).to_excel(tmp_path / "book.xlsx"))["About"]
     # As many characters as a line of column B has at most.

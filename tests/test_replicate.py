@@ -445,6 +445,7 @@ def test_the_command_on_about_makes_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_table_in_every_format(tmp_path: Path) -> None:
     words = ("replicate", "tanh-xavier", *FAST, "--replicates", "12")
     plain = sheetsim_command(*words, cwd=tmp_path)

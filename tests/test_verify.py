@@ -782,6 +782,7 @@ def test_a_formula_that_ends_the_engine_is_one_sentence(tmp_path: Path, title: s
     assert time.monotonic() - start < 20
 
 
+@pytest.mark.slow
 def test_a_name_over_far_too_many_cells_takes_no_memory_of_the_machine(tmp_path: Path) -> None:
     model = sheetsim.Model()
     model.define("t", sheetsim.mean(model.input("x", [[1.0, 2.0]])))
