@@ -256,7 +256,10 @@ DIGITS = "9" * 5000
         (["run", "relu-he", "--set", f"layers=[{'1,' * 20000}]"], "layers lists 20,000 widths, and 1,000 are allowed"),
         (["run", "relu-he", "--set", "depth=600", "--set", "width=1"], "600 layers need 2,400 sheets"),
         (["run", "gradient-flow", "--set", "depth=300", "--set", "width=1"], "300 layers need 2,100 sheets"),
-        (["replicate", "relu-he", "--set", "depth=600", "--set", "width=1"], "replicates have 250 layers at most"),
+        (
+            ["replicate", "relu-he", "--set", "depth=600", "--set", "width=1"],
+            "a book of replicates has 6,000 rows at most",
+        ),
         (["replicate", "relu-he", "--replicates", "1000000000000"], ",000 GB on disk, and "),
         (["replicate", "relu-he", "--scheduler", "ucx://a:1", *QUICK], "cannot reach a Dask scheduler at 'ucx://a:1'"),
         (["run", "relu-he", "--set", "samples=5\nseed=3"], "after a line break stand other keys"),

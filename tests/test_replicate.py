@@ -69,9 +69,9 @@ def test_a_replicate_is_the_run_with_its_seed(name: str) -> None:
 
 
 def test_blocks_of_samples_give_what_all_at_once_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, counts = Replicator(study(samples=1000)).one(5)
+    whole, counts, _ = Replicator(study(samples=1000)).one(5)
     monkeypatch.setattr(replicates_plan, "BLOCK", 8 * 130)
-    blocks, counts_of_blocks = Replicator(study(samples=1000)).one(5)
+    blocks, counts_of_blocks, _ = Replicator(study(samples=1000)).one(5)
     # Quantiles are those of the first block, and edges of the first block's tail.
     exact = [k for k, name in enumerate(COLUMNS) if not name.startswith("q")]
     np.testing.assert_allclose(blocks[:, exact], whole[:, exact], rtol=1e-10, atol=1e-12)

@@ -24,9 +24,8 @@ from sheetsim.runs import sweep as sweep_module
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.replicates import replicate
 from sheetsim.runs.run import run
-from sheetsim.runs.streaming import COLUMNS
+from sheetsim.runs.streaming import COLUMNS, WORDS
 from sheetsim.runs.sweep import sweep
-from sheetsim.runs.sweep_book import WORDS
 from sheetsim.runs.sweep_grid import load
 
 SMALL: dict[str, Any] = {
@@ -239,7 +238,9 @@ def test_only_what_other_parameters_change_is_computed(
 
 def test_long_points_are_kept_in_batches_of_replicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sweep(SMALL).frame()
-    monkeypatch.setattr(sweep_module, "PART", 2.1 * max(sweep_module.cost(point.study) for point in load(SMALL).points))
+    monkeypatch.setattr(
+        sweep_module, "PART", 2.1 * max(sweep_module.cost(point.observed) for point in load(SMALL).points)
+    )
     pd.testing.assert_frame_equal(sweep(SMALL, folder=tmp_path).frame(), whole, check_exact=True)
     assert {re.sub(r"^\w+-", "", path.stem) for path in tmp_path.iterdir()} >= {"0-2", "2-3"}
 

@@ -16,7 +16,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, Replicated
-from sheetsim.runs.replicates import ReplicatesPlan, run_plan
+from sheetsim.runs.replicates import ReplicatesPlan, observed, run_plan
 from sheetsim.runs.run import study_manifest
 from sheetsim.studies.about import AboutPage
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
@@ -36,6 +36,9 @@ class GivenPartError(SheetsimError):
 
 # A summary holds no matrices: to check it is to run it again, and a file may ask for any size.
 OPERATIONS = 1e12
+
+# A cell of the matrices that `sizes` names stands for so much work of a study.
+PER_CELL = 1e5
 
 Sheets = Mapping[str, Cells]
 
@@ -125,8 +128,7 @@ def _plan(said: Manifest, how: Replicated, experiment: Experiment, known: str | 
     """known: the command that runs the study once, where it can be told."""
     options = msgspec.structs.asdict(how) | ({"run": known} if known else {})
     chosen = tuple(options.pop("statistics"))
-    study = templates.forward(experiment, "replicates")
-    return ReplicatesPlan(study=study, name="", chosen=chosen, template=said.template, **options)
+    return ReplicatesPlan(observed=observed(experiment), name="", chosen=chosen, template=said.template, **options)
 
 
 def _command(template: str, experiment: Experiment) -> str | None:
@@ -138,8 +140,10 @@ def _command(template: str, experiment: Experiment) -> str | None:
 
 def _check_sizes(experiment: Experiment, plan: ReplicatesPlan | None, book: RawBook) -> None:
     """Before anything is built: the sizes must be the book's own, or they decide how much work this is."""
-    if plan is not None:
-        _check_work(plan.study, book, plan.replicates)
+    if plan is not None and isinstance(experiment, Forward):
+        _check_work(experiment, book, plan.replicates)
+    elif plan is not None:
+        _check_cells(experiment, book, plan.replicates)
     elif not isinstance(experiment, Forward):
         for name, (rows, columns) in experiment.sizes().items():
             _, block = book.place(name)
@@ -176,6 +180,12 @@ def _check_summary(experiment: Forward, book: RawBook) -> None:
 def _check_work(experiment: Forward, book: RawBook, replicates: int) -> None:
     widths = [experiment.inputs or INPUTS, *experiment.widths()]
     if (experiment.samples or SAMPLES) * sum(map(math.prod, pairwise(widths))) * replicates > OPERATIONS:
+        raise SheetsimError(f"{book.path}: a book of so much work is not made again to check it")
+
+
+def _check_cells(experiment: Experiment, book: RawBook, replicates: int) -> None:
+    """Of a study whose work is known by the sizes of some of its matrices alone."""
+    if sum(rows * columns for rows, columns in experiment.sizes().values()) * PER_CELL * replicates > OPERATIONS:
         raise SheetsimError(f"{book.path}: a book of so much work is not made again to check it")
 
 

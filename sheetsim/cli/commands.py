@@ -235,6 +235,7 @@ class ReplicateTable(StrEnum):
     """The tables that `replicate` prints."""
 
     statistics = "statistics"
+    verdicts = "verdicts"
     claims = "claims"
     histograms = "histograms"
     replicates = "replicates"
@@ -249,8 +250,13 @@ def replicate(
         typer.Option(metavar="2%", help="Stop when the statistics' intervals are narrower than this on each side."),
     ] = None,
     statistics: Annotated[
-        str, typer.Option(metavar="NAME,...", help="What --until, the convergence and the print are about.")
-    ] = "pooled,var",
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="What --until, the convergence and the print are about: columns of the tables, or ROW.COLUMN.",
+            show_default="of forward pooled,var, else the first two",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
@@ -272,15 +278,11 @@ def replicate(
     """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
     from dataclasses import replace
 
-    from sheetsim.runs import templates
-    from sheetsim.runs.replicates import ReplicatesPlan, run_plan, share
+    from sheetsim.runs.replicates import plan_of, run_plan, share
 
     scenario = _load(what, settings, seed)
-    study = templates.forward(scenario.experiment, "replicates")
-    chosen = tuple(name.strip() for name in statistics.split(","))
-    plan = ReplicatesPlan(
-        study, scenario.name, scenario.command, replicates, share(until), chosen, single, bootstrap, scenario.template
-    )
+    names = () if statistics is None else tuple(name.strip() for name in statistics.split(","))
+    plan = plan_of(scenario, replicates, share(until), names, single, bootstrap)
     # Beside the run's own book, and not in its place.
     target = _targets([replace(scenario, name=f"{scenario.name}-replicates")], output)[0]
     _make_ready([target], force)
@@ -291,6 +293,7 @@ def replicate(
         found.to_excel(target, values_only=values_only)
     frames = {
         ReplicateTable.statistics: found.statistics,
+        ReplicateTable.verdicts: found.verdicts,
         ReplicateTable.claims: found.claims,
         ReplicateTable.histograms: found.histograms,
         ReplicateTable.replicates: found.frame,
@@ -300,13 +303,16 @@ def replicate(
         print_frame(frames[table or ReplicateTable.statistics](), form)
         return
     frame = found.statistics()
-    shown = frame[frame.index.isin(chosen, level="statistic")]
+    shown = frame.loc[[plan.observed.labels[k] for k in plan.observed.places(plan.chosen)]]
     hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
     if (shown["read"] == "mean").all():
         hidden += ["geometric", "geometric_low", "geometric_high", "read"]
     print(f"{scenario.name}, {found.count} replicates ({found.reason}) → {target}")
     print(text_of(shown.drop(columns=hidden)), end="\n\n")
-    print(text_of(found.claims()))
+    if plan.observed.name == "forward":
+        print(text_of(found.claims()))
+    elif plan.observed.words:
+        print(text_of(found.verdicts()))
     for note in found.notes:
         print(f"\n{note}")
 

@@ -12,6 +12,7 @@ from sheetsim.model.draws import Distribution, as_distribution, check_seed
 from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Shape
+from sheetsim.model.packing import packed, unpacked
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns, unrolled
 
@@ -36,6 +37,20 @@ class Graph:
         self._matrices: dict[str, Matrix] = {}
         self._folded: set[str] = set()
         self._steps: set[Matrix] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Nodes as a list: see `packing`.
+        records, places = packed([*self._matrices.values(), *self._steps])
+        named = {name: places[node] for name, node in self._matrices.items()}
+        steps = sorted(places[node] for node in self._steps)
+        return self.__dict__ | {"_matrices": named, "_folded": sorted(self._folded), "_steps": steps, "_nodes": records}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        nodes = unpacked(state.pop("_nodes"))
+        self.__dict__.update(state)
+        self._matrices = {name: nodes[place] for name, place in state["_matrices"].items()}
+        self._folded = set(state["_folded"])
+        self._steps = {nodes[place] for place in state["_steps"]}
 
     def __getitem__(self, name: str) -> Matrix:
         try:

@@ -9,7 +9,7 @@ Second moments of deep networks are near log-normal over seeds (Hanin & Rolnick 
 seeds make the mean, no interval from the others covers it, and the geometric mean is what replicates can tell.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,7 @@ from sheetsim.model.expr import (
     absolute,
     ceiling,
     column,
+    equal,
     exp,
     if_error,
     largest,
@@ -38,7 +39,7 @@ from sheetsim.model.expr import (
     where,
 )
 from sheetsim.model.graph import Graph
-from sheetsim.runs.streaming import AT_BOUND, SHARES
+from sheetsim.runs.observed import Label, Signs
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import OF, SENTENCES
 from sheetsim.summary.variance import VERDICTS as OF_ONE_RUN
@@ -48,9 +49,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NONE = matrix(float("nan"))
-
-# A layer and one of its statistics.
-Label = tuple[int, str]
 
 CHECKPOINTS = 50
 
@@ -127,12 +125,12 @@ def interval_table(
     theory: Mapping[Label, float],
     confidence: Matrix,
     precision: Matrix,
-    nonnegative: Container[str] = (),
+    signs: Signs,
 ) -> Table:
     """A row a label; column k + 2 of the results has label k (the first is the seed).
 
     theory: by label, where there is one; confidence: of the intervals; precision: half-width over mean that `needed`
-    is for, both 1×1; nonnegative: statistics that never are below 0.
+    is for, both 1×1; signs: of the statistics.
     """
     assert isinstance(results.source, Data)
     rows = []
@@ -141,8 +139,8 @@ def interval_table(
         facts = Facts.of(numbers)
         whole = facts.known == len(numbers)
         row = dict.fromkeys(COLUMNS, NONE)
-        own, never_below = column(results, number), label[1] in nonnegative
-        scaled = never_below and label[1] not in AT_BOUND
+        own, never_below = column(results, number), label[1] in signs.nonnegative
+        scaled, share = label[1] in signs.products, label[1] in signs.shares
         skewed = facts.skewed and scaled
         # Placed: a row's formulas refer to the row's own count, also where others are equal.
         n = (row_count(results) + 0 if whole else total(if_error(own * 0 + 1, 0))).placed(None)
@@ -155,32 +153,31 @@ def interval_table(
         if whole:
             row |= {"p05": quantile(own, 0.05), "p50": quantile(own, 0.5), "p95": quantile(own, 0.95)}
         if facts.known > 1:
-            row["sd"] = sd = sample_std(own) if whole else sqrt(total(if_error((own - center) ** 2, 0)) / (n - 1))
+            # Not STDEV, of which IronCalc sums squares that are not of deviations.
+            deviations = (own - center) ** 2
+            row["sd"] = sd = sqrt(total(deviations if whole else if_error(deviations, 0)) / (n - 1))
             row["se"] = se = sd / sqrt(n)
             t = t_quantile(1 - confidence, n - 1)
             row["half"] = half = t * se
-            row["low"], row["high"] = _ends(label[1], center, half, never_below and facts.nonzero)
+            row["low"], row["high"] = _ends(center, half, never_below and facts.nonzero, share)
             if facts.nonzero and not skewed:
                 row["needed"] = _needed(sd / (precision * absolute(center)), 1 - confidence)
             if facts.varied and not skewed and label in theory:
                 row["z"] = (center - row["theory"]) / se
         if facts.varied and facts.positive and scaled:
             row["log_mean"] = middle = mean(log(own)) if whole else total(if_error(log(own), 0)) / n
-            # Not STDEV of the logarithms, of which IronCalc sums squares that are not of deviations.
             squares = (log(own) - middle) ** 2
             row["log_sd"] = spread = sqrt(total(squares if whole else if_error(squares, 0)) / (n - 1))
             reach = t * spread / sqrt(n)
             row["geometric"] = exp(middle)
-            row["geometric_low"], row["geometric_high"] = _ends(
-                label[1], row["geometric"], row["geometric"] * reach, True
-            )
+            row["geometric_low"], row["geometric_high"] = _ends(row["geometric"], row["geometric"] * reach, True, share)
             row["read"] = where(spread**2 > SKEWED * log(n), "geometric", "mean")
         rows.append(row)
     kinds = {"replicates": "count", "read": "text"}
     return Table(
         "statistics",
         "label",
-        [f"{statistic} {layer}" for layer, statistic in labels],
+        [f"{statistic} {row}" for row, statistic in labels],
         tuple(
             Column(name, what, tuple(row[name] for row in rows), kinds.get(name, "number"))
             for name, what in COLUMNS.items()
@@ -188,13 +185,13 @@ def interval_table(
     )
 
 
-def _ends(statistic: str, center: Matrix, half: Matrix, logarithmic: bool) -> tuple[Matrix, Matrix]:
-    """The ends of a mean's interval."""
+def _ends(center: Matrix, half: Matrix, logarithmic: bool, share: bool = False) -> tuple[Matrix, Matrix]:
+    """The ends of a mean's interval; share: whether it is never above 1."""
     if not logarithmic:
         return center - half, center + half
-    share = half / center
-    high = center * exp(share)
-    return center * exp(-share), where(high < 1, high, 1) if statistic in SHARES else high
+    relative = half / center
+    high = center * exp(relative)
+    return center * exp(-relative), where(high < 1, high, 1) if share else high
 
 
 def interval_arrays(x: Any, confidence: float, nonnegative: Any = False, shares: Any = False) -> dict[str, Any]:
@@ -327,10 +324,10 @@ def readings(
             ratio = mean(u) / mean(v)
             n = row_count(results)
             se = sample_std(u - ratio * v) / sqrt(n) / mean(v)
-            low, high = _ends(above, ratio, t_quantile(1 - confidence, n - 1) * se, facts[0].nonzero)
+            low, high = _ends(ratio, t_quantile(1 - confidence, n - 1) * se, facts[0].nonzero)
             # The verdict's interval is for all layers together: how far at least, and at most, the ratio is from what
             # is expected.
-            least, most = _ends(above, ratio, t_quantile((1 - confidence) / layers, n - 1) * se, facts[0].nonzero)
+            least, most = _ends(ratio, t_quantile((1 - confidence) / layers, n - 1) * se, facts[0].nonzero)
             over, under = most / expected - 1, 1 - least / expected
             furthest, nearest = largest(over, under), largest(-over, -under)
             verdict = where(
@@ -360,30 +357,23 @@ def reading_frame(found: Sequence[Reading], values: Mapping[Matrix, Any]) -> "pd
 
 @dataclass(frozen=True)
 class Convergence:
-    """How a statistic's mean settled: at each checkpoint (a number of replicates) its mean and the interval's ends.
+    """How means settled: at each checkpoint (a number of replicates) the mean of each label and its interval's ends.
 
-    checkpoints: column; by layer number: columns as long.
+    checkpoints: column; by label: columns as long.
     """
 
-    statistic: str
     checkpoints: Matrix
-    mean: Mapping[int, Matrix]
-    low: Mapping[int, Matrix]
-    high: Mapping[int, Matrix]
+    mean: Mapping[Label, Matrix]
+    low: Mapping[Label, Matrix]
+    high: Mapping[Label, Matrix]
 
 
 def convergence(
-    graph: Graph,
-    results: Matrix,
-    labels: Sequence[Label],
-    statistic: str,
-    layers: Sequence[int],
-    confidence: float,
-    nonnegative: bool = False,
+    graph: Graph, results: Matrix, places: Mapping[Label, int], confidence: float, signs: Signs
 ) -> Convergence:
-    """Names `checkpoint`, `t_checkpoint`, `replicate` and, by layer, `running_l`, `running_low_l`, `running_high_l`.
+    """Names `checkpoint`, `t_checkpoint`, `replicate` and `running_k`, `running_low_k`, `running_high_k`, k from 1.
 
-    nonnegative: whether the statistic never is below 0.
+    places: by label its column in the results, from 1.
     """
     from scipy.special import stdtrit
 
@@ -394,21 +384,60 @@ def convergence(
     t = graph.input("t_checkpoint", stdtrit(np.maximum(numbers - 1, 1), (1 + confidence) / 2).reshape(-1, 1))
     number = graph.input("replicate", np.arange(1.0, count + 1).reshape(-1, 1))
     running, low, high = {}, {}, {}
-    for layer in layers:
-        own = column(results, labels.index((layer, statistic)) + 2)
-        center = mean(own)
+    for k, (label, place) in enumerate(places.items(), start=1):
+        results_of = column(results, place)
+        center = mean(results_of)
         before = where(at >= number.T, 1, 0)
-        running[layer] = graph.define(f"running_{layer}", before @ own / at)
+        running[label] = graph.define(f"running_{k}", before @ results_of / at)
         # Deviations from the mean of all first: Σx² − (Σx)² would lose its digits.
-        squares = before @ (own - center) ** 2 - at * (running[layer] - center) ** 2
+        squares = before @ (results_of - center) ** 2 - at * (running[label] - center) ** 2
         half = t * sqrt(where(squares > 0, squares, 0) / (where(at > 1, at - 1, 1) * at))
-        below, above = running[layer] - half, running[layer] + half
-        if nonnegative:
-            share = half / where(running[layer] > 0, running[layer], 1)
-            below, above = running[layer] * exp(-share), running[layer] * exp(share)
-        low[layer] = graph.define(f"running_low_{layer}", below)
-        high[layer] = graph.define(f"running_high_{layer}", above)
-    return Convergence(statistic, at, running, low, high)
+        below, above = running[label] - half, running[label] + half
+        if label[1] in signs.nonnegative:
+            share = half / where(running[label] > 0, running[label], 1)
+            below, above = running[label] * exp(-share), running[label] * exp(share)
+        low[label] = graph.define(f"running_low_{k}", below)
+        high[label] = graph.define(f"running_high_{k}", above)
+    return Convergence(at, running, low, high)
+
+
+FREQUENCY_COLUMNS = {
+    "count": "replicates in which it is said",
+    "replicates": "all replicates",
+    "share": "their share",
+    "low": "lower end of the share's interval (Wilson 1927)",
+    "high": "its upper end",
+}
+
+
+def frequency_table(
+    codes: Matrix, said: Sequence[tuple[Label, str, int]], columns: Sequence[int], confidence: Matrix
+) -> Table:
+    """How often each word was said, a row a label and word: count, replicates, share and Wilson's interval of it.
+
+    codes: replicates × labels, the words by number; said: label, word and its number, with the label's column of the
+    codes in `columns`; confidence: 1×1.
+    """
+    rows: list[tuple[Matrix, ...]] = []
+    z = normal_quantile(1 - (1 - confidence) / 2)
+    for (_, _, code), place in zip(said, columns, strict=True):
+        n = (row_count(codes) + 0).placed(None)
+        count = total(equal(column(codes, place), code)).placed(None)
+        p = (count / n).placed(None)
+        # Wilson 1927, doi:10.1080/01621459.1927.10502953.
+        middle, reach = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        low, high = (middle - reach) / (1 + z**2 / n), (middle + reach) / (1 + z**2 / n)
+        rows.append((count, n, p, where(count > 0, low, 0), where(count < n, high, 1)))
+    kinds = {"count": "count", "replicates": "count"}
+    return Table(
+        "verdicts",
+        "label",
+        [f"{row} {name}: {word}" for (row, name), word, _ in said],
+        tuple(
+            Column(name, what, tuple(row[k] for row in rows), kinds.get(name, "share"))
+            for k, (name, what) in enumerate(FREQUENCY_COLUMNS.items())
+        ),
+    )
 
 
 def widest(so_far: UnitMoments, confidence: float) -> float:

@@ -1,4 +1,4 @@
-"""Replicates of a study over independent seeds: computed, joined with theory, and written as a workbook."""
+"""Replicates of an experiment over independent seeds: computed, joined with theory, and written as a workbook."""
 
 import os
 import pickle
@@ -13,31 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
-from sheetsim.engine.jobs import alone, check_workers, in_order
+from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
+from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
-from sheetsim.runs.intervals import SKEWED, Facts, Label, bootstrap_t, reading_frame, widest
+from sheetsim.runs.intervals import bootstrap_t, reading_frame, widest
 from sheetsim.runs.manifest import Manifest, Replicated, manifest
+from sheetsim.runs.observed import Batch, Measurer, Observed, Theory, child_seed, measure, observed_tables
+from sheetsim.runs.observed_forward import observed_forward
 from sheetsim.runs.replicates_book import ReplicatesBook
-from sheetsim.runs.replicates_plan import (
-    Batch,
-    Replicator,
-    Theory,
-    child_seed,
-    expected,
-    measure,
-    rounding,
-    spread_of_a_layer,
-    spread_of_logs,
-    with_data,
-)
-from sheetsim.runs.streaming import COLUMNS, nonnegative, products
 from sheetsim.studies.forward.study import Forward
-from sheetsim.studies.study import properties
+from sheetsim.studies.model_book import MADE_IN_PYTHON
+from sheetsim.studies.study import Experiment, properties
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.workbook.layout import Layout
 
@@ -51,11 +43,8 @@ FLOOR = 30
 
 CONFIDENCE = 0.95
 
-# What `until` and the convergence are about, unless others are named.
-CHOSEN = ("pooled", "var")
-
-# The book of replicates has twenty rows a layer, each of a dozen formulas.
-MOST_LAYERS = 250
+# Rows of the statistics, each of a dozen formulas.
+MOST_LABELS = 6000
 
 # Multiply-adds in one task: some tenths of a second, long against handing it out, short against Ctrl-C.
 WORK = 1e9
@@ -63,21 +52,31 @@ WORK = 1e9
 ReplicateProgress = Callable[[int, float], None]
 
 
+def observed(source: Experiment | Graph) -> Observed:
+    """What replicates of an experiment or of a person's model observe. Raises SheetsimError where that is nothing."""
+    if isinstance(source, Forward) and source.study == Forward.STUDY:
+        return observed_forward(source)
+    if isinstance(source, Graph):
+        return observed_tables(source, "", "the model")
+    return observed_tables(source, source.title, source.study)
+
+
 @dataclass(frozen=True)
 class ReplicatesPlan:
     """What to replicate and how often.
 
     run: the command that runs the study once, and template what it begins with; replicates: how many, or at most how
-    many with `until`, the wished half-width over mean of the intervals of the `chosen` statistics at every layer;
-    single: layers in single precision; bootstrap: intervals of the means by the bootstrap too.
+    many with `until`, the wished half-width over mean of the intervals of the statistics that are chosen (by default
+    `observed.chosen`), at every row; single: layers in single precision; bootstrap: intervals of the means by the
+    bootstrap too.
     """
 
-    study: Forward
+    observed: Observed
     name: str
     run: str
     replicates: int
     until: float | None = None
-    chosen: tuple[str, ...] = CHOSEN
+    chosen: tuple[str, ...] = ()
     single: bool = False
     bootstrap: bool = False
     template: str = ""
@@ -91,52 +90,68 @@ class ReplicatesPlan:
         words.append(f"--replicates {self.replicates}")
         if self.until is not None:
             words.append(f"--until {self.until!r}")
-        if self.chosen != CHOSEN:
+        if self.chosen != self.observed.chosen:
             words.append(f"--statistics {','.join(self.chosen)}")
         return " ".join(words + ["--single"] * self.single + ["--bootstrap"] * self.bootstrap)
 
     def options(self) -> dict[str, Any]:
         """How the study is replicated, beside its own keys."""
-        found = {"replicates": self.replicates, "until": self.until, "statistics": list(self.chosen)}
-        return {key: value for key, value in found.items() if value is not None} | {
+        options = {"replicates": self.replicates, "until": self.until, "statistics": list(self.chosen)}
+        return {key: value for key, value in options.items() if value is not None} | {
             "single": self.single,
             "bootstrap": self.bootstrap,
         }
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "chosen", self.chosen or self.observed.chosen)
         arguments.whole("replicates", self.replicates, 2)
         arguments.flag("single", self.single)
         arguments.flag("bootstrap", self.bootstrap)
-        if len(self.study.layers) > MOST_LAYERS:
-            raise SheetsimError(f"replicates have {MOST_LAYERS} layers at most, not {len(self.study.layers):,}")
         if self.until is not None and not (isinstance(self.until, float) and 0 < self.until < 1):
             raise SheetsimError(f"until must lie between 0 and 1 (2% is 0.02), not {arguments.said(self.until)}")
-        if not all(isinstance(name, str) for name in self.chosen) or not self.chosen:
-            raise SheetsimError(f"statistics: name at least one of {', '.join(COLUMNS)}")
-        for name in self.chosen:
-            if name not in COLUMNS:
-                raise SheetsimError(f"unknown statistic {name!r}: choose of {', '.join(COLUMNS)}")
+        self.observed.places(self.chosen)
+        if len(self.observed.labels) > MOST_LABELS:
+            raise SheetsimError(
+                f"a book of replicates has {MOST_LABELS:,} rows at most, and these {len(self.observed.labels):,} "
+                "statistics: ask for fewer layers or steps"
+            )
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """The numbers of all replicates.
+
+    rows: replicates × (1 + labels), the seed first; words: replicates × words; counts: of pooled histograms, layers ×
+    bins + 2, where the experiment has some.
+    """
+
+    rows: NDArray[np.float64]
+    words: NDArray[np.str_]
+    counts: NDArray[np.int64] | None = None
 
 
 class Replicates:
-    """Computed replicates: statistics with intervals, pooled histograms, a row a replicate, and the workbook.
+    """Computed replicates: statistics with intervals, how often each verdict is said, pooled histograms, a row a
+    replicate, and the workbook.
 
     count: how many there are; reason: why there are not more.
     """
 
     def __init__(
-        self, plan: ReplicatesPlan, rows: Any, counts: Any, edges: Any, reason: str, error: Any = None
+        self, plan: ReplicatesPlan, measured: Measurements, reason: str, error: NDArray[np.float64] | None = None
     ) -> None:
-        """error: of single precision, see `replicates_plan.rounding`."""
-        self.name, self.title = plan.name, plan.study.title or "Forward pass"
-        self.count, self.reason = len(rows), reason
-        self.edges, self.counts = edges, counts
-        self._plan, self._rows, self._error = plan, rows, error
-        layers = range(1, len(plan.study.layers) + 1)
-        self.labels: list[Label] = [(layer, statistic) for statistic in COLUMNS for layer in layers]
+        """error: of single precision by label, see `Observed.rounding`."""
+        self.name, self.title = plan.name, plan.observed.title
+        self.count, self.reason = len(measured.rows), reason
+        self.labels = list(plan.observed.labels)
+        self._plan, self._measured, self._error = plan, measured, error
+
+    @property
+    def _rows(self) -> NDArray[np.float64]:
+        return self._measured.rows
 
     def statistics(self) -> "pd.DataFrame":
-        """Mean, sd, se, interval, percentiles, theory and its z: a row a layer and statistic.
+        """Mean, sd, se, interval, percentiles, theory and its z: a row a table's row (layer, start, …) and statistic.
 
         What is never negative has an interval that is not either, and, where it is above 0 in all replicates, its
         geometric mean with an interval; `read` says which mean to read. NaN where there is no number; `attrs["notes"]`
@@ -147,30 +162,68 @@ class Replicates:
         import pandas as pd
 
         frame = self._book.statistics.frame(self._values)
-        frame.index = pd.MultiIndex.from_tuples(self.labels, names=("layer", "statistic"))
+        index = self._plan.observed.index
+        frame.index = pd.MultiIndex.from_tuples(self.labels, names=(index, "statistic"))
         for name, numbers in self._more.items():
             frame[name] = numbers
         frame.attrs["notes"] = list(self.notes)
-        return frame.sort_index(level="layer", sort_remaining=False, kind="stable")
+        order = {row: k for k, row in enumerate(dict.fromkeys(row for row, _ in self.labels))}
+        return frame.sort_index(level=0, sort_remaining=False, kind="stable", key=lambda level: level.map(order))
+
+    def verdicts(self) -> "pd.DataFrame":
+        """How often each verdict, or other word, is said: a row a table's row, word's column and word.
+
+        count, replicates, share, and low and high, Wilson's 95 % interval of the share. Empty without words.
+        """
+        import pandas as pd
+
+        frame = self._book.frequencies.frame(self._values)
+        said = [(row, name, word) for (row, name), word, _ in self._book.said]
+        frame.index = pd.MultiIndex.from_tuples(said, names=(self._plan.observed.index, "column", "word"))
+        return frame
 
     def claims(self) -> "pd.DataFrame":
-        """The claims of the explanation by additivity of variance over all replicates: a row a claim and layer."""
+        """The claims of the explanation by additivity of variance over all replicates: a row a claim and layer.
+
+        Raises SheetsimError for another study than forward, which has none."""
+        if self._measured.counts is None:
+            raise SheetsimError(f"replicates of {self._plan.observed.name} have no claims: these are of forward")
         return reading_frame(self._book.readings, self._values)
 
     def frame(self) -> "pd.DataFrame":
-        """A row a replicate and layer: its seed, which `sheetsim.run` takes, and every statistic."""
+        """A row a replicate and table's row: its seed, which `sheetsim.run` takes, and every statistic.
+
+        NaN where a row has no such statistic."""
         import pandas as pd
 
-        layers = len(self._plan.study.layers)
-        numbers = np.asarray(self._rows[:, 1:]).reshape(self.count, len(COLUMNS), layers)
-        index = pd.MultiIndex.from_product([range(self.count), range(1, layers + 1)], names=("replicate", "layer"))
-        frame = pd.DataFrame(numbers.transpose(0, 2, 1).reshape(-1, len(COLUMNS)), index=index, columns=list(COLUMNS))
-        frame.insert(0, "seed", np.repeat(self._rows[:, 0].astype(np.int64), layers))
+        observed, columns = self._plan.observed, {}
+        of_rows = {row: k for k, row in enumerate(dict.fromkeys(row for row, _ in self.labels))}
+        for name in observed.names:
+            columns[name] = np.full((self.count, len(of_rows)), np.nan)
+        for place, (row, name) in enumerate(self.labels, start=1):
+            columns[name][:, of_rows[row]] = self._rows[:, place]
+        index = pd.MultiIndex.from_product([range(self.count), of_rows], names=("replicate", observed.index))
+        frame = pd.DataFrame({name: numbers.ravel() for name, numbers in columns.items()}, index=index)
+        frame.insert(0, "seed", np.repeat(self._rows[:, 0].astype(np.int64), len(of_rows)))
+        return frame
+
+    def words(self) -> "pd.DataFrame":
+        """A row a replicate: its seed, and a column for each word."""
+        import pandas as pd
+
+        columns = [f"{name} {row}" for row, name in self._plan.observed.words]
+        frame = pd.DataFrame(self._measured.words, columns=columns)
+        frame.insert(0, "seed", self._rows[:, 0].astype(np.int64))
         return frame
 
     def histograms(self) -> "pd.DataFrame":
-        """Counts over all replicates by layer and bin, those below and above the edges included."""
-        return histogram_frame(self.edges.reshape(-1, 1), [own.reshape(-1, 1) for own in self.counts])
+        """Counts over all replicates by layer and bin, those below and above the edges included.
+
+        Raises SheetsimError for another study than forward, which pools none."""
+        edges, counts = self._plan.observed.edges, self._measured.counts
+        if edges is None or counts is None:
+            raise SheetsimError(f"replicates of {self._plan.observed.name} have no histograms: these are of forward")
+        return histogram_frame(edges.reshape(-1, 1), [of.reshape(-1, 1) for of in counts])
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
         """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
@@ -182,22 +235,26 @@ class Replicates:
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
         """What the book of that layout says of itself."""
+        options = {key: value for key, value in self._plan.options().items() if key != "statistics"}
+        tables = {"statistics": self._book.statistics}
+        if self._book.said:
+            tables["verdicts"] = self._book.frequencies
         return manifest(
             layout,
             self.title,
             template=self._plan.template,
-            parameters=self._plan.study.parameters(),
+            parameters=self._plan.observed.parameters,
             values_only=values_only,
-            tables={"statistics": self._book.statistics},
-            histograms={"histograms": self._book.histogram},
-            replicates=Replicated(run=self._plan.run, **self._plan.options()),
+            tables=tables,
+            histograms={} if self._book.histogram is None else {"histograms": self._book.histogram},
+            replicates=Replicated(run=self._plan.run, statistics=list(self._plan.chosen), **options),
         )
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         live = self._book.live and not values_only
         command = templates.writing(self._plan.command, values_only)
-        parameters = self._plan.study.parameters() | self._plan.options()
+        parameters = dict(self._plan.observed.parameters) | self._plan.options()
         layout = Layout(self._book.sheets(command, parameters, live), live=live)
         return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
 
@@ -212,40 +269,19 @@ class Replicates:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the statistics, in sentences: where theory is missing, which means to distrust."""
-        study, limit = self._plan.study, SKEWED * float(np.log(self.count))
-        scaled = products(study.activation)
-        facts = {label: Facts.of(self._rows[:, k]) for k, label in enumerate(self.labels, 1) if label[1] in scaled}
-        skewed = sum(own.skewed for own in facts.values())
-        # Networks without signal, or that overflow, have no such products.
-        spread = spread_of_logs(study) * facts[len(study.layers), "second_moment"].varied
-        notes = self._theory.gaps
-        if not skewed and spread <= limit:
-            return notes
-        found = (
-            "Numbers that deep or narrow networks make as products over layers are near log-normal over seeds (Hanin & "
-            "Rolnick 2018). Where the variance of their logarithm is over ln(replicates)/3, here "
-            f"{limit:.2g}, a few seeds make the mean, and its interval covers less than it says: read what Statistics "
-            f"names under `read` (not the mean in {skewed} of {len(self.labels)} rows)."
-        )
-        if spread > limit:
-            found += (
-                f" Of second moments it is up to about {spread:.2g} by depth and width, nearly "
-                f"{spread_of_a_layer(study):g}/units a layer."
-            )
-        return (*notes, found)
+        return (*self._theory.gaps, *self._plan.observed.notes(self._rows))
 
     @cached_property
     def _theory(self) -> Theory:
-        return expected(self._plan.study)
+        return self._plan.observed.theory(self._rows)
 
     @cached_property
     def _book(self) -> ReplicatesBook:
         return ReplicatesBook(
-            self._plan.study,
+            self._plan.observed,
             self._rows,
-            self.counts,
-            self.edges,
-            self.labels,
+            self._measured.words,
+            self._measured.counts,
             self._theory.values,
             self.reason,
             CONFIDENCE,
@@ -255,24 +291,24 @@ class Replicates:
         )
 
     @cached_property
-    def _more(self) -> dict[str, Any]:
+    def _more(self) -> dict[str, NDArray[np.float64]]:
         """Columns of the statistics that no formula gives."""
-        found = {}
+        columns: dict[str, NDArray[np.float64]] = {}
         if self._plan.bootstrap:
-            never_below = nonnegative(self._plan.study.activation)
+            observed = self._plan.observed
             ends = [
-                bootstrap_t(self._rows[:, k], CONFIDENCE, self._plan.study.seed, name in never_below)
+                bootstrap_t(self._rows[:, k], CONFIDENCE, observed.seed, name in observed.signs.nonnegative)
                 for k, (_, name) in enumerate(self.labels, start=1)
             ]
-            found["boot_low"], found["boot_high"] = np.array(ends).T
+            columns["boot_low"], columns["boot_high"] = np.array(ends).T
         if self._error is not None:
-            found["rounding"] = self._error.T.ravel()
-        return found
+            columns["rounding"] = self._error
+        return columns
 
     @cached_property
     def _values(self) -> Values:
         claims = (cell for claim in self._book.readings for cells in claim.cells() for cell in cells)
-        return evaluate([*self._book.statistics.cells(), *claims])
+        return evaluate([*self._book.statistics.cells(), *self._book.frequencies.cells(), *claims])
 
 
 def share(value: float | str | None) -> float | None:
@@ -287,12 +323,12 @@ def share(value: float | str | None) -> float | None:
 
 
 def replicate(
-    what: "str | os.PathLike[str] | Forward",
+    what: "str | os.PathLike[str] | Experiment | Graph",
     /,
     replicates: int = REPLICATES,
     *,
     until: float | str | None = None,
-    statistics: Sequence[str] = CHOSEN,
+    statistics: Sequence[str] | None = None,
     workers: int = 1,
     scheduler: str | None = None,
     single: bool = False,
@@ -300,23 +336,53 @@ def replicate(
     progress: ReplicateProgress | None = None,
     **overrides: Any,
 ) -> Replicates:
-    """Runs a template, a TOML file or a Forward(...) so many times, each replicate with a child seed of its own.
+    """Runs a template, a TOML file, a study such as Symmetry() or a Model so many times, each replicate with a child
+    seed of its own.
 
+    Every cell of the study's tables (of a model, of its outputs' summary) is observed, and every verdict.
     until: a share, 0.02 or "2%": stop as soon as the 95 % intervals of the `statistics` are narrower, on each side,
-    than this share of their means at every layer, with at least FLOOR replicates and at most `replicates` (the
+    than this share of their means at every row, with at least FLOOR replicates and at most `replicates` (the
     intervals are then those of a rule that stops when they look narrow: a little too narrow with few replicates);
-    workers: processes on this machine; scheduler: a Dask scheduler's address instead; single: layers in float32;
-    bootstrap: intervals by the bootstrap too;
+    statistics: columns of the tables, or single cells as "small.loss_end" (row, then column), that `until` and the
+    convergence are about; workers: processes on this machine; scheduler: a Dask scheduler's address instead; single:
+    layers in float32, of forward alone; bootstrap: intervals by the bootstrap too;
     progress: called with the number of replicates and the widest relative half-width.
     The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
     """
-    chosen = tuple(arguments.listed("statistics", statistics, "names"))
-    scenario = templates.scenario(what, overrides)
-    study = templates.forward(scenario.experiment, "replicates")
-    plan = ReplicatesPlan(
-        study, scenario.name, scenario.command, replicates, share(until), chosen, single, bootstrap, scenario.template
-    )
+    chosen = () if statistics is None else tuple(arguments.listed("statistics", statistics, "names"))
+    if statistics is not None and not chosen:
+        raise SheetsimError("statistics: name at least one, or leave the key out")
+    if isinstance(what, Graph):
+        if overrides:
+            raise SheetsimError("a model has no keys to override: change the model itself")
+        plan = ReplicatesPlan(
+            observed(what), "model", MADE_IN_PYTHON, replicates, share(until), chosen, single, bootstrap
+        )
+    else:
+        plan = plan_of(templates.scenario(what, overrides), replicates, share(until), chosen, single, bootstrap)
     return run_plan(plan, workers, scheduler, progress)
+
+
+def plan_of(
+    scenario: templates.Scenario,
+    replicates: int,
+    until: float | None = None,
+    chosen: tuple[str, ...] = (),
+    single: bool = False,
+    bootstrap: bool = False,
+) -> ReplicatesPlan:
+    """The plan of a template's replicates."""
+    return ReplicatesPlan(
+        observed(scenario.experiment),
+        scenario.name,
+        scenario.command,
+        replicates,
+        until,
+        chosen,
+        single,
+        bootstrap,
+        scenario.template,
+    )
 
 
 def run_plan(
@@ -326,21 +392,23 @@ def run_plan(
     check_workers(workers, scheduler)
     arguments.function("progress", progress)
     _check_disk(plan)
-    study = with_data(plan.study)
-    replicator = Replicator(study, single=plan.single)
-    edges = alone(lambda: replicator.edges)
-    batches = _batches(plan, study, edges, replicator.work)
+    measurer = plan.observed.measurer(plan.single)
+    batches = _batches(plan, measurer)
     precision = _Precision(plan)
-    counts: Any = 0
+    counts: Any = None
+    words: list[tuple[str, ...]] = []
     # Rows on disk, so that memory does not grow with the replicates; without a name, so that nothing is left behind.
     with (
         tempfile.TemporaryFile() as spool,
         closing(in_order(measure, batches, workers=workers, scheduler=scheduler)) as results,
     ):
-        for numbers, counted in (one for batch in results for one in batch):
-            row = np.concatenate([[child_seed(study.seed, precision.done)], numbers.T.ravel()])
+        for measured in (one for batch in results for one in batch):
+            seed = child_seed(plan.observed.seed, precision.done, plan.observed.draws)
+            row = np.concatenate([[seed], measured.numbers, measured.more])
             spool.write(row.tobytes())
-            counts = counts + counted
+            words.append(measured.words)
+            if measured.counts is not None:
+                counts = measured.counts if counts is None else counts + measured.counts
             # Of a network that overflows nothing is precise, and that is no warning.
             with np.errstate(all="ignore"):
                 precision.add(row)
@@ -350,13 +418,16 @@ def run_plan(
                 break
         spool.flush()
         rows = np.memmap(spool, dtype=np.float64, mode="r", shape=(precision.done, len(row)))
-    error = alone(rounding, study) if plan.single else None
-    return Replicates(plan, rows, counts, edges, precision.reason(), error)
+    width = 1 + len(plan.observed.labels)
+    later = plan.observed.later_words(rows[:, :width], rows[:, width:])
+    said = np.array(words, dtype=np.str_).reshape(precision.done, -1) if later is None else later
+    error = plan.observed.rounding() if plan.single else None
+    return Replicates(plan, Measurements(rows[:, :width], said, counts), precision.reason(), error)
 
 
 def _check_disk(plan: ReplicatesPlan) -> None:
     """Refuses more rows than the disk takes, before the first is computed; with `until` there may be fewer."""
-    needed = 8 * (1 + len(COLUMNS) * len(plan.study.layers)) * plan.replicates
+    needed = 8 * (1 + len(plan.observed.labels)) * plan.replicates
     free = shutil.disk_usage(folder := tempfile.gettempdir()).free
     if plan.until is None and needed > free:
         size = f"{plan.replicates:,} replicates need {needed / 1e9:,.0f} GB on disk"
@@ -367,18 +438,17 @@ class _Precision:
     """How precisely the means of a plan's chosen statistics are known so far, and whether that is enough."""
 
     def __init__(self, plan: ReplicatesPlan) -> None:
-        layers = len(plan.study.layers)
         self._plan = plan
-        self._columns = [COLUMNS.index(name) * layers + layer + 1 for name in plan.chosen for layer in range(layers)]
+        self._columns = [place + 1 for place in plan.observed.places(plan.chosen)]
         self._so_far: UnitMoments | None = None
         self.done = 0
         self.wide = np.inf
 
-    def add(self, row: Any) -> None:
+    def add(self, row: NDArray[np.float64]) -> None:
         """Counts a replicate in: its seed and its statistics."""
         count = len(self._columns)
-        own = UnitMoments(1, row[None, self._columns], np.zeros((count, count)))
-        self._so_far = own if self._so_far is None else self._so_far.merge(own)
+        of_one = UnitMoments(1, row[None, self._columns], np.zeros((count, count)))
+        self._so_far = of_one if self._so_far is None else self._so_far.merge(of_one)
         self.done += 1
         if self.done > 1:
             self.wide = widest(self._so_far, CONFIDENCE)
@@ -392,17 +462,17 @@ class _Precision:
         if self._plan.until is None:
             return f"{self.done} were asked for"
         if np.isnan(self.wide):
-            found = f"of {', '.join(self._plan.chosen)} a mean is 0, or missing, and has no relative precision"
+            reached = f"of {', '.join(self._plan.chosen)} a mean is 0, or missing, and has no relative precision"
         else:
-            found = f"the widest interval of {', '.join(self._plan.chosen)} is ±{100 * self.wide:.3g}% of its mean"
+            reached = f"the widest interval of {', '.join(self._plan.chosen)} is ±{100 * self.wide:.3g}% of its mean"
         wish = f"±{100 * self._plan.until:.3g}% asked for"
         if self.enough:
-            return f"stopped at {self.done}: {found}, within the {wish}"
-        return f"stopped at the most that were allowed, {self.done}: {found}, not within the {wish}"
+            return f"stopped at {self.done}: {reached}, within the {wish}"
+        return f"stopped at the most that were allowed, {self.done}: {reached}, not within the {wish}"
 
 
-def _batches(plan: ReplicatesPlan, study: Forward, edges: Any, work: int) -> Iterator[Batch]:
-    size = int(np.clip(WORK // work, 1, 50))
-    data = pickle.dumps(study)
+def _batches(plan: ReplicatesPlan, measurer: Measurer) -> Iterator[Batch]:
+    size = int(np.clip(WORK // measurer.work, 1, 50))
+    pickled = pickle.dumps(measurer)
     for first in range(0, plan.replicates, size):
-        yield Batch(data, edges, plan.single, first, min(first + size, plan.replicates))
+        yield Batch(pickled, first, min(first + size, plan.replicates))

@@ -4,10 +4,8 @@ One replicate is a run of the study with a seed of its own; its tables come in n
 its memory depends on the widths of the layers and not on the number of samples.
 """
 
-import pickle
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -22,8 +20,8 @@ from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.op_table import CONSTANT
 from sheetsim.model.sampling import ORTHOGONAL
-from sheetsim.runs.intervals import Label
-from sheetsim.runs.streaming import COLUMNS, Outputs
+from sheetsim.runs.observed import Label, Theory, child_seed
+from sheetsim.runs.streaming import COLUMNS, Outputs, input_statistics
 from sheetsim.studies.forward.study import Forward
 from sheetsim.summary.theory import InputMoments, mean_field, normal_rule
 
@@ -34,42 +32,11 @@ BLOCK = 1_000_000
 PILOTS = 4
 
 
-def child_seed(seed: int, replicate: int) -> int:
-    """The seed of a replicate, from 0: `sheetsim run` with it gives the replicate as a workbook.
-
-    49 bits, under 15 digits: spreadsheet programs show, and LibreOffice saves, no more.
-    """
-    return int(np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0] >> np.uint64(15))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Replicates first … last − 1 of a study, as a task for a worker.
-
-    edges: the histograms', where they stand already; single: layers in single precision.
-    """
-
-    study: bytes
-    edges: Any
-    single: bool
-    first: int
-    last: int
-
-
-def measure(batch: Batch) -> list[tuple[Any, Any]]:
-    """Statistics and counts of each of a batch's replicates, as `Replicator.one` gives them."""
-    replicator = _replicator(batch.study, batch.single)
-    replicator.edges = batch.edges
-    return [replicator.one(k) for k in range(batch.first, batch.last)]
-
-
-@lru_cache(maxsize=2)
-def _replicator(study: bytes, single: bool) -> "Replicator":
-    return Replicator(pickle.loads(study), single=single)
-
-
 def with_data(study: Forward) -> Forward:
     """The study with its input file's numbers in place of the file, which a worker may not have."""
+    keys = study.input if isinstance(study.input, Mapping) else {}
+    if not (hasattr(study.input, "__array__") or {"file", "correlation"} & set(keys)):
+        return study
     x = study.build().graph["x"]
     if isinstance(x.source, Data):
         return msgspec.structs.replace(study, input=x.source.values, samples=None, inputs=None)
@@ -77,13 +44,6 @@ def with_data(study: Forward) -> Forward:
         assert isinstance(x.source, Draw)
         return msgspec.structs.replace(study, input={**study.input, "correlation": x.source.correlation})
     return study
-
-
-class Theory(NamedTuple):
-    """Mean-field theory by layer and statistic, where there is one; and why there is none elsewhere, in sentences."""
-
-    values: dict[Label, float]
-    gaps: tuple[str, ...]
 
 
 # What samples together make, and not each of them: how much of a sum's variance is over samples.
@@ -128,7 +88,7 @@ def expected(study: Forward) -> Theory:
         )
     if not ACTIVATIONS[study.activation].rises:
         gaps += (f"There is no theory of q05 here: {study.activation} falls before it rises.",)
-    found = {
+    found: dict[Label, float] = {
         (layer, name): value
         for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)
         for name, value in row.items()
@@ -304,17 +264,20 @@ class Replicator:
         given = self._graph["tail"]
         return Program([edges], given=[given])({given: tail})[edges][:, 0]
 
-    def one(self, replicate: int) -> tuple[Any, Any]:
-        """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate."""
+    def one(self, replicate: int) -> tuple[Any, Any, tuple[float, ...]]:
+        """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate, and what its input has
+        of what verdicts look at (see `streaming.input_statistics`)."""
         seed = child_seed(self._study.seed, replicate)
         with np.errstate(all="ignore"):
-            found = self._at_once(seed) if self._rows == self.shape[0] else self._in_blocks(seed)
-        return np.array([numbers for numbers, _ in found]), np.array([counts for _, counts in found])
+            found, x = self._at_once(seed) if self._rows == self.shape[0] else self._in_blocks(seed)
+            given = input_statistics(x)
+        return np.array([numbers for numbers, _ in found]), np.array([counts for _, counts in found]), given
 
-    def _at_once(self, seed: int) -> list[tuple[Any, Any]]:
-        """All samples in one block: a layer after the other, so that two of them decide the memory."""
+    def _at_once(self, seed: int) -> tuple[list[tuple[Any, Any]], UnitMoments]:
+        """All samples in one block: a layer after the other, so that two of them decide the memory; and the input's
+        moments."""
         (z,) = self._blocks(seed)
-        given = UnitMoments.of(z, self._spare(z.shape)[0])
+        given = x = UnitMoments.of(z, self._spare(z.shape)[0])
         found = []
         for step in self._steps:
             W = step.weights(self._sds, seed=seed)[step.W]
@@ -325,13 +288,13 @@ class Replicator:
             found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
             assert layer.units is not None
             given = layer.units
-        return found
+        return found, x
 
     def _is_wide(self, W: Matrix) -> bool:
         """Whether the covariance of so many inputs is more work than the sums of so few samples."""
         return W.shape[0] > self._rows == self.shape[0]
 
-    def _in_blocks(self, seed: int) -> list[tuple[Any, Any]]:
+    def _in_blocks(self, seed: int) -> tuple[list[tuple[Any, Any]], UnitMoments]:
         """Block after block: what is kept of a layer does not grow with the samples."""
         weights = [step.weights(self._sds, seed=seed)[step.W] for step in self._steps]
         layers = [Outputs(self.edges) for _ in self._steps]
@@ -343,11 +306,13 @@ class Replicator:
                 _, z, saturated = self._outputs(step, z, W)
                 layer.add(z, saturated, self._spare(z.shape))
         found = []
+        assert given is not None
+        x = given
         for step, W, layer in zip(self._steps, weights, layers, strict=True):
             assert given is not None
             found.append((layer.statistics(given, given.through(W), W, step.sd), layer.counts))
             given = layer.units
-        return found
+        return found, x
 
     def _blocks(self, seed: int) -> Iterator[Any]:
         """The samples of a replicate, block by block."""

@@ -19,10 +19,11 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedTable, manifest, read_manifest
+from sheetsim.runs.model_study import model_study
 from sheetsim.studies.forward.study import Forward
-from sheetsim.studies.model_book import MADE_IN_PYTHON, model_sheets
+from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.pages import AS_MADE, CHANGED
-from sheetsim.studies.study import Experiment, Findings, Study, properties
+from sheetsim.studies.study import Experiment, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.workbook.layout import Layout
@@ -247,9 +248,7 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
     if isinstance(what, Graph):
         if overrides:
             raise SheetsimError("a model has no keys to override: change the model itself")
-        title = getattr(what, "title", "") or "Model"
-        study = Study(what, title, lambda: Findings(lambda command, live: model_sheets(what, title, command)))
-        return Run(study, "model", MADE_IN_PYTHON)
+        return Run(model_study(what), "model", MADE_IN_PYTHON)
     return run_scenario(templates.scenario(what, overrides))
 
 

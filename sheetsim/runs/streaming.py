@@ -173,6 +173,14 @@ def sorted_quantile(ordered: Array, p: float) -> float:
     return below + (above - below) * (place - low)
 
 
+def input_statistics(x: UnitMoments) -> tuple[float, float, float]:
+    """What the input has of the numbers that verdicts look at, as `layers.of_input` names them: its mean square, the
+    share of that which is variance over samples, and its effective units."""
+    square = float((x.variance + x.mean**2).mean())
+    over = float(x.variance.mean()) / square if square else np.nan
+    return square, over, _effective_units(x)
+
+
 def _effective_units(units: UnitMoments) -> float:
     """See `layers.effective_units`."""
     power = float(np.trace(units.m2))

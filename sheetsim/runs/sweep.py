@@ -7,7 +7,7 @@ one, and is not computed again.
 
 import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,23 +19,26 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim.arguments import function
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
+from sheetsim.model.graph import Graph
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import manifest
+from sheetsim.runs.observed import Batch, Label, Measurer, Observed, child_seed, measure
+from sheetsim.runs.observed_forward import ForwardMeasurer, ForwardObserved
 from sheetsim.runs.replicates import CONFIDENCE
-from sheetsim.runs.replicates_plan import BLOCK, Batch, child_seed, measure
-from sheetsim.runs.streaming import COLUMNS, SHARES, nonnegative
+from sheetsim.runs.replicates_plan import BLOCK
 from sheetsim.runs.sweep_book import SweepBook
-from sheetsim.runs.sweep_grid import SweepPlan, load
+from sheetsim.runs.sweep_grid import REPLICATES, Point, SweepPlan, load, planned
 from sheetsim.runs.sweep_parts import Parts, fingerprint
 from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
-from sheetsim.studies.study import properties, toml_value
+from sheetsim.studies.study import Experiment, properties, toml_value
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Layout
 
@@ -57,75 +60,100 @@ SweepProgress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Unit:
-    """Replicates first … last − 1 of the network of so many points: what is computed and kept as one."""
+    """Replicates first … last − 1 of the study or model of so many points: what is computed and kept as one."""
 
-    study: Forward
+    study: Experiment | Graph
+    observed: Observed
     first: int
     last: int
     points: tuple[int, ...]
 
     @property
     def name(self) -> str:
-        return f"{fingerprint(self.study, COLUMNS)}-{self.first}-{self.last}"
+        return f"{fingerprint(self.study, self.observed.names)}-{self.first}-{self.last}"
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.last - self.first, len(self.study.layers), len(COLUMNS)
+    def shape(self) -> tuple[int, int]:
+        return self.last - self.first, len(self.observed.labels)
 
     def task(self) -> Batch:
-        return Batch(pickle.dumps(self.study), NO_BINS, False, self.first, self.last)
+        """Without histograms: they need pilot runs."""
+        observed = self.observed
+        measurer: Measurer
+        if isinstance(observed, ForwardObserved):
+            measurer = ForwardMeasurer(observed.study, NO_BINS, False)
+        else:
+            measurer = observed.measurer(False)
+        return Batch(pickle.dumps(measurer), self.first, self.last)
 
 
 class Sweep:
     """A computed sweep: every number as one tidy table, statistics with intervals, Parquet and the workbook."""
 
-    def __init__(self, plan: SweepPlan, numbers: list[Any]) -> None:
-        """numbers: of each point, replicates × layers × streaming.COLUMNS."""
+    def __init__(self, plan: SweepPlan, numbers: list[NDArray[np.float64]]) -> None:
+        """numbers: of each point, replicates × its labels."""
         self.name, self.title, self.plan = plan.name, plan.title, plan
         self._numbers = numbers
 
     def frame(self) -> "pd.DataFrame":
-        """A row a point, replicate and layer: the grid's keys, replicate, seed, layer and every statistic.
+        """A row a point, replicate and table's row (layer, start, …): the grid's keys, replicate, seed, the row and
+        every statistic, NaN where the row has none such.
 
         `sheetsim.run` of the point with that seed is the replicate.
         """
         import pandas as pd
 
-        seeds = [child_seed(self.plan.seed, k) for k in range(self.plan.replicates)]
-        replicates = np.arange(self.plan.replicates)
-        layers = [own.shape[1] for own in self._numbers]
-        data = self._keys([self.plan.replicates * count for count in layers])
-        data["replicate"] = np.concatenate([np.repeat(replicates, count) for count in layers])
+        plan = self.plan
+        seeds = [child_seed(plan.seed, k, plan.draws) for k in range(plan.replicates)]
+        rows = [list(dict.fromkeys(row for row, _ in point.observed.labels)) for point in plan.points]
+        counts = [len(of) for of in rows]
+        data = self._keys([plan.replicates * count for count in counts])
+        data["replicate"] = np.concatenate([np.repeat(np.arange(plan.replicates), count) for count in counts])
         data["seed"] = np.array(seeds, dtype=np.int64)[data["replicate"]]
-        data["layer"] = np.concatenate([np.tile(np.arange(1, n + 1), self.plan.replicates) for n in layers])
-        numbers = np.concatenate([own.reshape(-1, len(COLUMNS)) for own in self._numbers])
-        return pd.DataFrame(data | dict(zip(COLUMNS, numbers.T, strict=True)))
+        data[plan.index] = _column([row for of in rows for _ in range(plan.replicates) for row in of])
+        for name in plan.columns:
+            blocks = []
+            for point, of, numbers in zip(plan.points, rows, self._numbers, strict=True):
+                places = {label: k for k, label in enumerate(point.observed.labels)}
+                block = np.full((plan.replicates, len(of)), np.nan)
+                for c, row in enumerate(of):
+                    if (row, name) in places:
+                        block[:, c] = numbers[:, places[row, name]]
+                blocks.append(block.ravel())
+            data[name] = np.concatenate(blocks)
+        return pd.DataFrame(data)
 
     def statistics(self) -> "pd.DataFrame":
-        """A row a point, layer and statistic: the grid's keys, layer, statistic, replicates, mean, sd, se, low, high.
+        """A row a point, table's row and statistic: the grid's keys, the row, statistic, replicates, mean, sd, se, low
+        and high.
 
         replicates: those that have the statistic; low, high: the ends of the mean's 95 % interval, Student's, and of
         what is never negative Student's for the logarithm of the mean.
         """
         import pandas as pd
 
-        layers = [own.shape[1] for own in self._numbers]
-        data = self._keys([count * len(COLUMNS) for count in layers])
-        data["layer"] = np.concatenate([np.repeat(np.arange(1, n + 1), len(COLUMNS)) for n in layers])
-        data["statistic"] = np.tile(np.array(COLUMNS, dtype=object), sum(layers))
+        orders = [_by_row(point.observed.labels) for point in self.plan.points]
+        data = self._keys([len(order) for order in orders])
+        labels = [
+            point.observed.labels[k] for point, order in zip(self.plan.points, orders, strict=True) for k in order
+        ]
+        data[self.plan.index] = _column([row for row, _ in labels])
+        data["statistic"] = np.array([name for _, name in labels], dtype=object)
         for name in self._intervals[0]:
-            data[name] = np.concatenate([own[name].ravel() for own in self._intervals])
+            columns = [of[name][order] for of, order in zip(self._intervals, orders, strict=True)]
+            data[name] = np.concatenate(columns)
         return pd.DataFrame(data)
 
     def last_layers(self) -> "pd.DataFrame":
-        """A row a point and shown statistic: the grid's keys, statistic, and mean, low, high at the last layer."""
+        """A row a point and shown statistic: the grid's keys, statistic, and mean, low, high at its last row, of a
+        network the last layer."""
         import pandas as pd
 
-        shown = self.plan.shown
+        shown = self._shown()
         data = self._keys([len(shown)] * len(self._numbers))
-        data["statistic"] = np.tile(np.array(shown, dtype=object), len(self._numbers))
+        data["statistic"] = np.tile(np.array(list(shown), dtype=object), len(self._numbers))
         for name in ("mean", "low", "high"):
-            data[name] = [own[name][-1, COLUMNS.index(column)] for own in self._intervals for column in shown]
+            data[name] = [of[k][name][-1] for k in range(len(self._numbers)) for of in shown.values()]
         return pd.DataFrame(data)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
@@ -143,9 +171,13 @@ class Sweep:
         from sheetsim.workbook.writing.write import write
 
         plan = self.plan
-        SweepBook.check(sum(own.shape[1] for own in self._numbers), plan.parameters)
+        SweepBook.check(plan.rows, plan.parameters)
         points = [point.keys for point in plan.points]
-        book = SweepBook(plan.title, plan.description, plan.grid, points, plan.replicates, self._shown(), CONFIDENCE)
+        meanings = {name: plan.columns[statistic] for name, (statistic, _) in plan.shown.items()}
+        shown = self._shown()
+        book = SweepBook(
+            plan.title, plan.description, plan.grid, points, plan.replicates, shown, CONFIDENCE, plan.index, meanings
+        )
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
         said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=plan.parameters)
@@ -159,21 +191,24 @@ class Sweep:
         return f"<p>{self.plan.title}</p>{self.last_layers().to_html(float_format='{:.4g}'.format, index=False)}"
 
     @cached_property
-    def _intervals(self) -> list[dict[str, Any]]:
-        """By point and column of `statistics`, layers × COLUMNS."""
-        shares = np.isin(COLUMNS, SHARES)
-        never_below = [np.isin(COLUMNS, nonnegative(point.study.activation)) for point in self.plan.points]
-        return [
-            interval_arrays(own, CONFIDENCE, floor, shares)
-            for own, floor in zip(self._numbers, never_below, strict=True)
-        ]
+    def _intervals(self) -> list[dict[str, NDArray[Any]]]:
+        """By point and column of `statistics`, a number a label."""
+        intervals = []
+        for point, numbers in zip(self.plan.points, self._numbers, strict=True):
+            names, signs = [name for _, name in point.observed.labels], point.observed.signs
+            floor = np.isin(names, list(signs.nonnegative))
+            intervals.append(interval_arrays(numbers, CONFIDENCE, floor, np.isin(names, list(signs.shares))))
+        return intervals
 
-    def _shown(self) -> dict[str, list[dict[str, Any]]]:
-        """By shown statistic and point, the columns of its interval, each with a number a layer."""
-        return {
-            name: [{key: of[:, COLUMNS.index(name)] for key, of in own.items()} for own in self._intervals]
-            for name in self.plan.shown
-        }
+    def _shown(self) -> dict[str, list[dict[str, NDArray[Any]]]]:
+        """By what is shown and point, the columns of its interval, each with a number a row."""
+        shown: dict[str, list[dict[str, NDArray[Any]]]] = {}
+        for name, (statistic, row) in self.plan.shown.items():
+            for point, intervals in zip(self.plan.points, self._intervals, strict=True):
+                labels = point.observed.labels
+                at = [k for k, (r, of) in enumerate(labels) if of == statistic and row in (None, r)]
+                shown.setdefault(name, []).append({key: of[at] for key, of in intervals.items()})
+        return shown
 
     def _keys(self, rows: list[int]) -> dict[str, Any]:
         """By key of the grid, its value at each point, as many times as the point has rows."""
@@ -183,22 +218,37 @@ class Sweep:
 
 
 def sweep(
-    what: "str | os.PathLike[str] | Mapping[str, Any]",
+    what: "str | os.PathLike[str] | Mapping[str, Any] | Callable[..., Experiment | Graph]",
+    grid: Mapping[str, Any] | None = None,
     /,
     *,
+    replicates: int | None = None,
+    show: str | Sequence[str] = "",
+    title: str = "",
     folder: str | os.PathLike[str] | None = None,
     workers: int = 1,
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
 ) -> Sweep:
-    """Runs the sweep of a TOML file, or of a mapping with the same keys (see `sheetsim.grid.Grid`).
+    """Runs the sweep of a TOML file, or of a mapping with the same keys (see `sweep_grid.Grid`); or of a function and a
+    grid, where function(**point) gives a model or a study for each point: sweep(f, {"width": [10, 100]}).
 
+    replicates, show, title: of a function's sweep, as the keys of a file.
     folder: where parts are kept as they are done; a later run, also of another grid, computes only what is not there.
     workers: processes on this machine; scheduler: a Dask scheduler's address instead, or "local".
     progress: called with the number of points done, of all points, and the share of the missing work that is done.
     The numbers depend on neither folder, workers nor scheduler. Raises SheetsimError with the key at fault.
     """
-    return run_plan(load(what), folder, workers, scheduler, progress)
+    if callable(what):
+        if grid is None:
+            raise SheetsimError("a sweep of a function needs a grid: sweep(function, {key: values})")
+        names = show if isinstance(show, str) else list(show)
+        plan = planned(what, grid, title, REPLICATES if replicates is None else replicates, names)
+    elif grid is not None or replicates is not None or show or title:
+        raise SheetsimError("a sweep's file, or a mapping, has its grid, replicates, show and title in it")
+    else:
+        plan = load(what)
+    return run_plan(plan, folder, workers, scheduler, progress)
 
 
 def run_plan(
@@ -220,15 +270,16 @@ def run_plan(
     tasks = (units[k].task() for k in missing)
     with closing(in_order(measure, tasks, workers=workers, scheduler=scheduler)) as results:
         for k, batch in zip(missing, results, strict=True):
-            found[k] = np.array([numbers for numbers, _ in batch])
+            found[k] = np.array([measured.numbers for measured in batch])
             if parts is not None:
                 parts.store(units[k].name, found[k])
             tell.done(units[k])
-    own: list[list[Any]] = [[] for _ in plan.points]
+    of_points: list[list[NDArray[np.float64]]] = [[] for _ in plan.points]
     for unit, part in zip(units, found, strict=True):
+        places = {label: k for k, label in enumerate(unit.observed.labels)}
         for index in unit.points:
-            own[index].append(part[:, : len(plan.points[index].study.layers)])
-    return Sweep(plan, [np.concatenate(batches) for batches in own])
+            of_points[index].append(part[:, [places[label] for label in plan.points[index].observed.labels]])
+    return Sweep(plan, [np.concatenate(batches) for batches in of_points])
 
 
 def check_parquet() -> None:
@@ -241,11 +292,15 @@ def check(plan: SweepPlan) -> None:
     """Raises the SheetsimError that the plan, its table or its workbook would raise, as far as can be told before."""
     check_parquet()
     _check_memory(plan)
-    SweepBook.check(sum(len(point.study.layers) for point in plan.points), plan.parameters)
+    SweepBook.check(plan.rows, plan.parameters)
 
 
-def cost(study: Forward) -> float:
-    """The work of a replicate in multiply-adds: products, units' covariances, and the rest by what it was measured."""
+def cost(observed: Observed) -> float:
+    """The work of a replicate in multiply-adds: of a forward pass products, units' covariances, and the rest by what it
+    was measured."""
+    if not isinstance(observed, ForwardObserved):
+        return observed.measurer(False).work
+    study = observed.study
     samples = _samples(study)
     return sum(
         samples * m * (n + m + PER_OUTPUT) + n * m * ((n if n <= samples else 0) + PER_WEIGHT) + PER_LAYER
@@ -260,12 +315,14 @@ def _check_memory(plan: SweepPlan) -> None:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return
-    held = 8 * len(COLUMNS) * plan.replicates * sum(len(point.study.layers) for point in plan.points)
+    held = 8 * plan.replicates * sum(len(point.observed.labels) for point in plan.points)
     if held > memory:
         size = f"{plan.replicates:,} replicates at {len(plan.points):,} points are {held / 1e9:,.0f} GB of numbers"
         raise SheetsimError(f"{size}, more than this machine's memory holds")
     for point in plan.points:
-        samples, layers = _samples(point.study), list(pairwise(_widths(point.study)))
+        if not isinstance(point.observed, ForwardObserved):
+            continue
+        samples, layers = _samples(point.observed.study), list(pairwise(_widths(point.observed.study)))
         if samples * max(map(max, layers)) <= BLOCK:
             needed = 8 * max(3 * n * m + 2 * m * m + 6 * samples * m for n, m in layers)
         else:
@@ -306,26 +363,37 @@ class _Told:
 
 
 def _work(unit: Unit) -> float:
-    return cost(unit.study) * (unit.last - unit.first)
+    return cost(unit.observed) * (unit.last - unit.first)
 
 
 def _units(plan: SweepPlan) -> Iterator[Unit]:
     """The parts of all points: of points that differ by their depth alone, those of the deepest."""
     deepest: dict[str, list[int]] = {}
     for index, point in enumerate(plan.points):
-        deepest.setdefault(_network(point.study), []).append(index)
+        deepest.setdefault(_network(point), []).append(index)
     for same in deepest.values():
-        study = max((plan.points[index].study for index in same), key=lambda own: len(own.layers))
-        size = int(np.clip(PART // cost(study), 1, plan.replicates))
+        point = max((plan.points[index] for index in same), key=lambda point: len(point.observed.labels))
+        size = int(np.clip(PART // cost(point.observed), 1, plan.replicates))
         for first in range(0, plan.replicates, size):
-            yield Unit(study, first, min(first + size, plan.replicates), tuple(same))
+            yield Unit(point.study, point.observed, first, min(first + size, plan.replicates), tuple(same))
 
 
-def _network(study: Forward) -> str:
-    """What networks have in common of which one is the beginning of the other: all but the number of layers."""
+def _network(point: Point) -> str:
+    """What studies have in common of which one is the beginning of the other: of networks all but the number of
+    layers."""
+    study, names = point.study, point.observed.names
+    if not isinstance(point.observed, ForwardObserved):
+        return fingerprint(study, names)
+    assert isinstance(study, Forward)
     if len(set(study.layers)) > 1 or isinstance(study.initializer, list):
-        return fingerprint(study, COLUMNS)
-    return fingerprint(msgspec.structs.replace(study, layers=study.layers[:1]), COLUMNS)
+        return fingerprint(study, names)
+    return fingerprint(msgspec.structs.replace(study, layers=study.layers[:1]), names)
+
+
+def _by_row(labels: Sequence[Label]) -> list[int]:
+    """The places of labels, row by row."""
+    order = {row: k for k, row in enumerate(dict.fromkeys(row for row, _ in labels))}
+    return sorted(range(len(labels)), key=lambda k: order[labels[k][0]])
 
 
 def _kept(parts: Parts | None, unit: Unit) -> Any:

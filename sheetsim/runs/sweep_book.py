@@ -8,7 +8,6 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Data, Matrix, log10
-from sheetsim.runs.streaming import WORDS
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.study import toml_value
@@ -31,7 +30,6 @@ KEY_WIDTH, CELL_WIDTH = 26, 11
 # Characters of a value in a heading.
 LONGEST = 60
 
-# Each statistic of summary/streaming.py in a few words.
 # How a replicate's numbers become a point's: columns of Points, by shown statistic.
 INTERVAL = ("mean", "low", "high", "replicates")
 
@@ -42,7 +40,8 @@ class SweepBook:
     """The sheets of a sweep.
 
     grid: by key its values; points: the keys of each, in the order of their product; replicates: at each; shown: by
-    statistic and point, the columns of INTERVAL with a number a layer; confidence: of the intervals.
+    statistic and point, the columns of INTERVAL with a number a row (a layer); confidence: of the intervals; index:
+    what a row is; meanings: of what is shown.
     """
 
     def __init__(
@@ -54,7 +53,10 @@ class SweepBook:
         replicates: int,
         shown: Mapping[str, Sequence[Mapping[str, Any]]],
         confidence: float,
+        index: str,
+        meanings: Mapping[str, str],
     ) -> None:
+        self._index, self._meanings = index, meanings
         self._title, self._description, self._grid, self._points = title, description, grid, points
         self._replicates, self._shown, self._confidence = replicates, shown, confidence
         self._layers = [len(own["mean"]) for own in next(iter(shown.values()))]
@@ -75,7 +77,7 @@ class SweepBook:
     def sheets(self, command: str, parameters: Mapping[str, Any]) -> list[Sheet]:
         """The sheets in their order."""
         columns = {
-            "layer": "from 1; the last one is what the heat map shows",
+            self._index: "from 1; the last one is what the heat map shows",
             "mean": "mean of the statistic over replicates",
             "low, high": f"ends of the mean's {self._confidence:.0%} interval (Student; of what is never negative, for "
             "the logarithm of the mean)",
@@ -86,19 +88,21 @@ class SweepBook:
             self._description,
             command,
             _flat(parameters),
-            {"Columns of Points": columns, "Statistics": {name: WORDS[name] for name in self._shown}},
+            {"Columns of Points": columns, "Statistics": {name: self._meanings[name] for name in self._shown}},
             scipy=True,
         )
-        return bound([self._overview(), self._maps(), self._lines(), self._table(), about])
+        lines = [self._lines()] if self._by_row else []
+        return bound([self._overview(), self._maps(), *lines, self._table(), about])
 
     def _overview(self) -> Page:
         lead = [
             f"{_count(len(self._points), 'point')} of a grid, {_count(self._replicates, 'replicate')} at each. A "
-            "replicate is a run with random weights and inputs of its own; replicate k has the same random numbers at "
+            "replicate is a run with draws of its own; replicate k has the same random numbers at "
             "every point, so that points differ by their parameters and not by chance.",
-            f"Heat map: {self._named()} at the last layer, by the first two keys of the grid. "
-            "Lines: the same by layer. Points: the means behind both, with their intervals.",
-            "Heat map and Lines refer to the cells of Points; these are numbers, for the replicates themselves stand "
+            f"Heat map: {self._named()}{self._at_last()}, by the first two keys of the grid. "
+            f"{'Lines: the same by ' + self._index + '. ' if self._by_row else ''}"
+            "Points: the means behind it, with their intervals.",
+            "Heat map and lines refer to the cells of Points; these are numbers, for the replicates themselves stand "
             "in the Parquet file beside this book.",
         ]
         items: list[Item] = [Text(0, 0, self._title, "title", 3)]
@@ -112,20 +116,28 @@ class SweepBook:
         heights = {0: 30} | {1 + k: 34 for k in range(len(lead))}
         return Page("Overview", tuple(items), {0: 26, 1: 12, 2: 90}, heights)
 
+    @property
+    def _by_row(self) -> bool:
+        """Whether a point has several rows, which lines show."""
+        return max(self._layers) > 1
+
+    def _at_last(self) -> str:
+        return f" at the last {self._index}" if self._by_row else ""
+
     def _named(self) -> str:
-        return ", ".join(f"{WORDS[name]} ({name})" for name in self._shown)
+        return ", ".join(f"{self._meanings[name]} ({name})" for name in self._shown)
 
     def _maps(self) -> Page:
         down, across, rest = self._axes()
         columns = len(self._grid[across]) if across else 1
         wide = max(columns + 1, 8)
-        items: list[Item] = [Text(0, 0, "Heat map: means over replicates at the last layer", "title", wide)]
+        items: list[Item] = [Text(0, 0, f"Heat map: means over replicates{self._at_last()}", "title", wide)]
         row = 2
         for name, of in self._shown.items():
             ends = np.array([own["mean"][-1] for own in of])
             steep = _steep(ends)
             heading = f"log10 of the mean of {name}" if steep else f"Mean of {name}"
-            items.append(Text(row, 0, f"{heading}: {WORDS[name]}", "section"))
+            items.append(Text(row, 0, f"{heading}: {self._meanings[name]}", "section"))
             row += 1
             areas = []
             for fixed in _combinations(self._grid, rest):
@@ -168,14 +180,15 @@ class SweepBook:
         by = several[0] if several else next(iter(grid))
         chosen = _some(grid[by], MOST_LINES)
         combinations = [(name, fixed) for name in self._shown for fixed in _combinations(grid, several[1:])]
-        note = f"A line a value of {by}: mean over replicates by layer. On a scale of powers of ten a line ends at 0."
+        note = f"A line a value of {by}: mean over replicates by {self._index}. "
+        note += "On a scale of powers of ten a line ends at 0."
         if len(chosen) < len(grid[by]):
             note += f" {len(chosen)} of its {len(grid[by])} values are drawn."
         if len(combinations) > MOST_CHARTS:
             note += f" The first {MOST_CHARTS} of {len(combinations)} charts."
         if len(self._grid.get("depth", ())) > 1:
             note += " The deepest networks: a shallower one is the beginning of a deeper one, with the same draws."
-        items: list[Item] = [Text(0, 0, "Lines: means over replicates by layer", "title", 2 * CHART_COLUMNS)]
+        items: list[Item] = [Text(0, 0, f"Lines: means over replicates by {self._index}", "title", 2 * CHART_COLUMNS)]
         items.append(Text(1, 0, note, "text"))
         for k, (name, fixed) in enumerate(combinations[:MOST_CHARTS]):
             place = 3 + CHART_ROWS * (k // 2), CHART_COLUMNS * (k % 2)
@@ -190,13 +203,13 @@ class SweepBook:
         steep = _steep(means)
         cells = [_above(self._means[name][point]) if steep else self._means[name][point] for point in points]
         lines = tuple(Line(_label(value), own) for value, own in zip(values, cells, strict=True) if own)
-        title = f"{name} by {by}: {said}" if said else f"{name} by {by}: {WORDS[name]}"
+        title = f"{name} by {by}: {said}" if said else f"{name} by {by}: {self._meanings[name]}"
         deepest = max(points, key=lambda point: self._layers[point])
-        return Lines(*place, title, lines, CHART, "layer", (self._numbers[deepest],), steep)
+        return Lines(*place, title, lines, CHART, self._index, (self._numbers[deepest],), steep)
 
     def _table(self) -> Page:
         keys = list(self._grid)
-        items: list[Item] = [Text(0, c, key, "column") for c, key in enumerate([*keys, "layer"])]
+        items: list[Item] = [Text(0, c, key, "column") for c, key in enumerate([*keys, self._index])]
         column = len(keys) + 1
         for name in self._shown:
             for k, part in enumerate(("mean", "low", "high", "n")):

@@ -3,7 +3,7 @@
 import math
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -12,14 +12,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from sheetsim.arguments import said
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
+from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
+from sheetsim.runs.observed import Observed
+from sheetsim.runs.replicates import observed
 from sheetsim.runs.replicates_plan import with_data
-from sheetsim.runs.streaming import COLUMNS
 from sheetsim.runs.templates import LAYERS
 from sheetsim.studies.forward.study import Forward
-from sheetsim.studies.study import LONGEST_TEXT, check_no_array, check_plain, toml_value, unwrapped
+from sheetsim.studies.study import LONGEST_TEXT, Experiment, check_no_array, check_plain, toml_value, unwrapped
 
 REPLICATES = 20
 
@@ -61,7 +64,8 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The keys of a sweep's file.
 
     template: its name, or a .toml beside the file; replicates: at each point; seed: in place of the template's;
-    show: a statistic of COLUMNS, or several, that the workbook shows; set: keys of the template with other values;
+    show: a statistic of the study's tables, or several, that the workbook shows, or of single rows as
+    "small.loss_end"; set: keys of the template with other values;
     grid: by key of the template, `depth` or `width`, a list of values or {from, to, steps, scale}; in its order.
     Raises SheetsimError with the key and the reason.
     """
@@ -72,7 +76,7 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     description: str = ""
     replicates: int = REPLICATES
     seed: int | None = None
-    show: str | list[str] = "var"
+    show: str | list[str] = ""
     set: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,23 +85,24 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
-        if not self.shown or len(set(self.shown)) < len(self.shown):
+        if self.show != "" and (not self.shown or len(set(self.shown)) < len(self.shown)):
             raise SheetsimError(f"show must name one statistic or several different ones, not {self.show!r}")
-        for name in self.shown:
-            if name not in COLUMNS:
-                raise SheetsimError(f"show: unknown statistic {name!r}: choose of {', '.join(COLUMNS)}")
 
     @property
     def shown(self) -> tuple[str, ...]:
+        """What is named; nothing where that is left to the study."""
+        if self.show == "":
+            return ()
         return (self.show,) if isinstance(self.show, str) else tuple(self.show)
 
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the grid: its keys, in the grid's order, and the study that they make."""
+    """A point of the grid: its keys, in the grid's order, the study or model that they make, and what is observed."""
 
     keys: Mapping[str, Any]
-    study: Forward
+    study: Experiment | Graph
+    observed: Observed
 
     def __str__(self) -> str:
         return _said(self.keys)
@@ -108,7 +113,7 @@ class SweepPlan:
     """A sweep that has been checked.
 
     grid: by key its values; points: their product, the first key slowest; name: what to call it; command: what makes
-    it again; parameters: the file's keys.
+    it again; parameters: the file's keys; shown: by name, the labels that its heat maps and lines show, row by row.
     """
 
     name: str
@@ -117,14 +122,36 @@ class SweepPlan:
     command: str
     parameters: Mapping[str, Any]
     replicates: int
-    shown: tuple[str, ...]
+    shown: Mapping[str, tuple[str, str | int | None]]
     grid: Mapping[str, list[Any]]
     points: tuple[Point, ...]
 
     @property
     def seed(self) -> int:
         """The seed that every point's replicates come from."""
-        return self.points[0].study.seed
+        return self.points[0].observed.seed
+
+    @property
+    def draws(self) -> str:
+        """The generator of its draws."""
+        return self.points[0].observed.draws
+
+    @property
+    def index(self) -> str:
+        """What a row is called (layer, start, …): at all points the same, or `row`."""
+        indices = {point.observed.index for point in self.points}
+        return indices.pop() if len(indices) == 1 else "row"
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What each statistic is, of any point."""
+        return {name: what for point in self.points for name, what in point.observed.columns.items()}
+
+    @property
+    def rows(self) -> int:
+        """Rows of the sheet Points: of all points, those of what is shown."""
+        statistic, row = next(iter(self.shown.values()))
+        return sum(1 if row is not None else len(point.observed.rows(statistic)) for point in self.points)
 
 
 def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> SweepPlan:
@@ -146,21 +173,10 @@ def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) ->
     plain = {key: unwrapped(value) for key, value in parameters.items()}
     for own in msgspec.structs.fields(Grid):
         check_no_array(own.name, plain.get(own.name), own.type)
-    try:
-        asked = msgspec.convert(plain, Grid)
-    except msgspec.ValidationError as error:
-        raise SheetsimError(templates.sentence(str(error), {"": Grid.__struct_fields__})) from None
+    asked = _converted(plain)
     template = str(base / asked.template) if asked.template.endswith(".toml") else asked.template
     fixed = dict(asked.set) if asked.seed is None else asked.set | {"seed": asked.seed}
-    if not asked.grid:
-        raise SheetsimError("grid has no key: name one with its values")
-    grid = {key: _values(key, spec) for key, spec in asked.grid.items()}
-    both = next((key for key in grid if key in fixed), None)
-    if both is not None:
-        raise SheetsimError(f"{both} is both in set and in grid")
-    count = math.prod(map(len, grid.values()))
-    if count > MOST_POINTS:
-        raise SheetsimError(f"the grid has {count:,} points; {MOST_POINTS:,} are allowed")
+    grid = _grid(asked.grid, fixed)
     points = tuple(_points(template, fixed, grid, base))
     return SweepPlan(
         name,
@@ -169,10 +185,31 @@ def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) ->
         command,
         dict(parameters) | ({"set": _plain(asked.set, points[0].study)} if asked.set else {}),
         asked.replicates,
-        asked.shown,
+        _shown(asked.shown, points),
         grid,
         points,
     )
+
+
+def _converted(parameters: Mapping[str, Any]) -> Grid:
+    try:
+        return msgspec.convert(parameters, Grid)
+    except msgspec.ValidationError as error:
+        raise SheetsimError(templates.sentence(str(error), {"": Grid.__struct_fields__})) from None
+
+
+def _grid(asked: Mapping[str, Any], fixed: Container[str]) -> dict[str, list[Any]]:
+    """By key its values. Raises SheetsimError for no key, one that is set besides, and too many points."""
+    if not asked:
+        raise SheetsimError("grid has no key: name one with its values")
+    grid = {key: _values(key, spec) for key, spec in asked.items()}
+    both = next((key for key in grid if key in fixed), None)
+    if both is not None:
+        raise SheetsimError(f"{both} is both in set and in grid")
+    count = math.prod(map(len, grid.values()))
+    if count > MOST_POINTS:
+        raise SheetsimError(f"the grid has {count:,} points; {MOST_POINTS:,} are allowed")
+    return grid
 
 
 def _values(key: str, spec: Any) -> list[Any]:
@@ -209,13 +246,70 @@ def _points(template: str, fixed: Mapping[str, Any], grid: Mapping[str, list[Any
         try:
             overrides = dict(fixed) | keys
             templates.place_file(overrides, base)
-            yield Point(keys, _loaded(_study(template, overrides), data))
+            study = templates.load(template, overrides).experiment
+            if isinstance(study, Forward):
+                study = _loaded(study, data)
+            yield Point(keys, study, observed(study))
         except SheetsimError as error:
             raise SheetsimError(f"the point {_said(keys)}: {error}") from None
 
 
-def _study(template: str, overrides: Mapping[str, Any]) -> Forward:
-    return templates.forward(templates.load(template, overrides).experiment, "sweeps")
+def planned(function: Callable[..., Any], grid: Mapping[str, Any], title: str, replicates: int, show: Any) -> SweepPlan:
+    """The plan of a function's sweep: function(**point) gives a model or a study."""
+    asked = _converted({"template": "", "grid": dict(grid), "replicates": replicates, "show": show, "title": title})
+    values = _grid(asked.grid, ())
+    points = []
+    for combination in product(*values.values()):
+        keys = dict(zip(values, combination, strict=True))
+        study = function(**keys)
+        if not isinstance(study, Graph | Experiment):
+            raise SheetsimError(f"the point {_said(keys)}: the function gave {said(study)}, which is no model or study")
+        try:
+            points.append(Point(keys, study, observed(study)))
+        except SheetsimError as error:
+            raise SheetsimError(f"the point {_said(keys)}: {error}") from None
+    if len({point.observed.seed for point in points}) > 1:
+        raise SheetsimError("the models of a sweep must have one seed, so that its points differ not by chance")
+    return SweepPlan(
+        getattr(function, "__name__", "sweep"),
+        title or f"Sweep of {getattr(function, '__name__', 'a function')}",
+        "",
+        "made in Python: sheetsim.sweep of a function; no command makes it again",
+        {"grid": values, "replicates": replicates, "show": list(asked.shown)},
+        replicates,
+        _shown(asked.shown, points),
+        values,
+        tuple(points),
+    )
+
+
+def _shown(names: Sequence[str], points: Sequence[Point]) -> dict[str, tuple[str, str | int | None]]:
+    """By name, the statistic and its row; all rows (None) where these are numbered, and else each as one of its own.
+
+    Raises SheetsimError for what a point does not observe, and for statistics of different rows.
+    """
+    first = points[0].observed
+    shown: dict[str, tuple[str, str | int | None]] = {}
+    for name in names or ("var" if "var" in first.names else first.chosen[0],):
+        try:
+            places = first.places([name])
+        except SheetsimError as error:
+            raise SheetsimError(f"show: {str(error).removeprefix('statistics: ')}") from None
+        labels = [first.labels[k] for k in places]
+        for row, statistic in labels if name not in first.names else labels[:1]:
+            for point in points[1:]:
+                if statistic not in point.observed.names or (
+                    isinstance(row, str) and row not in point.observed.rows(statistic)
+                ):
+                    raise SheetsimError(f"show: the point {point} has no {name!r}")
+        if name in first.names and all(isinstance(row, int) for row, _ in labels):
+            shown[name] = (name, None)
+        else:
+            shown |= {f"{row}.{statistic}": (statistic, row) for row, statistic in labels}
+    rows = {tuple(first.rows(statistic)) if row is None else None for statistic, row in shown.values()}
+    if len(rows) > 1:
+        raise SheetsimError("show: statistics of different rows cannot stand side by side: show them in two sweeps")
+    return shown
 
 
 def _loaded(study: Forward, data: dict[str, Forward]) -> Forward:
@@ -230,9 +324,9 @@ def _loaded(study: Forward, data: dict[str, Forward]) -> Forward:
     return msgspec.structs.replace(study, input=found.input, samples=found.samples, inputs=found.inputs)
 
 
-def _plain(fixed: Mapping[str, Any], study: Forward) -> dict[str, Any]:
+def _plain(fixed: Mapping[str, Any], study: Experiment | Graph) -> dict[str, Any]:
     """Keys that were set, and where Python set a distribution or an array, what the study says of it."""
-    said = study.parameters()
+    said = study.parameters() if isinstance(study, Experiment) else {}
     return {key: value if _is_plain(value) else said.get(key, key) for key, value in fixed.items()}
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import numpy as np
 import scipy
 
 from sheetsim.errors import SheetsimError
-from sheetsim.studies.forward.study import Forward
+from sheetsim.model.graph import Graph
+from sheetsim.model.packing import content
+from sheetsim.studies.study import Experiment
 from sheetsim.version import __version__
 from sheetsim.whole_file import whole_file
 
 # Raised whenever the same parameters give other numbers: a part of another format is never used.
-FORMAT = 2
+FORMAT = 3
 
 # Bytes of a checksum.
 CHECK = 32
@@ -24,16 +27,23 @@ CHECK = 32
 UNUSED = ("study", "title", "description", "histogram", "report")
 
 
-def fingerprint(study: Forward, columns: tuple[str, ...]) -> str:
-    """A name for what a study's replicates are made of: its parameters, the statistics, and who computes them.
+def fingerprint(study: Experiment | Graph, columns: Sequence[str]) -> str:
+    """A name for what a study's or a model's replicates are made of: its parameters or nodes, the statistics, and who
+    computes them.
 
     Versions of NumPy and SciPy may differ in the last digits.
     """
+    if isinstance(study, Graph):
+        made_by = [FORMAT, __version__, np.__version__, scipy.__version__, list(columns)]
+        digest = hashlib.blake2s(repr(made_by).encode())
+        for piece in content(study):
+            digest.update(piece)
+        return digest.hexdigest()[:32]
     keys = {key: value for key, value in study.parameters().items() if key not in UNUSED}
     made_by = [FORMAT, __version__, np.__version__, scipy.__version__]
-    digest = hashlib.blake2s(json.dumps([made_by, columns, keys], sort_keys=True, default=str).encode())
-    if hasattr(study.input, "__array__"):
-        array = np.ascontiguousarray(study.input, dtype=np.float64)
+    digest = hashlib.blake2s(json.dumps([made_by, list(columns), keys], sort_keys=True, default=str).encode())
+    if hasattr(data := getattr(study, "input", None), "__array__"):
+        array = np.ascontiguousarray(data, dtype=np.float64)
         digest.update(repr(array.shape).encode() + array.tobytes())
     return digest.hexdigest()[:32]
 

@@ -141,7 +141,14 @@ def echoed(items: Iterable[Item], elsewhere: Iterable[Matrix]) -> list[Item]:
 
 def table_items(table: Table) -> list[Item]:
     """A table from the first cell of a page, its headings in the first row."""
-    styles = {"number": "number", "count": "count", "share": "percent", "decimal": "one-decimal", "text": "text"}
+    styles = {
+        "number": "number",
+        "size": "number",
+        "count": "count",
+        "share": "percent",
+        "decimal": "one-decimal",
+        "text": "text",
+    }
     items: list[Item] = [Text(0, 0, table.index, "index")]
     items += [
         Text(1 + k, 0, label, "index") if isinstance(label, str) else Number(1 + k, 0, float(label), "index")

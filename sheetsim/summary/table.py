@@ -11,11 +11,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SHARE = "share"
+
+# Kinds of what is never below 0, and of what of these may be a product over layers or steps: its mean over replicates
+# has an interval by the logarithm, and a geometric mean.
+SIZES = ("size", "count", SHARE, "decimal")
+PRODUCTS = ("size", SHARE, "decimal")
+
+
 @dataclass(frozen=True)
 class Column:
     """A column: its heading, what it is in a sentence, one 1×1 matrix a row, and how to show it.
 
-    kind: number, count, share (of 1), decimal (one place) or text.
+    kind: number, size (a number that is never below 0), count, share (of 1), decimal (a size, shown with one place) or
+    text.
     """
 
     name: str

@@ -258,10 +258,12 @@ class _Writer:
         worksheet.set_column(1, columns, 8)
         if sheet.wholes:
             worksheet.set_column(1, sheet.wholes, 17)
-            worksheet.set_column(sheet.wholes + 1, columns, 12)
+            if sheet.wholes < columns:
+                worksheet.set_column(sheet.wholes + 1, columns, 12)
             whole = {"type": "no_errors", "format": self.whole, "stop_if_true": True}
             worksheet.conditional_format(1, 1, rows, sheet.wholes, whole)
-        self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
+        if sheet.wholes < columns:
+            self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
         self._validate(worksheet, 1, 1, sheet.matrix)
         if not sheet.wholes:
             worksheet.conditional_format(1, 1, rows, columns, _diverging(sheet))
