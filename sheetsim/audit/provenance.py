@@ -208,7 +208,7 @@ def _numbers(book: RawBook, sheets: Sheets, title: str, block: Rectangle) -> Any
     """The numbers of a block, NaN where a cell holds none; None when the sheet has far fewer cells."""
     if title not in sheets:
         return None
-    cells = keys_of([block]) if block.size <= 2 * len(sheets[title].values) else np.empty(0)
+    cells = keys_of([block]) if block.size <= 2 * len(sheets[title].values) else np.empty(0, dtype=np.int64)
     numbers = sheets[title].values.numbers_at(cells)
     if len(numbers) != block.size:
         return None

@@ -247,7 +247,8 @@ def _arrays(target: Path) -> Recalculated:
     found: Recalculated = {}
     with target.with_suffix(".bin").open("rb") as file:
         for sheet in json.loads(target.with_suffix(".json").read_text(encoding="utf-8")):
-            keys, numbers = (np.fromfile(file, kind, sheet["cells"]) for kind in (np.int64, np.float64))
+            keys = np.fromfile(file, np.int64, sheet["cells"])
+            numbers = np.fromfile(file, np.float64, sheet["cells"])
             order = np.argsort(keys)
             others = {int(cell): value for cell, value in sheet["others"].items()}
             found[sheet["title"]] = CellValues(keys[order], numbers[order], others)

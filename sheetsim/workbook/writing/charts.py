@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.model.expr import Matrix
+from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.layout import Area, Bars, Lines, Scatter, Spike, Ticks, Trace
 from sheetsim.workbook.writing.styles import (
@@ -53,8 +54,8 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
     Its series stand in one place, each over the ones before.
     """
     chart = book.add_chart({"type": "column"})
-    known = places[item.labels]
-    labels = _range(known._replace(shape=(known.shape[0] + 1, 1)))
+    label_area = places[item.labels]
+    labels = _range(label_area._replace(shape=(label_area.shape[0] + 1, 1)))
     counts = places[item.counts]
     last = counts.shape[0] - 1
 
@@ -116,14 +117,14 @@ def _up(area: Area, rows: int) -> Area:
     return area._replace(row=area.row - rows, shape=(rows + 1, 1))
 
 
-def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Any]) -> tuple[Any, str]:
+def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Array]) -> tuple[Any, str]:
     """Lines with error bars where they have them, and what they show in words."""
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
     colours = line_colours(len(item.lines))
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
-    for line, own in zip(item.lines, colours, strict=True):
-        color = own if line.style in ("solid", "guide") else MUTED
+    for line, line_colour in zip(item.lines, colours, strict=True):
+        color = line_colour if line.style in ("solid", "guide") else MUTED
         dash = {"dash_type": "dash"} if line.style in ("dashed", "guide") else {}
         solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
@@ -203,7 +204,7 @@ def _fixed_axis(name: str, ticks: Ticks) -> dict[str, Any]:
     }
 
 
-def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Any]) -> dict[str, str]:
+def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Array]) -> dict[str, str]:
     """Digits for labels that are no whole numbers."""
     numbers = np.concatenate([values[node][:, 0] for node in labels]) if labels else np.zeros(1)
     if not np.isfinite(numbers).all() or (numbers == np.floor(numbers)).all():

@@ -98,12 +98,12 @@ def _height(page: Page, row: int) -> int:
 
 def _heights(page: Page, items: Sequence[Placed], widths: Sequence[int], count: int) -> list[int]:
     """Rows that have no height of their own grow with the lines of a text that is wrapped."""
-    found = [_height(page, row) for row in range(count)]
+    heights = [_height(page, row) for row in range(count)]
     for item in items:
         if isinstance(item, Text) and item.style in WRAPPED and item.row not in page.heights:
             room = sum(widths[item.column : item.column + item.columns])
-            found[item.row] = max(found[item.row], ROW * ceil(len(item.text) * CHARACTER / room))
-    return found
+            heights[item.row] = max(heights[item.row], ROW * ceil(len(item.text) * CHARACTER / room))
+    return heights
 
 
 def _shape(item: Placed) -> tuple[int, int]:
@@ -158,9 +158,9 @@ class _Lines:
         """Where to cut: before a block (what has no empty line in it) that no longer fits; within it where it is longer
         than a sheet of paper, but parting no chart, and no heading from what it is over."""
         ends = [0, *accumulate(self.sizes)]
-        found: list[int] = []
+        cuts: list[int] = []
         first = 0
-        while len(found) < MOST_BREAKS and ends[-1] - ends[first] > (
+        while len(cuts) < MOST_BREAKS and ends[-1] - ends[first] > (
             left := room - (repeated if first >= frozen else 0)
         ):
             over = bisect_right(ends, ends[first] + left) - 1
@@ -172,8 +172,8 @@ class _Lines:
             # The frame of a chart at the cut would be drawn on both sheets.
             begin -= begin in self.charts and not self.held[begin - 1]
             first = max(begin, first + 1)
-            found.append(first)
-        return found
+            cuts.append(first)
+        return cuts
 
     def _begins(self, k: int) -> bool:
         return self.held[k] and not self.held[k - 1] and not self.glued[k]
@@ -184,14 +184,14 @@ def _rows(items: Sequence[Placed], heights: Sequence[int], page: Page) -> _Lines
     numbers, bottoms = [False] * len(heights), set()
     for item in items:
         bottom = chart_end(page, item)[0] if isinstance(item, CHARTS) else item.row + _shape(item)[0] - 1
-        own = slice(item.row, bottom + 1)
-        lines.held[own] = [True] * (bottom + 1 - item.row)
+        covered = slice(item.row, bottom + 1)
+        lines.held[covered] = [True] * (bottom + 1 - item.row)
         if isinstance(item, CHARTS):
             lines.glued[item.row + 1 : bottom + 1] = [True] * (bottom - item.row)
             lines.charts.add(item.row)
             bottoms.add(bottom)
         if isinstance(item, CHARTS) or item.style not in HEADINGS:
-            numbers[own] = lines.held[own]
+            numbers[covered] = lines.held[covered]
     for row, (held, number) in enumerate(zip(lines.held, numbers, strict=True), start=1):
         lines.glued[row] |= held and not number
     for top in lines.charts:
