@@ -35,7 +35,7 @@ Reference = Callable[[Matrix], str | None]
 _SLOT = re.compile(r"\{([0-9*]+)(?::(\w+))?\}")
 
 # Spellings of a slot that do not write its argument out.
-NO_TEXT = ("ones", "across", "numbers", "rows", "columns")
+SLOTS_WITHOUT_TEXT = ("ones", "across", "numbers", "rows", "columns")
 
 
 def formula(node: Matrix, reference: Reference, what: str = "an expression") -> str:
@@ -109,7 +109,7 @@ def _written(part: Matrix) -> Sequence[int]:
 @cache
 def _slots(template: str) -> tuple[int, ...] | None:
     """The numbers of the slots that write their arguments out; None for all that there are."""
-    slots = [(k, spelling) for k, spelling in _SLOT.findall(template) if spelling not in NO_TEXT]
+    slots = [(k, spelling) for k, spelling in _SLOT.findall(template) if spelling not in SLOTS_WITHOUT_TEXT]
     return None if ("*", "") in slots else tuple(int(k) for k, _ in slots)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import COLUMNS, ROWS
-from sheetsim.workbook.reading.values import CellValues, Keys, Rectangle, cell_name, key, keys_of
+from sheetsim.workbook.reading.values import CellKeys, CellValues, Rectangle, cell_name, key, keys_of
 
 # Of a part that is no sheet; a sheet has as many as its named blocks account for.
 MOST_ELEMENTS = 800_000
@@ -28,9 +28,9 @@ class Cells(NamedTuple):
 
     values: CellValues
     formulas: dict[tuple[int, int], tuple[str, Rectangle]]
-    bare: Keys
+    bare: CellKeys
 
-    def computed(self) -> Keys:
+    def computed(self) -> CellKeys:
         """The keys of the cells whose values come from a formula, rising."""
         return keys_of(block for _, block in self.formulas.values())
 

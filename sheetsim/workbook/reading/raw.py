@@ -26,9 +26,9 @@ MEMBERS = 20_000
 MEMBER_BYTES = 4 << 30
 PLAIN_BYTES = 64 << 20  # of the parts that are no sheets
 EXPANSION = 250  # cells of one repeated number deflate to about a fortieth
-SMALL = 8 << 20  # below it an expansion does no harm
-MOST_SHEETS = 10_000
-MOST_NAMES = 50_000
+HARMLESS_BYTES = 8 << 20  # below it an expansion does no harm
+MOST_SHEET_ELEMENTS = 10_000
+MOST_NAME_ELEMENTS = 50_000
 
 # What all sheets may have beside the cells of named blocks, and for each of those with its row and its heading.
 FREE_BYTES = 32 << 20
@@ -70,7 +70,7 @@ def check_archive(path: Path) -> None:
         if member.filename.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", member.filename):
             raise SheetsimError(f"{path} is refused: the part {member.filename!r} points outside the file")
         limit = MEMBER_BYTES if member.filename.startswith("xl/worksheets/") else PLAIN_BYTES
-        swollen = member.file_size > SMALL and member.file_size > EXPANSION * max(member.compress_size, 1)
+        swollen = member.file_size > HARMLESS_BYTES and member.file_size > EXPANSION * max(member.compress_size, 1)
         if member.file_size > limit or swollen:
             raise SheetsimError(
                 f"{path} is refused: the part {member.filename!r} would grow to {member.file_size:,} bytes"
@@ -248,8 +248,10 @@ class RawBook:
         return parser
 
     def _workbook(self) -> tuple[dict[str, str], dict[str, str]]:
-        book = self._parsed("xl/workbook.xml", Elements({"sheet": MOST_SHEETS, "definedName": MOST_NAMES}))
-        links = self._parsed("xl/_rels/workbook.xml.rels", Elements({"Relationship": 2 * MOST_SHEETS}))
+        book = self._parsed(
+            "xl/workbook.xml", Elements({"sheet": MOST_SHEET_ELEMENTS, "definedName": MOST_NAME_ELEMENTS})
+        )
+        links = self._parsed("xl/_rels/workbook.xml.rels", Elements({"Relationship": 2 * MOST_SHEET_ELEMENTS}))
         targets = {link.attributes.get("Id", ""): link.attributes.get("Target", "") for link in links.elements}
         parts: dict[str, str] = {}
         seen: set[str] = set()

@@ -12,7 +12,7 @@ from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.writing.cells import error_text
 
 # Cells by their numbers (see `key`), and what one can hold: an error is its text, which begins with #.
-Keys: TypeAlias = NDArray[np.int64]
+CellKeys: TypeAlias = NDArray[np.int64]
 CellValue: TypeAlias = float | str | bool
 
 
@@ -39,7 +39,7 @@ def cell_name(cell: int) -> str:
     return f"{column_letters(cell % COLUMNS)}{cell // COLUMNS}"
 
 
-def keys_of(blocks: Iterable[Rectangle]) -> Keys:
+def keys_of(blocks: Iterable[Rectangle]) -> CellKeys:
     """The numbers of all cells of some rectangles, rising, each once."""
     pieces = [
         (
@@ -52,7 +52,7 @@ def keys_of(blocks: Iterable[Rectangle]) -> Keys:
     return np.unique(np.concatenate(pieces)) if pieces else np.empty(0, dtype=np.int64)
 
 
-def within(keys: Keys, block: Rectangle) -> NDArray[np.intp]:
+def within(keys: CellKeys, block: Rectangle) -> NDArray[np.intp]:
     """Which of the rising keys lie in the rectangle: their positions."""
     first, last = np.searchsorted(keys, (block.top * COLUMNS, (block.bottom + 1) * COLUMNS))
     columns = keys[first:last] % COLUMNS
@@ -67,7 +67,7 @@ class CellValues:
 
     __slots__ = ("keys", "numbers", "others")
 
-    def __init__(self, keys: Keys, numbers: Array, others: Mapping[int, str | bool]) -> None:
+    def __init__(self, keys: CellKeys, numbers: Array, others: Mapping[int, str | bool]) -> None:
         self.keys = keys
         self.numbers = numbers
         self.others = others
@@ -86,14 +86,14 @@ class CellValues:
         """The same by row and column."""
         return self.at(key(row, column))
 
-    def numbers_at(self, keys: Keys) -> Array:
+    def numbers_at(self, keys: CellKeys) -> Array:
         """The numbers of cells, NaN where one holds none."""
         positions = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
         if not len(self.keys):
             return np.full(len(keys), np.nan)
         return np.where(self.keys[positions] == keys, self.numbers[positions], np.nan)
 
-    def only(self, keys: Keys) -> "CellValues":
+    def only(self, keys: CellKeys) -> "CellValues":
         """The values of some cells, those among them that are there."""
         there = np.intersect1d(self.keys, keys, assume_unique=True)
         others = self.others
@@ -109,7 +109,7 @@ class CellValues:
         ]
 
 
-def values_of(keys: list[Keys], arrays: list[NDArray[Any]]) -> CellValues:
+def values_of(keys: list[CellKeys], arrays: list[NDArray[Any]]) -> CellValues:
     """CellValues from cells' keys and what stands there, piece by piece: numbers, texts, or error texts for NaN."""
     if not keys:
         return CellValues(np.empty(0, dtype=np.int64), np.empty(0), {})

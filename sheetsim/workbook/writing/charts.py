@@ -18,7 +18,7 @@ from sheetsim.workbook.writing.styles import (
     LINES,
     MUTED,
     OUTSIDE,
-    RULE,
+    RULE_COLOUR,
     RULED,
     SPIKE,
     axis_format,
@@ -27,7 +27,7 @@ from sheetsim.workbook.writing.styles import (
 
 Places = Mapping[Matrix, Area]
 
-SMALL = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
+SMALL_FONT = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
 # Cells of a line, beyond which it has no markers.
 MOST_MARKERS = 40
 
@@ -45,7 +45,7 @@ HIDDEN = {
     "major_tick_mark": "none",
 }
 
-GRID = {"visible": True, "line": {"color": RULED, "width": 0.5}}
+GRIDLINES = {"visible": True, "line": {"color": RULED, "width": 0.5}}
 
 
 def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
@@ -82,7 +82,7 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
     chart.set_legend({"none": True})
     chart.set_x_axis(_x_axis(item.axis, item.every))
     chart.set_y_axis(
-        {"num_font": SMALL, "num_format": "#,##0", "min": 0, "major_gridlines": GRID, "line": {"none": True}}
+        {"num_font": SMALL_FONT, "num_format": "#,##0", "min": 0, "major_gridlines": GRIDLINES, "line": {"none": True}}
     )
     _frame(chart, item)
     return chart, f"Histogram of {item.counts.name}"
@@ -90,7 +90,7 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
 
 def _named(name: str, last: int) -> dict[str, Any]:
     """A name at the last of so many bars, by a number format that shows it where the number is not 0."""
-    font = {**SMALL, "color": OUTSIDE, "rotation": -90}
+    font = {**SMALL_FONT, "color": OUTSIDE, "rotation": -90}
     hidden = [{"delete": True}] * last
     return {"value": True, "num_format": f'"{name}";;', "font": font, "position": "outside_end", "custom": hidden}
 
@@ -101,7 +101,7 @@ def _share(book: Any, spike: Spike, labels: list[Any], places: Places) -> Any:
     shown = {
         "value": True,
         "num_format": f'"{spike.name} "0.0%;;',
-        "font": {**SMALL, "color": INK},
+        "font": {**SMALL_FONT, "color": INK},
         "position": "right",
     }
     cells = _range(_up(places[spike.share], spike.at))
@@ -141,13 +141,19 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
         chart.add_series(series)
     unseen = [number for number, line in enumerate(item.lines) if line.style == "none"]
     several = len(item.lines) - len(unseen) > 1
-    legend = {"position": "right" if len(item.lines) > len(LINES) else "bottom", "font": SMALL, "delete_series": unseen}
+    legend = {
+        "position": "right" if len(item.lines) > len(LINES) else "bottom",
+        "font": SMALL_FONT,
+        "delete_series": unseen,
+    }
     chart.set_legend(legend if several else {"none": True})
     every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else max(1, longest // 10)
     chart.set_x_axis({**_x_axis(item.axis, every), **_label_format(item.labels, values)})
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
     shown = "[>=100000]0E+00;[<0.001]0E+00;General" if item.logarithmic else "General"
-    chart.set_y_axis({"num_font": SMALL, "num_format": shown, "major_gridlines": GRID, "line": {"none": True}, **scale})
+    chart.set_y_axis(
+        {"num_font": SMALL_FONT, "num_format": shown, "major_gridlines": GRIDLINES, "line": {"none": True}, **scale}
+    )
     _frame(chart, item)
     return chart, f"Lines of {', '.join(line.name for line in item.lines)}"
 
@@ -163,7 +169,7 @@ def scatter_chart(book: Any, item: Scatter, places: Places) -> tuple[Any, str]:
     for trace in item.traces:
         chart.add_series({"name": trace.name, **_points(trace.points, places), **_trace_style(trace)})
     unseen = list(range(len(item.contours)))
-    legend = {"position": "bottom", "font": SMALL, "delete_series": unseen}
+    legend = {"position": "bottom", "font": SMALL_FONT, "delete_series": unseen}
     chart.set_legend(legend if len(item.traces) > 1 else {"none": True})
     for set_axis, name, ticks in zip((chart.set_x_axis, chart.set_y_axis), item.axes, item.window, strict=True):
         set_axis(_fixed_axis(name, ticks))
@@ -191,13 +197,13 @@ def _trace_style(trace: Trace) -> dict[str, Any]:
 def _fixed_axis(name: str, ticks: Ticks) -> dict[str, Any]:
     return {
         "name": name,
-        "name_font": {**SMALL, "bold": False},
-        "num_font": {**SMALL, "rotation": 360} if name == "x" else SMALL,
+        "name_font": {**SMALL_FONT, "bold": False},
+        "num_font": {**SMALL_FONT, "rotation": 360} if name == "x" else SMALL_FONT,
         "min": ticks.low,
         "max": ticks.high,
         "major_unit": ticks.tick,
         "crossing": "min",
-        "line": {"color": RULE},
+        "line": {"color": RULE_COLOUR},
         "major_gridlines": {"visible": False},
         "major_tick_mark": "outside",
         "label_position": "low",
@@ -222,12 +228,12 @@ def _frame(chart: Any, item: Bars | Lines | Scatter) -> None:
 def _x_axis(name: str, every: int) -> dict[str, Any]:
     return {
         "name": name,
-        "name_font": {**SMALL, "bold": False},
+        "name_font": {**SMALL_FONT, "bold": False},
         # Level in Excel, where 360 is XlsxWriter's word for 0; LibreOffice slants what is close.
-        "num_font": {**SMALL, "rotation": 360},
+        "num_font": {**SMALL_FONT, "rotation": 360},
         "interval_unit": every,
         "interval_tick": every,
-        "line": {"color": RULE},
+        "line": {"color": RULE_COLOUR},
         "major_tick_mark": "outside",
         "label_position": "low",
     }
