@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
 
-LONGEST = 60
+LONGEST_SAID = 60
 
 # Whole numbers lie below: NumPy's own seeds do. Python gives no digits of one that has more than 4,300.
 WHOLE_BELOW = 2**128
@@ -15,16 +15,16 @@ WHOLE_BELOW = 2**128
 _F = TypeVar("_F", bound=Callable[..., Any] | None)
 
 
-def said(value: Any) -> str:
+def said(value: object) -> str:
     """A value in a message, cut short; of what has no text, or no end, its type."""
     try:
         text = repr(value)
     except Exception:
         return f"a value of type {type(value).__name__}"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}…"
 
 
-def text(what: str, value: Any) -> str:
+def text(what: str, value: object) -> str:
     """The text. Raises SheetsimError for what is none."""
     if not isinstance(value, str):
         raise SheetsimError(f"{what} must be text, not {said(value)}")
@@ -45,7 +45,7 @@ def number(what: str, value: Any) -> float:
         raise SheetsimError(f"{what} must be a number, not {said(value)}") from None
 
 
-def whole(what: str, value: Any, least: int = 0, most: int = WHOLE_BELOW - 1) -> int:
+def whole(what: str, value: object, least: int = 0, most: int = WHOLE_BELOW - 1) -> int:
     """The whole number. Raises SheetsimError for what is none, for truth values, below the least and above the most."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise SheetsimError(f"{what} must be a whole number from {least}, not {said(value)}")
@@ -55,14 +55,14 @@ def whole(what: str, value: Any, least: int = 0, most: int = WHOLE_BELOW - 1) ->
     return int(value)
 
 
-def flag(what: str, value: Any) -> bool:
+def flag(what: str, value: object) -> bool:
     """The truth value. Raises SheetsimError for what is none."""
     if not isinstance(value, bool):
         raise SheetsimError(f"{what} must be True or False, not {said(value)}")
     return value
 
 
-def listed(what: str, value: Any, of: str) -> list[Any]:
+def listed(what: str, value: object, of: str) -> list[Any]:
     """The elements of a list of `of`. Raises SheetsimError for what is none, and for a text, whose elements are
     letters."""
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
@@ -74,10 +74,10 @@ def listed(what: str, value: Any, of: str) -> list[Any]:
         raise SheetsimError(f"{what} must be a list of {of}, not {said(value)}") from None
 
 
-def one_of(what: str, value: Any, known: Collection[str]) -> str:
-    """The text, which is one of those known. Raises SheetsimError for another."""
-    if not isinstance(value, str) or value not in known:
-        raise SheetsimError(f"{what} must be one of {', '.join(known)}, not {said(value)}")
+def one_of(what: str, value: object, options: Collection[str]) -> str:
+    """The text, which is one of the options. Raises SheetsimError for another."""
+    if not isinstance(value, str) or value not in options:
+        raise SheetsimError(f"{what} must be one of {', '.join(options)}, not {said(value)}")
     return value
 
 
@@ -88,7 +88,7 @@ def function(what: str, value: _F) -> _F:
     return value
 
 
-def shape(what: str, value: Any) -> tuple[int, int]:
+def shape(what: str, value: object) -> tuple[int, int]:
     """(rows, columns). Raises SheetsimError for what is none."""
     sides = tuple(value) if isinstance(value, tuple | list) else ()
     if len(sides) != 2 or any(isinstance(n, bool) or not isinstance(n, Integral) or n < 1 for n in sides):

@@ -3,7 +3,6 @@
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 from sheetsim.errors import SheetsimError
 
@@ -11,7 +10,7 @@ from sheetsim.errors import SheetsimError
 TEMPLATE_BYTES = 1 << 20
 
 
-def path_of(value: Any, what: str = "the path") -> Path:
+def path_of(value: object, what: str = "the path") -> Path:
     """What was given as a path. Raises SheetsimError for what is none."""
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
         raise SheetsimError(f"{what} must be text or a pathlib.Path, not {type(value).__name__}")

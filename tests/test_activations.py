@@ -12,7 +12,7 @@ from references import REFERENCES
 
 import sheetsim
 from sheetsim.engine.evaluate import evaluate
-from sheetsim.model.activations import ACTIVATIONS, FLAT
+from sheetsim.model.activations import ACTIVATIONS, FLAT_SHARE
 from sheetsim.model.expr import Data, Matrix, total
 from sheetsim.model.grad import grad
 from sheetsim.runs.run import Run
@@ -93,7 +93,7 @@ def test_the_numbers_of_a_row_are_those_of_its_function(name: str) -> None:
 def test_tails_are_where_the_slope_stays_flat(name: str) -> None:
     known, (low, high) = ACTIVATIONS[name], ACTIVATIONS[name].tails
     z, slope = computed(name, NEAR)
-    flat, step = np.abs(slope) < FLAT * known.steepest * (1 - 1e-12), NEAR[1] - NEAR[0]
+    flat, step = np.abs(slope) < FLAT_SHARE * known.steepest * (1 - 1e-12), NEAR[1] - NEAR[0]
     for side, end in ((flat, low), (flat[::-1], -high)):
         first = int(np.argmin(side))  # so many from the end of the grid are flat
         if math.isfinite(end):

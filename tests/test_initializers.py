@@ -14,7 +14,7 @@ import sheetsim
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import stream
 from sheetsim.model.initializers import SCHEMES
-from sheetsim.model.sampling import DESIGNS, orthogonal
+from sheetsim.model.sampling import DESIGNS, orthogonal_draws
 from sheetsim.runs.replicates_plan import child_seed
 from sheetsim.studies.forward.study import Forward
 
@@ -94,7 +94,7 @@ def test_the_signs_of_orthogonal_matrices_are_those_of_chance() -> None:
     often (Diaconis & Shahshahani 1994). Without the sign of R's diagonal LAPACK's Q has a trace far below 0."""
     n, count = 4, 4000
     generator = stream(1, "Q")
-    found = np.array([orthogonal(generator, (n, n)) / math.sqrt(n) for _ in range(count)])
+    found = np.array([orthogonal_draws(generator, (n, n)) / math.sqrt(n) for _ in range(count)])
     traces = np.trace(found, axis1=1, axis2=2)
     assert traces.mean() == pytest.approx(0, abs=4 / math.sqrt(count))
     # The fourth moment of a trace is 3, so that its square has variance 2.

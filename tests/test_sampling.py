@@ -16,7 +16,7 @@ import sheetsim
 from sheetsim.audit.verify import verify
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import as_distribution, distribution, normal, uniform
-from sheetsim.model.families import OWN
+from sheetsim.model.families import BUILT_IN
 from sheetsim.model.sampling import DESIGNS, Draw, as_correlation
 
 # Ours beside SciPy's of the same law.
@@ -51,7 +51,7 @@ def draw(of: object, design: str = "random", correlation: object = None, seed: i
 
 
 def test_every_distribution_of_ours_is_tested() -> None:
-    assert {ours.name for ours, _ in EVERY} >= set(OWN)
+    assert {ours.name for ours, _ in EVERY} >= set(BUILT_IN)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), named(CONTINUOUS))
@@ -218,7 +218,7 @@ def test_what_is_no_correlation_is_refused(correlation: object, sentence: str) -
 
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 1000])
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_pieces_are_the_whole(name: str, rows: int) -> None:
     made = draw(distribution(name), seed=6)
     pieces = list(made.pieces((100, 5), rows))

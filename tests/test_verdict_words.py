@@ -14,7 +14,7 @@ from sheetsim.studies.study import Study
 from sheetsim.studies.symmetry import starts
 from sheetsim.summary import variance
 from sheetsim.summary.verdict import Verdict, meanings, tones
-from sheetsim.workbook.layout import Block, Page, Text, texts
+from sheetsim.workbook.layout import Block, Page, Text, possible_texts
 from sheetsim.workbook.writing.styles import TONES
 
 SMALL = {"forward": {"samples": 9, "inputs": 3, "layers": [3, 3, 3]}, "optimizers": {"steps": 2, "contours": 0}}
@@ -36,12 +36,17 @@ def studies() -> dict[str, list[Study]]:
 
 @pytest.mark.parametrize("study", templates.STUDIES)
 def test_every_declared_word_can_be_said_and_no_other(study: str) -> None:
-    said = {word for built in studies()[study] for node in built.verdicts for word in texts(node)}
+    said = {word for built in studies()[study] for node in built.verdicts for word in possible_texts(node)}
     assert said == set(meanings(studies()[study][0].findings.words)), "words that are never said, or never explained"
 
 
 def test_claims_say_all_their_words() -> None:
-    words = {word for built in studies()["forward"] for cell in built.tables["claims"].cells() for word in texts(cell)}
+    words = {
+        word
+        for built in studies()["forward"]
+        for cell in built.tables["claims"].cells()
+        for word in possible_texts(cell)
+    }
     assert words == set(meanings(variance.VERDICTS))
 
 

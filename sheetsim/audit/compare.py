@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import CellValues, cell_name, within
+from sheetsim.workbook.reading.values import CellKeys, CellValues, cell_name, within
 
 # What a cell of a table may differ by: each is a statistic of its own, and one large one is no excuse for the others.
-OWN = 1e-9
-OWN_ABSOLUTE = 1e-12
+CELL_RELATIVE = 1e-9
+CELL_ABSOLUTE = 1e-12
 
 # What a number may differ by and be the same but for its last digits: of itself; in a matrix that is computed of the
 # largest number there, in one that is drawn less (a correlation mixes draws by a product).
@@ -30,7 +31,7 @@ class Change(NamedTuple):
 class Changed(Sequence[Change]):
     """The cells of a block that differ, made when they are asked for: kept as arrays, 32 bytes a cell."""
 
-    def __init__(self, sheet: str, keys: Any, first: CellValues, second: CellValues) -> None:
+    def __init__(self, sheet: str, keys: CellKeys, first: CellValues, second: CellValues) -> None:
         self.sheet = sheet
         self._keys = keys
         self._first = first.only(keys)
@@ -51,7 +52,7 @@ class Changed(Sequence[Change]):
         cell = int(self._keys[index])
         return Change(f"{self.sheet}!{cell_name(cell)}", self._first.at(cell), self._second.at(cell))
 
-    def without(self, keys: Any) -> "Changed":
+    def without(self, keys: CellKeys) -> "Changed":
         """The same, some cells left out."""
         return Changed(self.sheet, np.setdiff1d(self._keys, keys, assume_unique=True), self._first, self._second)
 
@@ -62,7 +63,7 @@ class CellBlock:
 
     name: str
     sheet: str
-    keys: Any
+    keys: CellKeys
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ class Gap:
 
     differing: the keys of the cells that do; absolute, relative: the largest difference of numbers, and that over the
     block's largest magnitude; other: cells whose text, kind or error differs; beyond: cells that differ by more than
-    their own size allows (see OWN); where: the first cell at fault, with both values.
+    their own size allows (see CELL_RELATIVE); where: the first cell at fault, with both values.
     """
 
-    differing: Any
+    differing: CellKeys
     absolute: float
     relative: float
     other: int
@@ -82,15 +83,15 @@ class Gap:
     where: str
 
 
-def blocks(book: RawBook, title: str, keys: Any) -> Iterator[CellBlock]:
+def blocks(book: RawBook, title: str, keys: CellKeys) -> Iterator[CellBlock]:
     """A sheet's cells under the defined names that they belong to, and the rest under the sheet's title."""
     left = np.ones(len(keys), dtype=bool)
     for name, block in book.blocks_on(title):
-        own = within(keys, block)
-        own = own[left[own]]
-        if len(own):
-            left[own] = False
-            yield CellBlock(name, title, keys[own])
+        positions = within(keys, block)
+        positions = positions[left[positions]]
+        if len(positions):
+            left[positions] = False
+            yield CellBlock(name, title, keys[positions])
     if left.any():
         yield CellBlock(f"({title})", title, keys[left])
 
@@ -111,7 +112,7 @@ def gap(block: CellBlock, first: CellValues, second: CellValues) -> Gap:
         distance = np.where(numbers, np.abs(one - two), 0.0)
     absolute = float(distance.max())
     scale = float(np.nanmax(np.abs(one), initial=0.0, where=~np.isnan(one)))
-    beyond = int(np.sum(distance > np.maximum(OWN * np.abs(np.where(numbers, one, 0)), OWN_ABSOLUTE)))
+    beyond = int(np.sum(distance > np.maximum(CELL_RELATIVE * np.abs(np.where(numbers, one, 0)), CELL_ABSOLUTE)))
     differs = distance > 0
     worst = block.keys[distance.argmax()] if absolute > 0 else None
     wrong = None
@@ -131,33 +132,35 @@ def gap(block: CellBlock, first: CellValues, second: CellValues) -> Gap:
     return Gap(block.keys[differs], absolute, relative, other, beyond, where)
 
 
-def last_digits(block: CellBlock, keys: Any, first: CellValues, second: CellValues, computed: Any) -> Any:
+def last_digits(
+    block: CellBlock, keys: CellKeys, first: CellValues, second: CellValues, computed: CellKeys
+) -> NDArray[np.bool_]:
     """Which of some cells of a block differ in the last digits only, or are one error value and another.
 
     computed: the keys of the cells that a formula computes, rising.
     """
     one, two = first.numbers_at(keys), second.numbers_at(keys)
-    own = np.isin(keys, computed)
+    is_computed = np.isin(keys, computed)
     allowed = LAST * np.abs(one)
     if block.name.startswith("(") or len(block.keys) == 1:
-        allowed = np.where(own, np.maximum(OWN * np.abs(one), OWN_ABSOLUTE), allowed)
+        allowed = np.where(is_computed, np.maximum(CELL_RELATIVE * np.abs(one), CELL_ABSOLUTE), allowed)
     else:
         every = np.abs(first.numbers_at(block.keys))
         largest = float(np.max(every, initial=0.0, where=~np.isnan(every)))
-        allowed = np.maximum(allowed, np.where(own, LAST, LAST_DRAWN) * largest)
+        allowed = np.maximum(allowed, np.where(is_computed, LAST, LAST_DRAWN) * largest)
     with np.errstate(over="ignore", invalid="ignore"):
-        found = np.abs(one - two) <= allowed
-    for position in np.flatnonzero(own & np.isnan(one) & np.isnan(two)):
-        found[position] = _same(first.at(int(keys[position])), second.at(int(keys[position])))
-    return found
+        is_last = np.abs(one - two) <= allowed
+    for position in np.flatnonzero(is_computed & np.isnan(one) & np.isnan(two)):
+        is_last[position] = _same(first.at(int(keys[position])), second.at(int(keys[position])))
+    return is_last
 
 
-def all_keys(first: CellValues, second: CellValues) -> Any:
+def all_keys(first: CellValues, second: CellValues) -> CellKeys:
     """The cells that one or the other has."""
     return np.union1d(first.keys, second.keys)
 
 
-def _same(one: Any, two: Any) -> bool:
+def _same(one: object, two: object) -> bool:
     # Engines have more kinds of error values than there are reasons for one.
     return isinstance(one, str) and isinstance(two, str) and one.startswith("#") and two.startswith("#")
 

@@ -4,24 +4,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from sheetsim.audit.compare import CellBlock, Change, Changed, all_keys, block_of, blocks, gap, last_digits
 from sheetsim.errors import SheetsimError
+from sheetsim.model.op import Array
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.workbook.formulas import same_formula
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import CellValues, cell_name, key
+from sheetsim.workbook.reading.values import CellKeys, CellValues, cell_name, key
 from sheetsim.workbook.writing.package import DIGEST_PART
 
 # Parts by their names' beginnings, and what they are to a person. Sheets, texts and the list of sheets are compared as
 # cells, names and sheets; docProps/app.xml lists them once more, and another part is the digest of all.
-KINDS = {"xl/charts/": "charts", "xl/drawings/": "charts", "xl/styles": "styles", "xl/theme/": "styles"}
+PART_KINDS = {"xl/charts/": "charts", "xl/drawings/": "charts", "xl/styles": "styles", "xl/theme/": "styles"}
 COMPARED_OTHERWISE = ("xl/workbook.xml", "xl/sharedStrings.xml", "docProps/app.xml", DIGEST_PART)
 
 # Kinds of differences that are no edits. Programs save 15 digits (LibreOffice) or all 17 (Excel).
@@ -59,7 +59,7 @@ class Difference:
 
 
 def differences(
-    one: RawBook, two: RawBook, computed: Mapping[str, Any] | None = None, but: Sequence[str] = ()
+    one: RawBook, two: RawBook, computed: Mapping[str, CellKeys] | None = None, but: Sequence[str] = ()
 ) -> Iterator[Difference]:
     """Names, sheets, then sheet by sheet values and formulas, then charts, styles and other parts.
 
@@ -84,10 +84,10 @@ def differences(
             if changes:
                 yield Difference(f"({title})", "manifest", 0.0, changes)
         elif not (texts and _same_bytes(one, two, one.part_of(title), two.part_of(title))):
-            found = list(_cells(one, two, title, (computed or {}).get(title)))
-            yield from found
+            of_cells = list(_cells(one, two, title, (computed or {}).get(title)))
+            yield from of_cells
             if as_written:
-                yield from _format(one, two, title, changed=bool(found) or not texts)
+                yield from _format(one, two, title, changed=bool(of_cells) or not texts)
     if as_written:
         yield from _parts(one, two)
 
@@ -104,14 +104,14 @@ def _told(one: RawBook, two: RawBook) -> list[Change] | None:
 
 def _fields(manifest: Manifest | None) -> dict[str, str]:
     """By field, of parameters and the like by key, the text of its value."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, value in msgspec.to_builtins(manifest).items():
         several = isinstance(value, dict) and name != "versions"
-        found |= {f"{name}.{key}": str(own) for key, own in value.items()} if several else {name: str(value)}
-    return found
+        texts |= {f"{name}.{key}": str(entry) for key, entry in value.items()} if several else {name: str(value)}
+    return texts
 
 
-def _cells(one: RawBook, two: RawBook, title: str, computed: Any) -> Iterator[Difference]:
+def _cells(one: RawBook, two: RawBook, title: str, computed: CellKeys | None) -> Iterator[Difference]:
     left, right = one.cells(title), two.cells(title)
     if computed is None:
         computed = np.intersect1d(left.computed(), right.computed(), assume_unique=True)
@@ -133,7 +133,7 @@ def _cells(one: RawBook, two: RawBook, title: str, computed: Any) -> Iterator[Di
         yield Difference(name, "formulas", 0.0, listed)
 
 
-def _values(block: CellBlock, keys: Any, first: CellValues, second: CellValues, kind: str) -> Iterator[Difference]:
+def _values(block: CellBlock, keys: CellKeys, first: CellValues, second: CellValues, kind: str) -> Iterator[Difference]:
     if not len(keys):
         return
     with np.errstate(over="ignore"):
@@ -142,17 +142,16 @@ def _values(block: CellBlock, keys: Any, first: CellValues, second: CellValues, 
     yield Difference(block.name, kind, largest, Changed(block.sheet, keys, first, second))
 
 
-def _is_rounded(numbers: Any) -> bool:
+def _is_rounded(numbers: Array) -> bool:
     """Whether none has more digits than LibreOffice saves."""
     return all(float(f"{number:.{SAVED_DIGITS}g}") == number for number in numbers.tolist() if number == number)
 
 
 def _formula(cells: Cells, cell: tuple[int, int]) -> str | None:
     """=text, in braces with its cells where it fills a block."""
-    known = cells.formulas.get(cell)
-    if known is None:
+    if cell not in cells.formulas:
         return None
-    text, block = known
+    text, block = cells.formulas[cell]
     if block.size == 1:
         return f"={text}"
     return f"{{={text}}} in {cell_name(key(block.top, block.left))}:{cell_name(key(block.bottom, block.right))}"
@@ -170,14 +169,14 @@ def _format(one: RawBook, two: RawBook, title: str, *, changed: bool) -> Iterato
 def _parts(one: RawBook, two: RawBook) -> Iterator[Difference]:
     sheets = {book.part_of(title) for book in (one, two) for title in book.titles}
     for part in dict.fromkeys([*one.parts, *two.parts]):
-        kind = next((kind for start, kind in KINDS.items() if part.startswith(start)), "parts")
+        kind = next((kind for start, kind in PART_KINDS.items() if part.startswith(start)), "parts")
         # With other sheets the lists of parts, and who refers to whom, are others too.
         structure = part.endswith((".rels", "[Content_Types].xml")) and one.titles != two.titles
         if part in sheets or part in COMPARED_OTHERWISE or structure:
             continue
-        there = [part in book.parts for book in (one, two)]
-        if not all(there):
-            yield Difference(part, kind, 0.0, [Change(part, *("a part" if known else None for known in there))])
+        there = ["a part" if part in book.parts else None for book in (one, two)]
+        if None in there:
+            yield Difference(part, kind, 0.0, [Change(part, *there)])
         elif not _same_part(one, two, part):
             yield Difference(part, kind, 0.0, [Change(part, None, None)])
 

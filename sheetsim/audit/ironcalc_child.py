@@ -13,7 +13,7 @@ from typing import Any
 COLUMNS = 16_384
 
 
-def main(folder: str, memory: str, seconds: str, *books: str) -> None:
+def recalculate_books(folder: str, memory: str, seconds: str, *books: str) -> None:
     _limit(int(memory), int(seconds))
     import ironcalc
 
@@ -57,12 +57,12 @@ def _write(model: Any, target: Path) -> None:
         keys[sheet].append(cell)
         numbers[sheet].append(value if number else float("nan"))
     with target.with_suffix(".bin").open("wb") as file:
-        for known, filled, sheet in zip(keys, numbers, sheets, strict=True):
-            sheet["cells"] = len(known)
-            known.tofile(file)
-            filled.tofile(file)
+        for sheet_keys, sheet_numbers, sheet in zip(keys, numbers, sheets, strict=True):
+            sheet["cells"] = len(sheet_keys)
+            sheet_keys.tofile(file)
+            sheet_numbers.tofile(file)
     target.with_suffix(".json").write_text(json.dumps(sheets), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    recalculate_books(*sys.argv[1:])

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
+from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, Replicated
 from sheetsim.runs.replicates import ReplicatesPlan, observed, run_plan
@@ -26,8 +28,11 @@ from sheetsim.studies.study import Experiment, properties
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Text
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import CellValues, Rectangle, keys_of, values_of
+from sheetsim.workbook.reading.values import CellKeys, CellValues, Rectangle, keys_of, values_of
 from sheetsim.workbook.writing.write import write
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class GivenPartError(SheetsimError):
@@ -40,7 +45,7 @@ OPERATIONS = 1e12
 # A cell of the matrices that `sizes` names stands for so much work of a study.
 PER_CELL = 1e5
 
-Sheets = Mapping[str, Cells]
+SheetCells = Mapping[str, Cells]
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Made:
         said = self.manifest
         return write(path, self.layout, self.values, properties=properties(said.title), manifest=said.rows())
 
-    def rows_of_about(self, labels: Sequence[str]) -> Any:
+    def rows_of_about(self, labels: Sequence[str]) -> CellKeys:
         """The keys of the cells beside some labels of About, the first of each."""
         (about,) = (sheet for sheet in self.layout.sheets if isinstance(sheet, AboutPage))
         rows = {item.text: item.row for item in reversed(about.items) if isinstance(item, Text) and item.column == 0}
@@ -79,8 +84,8 @@ class Made:
 
     def computed(self) -> dict[str, CellValues]:
         """By sheet, what NumPy gives for the cells that are computed, references to other cells included."""
-        keys: dict[str, list[Any]] = {}
-        arrays: dict[str, list[Any]] = {}
+        keys: dict[str, list[CellKeys]] = {}
+        arrays: dict[str, list[NDArray[Any]]] = {}
         for title, row, column, node in _shown(self.layout):
             block = Rectangle(row + 1, column + 1, row + node.shape[0], column + node.shape[1])
             keys.setdefault(title, []).append(keys_of([block]))
@@ -88,7 +93,7 @@ class Made:
         return {title: values_of(keys[title], arrays[title]) for title in keys}
 
 
-def provenance(book: RawBook, sheets: Sheets, said: Manifest) -> Provenance | None:
+def provenance(book: RawBook, sheets: SheetCells, said: Manifest) -> Provenance | None:
     """The study that a book's manifest names, if any; data that are not at hand are taken from the book itself.
 
     Raises SheetsimError when its parameters cannot be read, or are of other sizes than the book has, and
@@ -109,12 +114,12 @@ def provenance(book: RawBook, sheets: Sheets, said: Manifest) -> Provenance | No
             parameters["input"] = _input(book, sheets)
         experiment = templates.convert(parameters)
         # Where the input file is not here, its numbers are no file's.
-        known = None if lost else _command(said.template, experiment)
-        plan = None if said.replicates is None else _plan(said, said.replicates, experiment, known)
+        command = None if lost else _command(said.template, experiment)
+        plan = None if said.replicates is None else _plan(said, said.replicates, experiment, command)
     except SheetsimError as error:
         raise SheetsimError(f"{book.path}: the parameters cannot be read: {error}") from None
     _check_sizes(experiment, plan, book)
-    return Provenance(said, experiment, plan, known, lost)
+    return Provenance(said, experiment, plan, command, lost)
 
 
 def _is_here(file: str) -> bool:
@@ -124,9 +129,9 @@ def _is_here(file: str) -> bool:
         return False
 
 
-def _plan(said: Manifest, how: Replicated, experiment: Experiment, known: str | None) -> ReplicatesPlan:
-    """known: the command that runs the study once, where it can be told."""
-    options = msgspec.structs.asdict(how) | ({"run": known} if known else {})
+def _plan(said: Manifest, how: Replicated, experiment: Experiment, command: str | None) -> ReplicatesPlan:
+    """command: the one that runs the study once, where it can be told."""
+    options = msgspec.structs.asdict(how) | ({"run": command} if command else {})
     chosen = tuple(options.pop("statistics"))
     return ReplicatesPlan(observed=observed(experiment), name="", chosen=chosen, template=said.template, **options)
 
@@ -147,9 +152,9 @@ def _check_sizes(experiment: Experiment, plan: ReplicatesPlan | None, book: RawB
     elif not isinstance(experiment, Forward):
         for name, (rows, columns) in experiment.sizes().items():
             _, block = book.place(name)
-            found = block.bottom - block.top + 1, block.right - block.left + 1
-            if found != (rows, columns):
-                said = f"{name} has {rows}×{columns} cells; the book has {found[0]}×{found[1]}"
+            shape = block.bottom - block.top + 1, block.right - block.left + 1
+            if shape != (rows, columns):
+                said = f"{name} has {rows}×{columns} cells; the book has {shape[0]}×{shape[1]}"
                 raise SheetsimError(f"{book.path}: by its manifest, {said}")
     elif not experiment.is_full:
         _check_summary(experiment, book)
@@ -194,31 +199,31 @@ def _number(name: str) -> tuple[int, str]:
     return (int(tail) if tail.isdecimal() and len(tail) < 10 else 0), name
 
 
-def array(book: RawBook, sheets: Sheets, name: str) -> Any:
+def named_array(book: RawBook, sheets: SheetCells, name: str) -> Array:
     """A defined name's numbers. Raises SheetsimError for a cell without one."""
-    found = _numbers(book, sheets, *book.place(name))
-    if found is None or np.isnan(found).any():
+    numbers = _numbers(book, sheets, *book.place(name))
+    if numbers is None or np.isnan(numbers).any():
         raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
-    return found
+    return numbers
 
 
-def _input(book: RawBook, sheets: Sheets) -> Any:
+def _input(book: RawBook, sheets: SheetCells) -> "Array | pd.DataFrame":
     """The numbers of x, as a DataFrame where texts stand above them."""
-    found = array(book, sheets, "x")
+    numbers = named_array(book, sheets, "x")
     title, block = book.place("x")
     heads = sheets[title].values.rows(Rectangle(block.top - 1, block.left, block.top - 1, block.right))[0]
     if block.top < 2 or not all(isinstance(head, str) for head in heads):
-        return found
+        return numbers
     import pandas as pd
 
-    return pd.DataFrame(found, columns=heads)
+    return pd.DataFrame(numbers, columns=heads)
 
 
-def _numbers(book: RawBook, sheets: Sheets, title: str, block: Rectangle) -> Any:
+def _numbers(book: RawBook, sheets: SheetCells, title: str, block: Rectangle) -> Array | None:
     """The numbers of a block, NaN where a cell holds none; None when the sheet has far fewer cells."""
     if title not in sheets:
         return None
-    cells = keys_of([block]) if block.size <= 2 * len(sheets[title].values) else np.empty(0)
+    cells = keys_of([block]) if block.size <= 2 * len(sheets[title].values) else np.empty(0, dtype=np.int64)
     numbers = sheets[title].values.numbers_at(cells)
     if len(numbers) != block.size:
         return None
@@ -239,7 +244,7 @@ def made(said: Provenance) -> Made:
     return Made(study_manifest(study, layout, was.values_only, was.template), layout, evaluate(layout.places))
 
 
-def adopted(meant: Made, book: RawBook, sheets: Sheets) -> Made:
+def adopted(meant: Made, book: RawBook, sheets: SheetCells) -> Made:
     """The same with every constant as it stands in the book: the same object where none is another.
 
     Raises SheetsimError for a constant that is not there, or is none of a drop-down's texts.
@@ -247,13 +252,13 @@ def adopted(meant: Made, book: RawBook, sheets: Sheets) -> Made:
     others: Values = {}
     for node in meant.layout.places:
         if not node.is_op:
-            found = _in_book(node, meant, book, sheets)
-            if found is not None:
-                others[node] = found
+            other = _in_book(node, meant, book, sheets)
+            if other is not None:
+                others[node] = other
     return replace(meant, values=evaluate(meant.layout.places, others)) if others else meant
 
 
-def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> Any:
+def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: SheetCells) -> NDArray[Any] | None:
     """What the book says of a leaf, where that is something else; else None."""
     meant = made_again.values[node]
     if node.name is None:
@@ -271,27 +276,27 @@ def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: Sheets) -> A
                 f"{book.path}: {name} says {chosen!r}, which is none of {', '.join(node.source.options)}"
             )
         return np.array([[chosen]]) if chosen != str(meant[0, 0]) else None
-    found = _numbers(book, sheets, *place)
-    if found is None or (np.isnan(found) & np.isfinite(meant if meant.shape == found.shape else 0.0)).any():
+    numbers = _numbers(book, sheets, *place)
+    if numbers is None or (np.isnan(numbers) & np.isfinite(meant if meant.shape == numbers.shape else 0.0)).any():
         raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
-    if found.shape != node.shape:
-        raise SheetsimError(f"{book.path}: {name} has {found.shape[0]}×{found.shape[1]} cells, not {node.shape}")
+    if numbers.shape != node.shape:
+        raise SheetsimError(f"{book.path}: {name} has {numbers.shape[0]}×{numbers.shape[1]} cells, not {node.shape}")
     # A replicate that lacks a statistic has an error value there, whichever it is.
-    same = np.array_equal(found, np.where(np.isfinite(meant), meant, np.nan), equal_nan=True)
-    return None if same else found
+    same = np.array_equal(numbers, np.where(np.isfinite(meant), meant, np.nan), equal_nan=True)
+    return None if same else numbers
 
 
 def _shown(layout: Layout) -> list[tuple[str, int, int, Matrix]]:
     """Each computed matrix and each reference to a cell, with its sheet and first row and column from 0."""
-    found = []
+    computed = []
     for sheet in layout.sheets:
         if isinstance(sheet, MatrixSheet):
             if sheet.matrix.is_op:
-                found.append((sheet.title, 1, 1, sheet.matrix))
+                computed.append((sheet.title, 1, 1, sheet.matrix))
             continue
-        found += [
+        computed += [
             (sheet.title, item.row, item.column, item.matrix)
             for item in sheet.items
             if isinstance(item, Echo) or (isinstance(item, Block) and item.matrix.is_op)
         ]
-    return found
+    return computed

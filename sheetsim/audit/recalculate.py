@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from html import escape
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from sheetsim.whole_file import whole_file
 from sheetsim.workbook.formulas import renamed
 from sheetsim.workbook.reading.parse import Cells, column_number
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.reading.values import CellValues, cell_name, key
+from sheetsim.workbook.reading.values import CellValue, CellValues, cell_name, key
 
 # What poisoned cells say: no statistic and no draw of a model is likely to be this number.
 POISON = 12345.678
@@ -145,7 +145,7 @@ def _filled(path: Path, title: str, cells: Cells, read: Recalculated, engine: st
         yield cell, _content(value)
 
 
-def _content(value: Any) -> Content:
+def _content(value: CellValue | None) -> Content:
     if value is None:  # a formula whose text is empty
         return b' t="str"', b""
     if isinstance(value, bool):
@@ -168,19 +168,19 @@ def _with_contents(book: RawBook, title: str, xml: bytes, contents: Mapping[int,
 
     def replace(match: re.Match[bytes]) -> bytes:
         nonlocal count
-        letters, row, style, attributes, content = match.groups()
+        letters, row, style, attributes, inside = match.groups()
         if attributes is not None:
             reference = _REFERENCE.search(attributes)
             if reference is None:
                 return match[0]
             letters, row = reference.groups()
-        known = contents.get(place(letters, row))
-        if known is None:
+        content = contents.get(place(letters, row))
+        if content is None:
             return match[0]
         bare = b' r="%b%b"%b' % (letters, row, style or b"") if attributes is None else _TYPE.sub(b"", attributes)
         count += 1
-        formula = _FORMULA.search(content or b"")
-        return b"<c%b%b>%b<v>%b</v></c>" % (bare, known[0], formula[0] if formula else b"", known[1])
+        formula = _FORMULA.search(inside or b"")
+        return b"<c%b%b>%b<v>%b</v></c>" % (bare, content[0], formula[0] if formula else b"", content[1])
 
     changed = _CELL.sub(replace, xml)
     if count != len(contents):
@@ -244,14 +244,15 @@ def _with_plain_names(book: Path, target: Path) -> Path:
 
 def _arrays(target: Path) -> Recalculated:
     """What the child wrote of one book."""
-    found: Recalculated = {}
+    values: Recalculated = {}
     with target.with_suffix(".bin").open("rb") as file:
         for sheet in json.loads(target.with_suffix(".json").read_text(encoding="utf-8")):
-            keys, numbers = (np.fromfile(file, kind, sheet["cells"]) for kind in (np.int64, np.float64))
+            keys = np.fromfile(file, np.int64, sheet["cells"])
+            numbers = np.fromfile(file, np.float64, sheet["cells"])
             order = np.argsort(keys)
             others = {int(cell): value for cell, value in sheet["others"].items()}
-            found[sheet["title"]] = CellValues(keys[order], numbers[order], others)
-    return found
+            values[sheet["title"]] = CellValues(keys[order], numbers[order], others)
+    return values
 
 
 def libreoffice_profile(folder: Path, *, force: bool = True) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from sheetsim.arguments import listed, one_of
 from sheetsim.audit.compare import Changed, Gap, blocks, gap
 from sheetsim.audit.difference import Difference, differences
-from sheetsim.audit.provenance import GivenPartError, Made, Provenance, Sheets, adopted, made, provenance
+from sheetsim.audit.provenance import GivenPartError, Made, Provenance, SheetCells, adopted, made, provenance
 from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import COUNT, ROUNDING
@@ -19,10 +19,10 @@ from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.raw import RawBook, no_values
-from sheetsim.workbook.reading.values import CellValues
+from sheetsim.workbook.reading.values import CellKeys, CellValues
 
 # Of a named matrix, relative to its largest magnitude; single cells and those of tables by their own size.
-TOLERANCE = 1e-9
+MATRIX_RELATIVE = 1e-9
 
 MADE, RESAVED, EDITED, WRITTEN, UNKNOWN = "as made", "saved again", "edited", "as written", "unknown"
 FROM_INPUT = "as made, except that the input file is not here"
@@ -30,7 +30,7 @@ BY_OTHERS = "as made, by other versions"
 IN_DIGITS = "as made, but for last digits"
 
 NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
-LOST = "the input file {!r} is not here: its numbers were taken from the book"
+LOST_INPUT = "the input file {!r} is not here: its numbers were taken from the book"
 NOT_MADE_AGAIN = {
     WRITTEN: "no study is named that could be made again, as in a model of one's own or a sweep; by its digest nothing "
     "was changed since sheetsim wrote it",
@@ -113,24 +113,24 @@ def verify(
             raise SheetsimError(no_values(book.path))
         live = any(cells.formulas for cells in sheets.values())
         unmade = WRITTEN if book.is_as_written else UNKNOWN
-        known: Manifest | None = None
+        manifest: Manifest | None = None
         try:
-            known = read_manifest(book, sheets.get(MANIFEST_TITLE))
-            said = None if known is None else provenance(book, sheets, known)
+            manifest = read_manifest(book, sheets.get(MANIFEST_TITLE))
+            said = None if manifest is None else provenance(book, sheets, manifest)
         except SheetsimError as error:
             if not live or MANIFEST_TITLE not in sheets:
                 raise
             state = unmade if isinstance(error, GivenPartError) or unmade == WRITTEN else EDITED
-            rows = _engine_rows(book, sheets, engines, known, progress)
+            rows = _engine_rows(book, sheets, engines, manifest, progress)
             return Verified(book.path, tuple(rows), state, notes=(str(error),))
         if said is None and not live:
             raise SheetsimError(f"{book.path} has no formulas, and names no study: there is nothing to check")
-        rows = _engine_rows(book, sheets, engines, known, progress) if live else []
+        rows = _engine_rows(book, sheets, engines, manifest, progress) if live else []
         if said is None:
             return Verified(book.path, tuple(rows), unmade, notes=(NOT_MADE_AGAIN[unmade],))
         progress("computing with NumPy")
-        found = Verified(book.path, tuple(rows), unmade, notes=() if live else (NO_FORMULAS,))
-        return _with_numpy(found, book, sheets, said, progress)
+        by_engines = Verified(book.path, tuple(rows), unmade, notes=() if live else (NO_FORMULAS,))
+        return _with_numpy(by_engines, book, sheets, said, progress)
 
 
 def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[Difference]:
@@ -145,14 +145,14 @@ def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[
         return _edits_first(differences(one, two))
 
 
-def _edits_first(found: Iterator[Difference]) -> list[Difference]:
-    return sorted(found, key=lambda difference: not difference.is_edit)
+def _edits_first(changes: Iterator[Difference]) -> list[Difference]:
+    return sorted(changes, key=lambda difference: not difference.is_edit)
 
 
 def _engine_rows(
-    book: RawBook, sheets: Sheets, engines: tuple[str, ...], known: Manifest | None, progress: StageProgress
+    book: RawBook, sheets: SheetCells, engines: tuple[str, ...], manifest: Manifest | None, progress: StageProgress
 ) -> list[CheckedBlock]:
-    kinds = known.kind_by_name() if known else {}
+    kinds = manifest.kind_by_name() if manifest else {}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "poisoned.xlsx")
         poison(book, target, sheets=sheets)
@@ -165,29 +165,31 @@ def _engine_rows(
         return rows
 
 
-def _with_numpy(found: Verified, book: RawBook, sheets: Sheets, said: Provenance, progress: StageProgress) -> Verified:
+def _with_numpy(
+    by_engines: Verified, book: RawBook, sheets: SheetCells, said: Provenance, progress: StageProgress
+) -> Verified:
     """What NumPy and the study made again add to what the engines found."""
     meant = made(said)
     computed = meant.computed()
     try:
         current = adopted(meant, book, sheets)
     except SheetsimError as error:
-        state = found.state if found.state == WRITTEN else EDITED
-        return replace(found, state=state, notes=(*found.notes, str(error)))
+        state = by_engines.state if by_engines.state == WRITTEN else EDITED
+        return replace(by_engines, state=state, notes=(*by_engines.notes, str(error)))
     values = computed if current is meant else current.computed()
-    keys = {title: known.keys for title, known in values.items()}
-    rows = *found.rows, *_against(book, sheets, "numpy", keys, values, said.manifest.kind_by_name())
+    keys = {title: cells.keys for title, cells in values.items()}
+    rows = *by_engines.rows, *_against(book, sheets, "numpy", keys, values, said.manifest.kind_by_name())
     progress("comparing with the same made again")
-    keys = {title: known.keys for title, known in computed.items()}
+    keys = {title: cells.keys for title, cells in computed.items()}
     state, changes, notes = _origin(book, sheets, said, meant, keys, follow=current is not meant)
-    return replace(found, rows=rows, state=state, changes=tuple(changes), notes=(*found.notes, *notes))
+    return replace(by_engines, rows=rows, state=state, changes=tuple(changes), notes=(*by_engines.notes, *notes))
 
 
 def _against(
     book: RawBook,
-    sheets: Sheets,
+    sheets: SheetCells,
     engine: str,
-    computed: Mapping[str, np.ndarray],
+    computed: Mapping[str, CellKeys],
     read: Recalculated,
     kinds: Mapping[str, str],
 ) -> Iterator[CheckedBlock]:
@@ -199,57 +201,57 @@ def _against(
             )
             continue
         for block in blocks(book, title, keys):
-            found = gap(block, sheets[title].values, read.get(title, nothing))
-            ok = found.other == 0 and _close(block.name, len(block.keys), found, kinds.get(block.name, ""))
+            block_gap = gap(block, sheets[title].values, read.get(title, nothing))
+            ok = block_gap.other == 0 and _close(block.name, len(block.keys), block_gap, kinds.get(block.name, ""))
             yield CheckedBlock(
-                block.name, title, engine, len(block.keys), found.absolute, found.relative, found.where, ok
+                block.name, title, engine, len(block.keys), block_gap.absolute, block_gap.relative, block_gap.where, ok
             )
 
 
-def _close(name: str, cells: int, found: Gap, kind: str) -> bool:
+def _close(name: str, cells: int, block_gap: Gap, kind: str) -> bool:
     if kind == COUNT:
-        return found.absolute == 0
+        return block_gap.absolute == 0
     if cells == 1 or name.startswith("("):
-        return found.beyond == 0
-    return found.relative <= TOLERANCE or (kind == ROUNDING and found.beyond == 0)
+        return block_gap.beyond == 0
+    return block_gap.relative <= MATRIX_RELATIVE or (kind == ROUNDING and block_gap.beyond == 0)
 
 
 def _origin(
-    book: RawBook, sheets: Sheets, said: Provenance, meant: Made, computed: Mapping[str, np.ndarray], *, follow: bool
+    book: RawBook, sheets: SheetCells, said: Provenance, meant: Made, computed: Mapping[str, CellKeys], *, follow: bool
 ) -> tuple[str, list[Difference], list[str]]:
     """Whether the file is what its parameters give: byte for byte, cell for cell, or but for last digits.
 
     follow: whether constants were changed, from which the computed values follow: those are then no changes.
     """
-    notes = [LOST.format(said.lost)] if said.lost else []
+    notes = [LOST_INPUT.format(said.lost)] if said.lost else []
     with tempfile.TemporaryDirectory() as folder:
         again = meant.write(Path(folder, "again.xlsx"))
         if again.read_bytes() == book.path.read_bytes():
             return MADE, [], notes
         with RawBook(again) as fresh:
-            found = _edits_first(differences(fresh, book, computed, but=UNCHECKED[bool(said.lost)]))
+            changes = _edits_first(differences(fresh, book, computed, but=UNCHECKED[bool(said.lost)]))
     # The book says with what it was made: other versions are no edit of it.
     labels = [field.partition(".")[2] or field for field in UNCHECKED[bool(said.lost)]]
-    found = list(_without(found, {"About": meant.rows_of_about(labels)}))
+    changes = list(_without(changes, {"About": meant.rows_of_about(labels)}))
     if follow:
-        found = list(_without(found, computed))
+        changes = list(_without(changes, computed))
     was, here = said.manifest.versions, meant.manifest.versions
     others = [OTHER_VERSIONS.format(versions_text(was), versions_text(here))] if was != here else []
-    if any(difference.is_edit for difference in found):
+    if any(difference.is_edit for difference in changes):
         state = WRITTEN if book.is_as_written else EDITED
         notes += [NOT_SO_HERE, *others] if book.is_as_written else []
     elif not book.is_as_written:
         state = RESAVED
-    elif found:
+    elif changes:
         state = IN_DIGITS
         notes += others or [OTHER_PROCESSOR]
     else:
         state = FROM_INPUT if said.lost else BY_OTHERS if others else MADE
         notes += others or ([] if said.lost else [PACKED])
-    return state, found, notes
+    return state, changes, notes
 
 
-def _without(changes: list[Difference], left_out: Mapping[str, np.ndarray]) -> Iterator[Difference]:
+def _without(changes: list[Difference], left_out: Mapping[str, CellKeys]) -> Iterator[Difference]:
     for change in changes:
         listed = change.changes
         if isinstance(listed, Changed):

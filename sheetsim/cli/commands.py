@@ -122,8 +122,8 @@ def start(
         print(context.get_help())
 
 
-@app.command()
-def run(
+@app.command("run")
+def run_command(
     what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
     settings: Settings = None,
     seed: Seed = None,
@@ -151,7 +151,7 @@ def run(
         progress.sheet("common scales")
         scales = shared_scales([scenario.experiment for scenario in scenarios])
         scenarios = [
-            _load(name, settings, seed, own) for name, own in zip(what or templates.ARTICLE, scales, strict=True)
+            _load(name, settings, seed, axes) for name, axes in zip(what or templates.ARTICLE, scales, strict=True)
         ]
         for scenario, target in zip(scenarios, targets, strict=True):
             result = _compute(scenario, progress)
@@ -222,12 +222,12 @@ def summary(
             raise SheetsimError(f"{what} is a workbook: --set and --seed go with templates")
         from sheetsim.runs.run import read
 
-        found: Results = read(what)
+        results: Results = read(what)
     else:
         from sheetsim.runs.run import run_scenario
 
-        found = run_scenario(_load(what, settings, seed))
-    frame = found.summary() if table is None else found.table(table)
+        results = run_scenario(_load(what, settings, seed))
+    frame = results.summary() if table is None else results.table(table)
     print_frame(frame, Format.json if as_json else form)
 
 
@@ -241,8 +241,8 @@ class ReplicateTable(StrEnum):
     replicates = "replicates"
 
 
-@app.command()
-def replicate(
+@app.command("replicate")
+def replicate_command(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
     replicates: Annotated[int, typer.Option(help="How many independent runs; with --until, at most.")] = 100,
     until: Annotated[
@@ -288,37 +288,37 @@ def replicate(
     _make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin(scenario.name)
-        found = run_plan(plan, workers, scheduler, progress.replicate(replicates))
+        result = run_plan(plan, workers, scheduler, progress.replicate(replicates))
         progress.sheet("writing")
-        found.to_excel(target, values_only=values_only)
+        result.to_excel(target, values_only=values_only)
     frames = {
-        ReplicateTable.statistics: found.statistics,
-        ReplicateTable.verdicts: found.verdicts,
-        ReplicateTable.claims: found.claims,
-        ReplicateTable.histograms: found.histograms,
-        ReplicateTable.replicates: found.frame,
+        ReplicateTable.statistics: result.statistics,
+        ReplicateTable.verdicts: result.verdicts,
+        ReplicateTable.claims: result.claims,
+        ReplicateTable.histograms: result.histograms,
+        ReplicateTable.replicates: result.frame,
     }
     form = Format.json if as_json else form
     if table is not None or form is not Format.table:
         print_frame(frames[table or ReplicateTable.statistics](), form)
         return
-    frame = found.statistics()
+    frame = result.statistics()
     shown = frame.loc[[plan.observed.labels[k] for k in plan.observed.places(plan.chosen)]]
     hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
     if (shown["read"] == "mean").all():
         hidden += ["geometric", "geometric_low", "geometric_high", "read"]
-    print(f"{scenario.name}, {found.count} replicates ({found.reason}) → {target}")
+    print(f"{scenario.name}, {result.count} replicates ({result.reason}) → {target}")
     print(text_of(shown.drop(columns=hidden)), end="\n\n")
     if plan.observed.name == "forward":
-        print(text_of(found.claims()))
+        print(text_of(result.claims()))
     elif plan.observed.words:
-        print(text_of(found.verdicts()))
-    for note in found.notes:
+        print(text_of(result.verdicts()))
+    for note in result.notes:
         print(f"\n{note}")
 
 
-@app.command()
-def sweep(
+@app.command("sweep")
+def sweep_command(
     what: Annotated[str, typer.Argument(metavar="FILE.toml")],
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
     scheduler: Annotated[
@@ -347,11 +347,11 @@ def sweep(
     _make_ready([book], force)
     with ProgressLine(1) as progress:
         progress.begin(plan.name)
-        found = sweep.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
+        result = sweep.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
         progress.sheet("writing")
-        found.to_parquet(table)
-        found.to_excel(book, values_only=values_only)
-    frame = found.last_layers()
+        result.to_parquet(table)
+        result.to_excel(book, values_only=values_only)
+    frame = result.last_layers()
     if as_json:
         print_json(frame.to_dict(orient="records"))
         return
@@ -369,8 +369,8 @@ class EngineName(StrEnum):
     all = "all"
 
 
-@app.command()
-def verify(
+@app.command("verify")
+def verify_command(
     books: Annotated[list[str], typer.Argument(metavar="BOOK.xlsx...")],
     engine: Annotated[EngineName, typer.Option(help="Which spreadsheet engine recalculates.")] = EngineName.ironcalc,
     fill: Annotated[
@@ -385,48 +385,48 @@ def verify(
     from dataclasses import replace
 
     from sheetsim.audit import recalculate
-    from sheetsim.audit.verify import verify as verify_book
+    from sheetsim.audit.verify import verify
 
     engines = recalculate.ENGINES if engine is EngineName.all else (engine.value,)
-    found: list[Verified] = []
+    verified: list[Verified] = []
     with ProgressLine(len(books)) as progress:
         for book in books:
             try:
                 progress.begin(book, "filling" if fill else "reading")
                 filled = recalculate.fill(book, engines[0]) if fill else 0
-                checked = verify_book(book, engines, progress.sheet)
+                checked = verify(book, engines, progress.sheet)
             except SheetsimError as error:
                 progress.pause()
                 _say(str(error))
                 continue
             if filled:
                 checked = replace(checked, notes=(f"{filled:,} cells were filled by {engines[0]}", *checked.notes))
-            found.append(checked)
+            verified.append(checked)
             progress.pause()
             if not as_json:
                 print_verified(checked, verbose)
     if as_json:
-        print_pieces(map(verified_json, found))
-    if len(found) < len(books):
+        print_pieces(map(verified_json, verified))
+    if len(verified) < len(books):
         return 2
-    return 0 if all(checked.ok for checked in found) else 1
+    return 0 if all(checked.ok for checked in verified) else 1
 
 
-@app.command()
-def diff(
+@app.command("diff")
+def diff_command(
     first: Annotated[str, typer.Argument(metavar="A.xlsx")],
     second: Annotated[str, typer.Argument(metavar="B.xlsx")],
     as_json: Json = False,
 ) -> int:
     """Where two books differ, cell by cell, grouped by block. Exit status 1 when they do."""
-    from sheetsim.audit.verify import diff as diff_books
+    from sheetsim.audit.verify import diff
 
-    found = diff_books(first, second)
+    differences = diff(first, second)
     if as_json:
-        print_pieces(map(difference_json, found))
+        print_pieces(map(difference_json, differences))
     else:
-        print_differences(found)
-    return 1 if found else 0
+        print_differences(differences)
+    return 1 if differences else 0
 
 
 def _load(
@@ -450,14 +450,14 @@ def _setting(text: str) -> tuple[str, Any]:
     from sheetsim.runs.templates import parsed
 
     try:
-        found = parsed(f"value = {value}")
+        table = parsed(f"value = {value}")
     except SheetsimError as error:
         if value[:1] in ("[", "{", '"', "'") or len(value) > LONGEST_WORD:
             raise SheetsimError(f"--set {key:.40}: {value:.60} is not a TOML value: {error}") from None
         return key, value
-    if len(found) > 1:
+    if len(table) > 1:
         raise SheetsimError(f"--set {key:.40}: after a line break stand other keys; each has a --set of its own")
-    return key, found["value"]
+    return key, table["value"]
 
 
 def _targets(scenarios: list["Scenario"], output: Path | None) -> list[Path]:

@@ -30,19 +30,20 @@ class Format(StrEnum):
 MOST_LINES = 40
 
 
-def print_verified(found: "Verified", verbose: bool) -> None:
+def print_verified(verified: "Verified", verbose: bool) -> None:
     """A sentence, what there is to note, the edits, and the blocks that disagree; verbose: all blocks."""
     from dataclasses import asdict
 
-    agree = "agree" if found.ok else "DISAGREE"
-    what = "values and formulas" if any(row.engine != "numpy" for row in found.rows) else "values"
-    engines = list(dict.fromkeys(row.engine for row in found.rows))
-    cells = sum(row.cells for row in found.rows if row.engine == engines[0])
-    print(f"{found.path}: {found.state}; {what} {agree} ({' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)})")
-    for note in found.notes:
+    agree = "agree" if verified.ok else "DISAGREE"
+    what = "values and formulas" if any(row.engine != "numpy" for row in verified.rows) else "values"
+    engines = list(dict.fromkeys(row.engine for row in verified.rows))
+    cells = sum(row.cells for row in verified.rows if row.engine == engines[0])
+    checked = f"{' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)}"
+    print(f"{verified.path}: {verified.state}; {what} {agree} ({checked})")
+    for note in verified.notes:
         print(f"  {note}")
-    print_differences(found.changes, "  ")
-    rows = [asdict(row) for row in found.rows if verbose or not row.ok]
+    print_differences(verified.changes, "  ")
+    rows = [asdict(row) for row in verified.rows if verbose or not row.ok]
     if rows:
         print(lines_of(rows))
 
@@ -54,12 +55,12 @@ LAST_DIGITS = {
 }
 
 
-def print_differences(found: "Sequence[Difference]", indent: str = "") -> None:
-    for difference in found:
+def print_differences(differences: "Sequence[Difference]", indent: str = "") -> None:
+    for difference in differences:
         if difference.is_edit:
             print_difference(difference, indent)
     for kind, said in LAST_DIGITS.items():
-        blocks = [difference for difference in found if difference.kind == kind]
+        blocks = [difference for difference in differences if difference.kind == kind]
         if blocks:
             cells = sum(len(difference.changes) for difference in blocks)
             names = ", ".join(difference.name for difference in blocks[:SHOWN_CHANGES])
@@ -71,18 +72,18 @@ def print_differences(found: "Sequence[Difference]", indent: str = "") -> None:
 SHOWN_CHANGES = 10
 
 
-def print_difference(found: "Difference", indent: str = "") -> None:
-    count = len(found.changes)
-    size = f", by up to {found.absolute:.4g}" if found.absolute else ""
-    print(f"{indent}{found.name}, {found.kind}: {count:,} {'differs' if count == 1 else 'differ'}{size}")
-    for change in found.changes[:SHOWN_CHANGES]:
-        known = change.first is not None or change.second is not None
-        print(f"{indent}  {change.where}" + (f": {_said(change.first)} → {_said(change.second)}" if known else ""))
+def print_difference(difference: "Difference", indent: str = "") -> None:
+    count = len(difference.changes)
+    size = f", by up to {difference.absolute:.4g}" if difference.absolute else ""
+    print(f"{indent}{difference.name}, {difference.kind}: {count:,} {'differs' if count == 1 else 'differ'}{size}")
+    for change in difference.changes[:SHOWN_CHANGES]:
+        has_values = change.first is not None or change.second is not None
+        print(f"{indent}  {change.where}" + (f": {_said(change.first)} → {_said(change.second)}" if has_values else ""))
     if count > SHOWN_CHANGES:
         print(f"{indent}  … and {count - SHOWN_CHANGES:,} more (all with --json)")
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     return "nothing" if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
 
 
@@ -97,26 +98,31 @@ def print_pieces(records: "Iterable[Iterator[str]]") -> None:
     print("[]" if before == "[\n" else "\n]")
 
 
-def verified_json(found: "Verified") -> "Iterator[str]":
+def verified_json(verified: "Verified") -> "Iterator[str]":
     from dataclasses import asdict
 
-    head = {"book": str(found.path), "state": found.state, "ok": found.ok, "notes": list(found.notes)}
-    yield _json(head | {"rows": [_finite(asdict(row)) for row in found.rows]})[:-1] + ', "changes": ['
-    for number, change in enumerate(found.changes):
+    head = {"book": str(verified.path), "state": verified.state, "ok": verified.ok, "notes": list(verified.notes)}
+    yield _json(head | {"rows": [_finite(asdict(row)) for row in verified.rows]})[:-1] + ', "changes": ['
+    for number, change in enumerate(verified.changes):
         yield ",\n" if number else "\n"
         yield from difference_json(change)
     yield "]}"
 
 
-def difference_json(found: "Difference") -> "Iterator[str]":
-    head = {"name": found.name, "kind": found.kind, "cells": len(found.changes), "absolute": found.absolute}
+def difference_json(difference: "Difference") -> "Iterator[str]":
+    head = {
+        "name": difference.name,
+        "kind": difference.kind,
+        "cells": len(difference.changes),
+        "absolute": difference.absolute,
+    }
     yield _json(_finite(head))[:-1] + ', "changes": ['
-    for number, change in enumerate(found.changes):
+    for number, change in enumerate(difference.changes):
         yield (",\n  " if number else "\n  ") + _json(change._asdict())
     yield "]}"
 
 
-def _json(record: Any) -> str:
+def _json(record: dict[str, Any]) -> str:
     import json
 
     return json.dumps(record, ensure_ascii=False, allow_nan=False)
@@ -168,7 +174,7 @@ def lines_of(records: list[dict[Any, Any]]) -> str:
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{value:.4g}" if value == value else "–"
@@ -223,8 +229,8 @@ class ProgressLine:
             spent = monotonic() - start
             left = spent / done * (most - done)
             # Of one replicate there is no interval, and of a mean that is 0 or missing none relative to it.
-            known = f", widest interval ±{wide:.2%}" if wide - wide == 0 else ""
-            self.sheet(f"replicate {done:,} of {most:,}{known}, {_duration(left)} left at most")
+            width = f", widest interval ±{wide:.2%}" if wide - wide == 0 else ""
+            self.sheet(f"replicate {done:,} of {most:,}{width}, {_duration(left)} left at most")
             self._tell(spent, left, f"{done:,} of {most:,} replicates")
 
         return show

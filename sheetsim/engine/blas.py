@@ -49,12 +49,12 @@ def kernels() -> str:
     Both are chosen by the processor when they are loaded.
     """
     config = np.show_config(mode="dicts")
-    known = [own for own in _controller(False).info() if own["user_api"] == "blas"]
+    libraries = [library for library in _controller(False).info() if library["user_api"] == "blas"]
     # SciPy brings one of its own, and may be loaded or not.
-    known.sort(key=lambda own: "scipy.libs" in own["filepath"])
-    if known:
+    libraries.sort(key=lambda library: "scipy.libs" in library["filepath"])
+    if libraries:
         # threadpoolctl gives no name of kernels for some libraries.
-        names = [known[0]["internal_api"], known[0]["version"], known[0].get("architecture")]
+        names = [libraries[0]["internal_api"], libraries[0]["version"], libraries[0].get("architecture")]
         blas = " ".join(str(name) for name in names if name)
     else:
         blas = str(config["Build Dependencies"]["blas"]["name"])

@@ -81,7 +81,7 @@ class Program:
                     value = _value(node, numbers, len(node.args) != len(args), seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
-                if not (isinstance(node.source, Op) and node.source.bounded) and _is_infinite(values[node]):
+                if not (isinstance(node.source, Op) and node.source.never_overflows) and _is_infinite(values[node]):
                     infinite.add(node)
                 for arg in args:
                     uses[arg] -= 1
@@ -138,11 +138,9 @@ def _check_memory(nodes: Iterable[Matrix]) -> None:
 def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None) -> Array:
     source = node.source
     if isinstance(source, Op):
-        value: Array = args[0] if chosen else source.numpy(*args)
-        return value
+        return args[0] if chosen else source.numpy(*args)
     if isinstance(source, Draw):
-        numbers: Array = source.sample(node.shape, seed)
-        return numbers
+        return source.sample(node.shape, seed)
     if isinstance(source, Data):
         return source.values
     if isinstance(source, Stack):

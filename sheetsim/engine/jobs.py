@@ -25,7 +25,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 # A task's result may wait for those before it: so many tasks a worker are under way or waiting.
-AHEAD = 4
+TASKS_AHEAD = 4
 
 # Each is a process of its own, and takes a tenth of a gigabyte.
 MOST_WORKERS = 1024
@@ -49,7 +49,7 @@ def in_order(
         yield from _on_processes(function, tasks, workers)
 
 
-def check_workers(workers: Any, scheduler: Any) -> None:
+def check_workers(workers: object, scheduler: object) -> None:
     """Raises SheetsimError for what is no number of processes and no scheduler's address."""
     whole("workers", workers, 1, MOST_WORKERS)
     if scheduler is not None:
@@ -73,7 +73,7 @@ class _Worker:
 
 
 def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """A worker has one task at a time. Work goes on until AHEAD results a worker wait for one before them."""
+    """A worker has one task at a time. Work goes on until TASKS_AHEAD results a worker wait for one before them."""
     rest = enumerate(tasks)
     team: list[_Worker] = []
     busy: list[_Worker] = []
@@ -81,7 +81,7 @@ def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], wor
     asked_for, given = 0, 0
     try:
         while True:
-            while len(busy) < workers and given < asked_for + AHEAD * workers and (task := next(rest, None)):
+            while len(busy) < workers and given < asked_for + TASKS_AHEAD * workers and (task := next(rest, None)):
                 idle = next((worker for worker in team if worker not in busy), None)
                 if idle is None:
                     team.append(idle := _started(function))
@@ -160,7 +160,7 @@ def _on_cluster(
     function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, scheduler: str
 ) -> Iterator[Result]:
     with _client(workers, scheduler) as client:
-        ahead = AHEAD * max(1, sum(client.nthreads().values()))
+        ahead = TASKS_AHEAD * max(1, sum(client.nthreads().values()))
         # pure: a task that is asked for twice is two tasks; retries are Dask's own when a worker is lost.
         yield from _windowed(lambda task: client.submit(alone, function, task, pure=False), tasks, ahead)
 

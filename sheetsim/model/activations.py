@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sheetsim.model.expr import Matrix, Operand, absolute, choose, equal, exp, log, matrix, relu, sigmoid, tanh, where
 
 # f is flat where |f′| is under this share of its largest value.
-FLAT = 0.01
+FLAT_SHARE = 0.01
 
 # Klambauer et al. (2017, arXiv:1706.02515), eq. 14: with them E[f] = 0 and E[f²] = 1 of a standard normal.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -81,7 +81,7 @@ def _selu(a: Matrix) -> Matrix:
     return SELU_SCALE * where(a > 0, a, SELU_ALPHA * (exp(where(a > 0, 0, a)) - 1))
 
 
-_TANH_TAIL = math.atanh(math.sqrt(1 - FLAT))
+_TANH_TAIL = math.atanh(math.sqrt(1 - FLAT_SHARE))
 
 ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Activation(sigmoid, 0.25, least=0, most=1, tails=(-2 * _TANH_TAIL, 2 * _TANH_TAIL), zero=0.5),
@@ -90,7 +90,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "identity": Activation(lambda a: a, 1.0, active=1),
     # log(1 + eᵃ) (Dugas et al. 2001); f′ is the sigmoid.
     "softplus": Activation(
-        _softplus, 1.0, least=0, tails=(math.log(FLAT / (1 - FLAT)), math.inf), fades=True, zero=math.log(2)
+        _softplus, 1.0, least=0, tails=(math.log(FLAT_SHARE / (1 - FLAT_SHARE)), math.inf), fades=True, zero=math.log(2)
     ),
     "leaky relu": Activation(lambda a: where(a > 0, a, LEAK * a), 1.0, below=0.25, active=0.5),
     # The tanh approximation of a·Φ(a), and not that itself (Hendrycks & Gimpel 2016, arXiv:1606.08415, end of §2).
@@ -106,12 +106,14 @@ ACTIVATIONS: dict[str, Activation] = {
         _selu,
         SELU_SCALE * SELU_ALPHA,
         least=-SELU_SCALE * SELU_ALPHA,
-        tails=(math.log(FLAT), math.inf),
+        tails=(math.log(FLAT_SHARE), math.inf),
     ),
 }
 
 # For a person who chooses.
-NAMES = f"leaky relu has the slope {LEAK:g} below 0; gelu is its tanh approximation (Hendrycks & Gimpel 2016)"
+ACTIVATION_NAMES = (
+    f"leaky relu has the slope {LEAK:g} below 0; gelu is its tanh approximation (Hendrycks & Gimpel 2016)"
+)
 
 
 def activate(activation: Matrix, a: Matrix) -> Matrix:
@@ -119,20 +121,20 @@ def activate(activation: Matrix, a: Matrix) -> Matrix:
     return choose(activation, {name: row.function(a) for name, row in ACTIVATIONS.items()})
 
 
-def chosen(activation: Matrix, own: Mapping[str, Operand], otherwise: Operand) -> Matrix:
-    """What an activation has of its own, for the one that the drop-down says: a shorter chain than one with all."""
-    found = matrix(otherwise)
-    for name, value in reversed(list(own.items())):
-        found = where(equal(activation, name), value, found)
-    return found
+def chosen(activation: Matrix, special: Mapping[str, Operand], otherwise: Operand) -> Matrix:
+    """The value for the activation that the drop-down says: some have a special one, by name, and all others one."""
+    value = matrix(otherwise)
+    for name, special_value in reversed(list(special.items())):
+        value = where(equal(activation, name), special_value, value)
+    return value
 
 
-def names(rule: Callable[[Activation], bool]) -> list[str]:
+def activations_where(rule: Callable[[Activation], bool]) -> list[str]:
     """The activations whose rows the rule is true of."""
     return [name for name, row in ACTIVATIONS.items() if rule(row)]
 
 
 def chosen_is(activation: Matrix, rule: Callable[[Activation], bool]) -> Matrix:
     """1 where the rule is true of the activation that the drop-down says, else 0: 1×1."""
-    first, *others = [equal(activation, name) for name in names(rule)] or [matrix(0)]
+    first, *others = [equal(activation, name) for name in activations_where(rule)] or [matrix(0)]
     return sum(others, first)

@@ -35,7 +35,7 @@ class LayerGradient:
 
 
 @dataclass(frozen=True)
-class Backward:
+class BackwardPass:
     """A network's loss and the gradients of all its layers, the output layer last.
 
     random_targets: the draws of which targets are made, samples × outputs; labels: samples × 1, from 1.
@@ -54,7 +54,7 @@ class Backward:
     steps: tuple[LayerGradient, ...]
 
 
-def backward(graph: Graph, network: Network, outputs: int, initializer: Initializer, loss: Matrix) -> Backward:
+def backward_pass(graph: Graph, network: Network, outputs: int, initializer: Initializer, loss: Matrix) -> BackwardPass:
     """Adds a linear output layer `a_{L+1} = z_L W_{L+1}`, random targets, the loss that the drop-down says, and names
     its gradients `d_a_l`, `d_z_l` and `d_W_l`.
 
@@ -83,26 +83,26 @@ def backward(graph: Graph, network: Network, outputs: int, initializer: Initiali
     value = graph.define("loss_value", choose(loss, {name: way() for name, way in ways.items()}))
     layers = network.layers
     by = [out, *(layer.a for layer in layers), *(layer.z for layer in layers), W, *(layer.W for layer in layers)]
-    found = dict(zip(by, grad(value, by, fixed=[shift]), strict=True))
-    d_out, d_W = graph.define(f"d_a_{number}", found[out]), graph.define(f"d_W_{number}", found[W])
+    gradients = dict(zip(by, grad(value, by, fixed=[shift]), strict=True))
+    d_out, d_W = graph.define(f"d_a_{number}", gradients[out]), graph.define(f"d_W_{number}", gradients[W])
     e, sd = graph[f"e_{number}"], graph[f"sd_{number}"]
     steps = [LayerGradient(number, W, out, out, last.z, sd, e, d_out, d_out, d_W)]
     for layer in reversed(layers):
-        d_z = graph.define(f"d_z_{layer.number}", found[layer.z])
-        d_a = graph.define(f"d_a_{layer.number}", found[layer.a])
-        d_W = graph.define(f"d_W_{layer.number}", found[layer.W])
+        d_z = graph.define(f"d_z_{layer.number}", gradients[layer.z])
+        d_a = graph.define(f"d_a_{layer.number}", gradients[layer.a])
+        d_W = graph.define(f"d_W_{layer.number}", gradients[layer.W])
         steps.append(
             LayerGradient(layer.number, layer.W, layer.a, layer.z, layer.given, layer.sd, layer.e, d_a, d_z, d_W)
         )
     maxima = (*first, shift)
-    return Backward(network, loss, normals, draws, classes, labels, targets, maxima, value, tuple(reversed(steps)))
+    return BackwardPass(network, loss, normals, draws, classes, labels, targets, maxima, value, tuple(reversed(steps)))
 
 
 def _running_maxima(x: Matrix) -> list[Matrix]:
     """Column k: each row's greatest number of the first k. No function of a sheet takes the maximum of every row."""
     # INDEX of a single cell is an error in IronCalc.
-    found = [column(x, 1) if x.shape[1] > 1 else x + 0]
+    maxima = [column(x, 1) if x.shape[1] > 1 else x + 0]
     for number in range(2, x.shape[1] + 1):
-        own = column(x, number)
-        found.append(where(own > found[-1], own, found[-1]))
-    return found
+        outputs = column(x, number)
+        maxima.append(where(outputs > maxima[-1], outputs, maxima[-1]))
+    return maxima

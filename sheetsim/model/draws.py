@@ -3,15 +3,18 @@
 import difflib
 import hashlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim.arguments import said, text, whole
 from sheetsim.errors import SheetsimError
 from sheetsim.model import scipy_families
-from sheetsim.model.families import FAILURES, OWN, Family
+from sheetsim.model.families import BUILT_IN, FAILURES, Family
+from sheetsim.model.op import Array, Shape
 
 # Where a model's draws come from: of each matrix's own stream, or of one run of NumPy's legacy generator.
 GENERATORS = ("pcg64", "mt19937")
@@ -27,7 +30,7 @@ Generator: TypeAlias = np.random.Generator | np.random.RandomState
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution of single numbers: one of OWN or of scipy.stats; `parameters` are all that its family has."""
+    """A distribution of single numbers: one of BUILT_IN or of scipy.stats; `parameters` are all that its family has."""
 
     name: str
     parameters: tuple[tuple[str, float], ...] = ()
@@ -46,15 +49,15 @@ class Distribution:
         """E[x²]: infinite where it diverges, NaN where SciPy knows none."""
         return self.family.moments(**dict(self.parameters))[1]
 
-    def sample(self, generator: Generator, shape: tuple[int, int]) -> Any:
+    def sample(self, generator: Generator, shape: Shape) -> Array:
         """Independent numbers of the given shape (rows × columns), float64. Raises SheetsimError when that fails."""
         return self._numbers(self.family.draw, generator, shape)
 
-    def from_normal(self, z: Any) -> Any:
+    def from_normal(self, z: Array) -> Array:
         """The quantiles of Φ(z) for standard normal scores z, in their shape. Raises SheetsimError when that fails."""
         return self._numbers(self.family.from_normal, z)
 
-    def _numbers(self, function: Any, *arguments: Any) -> Any:
+    def _numbers(self, function: Callable[..., NDArray[Any]], *arguments: Any) -> Array:
         try:
             with np.errstate(all="ignore"):
                 return np.asarray(function(*arguments, **dict(self.parameters)), dtype=float)
@@ -67,20 +70,20 @@ class Distribution:
 
 
 def distribution(name: str, /, **parameters: float) -> Distribution:
-    """The named distribution, of OWN or of scipy.stats and with the parameters that it has there, defaults filled in.
+    """The named distribution, of BUILT_IN or of scipy.stats, with the parameters that it has there, defaults filled in.
 
     Raises SheetsimError on an unknown name, and on a parameter that is unknown, missing or outside of its domain.
     """
     family = _family(text("the name of a distribution", name))
-    known = ", ".join(family.defaults) or "none"
+    allowed = ", ".join(family.defaults) or "none"
     unknown = sorted(set(parameters) - set(family.defaults))
     if unknown:
-        raise SheetsimError(f"{name} has no parameter {unknown[0]!r} (its parameters: {known})")
+        raise SheetsimError(f"{name} has no parameter {unknown[0]!r} (its parameters: {allowed})")
     full = {}
     for key, default in family.defaults.items():
         value = parameters.get(key, default)
         if value is None:
-            raise SheetsimError(f"{name} needs the parameter {key!r} (its parameters: {known})")
+            raise SheetsimError(f"{name} needs the parameter {key!r} (its parameters: {allowed})")
         try:
             full[key] = float(value)
         except Exception:  # what an object answers when it is asked for a number is its own
@@ -147,9 +150,11 @@ def legacy_stream(seed: int, before: int) -> np.random.RandomState:
 
 
 def _family(name: str) -> Family:
-    family = OWN.get(name) or scipy_families.family(name)
+    family = BUILT_IN.get(name) or scipy_families.family(name)
     if family is None:
-        close = difflib.get_close_matches(name, [*OWN, *scipy_families.names()], n=1)
+        close = difflib.get_close_matches(name, [*BUILT_IN, *scipy_families.family_names()], n=1)
         meant = f" (did you mean {close[0]!r}?)" if close else ""
-        raise SheetsimError(f"unknown distribution {name!r}: choose one of {', '.join(OWN)} or of scipy.stats{meant}")
+        raise SheetsimError(
+            f"unknown distribution {name!r}: choose one of {', '.join(BUILT_IN)} or of scipy.stats{meant}"
+        )
     return family

@@ -203,8 +203,8 @@ def matrix(value: Operand) -> Matrix:
             ) from None
     # By its text: 0 and -0 are equal, and NaN is equal to nothing.
     key = (Constant, repr(value))
-    found = _EXPRESSIONS.get(key)
-    return _EXPRESSIONS.setdefault(key, Matrix(Constant(value), (), (1, 1))) if found is None else found
+    node = _EXPRESSIONS.get(key)
+    return _EXPRESSIONS.setdefault(key, Matrix(Constant(value), (), (1, 1))) if node is None else node
 
 
 def apply(name: str, *operands: Operand) -> Matrix:
@@ -219,9 +219,9 @@ def apply(name: str, *operands: Operand) -> Matrix:
         raise SheetsimError(f"{name} takes numbers, and no text")
     # Equal arguments are the same nodes, so that equal expressions have equal keys.
     key = (name, *args)
-    found = _EXPRESSIONS.get(key)
-    if found is not None:
-        return found
+    node = _EXPRESSIONS.get(key)
+    if node is not None:
+        return node
     return _EXPRESSIONS.setdefault(key, Matrix(op, args, op.shape(name, [arg.shape for arg in args])))
 
 

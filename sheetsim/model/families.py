@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from sheetsim.model.op import Array
 
 # What NumPy and SciPy raise for parameters that they cannot work with.
 FAILURES = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError)
@@ -21,8 +24,8 @@ class Family:
     in_order: whether two draws in a row are the rows of one longer draw.
     """
 
-    draw: Callable[..., Any]
-    from_normal: Callable[..., Any]
+    draw: Callable[..., NDArray[Any]]
+    from_normal: Callable[..., NDArray[Any]]
     moments: Callable[..., tuple[float, float]]
     defaults: Mapping[str, float | None]
     valid: Callable[[Mapping[str, float]], bool] = lambda p: True
@@ -30,17 +33,19 @@ class Family:
     in_order: bool = True
 
 
-def uniforms(z: Any) -> Any:
+def uniforms(z: Array) -> Array:
     """Φ(z), element by element. SciPy is imported here, so that a plain run does without it."""
     from scipy.special import ndtr
 
-    return ndtr(z)
+    probabilities: Array = ndtr(z)
+    return probabilities
 
 
-def _student_t_quantile(z: Any, df: float) -> Any:
+def _student_t_quantile(z: Array, df: float) -> Array:
     from scipy.special import stdtrit
 
-    return stdtrit(df, uniforms(z))
+    quantiles: Array = stdtrit(df, uniforms(z))
+    return quantiles
 
 
 def _uniform_moments(low: float, high: float) -> tuple[float, float]:
@@ -52,7 +57,7 @@ def _lognormal_moments(mean: float, std: float) -> tuple[float, float]:
         return float(np.exp(mean + std * std / 2)), float(np.exp(2 * mean + 2 * std * std))
 
 
-OWN: dict[str, Family] = {
+BUILT_IN: dict[str, Family] = {
     "normal": Family(
         lambda g, shape, mean, std: mean + std * g.standard_normal(shape),
         lambda z, mean, std: mean + std * z,

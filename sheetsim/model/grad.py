@@ -38,18 +38,18 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     if loss.shape != (1, 1):
         raise SheetsimError(f"the loss must be a single number, not {loss.shape[0]}×{loss.shape[1]}")
     # Of a matrix and the expression that it names, a loss may be made of one, the other, or both.
-    own, constants = _equal(loss, by, fixed)
-    order = _dependent([loss], frozenset(itertools.chain(*own.values())), constants)
+    equals, constants = _equal(loss, by, fixed)
+    order = _dependent([loss], frozenset(itertools.chain(*equals.values())), constants)
     # What a formula may refer to: a way through a drop-down's branch ends there.
-    known = frozenset(node for node in order if node.name is not None).union(*own.values())
-    gradients = _backward(loss, matrix(1.0), order, known) if loss in order else {}
-    found = []
+    cut = frozenset(node for node in order if node.name is not None).union(*equals.values())
+    by_node = _backward(loss, matrix(1.0), order, cut) if loss in order else {}
+    gradients = []
     for node in by:
-        if not any(same in order for same in own[node]):
+        if not any(same in order for same in equals[node]):
             raise SheetsimError(f"the loss does not depend on {node!r}")
-        parts = [gradients[same] for same in own[node] if same in gradients]
-        found.append(spread_out(reduce(add, parts), node) if parts else node * 0)
-    return found
+        parts = [by_node[same] for same in equals[node] if same in by_node]
+        gradients.append(spread_out(reduce(add, parts), node) if parts else node * 0)
+    return gradients
 
 
 def _equal(
@@ -58,7 +58,7 @@ def _equal(
     """For each matrix of `by` those that the loss is made of and that have its numbers; and those of all of `fixed`."""
     floor = min((node.depth for node in by), default=0)
     constants = {node.expression for node in fixed}
-    found: dict[Matrix, list[Matrix]] = {node.expression: [] for node in by}
+    equals: dict[Matrix, list[Matrix]] = {node.expression: [] for node in by}
     held = set()
 
     def args(node: Matrix) -> Sequence[Matrix]:
@@ -67,15 +67,18 @@ def _equal(
     for part in topological([loss], args):
         if part.expression in constants:
             held.add(part)
-        elif part.expression in found:
-            found[part.expression].append(part)
-    return {node: found[node.expression] for node in by}, frozenset(held)
+        elif part.expression in equals:
+            equals[part.expression].append(part)
+    return {node: equals[node.expression] for node in by}, frozenset(held)
 
 
 def _backward(
-    start: Matrix, d: Matrix, order: dict[Matrix, None], known: frozenset[Matrix], value: Matrix | None = None
+    start: Matrix, d: Matrix, order: dict[Matrix, None], cut: frozenset[Matrix], value: Matrix | None = None
 ) -> dict[Matrix, Matrix]:
-    """The gradients by the nodes of `order`, from `start` with gradient d; value: another matrix that equals it."""
+    """The gradients by the nodes of `order`, from `start` with gradient d; value: another matrix that equals it.
+
+    cut: the nodes at which a way through a drop-down's branches ends.
+    """
     gradients = {start: d}
     for node in reversed(order):
         if node in gradients and isinstance(node.source, Stack):
@@ -83,15 +86,15 @@ def _backward(
         # Nothing but steps leads from here to the start.
         if node not in gradients or not isinstance(node.source, Op):
             continue
-        branches = _branches(node, known)
+        branches = _branches(node, cut)
         if branches:
-            parts = _chosen(node, gradients[node], branches, order, known)
+            parts = _chosen(node, gradients[node], branches, order, cut)
         else:
             z = value if value is not None and node is start else node
-            found = node.source.derivative(gradients[node], z, *node.args)
+            derivatives = node.source.derivative(gradients[node], z, *node.args)
             parts = [
                 (arg, _folded(part, node, arg))
-                for arg, part in zip(node.args, found, strict=True)
+                for arg, part in zip(node.args, derivatives, strict=True)
                 if part is not None and arg in order
             ]
         for arg, part in parts:
@@ -99,22 +102,22 @@ def _backward(
     return gradients
 
 
-def _branches(node: Matrix, known: frozenset[Matrix]) -> list[tuple[Matrix, Matrix]]:
+def _branches(node: Matrix, cut: frozenset[Matrix]) -> list[tuple[Matrix, Matrix]]:
     """A choice by a drop-down as conditions and branches, the last one's condition that of the one before; else none.
 
     Branches of another shape than the whole are left to the rule of `where`.
     """
-    found: list[tuple[Matrix, Matrix]] = []
+    branches: list[tuple[Matrix, Matrix]] = []
     part = node
-    while part.source is OPS["where"] and (part is node or part not in known):
+    while part.source is OPS["where"] and (part is node or part not in cut):
         condition, yes, no = part.args
         if condition.source is not OPS["equal"] or not isinstance(condition.args[0].source, Choice):
             break
-        found.append((condition, yes))
+        branches.append((condition, yes))
         part = no
-    if found:
-        found.append((found[-1][0], part))
-    return found if all(branch.shape == node.shape for _, branch in found) else []
+    if branches:
+        branches.append((branches[-1][0], part))
+    return branches if all(branch.shape == node.shape for _, branch in branches) else []
 
 
 def _chosen(
@@ -122,28 +125,28 @@ def _chosen(
     d: Matrix,
     branches: Sequence[tuple[Matrix, Matrix]],
     order: dict[Matrix, None],
-    known: frozenset[Matrix],
+    cut: frozenset[Matrix],
 ) -> list[tuple[Matrix, Matrix]]:
     """The gradient of a choice as the choice of the gradients, each to the nearest matrices that have a name."""
     ways: list[dict[Matrix, Matrix]] = []
     for _, branch in branches:
         if branch not in order:
             ways.append({})
-        elif branch in known:
+        elif branch in cut:
             ways.append({branch: d})
         else:
-            inside = _dependent([branch], known, frozenset(), order)
-            gradients = _backward(branch, d, inside, known, node)
-            ways.append({arg: gradients[arg] for arg in inside if arg in known and arg in gradients})
+            inside = _dependent([branch], cut, frozenset(), order)
+            gradients = _backward(branch, d, inside, cut, node)
+            ways.append({arg: gradients[arg] for arg in inside if arg in cut and arg in gradients})
     parts = []
     for arg in dict.fromkeys(arg for way in ways for arg in way):
-        found = [way.get(arg, matrix(0.0)) for way in ways]
-        if len({part.shape for part in found}) > 1:
+        choices = [way.get(arg, matrix(0.0)) for way in ways]
+        if len({part.shape for part in choices}) > 1:
             # An IF of one condition hands on a branch as it is, and inside a formula a smaller one would stay so.
-            found = [spread_out(part, arg) for part in found]
-        *first, part = found
-        for (condition, _), own in zip(reversed(branches[:-1]), reversed(first), strict=True):
-            part = where(condition, own, part)
+            choices = [spread_out(part, arg) for part in choices]
+        *first, part = choices
+        for (condition, _), choice in zip(reversed(branches[:-1]), reversed(first), strict=True):
+            part = where(condition, choice, part)
         parts.append((arg, part))
     return parts
 

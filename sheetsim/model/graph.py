@@ -11,7 +11,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, as_distribution, check_seed
 from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
-from sheetsim.model.op import Shape
+from sheetsim.model.op import Array, Shape
 from sheetsim.model.packing import packed, unpacked
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns, unrolled
@@ -142,7 +142,7 @@ class Graph:
         self._drawn += rows * columns
         return drawn
 
-    def results(self, name: str, values: Any) -> Matrix:
+    def results(self, name: str, values: Array) -> Matrix:
         """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.
 
         NaN and infinities may stand among them, as error values in the workbook.
@@ -256,13 +256,13 @@ class Graph:
         for name in start:
             self._check_name(name)
         begun = {name: self._cells(self._start(name, values)) for name, values in start.items()}
-        found = unrolled(begun, step, steps, self._cells)
-        unknown = [name for name in columns if name not in found]
+        nodes_by_name = unrolled(begun, step, steps, self._cells)
+        unknown = [name for name in columns if name not in nodes_by_name]
         if unknown:
-            raise SheetsimError(f"columns: no series {unknown[0]!r}; there are {', '.join(found)}")
+            raise SheetsimError(f"columns: no series {unknown[0]!r}; there are {', '.join(nodes_by_name)}")
         return {
             name: self._stack(name, nodes, columns.get(name, ()), 0 if name in start else 1)
-            for name, nodes in found.items()
+            for name, nodes in nodes_by_name.items()
         }
 
     def stacked(
@@ -298,8 +298,8 @@ class Graph:
 
     def _cells(self, value: Any) -> Matrix:
         """The value as a matrix with cells of its own: what has some already is referred to by another formula."""
-        own = isinstance(value, Matrix) and value.name is None and value not in self._steps
-        if not (own and (value.is_op or isinstance(value.source, Data))):
+        unplaced = isinstance(value, Matrix) and value.name is None and value not in self._steps
+        if not (unplaced and (value.is_op or isinstance(value.source, Data))):
             value = apply("add", value, 0.0)
         node: Matrix = value.placed(None) if value.is_op else value
         self._steps.add(node)
@@ -312,7 +312,7 @@ def _headings(values: Any) -> tuple[str, ...]:
     return names if np.ndim(values) == 2 and all(isinstance(name, str) for name in names) else ()
 
 
-def _finite_table(name: str, values: Any) -> Any:
+def _finite_table(name: str, values: Any) -> Array:
     """The values as a 2-D array. Raises SheetsimError for what is no table of finite numbers."""
     try:
         # A copy: numbers that changed behind the model would change its results.

@@ -118,7 +118,9 @@ SCHEMES: dict[str, Initializer] = {
 }
 
 # For a person who chooses.
-NAMES = "xavier: 1/√n (LeCun et al. 1998; lecun is the same). glorot: √(2/(n_in + n_out)), PyTorch’s xavier. he: √(2/n)"
+INITIALIZER_NAMES = (
+    "xavier: 1/√n (LeCun et al. 1998; lecun is the same). glorot: √(2/(n_in + n_out)), PyTorch’s xavier. he: √(2/n)"
+)
 
 # And for one who reads on.
 MORE_NAMES = (

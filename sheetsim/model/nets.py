@@ -11,7 +11,7 @@ from sheetsim.model.initializers import Initializer
 
 
 @dataclass(frozen=True)
-class Layer:
+class NetworkLayer:
     """One layer: z = f(a), a = input · W, W = sd · e; `given` is the layer's input, samples × fan-in."""
 
     number: int
@@ -29,7 +29,7 @@ class Network:
 
     x: Matrix
     activation: Matrix
-    layers: tuple[Layer, ...]
+    layers: tuple[NetworkLayer, ...]
 
 
 def feed_forward(
@@ -42,6 +42,6 @@ def feed_forward(
         W = graph.weights(f"W_{number}", initializer, (given.shape[1], width))
         a = graph.define(f"a_{number}", given @ W)
         z = graph.define(f"z_{number}", activate(activation, a))
-        layers.append(Layer(number, given, graph[f"e_{number}"], graph[f"sd_{number}"], W, a, z))
+        layers.append(NetworkLayer(number, given, graph[f"e_{number}"], graph[f"sd_{number}"], W, a, z))
         given = z
     return Network(x, activation, tuple(layers))

@@ -42,18 +42,18 @@ class Op:
     excel: the template, with `level` how tightly it binds; array: it computes with whole blocks on the way to one
     number, so that only an array formula gives it.
     derivative: see Derivative.
-    bounded: finite arguments never give an infinity, so that a large result need not be searched for one.
+    never_overflows: finite arguments never give an infinity, so that a large result need not be searched for one.
     """
 
     name: str
     arity: int | None
     shape: ShapeRule
-    numpy: Callable[..., Any]
+    numpy: Callable[..., NDArray[Any]]
     excel: str
     derivative: Derivative
     level: str = "atom"
     array: bool = False
-    bounded: bool = False
+    never_overflows: bool = False
 
 
 def _text(shape: Shape) -> str:

@@ -6,9 +6,9 @@ NumPy's functions take and give 2-D arrays; derivatives take and give matrices o
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import (
@@ -42,7 +42,7 @@ from sheetsim.model.op import (
 CONSTANT = 1e-12
 
 
-def _cell(value: Any) -> Array:
+def _cell(value: ArrayLike) -> Array:
     """A scalar as the 1×1 matrix that every op hands on."""
     return np.asarray(value, dtype=np.float64).reshape(1, 1)
 
@@ -60,12 +60,12 @@ def _truth(compare: Callable[[Array, Array], Array]) -> Callable[[Array, Array],
     """
 
     def truth(a: Array, b: Array) -> Array:
-        found = compare(a, b).astype(float)
+        truths = compare(a, b).astype(float)
         if a.dtype.kind == "f" and b.dtype.kind == "f" and not (is_finite(a) and is_finite(b)):
             unknown = ~(np.isfinite(a) & np.isfinite(b))
             if unknown.any():
-                found[np.broadcast_to(unknown, found.shape)] = np.nan
-        return found
+                truths[np.broadcast_to(unknown, truths.shape)] = np.nan
+        return truths
 
     return truth
 
@@ -137,11 +137,15 @@ def _select(condition: Array, yes: Array, no: Array) -> Array:
 
 def _first_true(condition: Array, yes: Array, no: Array) -> Array:
     """`yes` where the condition is not 0, else `no`; a condition that is NaN gives NaN, or its error value as text."""
-    found = _select(condition != 0, yes, no)
+    selected = _select(condition != 0, yes, no)
     unknown = np.isnan(condition)
     if unknown.any():
-        return np.where(unknown, "#N/A" if found.dtype.kind == "U" else np.nan, found)
-    return found
+        return np.where(unknown, "#N/A" if selected.dtype.kind == "U" else np.nan, selected)
+    return selected
+
+
+def _finite_or(x: Array, instead: Array) -> Array:
+    return np.where(np.isfinite(x), x, instead)
 
 
 def _steps(d: Matrix, z: Matrix, *args: Matrix) -> tuple[None, ...]:
@@ -231,15 +235,15 @@ TABLE: tuple[Op, ...] = (
     ),
     Op("divide", 2, broadcast, np.divide, "{0:product}/{1:power}", lambda d, z, a, b: (d / b, -d * z / b), "product"),
     Op("power", 2, broadcast, np.power, "{0:power}^{1:negation}", _power, "power"),
-    Op("negative", 1, broadcast, np.negative, "-{0:negation}", lambda d, z, a: (-d,), "negation", bounded=True),
+    Op("negative", 1, broadcast, np.negative, "-{0:negation}", lambda d, z, a: (-d,), "negation", never_overflows=True),
     Op("matmul", 2, product, np.matmul, "MMULT({0},{1})", _product),
-    Op("transpose", 1, transposed, np.transpose, "TRANSPOSE({0})", lambda d, z, a: (d.T,), bounded=True),
+    Op("transpose", 1, transposed, np.transpose, "TRANSPOSE({0})", lambda d, z, a: (d.T,), never_overflows=True),
     Op("exp", 1, broadcast, np.exp, "EXP({0})", lambda d, z, a: (_times(d, z),)),
     Op("log", 1, broadcast, np.log, "LN({0})", lambda d, z, a: (d / a,)),
     Op("log10", 1, broadcast, np.log10, "LOG10({0})", lambda d, z, a: (d / (a * math.log(10)),)),
     Op("sqrt", 1, broadcast, np.sqrt, "SQRT({0})", lambda d, z, a: (d / (2 * z),)),
-    Op("absolute", 1, broadcast, np.abs, "ABS({0})", _absolute, bounded=True),
-    Op("floor", 1, broadcast, np.floor, "INT({0})", _steps, bounded=True),
+    Op("absolute", 1, broadcast, np.abs, "ABS({0})", _absolute, never_overflows=True),
+    Op("floor", 1, broadcast, np.floor, "INT({0})", _steps, never_overflows=True),
     Op(
         "sigmoid",
         1,
@@ -248,9 +252,9 @@ TABLE: tuple[Op, ...] = (
         "0.5*(1+TANH({0:product}/2))",
         lambda d, z, a: (_times(d, z) * (1 - z),),
         "product",
-        bounded=True,
+        never_overflows=True,
     ),
-    Op("tanh", 1, broadcast, np.tanh, "TANH({0})", lambda d, z, a: (_times(d, 1 - z**2),), bounded=True),
+    Op("tanh", 1, broadcast, np.tanh, "TANH({0})", lambda d, z, a: (_times(d, 1 - z**2),), never_overflows=True),
     # IF, never MAX: aggregate functions collapse an array to one number.
     Op(
         "relu",
@@ -260,9 +264,18 @@ TABLE: tuple[Op, ...] = (
         "IF({0:sum}>0,{0},0)",
         # 0 at 0, as most programs have it.
         lambda d, z, a: (where(a > 0, d, 0),),
-        bounded=True,
+        never_overflows=True,
     ),
-    Op("greater", 2, broadcast, _truth(np.greater), "{0:comparison}>{1:sum}", _steps, "comparison", bounded=True),
+    Op(
+        "greater",
+        2,
+        broadcast,
+        _truth(np.greater),
+        "{0:comparison}>{1:sum}",
+        _steps,
+        "comparison",
+        never_overflows=True,
+    ),
     Op(
         "greater_equal",
         2,
@@ -271,14 +284,30 @@ TABLE: tuple[Op, ...] = (
         "{0:comparison}>={1:sum}",
         _steps,
         "comparison",
-        bounded=True,
+        never_overflows=True,
     ),
-    Op("less", 2, broadcast, _truth(np.less), "{0:comparison}<{1:sum}", _steps, "comparison", bounded=True),
+    Op("less", 2, broadcast, _truth(np.less), "{0:comparison}<{1:sum}", _steps, "comparison", never_overflows=True),
     Op(
-        "less_equal", 2, broadcast, _truth(np.less_equal), "{0:comparison}<={1:sum}", _steps, "comparison", bounded=True
+        "less_equal",
+        2,
+        broadcast,
+        _truth(np.less_equal),
+        "{0:comparison}<={1:sum}",
+        _steps,
+        "comparison",
+        never_overflows=True,
     ),
-    Op("equal", 2, broadcast, _truth(np.equal), "{0:comparison}={1:sum}", _steps, "comparison", bounded=True),
-    Op("not_equal", 2, broadcast, _truth(np.not_equal), "{0:comparison}<>{1:sum}", _steps, "comparison", bounded=True),
+    Op("equal", 2, broadcast, _truth(np.equal), "{0:comparison}={1:sum}", _steps, "comparison", never_overflows=True),
+    Op(
+        "not_equal",
+        2,
+        broadcast,
+        _truth(np.not_equal),
+        "{0:comparison}<>{1:sum}",
+        _steps,
+        "comparison",
+        never_overflows=True,
+    ),
     Op(
         "where",
         3,
@@ -286,9 +315,9 @@ TABLE: tuple[Op, ...] = (
         _first_true,
         "IF({0:truth},{1},{2})",
         lambda d, z, c, yes, no: (None, where(c, d, 0), where(c, 0, d)),
-        bounded=True,
+        never_overflows=True,
     ),
-    Op("if_error", 2, broadcast, lambda x, y: np.where(np.isfinite(x), x, y), "IFERROR({0},{1})", _if_error),
+    Op("if_error", 2, broadcast, _finite_or, "IFERROR({0},{1})", _if_error),
     Op(
         "row",
         2,

@@ -11,6 +11,7 @@ import numpy as np
 from sheetsim.arguments import one_of
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, Generator, legacy_stream, stream
+from sheetsim.model.op import Array, Shape
 
 DESIGNS = ("random", "antithetic", "lhs", "sobol")
 
@@ -22,9 +23,10 @@ SOBOL_INPUTS = 21_201
 SOBOL_BITS = 30
 
 # A correlation that was computed is symmetric, and 1 on its diagonal, but for the last digits.
-ROUNDING = 1e-12
+CORRELATION_ROUNDING = 1e-12
 
-Correlation: TypeAlias = float | np.ndarray[Any, np.dtype[np.float64]]
+# What all pairs of inputs have, or a matrix, inputs × inputs.
+InputCorrelation: TypeAlias = float | Array
 
 
 class Draw:
@@ -35,7 +37,7 @@ class Draw:
     and doubles the variance of means of even ones, such as the second moment: a pair has one value; `lhs` is a Latin
     hypercube, one sample in each of n equal strata of every input (McKay, Beckman & Conover 1979); `sobol` a Sobol'
     sequence scrambled by a random linear matrix and a shift (Matoušek 1998), not by Owen's nested permutations. Both
-    are scipy.stats.qmc's. Weights can also be `orthogonal`: see `orthogonal`.
+    are scipy.stats.qmc's. Weights can also be `orthogonal`: see `orthogonal_draws`.
     correlation: None, what all pairs of inputs have, or a matrix. It is that of the inputs' normal scores z, of which
     an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
     before: None, or how many numbers of NumPy's legacy generator come before these: they are then the next ones of the
@@ -48,7 +50,7 @@ class Draw:
         seed: int,
         stream: str,
         design: str = "random",
-        correlation: Correlation | None = None,
+        correlation: InputCorrelation | None = None,
         before: int | None = None,
     ) -> None:
         self.distribution = distribution
@@ -73,20 +75,20 @@ class Draw:
         """What is drawn, for a person."""
         return ORTHOGONAL if self.design == ORTHOGONAL else str(self.distribution)
 
-    def sample(self, shape: tuple[int, int], seed: int | None = None) -> Any:
+    def sample(self, shape: Shape, seed: int | None = None) -> Array:
         """The numbers, samples × inputs, float64; of another run than the draw's own where a seed is given.
 
         Raises SheetsimError when the distribution gives a number that is not finite.
         """
         generator = self._generator(seed)
         if self.design == ORTHOGONAL:
-            return orthogonal(generator, shape)
+            return orthogonal_draws(generator, shape)
         if self.design == "random" and self.correlation is None:
             return self._finite(self.distribution.sample(generator, shape))
         with np.errstate(all="ignore"):
             return self._finite(self.distribution.from_normal(self._scores(generator, shape)))
 
-    def pieces(self, shape: tuple[int, int], rows: int, seed: int | None = None) -> Iterator[Any]:
+    def pieces(self, shape: Shape, rows: int, seed: int | None = None) -> Iterator[Array]:
         """The numbers of `sample`, bit for bit, in blocks of `rows` samples; the last one may be shorter.
 
         A plain draw holds one block at a time; any other is made whole and cut.
@@ -104,10 +106,10 @@ class Draw:
             yield self._finite(self.distribution.sample(generator, (min(rows, samples - start), inputs)))
 
     def _generator(self, seed: int | None) -> Generator:
-        own = self.seed if seed is None else seed
-        return stream(own, self.stream) if self.before is None else legacy_stream(own, self.before)
+        seed = self.seed if seed is None else seed
+        return stream(seed, self.stream) if self.before is None else legacy_stream(seed, self.before)
 
-    def _scores(self, generator: Any, shape: tuple[int, int]) -> Any:
+    def _scores(self, generator: Generator, shape: Shape) -> Array:
         """Standard normal scores, samples × inputs, with the design's arrangement and the correlation."""
         samples, inputs = shape
         if self.design == "random":
@@ -125,13 +127,13 @@ class Draw:
             points = qmc.Sobol(inputs, bits=SOBOL_BITS, rng=generator).random(samples) + 0.5**SOBOL_BITS / 2
         return _mixed(ndtri(points), self.correlation)
 
-    def _finite(self, values: Any) -> Any:
+    def _finite(self, values: Array) -> Array:
         if not np.isfinite(values).all():
             raise SheetsimError(f"{self.stream}: {self.distribution} gives numbers too large to be held")
         return values
 
 
-def orthogonal(generator: Any, shape: tuple[int, int]) -> Any:
+def orthogonal_draws(generator: Generator, shape: Shape) -> Array:
     """A matrix with orthogonal columns, or rows where it has fewer of these, all as long and uniform among such ones.
 
     Its elements have mean 0 and mean square 1 exactly: divided by √max(rows, columns), the columns or rows are
@@ -160,7 +162,7 @@ def check_design(design: str, samples: int, inputs: int) -> None:
         raise SheetsimError(f"sobol sampling has at most {SOBOL_INPUTS:,} inputs, not {inputs}")
 
 
-def check_legacy(distribution: Distribution, design: str, correlation: Correlation | None) -> None:
+def check_legacy(distribution: Distribution, design: str, correlation: InputCorrelation | None) -> None:
     """Raises SheetsimError for draws that the legacy generator's run of normal numbers does not have."""
     if distribution.name != "normal":
         raise SheetsimError(f"draws mt19937 are normal numbers, and none of {distribution}: use draws pcg64")
@@ -168,7 +170,7 @@ def check_legacy(distribution: Distribution, design: str, correlation: Correlati
         raise SheetsimError("draws mt19937 have no design and no correlation: use draws pcg64")
 
 
-def as_correlation(value: Any, inputs: int) -> Correlation:
+def as_correlation(value: Any, inputs: int) -> InputCorrelation:
     """What a person gave as the correlation of so many inputs: a number for all pairs, or a matrix, inputs × inputs.
 
     Singular ones are allowed. Raises SheetsimError where the inputs cannot be correlated so.
@@ -192,15 +194,15 @@ def _as_number(correlation: float, inputs: int) -> float:
     return correlation
 
 
-def _as_matrix(correlation: Any, inputs: int) -> Any:
+def _as_matrix(correlation: Array, inputs: int) -> Array:
     rows, columns = correlation.shape
     if (rows, columns) != (inputs, inputs):
         raise SheetsimError(f"correlation is {rows}×{columns}, and must be {inputs}×{inputs}: a row for each input")
-    differing = np.argwhere(np.abs(correlation - correlation.T) > ROUNDING)
+    differing = np.argwhere(np.abs(correlation - correlation.T) > CORRELATION_ROUNDING)
     if len(differing):
         r, c = differing[0]
         raise SheetsimError(f"correlation must be symmetric: row {r + 1}, column {c + 1} differs from its mirror image")
-    off = np.flatnonzero(np.abs(np.diagonal(correlation) - 1) > ROUNDING)
+    off = np.flatnonzero(np.abs(np.diagonal(correlation) - 1) > CORRELATION_ROUNDING)
     if len(off):
         raise SheetsimError(f"correlation must have ones on its diagonal: row {off[0] + 1} has none")
     least = np.linalg.eigvalsh(correlation)[0]
@@ -210,14 +212,16 @@ def _as_matrix(correlation: Any, inputs: int) -> Any:
     return correlation
 
 
-def _mixed(z: Any, correlation: Correlation | None) -> Any:
+def _mixed(z: Array, correlation: InputCorrelation | None) -> Array:
     """Independent scores times the symmetric square root of the correlation, which singular matrices have too."""
     if correlation is None:
         return z
     if isinstance(correlation, float):
         inputs = z.shape[1]
-        own = np.sqrt(1 - correlation)
-        common = (np.sqrt(max(1 + (inputs - 1) * correlation, 0.0)) - own) / inputs
-        return own * z + common * z.sum(axis=1, keepdims=True)
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    return z @ ((vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T)
+        alone = np.sqrt(1 - correlation)
+        common = (np.sqrt(max(1 + (inputs - 1) * correlation, 0.0)) - alone) / inputs
+        mixed: Array = alone * z + common * z.sum(axis=1, keepdims=True)
+    else:
+        eigenvalues, vectors = np.linalg.eigh(correlation)
+        mixed = z @ ((vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T)
+    return mixed

@@ -15,17 +15,17 @@ from sheetsim.model.families import FAILURES, Family, uniforms
 
 
 @cache
-def names() -> tuple[str, ...]:
+def family_names() -> tuple[str, ...]:
     """The names of SciPy's distributions of single numbers."""
     from scipy import stats
 
-    return tuple(name for name in dir(stats) if _found(name) is not None)
+    return tuple(name for name in dir(stats) if _single_number_distribution(name) is not None)
 
 
 @cache
 def family(name: str) -> Family | None:
     """The family `name` of scipy.stats; None where it has none. Raises SheetsimError for one of vectors or matrices."""
-    dist = _found(name)
+    dist = _single_number_distribution(name)
     if dist is None:
         if _is_multivariate(name):
             raise SheetsimError(f"{name} draws no single numbers: give a distribution of those, and a correlation")
@@ -70,7 +70,7 @@ def named(frozen: Any) -> tuple[str, dict[str, Any]]:
         kind = getattr(frozen, "name", None) or type(frozen).__name__
         raise SheetsimError(f"{kind} is no frozen distribution of single numbers, such as scipy.stats.gamma(2.0)")
     dist = frozen.dist
-    if type(_found(str(dist.name))) is not type(dist):
+    if type(_single_number_distribution(str(dist.name))) is not type(dist):
         raise SheetsimError("the distribution is none that scipy.stats has by name: no template can say it")
     keys = [*_shapes(dist), "loc", "scale"]
     given = {**dict(zip(keys, frozen.args, strict=False)), **frozen.kwds}
@@ -84,7 +84,8 @@ def named(frozen: Any) -> tuple[str, dict[str, Any]]:
     return str(dist.name), given
 
 
-def _found(name: str) -> Any:
+def _single_number_distribution(name: str) -> Any:
+    """SciPy's distribution of single numbers by that name, or None."""
     from scipy import stats
 
     dist = getattr(stats, name, None)

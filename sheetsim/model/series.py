@@ -72,26 +72,26 @@ def unrolled(
     cells: makes of what `step` returned an expression with cells of its own.
     Raises SheetsimError when a step leaves a name out, adds one, or changes a shape.
     """
-    found = {name: [node] for name, node in start.items()}
+    nodes = {name: [node] for name, node in start.items()}
     for t in range(1, steps + 1):
-        made = step({name: found[name][-1] for name in start}, t)
+        made = step({name: nodes[name][-1] for name in start}, t)
         if not isinstance(made, Mapping):
             raise SheetsimError(f"step {t} of {', '.join(start)} must be matrices by name, not {type(made).__name__}")
         if t == 1:
-            found |= {name: [] for name in made if name not in found}
-        if set(made) != set(found):
-            wrong = next(name for name in (*found, *made) if name not in made or name not in found)
-            raise SheetsimError(f"step {t} {'lacks' if wrong in found else 'adds'} {wrong!r}")
-        for name in found:
+            nodes |= {name: [] for name in made if name not in nodes}
+        if set(made) != set(nodes):
+            wrong = next(name for name in (*nodes, *made) if name not in made or name not in nodes)
+            raise SheetsimError(f"step {t} {'lacks' if wrong in nodes else 'adds'} {wrong!r}")
+        for name in nodes:
             node = cells(made[name])
-            before = found[name][-1] if found[name] else node
+            before = nodes[name][-1] if nodes[name] else node
             if node.shape != before.shape:
                 raise SheetsimError(
                     f"{name}: step {t} is {node.shape[0]}×{node.shape[1]}, the one before "
                     f"{before.shape[0]}×{before.shape[1]}"
                 )
-            found[name].append(node)
-    return found
+            nodes[name].append(node)
+    return nodes
 
 
 def check_columns(name: str, columns: Sequence[str], width: int) -> None:

@@ -12,7 +12,7 @@ from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.study import toml_value
 from sheetsim.workbook.layout import Block, Colours, Echo, Item, Line, Lines, Number, Page, Sheet, Text
-from sheetsim.workbook.limits import check_text
+from sheetsim.workbook.limits import check_cell_text
 
 # A cell of a page costs memory; the table of every number is the Parquet file.
 MOST_ROWS = 200_000
@@ -68,7 +68,7 @@ class SweepBook:
     def check(rows: int, parameters: Mapping[str, Any]) -> None:
         """Raises SheetsimError for more rows of points and layers, or longer parameters, than a book holds."""
         for key, value in _flat(parameters).items():
-            check_text(key, toml_value(value))
+            check_cell_text(key, toml_value(value))
         if rows > MOST_ROWS:
             raise SheetsimError(
                 f"a row a point and layer makes {rows:,} rows; a sweep's workbook has {MOST_ROWS:,} at most"

@@ -16,7 +16,7 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings
 from sheetsim.version import __version__
 from sheetsim.workbook.layout import Block, Item, Page, Sheet, Text
-from sheetsim.workbook.limits import check_text
+from sheetsim.workbook.limits import check_cell_text
 
 # The routines of BLAS and NumPy, in words of their own.
 KERNELS = "kernels"
@@ -82,7 +82,7 @@ def about_page(
         rows += [("", "", "text"), (heading, "", "section")]
         rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
     for label, text, _ in rows:
-        check_text(f"{label} on sheet 'About'", text)
+        check_cell_text(f"{label} on sheet 'About'", text)
     items: list[Item] = []
     heights: dict[int, float] = {0: 28}
     for row, (label, text, style) in enumerate(rows):

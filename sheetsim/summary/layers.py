@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sheetsim.model.activations import ACTIVATIONS, FLAT, Activation, chosen, chosen_is, names
+from sheetsim.model.activations import ACTIVATIONS, FLAT_SHARE, Activation, activations_where, chosen, chosen_is
 from sheetsim.model.expr import (
     Draw,
     Matrix,
@@ -29,7 +29,7 @@ from sheetsim.model.expr import (
     where,
 )
 from sheetsim.model.graph import Graph
-from sheetsim.model.nets import Layer, Network
+from sheetsim.model.nets import Network, NetworkLayer
 from sheetsim.model.op_table import CONSTANT
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.verdict import Verdict
@@ -56,7 +56,7 @@ STILL = 1e-8
 
 
 def _those(rule: Callable[[Activation], bool]) -> str:
-    return ", ".join(names(rule))
+    return ", ".join(activations_where(rule))
 
 
 # In the order in which they are looked for.
@@ -75,7 +75,7 @@ VERDICTS = (
     Verdict(
         "saturated",
         f"{_those(lambda f: f.saturates and not f.fades)}: over {SATURATED:.0%} of outputs on a tail, "
-        f"where |f′| stays under {FLAT:.0%} of its largest value",
+        f"where |f′| stays under {FLAT_SHARE:.0%} of its largest value",
         "bad",
     ),
     Verdict(
@@ -183,8 +183,8 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
             column("max", "greatest output", maximum),
             Column(
                 "saturated",
-                f"share of outputs on a tail of f, where |f′| stays under {FLAT:.0%} of its largest value; for relu, "
-                "share at 0",
+                f"share of outputs on a tail of f, where |f′| stays under {FLAT_SHARE:.0%} of its largest value; for "
+                "relu, share at 0",
                 tuple(saturated(network.activation, layer.a) for layer in layers),
                 "share",
             ),
@@ -256,7 +256,7 @@ def checked_std(e: Matrix, sd: Matrix, sds: Sequence[Matrix], word: Matrix) -> M
     return where(number > 0, where(sd < 0, "check std", word), "check std")
 
 
-def _verdict(network: Network, layer: Layer, given: Given, row: dict[str, Matrix], first_std: Matrix) -> Matrix:
+def _verdict(network: Network, layer: NetworkLayer, given: Given, row: dict[str, Matrix], first_std: Matrix) -> Matrix:
     samples, units = layer.z.shape
     square = row["var"] + row["mean"] ** 2
     spread = row["std"] > CONSTANT * absolute(row["mean"])

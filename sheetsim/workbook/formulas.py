@@ -35,7 +35,7 @@ Reference = Callable[[Matrix], str | None]
 _SLOT = re.compile(r"\{([0-9*]+)(?::(\w+))?\}")
 
 # Spellings of a slot that do not write its argument out.
-NO_TEXT = ("ones", "across", "numbers", "rows", "columns")
+SLOTS_WITHOUT_TEXT = ("ones", "across", "numbers", "rows", "columns")
 
 
 def formula(node: Matrix, reference: Reference, what: str = "an expression") -> str:
@@ -46,28 +46,28 @@ def formula(node: Matrix, reference: Reference, what: str = "an expression") -> 
     """
     texts: dict[Matrix, _Text] = {}
     for part in _inlined(node, reference):
-        known = None if part is node else reference(part)
-        found = _Text(known, "atom", 0) if known is not None else _spelled_out(part, texts, reference, part is node)
-        if found.height > limits.NESTING:
+        stand_in = None if part is node else reference(part)
+        piece = _spelled_out(part, texts, reference, part is node) if stand_in is None else _Text(stand_in, "atom", 0)
+        if piece.height > limits.NESTING:
             raise SheetsimError(
                 f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
             )
-        if len(found.text) > limits.FORMULA_CHARACTERS:
+        if len(piece.text) > limits.FORMULA_CHARACTERS:
             # What stands twice at each of many levels has no end: its length is told without writing it.
             limits.check_length(what, characters(node, reference))
-        texts[part] = found
-    text, level, _ = texts[node]
+        texts[part] = piece
+    whole = texts[node]
     # A cell of truth values would not add up: SUM and AVERAGE pass over them.
-    return f"IF({text},1,0)" if level == "comparison" else text
+    return f"IF({whole.text},1,0)" if whole.level == "comparison" else whole.text
 
 
 def characters(node: Matrix, reference: Reference) -> int:
     """How many characters `formula` writes at least, told without writing them: all but the brackets."""
     sizes: dict[Matrix, int] = {}
     for part in _inlined(node, reference):
-        known = None if part is node else reference(part)
-        if known is not None:
-            sizes[part] = len(known)
+        stand_in = None if part is node else reference(part)
+        if stand_in is not None:
+            sizes[part] = len(stand_in)
         elif isinstance(part.source, Constant):
             sizes[part] = len(literal(part.source.value))
         elif _is_left_out(part):
@@ -102,15 +102,15 @@ def _written(part: Matrix) -> Sequence[int]:
     """Which arguments the node's text holds, each as often as it stands there."""
     if not isinstance(part.source, Op):
         return ()
-    found = _slots(part.source.excel)
-    return range(len(part.args)) if found is None else found
+    slots = _slots(part.source.excel)
+    return range(len(part.args)) if slots is None else slots
 
 
 @cache
 def _slots(template: str) -> tuple[int, ...] | None:
     """The numbers of the slots that write their arguments out; None for all that there are."""
-    found = [(k, spelling) for k, spelling in _SLOT.findall(template) if spelling not in NO_TEXT]
-    return None if ("*", "") in found else tuple(int(k) for k, _ in found)
+    slots = [(k, spelling) for k, spelling in _SLOT.findall(template) if spelling not in SLOTS_WITHOUT_TEXT]
+    return None if ("*", "") in slots else tuple(int(k) for k, _ in slots)
 
 
 def literal(value: float | str) -> str:
@@ -161,10 +161,10 @@ def same_formula(one: str, two: str) -> bool:
     SGD!A1."""
     numbers: tuple[list[float], list[float]] = ([], [])
 
-    def plain(text: str, found: list[float]) -> str:
+    def plain(text: str, literals: list[float]) -> str:
         def word(match: re.Match[str]) -> str:
             if match[0][0] in ".0123456789":
-                found.append(float(match[0]))
+                literals.append(float(match[0]))
                 return "0"
             return match[0][1:-1] if match[0][0] == "'" else match[0]
 
@@ -211,15 +211,15 @@ class _Slot:
         if level == "ones":
             return _ones(self._node, self._reference)
         if level in ("rows", "columns"):
-            known = self._reference(self._node)
+            block = self._reference(self._node)
             # ROWS and COLUMNS take a block of cells; in LibreOffice nothing else.
-            return f"{level.upper()}({known})" if known else str(self._node.shape[level == "columns"])
-        text, own, _ = self._texts[self._node]
+            return f"{level.upper()}({block})" if block else str(self._node.shape[level == "columns"])
+        text, text_level, _ = self._texts[self._node]
         if level == "truth":
             return text
-        if own == "comparison":
+        if text_level == "comparison":
             return f"IF({text},1,0)"
-        return text if not level or BINDING[own] >= BINDING[level] else f"({text})"
+        return text if not level or BINDING[text_level] >= BINDING[level] else f"({text})"
 
 
 def _spelled_out(part: Matrix, texts: Mapping[Matrix, _Text], reference: Reference, whole: bool) -> _Text:
@@ -261,14 +261,14 @@ def _check_spread(node: Matrix) -> None:
 def _ones(node: Matrix, reference: Reference) -> str:
     """A column of ones as long as the node has rows, made from the row numbers of some block of that length."""
 
-    def known(part: Matrix) -> str | None:
+    def reference_if_as_long(part: Matrix) -> str | None:
         return reference(part) if part.shape[0] == node.shape[0] else None
 
     def args(part: Matrix) -> Sequence[Matrix]:
-        return part.args if part.shape[0] == node.shape[0] and known(part) is None else ()
+        return part.args if part.shape[0] == node.shape[0] and reference_if_as_long(part) is None else ()
 
     for part in topological([node], args):
-        text = known(part)
+        text = reference_if_as_long(part)
         if text is not None:
             return f"ROW({text})^0"
     return f"ROW($1:${node.shape[0]})^0"

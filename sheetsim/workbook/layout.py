@@ -279,14 +279,14 @@ class Page:
     def __post_init__(self) -> None:
         for item in self.items:
             if isinstance(item, Text | Block | Echo) and item.style == "verdict":
-                said = {item.text} if isinstance(item, Text) else texts(item.matrix)
+                said = {item.text} if isinstance(item, Text) else possible_texts(item.matrix)
                 if unknown := said - self.tones.keys():
                     raise ValueError(f"no verdict is declared that says {', '.join(sorted(unknown))}: {self.title}")
 
 
-def texts(node: Matrix) -> set[str]:
+def possible_texts(node: Matrix) -> set[str]:
     """The texts that an expression can be: those of its branches, without the ones that it compares."""
-    found: set[str] = set()
+    texts: set[str] = set()
     left, seen = [node], set()
     while left:
         part = left.pop()
@@ -294,10 +294,10 @@ def texts(node: Matrix) -> set[str]:
             continue
         seen.add(part)
         if isinstance(part.source, Constant) and isinstance(part.source.value, str):
-            found.add(part.source.value)
+            texts.add(part.source.value)
         elif getattr(part.source, "name", "") == "where":
             left += part.args[1:]
-    return found
+    return texts
 
 
 Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page
@@ -333,7 +333,7 @@ class Layout:
         if isinstance(sheet, MatrixSheet):
             self._settle(sheet.title, 1, 1, sheet.matrix)
             for text in sheet.columns:
-                limits.check_text(f"a column's heading on sheet {sheet.title!r}", text)
+                limits.check_cell_text(f"a column's heading on sheet {sheet.title!r}", text)
             return sheet
         items: list[Item] = []
         for item in sheet.items:
@@ -354,9 +354,9 @@ class Layout:
         what = f"{node.name or 'a matrix'} on sheet {title!r}"
         limits.check_size(what, row + node.shape[0], column + node.shape[1])
         self.places[node] = Area(title, row, column, node.shape)
-        for own in (node, *(node if isinstance(node, Series) else ())):
-            if own.name is not None or own is not node:
-                self._homes.setdefault(own.expression, own)
+        for home in (node, *(node if isinstance(node, Series) else ())):
+            if home.name is not None or home is not node:
+                self._homes.setdefault(home.expression, home)
 
     def _formula(self, node: Matrix) -> str:
         place = self.places[node]
@@ -418,8 +418,8 @@ def _constant(item: Block, value: float | str) -> Text | Number:
 def _parts(node: Matrix, home: Callable[[Matrix], Matrix | None]) -> list[Matrix]:
     """The matrices with a place that a formula refers to, each once, in its order."""
     order = topological(node.args, lambda part: () if home(part) is not None else part.args)
-    found = (home(part) for part in order)
-    return list(dict.fromkeys(part for part in found if part is not None))
+    homes = map(home, order)
+    return list(dict.fromkeys(part for part in homes if part is not None))
 
 
 def _check_choice(name: str, choice: Choice) -> None:

@@ -73,7 +73,7 @@ def check_size(what: str, rows: int, columns: int) -> None:
         raise SheetsimError(f"{what} needs {columns:,} columns with its heading; a sheet has {COLUMNS:,}")
 
 
-def check_text(what: str, text: str) -> None:
+def check_cell_text(what: str, text: str) -> None:
     """Refuses a text that is too long for a cell."""
     if len(text) > TEXT_CHARACTERS:
         raise SheetsimError(f"{what} has {len(text):,} characters; a cell holds {TEXT_CHARACTERS:,}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix, absolute, if_error, log, where
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import NAMES
+from sheetsim.model.initializers import INITIALIZER_NAMES
 from sheetsim.model.series import Series
 from sheetsim.studies.about import with_about
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
@@ -122,7 +122,7 @@ class CorrelationBook:
         hints = (
             "Choose from the yellow cells: every sheet, chart and verdict follows.",
             "The custom standard deviation counts when the initializer is “custom”.",
-            NAMES,
+            INITIALIZER_NAMES,
         )
         rows = [
             Row("Verdict", self.verdicts, "verdict"),
@@ -176,7 +176,7 @@ GLOSSARY = {
     "y": "the second inputs, c_0 x + √(1 − c_0²) e_y",
     "c_0": "the correlation of the two",
     "activation": "the activation f, a drop-down",
-    "initializer": f"the initializer, a drop-down. {NAMES}",
+    "initializer": f"the initializer, a drop-down. {INITIALIZER_NAMES}",
     "custom_std": "the standard deviation that the initializer “custom” uses",
     "e_1": "e_1, e_2, …: standard draws of the layers' weights, units × units (constants)",
     "sd_1": "sd_1, …: standard deviations of the layers' weights, by the initializer",

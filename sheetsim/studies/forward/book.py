@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sheetsim.model.activations import NAMES as ACTIVATION_NAMES
+from sheetsim.model.activations import ACTIVATION_NAMES
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import MORE_NAMES, NAMES, STANDARD
+from sheetsim.model.initializers import INITIALIZER_NAMES, MORE_NAMES, STANDARD
 from sheetsim.model.nets import Network
 from sheetsim.studies.about import placed, with_about
 from sheetsim.studies.pages import (
@@ -283,7 +283,7 @@ def network_hints(network: Network) -> list[str]:
     hints = [
         "Choose from the yellow cells: every sheet, chart and verdict follows.",
         "The custom standard deviation counts when the initializer is “custom”.",
-        NAMES,
+        INITIALIZER_NAMES,
     ]
     drawn = {layer.e.source.law for layer in network.layers if isinstance(layer.e.source, Draw)} - {str(STANDARD)}
     if any(law.startswith("ones(") for law in drawn):
@@ -360,7 +360,7 @@ GLOSSARY = {
     "a_1": "a_1, …: linear sums, input × W_l",
     "z_1": "z_1, …: activations f(a_l)",
     "activation": f"the activation f, a drop-down. {ACTIVATION_NAMES}",
-    "initializer": f"the initializer, a drop-down. {NAMES}. {MORE_NAMES}",
+    "initializer": f"the initializer, a drop-down. {INITIALIZER_NAMES}. {MORE_NAMES}",
     "custom_std": "the standard deviation that the initializer “custom” uses",
     "initializer_1": "initializer_1, …: a layer's own initializer, used while initializer says “per layer”",
     "custom_std_1": "custom_std_1, …: a layer's own standard deviation for “custom”",

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sheetsim.model.backward import Backward
+from sheetsim.model.backward import BackwardPass
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import NAMES
+from sheetsim.model.initializers import INITIALIZER_NAMES
 from sheetsim.studies.about import placed, with_about
 from sheetsim.studies.forward.book import GLOSSARY as FORWARD_GLOSSARY
 from sheetsim.studies.forward.book import layer_controls, needs_scipy, network_controls
@@ -73,7 +73,7 @@ class GradientFlowBook:
 
     study: "GradientFlow"
     graph: Graph
-    flow: Backward
+    flow: BackwardPass
     table: Table
     layers: Table
     verdicts: Sequence[Matrix]
@@ -168,7 +168,7 @@ class GradientFlowBook:
         hints = (
             "Choose from the yellow cells: every sheet, chart and verdict follows.",
             "The custom standard deviations count when their initializer is “custom”.",
-            NAMES,
+            INITIALIZER_NAMES,
         )
         output = f"Output (layer {len(steps)})"
         sections: list[Section] = [

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sheetsim.model.backward import Backward, LayerGradient
+from sheetsim.model.backward import BackwardPass, LayerGradient
 from sheetsim.model.expr import (
     Matrix,
     column_sum,
@@ -75,7 +75,7 @@ GRADIENTS: dict[str, Callable[[LayerGradient], Matrix]] = {
 }
 
 
-def gradient_table(flow: Backward) -> Table:
+def gradient_table(flow: BackwardPass) -> Table:
     """One row a layer, the output layer last: size and spread of its three gradients, and why they change.
 
     `ratio` is the norm over that of the layer before on the way back, l + 1; `expected` what d_a's is for independent
@@ -184,7 +184,7 @@ def _slope_square(step: LayerGradient) -> Matrix:
     return mean(slope**2)
 
 
-def flow_verdicts(graph: Graph, table: Table, flow: Backward) -> tuple[Matrix, ...]:
+def flow_verdicts(graph: Graph, table: Table, flow: BackwardPass) -> tuple[Matrix, ...]:
     """One word a layer, of FLOWS, the output layer included. Names `verdict_1`…."""
     words = []
     last = len(table.labels) - 2
@@ -235,7 +235,9 @@ class Curve:
     slope: Matrix
 
 
-def gradient_histograms(graph: Graph, flow: Backward, table: Table, bins: int) -> tuple[dict[str, Histogram], Curve]:
+def gradient_histograms(
+    graph: Graph, flow: BackwardPass, table: Table, bins: int
+) -> tuple[dict[str, Histogram], Curve]:
     """Counts by layer of the linear sums `a` and of each gradient, each of the four on one scale for all layers.
 
     Without the output layer, whose few large gradients would decide the scale. table: of `gradient_table`.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.backward import LOSSES, Backward, backward
+from sheetsim.model.backward import LOSSES, BackwardPass, backward_pass
 from sheetsim.model.graph import Graph
 from sheetsim.studies.forward.study import Forward, Scheme, check_scheme, chosen_initializer
 from sheetsim.studies.gradient_flow.gradients import (
@@ -64,10 +64,10 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         network = self.network(graph)
         initializer = chosen_initializer(graph, "output_initializer", "output_custom_std", self.output_initializer)
         loss = graph.choice("loss", LOSSES, self.loss)
-        flow = backward(graph, network, self.outputs, initializer, loss)
+        flow = backward_pass(graph, network, self.outputs, initializer, loss)
         return Study(graph, self.title or self.TITLE, lambda: self._of_flow(graph, flow), self.is_full)
 
-    def _of_flow(self, graph: Graph, flow: Backward) -> Findings:
+    def _of_flow(self, graph: Graph, flow: BackwardPass) -> Findings:
         table, layers = gradient_table(flow), layer_table(flow.network)
         words = flow_verdicts(graph, table, flow)
         histograms, curve = gradient_histograms(graph, flow, table, self.histogram.bins)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sheetsim.model.activations import NAMES
+from sheetsim.model.activations import ACTIVATION_NAMES
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import with_about
@@ -193,7 +193,7 @@ GLOSSARY = {
     "scale": "what they are multiplied by: the standard deviation of the weights",
     "W": "scale · e_W: rows are the units of the step before",
     "h_0": "standard normal draws, samples × units (constants): the state before the first step",
-    "activation": f"the activation f, one for all steps. {NAMES}",
+    "activation": f"the activation f, one for all steps. {ACTIVATION_NAMES}",
     "a": "by step: the state before times W",
     "h": "by step: f(a); step 0 is h_0",
     "d_start": "the gradient by the last state, samples × units: ones, and cells that can be changed",

@@ -10,10 +10,10 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import COLUMNS, ROWS
-from sheetsim.workbook.reading.values import CellValues, Rectangle, cell_name, key, keys_of
+from sheetsim.workbook.reading.values import CellKeys, CellValues, Rectangle, cell_name, key, keys_of
 
 # Of a part that is no sheet; a sheet has as many as its named blocks account for.
-ELEMENTS = 800_000
+MOST_ELEMENTS = 800_000
 
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?\Z", re.ASCII)
 # Halves of surrogate pairs are no characters.
@@ -28,9 +28,9 @@ class Cells(NamedTuple):
 
     values: CellValues
     formulas: dict[tuple[int, int], tuple[str, Rectangle]]
-    bare: Any
+    bare: CellKeys
 
-    def computed(self) -> Any:
+    def computed(self) -> CellKeys:
         """The keys of the cells whose values come from a formula, rising."""
         return keys_of(block for _, block in self.formulas.values())
 
@@ -68,7 +68,7 @@ class Parser:
     elements: as many as are read; more are refused. left: how many of them are.
     """
 
-    def __init__(self, elements: int = ELEMENTS) -> None:
+    def __init__(self, elements: int = MOST_ELEMENTS) -> None:
         self._allowed = self.left = elements
         self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
@@ -102,6 +102,14 @@ def _local(name: str) -> str:
     return name.rpartition(":")[2] if ":" in name else name
 
 
+class Element(NamedTuple):
+    """An element's name, without a prefix, its attributes, and the text in it."""
+
+    name: str
+    attributes: dict[str, str]
+    text: str
+
+
 class Elements(Parser):
     """The wanted elements with their attributes and text, up to a number of each."""
 
@@ -109,7 +117,7 @@ class Elements(Parser):
         super().__init__()
         self._wanted = wanted
         self._left = dict(wanted)
-        self.found: list[tuple[str, dict[str, str], str]] = []
+        self.elements: list[Element] = []
         self._texts: list[str] | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -119,7 +127,7 @@ class Elements(Parser):
             self._left[name] -= 1
             if self._left[name] < 0:
                 raise SheetsimError(f"more than {self._wanted[name]:,} elements {name!r} are refused")
-            self.found.append((name, attributes, ""))
+            self.elements.append(Element(name, attributes, ""))
             self._texts = []
 
     def text(self, data: str) -> None:
@@ -128,8 +136,7 @@ class Elements(Parser):
 
     def end(self, name: str) -> None:
         if self._texts is not None and _local(name) in self._wanted:
-            known, attributes, _ = self.found[-1]
-            self.found[-1] = (known, attributes, "".join(self._texts))
+            self.elements[-1] = self.elements[-1]._replace(text="".join(self._texts))
             self._texts = None
 
 
@@ -283,7 +290,7 @@ class SheetParser(Parser):
         else:
             self._other(unescaped(text) if self._kind == "str" else text)
 
-    def _other(self, value: Any) -> None:
+    def _other(self, value: str | bool) -> None:
         if value == "":
             return  # some programs write a cell without text so, and some as an empty one
         self._others[self._keys[-1]] = value

@@ -26,15 +26,15 @@ MEMBERS = 20_000
 MEMBER_BYTES = 4 << 30
 PLAIN_BYTES = 64 << 20  # of the parts that are no sheets
 EXPANSION = 250  # cells of one repeated number deflate to about a fortieth
-SMALL = 8 << 20  # below it an expansion does no harm
-SHEETS = 10_000
-NAMES = 50_000
+HARMLESS_BYTES = 8 << 20  # below it an expansion does no harm
+MOST_SHEET_ELEMENTS = 10_000
+MOST_NAME_ELEMENTS = 50_000
 
 # What all sheets may have beside the cells of named blocks, and for each of those with its row and its heading.
 FREE_BYTES = 32 << 20
 FREE_ELEMENTS = 800_000
-BYTES = 256
-ELEMENTS = 6
+BYTES_A_CELL = 256
+ELEMENTS_A_CELL = 6
 SHORTEST_CELL = 28  # bytes: what names say of more cells than a part can hold counts for nothing
 
 PIECE = 1 << 20
@@ -70,7 +70,7 @@ def check_archive(path: Path) -> None:
         if member.filename.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", member.filename):
             raise SheetsimError(f"{path} is refused: the part {member.filename!r} points outside the file")
         limit = MEMBER_BYTES if member.filename.startswith("xl/worksheets/") else PLAIN_BYTES
-        swollen = member.file_size > SMALL and member.file_size > EXPANSION * max(member.compress_size, 1)
+        swollen = member.file_size > HARMLESS_BYTES and member.file_size > EXPANSION * max(member.compress_size, 1)
         if member.file_size > limit or swollen:
             raise SheetsimError(
                 f"{path} is refused: the part {member.filename!r} would grow to {member.file_size:,} bytes"
@@ -131,8 +131,8 @@ class RawBook:
         """The title among the file's properties, empty where there is none."""
         if "docProps/core.xml" not in self.parts:
             return ""
-        found = self._parsed("docProps/core.xml", Elements({"title": 1})).found
-        return found[0][2] if found else ""
+        titles = self._parsed("docProps/core.xml", Elements({"title": 1})).elements
+        return titles[0].text if titles else ""
 
     def part_of(self, title: str) -> str:
         """The name of the part that holds a sheet."""
@@ -155,14 +155,14 @@ class RawBook:
 
     @cached_property
     def _blocks(self) -> dict[str, list[tuple[str, Rectangle]]]:
-        found: dict[str, list[tuple[str, Rectangle]]] = {}
+        by_title: dict[str, list[tuple[str, Rectangle]]] = {}
         for name in self.names:
             try:
                 title, block = self.place(name)
             except SheetsimError:
                 continue
-            found.setdefault(title, []).append((name, block))
-        return found
+            by_title.setdefault(title, []).append((name, block))
+        return by_title
 
     @cached_property
     def parts(self) -> dict[str, int]:
@@ -180,8 +180,8 @@ class RawBook:
         members = [member for member in self._archive.infolist() if member.filename != DIGEST_PART]
         if DIGEST_PART not in self.parts:
             return False
-        known = digest((member.filename, member.CRC, member.file_size) for member in members)
-        return known.encode() in self.read(DIGEST_PART)
+        expected = digest((member.filename, member.CRC, member.file_size) for member in members)
+        return expected.encode() in self.read(DIGEST_PART)
 
     def read(self, part: str) -> bytes:
         """A part that is no sheet, as it is."""
@@ -207,7 +207,7 @@ class RawBook:
     def cells(self, title: str) -> Cells:
         """Everything that stands on a sheet."""
         others = sum(used for other, used in self._elements.items() if other != title)
-        allowed = FREE_ELEMENTS + ELEMENTS * sum(self._named.values()) - others
+        allowed = FREE_ELEMENTS + ELEMENTS_A_CELL * sum(self._named.values()) - others
         parser = self._parsed(self._parts[title], SheetParser(self.texts, allowed))
         self._elements[title] = allowed - parser.left
         try:
@@ -218,7 +218,7 @@ class RawBook:
     def _check_size(self) -> None:
         """Before a sheet is read: no more of them than what the named blocks account for, and a rest."""
         size = sum(map(self.size, self._parts.values()))
-        if size > FREE_BYTES + BYTES * sum(self._named.values()):
+        if size > FREE_BYTES + BYTES_A_CELL * sum(self._named.values()):
             raise SheetsimError(
                 f"{self.path} is refused: its sheets have {size:,} bytes, far more than its named blocks account for"
             )
@@ -226,8 +226,8 @@ class RawBook:
     @cached_property
     def _named(self) -> dict[str, int]:
         """How many cells of a sheet have names, as far as its part can hold them."""
-        found = {title: _disjoint(block for _, block in self.blocks_on(title)) for title in self._parts}
-        return {t: cells if SHORTEST_CELL * cells <= self.size(self._parts[t]) else 0 for t, cells in found.items()}
+        named = {title: _disjoint(block for _, block in self.blocks_on(title)) for title in self._parts}
+        return {t: cells if SHORTEST_CELL * cells <= self.size(self._parts[t]) else 0 for t, cells in named.items()}
 
     def size(self, part: str) -> int:
         """A part's bytes."""
@@ -242,19 +242,21 @@ class RawBook:
             parser.feed(b"", last=True)
         except (expat.ExpatError, ValueError, TypeError, LookupError) as error:
             if isinstance(error, SheetsimError):
-                known = str(error).startswith(str(self.path))
-                raise SheetsimError(str(error) if known else f"{self.path}, part {part}: {error}") from None
+                says_where = str(error).startswith(str(self.path))
+                raise SheetsimError(str(error) if says_where else f"{self.path}, part {part}: {error}") from None
             raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
         return parser
 
     def _workbook(self) -> tuple[dict[str, str], dict[str, str]]:
-        book = self._parsed("xl/workbook.xml", Elements({"sheet": SHEETS, "definedName": NAMES}))
-        links = self._parsed("xl/_rels/workbook.xml.rels", Elements({"Relationship": 2 * SHEETS}))
-        targets = {found.get("Id", ""): found.get("Target", "") for _, found, _ in links.found}
+        book = self._parsed(
+            "xl/workbook.xml", Elements({"sheet": MOST_SHEET_ELEMENTS, "definedName": MOST_NAME_ELEMENTS})
+        )
+        links = self._parsed("xl/_rels/workbook.xml.rels", Elements({"Relationship": 2 * MOST_SHEET_ELEMENTS}))
+        targets = {link.attributes.get("Id", ""): link.attributes.get("Target", "") for link in links.elements}
         parts: dict[str, str] = {}
         seen: set[str] = set()
         names: dict[str, str] = {}
-        for element, attributes, text in book.found:
+        for element, attributes, text in book.elements:
             name = attributes.get("name", "")
             if element == "definedName":
                 if "localSheetId" not in attributes:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.model.op import Array
 from sheetsim.workbook.reading.raw import RawBook, no_values
-from sheetsim.workbook.reading.values import CellValues, Rectangle, keys_of
+from sheetsim.workbook.reading.values import CellValue, CellValues, Rectangle, keys_of
 
 
 class Reader:
@@ -25,7 +26,7 @@ class Reader:
         # A book that nobody closes lets go of its file too, and without a word.
         self.close = weakref.finalize(self, self.file.close)
         self._sheets: dict[str, CellValues] = {}
-        self._known: dict[str, Any] = {}
+        self._by_name: dict[str, Any] = {}
 
     def __enter__(self) -> "Reader":
         return self
@@ -42,12 +43,12 @@ class Reader:
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
-        if name not in self._known:
+        if name not in self._by_name:
             sheet, *block = self.place(name)
             area = Rectangle(*block)
             single = area.size == 1
-            self._known[name] = self.cells(sheet, *area)[0][0] if single else self._array(name, sheet, area)
-        return self._known[name]
+            self._by_name[name] = self.cells(sheet, *area)[0][0] if single else self._array(name, sheet, area)
+        return self._by_name[name]
 
     def place(self, name: str) -> tuple[str, int, int, int, int]:
         """Sheet, first row and column, last row and column of a defined name, from 1."""
@@ -76,7 +77,7 @@ class Reader:
             self._sheets[sheet] = cells.values
         return self._sheets[sheet]
 
-    def _array(self, name: str, sheet: str, area: Rectangle) -> Any:
+    def _array(self, name: str, sheet: str, area: Rectangle) -> Array:
         values = self._values(sheet)
         # A name may lead to far more cells than there are.
         keys = keys_of([area]) if area.size <= 2 * len(values) else np.array([0])
@@ -88,11 +89,11 @@ class Reader:
         return array
 
 
-def _is_error(cell: Any) -> bool:
+def _is_error(cell: object) -> bool:
     return isinstance(cell, str) and cell.startswith("#")
 
 
-def _number_or_text(cell: Any) -> float | str:
+def _number_or_text(cell: CellValue | None) -> float | str:
     if cell is None or _is_error(cell):
         return float("nan")
     return cell if isinstance(cell, str) else float(cell)

@@ -1,13 +1,19 @@
 """The values of a sheet's cells as arrays: sparse, 16 bytes a number, whatever the sheet's size. It opens no file."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import column_letters
 from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.writing.cells import error_text
+
+# Cells by their numbers (see `key`), and what one can hold: an error is its text, which begins with #.
+CellKeys: TypeAlias = NDArray[np.int64]
+CellValue: TypeAlias = float | str | bool
 
 
 class Rectangle(NamedTuple):
@@ -33,7 +39,7 @@ def cell_name(cell: int) -> str:
     return f"{column_letters(cell % COLUMNS)}{cell // COLUMNS}"
 
 
-def keys_of(blocks: Iterable[Rectangle]) -> Any:
+def keys_of(blocks: Iterable[Rectangle]) -> CellKeys:
     """The numbers of all cells of some rectangles, rising, each once."""
     pieces = [
         (
@@ -46,11 +52,12 @@ def keys_of(blocks: Iterable[Rectangle]) -> Any:
     return np.unique(np.concatenate(pieces)) if pieces else np.empty(0, dtype=np.int64)
 
 
-def within(keys: Any, block: Rectangle) -> Any:
+def within(keys: CellKeys, block: Rectangle) -> NDArray[np.intp]:
     """Which of the rising keys lie in the rectangle: their positions."""
     first, last = np.searchsorted(keys, (block.top * COLUMNS, (block.bottom + 1) * COLUMNS))
     columns = keys[first:last] % COLUMNS
-    return first + np.flatnonzero((columns >= block.left - 1) & (columns <= block.right - 1))
+    positions: NDArray[np.intp] = first + np.flatnonzero((columns >= block.left - 1) & (columns <= block.right - 1))
+    return positions
 
 
 class CellValues:
@@ -60,7 +67,7 @@ class CellValues:
 
     __slots__ = ("keys", "numbers", "others")
 
-    def __init__(self, keys: Any, numbers: Any, others: Mapping[int, Any]) -> None:
+    def __init__(self, keys: CellKeys, numbers: Array, others: Mapping[int, str | bool]) -> None:
         self.keys = keys
         self.numbers = numbers
         self.others = others
@@ -68,25 +75,25 @@ class CellValues:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def at(self, cell: int) -> Any:
+    def at(self, cell: int) -> CellValue | None:
         """The number, text or truth value of one cell; None where nothing stands."""
         position = int(np.searchsorted(self.keys, cell))
         if position == len(self.keys) or self.keys[position] != cell:
             return None
         return self.others[cell] if cell in self.others else float(self.numbers[position])
 
-    def get(self, row: int, column: int) -> Any:
+    def get(self, row: int, column: int) -> CellValue | None:
         """The same by row and column."""
         return self.at(key(row, column))
 
-    def numbers_at(self, keys: Any) -> Any:
+    def numbers_at(self, keys: CellKeys) -> Array:
         """The numbers of cells, NaN where one holds none."""
         positions = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
         if not len(self.keys):
             return np.full(len(keys), np.nan)
         return np.where(self.keys[positions] == keys, self.numbers[positions], np.nan)
 
-    def only(self, keys: Any) -> "CellValues":
+    def only(self, keys: CellKeys) -> "CellValues":
         """The values of some cells, those among them that are there."""
         there = np.intersect1d(self.keys, keys, assume_unique=True)
         others = self.others
@@ -94,7 +101,7 @@ class CellValues:
             others = {cell: others[cell] for cell in there.tolist() if cell in others}
         return CellValues(there, self.numbers_at(there), others)
 
-    def rows(self, block: Rectangle) -> list[list[Any]]:
+    def rows(self, block: Rectangle) -> list[list[CellValue | None]]:
         """A rectangle's values, row by row."""
         return [
             [self.get(row, column) for column in range(block.left, block.right + 1)]
@@ -102,11 +109,11 @@ class CellValues:
         ]
 
 
-def values_of(keys: list[Any], arrays: list[Any]) -> CellValues:
+def values_of(keys: list[CellKeys], arrays: list[NDArray[Any]]) -> CellValues:
     """CellValues from cells' keys and what stands there, piece by piece: numbers, texts, or error texts for NaN."""
     if not keys:
         return CellValues(np.empty(0, dtype=np.int64), np.empty(0), {})
-    others: dict[int, Any] = {}
+    others: dict[int, str | bool] = {}
     numbers = []
     for cells, array in zip(keys, arrays, strict=True):
         flat = np.ravel(array)

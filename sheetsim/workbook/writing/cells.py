@@ -110,10 +110,10 @@ def series_rows(
     yield f'<row r="1">{heads}</row>'.encode()
     for step, (formula, array) in enumerate(formulas):
         top = step * rows
-        own = values[top : top + rows]
-        texts = orjson.dumps(own.ravel(), option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+        numbers = values[top : top + rows]
+        texts = orjson.dumps(numbers.ravel(), option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
         style = changeable if formula is None else number
-        kind = f' t="array" ref="{local_range(top + 1, left, own.shape)}"' if array else ""
+        kind = f' t="array" ref="{local_range(top + 1, left, numbers.shape)}"' if array else ""
         begin = "" if formula is None else f"<f{kind}>{formula}</f>"
         xml = []
         for row in range(rows):
@@ -122,9 +122,9 @@ def series_rows(
             if left == 2:
                 xml.append(f'<c r="B{place}" s="{index}"><v>{row + 1}</v></c>')
             for column, letter in enumerate(letters[left:]):
-                text, error = texts[row * own.shape[1] + column], ""
+                text, error = texts[row * numbers.shape[1] + column], ""
                 if text == "null":
-                    text, error = error_text(own[row, column]), ' t="e"'
+                    text, error = error_text(numbers[row, column]), ' t="e"'
                 xml.append(f'<c r="{letter}{place}" s="{style}"{error}>{begin}<v>{text}</v></c>')
                 begin = ""
             xml.append("</row>")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.model.expr import Matrix
+from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.layout import Area, Bars, Lines, Scatter, Spike, Ticks, Trace
 from sheetsim.workbook.writing.styles import (
@@ -17,7 +18,7 @@ from sheetsim.workbook.writing.styles import (
     LINES,
     MUTED,
     OUTSIDE,
-    RULE,
+    RULE_COLOUR,
     RULED,
     SPIKE,
     axis_format,
@@ -26,7 +27,7 @@ from sheetsim.workbook.writing.styles import (
 
 Places = Mapping[Matrix, Area]
 
-SMALL = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
+SMALL_FONT = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
 # Cells of a line, beyond which it has no markers.
 MOST_MARKERS = 40
 
@@ -44,7 +45,7 @@ HIDDEN = {
     "major_tick_mark": "none",
 }
 
-GRID = {"visible": True, "line": {"color": RULED, "width": 0.5}}
+GRIDLINES = {"visible": True, "line": {"color": RULED, "width": 0.5}}
 
 
 def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
@@ -53,8 +54,8 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
     Its series stand in one place, each over the ones before.
     """
     chart = book.add_chart({"type": "column"})
-    known = places[item.labels]
-    labels = _range(known._replace(shape=(known.shape[0] + 1, 1)))
+    label_area = places[item.labels]
+    labels = _range(label_area._replace(shape=(label_area.shape[0] + 1, 1)))
     counts = places[item.counts]
     last = counts.shape[0] - 1
 
@@ -81,7 +82,7 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
     chart.set_legend({"none": True})
     chart.set_x_axis(_x_axis(item.axis, item.every))
     chart.set_y_axis(
-        {"num_font": SMALL, "num_format": "#,##0", "min": 0, "major_gridlines": GRID, "line": {"none": True}}
+        {"num_font": SMALL_FONT, "num_format": "#,##0", "min": 0, "major_gridlines": GRIDLINES, "line": {"none": True}}
     )
     _frame(chart, item)
     return chart, f"Histogram of {item.counts.name}"
@@ -89,7 +90,7 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
 
 def _named(name: str, last: int) -> dict[str, Any]:
     """A name at the last of so many bars, by a number format that shows it where the number is not 0."""
-    font = {**SMALL, "color": OUTSIDE, "rotation": -90}
+    font = {**SMALL_FONT, "color": OUTSIDE, "rotation": -90}
     hidden = [{"delete": True}] * last
     return {"value": True, "num_format": f'"{name}";;', "font": font, "position": "outside_end", "custom": hidden}
 
@@ -100,7 +101,7 @@ def _share(book: Any, spike: Spike, labels: list[Any], places: Places) -> Any:
     shown = {
         "value": True,
         "num_format": f'"{spike.name} "0.0%;;',
-        "font": {**SMALL, "color": INK},
+        "font": {**SMALL_FONT, "color": INK},
         "position": "right",
     }
     cells = _range(_up(places[spike.share], spike.at))
@@ -116,14 +117,14 @@ def _up(area: Area, rows: int) -> Area:
     return area._replace(row=area.row - rows, shape=(rows + 1, 1))
 
 
-def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Any]) -> tuple[Any, str]:
+def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Array]) -> tuple[Any, str]:
     """Lines with error bars where they have them, and what they show in words."""
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
     colours = line_colours(len(item.lines))
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
-    for line, own in zip(item.lines, colours, strict=True):
-        color = own if line.style in ("solid", "guide") else MUTED
+    for line, line_colour in zip(item.lines, colours, strict=True):
+        color = line_colour if line.style in ("solid", "guide") else MUTED
         dash = {"dash_type": "dash"} if line.style in ("dashed", "guide") else {}
         solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
@@ -140,13 +141,19 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
         chart.add_series(series)
     unseen = [number for number, line in enumerate(item.lines) if line.style == "none"]
     several = len(item.lines) - len(unseen) > 1
-    legend = {"position": "right" if len(item.lines) > len(LINES) else "bottom", "font": SMALL, "delete_series": unseen}
+    legend = {
+        "position": "right" if len(item.lines) > len(LINES) else "bottom",
+        "font": SMALL_FONT,
+        "delete_series": unseen,
+    }
     chart.set_legend(legend if several else {"none": True})
     every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else max(1, longest // 10)
     chart.set_x_axis({**_x_axis(item.axis, every), **_label_format(item.labels, values)})
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
     shown = "[>=100000]0E+00;[<0.001]0E+00;General" if item.logarithmic else "General"
-    chart.set_y_axis({"num_font": SMALL, "num_format": shown, "major_gridlines": GRID, "line": {"none": True}, **scale})
+    chart.set_y_axis(
+        {"num_font": SMALL_FONT, "num_format": shown, "major_gridlines": GRIDLINES, "line": {"none": True}, **scale}
+    )
     _frame(chart, item)
     return chart, f"Lines of {', '.join(line.name for line in item.lines)}"
 
@@ -162,7 +169,7 @@ def scatter_chart(book: Any, item: Scatter, places: Places) -> tuple[Any, str]:
     for trace in item.traces:
         chart.add_series({"name": trace.name, **_points(trace.points, places), **_trace_style(trace)})
     unseen = list(range(len(item.contours)))
-    legend = {"position": "bottom", "font": SMALL, "delete_series": unseen}
+    legend = {"position": "bottom", "font": SMALL_FONT, "delete_series": unseen}
     chart.set_legend(legend if len(item.traces) > 1 else {"none": True})
     for set_axis, name, ticks in zip((chart.set_x_axis, chart.set_y_axis), item.axes, item.window, strict=True):
         set_axis(_fixed_axis(name, ticks))
@@ -190,20 +197,20 @@ def _trace_style(trace: Trace) -> dict[str, Any]:
 def _fixed_axis(name: str, ticks: Ticks) -> dict[str, Any]:
     return {
         "name": name,
-        "name_font": {**SMALL, "bold": False},
-        "num_font": {**SMALL, "rotation": 360} if name == "x" else SMALL,
+        "name_font": {**SMALL_FONT, "bold": False},
+        "num_font": {**SMALL_FONT, "rotation": 360} if name == "x" else SMALL_FONT,
         "min": ticks.low,
         "max": ticks.high,
         "major_unit": ticks.tick,
         "crossing": "min",
-        "line": {"color": RULE},
+        "line": {"color": RULE_COLOUR},
         "major_gridlines": {"visible": False},
         "major_tick_mark": "outside",
         "label_position": "low",
     }
 
 
-def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Any]) -> dict[str, str]:
+def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Array]) -> dict[str, str]:
     """Digits for labels that are no whole numbers."""
     numbers = np.concatenate([values[node][:, 0] for node in labels]) if labels else np.zeros(1)
     if not np.isfinite(numbers).all() or (numbers == np.floor(numbers)).all():
@@ -221,12 +228,12 @@ def _frame(chart: Any, item: Bars | Lines | Scatter) -> None:
 def _x_axis(name: str, every: int) -> dict[str, Any]:
     return {
         "name": name,
-        "name_font": {**SMALL, "bold": False},
+        "name_font": {**SMALL_FONT, "bold": False},
         # Level in Excel, where 360 is XlsxWriter's word for 0; LibreOffice slants what is close.
-        "num_font": {**SMALL, "rotation": 360},
+        "num_font": {**SMALL_FONT, "rotation": 360},
         "interval_unit": every,
         "interval_tick": every,
-        "line": {"color": RULE},
+        "line": {"color": RULE_COLOUR},
         "major_tick_mark": "outside",
         "label_position": "low",
     }

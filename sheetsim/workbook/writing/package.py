@@ -22,7 +22,7 @@ NUMBERS, FULL_WINDOW_BITS = "xl/worksheets/", -15
 LEVEL = 1
 
 # Chunks that wait for a thread or for their turn: bounds the memory, whatever the size of the workbook.
-AHEAD = 6
+CHUNKS_AHEAD = 6
 
 # 1980-01-01 00:00, the earliest that a zip can hold, and what Excel writes.
 DATE = (0, 33)
@@ -85,8 +85,8 @@ def write_package(
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         _write_parts(file, entries, parts, pool)
         if last is not None:
-            known = digest((entry.name.decode(), entry.crc, entry.size) for entry in entries)
-            _write_parts(file, entries, [last(known)], pool)
+            whole_digest = digest((entry.name.decode(), entry.crc, entry.size) for entry in entries)
+            _write_parts(file, entries, [last(whole_digest)], pool)
     start = file.tell()
     for entry in entries:
         file.write(entry.directory())
@@ -131,18 +131,18 @@ def _deflated(parts: Iterable[Part], pool: ThreadPoolExecutor) -> Iterator[tuple
     """Each chunk's CRC, size and deflated bytes, in order; the first of a part with its name."""
     waiting: deque[tuple[str | None, Future[tuple[int, int, bytes]]]] = deque()
     for name, chunks in parts:
-        first: str | None = name
+        new_part: str | None = name
         bits = WINDOW_BITS if name.startswith(NUMBERS) else FULL_WINDOW_BITS
         for chunk in chunks:
-            waiting.append((first, pool.submit(_deflate, chunk, bits)))
-            first = None
-            while len(waiting) > AHEAD:
-                known, done = waiting.popleft()
-                yield known, *done.result()
-        if first is not None:  # a part without chunks is an empty part
-            waiting.append((first, pool.submit(_deflate, b"")))
-    for known, done in waiting:
-        yield known, *done.result()
+            waiting.append((new_part, pool.submit(_deflate, chunk, bits)))
+            new_part = None
+            while len(waiting) > CHUNKS_AHEAD:
+                part_name, done = waiting.popleft()
+                yield part_name, *done.result()
+        if new_part is not None:  # a part without chunks is an empty part
+            waiting.append((new_part, pool.submit(_deflate, b"")))
+    for part_name, done in waiting:
+        yield part_name, *done.result()
 
 
 def _deflate(chunk: bytes, bits: int = WINDOW_BITS) -> tuple[int, int, bytes]:

@@ -20,8 +20,8 @@ DOTS = 96
 
 # Pixels. LibreOffice's columns are wider than Excel's: by 6 % with Liberation Sans, by 21 % where DejaVu Sans stands in
 # for Arial.
-WIDTH = (PAPER[0] - MARGINS["left"] - MARGINS["right"]) * DOTS / 1.22
-HEIGHT = (PAPER[1] - MARGINS["top"] - MARGINS["bottom"]) * DOTS / 1.06
+PAPER_WIDTH = (PAPER[0] - MARGINS["left"] - MARGINS["right"]) * DOTS / 1.22
+PAPER_HEIGHT = (PAPER[1] - MARGINS["top"] - MARGINS["bottom"]) * DOTS / 1.06
 
 # Per cent: ten points become five. What is wider still goes on several sheets side by side, at another scale.
 LEAST_SCALE, CUT_SCALE = 50, 60
@@ -29,13 +29,13 @@ LEAST_SCALE, CUT_SCALE = 50, 60
 # Pixels, where a page sets no others.
 COLUMN, ROW = 64, 20
 CHARACTER = 6.2
-LONGEST_TEXT = 1600
+WIDEST_TEXT = 1600
 
 # Of one kind, in a file.
 MOST_BREAKS = 1000
 
-HEADINGS = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
-WRAPPED = ("title", "lead", "note", "heading", "code", "wrapped")
+HEADING_STYLES = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
+WRAPPED_STYLES = ("title", "lead", "note", "heading", "code", "wrapped")
 CHARTS = Bars | Lines | Scatter
 Placed: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Scatter
 
@@ -68,16 +68,16 @@ def printed(page: Page) -> Print:
     scale = scale_of(sum(widths))
     heads = (frozen[0] - page.heads, frozen[0] - 1) if frozen[0] else None
     repeated = sum(heights[heads[0] : heads[1] + 1]) if heads else 0
-    rows = _rows(items, heights, page).cuts(HEIGHT * 100 / scale, frozen[0], repeated)
+    rows = _rows(items, heights, page).cuts(PAPER_HEIGHT * 100 / scale, frozen[0], repeated)
     columns: list[int] = []
-    if sum(widths) * scale > 100 * WIDTH:
-        columns = _columns(items, widths, page).cuts(WIDTH * 100 / scale, frozen[1], sum(widths[: frozen[1]]))
+    if sum(widths) * scale > 100 * PAPER_WIDTH:
+        columns = _columns(items, widths, page).cuts(PAPER_WIDTH * 100 / scale, frozen[1], sum(widths[: frozen[1]]))
     return Print(last, scale, tuple(rows), tuple(columns), heads, frozen[1])
 
 
 def scale_of(pixels: int) -> int:
     """Per cent: the whole width on one sheet of paper where that can be read."""
-    fit = floor(100 * WIDTH / pixels)
+    fit = floor(100 * PAPER_WIDTH / pixels)
     return min(100, fit) if fit >= LEAST_SCALE else CUT_SCALE
 
 
@@ -98,12 +98,12 @@ def _height(page: Page, row: int) -> int:
 
 def _heights(page: Page, items: Sequence[Placed], widths: Sequence[int], count: int) -> list[int]:
     """Rows that have no height of their own grow with the lines of a text that is wrapped."""
-    found = [_height(page, row) for row in range(count)]
+    heights = [_height(page, row) for row in range(count)]
     for item in items:
-        if isinstance(item, Text) and item.style in WRAPPED and item.row not in page.heights:
+        if isinstance(item, Text) and item.style in WRAPPED_STYLES and item.row not in page.heights:
             room = sum(widths[item.column : item.column + item.columns])
-            found[item.row] = max(found[item.row], ROW * ceil(len(item.text) * CHARACTER / room))
-    return found
+            heights[item.row] = max(heights[item.row], ROW * ceil(len(item.text) * CHARACTER / room))
+    return heights
 
 
 def _shape(item: Placed) -> tuple[int, int]:
@@ -137,8 +137,8 @@ def _extent(page: Page, items: Sequence[Placed]) -> tuple[int, int]:
         else:
             rows, columns = _shape(item)
             below, right = item.row + rows - 1, item.column + columns - 1
-            if isinstance(item, Text) and columns == 1 and item.style not in (*WRAPPED, *HEADINGS):
-                pixels = min(int(len(item.text) * CHARACTER), LONGEST_TEXT)
+            if isinstance(item, Text) and columns == 1 and item.style not in (*WRAPPED_STYLES, *HEADING_STYLES):
+                pixels = min(int(len(item.text) * CHARACTER), WIDEST_TEXT)
                 right = _reached(item.column, pixels, lambda column: _width(page, column))
         row, column = max(row, below), max(column, right)
     return row, column
@@ -158,9 +158,9 @@ class _Lines:
         """Where to cut: before a block (what has no empty line in it) that no longer fits; within it where it is longer
         than a sheet of paper, but parting no chart, and no heading from what it is over."""
         ends = [0, *accumulate(self.sizes)]
-        found: list[int] = []
+        cuts: list[int] = []
         first = 0
-        while len(found) < MOST_BREAKS and ends[-1] - ends[first] > (
+        while len(cuts) < MOST_BREAKS and ends[-1] - ends[first] > (
             left := room - (repeated if first >= frozen else 0)
         ):
             over = bisect_right(ends, ends[first] + left) - 1
@@ -172,8 +172,8 @@ class _Lines:
             # The frame of a chart at the cut would be drawn on both sheets.
             begin -= begin in self.charts and not self.held[begin - 1]
             first = max(begin, first + 1)
-            found.append(first)
-        return found
+            cuts.append(first)
+        return cuts
 
     def _begins(self, k: int) -> bool:
         return self.held[k] and not self.held[k - 1] and not self.glued[k]
@@ -184,14 +184,14 @@ def _rows(items: Sequence[Placed], heights: Sequence[int], page: Page) -> _Lines
     numbers, bottoms = [False] * len(heights), set()
     for item in items:
         bottom = chart_end(page, item)[0] if isinstance(item, CHARTS) else item.row + _shape(item)[0] - 1
-        own = slice(item.row, bottom + 1)
-        lines.held[own] = [True] * (bottom + 1 - item.row)
+        covered = slice(item.row, bottom + 1)
+        lines.held[covered] = [True] * (bottom + 1 - item.row)
         if isinstance(item, CHARTS):
             lines.glued[item.row + 1 : bottom + 1] = [True] * (bottom - item.row)
             lines.charts.add(item.row)
             bottoms.add(bottom)
-        if isinstance(item, CHARTS) or item.style not in HEADINGS:
-            numbers[own] = lines.held[own]
+        if isinstance(item, CHARTS) or item.style not in HEADING_STYLES:
+            numbers[covered] = lines.held[covered]
     for row, (held, number) in enumerate(zip(lines.held, numbers, strict=True), start=1):
         lines.glued[row] |= held and not number
     for top in lines.charts:

@@ -13,7 +13,7 @@ SPIKE = "#8A94A3"
 RULED, GAP = "#E5E7EB", "#FFFFFF"
 LINES = ("#2F6DB5", "#C4541B", "#2E8B57", "#8A5AA8", "#B58900")
 RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
-RULE = "#C9D1DC"
+RULE_COLOUR = "#C9D1DC"
 CONTOUR = "#A3ADBA"
 HEADING = "#E8EEF6"
 
@@ -45,7 +45,7 @@ TABS = {
     "draws": "#A3ADBA",
     "about": "#E8EEF6",
 }
-_head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE}
+_head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE_COLOUR}
 
 STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 18, "font_color": INK, "text_wrap": True, "valign": "vcenter"},

@@ -20,6 +20,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
 from sheetsim.model.expr import Choice, Data, Matrix
+from sheetsim.model.op import Array
 from sheetsim.model.series import Series
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.formulas import address, local_range, needs_array
@@ -76,7 +77,7 @@ SheetProgress = Callable[[str], None]
 def write(
     path: str | os.PathLike[str],
     layout: Layout,
-    values: Mapping[Matrix, Any],
+    values: Mapping[Matrix, Array],
     *,
     properties: Mapping[str, str] | None = None,
     manifest: Sequence[Sequence[str]] = (),
@@ -100,7 +101,7 @@ class _Writer:
     def __init__(
         self,
         layout: Layout,
-        values: Mapping[Matrix, Any],
+        values: Mapping[Matrix, Array],
         properties: Mapping[str, str],
         manifest: Sequence[Sequence[str]],
     ) -> None:
@@ -286,15 +287,15 @@ class _Writer:
             worksheet.freeze_panes(*page.freeze)
         if not page.gridlines:
             worksheet.hide_gridlines(2)
-        found = printed(page)
-        self._paper(worksheet, found.scale)
-        worksheet.print_area(0, 0, *found.last)
-        worksheet.set_h_pagebreaks(found.rows)
-        worksheet.set_v_pagebreaks(found.columns)
-        if found.heads:
-            worksheet.repeat_rows(*found.heads)
-        if found.labels:
-            worksheet.repeat_columns(0, found.labels - 1)
+        paper = printed(page)
+        self._paper(worksheet, paper.scale)
+        worksheet.print_area(0, 0, *paper.last)
+        worksheet.set_h_pagebreaks(paper.rows)
+        worksheet.set_v_pagebreaks(paper.columns)
+        if paper.heads:
+            worksheet.repeat_rows(*paper.heads)
+        if paper.labels:
+            worksheet.repeat_columns(0, paper.labels - 1)
         numbers = [
             (item.row, item.column, item.row + item.matrix.shape[0] - 1, item.column + item.matrix.shape[1] - 1)
             for item in page.items
@@ -448,13 +449,13 @@ def _meet(block: tuple[int, int, int, int], area: tuple[int, int, int, int]) -> 
 
 def _stacked(blocks: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
     """The blocks (row, column, last row, last column) with those that stand one under another as one."""
-    found: list[tuple[int, int, int, int]] = []
+    stacks: list[tuple[int, int, int, int]] = []
     for row, column, last_row, last_column in sorted(blocks, key=lambda block: (block[1], block[3], block[0])):
-        if found and found[-1][1:] == (column, row - 1, last_column):
-            found[-1] = (found[-1][0], column, last_row, last_column)
+        if stacks and stacks[-1][1:] == (column, row - 1, last_column):
+            stacks[-1] = (stacks[-1][0], column, last_row, last_column)
         else:
-            found.append((row, column, last_row, last_column))
-    return found
+            stacks.append((row, column, last_row, last_column))
+    return stacks
 
 
 def _plain(value: Any) -> float | str:

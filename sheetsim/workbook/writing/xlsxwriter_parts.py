@@ -3,7 +3,7 @@
 A private part may move with any release: tests/test_xlsxwriter_parts.py names each, and says which did.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
     is_block = False
     tones: Mapping[str, str] = {}  # of a page: the verdicts' tones, by word
 
-    def write_value(self, row: int, column: int, value: Any, style: Any) -> None:
+    def write_value(self, row: int, column: int, value: float | str, style: Any) -> None:
         """A cached number or text of a block, beside the cell that holds its formula."""
         if isinstance(value, str):
             self.write_string(row, column, value, style)
@@ -77,7 +77,7 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
         self._write_cell_value(cell.value)
         self._xml_end_tag("c")
 
-    def _xml_number_element(self, number: Any, attributes: Any = ()) -> None:
+    def _xml_number_element(self, number: float, attributes: Iterable[tuple[str, object]] = ()) -> None:
         # XlsxWriter's 16 digits do not bring every double back; repr does.
         text = "".join(f' {key}="{value}"' for key, value in attributes)
         self.fh.write(f"<c{text}><v>{float(number)!r}</v></c>")
