@@ -62,7 +62,7 @@ INITIALIZERS = (
 _HOMES = {
     "SheetsimError": "sheetsim.errors",
     "Book": "sheetsim.runs.run",
-    "Model": "sheetsim.runs.run",
+    "Model": "sheetsim.runs.model",
     "Run": "sheetsim.runs.run",
     "run": "sheetsim.runs.run",
     "read": "sheetsim.runs.run",
@@ -159,10 +159,10 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.runs.model import Model as Model
     from sheetsim.runs.replicates import Replicates as Replicates
     from sheetsim.runs.replicates import replicate as replicate
     from sheetsim.runs.run import Book as Book
-    from sheetsim.runs.run import Model as Model
     from sheetsim.runs.run import Run as Run
     from sheetsim.runs.run import read as read
     from sheetsim.runs.run import run as run

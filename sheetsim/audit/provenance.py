@@ -133,6 +133,8 @@ def _plan(said: Manifest, how: Replicated, experiment: Experiment, command: str 
     """command: the one that runs the study once, where it can be told."""
     options = msgspec.structs.asdict(how) | ({"run": command} if command else {})
     chosen = tuple(options.pop("statistics"))
+    if not chosen:
+        raise SheetsimError("replicates.statistics names none")
     return ReplicatesPlan(observed=observed(experiment), name="", chosen=chosen, template=said.template, **options)
 
 

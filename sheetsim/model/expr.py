@@ -422,7 +422,7 @@ def largest(*numbers: Operand) -> Matrix:
     return apply("largest", *numbers)
 
 
-def quantile(x: Operand, p: float) -> Matrix:
+def quantile(x: Operand, p: Operand) -> Matrix:
     """The p-quantile of all elements, linear between order statistics (NumPy's and PERCENTILE's default)."""
     return apply("quantile", x, p)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -19,6 +19,20 @@ from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns,
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
 
+class Output(NamedTuple):
+    """A matrix whose rows are trials and whose columns are quantities.
+
+    unit, what: of its numbers, for people; columns: their names, none for 1, 2, 3, …; log: whether the share of trials
+    above a number is drawn on a scale of powers of ten.
+    """
+
+    matrix: Matrix
+    unit: str = ""
+    what: str = ""
+    columns: tuple[str, ...] = ()
+    log: bool = False
+
+
 class Graph:
     """Named matrices in the order in which they were named.
 
@@ -33,6 +47,7 @@ class Graph:
         check_seed(seed, draws)
         self.seed: int = int(seed)
         self.draws = draws
+        self.outputs: dict[str, Output] = {}
         self._drawn = 0
         self._matrices: dict[str, Matrix] = {}
         self._folded: set[str] = set()
@@ -43,7 +58,9 @@ class Graph:
         records, places = packed([*self._matrices.values(), *self._steps])
         named = {name: places[node] for name, node in self._matrices.items()}
         steps = sorted(places[node] for node in self._steps)
-        return self.__dict__ | {"_matrices": named, "_folded": sorted(self._folded), "_steps": steps, "_nodes": records}
+        outputs = {name: output._replace(matrix=places[output.matrix]) for name, output in self.outputs.items()}  # type: ignore[arg-type]
+        state = {"_matrices": named, "_folded": sorted(self._folded), "_steps": steps, "outputs": outputs}
+        return self.__dict__ | state | {"_nodes": records}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         nodes = unpacked(state.pop("_nodes"))
@@ -51,6 +68,7 @@ class Graph:
         self._matrices = {name: nodes[place] for name, place in state["_matrices"].items()}
         self._folded = set(state["_folded"])
         self._steps = {nodes[place] for place in state["_steps"]}
+        self.outputs = {name: output._replace(matrix=nodes[output.matrix]) for name, output in state["outputs"].items()}
 
     def __getitem__(self, name: str) -> Matrix:
         try:
@@ -193,6 +211,40 @@ class Graph:
         named = node.placed(name, kind)
         self._named(named)
         return named
+
+    def output(
+        self,
+        name: str,
+        expression: Any,
+        *,
+        unit: str = "",
+        what: str = "",
+        columns: Sequence[str] = (),
+        log: bool = False,
+    ) -> Matrix:
+        """The expression as a named matrix whose rows are trials and whose columns are quantities that are told of:
+        their summary, percentiles, risk numbers, histogram; what replicates, sweeps and sensitivity are about.
+
+        A matrix that has this name already is taken as it is. unit, what: of the numbers, for people; columns: a name
+        for each quantity, where there are several; log: whether the share of trials above a number is drawn on a scale
+        of powers of ten. Raises SheetsimError for a name that is taken, a single trial, and names that do not fit.
+        """
+        text = arguments.text(f"{name}: unit", unit), arguments.text(f"{name}: what", what)
+        arguments.flag(f"{name}: log", log)
+        is_named = isinstance(expression, Matrix) and expression.name is not None and expression.name == name
+        if not isinstance(expression, Matrix):
+            kind = type(expression).__name__
+            raise SheetsimError(f"{name}: an output is a matrix of the model, a row a trial, not {kind}")
+        if expression.shape[0] < 2:
+            rows, count = expression.shape
+            raise SheetsimError(f"{name}: the rows of an output are trials, at least 2; this is {rows}×{count}")
+        headings = tuple(arguments.listed(f"{name}: columns", columns, "texts"))
+        check_columns(name, headings, expression.shape[1])
+        if is_named and self._matrices.get(name) is not expression:
+            raise SheetsimError(f"{name}: this matrix is of another model")
+        node = expression if is_named else self.define(name, expression)
+        self.outputs[name] = Output(node, *text, headings, log)
+        return node
 
     @overload
     def series(

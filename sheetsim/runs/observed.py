@@ -20,7 +20,7 @@ from sheetsim.model.expr import Constant, Data, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Op
 from sheetsim.model.traversal import topological
-from sheetsim.runs.model_study import model_study
+from sheetsim.runs.outputs import model_study
 from sheetsim.studies.study import Experiment, Study
 from sheetsim.summary.table import PRODUCTS, SHARE, SIZES
 from sheetsim.summary.verdict import Verdict

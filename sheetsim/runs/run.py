@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedTable, manifest, read_manifest
-from sheetsim.runs.model_study import model_study
 from sheetsim.studies.forward.study import Forward
-from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.pages import AS_MADE, CHANGED
 from sheetsim.studies.study import Experiment, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
@@ -36,32 +34,6 @@ if TYPE_CHECKING:
     from sheetsim.workbook.reading.read import Reader
 
 SheetProgress = Callable[[str], None]
-
-
-class Model(Graph):
-    """A model of one's own matrices: a Graph that runs, and is written as a workbook with live formulas.
-
-    model = Model(seed=0)
-    x = model.input("x", normal(), (1000, 100))
-    W = model.weights("W_1", he(), (100, 100))
-    z = model.define("z_1", relu(x @ W))
-    model.to_excel("model.xlsx")
-    """
-
-    def __init__(self, title: str = "", *, seed: int = 0, draws: str = "pcg64") -> None:
-        super().__init__(seed=seed, draws=draws)
-        self.title = arguments.text("the title", title)
-
-    def run(self) -> "Run":
-        """Computes every named matrix."""
-        return run(self)
-
-    def _repr_html_(self) -> str:
-        return f"<p><b>{escape(self.title or 'Model')}</b>: {_shapes(self)}</p>"
-
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Computes the model and writes its workbook."""
-        return self.run().to_excel(path, values_only=values_only)
 
 
 class Results:
@@ -124,14 +96,17 @@ class Run(Results):
         self.title = study.title
         self.headline = study.findings.headline
         self._study = study
-        # The layout first: what no workbook can hold is refused before anything is computed.
         self._command = command
+        self._values: Values = {}
+        # The layout first: what no workbook can hold is refused before anything is computed.
         self._layout = Layout(study.sheets(command, study.matrices), live=study.matrices)
-        wanted = list(study.graph) if study.matrices else []
-        wanted += self._layout.places
-        for table in study.findings.tables:
-            wanted += table.cells()
-        self._values: Values = evaluate(wanted)
+        self._compute([*(study.graph if study.matrices else ()), *self._layout.places])
+
+    def _compute(self, more: Iterable[Matrix]) -> None:
+        """Computes the cells of the tables, and more that is not there yet."""
+        cells = (cell for table in self._study.findings.tables for cell in table.cells())
+        missing = [node for node in (*more, *cells) if node not in self._values]
+        self._values |= evaluate(missing, self._values)
         for array in self._values.values():
             # An array that is shared with the model, or with the workbook to be written, stays what it is.
             array.flags.writeable = False
@@ -214,11 +189,7 @@ class Run(Results):
         return f"<Run {self.name}: {_listed(self.names())}>"
 
     def _repr_html_(self) -> str:
-        return (
-            super()._repr_html_()
-            if self._study.tables
-            else f"<p><b>{escape(self.title)}</b>: {_shapes(self._study.graph)}</p>"
-        )
+        return super()._repr_html_() if self._study.tables else heading(self.title, self._study.graph)
 
 
 def study_manifest(study: Study, layout: Layout, values_only: bool, template: str) -> Manifest:
@@ -235,6 +206,11 @@ def study_manifest(study: Study, layout: Layout, values_only: bool, template: st
     )
 
 
+def heading(title: str, graph: Graph) -> str:
+    """A graph's title and matrices, in HTML."""
+    return f"<p><b>{escape(title)}</b>: {_shapes(graph)}</p>"
+
+
 def _shapes(graph: Graph) -> str:
     return ", ".join(f"{escape(str(node.name))} {node.shape[0]}×{node.shape[1]}" for node in graph)
 
@@ -248,7 +224,9 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
     if isinstance(what, Graph):
         if overrides:
             raise SheetsimError("a model has no keys to override: change the model itself")
-        return Run(model_study(what), "model", MADE_IN_PYTHON)
+        from sheetsim.runs.model import ModelRun
+
+        return ModelRun(what)
     return run_scenario(templates.scenario(what, overrides))
 
 

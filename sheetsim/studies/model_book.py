@@ -1,5 +1,6 @@
 """The workbook of a person's own model: a page of names and single cells, and a sheet a matrix."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sheetsim.model.expr import Choice, Draw, Matrix
@@ -13,10 +14,13 @@ from sheetsim.workbook.writing.styles import COLOURS
 MADE_IN_PYTHON = "made in Python from a model of one's own: no command makes it again"
 
 
-def model_sheets(graph: Graph, title: str, command: str) -> list[Sheet]:
+def model_sheets(
+    graph: Graph, title: str, command: str, pages: Sequence[Page] = (), *, matrices: bool = True
+) -> list[Sheet]:
     """`Model` lists every name with its size and holds the single cells; each larger matrix has a sheet of its name.
 
     About says with which seed, generator and versions it was made, and what each name is.
+    pages: of the outputs, which follow; matrices: whether the larger ones have sheets.
     """
     items: list[Item] = [
         Text(0, 0, title, "title"),
@@ -32,6 +36,9 @@ def model_sheets(graph: Graph, title: str, command: str) -> list[Sheet]:
         items.append(Text(row, 1, f"{node.shape[0]} × {node.shape[1]}", "text"))
         if node.shape == (1, 1) and not isinstance(node, Series):
             items += [Text(row, 0, name, "label"), Block(row, 2, node, "input" if _changeable(node) else "number")]
+            continue
+        if not matrices:
+            items += [Text(row, 0, name, "label"), Text(row, 2, "left out", "muted-left")]
             continue
         items.append(Link(row, 0, name, "link", sheet=name))
         if isinstance(node, Series):
@@ -53,7 +60,8 @@ def model_sheets(graph: Graph, title: str, command: str) -> list[Sheet]:
         {"Defined names": {str(node.name): _words(node) for node in graph}},
         scipy=any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph),
     )
-    return [model, replace(about, tab="about", back="Model"), *sheets]
+    more = (replace(page, back="Model") for page in pages)
+    return [model, *more, replace(about, tab="about", back="Model"), *sheets]
 
 
 def _words(node: Matrix) -> str:

@@ -183,7 +183,7 @@ class Line:
 class Lines:
     """A native line chart: cells against `labels` (cells too; without them 1, 2, 3, …), with its axes' names.
 
-    logarithmic: a scale of powers of ten, for values above 0.
+    logarithmic: a scale of powers of ten, for values above 0; share: values from 0 to 1, in percent.
     """
 
     row: int
@@ -194,6 +194,7 @@ class Lines:
     axis: str = ""
     labels: tuple[Matrix, ...] = ()
     logarithmic: bool = False
+    share: bool = False
 
 
 class Ticks(NamedTuple):

@@ -151,6 +151,9 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     chart.set_x_axis({**_x_axis(item.axis, every), **_label_format(item.labels, values)})
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
     shown = "[>=100000]0E+00;[<0.001]0E+00;General" if item.logarithmic else "General"
+    if item.share:
+        scale["max"] = 1
+        shown = "0.0##%" if item.logarithmic else "0%"
     chart.set_y_axis(
         {"num_font": SMALL_FONT, "num_format": shown, "major_gridlines": GRIDLINES, "line": {"none": True}, **scale}
     )

@@ -67,6 +67,8 @@ STYLES: dict[str, dict[str, Any]] = {
     "layer": {**_head, "align": "center", "num_format": '"Layer "0'},
     "number": {"num_format": NUMBER, "align": "right"},
     "centre": {"num_format": NUMBER, "align": "center"},
+    "amount": {"num_format": "#,##0", "align": "right"},
+    "amount-centre": {"num_format": "#,##0", "align": "center"},
     "count": {"num_format": "#,##0", "align": "right"},
     "count-centre": {"num_format": "#,##0", "align": "center"},
     "whole": {"num_format": "0", "align": "right"},

@@ -1,0 +1,136 @@
+"""The pages of a model's outputs: their summary, and of each quantity a histogram, percentiles and risk numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sheetsim.model.expr import Data
+from sheetsim.studies.pages import BARS_NOTE
+from sheetsim.studies.sections import table_page
+from sheetsim.summary.outputs import OutputHistogram, Quantity
+from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Bars, Block, Item, Line, Lines, Page, Text
+
+# Pages of single quantities: more are in the tables alone.
+MOST_PAGES = 20
+
+# Magnitudes that are shown as whole numbers.
+LARGE = (1e3, 1e12)
+
+CHART = (710, 250)
+
+# What stands in a row of the page: its label, the column of the risk table, its style, and what is said beside it.
+RISK_ROWS = (
+    ("A number t", "threshold", "input", "change it: the share of trials at or below it follows"),
+    ("P(output ≤ t)", "at_most", "percent-centre", "the share of trials at or below t"),
+    ("    its 95 % interval: low", "at_most_low", "percent-centre", "Wilson's, of independent trials"),
+    ("    high", "at_most_high", "percent-centre", ""),
+    ("A probability p", "probability", "input", "change it: the value at it follows"),
+    ("The value at p", "value", "centre", "so much of the trials lies at or below it: the p-quantile"),
+    ("Mean of what is at or above it", "mean_above", "centre", "the expected shortfall of a cost"),
+    ("Mean of what is at or below it", "mean_below", "centre", "the expected shortfall of a profit"),
+    ("A number a", "low", "input", "change it, and b: the share between them follows"),
+    ("A number b", "high", "input", ""),
+    ("P(a < output ≤ b)", "between", "percent-centre", "the share of trials above a and at or below b"),
+)
+
+# Columns of the page: what is typed and answered, percentiles, and what the charts draw.
+PERCENTILES, DRAWN = 5, 8
+
+
+def output_pages(
+    of: Sequence[Quantity],
+    table: Table,
+    percentiles: Table,
+    risk: Table,
+    histograms: Mapping[str, OutputHistogram],
+) -> list[Page]:
+    """The summary's page, and a page a quantity for the first MOST_PAGES."""
+    longest = max(len(quantity.label) for quantity in of)
+    widths = {0: max(12, longest + 2)} | dict.fromkeys(range(1, len(table.columns) + 1), 12)
+    note = "A row an output: rows of its matrix are trials, and each of its columns is a quantity."
+    more: list[Item] = [Text(len(of) + 2, 0, note, "text")]
+    if len(of) > MOST_PAGES:
+        more.append(Text(len(of) + 3, 0, f"The first {MOST_PAGES} of {len(of)} have a page each.", "text"))
+    summary = table_page(table, widths, more=more)
+    pages = [replace(summary, words="a row an output", tab="results")]
+    for k, quantity in enumerate(of[:MOST_PAGES]):
+        title = page_title_of(quantity.label, k)
+        pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label]))
+    return pages
+
+
+def page_title_of(label: str, number: int) -> str:
+    """The title of a quantity's page: a sheet's has 31 characters at most."""
+    title = f"Output {label}"
+    return title if len(title) <= 31 else f"Output {number + 1}"
+
+
+def _page(title: str, quantity: Quantity, percentiles: Table, risk: Table, k: int, histogram: OutputHistogram) -> Page:
+    output = quantity.output
+    heading = f"{quantity.label} ({output.unit})" if output.unit else quantity.label
+    said = f"{output.what[:1].upper()}{output.what[1:]}. " if output.what else ""
+    items: list[Item] = [
+        Text(0, 0, heading, "title", 5),
+        Text(1, 0, f"{said}A trial is a row of the sheet {output.matrix.name}; yellow cells can be changed.", "text"),
+    ]
+    row = 3
+    large = _is_large(risk, k)
+    for label, column, style, hint in RISK_ROWS:
+        shown = "amount-centre" if style == "centre" and large else style
+        items += [Text(row, 0, label, "label"), Block(row, 1, risk[column][k], shown)]
+        if hint:
+            items.append(Text(row, 2, hint, "hint"))
+        row += 1
+    items += _percentiles(quantity, percentiles, large)
+    items += _drawn(histogram)
+    axis = output.unit
+    labels = (histogram.drawn.labels,)
+    shares = Line("at or below", (histogram.at_most,)), Line("above", (histogram.above,))
+    exceedance = "Share of trials above" + (", powers of ten" if output.log else "")
+    items += [
+        Bars(row + 1, 0, "Histogram", histogram.counts, labels[0], CHART, 5, histogram.drawn.height, axis),
+        Lines(row + 15, 0, "Share of trials at or below", shares[:1], CHART, axis, labels, share=True),
+        Lines(row + 29, 0, exceedance, shares[1:], CHART, axis, labels, output.log, share=True),
+        Text(row + 43, 0, f"The range holds all but 0.1 % of the trials at each end. {BARS_NOTE}", "text"),
+    ]
+    widths = {0: 34, 1: 16, 2: 16, 3: 16, 4: 16, 5: 10, 6: 14, 7: 3} | dict.fromkeys(range(DRAWN, DRAWN + 5), 11)
+    return Page(title, tuple(items), widths, {0: 28}, tab="results", words=output.what or "an output")
+
+
+def _is_large(risk: Table, k: int) -> bool:
+    """Whether a quantity's numbers are of thousands, and are read without decimals."""
+    cells = (risk[name][k] for name in ("low", "high"))
+    sizes = [abs(float(cell.source.values[0, 0])) for cell in cells if isinstance(cell.source, Data)]
+    return LARGE[0] <= max(sizes) < LARGE[1]
+
+
+def _percentiles(quantity: Quantity, percentiles: Table, large: bool) -> list[Item]:
+    items: list[Item] = [
+        Text(2, PERCENTILES, "percent", "column"),
+        Text(2, PERCENTILES + 1, "percentile", "column"),
+    ]
+    style = "amount" if large else "number"
+    for r, (label, cell) in enumerate(zip(percentiles.labels, percentiles[quantity.label], strict=True), start=3):
+        items += [Text(r, PERCENTILES, str(label), "index"), Block(r, PERCENTILES + 1, cell, style)]
+    return items
+
+
+def _drawn(histogram: OutputHistogram) -> list[Item]:
+    """What the charts draw, at the right."""
+    shown = histogram.drawn
+    columns = (
+        ("bin", histogram.bin, "whole", 3),
+        ("up to", shown.labels, "up-to", 3),
+        ("edge", histogram.edges, "edge", 3),
+        ("count", histogram.counts, "count", 3),
+        ("at most", histogram.at_most, "percent", 3),
+        ("above", histogram.above, "number", 3),
+    )
+    items: list[Item] = []
+    for c, (heading, matrix, style, row) in enumerate(columns, start=DRAWN):
+        items += [Text(2, c, heading, "column"), Block(row, c, matrix, style)]
+    last = 3 + histogram.counts.shape[0]
+    items += [Text(last - 1, DRAWN + 1, "more", "edge-muted")]
+    items += [Text(last + 1, DRAWN, "most", "label"), Block(last + 1, DRAWN + 1, shown.largest, "count")]
+    items += [Text(last + 2, DRAWN, "height", "label"), Block(last + 2, DRAWN + 1, shown.height, "count")]
+    return items
