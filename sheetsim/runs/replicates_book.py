@@ -14,7 +14,8 @@ from sheetsim.runs.streaming import WORDS, nonnegative, products
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.forward.study import Forward
-from sheetsim.studies.pages import BARS_NOTE, ZEROS_NOTE, abreast, bars_page, layer_bars, layer_heads
+from sheetsim.studies.histogram_pages import BARS_NOTE, COUNTED, ZEROS_NOTE, bars_page, layer_bars
+from sheetsim.studies.pages import abreast, layer_heads
 from sheetsim.summary.histogram import drawn
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import tones
@@ -30,6 +31,9 @@ SHOWN = {
     "mean": "Mean of the outputs z",
     "effective_units": "Effective units",
 }
+
+# What the sheet Replicates holds.
+WORDS_OF_ROWS = "a row a replicate: its seed and its statistics"
 
 MORE = {
     "boot_low": "lower end of the mean's interval by the bootstrap of t (2,000 resamples; a number without a formula)",
@@ -143,7 +147,7 @@ class ReplicatesBook:
             self._histograms(),
             converging,
             bars_page({"Outputs of each layer": self._drawn}),
-            MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1),
+            MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1, words=WORDS_OF_ROWS),
             about,
         ]
         return bound(sheets)
@@ -273,7 +277,8 @@ class ReplicatesBook:
         widths = {0: 17, 1: 7} | {
             c: max(11, len(column.name) + 1) for c, column in enumerate(self.statistics.columns, 2)
         }
-        return Page("Statistics", tuple(items), widths, freeze=(1, 2))
+        words = "each statistic over the replicates, with its interval"
+        return Page("Statistics", tuple(items), widths, freeze=(1, 2), words=words)
 
     def _histograms(self) -> Page:
         bins = self._edges.shape[0]
@@ -291,7 +296,8 @@ class ReplicatesBook:
             items.append(layer_bars(*place, title, self._drawn, k + 1, HISTOGRAM, 10, "output, up to"))
         notes = (BARS_NOTE, ZEROS_NOTE) if self._drawn.zeros else (BARS_NOTE,)
         items += [Text(bins + 3 + k, 0, note, "text") for k, note in enumerate(notes)]
-        return Page("Histograms", tuple(items), {0: 9} | dict.fromkeys(range(1, first - 1), 14), freeze=(1, 1))
+        widths = {0: 9} | dict.fromkeys(range(1, first - 1), 14)
+        return Page("Histograms", tuple(items), widths, freeze=(1, 1), words=COUNTED)
 
     def _convergence(self, live: bool) -> Page:
         statistic = self._chosen[0]
@@ -331,7 +337,8 @@ class ReplicatesBook:
             )
             place = start + 1 + 14 * (k // 2), 6 * (k % 2)
             items.append(Lines(*place, f"{statistic}, layer {layer}", lines, CHART, "replicates", (found.checkpoints,)))
-        return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1))
+        words = "how the means settle with more replicates"
+        return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1), words=words)
 
 
 def _is_there(cell: Matrix) -> bool:

@@ -82,10 +82,14 @@ def unit_statistics(graph: Graph, network: Network) -> tuple[Matrix, tuple[Units
     def moments(name: str, of: Matrix) -> tuple[Matrix, Matrix]:
         # Over mirrored samples, and of nearly constant units, they are 0 but for rounding, of which each engine has its
         # own.
-        center = graph.define(f"mean_{name}", column_mean(of), kind="rounding")
-        return center, graph.define(f"var_{name}", column_variance(of, center), kind="rounding")
+        center = graph.define(
+            f"mean_{name}", column_mean(of), kind="rounding", what="the units' means over the samples"
+        )
+        spread = column_variance(of, center)
+        said = "the units' population variances over the samples"
+        return center, graph.define(f"var_{name}", spread, kind="rounding", what=said)
 
-    var_x = graph.define("var_x", column_variance(network.x))
+    var_x = graph.define("var_x", column_variance(network.x), what="the inputs' variances over the samples")
     return var_x, tuple(
         Units(*moments(f"a_{layer.number}", layer.a), *moments(f"z_{layer.number}", layer.z))
         for layer in network.layers
@@ -130,6 +134,7 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
             for name, what in COLUMNS.items()
         ),
         sheet="Variance",
+        what="the variance of the linear sums, and the claims about it",
     )
 
 
@@ -205,8 +210,9 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
     order 1/units that the pooled mean takes. All layers of a claim together are in their intervals with the confidence
     (Bonferroni: 1 − (1 − confidence) / layers at each).
     """
-    graph.input("tolerance", TOLERANCE)
-    graph.input("confidence", CONFIDENCE)
+    near = "how near the expected ratio a claim's interval must lie to hold, how far for it not to"
+    graph.input("tolerance", TOLERANCE, what=near)
+    graph.input("confidence", CONFIDENCE, what="confidence of a claim's intervals at all layers together")
     found: dict[str, list[_Measured]] = {name: [] for name in CLAIMS}
     for k, (layer, own) in enumerate(zip(network.layers, units, strict=True)):
         row = {column.name: column.cells[k] for column in table.columns}
@@ -252,7 +258,8 @@ def _claim(graph: Graph, network: Network, name: str, layers: Sequence[_Measured
     counts, verdict = over_layers([layer.word for layer in found], checked)
     if name in OF:
         verdict = where(equal(network.activation, OF[name]), verdict, "not ReLU")
-    return Claim(name, sentence, expected, tuple(found), checked, width, counts, graph.define(name, verdict))
+    named = graph.define(name, verdict, what="the claims' verdicts")
+    return Claim(name, sentence, expected, tuple(found), checked, width, counts, named)
 
 
 def _interval(layer: _Measured, width: Matrix) -> tuple[Matrix, Matrix]:

@@ -32,6 +32,17 @@ SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
 # Layers beyond the network's last that the map is followed through, towards its fixed point.
 FURTHER = 64
 
+# What the matrices are.
+HERMITE = "weights times normalised Hermite polynomials of degree 1, 2, … at the nodes"
+SERIES = {
+    "q_theory": "by layer, step 0 the input: the variance of the sums in mean-field theory",
+    "c_theory": "the correlation of the two inputs' sums in that theory",
+    "chi_theory": "χ: the growth of a small difference's square to the next layer",
+    "map_slope": "what the next layer's c changes by with this one's",
+    "squares": "the squares a_k² of f's coefficients, from degree 1",
+    "second": "E[f²], the sum of all from degree 0",
+}
+
 
 def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     """By layer, step 0 the input: `q_theory` and `c_theory` of the sums, and from layer 1 `chi_theory`, the growth of a
@@ -42,10 +53,11 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     `squares` (a_k² from k = 1) and `second` (E[f²]).
     """
     s, w, hermite = _quadrature()
-    nodes = graph.input("nodes", s.reshape(-1, 1))
-    weights = graph.input("node_weights", w.reshape(-1, 1)).T
-    polynomials = graph.input("hermite", hermite).T
-    degree = graph.input("degree", np.arange(1.0, DEGREES + 1).reshape(-1, 1))
+    nodes = graph.input("nodes", s.reshape(-1, 1), what="nodes of the expectations over a standard normal")
+    weights = graph.input("node_weights", w.reshape(-1, 1), what="the weights of the nodes").T
+    polynomials = graph.input("hermite", hermite, what=HERMITE).T
+    degrees = np.arange(1.0, DEGREES + 1).reshape(-1, 1)
+    degree = graph.input("degree", degrees, what="the degrees of the polynomials")
     activation, scale = graph["activation"], graph["weight_scale"]
 
     known: dict[str, Matrix] = {}
@@ -74,9 +86,10 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
         own = {"q_theory": q, "c_theory": c, "chi_theory": scale * (weights @ slope**2)}
         return own | {"map_slope": rising / known["second"]} | known
 
-    start = {"q_theory": graph.define("q_0", 0 * graph["c_0"] + 1), "c_theory": graph["c_0"] + 0}
+    q = graph.define("q_0", 0 * graph["c_0"] + 1, what="the inputs' mean square in theory")
+    start = {"q_theory": q, "c_theory": graph["c_0"] + 0}
     columns = {name: (name,) for name in (*SHOWN, "second")}
-    return graph.series(start, step=step, steps=layers + FURTHER, columns=columns)
+    return graph.series(start, step=step, steps=layers + FURTHER, columns=columns, what=SERIES)
 
 
 def _quadrature() -> tuple[Any, Any, Any]:

@@ -24,8 +24,8 @@ from sheetsim.model.expr import (
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import activate
-from sheetsim.summary.histogram import Histogram, symmetric_histogram
-from sheetsim.summary.layers import checked_std
+from sheetsim.summary.histogram import Histogram, numbered, symmetric_histogram
+from sheetsim.summary.layers import OF_LAYERS, checked_std
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import NONE, ratio
 from sheetsim.summary.verdict import Verdict
@@ -124,7 +124,9 @@ def gradient_table(flow: Backward) -> Table:
     ]
     known = {column.name: column.cells for column in columns}
     columns += _rates(flow.steps[:-1], known["d_z_norm"], known["d_z_sum_squares"], known["d_a_sum_squares"])
-    return Table("gradients", "layer", [step.number for step in flow.steps], tuple(columns), "Gradients")
+    numbers = [step.number for step in flow.steps]
+    said = "numbers of each layer's gradients"
+    return Table("gradients", "layer", numbers, tuple(columns), "Gradients", said)
 
 
 def _rates(
@@ -197,7 +199,7 @@ def flow_verdicts(graph: Graph, table: Table, flow: Backward) -> tuple[Matrix, .
         word = _by_rate(row) if k < last else once
         word = where(_is_number(reach), word, "exploding")
         own = flow.steps[k]
-        words.append(graph.define(f"verdict_{number}", checked_std(own.e, own.sd, sds, word)))
+        words.append(graph.define(f"verdict_{number}", checked_std(own.e, own.sd, sds, word), what=OF_LAYERS))
     return tuple(words)
 
 
@@ -242,7 +244,7 @@ def gradient_histograms(graph: Graph, flow: Backward, table: Table, bins: int) -
     Names `bin`, `share`, `curve_a`, `f_curve`, `slope_curve`, and those
     of `symmetric_histogram`.
     """
-    numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
+    numbers = numbered(graph, bins)
     hidden = flow.steps[:-1]
     matrices = {
         "a": [step.a for step in hidden],
@@ -257,8 +259,10 @@ def gradient_histograms(graph: Graph, flow: Backward, table: Table, bins: int) -
     }
     of_a = found["a"]
     # Bins are too coarse: over sums that spread wide a sigmoid's f′ would be a spike of two or three points.
-    share = graph.input("share", np.linspace(-1, 1, POINTS).reshape(-1, 1))
-    at = graph.define("curve_a", of_a.high * share)
-    value = graph.define("f_curve", activate(flow.network.activation, at))
-    slope = graph.define("slope_curve", grad(total(value), [at])[0])
+    share = graph.input("share", np.linspace(-1, 1, POINTS).reshape(-1, 1), what="numbers from −1 to 1")
+    at = graph.define(
+        "curve_a", of_a.high * share, what="share · bound_a: linear sums over the range of the histograms"
+    )
+    value = graph.define("f_curve", activate(flow.network.activation, at), what="f at curve_a")
+    slope = graph.define("slope_curve", grad(total(value), [at])[0], what="f′ at curve_a")
     return found, Curve(at, value, slope)

@@ -59,7 +59,8 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matri
     seen = [if_error(path.f, path.f[0]) for path in paths]
     lowest = tuple(map(minimum, seen))
     lower = -largest(*(-low for low in (*lowest, found))) if found is not None else matrix(NONE) + 0
-    least = graph.define("least_f", lower)
+    known_as = "minimum_f, or less where a path goes lower; #N/A without a minimum"
+    least = graph.define("least_f", lower, what=known_as)
     # Placed: f's own formula has these coordinates too, and refers to the path and not to this table.
     ends = [(column(path.p[-1], 1).placed(None), column(path.p[-1], 2).placed(None), path.f[-1] + 0) for path in paths]
     columns = (
@@ -83,7 +84,8 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matri
             "outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"
         ),
     )
-    return Table("paths", "optimizer", [path.name for path in paths], columns, "Paths"), least
+    names = [path.name for path in paths]
+    return Table("paths", "optimizer", names, columns, "Paths", "how each path began and ended"), least
 
 
 def _is_sound(path: Path) -> Matrix:
@@ -122,7 +124,8 @@ def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, found: Matr
     least = graph["least_f"]
     if found is None:
         ends = (where(_is_sound(path), -path.f[-1], -path.f[0]) for path in paths)
-        best = graph.define("best_f", -largest(*ends))
+        said = "only without a minimum: the least f at the end of a path that does not diverge"
+        best = graph.define("best_f", -largest(*ends), what=said)
     words = []
     for path, length in zip(paths, table["path_length"], strict=True):
         # 0/0 alone is an error: IronCalc takes numbers under 2E-16 for equal to 0.
@@ -132,5 +135,6 @@ def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, found: Matr
         else:
             word = where(_is_down(path, path.f[-1], least), "99 % down", "on its way")
         sound = where(moves > 0, word, "not moved")
-        words.append(graph.define(f"verdict_{path.name}", where(_is_sound(path), sound, "diverging")))
+        word = where(_is_sound(path), sound, "diverging")
+        words.append(graph.define(f"verdict_{path.name}", word, what="the paths' verdicts"))
     return tuple(words)
