@@ -5,7 +5,7 @@ Exact zeros, of which relu gives a half, are a bar of their own: else it would d
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from sheetsim.model.expr import (
 )
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
+from sheetsim.model.op import Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,12 +100,12 @@ class Histogram:
     drawn: Drawn
     tails: tuple[Matrix, ...]
 
-    def frame(self, values: Mapping[Matrix, Any]) -> "pd.DataFrame":
+    def frame(self, values: Mapping[Matrix, Array]) -> "pd.DataFrame":
         """A row a layer and bin: see `histogram_frame`."""
         return histogram_frame(values[self.edges], [values[node] for node in self.counts])
 
 
-def histogram_frame(edges: Any, counts: Sequence[Any]) -> "pd.DataFrame":
+def histogram_frame(edges: Array, counts: Sequence[Array]) -> "pd.DataFrame":
     """A row a layer and bin: `layer` (index), `bin`, `above`, `up_to`, `count`, `share`; bin 0 is open below, the last
     above. edges: (bins + 1)×1; counts: a layer each, (bins + 2)×1."""
     import pandas as pd
@@ -147,10 +148,8 @@ def histogram(
         tails, bound = _bound(
             graph, [layer.z for layer in network.layers], least=graph.input("reach", reach, what=REACH)
         )
-        lows = {
-            name: _low(known, bound) for name, known in ACTIVATIONS.items() if known.least > -np.inf or known.below < 1
-        }
-        highs = {name: known.most for name, known in ACTIVATIONS.items() if known.bounded}
+        lows = {name: _low(f, bound) for name, f in ACTIVATIONS.items() if f.least > -np.inf or f.below < 1}
+        highs = {name: f.most for name, f in ACTIVATIONS.items() if f.bounded}
         low = graph.define("range_low", chosen(network.activation, lows, -bound), what=LOW)
         high = graph.define("range_high", chosen(network.activation, highs, bound), what=HIGH)
     else:
@@ -172,14 +171,14 @@ def histogram(
     return Histogram(bin_numbers, low, high, edges, counts, shown, tails)
 
 
-def _low(known: Activation, bound: Matrix) -> Operand:
+def _low(f: Activation, bound: Matrix) -> Operand:
     """The lower end of a range for outputs of which 99.9 % lie within the bound."""
-    if np.isinf(known.least):
-        return -known.below * bound
-    return known.least if known.bounded or known.least >= 0 else largest(-bound, known.least)
+    if np.isinf(f.least):
+        return -f.below * bound
+    return f.least if f.bounded or f.least >= 0 else largest(-bound, f.least)
 
 
-def edges_between(low: float, high: float, bins: int) -> Any:
+def edges_between(low: float, high: float, bins: int) -> Array:
     """The edges of so many bins, to the last digit as the model computes them."""
     numbers, width = np.arange(bins + 1.0), high - low
     return low + width * (numbers / bins) - np.where(numbers > 0, 0, NUDGE * width)
@@ -221,14 +220,14 @@ def drawn(
     """
     bars = tuple(counts)
     if shares:
-        taken = [floor(share * total(own) + 0.5) for share, own in zip(shares, counts, strict=True)]
+        taken = [floor(share * total(column) + 0.5) for share, column in zip(shares, counts, strict=True)]
         bars = tuple(
             graph.define(
                 f"bars{suffix}_{k}",
-                own - zeros * where(equal(row_numbers(own), at + 1), 1, 0),
+                column - zeros * where(equal(row_numbers(column), at + 1), 1, 0),
                 what="counts without the exact zeros",
             )
-            for k, (own, zeros) in enumerate(zip(counts, taken, strict=True), start=1)
+            for k, (column, zeros) in enumerate(zip(counts, taken, strict=True), start=1)
         )
     most = graph.define(f"largest_count{suffix}", largest(*map(maximum, bars)), what="the greatest of all bars")
     scale = most if least is None else largest(most, least)
@@ -238,7 +237,7 @@ def drawn(
     # Where all are zeros they alone are the scale.
     scale = where(scale > 0, scale, largest(*map(maximum, counts)))
     height = graph.define(f"chart_height{suffix}", scale / where(largest(*shares) > 0, TALLEST, 1), what=HEIGHT)
-    zeros = (Zeros(at, share, _parts(own, share, at, height)) for own, share in zip(counts, shares, strict=True))
+    zeros = (Zeros(at, share, _parts(column, share, at, height)) for column, share in zip(counts, shares, strict=True))
     return Drawn(edges, tuple(counts), labels(edges), bars, most, height, tuple(zeros))
 
 
@@ -269,8 +268,10 @@ def _bound(
         f"tail{suffix}", largest(*tails), what="the greatest 99.9 % quantile of all layers, of the magnitude"
     )
     step = 10 ** floor(log10(q)) / 2
-    own = where(q > 0, ceiling(q / step) * step, 1 if least is None else where(least > 0, 0, 1))
+    rounded = where(q > 0, ceiling(q / step) * step, 1 if least is None else where(least > 0, 0, 1))
     if least is None:
-        return tails, graph.define(f"bound{suffix}", own, what="the ends of the histograms' ranges, on both sides of 0")
+        return tails, graph.define(
+            f"bound{suffix}", rounded, what="the ends of the histograms' ranges, on both sides of 0"
+        )
     said = "tail rounded up, and reach at least: the upper end for activations without bounds"
-    return tails, graph.define(f"bound{suffix}", largest(own, least), what=said)
+    return tails, graph.define(f"bound{suffix}", largest(rounded, least), what=said)

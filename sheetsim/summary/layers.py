@@ -118,13 +118,13 @@ INPUT_LOST = (
 
 def saturated(activation: Matrix, a: Matrix) -> Matrix:
     """The share of linear sums on a tail of f, where |f'| stays under 1 % of its largest value; for relu, outputs 0."""
-    shares = {name: mean(on_tail(known, a)) for name, known in ACTIVATIONS.items() if known.saturates}
+    shares = {name: mean(on_tail(f, a)) for name, f in ACTIVATIONS.items() if f.saturates}
     return chosen(activation, shares, 0)
 
 
-def on_tail(known: Activation, a: Matrix) -> Matrix:
+def on_tail(f: Activation, a: Matrix) -> Matrix:
     """1 where a sum lies on a tail of f, which has one, else 0."""
-    low, high = known.tails
+    low, high = f.tails
     sides = [a <= low] * math.isfinite(low) + [a >= high] * math.isfinite(high)
     return sum(sides[1:], sides[0])
 

@@ -89,12 +89,12 @@ def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str
         u, v = (a / sqrt(sum_squares(a)) for a in layer.sums)
         apart = sum_squares(u - v) / 2
         c = 1 - apart
-        own = column_sum(u * v) - c / 2 * (column_sum(u**2) + column_sum(v**2))
+        of_units = column_sum(u * v) - c / 2 * (column_sum(u**2) + column_sum(v**2))
         if rows:
             carried = theory["map_slope"][number - 1] ** 2 * rows[-1]["c_spread"]
         else:
             carried = (1 - c_0**2) ** 2 / float(pairs * units)
-        spread = sum_squares(own) + carried
+        spread = sum_squares(of_units) + carried
         off = exp(NORMAL_95 * sqrt(spread) / apart)
         (slope,) = grad(total(layer.outputs[0]), [layer.sums[0]])
         steep = graph.define(f"slope_square_{number}", column_mean(slope**2), what=SLOPES)

@@ -6,14 +6,13 @@ Hermite polynomials (O'Donnell 2014, §11.2; Daniely et al. 2016, arXiv:1602.058
 is exact at the kink of relu, and a power series.
 """
 
-from typing import Any
-
 import numpy as np
 
 from sheetsim.model.expr import Matrix, absolute, row, sqrt, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import activate
+from sheetsim.model.op import Array
 from sheetsim.model.series import Series
 from sheetsim.summary.theory import normal_rule
 
@@ -60,31 +59,31 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     degree = graph.input("degree", degrees, what="the degrees of the polynomials")
     activation, scale = graph["activation"], graph["weight_scale"]
 
-    known: dict[str, Matrix] = {}
+    shown: dict[str, Matrix] = {}
     hidden: dict[str, Matrix] = {}
 
     def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
         q, c = scale * before["q_theory"], before["c_theory"] + 0  # the first sums are of the inputs themselves
         if t > 1:
             base = where(absolute(before["c_theory"]) > LEAST, before["c_theory"], 0)
-            powers = total(known["squares"] * base**degree) + hidden["left"] * base ** (DEGREES + 1)
-            powers += row(known["squares"], 1) * (before["c_theory"] - base)
-            q, c = scale * known["second"], (hidden["mean_square"] + powers) / known["second"]
+            powers = total(shown["squares"] * base**degree) + hidden["left"] * base ** (DEGREES + 1)
+            powers += row(shown["squares"], 1) * (before["c_theory"] - base)
+            q, c = scale * shown["second"], (hidden["mean_square"] + powers) / shown["second"]
         at = sqrt(q) * nodes
         f = activate(activation, at)
         (slope,) = grad(total(f), [at])
-        known["squares"], hidden["mean_square"], known["second"] = (
+        shown["squares"], hidden["mean_square"], shown["second"] = (
             (polynomials @ f) ** 2,
             (weights @ f) ** 2,
             weights @ f**2,
         )
-        hidden["left"] = known["second"] - hidden["mean_square"] - total(known["squares"])
+        hidden["left"] = shown["second"] - hidden["mean_square"] - total(shown["squares"])
         base = where(absolute(c) > LEAST, c, 0)
         # 0⁰ is an error in a sheet: the term of k = 1 apart.
-        rising = total(known["squares"] * degree * base ** where(degree > 2, degree - 1, 1))
-        rising += row(known["squares"], 1) * (1 - base) + (DEGREES + 1) * hidden["left"] * base**DEGREES
-        own = {"q_theory": q, "c_theory": c, "chi_theory": scale * (weights @ slope**2)}
-        return own | {"map_slope": rising / known["second"]} | known
+        rising = total(shown["squares"] * degree * base ** where(degree > 2, degree - 1, 1))
+        rising += row(shown["squares"], 1) * (1 - base) + (DEGREES + 1) * hidden["left"] * base**DEGREES
+        told = {"q_theory": q, "c_theory": c, "chi_theory": scale * (weights @ slope**2)}
+        return told | {"map_slope": rising / shown["second"]} | shown
 
     q = graph.define("q_0", 0 * graph["c_0"] + 1, what="the inputs' mean square in theory")
     start = {"q_theory": q, "c_theory": graph["c_0"] + 0}
@@ -92,7 +91,7 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     return graph.series(start, step=step, steps=layers + FURTHER, columns=columns, what=SERIES)
 
 
-def _quadrature() -> tuple[Any, Any, Any]:
+def _quadrature() -> tuple[Array, Array, Array]:
     """Nodes, weights, and columns w·h_k of the normalised Hermite polynomials from k = 1, for the standard normal."""
     s, w = normal_rule(FINE)
     rows = [np.ones_like(s), s]

@@ -184,11 +184,19 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def _findings(self, graph: Graph, network: Network) -> Findings:
         var_x, units = unit_statistics(graph, network)
-        table = layer_table(network, [own.var_z for own in units])
+        table = layer_table(network, [layer.var_z for layer in units])
         given = of_input(graph, network, var_x)
         words = verdicts(graph, network, table, given)
-        own = self.histogram
-        bars = histogram(graph, network, table["saturated"], own.bins, own.range, own.reach or 0.0, own.tallest or 0.0)
+        binning = self.histogram
+        bars = histogram(
+            graph,
+            network,
+            table["saturated"],
+            binning.bins,
+            binning.range,
+            binning.reach or 0.0,
+            binning.tallest or 0.0,
+        )
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
 
@@ -209,11 +217,11 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them; data given as an array is only named."""
-        found = super().parameters()
-        found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
+        keys = super().parameters()
+        keys["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
         if not isinstance(self.input, str):
-            found["input"] = said(self.input)
-        return found
+            keys["input"] = said(self.input)
+        return keys
 
     @property
     def given_in_python(self) -> str:
@@ -249,9 +257,9 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
                 "x", given.distribution, shape, sampling=self.sampling, correlation=correlation, what=INPUT
             )
         x = graph.input("x", given, what=INPUT)
-        for key, wished, found in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):
-            if wished is not None and wished != found:
-                raise SheetsimError(f"{key} is {wished}, but the input has {found}: leave {key} out")
+        for key, wished, size in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):
+            if wished is not None and wished != size:
+                raise SheetsimError(f"{key} is {wished}, but the input has {size}: leave {key} out")
         return x
 
     def _initializers(self, graph: Graph) -> list[Initializer]:
@@ -293,8 +301,8 @@ def chosen_initializer(
 
 def _offered(scheme: Scheme) -> list[str]:
     """The schemes that a book with this one's draws can change to."""
-    own = SCHEMES[scheme] if isinstance(scheme, str) else scaled(0.0)
-    return [name for name, known in SCHEMES.items() if known.draws_like(own)]
+    initializer = SCHEMES[scheme] if isinstance(scheme, str) else scaled(0.0)
+    return [name for name, other in SCHEMES.items() if other.draws_like(initializer)]
 
 
 def _chosen(
@@ -319,8 +327,8 @@ def _chosen(
 
 def check_scheme(scheme: Scheme) -> None:
     if isinstance(scheme, str) and scheme not in SCHEMES:
-        known = ", ".join(SCHEMES)
-        raise SheetsimError(f"initializer must be one of {known}, a number, or {{constant = value}}, not {scheme!r}")
+        names = ", ".join(SCHEMES)
+        raise SheetsimError(f"initializer must be one of {names}, a number, or {{constant = value}}, not {scheme!r}")
     if isinstance(scheme, Mapping) and (list(scheme) != ["constant"] or not math.isfinite(scheme["constant"])):
         raise SheetsimError(f"initializer as a table is {{constant = value}}, not {dict(scheme)}")
     if isinstance(scheme, int | float) and not (math.isfinite(scheme) and scheme >= 0):

@@ -89,7 +89,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return Findings(
             sheets,
             (table, layers),
-            {"histograms": histograms["d_W"], **{f"histograms-{k}": own for k, own in histograms.items()}},
+            {"histograms": histograms["d_W"], **{f"histograms-{k}": histogram for k, histogram in histograms.items()}},
             words,
             FLOWS,
             (

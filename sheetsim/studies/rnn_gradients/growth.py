@@ -138,8 +138,8 @@ def _column(named: tuple[str, str], cells: tuple[Matrix, ...]) -> Column:
 def _norms(
     series: Mapping[str, Series], growths: Mapping[str, Series], slopes: Series, rho: Matrix, sigma: Matrix
 ) -> Table:
-    known = {**series, **growths, "slope": slopes}
-    columns = [Column(name, what, tuple(known[name])) for name, what in NORMS.items()]
+    by_name = {**series, **growths, "slope": slopes}
+    columns = [Column(name, what, tuple(by_name[name])) for name, what in NORMS.items()]
     for name, letter, value in (("radius", "ρ", rho), ("sigma", "σ", sigma)):
         columns.append(Column(name, f"{letter} of W, beside each step", tuple(value + 0 for _ in slopes)))
     return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns), "Norms", "norms by step")

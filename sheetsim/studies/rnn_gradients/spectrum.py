@@ -63,8 +63,8 @@ def spectral_radius(graph: Graph, A: Matrix, tail: str) -> Radius:
     start = {f"powers_{tail}": A, f"radius_{tail}": matrix(1.0) + 0}
     heads = {f"{name}_{tail}": (name,) for name in ("scale", "radius")}
     what = {f"{name}_{tail}": said for name, said in SERIES.items()}
-    found = graph.series(start, step=square, steps=SQUARINGS, columns=heads, what=what)
-    powers, scale, radius = (found[f"{name}_{tail}"] for name in ("powers", "scale", "radius"))
+    made = graph.series(start, step=square, steps=SQUARINGS, columns=heads, what=what)
+    powers, scale, radius = (made[f"{name}_{tail}"] for name in ("powers", "scale", "radius"))
 
     def average(X: Matrix, j: int) -> Matrix:
         image = _image(powers[SQUARINGS - j % LEVELS], X)
@@ -84,8 +84,8 @@ def largest_singular_value(graph: Graph, A: Matrix, tail: str) -> tuple[Matrix, 
     """
     c = _magnitude(A)
     part = _over(A, c)
-    found = spectral_radius(graph, part.T @ part, tail)
-    return c * sqrt(found.value), found
+    way = spectral_radius(graph, part.T @ part, tail)
+    return c * sqrt(way.value), way
 
 
 def _image(B: Matrix, X: Matrix) -> Matrix:

@@ -136,14 +136,14 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         radius = spectral_radius(graph, graph["W"], "W")
         sigma, squared = largest_singular_value(graph, graph["W"], "WtW")
         first = norm_of(graph["d_start"], graph["divisor"])
-        found = growth_of(graph, series, first, slopes, radius.value, sigma)
+        growth = growth_of(graph, series, first, slopes, radius.value, sigma)
 
         def sheets(command: str, live: bool) -> "list[Sheet]":
             from sheetsim.studies.rnn_gradients.book import RnnGradientsBook
 
-            return RnnGradientsBook(self, graph, series, found, (radius, squared)).sheets(command, live)
+            return RnnGradientsBook(self, graph, series, growth, (radius, squared)).sheets(command, live)
 
-        return Findings(sheets, (found.table, found.norms), verdicts=found.verdicts, words=VERDICTS)
+        return Findings(sheets, (growth.table, growth.norms), verdicts=growth.verdicts, words=VERDICTS)
 
     def sizes(self) -> dict[str, Shape]:
         """The shapes of the weights, the start, the states, and the norms."""

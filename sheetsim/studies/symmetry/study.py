@@ -134,10 +134,10 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def sizes(self) -> dict[str, Shape]:
         """The inputs, and the series that are as long as the steps."""
-        found = {"x": (3, self.samples), "step": (self.steps + 1, 1)}
+        shapes = {"x": (3, self.samples), "step": (self.steps + 1, 1)}
         for name in STARTS:
-            found |= {f"w_1_{name}": (self.steps + 1, 3), f"z_1_{name}": (self.steps + 1, self.samples)}
-        return found
+            shapes |= {f"w_1_{name}": (self.steps + 1, 3), f"z_1_{name}": (self.steps + 1, self.samples)}
+        return shapes
 
 
 def descent(graph: Graph, name: str, steps: int) -> Start:
@@ -173,12 +173,12 @@ def descent(graph: Graph, name: str, steps: int) -> Start:
         {
             key: graph.stacked(
                 f"{key}_{name}",
-                own,
-                columns.get(key, (key,) if own[0].shape[1] == 1 else ()),
+                by_step,
+                columns.get(key, (key,) if by_step[0].shape[1] == 1 else ()),
                 kind=ROUNDING if key in ROUNDED or key.startswith("d_") else NUMBER,
                 what=_what(key),
             )
-            for key, own in nodes.items()
+            for key, by_step in nodes.items()
         },
     )
 
@@ -196,5 +196,5 @@ def _start(graph: Graph, name: str) -> dict[str, Matrix]:
     """The weights at step 0: a scale times the pattern of all starts of that kind."""
     kind = "e" if name in ("small", "large") else "ones"
     scale = 0.0 if name == "zeros" else graph[name]
-    found = {f"w_{k}": scale * graph[f"{kind}_{k}"] for k in (1, 2)}
-    return found | {key: scale * column(graph[f"{kind}_v"], k) for k, key in enumerate(("v_1", "v_2", "b"), start=1)}
+    weights = {f"w_{k}": scale * graph[f"{kind}_{k}"] for k in (1, 2)}
+    return weights | {key: scale * column(graph[f"{kind}_v"], k) for k, key in enumerate(("v_1", "v_2", "b"), start=1)}
