@@ -1,4 +1,4 @@
-"""What the books of several studies share: titles that follow the yellow cells, tables and histograms as pages."""
+"""What the books of several studies share: titles that follow the yellow cells, homes of matrices, tables as pages."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
