@@ -28,6 +28,9 @@ COMPARED_OTHERWISE = ("xl/workbook.xml", "xl/sharedStrings.xml", "docProps/app.x
 ROUNDED, LAST_DIGITS = "rounded", "last digits"
 SAVED_DIGITS = 15
 
+# Where a difference is that lies in no cell of a sheet.
+BESIDE = "{}, beside the cells"
+
 # In a file as XlsxWriter and sheetsim make it: its version of the application, and one fixed date. Another program that
 # saves the file sets one or the other.
 _VERSION = b"<AppVersion>12.0000</AppVersion>"
@@ -157,11 +160,16 @@ def _formula(cells: Cells, cell: tuple[int, int]) -> str | None:
     return f"{{={text}}} in {cell_name(key(block.top, block.left))}:{cell_name(key(block.bottom, block.right))}"
 
 
+def is_beside_cells(difference: Difference, title: str) -> bool:
+    """Whether it is what a sheet has beside its cells, as widths and breaks between pages."""
+    return difference.changes == [Change(BESIDE.format(title), None, None)]
+
+
 def _format(one: RawBook, two: RawBook, title: str, *, changed: bool) -> Iterator[Difference]:
     """What a sheet has beside its cells' contents: widths, drop-downs, conditional formats; and the cells' styles."""
     left, right = (_DATA.sub(b"", book.read(book.part_of(title))) for book in (one, two))
     if left != right:
-        yield Difference(f"({title})", "styles", 0.0, [Change(f"{title}, beside the cells", None, None)])
+        yield Difference(f"({title})", "styles", 0.0, [Change(BESIDE.format(title), None, None)])
     elif not changed:
         yield Difference(f"({title})", "styles", 0.0, [Change(f"{title}, of the cells", None, None)])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sheetsim.arguments import listed, one_of
 from sheetsim.audit.compare import Changed, Gap, blocks, gap
-from sheetsim.audit.difference import Difference, differences
+from sheetsim.audit.difference import Difference, differences, is_beside_cells
 from sheetsim.audit.provenance import GivenPartError, Made, Provenance, SheetCells, adopted, made, provenance
 from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
@@ -233,6 +233,9 @@ def _origin(
     # The book says with what it was made: other versions are no edit of it.
     labels = [field.partition(".")[2] or field for field in UNCHECKED[bool(said.lost)]]
     changes = list(_without(changes, {"About": meant.rows_of_about(labels)}))
+    if said.lost:
+        # The input's text on About is another, and so the height of its row and the breaks between pages.
+        changes = [change for change in changes if not is_beside_cells(change, "About")]
     if follow:
         changes = list(_without(changes, computed))
     was, here = said.manifest.versions, meant.manifest.versions

@@ -10,9 +10,20 @@ from sheetsim.model.expr import Matrix, choose, column, equal, exp, floor, log, 
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer
-from sheetsim.model.nets import Network
+from sheetsim.model.nets import SUMS, WEIGHTS, Network
 
 LOSSES = ("mse", "cross-entropy")
+
+# What the matrices d_z_l, d_a_l and d_W_l are.
+GRADIENTS = {
+    "z": "gradients of the loss by the activations: d_a of the layer above · its weights transposed",
+    "a": "gradients of the loss by the linear sums: d_z times f′(a); the last one is by the output",
+    "W": "gradients of the loss by the weights: the layer's input transposed · d_a",
+}
+SHIFT = (
+    "each sample's greatest output, taken off its outputs before EXP against overflow: the last column of the sheet "
+    "Shift, whose column k has the greatest of the first k outputs"
+)
 
 
 @dataclass(frozen=True)
@@ -64,33 +75,40 @@ def backward_pass(graph: Graph, network: Network, outputs: int, initializer: Ini
     """
     last = network.layers[-1]
     number = last.number + 1
-    W = graph.weights(f"W_{number}", initializer, (last.z.shape[1], outputs))
-    out = graph.define(f"a_{number}", last.z @ W)
+    W = graph.weights(f"W_{number}", initializer, (last.z.shape[1], outputs), what=WEIGHTS)
+    out = graph.define(f"a_{number}", last.z @ W, what=SUMS)
     samples = out.shape[0]
-    normals = graph.input("e_targets", normal(), (samples, outputs))
-    draws = graph.input("u_labels", uniform(0, 1), (samples, 1))
-    classes = graph.input("classes", np.arange(1.0, outputs + 1).reshape(1, -1))
-    labels = graph.define("labels", 1 + floor(draws * outputs))
-    targets = graph.define("targets", choose(loss, {"mse": normals, "cross-entropy": equal(labels, classes)}))
+    normals = graph.input("e_targets", normal(), (samples, outputs), what="standard normal draws, samples × outputs")
+    draws = graph.input("u_labels", uniform(0, 1), (samples, 1), what="uniform draws of which the labels are made")
+    classes = graph.input("classes", np.arange(1.0, outputs + 1).reshape(1, -1), what="the numbers of the outputs")
+    labels = graph.define("labels", 1 + floor(draws * outputs), what="the samples' labels, from 1")
+    targets = graph.define(
+        "targets",
+        choose(loss, {"mse": normals, "cross-entropy": equal(labels, classes)}),
+        what="what the output should be: e_targets, or a 1 in the column of the sample's label",
+    )
     # Against overflow of EXP; softmax is the same whatever is taken off a sample's outputs: a constant to gradients.
     *first, last_maximum = _running_maxima(out)
-    shift = graph.define("shift", last_maximum)
+    shift = graph.define("shift", last_maximum, what=SHIFT)
     logits = out - shift
     ways: dict[str, Callable[[], Matrix]] = {
         "mse": lambda: sum_squares(out - targets) / (samples * outputs),
         "cross-entropy": lambda: (total(log(row_sum(exp(logits)))) - total(targets * logits)) / samples,
     }
-    value = graph.define("loss_value", choose(loss, {name: way() for name, way in ways.items()}))
+    value = graph.define("loss_value", choose(loss, {name: way() for name, way in ways.items()}), what="the loss")
     layers = network.layers
     by = [out, *(layer.a for layer in layers), *(layer.z for layer in layers), W, *(layer.W for layer in layers)]
     gradients = dict(zip(by, grad(value, by, fixed=[shift]), strict=True))
-    d_out, d_W = graph.define(f"d_a_{number}", gradients[out]), graph.define(f"d_W_{number}", gradients[W])
+
+    def gradient(letter: str, number: int, of: Matrix) -> Matrix:
+        return graph.define(f"d_{letter}_{number}", gradients[of], what=GRADIENTS[letter])
+
+    d_out, d_W = gradient("a", number, out), gradient("W", number, W)
     e, sd = graph[f"e_{number}"], graph[f"sd_{number}"]
     steps = [LayerGradient(number, W, out, out, last.z, sd, e, d_out, d_out, d_W)]
     for layer in reversed(layers):
-        d_z = graph.define(f"d_z_{layer.number}", gradients[layer.z])
-        d_a = graph.define(f"d_a_{layer.number}", gradients[layer.a])
-        d_W = graph.define(f"d_W_{layer.number}", gradients[layer.W])
+        d_z, d_a = gradient("z", layer.number, layer.z), gradient("a", layer.number, layer.a)
+        d_W = gradient("W", layer.number, layer.W)
         steps.append(
             LayerGradient(layer.number, layer.W, layer.a, layer.z, layer.given, layer.sd, layer.e, d_a, d_z, d_W)
         )

@@ -18,6 +18,10 @@ from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns,
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
+# What the two other matrices of `Graph.weights` are.
+DRAWS_OF_WEIGHTS = "standard draws of the weights, fan-in × fan-out"
+SD_OF_WEIGHTS = "standard deviation of the weights, by the initializer"
+
 
 class Output(NamedTuple):
     """A matrix whose rows are trials and whose columns are quantities.
@@ -37,6 +41,8 @@ class Graph:
     """Named matrices in the order in which they were named.
 
     seed: every draw of the graph comes from this number.
+    meanings: by name, what a matrix is, in a person's words, where that was said (`what`). No part of the matrix: equal
+    expressions are one node, whatever they are called.
     draws: "pcg64", a stream for each matrix by its name; or "mt19937", all matrices one after another, in the order in
     which they are named, from one run of NumPy's legacy generator: the numbers of a script that seeds
     `numpy.random.RandomState(seed)` and calls `randn` for each. Those are normal draws only, of seeds below 2**32.
@@ -48,6 +54,7 @@ class Graph:
         self.seed: int = int(seed)
         self.draws = draws
         self.outputs: dict[str, Output] = {}
+        self.meanings: dict[str, str] = {}
         self._drawn = 0
         self._matrices: dict[str, Matrix] = {}
         self._folded: set[str] = set()
@@ -91,16 +98,18 @@ class Graph:
         if name.casefold() in self._folded:
             raise SheetsimError(f"the name {name!r} is taken (case does not count)")
 
-    def _named(self, node: Matrix) -> None:
-        """Takes a node in, by its name."""
+    def _named(self, node: Matrix, what: str) -> None:
+        """Takes a node in, by its name, and what it is."""
         name = str(node.name)
         self._check_name(name)
+        if arguments.text(f"{name}: what", what):
+            self.meanings[name] = what
         self._folded.add(name.casefold())
         self._matrices[name] = node
 
-    def _leaf(self, name: str, source: Source, shape: Shape) -> Matrix:
+    def _leaf(self, name: str, source: Source, shape: Shape, what: str) -> Matrix:
         node = Matrix(source, (), shape, name)
-        self._named(node)
+        self._named(node, what)
         return node
 
     def input(
@@ -112,13 +121,15 @@ class Graph:
         sampling: str = "random",
         correlation: Any = None,
         at_least: float | None = None,
+        what: str = "",
     ) -> Matrix:
         """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
 
         values: a Distribution, a frozen one of scipy.stats, or numbers (a list or 1-D array is a row, a Series of
         pandas a column; columns of a DataFrame keep their names); sampling: the design of the draws, one of DESIGNS;
         correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw); at_least: the
-        workbook takes only numbers from this one into the cells of given numbers (what is pasted is not checked).
+        workbook takes only numbers from this one into the cells of given numbers (what is pasted is not checked); what:
+        what the matrix is, in words, which the workbook's sheet About shows.
         Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite or too small,
         and a design or correlation that draws of this shape cannot have.
         """
@@ -133,7 +144,7 @@ class Graph:
                 check_design(sampling, *shape)
             except SheetsimError as error:
                 raise SheetsimError(f"{name}: {error}") from None
-            return self._draws(name, distribution, shape, sampling, correlation)
+            return self._draws(name, distribution, shape, sampling, correlation, what)
         if sampling != "random" or correlation is not None:
             raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
         array = _finite_table(name, values)
@@ -141,10 +152,10 @@ class Graph:
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
         if at_least is not None and array.min() < at_least:
             raise SheetsimError(f"{name}: {array.min():g} is less than {at_least:g}")
-        return self._leaf(name, Data(array, at_least, _headings(values)), array.shape)
+        return self._leaf(name, Data(array, at_least, _headings(values)), array.shape, what)
 
     def _draws(
-        self, name: str, distribution: Distribution, shape: Shape, design: str, correlation: Any = None
+        self, name: str, distribution: Distribution, shape: Shape, design: str, correlation: Any, what: str
     ) -> Matrix:
         self._check_name(name)
         rows, columns = shape
@@ -156,29 +167,33 @@ class Graph:
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
         source = Draw(distribution, self.seed, name, design, mixing, self._drawn if legacy else None)
-        drawn = self._leaf(name, source, (rows, columns))
+        drawn = self._leaf(name, source, (rows, columns), what)
         self._drawn += rows * columns
         return drawn
 
-    def results(self, name: str, values: Array) -> Matrix:
+    def results(self, name: str, values: Array, *, what: str = "") -> Matrix:
         """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.
 
-        NaN and infinities may stand among them, as error values in the workbook.
+        NaN and infinities may stand among them, as error values in the workbook. what: as of `input`.
         """
-        return self._leaf(name, Data(values), values.shape)
+        return self._leaf(name, Data(values), values.shape, what)
 
-    def choice(self, name: str, options: Sequence[str], value: str) -> Matrix:
-        """A text of a list, a drop-down in the workbook. Raises SheetsimError when the value is not on the list."""
+    def choice(self, name: str, options: Sequence[str], value: str, *, what: str = "") -> Matrix:
+        """A text of a list, a drop-down in the workbook; what: as of `input`.
+
+        Raises SheetsimError when the value is not on the list.
+        """
         self._check_name(name)
         options = [arguments.text(f"{name}: an option", option) for option in arguments.listed(name, options, "texts")]
         if not isinstance(value, str) or value not in options:
             raise SheetsimError(f"{name}: {arguments.said(value)} is not one of {', '.join(options)}")
-        return self._leaf(name, Choice(tuple(options), value), (1, 1))
+        return self._leaf(name, Choice(tuple(options), value), (1, 1), what)
 
-    def weights(self, name: str, initializer: Initializer | str, shape: Shape) -> Matrix:
+    def weights(self, name: str, initializer: Initializer | str, shape: Shape, *, what: str = "") -> Matrix:
         """W = sd · e, fan-in × fan-out (rows are inputs): three named matrices, `W_1` from `sd_1` and draws `e_1`.
 
         initializer: one of this package's, or the name of a scheme; it says the standard deviation and the draws.
+        what: as of `input`, of the weights; with it the other two have words too.
         """
         if isinstance(initializer, str) and initializer in SCHEMES:
             initializer = SCHEMES[initializer]
@@ -186,15 +201,21 @@ class Graph:
             raise SheetsimError(f"{name}: the initializer must be he() or one of {', '.join(SCHEMES)}")
         self._check_name(name)
         tail = name.removeprefix("W_")
-        e = self._draws(f"e_{tail}", initializer.draws, arguments.shape(f"e_{tail}: draws", shape), initializer.design)
-        sd = self.define(f"sd_{tail}", initializer.sd(row_count(e), column_count(e)))
-        return self.define(name, sd * e)
+        shape = arguments.shape(f"e_{tail}: draws", shape)
+        e = self._draws(
+            f"e_{tail}", initializer.draws, shape, initializer.design, None, DRAWS_OF_WEIGHTS if what else ""
+        )
+        sd = self.define(
+            f"sd_{tail}", initializer.sd(row_count(e), column_count(e)), what=SD_OF_WEIGHTS if what else ""
+        )
+        return self.define(name, sd * e, what=what)
 
-    def define(self, name: str, expression: Any, *, kind: str = NUMBER) -> Matrix:
+    def define(self, name: str, expression: Any, *, kind: str = NUMBER, what: str = "") -> Matrix:
         """The expression as a matrix with a name, and cells of its own: formulas refer to it.
 
         kind: what its numbers are, for a check by other engines: "count" agrees exactly, and "rounding" may be nothing
-        else, so that each is compared by itself; any other "number" is compared with the matrix's largest.
+        else, so that each is compared by itself; any other "number" is compared with the matrix's largest. what: as of
+        `input`.
         """
         arguments.one_of(f"{name}: kind", kind, KINDS)
         if isinstance(expression, str):
@@ -209,7 +230,7 @@ class Graph:
                 f"{name}: this is the leaf or the matrix {node.name!r} already; name an expression of it"
             )
         named = node.placed(name, kind)
-        self._named(named)
+        self._named(named, what)
         return named
 
     def output(
@@ -242,7 +263,7 @@ class Graph:
         check_columns(name, headings, expression.shape[1])
         if is_named and self._matrices.get(name) is not expression:
             raise SheetsimError(f"{name}: this matrix is of another model")
-        node = expression if is_named else self.define(name, expression)
+        node = expression if is_named else self.define(name, expression, what=what)
         self.outputs[name] = Output(node, *text, headings, log)
         return node
 
@@ -255,6 +276,7 @@ class Graph:
         steps: int,
         *,
         columns: Sequence[str] = ...,
+        what: str = ...,
     ) -> Series: ...
 
     @overload
@@ -265,6 +287,7 @@ class Graph:
         step: SeriesStep,
         steps: int,
         columns: Mapping[str, Sequence[str]] = ...,
+        what: Mapping[str, str] = ...,
     ) -> dict[str, Series]: ...
 
     def series(
@@ -275,6 +298,7 @@ class Graph:
         steps: int = 0,
         *,
         columns: Any = (),
+        what: Any = "",
     ) -> Series | dict[str, Series]:
         """Matrices by step, each computed from the step before: a named block of the workbook with a row a step.
 
@@ -283,8 +307,9 @@ class Graph:
         from 1. Names that f gives and that have no start (a gradient, a loss) are series from step 1; what stands in a
         series is referred to, and everything else that f makes is written into the formulas that use it.
 
-        start: step 0, a matrix of the model or numbers (input cells of the sheet). columns: headings, by name where
-        there are several series. An r×n matrix takes r rows a step. Returns the Series, or all by name.
+        start: step 0, a matrix of the model or numbers (input cells of the sheet). columns: headings, and
+        what: as of `input`, each by name where there are several series. An r×n matrix takes r rows a step. Returns the
+        Series, or all by name.
         Raises SheetsimError for a name that is taken, a step of another shape or with other names, and headings that
         do not fit.
         """
@@ -295,34 +320,50 @@ class Graph:
             self._check_name(name)
             one = arguments.function("the step of a series", step)
             return self._series(
-                {name: start}, lambda previous, t: {name: one(previous[name], t)}, steps, {name: columns}
+                {name: start}, lambda previous, t: {name: one(previous[name], t)}, steps, {name: columns}, {name: what}
             )[name]
         if not isinstance(columns, Mapping) and len(arguments.listed("columns", columns, "texts")):
             raise SheetsimError("columns: with several series, give a mapping of their names to headings")
+        if not isinstance(what, Mapping) and what != "":
+            raise SheetsimError("what: with several series, give a mapping of their names to what they are")
         arguments.function("the step of a series", step)
-        return self._series(name, step, steps, columns if isinstance(columns, Mapping) else {})
+        by_name = (given if isinstance(given, Mapping) else {} for given in (columns, what))
+        return self._series(name, step, steps, *by_name)
 
     def _series(
-        self, start: Mapping[str, Any], step: SeriesStep, steps: int, columns: Mapping[str, Sequence[str]]
+        self,
+        start: Mapping[str, Any],
+        step: SeriesStep,
+        steps: int,
+        columns: Mapping[str, Sequence[str]],
+        what: Mapping[str, str],
     ) -> dict[str, Series]:
         for name in start:
             self._check_name(name)
         begun = {name: self._cells(self._start(name, values)) for name, values in start.items()}
         nodes_by_name = unrolled(begun, step, steps, self._cells)
-        unknown = [name for name in columns if name not in nodes_by_name]
-        if unknown:
-            raise SheetsimError(f"columns: no series {unknown[0]!r}; there are {', '.join(nodes_by_name)}")
+        for key, given in (("columns", columns), ("what", what)):
+            unknown = [name for name in given if name not in nodes_by_name]
+            if unknown:
+                raise SheetsimError(f"{key}: no series {unknown[0]!r}; there are {', '.join(nodes_by_name)}")
         return {
-            name: self._stack(name, nodes, columns.get(name, ()), 0 if name in start else 1)
+            name: self._stack(name, nodes, columns.get(name, ()), 0 if name in start else 1, what=what.get(name, ""))
             for name, nodes in nodes_by_name.items()
         }
 
     def stacked(
-        self, name: str, matrices: Iterable[Any], columns: Sequence[str] = (), *, first: int = 0, kind: str = NUMBER
+        self,
+        name: str,
+        matrices: Iterable[Any],
+        columns: Sequence[str] = (),
+        *,
+        first: int = 0,
+        kind: str = NUMBER,
+        what: str = "",
     ) -> Series:
         """A series of matrices that are there already, as gradients by each step of another are; `first` numbers them.
 
-        kind: as of `define`.
+        kind: as of `define`; what: as of `input`.
 
         Raises SheetsimError when there is none, and when their shapes differ.
         """
@@ -330,16 +371,16 @@ class Graph:
         arguments.whole(f"{name}: first", first)
         nodes = [self._cells(node) for node in arguments.listed(name, matrices, "matrices")]
         arguments.one_of(f"{name}: kind", kind, KINDS)
-        return self._stack(name, nodes, columns, first, kind)
+        return self._stack(name, nodes, columns, first, kind, what=what)
 
     def _stack(
-        self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int, kind: str = NUMBER
+        self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int, kind: str = NUMBER, *, what: str
     ) -> Series:
         if len({node.shape for node in steps}) != 1:
             raise SheetsimError(f"{name}: a series is of matrices of one shape, at least one")
         check_columns(name, columns, steps[0].shape[1])
         series = Series(name, steps, columns, first, kind)
-        self._named(series)
+        self._named(series, what)
         return series
 
     def _start(self, name: str, values: Any) -> Matrix:

@@ -9,6 +9,10 @@ from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer
 
+# What the matrices W_l and a_l are.
+WEIGHTS = "weights, sd · e"
+SUMS = "linear sums, the layer's input × its weights"
+
 
 @dataclass(frozen=True)
 class NetworkLayer:
@@ -39,9 +43,9 @@ def feed_forward(
     layers = []
     given = x
     for number, (width, initializer) in enumerate(zip(widths, initializers, strict=True), start=1):
-        W = graph.weights(f"W_{number}", initializer, (given.shape[1], width))
-        a = graph.define(f"a_{number}", given @ W)
-        z = graph.define(f"z_{number}", activate(activation, a))
+        W = graph.weights(f"W_{number}", initializer, (given.shape[1], width), what=WEIGHTS)
+        a = graph.define(f"a_{number}", given @ W, what=SUMS)
+        z = graph.define(f"z_{number}", activate(activation, a), what="activations f(a)")
         layers.append(NetworkLayer(number, given, graph[f"e_{number}"], graph[f"sd_{number}"], W, a, z))
         given = z
     return Network(x, activation, tuple(layers))

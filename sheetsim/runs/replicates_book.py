@@ -13,11 +13,15 @@ from sheetsim.runs.intervals import Facts, convergence, frequency_table, interva
 from sheetsim.runs.observed import Label, Observed
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
-from sheetsim.studies.pages import BARS_NOTE, ZEROS_NOTE, abreast, bars_page, layer_bars
+from sheetsim.studies.histogram_pages import BARS_NOTE, COUNTED, ZEROS_NOTE, bars_page, layer_bars
+from sheetsim.studies.pages import abreast
 from sheetsim.summary.histogram import Drawn, drawn
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import meanings, tones
 from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, MatrixSheet, Number, Page, Sheet, Text
+
+# What the sheet Replicates holds.
+WORDS_OF_ROWS = "a row a replicate: its seed and its statistics"
 
 # A recalculation goes over all replicates for every cell: beyond these a book holds values.
 MOST_LIVE = 10_000
@@ -186,7 +190,7 @@ class ReplicatesBook:
         sheets.append(self._convergence(live))
         if self._drawn is not None:
             sheets.append(bars_page({"Outputs of each layer": self._drawn}))
-        sheets.append(MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1))
+        sheets.append(MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1, words=WORDS_OF_ROWS))
         if self.said:
             said = tuple(f"{name} {row}" for row, name in observed.words)
             sheets.append(
@@ -394,7 +398,8 @@ class ReplicatesBook:
         widths = {0: max(17, *(len(name) + 2 for name in self._observed.names)), 1: max(7, longest + 2)} | {
             c: max(11, len(column.name) + 1) for c, column in enumerate(self.statistics.columns, 2)
         }
-        return Page("Statistics", tuple(items), widths, freeze=(1, 2))
+        words = "each statistic over the replicates, with its interval"
+        return Page("Statistics", tuple(items), widths, freeze=(1, 2), words=words)
 
     def _frequencies(self) -> Page:
         """How often each word is said, and the numbers that stand for words on the sheet Words."""
@@ -430,7 +435,8 @@ class ReplicatesBook:
             items.append(layer_bars(*place, title, shown, k + 1, HISTOGRAM, 10, "output, up to"))
         notes = (BARS_NOTE, ZEROS_NOTE) if shown.zeros else (BARS_NOTE,)
         items += [Text(bins + 3 + k, 0, note, "text") for k, note in enumerate(notes)]
-        return Page("Histograms", tuple(items), {0: 9} | dict.fromkeys(range(1, first - 1), 14), freeze=(1, 1))
+        widths = {0: 9} | dict.fromkeys(range(1, first - 1), 14)
+        return Page("Histograms", tuple(items), widths, freeze=(1, 1), words=COUNTED)
 
     def _convergence(self, live: bool) -> Page:
         chosen = self._observed.places(self._chosen[:1])
@@ -456,6 +462,7 @@ class ReplicatesBook:
         statistic = next(iter(places))[1]
         note = f"How the mean of {statistic} settles: its running mean and {self._level:.0%} interval."
         items.append(Text(start, 0, note, "text"))
+        words = "how the means settle with more replicates"
         for k, label in enumerate(places):
             lines = (
                 Line("mean", (settling.mean[label],)),
@@ -465,7 +472,7 @@ class ReplicatesBook:
             place = start + 1 + 14 * (k // 2), 6 * (k % 2)
             title = f"{label[1]}, {self._observed.index} {label[0]}"
             items.append(Lines(*place, title, lines, CHART, "replicates", (settling.checkpoints,)))
-        return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1))
+        return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1), words=words)
 
 
 def _short(text: str) -> str:

@@ -148,7 +148,9 @@ class SweepBook:
                 row += len(self._grid[down]) + 3
             items.append(Colours(tuple(areas)))
             row += 1
-        return Page("Heat map", tuple(items), {0: KEY_WIDTH} | dict.fromkeys(range(1, wide), CELL_WIDTH), {0: 30})
+        widths = {0: KEY_WIDTH} | dict.fromkeys(range(1, wide), CELL_WIDTH)
+        words = "means by the first two keys of the grid"
+        return Page("Heat map", tuple(items), widths, {0: 30}, words=words)
 
     def _map(self, row: int, name: str, fixed: Keys, down: str, across: str | None, steep: bool) -> list[Item]:
         """One map with its headings, from `row`."""
@@ -193,7 +195,8 @@ class SweepBook:
         for k, (name, fixed) in enumerate(combinations[:MOST_CHARTS]):
             place = 3 + CHART_ROWS * (k // 2), CHART_COLUMNS * (k % 2)
             items.append(self._chart(place, name, by, chosen, {**_single(grid), **fixed}, _said(fixed)))
-        return Page("Lines", tuple(items), dict.fromkeys(range(2 * CHART_COLUMNS), 14), {0: 30})
+        widths = dict.fromkeys(range(2 * CHART_COLUMNS), 14)
+        return Page("Lines", tuple(items), widths, {0: 30}, words="means by layer")
 
     def _chart(
         self, place: tuple[int, int], name: str, by: str, values: Sequence[Any], fixed: Keys, said: str
@@ -225,7 +228,8 @@ class SweepBook:
             row += layers
         widths = dict.fromkeys(range(len(keys)), 14)
         widths |= {c: max(11, len(item.text) + 2) for c, item in enumerate(items[:column]) if isinstance(item, Text)}
-        return Page("Points", tuple(items), widths, freeze=(1, len(keys) + 1))
+        words = "a row a point of the grid and layer: means and intervals"
+        return Page("Points", tuple(items), widths, freeze=(1, len(keys) + 1), words=words)
 
     def _interval(self, row: int, column: int, means: tuple[Matrix, ...], of: Mapping[str, Any]) -> list[Item]:
         items = _under(row, column, means)

@@ -1,7 +1,8 @@
 """The sheet About: what made a book, with which parameters, and what its names and columns are."""
 
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from math import ceil
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from sheetsim.engine.blas import kernels
-from sheetsim.studies.pages import CHANGED, AsMade, follow
+from sheetsim.model.expr import Data, Draw, Matrix
+from sheetsim.model.graph import Graph
+from sheetsim.studies.pages import CHANGED, AsMade, at_home, follow
 from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings
@@ -20,6 +23,9 @@ from sheetsim.workbook.limits import check_cell_text
 
 # The routines of BLAS and NumPy, in words of their own.
 KERNELS = "kernels"
+
+# The number at the end of a name.
+NUMBER = re.compile(r"_[0-9]+\Z")
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,8 @@ class AboutPage(Page):
 
 def versions_here(scipy: bool) -> dict[str, str]:
     """What computes here. scipy: whether it has a part in the numbers."""
-    found = {"sheetsim": __version__, "NumPy": np.__version__, "Python": platform.python_version()}
-    return found | ({"SciPy": version("scipy")} if scipy else {}) | {KERNELS: kernels()}
+    always = {"sheetsim": __version__, "NumPy": np.__version__, "Python": platform.python_version()}
+    return always | ({"SciPy": version("scipy")} if scipy else {}) | {KERNELS: kernels()}
 
 
 def versions_text(versions: Mapping[str, str]) -> str:
@@ -105,6 +111,8 @@ def about_page(
         tuple(items),
         {0: 24, 1: 110},
         heights,
+        tab="about",
+        words="how to make this file again, its parameters, names and columns",
         command=command,
         parameters=parameters,
         versions=versions,
@@ -113,34 +121,66 @@ def about_page(
 
 def with_about(
     experiment: Experiment,
+    graph: Graph,
     sheets: Sequence[Sheet],
     command: str,
     live: bool,
     *,
-    glossary: Mapping[str, str],
     tables: Sequence[Table],
-    scipy: bool = False,
-    words: Sequence[Verdict] = (),
+    verdicts: Sequence[Verdict] = (),
 ) -> list[Sheet]:
     """A study's sheets as a book: with About, bound, and with texts that follow the yellow cells.
 
-    glossary: names of the book with what they are; tables: of which About tells the columns.
+    graph: of which About explains the names that have a place on the sheets; tables: of which it tells the columns.
     """
-    sections = {"Defined names": glossary}
+    sheets = at_home(sheets, tables)
+    sections = {"Defined names": glossary(graph, sheets)}
     sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
-    if words:
-        sections["The verdicts"] = meanings(words)
+    if verdicts:
+        sections["The verdicts"] = meanings(verdicts)
     title = experiment.title or experiment.TITLE
-    about = about_page(title, experiment.description, command, experiment.shown(), sections, scipy=scipy)
+    parameters, scipy = experiment.shown(), uses_scipy(graph)
+    about = about_page(title, experiment.description, command, parameters, sections, scipy=scipy)
     return follow([*sheets, about], live)
 
 
-def placed(sheets: Sequence[Sheet]) -> set[str]:
-    """The names of the matrices that have a place on the sheets."""
-    found: set[str] = set()
+def glossary(graph: Graph, sheets: Iterable[Sheet]) -> dict[str, str]:
+    """What the names are that have a place on the sheets, in the order in which the graph got them.
+
+    Names of which the same is said have one line, under the first of them.
+    """
+    placed = {str(node.name): style for node, style in _placed(sheets)}
+    lines: dict[str, list[str]] = {}
+    for node in graph:
+        name = str(node.name)
+        what = graph.meanings.get(name)
+        if what and name in placed:
+            # What stands in no yellow cell is not meant to be changed.
+            constant = isinstance(node.source, Data | Draw) and placed[name] != "input"
+            lines.setdefault(f"{what} (constants)" if constant else what, []).append(name)
+    return {
+        names[0]: what if len(names) == 1 else f"{', '.join(_in_short(names))}: {what}" for what, names in lines.items()
+    }
+
+
+def _placed(sheets: Iterable[Sheet]) -> Iterator[tuple[Matrix, str]]:
+    """The matrices that have a place on the sheets, each with the style of its cells if it has one."""
     for sheet in sheets:
         if isinstance(sheet, Page):
-            found |= {str(item.matrix.name) for item in sheet.items if isinstance(item, Block)}
+            yield from ((item.matrix, item.style) for item in sheet.items if isinstance(item, Block))
         else:
-            found.add(str(sheet.matrix.name))
-    return found
+            yield sheet.matrix, ""
+
+
+def _in_short(names: Sequence[str]) -> Iterator[str]:
+    """The names, those that differ in the number at the end together: of more than three the first two and the last."""
+    families: dict[str, list[str]] = {}
+    for name in names:
+        families.setdefault(NUMBER.sub("_#", name), []).append(name)
+    for family in families.values():
+        yield from family if len(family) < 4 else (*family[:2], "…", family[-1])
+
+
+def uses_scipy(graph: Graph) -> bool:
+    """Whether SciPy has a part in the numbers of a graph: in draws."""
+    return any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph)

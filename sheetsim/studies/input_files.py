@@ -13,6 +13,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_regular, check_text, path_of
+from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
 from sheetsim.workbook.limits import COLUMNS, ROWS
 from sheetsim.workbook.reading.raw import check_archive
@@ -66,7 +67,7 @@ class File:
             raise SheetsimError(f"{self.key}: cannot read {path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def _npy(path: Path) -> Any:
+def _npy(path: Path) -> Array:
     try:
         # Mapped: a header that promises more numbers than the file has is found out before there is memory for them.
         array = np.load(path, allow_pickle=False, mmap_mode="r")
@@ -121,11 +122,11 @@ def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
         warnings.simplefilter("ignore")
         # Opened here: openpyxl leaves a file open that it refuses.
         with path.open("rb") as file, closing(load_workbook(file, read_only=True, data_only=True)) as book:
-            found = book.worksheets[0] if sheet is None else book[sheet]
+            worksheet = book.worksheets[0] if sheet is None else book[sheet]
             # What a sheet says of its own size may be wrong; without it, rows are as long as they are.
-            found.reset_dimensions()
+            worksheet.reset_dimensions()
             rows: list[Sequence[Any]] = []
-            for number, cells in enumerate(found.iter_rows(), start=1):
+            for number, cells in enumerate(worksheet.iter_rows(), start=1):
                 # Rows that are left out are counted up to a row's number, which may be any.
                 # A cell that is not there has no place either.
                 places = [(cell.row, cell.column) for cell in cells if cell.value is not None] if cells else ()
@@ -142,7 +143,7 @@ def _without_end(rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
     return rows
 
 
-def _named(array: Any, names: list[str]) -> Any:
+def _named(array: Array, names: list[str]) -> Any:
     if not names:
         return array
     import pandas as pd
@@ -150,7 +151,7 @@ def _named(array: Any, names: list[str]) -> Any:
     return pd.DataFrame(array, columns=names)
 
 
-def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Any, list[str]]:
+def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Array, list[str]]:
     """The numbers, and the columns' names if there is a heading; one that has none is called by its number."""
     if not rows:
         raise SheetsimError(f"{path} holds no numbers")
@@ -162,7 +163,7 @@ def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Any, list[str]]:
     body = rows if names is None else rows[1:]
     if not body:
         raise SheetsimError(f"{path} has a heading and no numbers")
-    found = []
+    numbers_by_row = []
     for r, cells in enumerate(body, start=1 if names is None else 2):
         numbers = [_number(cell) for cell in cells] + [None] * (width - len(cells))
         if None in numbers:
@@ -171,10 +172,10 @@ def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Any, list[str]]:
             column = f"column {c + 1}" + (f" ({names[c]!s:.40})" if names is not None and c < len(names) else "")
             problem = "is missing" if _missing(cell) else f"is {_shown(cell)}, not a finite number"
             raise SheetsimError(f"{path}, row {r}, {column} {problem}")
-        found.append(numbers)
+        numbers_by_row.append(numbers)
     heads = [] if names is None else [*names, *[None] * (width - len(names))]
     texts = [str(c) if _missing(head) else str(head).strip() for c, head in enumerate(heads, start=1)]
-    return np.array(found, dtype=np.float64), texts
+    return np.array(numbers_by_row, dtype=np.float64), texts
 
 
 def _missing(cell: Any) -> bool:
@@ -210,12 +211,13 @@ def _shown(cell: Any) -> str:
     return str(cell).upper() if isinstance(cell, bool) else repr(str(cell)[:40])
 
 
-def _standardised(path: Path, array: Any) -> Any:
+def _standardised(path: Path, array: Array) -> Array:
     spread = array.std(axis=0)
     constant = np.flatnonzero(spread <= CONSTANT * np.abs(array.mean(axis=0)))
     if len(constant):
         raise SheetsimError(f"{path}, column {constant[0] + 1} is constant and cannot be standardised")
-    return (array - array.mean(axis=0)) / spread
+    standardised: Array = (array - array.mean(axis=0)) / spread
+    return standardised
 
 
 def _words(error: Exception) -> str:

@@ -36,15 +36,15 @@ def source_of(spec: Any) -> Any:
 def _drawn(spec: Any, keys: dict[str, Any]) -> DrawnInput:
     name, correlation = keys.pop("distribution"), keys.pop("correlation", None)
     try:
-        known = as_distribution(name)
+        given = as_distribution(name)
     except SheetsimError as error:
         raise SheetsimError(f"input: {error}") from None
-    if known is None and not isinstance(name, str):
+    if given is None and not isinstance(name, str):
         if isinstance(spec, Mapping):
             raise SheetsimError(f"input.distribution must be text, not {name!r}")
         raise SheetsimError(f"input must be text or a table of keys (in Python also an array), not {spec!r}")
     for key, value in keys.items():
-        if known is not None:
+        if given is not None:
             raise SheetsimError(f"input.{key} stands beside a distribution that has its parameters already")
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise SheetsimError(f"input.{key} must be a number, not {value!r}")
@@ -56,7 +56,7 @@ def _drawn(spec: Any, keys: dict[str, Any]) -> DrawnInput:
     if isinstance(correlation, str):
         correlation = input_files.File(Path(correlation), key="input.correlation")
     try:
-        return DrawnInput(known or distribution(name, **keys), correlation)
+        return DrawnInput(given or distribution(name, **keys), correlation)
     except SheetsimError as error:
         raise SheetsimError(f"input: {error}") from None
 
@@ -66,9 +66,9 @@ def said(spec: Any) -> Any:
     if hasattr(spec, "__array__"):
         return GIVEN_ARRAY
     keys = dict(spec) if isinstance(spec, Mapping) else {"distribution": spec}
-    known = as_distribution(keys.get("distribution"))
-    if known is not None:
-        keys |= {"distribution": known.name, **dict(known.parameters)}
+    given = as_distribution(keys.get("distribution"))
+    if given is not None:
+        keys |= {"distribution": given.name, **dict(given.parameters)}
     return {key: _plain(value) for key, value in keys.items()}
 
 
@@ -80,14 +80,14 @@ def _plain(value: Any) -> Any:
 
 
 def _file(keys: Mapping[str, Any]) -> input_files.File:
-    known: dict[str, tuple[type, str]] = {
+    kinds: dict[str, tuple[type, str]] = {
         "file": (str, "text"),
         "sheet": (str, "text"),
         "standardise": (bool, "true or false"),
     }
     for key, value in keys.items():
-        if key not in known:
-            raise SheetsimError(f"input.{key} is unknown beside a file: the keys are {', '.join(known)}")
-        if not isinstance(value, known[key][0]):
-            raise SheetsimError(f"input.{key} must be {known[key][1]}, not {value!r}")
+        if key not in kinds:
+            raise SheetsimError(f"input.{key} is unknown beside a file: the keys are {', '.join(kinds)}")
+        if not isinstance(value, kinds[key][0]):
+            raise SheetsimError(f"input.{key} must be {kinds[key][1]}, not {value!r}")
     return input_files.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardise", False))

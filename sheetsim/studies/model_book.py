@@ -6,7 +6,7 @@ from dataclasses import replace
 from sheetsim.model.expr import Choice, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
-from sheetsim.studies.about import about_page
+from sheetsim.studies.about import about_page, uses_scipy
 from sheetsim.workbook.layout import Block, Item, Link, MatrixSheet, Page, SeriesSheet, Sheet, Text
 from sheetsim.workbook.writing.styles import COLOURS
 
@@ -57,15 +57,21 @@ def model_sheets(
         "",
         command,
         {"seed": graph.seed, "draws": graph.draws},
-        {"Defined names": {str(node.name): _words(node) for node in graph}},
-        scipy=any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph),
+        {"Defined names": {str(node.name): _explained(graph, node) for node in graph}},
+        scipy=uses_scipy(graph),
     )
     more = (replace(page, back="Model") for page in pages)
-    return [model, *more, replace(about, tab="about", back="Model"), *sheets]
+    return [model, *more, replace(about, back="Model"), *sheets]
+
+
+def _explained(graph: Graph, node: Matrix) -> str:
+    """What a name is, in the words of the person who gave it, its size, and where its numbers are from."""
+    what = graph.meanings.get(str(node.name))
+    return f"{what}; {_words(node)}" if what else _words(node)
 
 
 def _words(node: Matrix) -> str:
-    """What a name is: its size, and where its numbers are from."""
+    """The size of a matrix, and where its numbers are from."""
     size = f"{node.shape[0]:,} × {node.shape[1]:,}"
     if isinstance(node, Series):
         return f"{size}: {len(node)} steps of {node.rows:,} × {node.shape[1]:,}, one under another"

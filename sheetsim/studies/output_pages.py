@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sheetsim.model.expr import Data
-from sheetsim.studies.pages import BARS_NOTE
+from sheetsim.studies.histogram_pages import BARS_NOTE
 from sheetsim.studies.sections import table_page
 from sheetsim.summary.outputs import OutputHistogram, Quantity
 from sheetsim.summary.table import Table

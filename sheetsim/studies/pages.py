@@ -1,4 +1,4 @@
-"""What the books of several studies share: titles that follow the yellow cells, tables and histograms as pages."""
+"""What the books of several studies share: titles that follow the yellow cells, homes of matrices, tables as pages."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,10 +9,10 @@ from operator import mul
 
 from sheetsim.model.expr import Choice, Data, Matrix, absolute, equal, if_error, not_equal, total, where
 from sheetsim.model.expr import column as column_of
+from sheetsim.model.series import Series
 from sheetsim.studies.contents import bound
-from sheetsim.summary.histogram import Drawn
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Bars, Block, Colours, Echo, Item, Number, Page, Sheet, Spike, Text
+from sheetsim.workbook.layout import Block, Colours, Echo, Item, Number, Page, Sheet, Text
 
 # Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
 LABEL_WIDTH = 27
@@ -75,21 +75,21 @@ def follow(sheets: Sequence[Sheet], live: bool) -> list[Sheet]:
     about = next(page for page in pages if page.title == "About")
     row = 2 + max(item.row for item in about.items if not isinstance(item, Colours))
     added: list[Item] = [Text(row, 0, "Since it was made", "section")]
-    found, *truths = truths
+    as_made, *truths = truths
     for first in range(0, max(1, len(truths)), MOST_COMPARED):
         row += 1
-        found = reduce(mul, truths[first : first + MOST_COMPARED], found)
+        as_made = reduce(mul, truths[first : first + MOST_COMPARED], as_made)
         more = first + MOST_COMPARED < len(truths)
         # No matrix of the study's graph: the texts alone refer to it.
-        found = found.placed(None if more else AS_MADE)
+        as_made = as_made.placed(None if more else AS_MADE)
         added += [Text(row, 0, "some yellow cells" if more else "yellow cells", "label")]
-        added += [Block(row, 1, found, "as-made")]
+        added += [Block(row, 1, as_made, "as-made")]
     said = (
         f"{AS_MADE}: 1 where every yellow cell holds what it was made with, else 0; titles and descriptions follow it"
     )
     added += [Text(row + 1, 1, said, "wrapped")]
     done = replace(about, items=(*about.items, *added))
-    return [_followed(done if sheet is about else sheet, found) for sheet in sheets]
+    return [_followed(done if sheet is about else sheet, as_made) for sheet in sheets]
 
 
 def _followed(sheet: Sheet, as_made: Matrix) -> Sheet:
@@ -128,15 +128,36 @@ def _is(cell: Matrix, number: float) -> Matrix:
     return if_error(near, 0)  # a text has no difference
 
 
-def echoed(items: Iterable[Item], elsewhere: Iterable[Matrix]) -> list[Item]:
-    """A page's items with references for matrices whose home is a later sheet."""
-    others = frozenset(elsewhere)
-    return [
-        Echo(item.row, item.column, item.matrix, item.style)
-        if isinstance(item, Block) and item.matrix in others
-        else item
-        for item in items
+def at_home(sheets: Iterable[Sheet], tables: Iterable[Table]) -> list[Sheet]:
+    """The sheets with references for matrices that are at home elsewhere: a step where its series stands, and a cell of
+    a table, unless it has a name, on the table's sheet. Any other matrix is at home where it first stands (Layout).
+    """
+    sheets = list(sheets)
+    of_tables = {table.sheet for table in tables}
+    blocks = [
+        (item.matrix, sheet.title)
+        for sheet in sheets
+        if isinstance(sheet, Page)
+        for item in sheet.items
+        if isinstance(item, Block)
     ]
+    homes = {step: title for node, title in blocks if isinstance(node, Series) for step in node}
+    for node, title in blocks:
+        if node.name is None and title in of_tables:
+            homes.setdefault(node, title)
+    return [_with_echoes(sheet, homes) if isinstance(sheet, Page) else sheet for sheet in sheets]
+
+
+def _with_echoes(page: Page, homes: Mapping[Matrix, str]) -> Page:
+    return replace(
+        page,
+        items=tuple(
+            Echo(item.row, item.column, item.matrix, item.style)
+            if isinstance(item, Block) and homes.get(item.matrix, page.title) != page.title
+            else item
+            for item in page.items
+        ),
+    )
 
 
 def table_items(table: Table) -> list[Item]:
@@ -165,80 +186,13 @@ def abreast(layers: int, most: int) -> list[range]:
     return [range(first, min(first + most, layers)) for first in range(0, layers, most)]
 
 
-def layer_heads(row: int, label: str, own: range, wide: int, last: str = "") -> list[Item]:
+def layer_heads(row: int, label: str, places: range, wide: int, last: str = "") -> list[Item]:
     """The heading of some layers in a row of `wide` columns, from their places; last: what the last one is called."""
     items: list[Item] = [Text(row, 0, label, "heading-left")]
-    items += [Number(row, c, 1 + k, "layer") for c, k in enumerate(own, start=1)]
+    items += [Number(row, c, 1 + k, "layer") for c, k in enumerate(places, start=1)]
     if last:
-        items[-1] = Text(row, len(own), last, "heading")
-    return items + [Text(row, column, " ", "heading") for column in range(len(own) + 1, wide + 1)]
-
-
-def layer_bars(
-    row: int,
-    column: int,
-    title: str,
-    drawn: Drawn,
-    layer: int,
-    size: tuple[int, int],
-    every: int,
-    axis: str = "",
-) -> Bars:
-    """The chart of a layer's histogram (layers from 1), at a cell."""
-    spike = None
-    if drawn.zeros:
-        zeros = drawn.zeros[layer - 1]
-        spike = Spike(zeros.at, "zeros", zeros.share, zeros.parts)
-    bars = drawn.bars[layer - 1]
-    return Bars(row, column, title, bars, drawn.labels, size, every, drawn.height, axis, spike)
-
-
-# Of an input that is not drawn.
-GIVEN = "given: the key input on About says from where"
-
-# What the colours of a histogram mean.
-BARS_NOTE = "Ochre: outside the range, “below” or “more”."
-ZEROS_NOTE = "Grey: exact zeros, with their share; broken where it is taller than the scale, which is the others'."
-
-
-def bars_page(histograms: Mapping[str, Drawn]) -> Page:
-    """The sheet Bars: what the charts draw, by the heading of each set of histograms."""
-    items: list[Item] = []
-    row = wide = 0
-    for heading, own in histograms.items():
-        layers = len(own.counts)
-        items += [
-            Text(row, 0, heading, "section"),
-            Text(row + 1, 0, "bin", "column"),
-            Text(row + 1, 1, "edge", "column"),
-            Block(row + 2, 1, own.edges, "edge"),
-            Text(row + 1, 2, "height", "column"),
-            Block(row + 2, 2, own.height, "count"),
-        ]
-        rows = own.counts[0].shape[0]
-        items += [Number(row + 2 + k, 0, k, "whole") for k in range(rows)]
-        if own.zeros:
-            groups = ("bars", "zeros to", "gap to", "zeros below", "share")
-            for k, zeros in enumerate(own.zeros):
-                items += [
-                    Text(row + 1, 4 + k + g * (layers + 1), f"{name} {k + 1}", "column")
-                    for g, name in enumerate(groups)
-                ]
-                items.append(Block(row + 2, 4 + k, own.bars[k], "count"))
-                for g, node in enumerate((*zeros.parts, zeros.share), start=1):
-                    style = "percent" if node is zeros.share else "count"
-                    items.append(Block(row + 2 + zeros.at, 4 + k + g * (layers + 1), node, style))
-            wide = max(wide, 5 * (layers + 1))
-        row += rows + 4
-    notes = (
-        "edge: a bin's upper edge, with all digits. The first one lies 1e-9 of the range below it (or all edges of a "
-        "range on both sides of 0 as much above where they would be), so that rounding decides about no count.",
-        "height: what the charts' scale reaches at least. bars: the counts without the exact zeros.",
-        "The bar of zeros stands behind, as high as the two together; where it is taller than the chart it is broken: "
-        "drawn to “zeros to”, over it in white “gap to”, over that “zeros below”.",
-    )
-    items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]
-    return Page("Bars", tuple(items), {0: 9, 1: 11} | dict.fromkeys(range(2, 4 + wide), 11), freeze=(0, 2))
+        items[-1] = Text(row, len(places), last, "heading")
+    return items + [Text(row, column, " ", "heading") for column in range(len(places) + 1, wide + 1)]
 
 
 def counted(layers: int) -> str:

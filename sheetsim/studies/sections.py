@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.series import Series
-from sheetsim.studies.pages import abreast, echoed, layer_heads, page_title, table_items, title_height
+from sheetsim.studies.pages import abreast, layer_heads, page_title, table_items, title_height
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings, tones
 from sheetsim.workbook.layout import (
@@ -72,8 +72,7 @@ class Row:
 class Overview:
     """A book's first page: its title, over so many columns, and sections.
 
-    otherwise: the title where there is none; words: what its verdicts can say; elsewhere: matrices whose home is a
-    later sheet.
+    otherwise: the title where there is none; verdicts: what its cells of that style can say.
     """
 
     title: str
@@ -81,15 +80,14 @@ class Overview:
     columns: int
     sections: Sequence[Section]
     widths: Mapping[int, float]
-    words: Sequence[Verdict] = ()
-    elsewhere: Iterable[Matrix] = ()
+    verdicts: Sequence[Verdict] = ()
 
     def page(self) -> Page:
         """The page."""
         items, heights = stacked(self.sections, 1)
-        items = echoed([page_title(self.title, self.otherwise, self.columns), *items], self.elsewhere)
+        title = page_title(self.title, self.otherwise, self.columns)
         heights = {0: title_height(self.title), **heights}
-        return Page("Overview", tuple(items), self.widths, heights, tones=tones(self.words))
+        return Page("Overview", (title, *items), self.widths, heights, tones=tones(self.verdicts))
 
 
 def stacked(sections: Iterable[Section], top: int) -> tuple[list[Item], dict[int, float]]:
@@ -127,16 +125,16 @@ def lines(texts: Sequence[str], style: str = "text", columns: int = 1, height: f
 
 
 def controls(
-    own: Sequence[Control], hints: Sequence[str] = (), columns: int = 1, more: Sequence[Item] = (), gap: int = 1
+    cells: Sequence[Control], hints: Sequence[str] = (), columns: int = 1, more: Sequence[Item] = (), gap: int = 1
 ) -> Section:
     """Yellow cells; hints: said beside them all, over so many columns; more: what else stands there."""
     items: list[Item] = []
-    for k, control in enumerate(own):
+    for k, control in enumerate(cells):
         items += [Text(k, 0, control.label, "label"), Block(k, 1, control.matrix, "input")]
         if control.hint:
             items.append(Text(k, 2, control.hint, "hint"))
     items += [Text(k, 2, hint, "hint", columns) for k, hint in enumerate(hints)]
-    return Section([*items, *more], len(own), gap=gap)
+    return Section([*items, *more], len(cells), gap=gap)
 
 
 def numbers(rows: Sequence[Row], head: Sequence[Item] = (), hint_column: int = 0, gap: int = 1) -> Section:
@@ -152,7 +150,7 @@ def headed(label: str, headings: Sequence[str]) -> list[Item]:
 
 
 def charts(
-    own: Sequence[Chart], height: float, note: str = "", heading: Sequence[str] = (), more: float = 4, gap: int = 1
+    beside: Sequence[Chart], height: float, note: str = "", heading: Sequence[str] = (), more: float = 4, gap: int = 1
 ) -> Section:
     """Charts side by side, as many pixels high (and so many points more) as their row; a note left of them, and texts
     above: a heading, and what is said of it."""
@@ -160,7 +158,7 @@ def charts(
     items: list[Item] = [Text(k, 0, text, "text" if k else "section") for k, text in enumerate(heading)]
     if note:
         items.append(Text(first, 0, note, "note"))
-    items += [replace(chart, row=first) for chart in own]
+    items += [replace(chart, row=first) for chart in beside]
     return Section(items, first + 1, {first: height * 0.75 + more}, gap)
 
 
@@ -179,18 +177,18 @@ def by_layer(
     drawn: the charts of a layer (from 0) at a column; note: left of the first charts; last: what the last layer is
     called.
     """
-    found = []
-    for own in abreast(layers, across):
-        items = layer_heads(0, label, own, across, last if own[-1] + 1 == layers else "")
+    sections = []
+    for places in abreast(layers, across):
+        items = layer_heads(0, label, places, across, last if places[-1] + 1 == layers else "")
         first = 2 if drawn else 1
         if drawn:
-            items += [Text(1, 0, note, "note")] if note and own[0] == 0 else []
-            items += [replace(chart, row=1) for c, k in enumerate(own, start=1) for chart in drawn(k, c)]
+            items += [Text(1, 0, note, "note")] if note and places[0] == 0 else []
+            items += [replace(chart, row=1) for c, k in enumerate(places, start=1) for chart in drawn(k, c)]
         for r, row in enumerate(rows, start=first):
-            cells = [row.cells[k] for k in own if k < len(row.cells)]
+            cells = [row.cells[k] for k in places if k < len(row.cells)]
             items += replace(row, cells=cells).items(r)
-        found.append(Section(items, first + len(rows), {1: height * 0.75 + 4} if drawn else {}))
-    return found
+        sections.append(Section(items, first + len(rows), {1: height * 0.75 + 4} if drawn else {}))
+    return sections
 
 
 def meaning(verdicts: Sequence[Verdict], columns: int = 1, heading: str = "What the verdicts mean") -> Section:
@@ -205,14 +203,13 @@ def table_page(
     table: Table,
     widths: Mapping[int, float],
     freeze: tuple[int, int] | None = (1, 1),
-    elsewhere: Iterable[Matrix] = (),
     more: Sequence[Item] = (),
-    words: Sequence[Verdict] = (),
+    verdicts: Sequence[Verdict] = (),
     printed: int | None = None,
 ) -> Page:
     """The sheet of a table; more: what stands beside or below it, of which so many rows are printed."""
-    items = echoed([*table_items(table), *more], elsewhere)
-    return Page(table.sheet, tuple(items), widths, freeze=freeze, printed=printed, tones=tones(words))
+    items, said = (*table_items(table), *more), tones(verdicts)
+    return Page(table.sheet, items, widths, freeze=freeze, printed=printed, words=table.what, tones=said)
 
 
 @dataclass(frozen=True)
@@ -252,12 +249,12 @@ class StepPage:
     wide: float = 11
     gap: float = 0
     side: Sequence[Matrix] = ()
-    words: Sequence[Verdict] = ()
+    verdicts: Sequence[Verdict] = ()
     more: Callable[[int], Sequence[Item]] = lambda left: ()
 
     def page(self) -> Page:
         """The page."""
-        rows = max(own.series.rows for own in self.shown)
+        rows = max(steps.series.rows for steps in self.shown)
         over, under = self.columns
         items: list[Item] = [Text(0, 0, self.heading, "title", over)]
         items += [Text(1 + k, 0, note, "text", under) for k, note in enumerate(self.notes)]
@@ -268,13 +265,13 @@ class StepPage:
         left = 1 if rows == 1 else 2
         widths: dict[int, float] = {0: 8} if rows == 1 else {0: 8, 1: 6}
         heads = 2
-        for k, own in enumerate(self.shown):
-            if own.section:
+        for k, steps in enumerate(self.shown):
+            if steps.section:
                 heads = 3
-                items.append(Text(self.head - 3, left, own.section, "section"))
-            items += self._series(left, own)
-            columns = range(left, left + own.series.shape[1])
-            widths |= dict.fromkeys(columns, own.width or self.wide)
+                items.append(Text(self.head - 3, left, steps.section, "section"))
+            items += self._series(left, steps)
+            columns = range(left, left + steps.series.shape[1])
+            widths |= dict.fromkeys(columns, steps.width or self.wide)
             left = columns.stop
             if self.gap and (k + 1 == len(self.shown) or self.shown[k + 1].section):
                 widths[left] = self.gap
@@ -286,13 +283,16 @@ class StepPage:
             left += node.shape[1] + 1
         items += self.more(left)
         freeze = self.head, 1 if rows == 1 else 2
-        return Page(self.title, tuple(items), widths, {0: 28}, freeze, heads=heads, tones=tones(self.words))
+        # The sheet of a path is called as the path.
+        words = "a row a step" if self.heading == self.title else self.heading
+        said = tones(self.verdicts)
+        return Page(self.title, tuple(items), widths, {0: 28}, freeze, heads=heads, words=words, tones=said)
 
-    def _series(self, left: int, own: Steps) -> list[Item]:
-        series = own.series
+    def _series(self, left: int, steps: Steps) -> list[Item]:
+        series = steps.series
         width = series.shape[1]
-        items = self._headed(left, own.label, series.columns or map(str, range(1, width + 1)), own.over)
-        return items + list(step_blocks(self.head + series.first * series.rows, left, series, own.style))
+        items = self._headed(left, steps.label, series.columns or map(str, range(1, width + 1)), steps.over)
+        return items + list(step_blocks(self.head + series.first * series.rows, left, series, steps.style))
 
     def _headed(self, left: int, label: str, headings: Iterable[str], over: int = 0) -> list[Item]:
         texts = list(headings)
@@ -305,7 +305,7 @@ class StepPage:
             items.append(Text(self.head - 1, 1, "row", "heading"))
         if self.steps is not None:
             return [*items, Block(self.head, 0, self.steps, self.index)]
-        for k in range(rows * max(own.series.first + len(own.series) for own in self.shown)):
+        for k in range(rows * max(steps.series.first + len(steps.series) for steps in self.shown)):
             items.append(Number(self.head + k, 0, k // rows, self.index))
             if rows > 1:
                 items.append(Number(self.head + k, 1, k % rows + 1, self.index))

@@ -112,17 +112,17 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def __post_init__(self) -> None:
         # From Python a field can hold anything; from a template msgspec has checked its type.
-        check_plain({own.name: getattr(self, own.name) for own in msgspec.structs.fields(type(self))})
-        for own in msgspec.structs.fields(type(self)):
-            value = getattr(self, own.name)
-            check_no_array(own.name, value, own.type)
+        check_plain({declared.name: getattr(self, declared.name) for declared in msgspec.structs.fields(type(self))})
+        for declared in msgspec.structs.fields(type(self)):
+            value = getattr(self, declared.name)
+            check_no_array(declared.name, value, declared.type)
             try:
-                found = msgspec.convert(unwrapped(value), own.type)
-                if isinstance(value, np.generic | tuple | set) and own.type is not Any:
+                converted = msgspec.convert(unwrapped(value), declared.type)
+                if isinstance(value, np.generic | tuple | set) and declared.type is not Any:
                     # As a template has it.
-                    msgspec.structs.force_setattr(self, own.name, found)
+                    msgspec.structs.force_setattr(self, declared.name, converted)
             except msgspec.ValidationError as error:
-                raise SheetsimError(f"{own.name}: {explained(str(error))}") from None
+                raise SheetsimError(f"{declared.name}: {explained(str(error))}") from None
         check_one_of("study", self.study, (self.STUDY,))
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
@@ -162,9 +162,9 @@ def unwrapped(value: Any) -> Any:
     """A number of NumPy's as Python's, which msgspec knows; anything else as it is."""
     if not isinstance(value, np.generic):
         return value
-    found = value.item()
+    number = value.item()
     # A long double's is itself.
-    return float(found) if isinstance(found, np.floating) else found
+    return float(number) if isinstance(number, np.floating) else number
 
 
 def check_no_array(key: str, value: Any, kind: Any) -> None:
@@ -225,9 +225,9 @@ def explained(message: str) -> str:
     return f"must be a list of {length[1]} numbers" if length else reason
 
 
-def check_one_of(key: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        words = f"one of {', '.join(known)}" if len(known) > 2 else " or ".join(known)
+def check_one_of(key: str, value: str, options: Sequence[str]) -> None:
+    if value not in options:
+        words = f"one of {', '.join(options)}" if len(options) > 2 else " or ".join(options)
         raise SheetsimError(f"{key} must be {words}, not {value!r}")
 
 

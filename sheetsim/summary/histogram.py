@@ -5,7 +5,7 @@ Exact zeros, of which relu gives a half, are a bar of their own: else it would d
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from sheetsim.model.expr import (
 )
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
+from sheetsim.model.op import Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,13 @@ NUDGE = 1e-9
 # Of the charts' height where there are zeros: how high the tallest of the other bars is, and between which heights the
 # bar of zeros is broken where it is taller than the chart.
 TALLEST, BREAK = 0.8, (0.9, 0.94)
+
+# What the matrices are.
+COMPARED = ": books that have the same can be compared"
+REACH = f"a least bound{COMPARED}"
+LOW, HIGH = (f"the {end} end of the histograms' range" for end in ("lower", "upper"))
+COUNTS = "a layer's counts below the range, in each bin, above the range"
+HEIGHT = "what the charts' common scale reaches: the greatest bar, and room for a bar of zeros"
 
 
 @dataclass(frozen=True)
@@ -92,12 +100,12 @@ class Histogram:
     drawn: Drawn
     tails: tuple[Matrix, ...]
 
-    def frame(self, values: Mapping[Matrix, Any]) -> "pd.DataFrame":
+    def frame(self, values: Mapping[Matrix, Array]) -> "pd.DataFrame":
         """A row a layer and bin: see `histogram_frame`."""
         return histogram_frame(values[self.edges], [values[node] for node in self.counts])
 
 
-def histogram_frame(edges: Any, counts: Sequence[Any]) -> "pd.DataFrame":
+def histogram_frame(edges: Array, counts: Sequence[Array]) -> "pd.DataFrame":
     """A row a layer and bin: `layer` (index), `bin`, `above`, `up_to`, `count`, `share`; bin 0 is open below, the last
     above. edges: (bins + 1)×1; counts: a layer each, (bins + 2)×1."""
     import pandas as pd
@@ -109,6 +117,11 @@ def histogram_frame(edges: Any, counts: Sequence[Any]) -> "pd.DataFrame":
         data = {"bin": range(len(count)), "above": above, "up_to": up_to, "count": count, "share": count / count.sum()}
         frames.append(pd.DataFrame(data, index=pd.Index([layer] * len(count), name="layer")))
     return pd.concat(frames)
+
+
+def numbered(graph: Graph, bins: int) -> Matrix:
+    """The column 0…bins. Names `bin`."""
+    return graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1), what="the bins' numbers")
 
 
 def histogram(
@@ -128,39 +141,44 @@ def histogram(
     that at least 99.9 % of every layer's |z| lie under (rounded up to a multiple of half its power of ten; 1 if all are
     0) and that is `reach` at least, on both sides of 0 (leaky relu: a quarter of it below) or from the least output up.
     """
-    bin_numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
+    bin_numbers = numbered(graph, bins)
     tails: tuple[Matrix, ...] = ()
     at = 1
     if limits is None:
-        tails, bound = _bound(graph, [layer.z for layer in network.layers], least=graph.input("reach", reach))
-        lows = {
-            name: _low(known, bound) for name, known in ACTIVATIONS.items() if known.least > -np.inf or known.below < 1
-        }
-        highs = {name: known.most for name, known in ACTIVATIONS.items() if known.bounded}
-        low = graph.define("range_low", chosen(network.activation, lows, -bound))
-        high = graph.define("range_high", chosen(network.activation, highs, bound))
+        tails, bound = _bound(
+            graph, [layer.z for layer in network.layers], least=graph.input("reach", reach, what=REACH)
+        )
+        lows = {name: _low(f, bound) for name, f in ACTIVATIONS.items() if f.least > -np.inf or f.below < 1}
+        highs = {name: f.most for name, f in ACTIVATIONS.items() if f.bounded}
+        low = graph.define("range_low", chosen(network.activation, lows, -bound), what=LOW)
+        high = graph.define("range_high", chosen(network.activation, highs, bound), what=HIGH)
     else:
-        low, high = graph.input("range_low", limits[0]), graph.input("range_high", limits[1])
+        low, high = graph.input("range_low", limits[0], what=LOW), graph.input("range_high", limits[1], what=HIGH)
         at = int(np.searchsorted(edges_between(*limits, bins), 0.0))
     width = high - low
-    edges = graph.define("edges", low + width * (bin_numbers / bins) - where(bin_numbers > 0, 0, NUDGE * width))
+    edges = graph.define(
+        "edges",
+        low + width * (bin_numbers / bins) - where(bin_numbers > 0, 0, NUDGE * width),
+        what="the bins' upper edges; a bin is (edge before, edge], and the first bin has the range's lower end too",
+    )
     counts = tuple(
-        graph.define(f"counts_{layer.number}", frequency(layer.z, edges), kind=COUNT) for layer in network.layers
+        graph.define(f"counts_{layer.number}", frequency(layer.z, edges), kind=COUNT, what=COUNTS)
+        for layer in network.layers
     )
     zeros = [where(chosen_is(network.activation, lambda f: f.zeros), share, 0) for share in shares]
-    least = graph.input("tallest", tallest)
+    least = graph.input("tallest", tallest, what=f"a least height for the charts' common scale{COMPARED}")
     shown = drawn(graph, counts, edges, zeros, at, least=least)
     return Histogram(bin_numbers, low, high, edges, counts, shown, tails)
 
 
-def _low(known: Activation, bound: Matrix) -> Operand:
+def _low(f: Activation, bound: Matrix) -> Operand:
     """The lower end of a range for outputs of which 99.9 % lie within the bound."""
-    if np.isinf(known.least):
-        return -known.below * bound
-    return known.least if known.bounded or known.least >= 0 else largest(-bound, known.least)
+    if np.isinf(f.least):
+        return -f.below * bound
+    return f.least if f.bounded or f.least >= 0 else largest(-bound, f.least)
 
 
-def edges_between(low: float, high: float, bins: int) -> Any:
+def edges_between(low: float, high: float, bins: int) -> Array:
     """The edges of so many bins, to the last digit as the model computes them."""
     numbers, width = np.arange(bins + 1.0), high - low
     return low + width * (numbers / bins) - np.where(numbers > 0, 0, NUDGE * width)
@@ -177,9 +195,9 @@ def symmetric_histogram(
     bins = bin_numbers.shape[0] - 1
     tails, bound = _bound(graph, matrices, f"_{name}")
     # A hair above where they would be, so that no edge is 0: of what is 0 but for rounding each engine has its own.
-    edges = graph.define(f"edges_{name}", bound * (2 * bin_numbers / bins - 1 + NUDGE))
+    edges = graph.define(f"edges_{name}", bound * (2 * bin_numbers / bins - 1 + NUDGE), what="the bins' upper edges")
     counts = tuple(
-        graph.define(f"counts_{name}_{k}", frequency(node, edges), kind=COUNT)
+        graph.define(f"counts_{name}_{k}", frequency(node, edges), kind=COUNT, what=COUNTS)
         for k, node in enumerate(matrices, start=1)
     )
     shown = drawn(graph, counts, edges, shares, (bins + 1) // 2, f"_{name}")
@@ -202,20 +220,24 @@ def drawn(
     """
     bars = tuple(counts)
     if shares:
-        taken = [floor(share * total(own) + 0.5) for share, own in zip(shares, counts, strict=True)]
+        taken = [floor(share * total(column) + 0.5) for share, column in zip(shares, counts, strict=True)]
         bars = tuple(
-            graph.define(f"bars{suffix}_{k}", own - zeros * where(equal(row_numbers(own), at + 1), 1, 0))
-            for k, (own, zeros) in enumerate(zip(counts, taken, strict=True), start=1)
+            graph.define(
+                f"bars{suffix}_{k}",
+                column - zeros * where(equal(row_numbers(column), at + 1), 1, 0),
+                what="counts without the exact zeros",
+            )
+            for k, (column, zeros) in enumerate(zip(counts, taken, strict=True), start=1)
         )
-    most = graph.define(f"largest_count{suffix}", largest(*map(maximum, bars)))
+    most = graph.define(f"largest_count{suffix}", largest(*map(maximum, bars)), what="the greatest of all bars")
     scale = most if least is None else largest(most, least)
     if not shares:
-        height = graph.define(f"chart_height{suffix}", 1 * scale)
+        height = graph.define(f"chart_height{suffix}", 1 * scale, what=HEIGHT)
         return Drawn(edges, bars, labels(edges), bars, most, height, ())
     # Where all are zeros they alone are the scale.
     scale = where(scale > 0, scale, largest(*map(maximum, counts)))
-    height = graph.define(f"chart_height{suffix}", scale / where(largest(*shares) > 0, TALLEST, 1))
-    zeros = (Zeros(at, share, _parts(own, share, at, height)) for own, share in zip(counts, shares, strict=True))
+    height = graph.define(f"chart_height{suffix}", scale / where(largest(*shares) > 0, TALLEST, 1), what=HEIGHT)
+    zeros = (Zeros(at, share, _parts(column, share, at, height)) for column, share in zip(counts, shares, strict=True))
     return Drawn(edges, tuple(counts), labels(edges), bars, most, height, tuple(zeros))
 
 
@@ -242,7 +264,14 @@ def _bound(
     least: a bound that it is at least; with one, all 0 has no bound of its own.
     """
     tails = tuple(quantile(absolute(node), 0.999) for node in matrices)
-    q = graph.define(f"tail{suffix}", largest(*tails))
+    q = graph.define(
+        f"tail{suffix}", largest(*tails), what="the greatest 99.9 % quantile of all layers, of the magnitude"
+    )
     step = 10 ** floor(log10(q)) / 2
-    own = where(q > 0, ceiling(q / step) * step, 1 if least is None else where(least > 0, 0, 1))
-    return tails, graph.define(f"bound{suffix}", own if least is None else largest(own, least))
+    rounded = where(q > 0, ceiling(q / step) * step, 1 if least is None else where(least > 0, 0, 1))
+    if least is None:
+        return tails, graph.define(
+            f"bound{suffix}", rounded, what="the ends of the histograms' ranges, on both sides of 0"
+        )
+    said = "tail rounded up, and reach at least: the upper end for activations without bounds"
+    return tails, graph.define(f"bound{suffix}", largest(rounded, least), what=said)

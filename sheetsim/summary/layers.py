@@ -103,6 +103,9 @@ VERDICTS = (
     Verdict("healthy", "none of these", "good"),
 )
 
+# What the matrices verdict_l are.
+OF_LAYERS = "the layers' verdicts"
+
 # Why the limits of the two words on the input are where they are; a line each.
 INPUT_LOST = (
     "Of their variance, over samples: the rest lies between the units' means and is the same for every sample. Mean "
@@ -115,13 +118,13 @@ INPUT_LOST = (
 
 def saturated(activation: Matrix, a: Matrix) -> Matrix:
     """The share of linear sums on a tail of f, where |f'| stays under 1 % of its largest value; for relu, outputs 0."""
-    shares = {name: mean(on_tail(known, a)) for name, known in ACTIVATIONS.items() if known.saturates}
+    shares = {name: mean(on_tail(f, a)) for name, f in ACTIVATIONS.items() if f.saturates}
     return chosen(activation, shares, 0)
 
 
-def on_tail(known: Activation, a: Matrix) -> Matrix:
+def on_tail(f: Activation, a: Matrix) -> Matrix:
     """1 where a sum lies on a tail of f, which has one, else 0."""
-    low, high = known.tails
+    low, high = f.tails
     sides = [a <= low] * math.isfinite(low) + [a >= high] * math.isfinite(high)
     return sum(sides[1:], sides[0])
 
@@ -204,6 +207,7 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
             ),
         ),
         sheet="Layers",
+        what="numbers of each layer's outputs",
     )
 
 
@@ -221,11 +225,19 @@ class Given:
 
 def of_input(graph: Graph, network: Network, var_x: Matrix) -> Given:
     """Names `square_x`, `over_samples_x` and `effective_x`; var_x: the inputs' variances over the samples."""
-    square = graph.define("square_x", mean(network.x**2))
+    square = graph.define("square_x", mean(network.x**2), what="the input's mean square, E[x²]")
     return Given(
         square,
-        graph.define("over_samples_x", if_error(mean(var_x) / square, math.nan)),
-        graph.define("effective_x", effective_units(network.x)),
+        graph.define(
+            "over_samples_x",
+            if_error(mean(var_x) / square, math.nan),
+            what="the share of the input's mean square that is variance over samples",
+        ),
+        graph.define(
+            "effective_x",
+            effective_units(network.x),
+            what="the input's effective units: the participation ratio of its columns' covariance",
+        ),
     )
 
 
@@ -237,7 +249,7 @@ def verdicts(graph: Graph, network: Network, table: Table, given: Given) -> tupl
         word = checked_std(layer.e, layer.sd, [layer.sd], _verdict(network, layer, given, row, table["std"][0]))
         if words:
             word = where(equal(words[-1], "check std"), "check std", word)
-        words.append(graph.define(f"verdict_{layer.number}", word))
+        words.append(graph.define(f"verdict_{layer.number}", word, what=OF_LAYERS))
     return tuple(words)
 
 

@@ -37,7 +37,7 @@ class Column:
 class Table:
     """Columns of equal length under one index: numbers (of layers), or texts.
 
-    name: as it is asked for; sheet: the one at whose top left it stands, if any.
+    name: as it is asked for; sheet: the one at whose top left it stands, if any; what: it holds, in words.
     """
 
     name: str
@@ -45,22 +45,23 @@ class Table:
     labels: Sequence[int | str]
     columns: tuple[Column, ...]
     sheet: str = ""
+    what: str = ""
 
     def __post_init__(self) -> None:
         # Equal expressions are one node, and each cell of a table is one of its own.
         seen: set[Matrix] = set()
 
-        def own(cell: Matrix) -> Matrix:
+        def placed(cell: Matrix) -> Matrix:
             shared = cell in seen or isinstance(cell.source, Constant)
-            found = cell.placed(None) if shared and cell.name is None else cell
-            seen.add(found)
-            return found
+            node = cell.placed(None) if shared and cell.name is None else cell
+            seen.add(node)
+            return node
 
-        columns = tuple(replace(column, cells=tuple(map(own, column.cells))) for column in self.columns)
+        columns = tuple(replace(column, cells=tuple(map(placed, column.cells))) for column in self.columns)
         object.__setattr__(self, "columns", columns)
 
     def __getitem__(self, column: str) -> tuple[Matrix, ...]:
-        return next(known.cells for known in self.columns if known.name == column)
+        return next(one.cells for one in self.columns if one.name == column)
 
     @property
     def glossary(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sheetsim.arguments import listed, number, one_of, said
 from sheetsim.engine.evaluate import evaluate
@@ -24,6 +25,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Data, Matrix, total
 from sheetsim.model.grad import grad
+from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
 
 if TYPE_CHECKING:
@@ -69,12 +71,12 @@ class InputMoments:
             raise SheetsimError(f"input moments: |{self.product:g}| <= {self.second:g} must hold, and be finite")
 
     @classmethod
-    def of_sizes(cls, sizes: Any, weights: Any, product: float) -> "InputMoments":
+    def of_sizes(cls, sizes: ArrayLike, weights: ArrayLike, product: float) -> "InputMoments":
         """Of samples with these mean squares, each of a weight; the weights add up to 1.
 
         Many sizes are shared out among SIZES, in equal ratios, each between its two neighbours so that the mean stays.
         """
-        sizes, weights = np.asarray(sizes, dtype=float), np.asarray(weights, dtype=float)
+        sizes, weights = np.asarray(sizes, dtype=np.float64), np.asarray(weights, dtype=np.float64)
         second = float(weights @ sizes)
         if len(sizes) > SIZES:
             low, high = max(sizes.min(), LEAST_SIZE * sizes.max()), sizes.max()
@@ -84,10 +86,10 @@ class InputMoments:
             above = np.minimum(place + 1, len(grid) - 1)
             gap = grid[above] - grid[place]
             share = np.where(gap > 0, (sizes - grid[place]) / np.where(gap > 0, gap, 1), 0)
-            found = np.bincount(place, weights * (1 - share), len(grid)) + np.bincount(
+            shared = np.bincount(place, weights * (1 - share), len(grid)) + np.bincount(
                 above, weights * share, len(grid)
             )
-            sizes, weights = grid[found > 0], found[found > 0]
+            sizes, weights = grid[shared > 0], shared[shared > 0]
         return cls(second, product, tuple(sizes.tolist()), tuple(weights.tolist()))
 
 
@@ -140,7 +142,7 @@ def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], give
         scale = n * np.float64(deviation) ** 2
         q, within, between, apart = scale * second, scale * spread, scale * (second - spread), spread / second
         row, seconds, steepness = _outputs(activation, scale * seconds, weights)
-        second = weights @ seconds
+        second = np.float64(weights @ seconds)
         spread = np.float64(np.nan) if given.sizes else _spread(activation, q, apart, second)
         row["over_samples"] = spread / row["var"] if row["var"] > 0 else np.nan
         row |= {"pooled": q, "within": within, "between": between, "additive": within, "covariance": 0.0, "moment": q}
@@ -201,7 +203,7 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
         raise SheetsimError(f"{activation} has no one fixed point at the weight scale {weight_scale:g}: {point.phase}")
     q = _within_reach(point.q)
     w, z, _ = _at_nodes(activation, q)
-    second = w @ z**2
+    second = float(w @ z**2)
     following = [1 - _spread(activation, q, 1 - c, second) / second for c in correlations]
     return pd.Series(following, index=pd.Index(correlations, name="correlation"), name="next", dtype=float)
 
@@ -217,12 +219,12 @@ def _within_reach(q: float) -> float:
     return 1.0 if np.isnan(q) else float(np.clip(q, LEAST_Q, GREATEST_Q))
 
 
-def _values(activation: str, a: Any) -> Any:
+def _values(activation: str, a: Array) -> Array:
     """f(a) by the model's own expression, for the numbers of an array."""
     return _computed(activation, a, slope=False)[0]
 
 
-def _computed(activation: str, a: Any, *, slope: bool = True) -> list[Any]:
+def _computed(activation: str, a: Array, *, slope: bool = True) -> list[Array]:
     """f(a), and f′(a) by the model's own derivative."""
     # An infinity is an error to the model; the largest number stands for it.
     leaf = Matrix(Data(np.clip(a, -GREATEST, GREATEST).reshape(1, -1)), (), (1, a.size))
@@ -232,19 +234,19 @@ def _computed(activation: str, a: Any, *, slope: bool = True) -> list[Any]:
     return [np.broadcast_to(values[node], (1, a.size)).reshape(a.shape) for node in nodes]
 
 
-def normal_rule(q: float = 1.0) -> tuple[Any, Any]:
+def normal_rule(q: float = 1.0) -> tuple[Array, Array]:
     """Nodes and weights for the standard normal, fine enough for functions of normal numbers of variance q."""
     return _rule(_edges(q))
 
 
-def _edges(q: float) -> Any:
+def _edges(q: float) -> Array:
     """Ends of panels about a kink at 0, finest there: to 1/√q, the width over which sigmoid and tanh turn."""
     halvings = 0 if np.isnan(q) else int(np.clip(np.ceil(np.log2(q) / 2), 0, HALVINGS))
     side = np.concatenate([2.0 ** np.arange(-halvings, 0), np.arange(1.0, REACH + 1)])
     return np.concatenate([-side[::-1], [0.0], side])
 
 
-def _rule(edges: Any) -> tuple[Any, Any]:
+def _rule(edges: Array) -> tuple[Array, Array]:
     """Nodes and weights for the standard normal, Gauss-Legendre on each panel: Gauss-Hermite gains but a digit for ten
     times the nodes at relu's kink. Leading axes of the edges are separate rules."""
     low, high = edges[..., :-1, None], edges[..., 1:, None]
@@ -253,20 +255,20 @@ def _rule(edges: Any) -> tuple[Any, Any]:
     return t.reshape(*edges.shape[:-1], -1), w.reshape(*edges.shape[:-1], -1)
 
 
-def _at_nodes(activation: str, q: float) -> tuple[Any, Any, Any]:
+def _at_nodes(activation: str, q: float) -> tuple[Array, Array, Array]:
     """Weights, f(a) and f′(a) at nodes of a ~ N(0, q)."""
     t, w = _rule(_edges(q)) if q > 0 else (np.zeros(1), np.ones(1))
     z, slope = _computed(activation, np.sqrt(q) * t)
     return w, z, slope
 
 
-def _outputs(activation: str, q: Any, weights: Any) -> tuple[dict[str, Any], Any, Any]:
+def _outputs(activation: str, q: Array, weights: Array) -> tuple[dict[str, Any], Array, float]:
     """The distribution of z = f(a), a ~ N(0, q) with q of so many values and weights, by the names of `layer_table`;
     E[z²] of each q; and E[f′(a)²] of all."""
-    nodes = [_at_nodes(activation, own) for own in q]
-    w = np.concatenate([share * own for share, (own, _, _) in zip(weights, nodes, strict=True)])
-    z, slope = (np.concatenate([own[k] for own in nodes]) for k in (1, 2))
-    seconds = np.array([own @ outputs**2 for own, outputs, _ in nodes])
+    nodes = [_at_nodes(activation, variance) for variance in q]
+    w = np.concatenate([share * w for share, (w, _, _) in zip(weights, nodes, strict=True)])
+    z, slope = (np.concatenate([of_one[k] for of_one in nodes]) for k in (1, 2))
+    seconds = np.array([w @ outputs**2 for w, outputs, _ in nodes])
     mean, second = w @ z, weights @ seconds
     centred = z - mean
     var = w @ centred**2 if np.isfinite(second) else second
@@ -284,12 +286,12 @@ def _outputs(activation: str, q: Any, weights: Any) -> tuple[dict[str, Any], Any
         "q05": low,
         "q50": median,
         "q95": high,
-        "saturated": weights @ [_saturated(activation, own) for own in q],
+        "saturated": weights @ [_saturated(activation, variance) for variance in q],
     }
     return row, seconds, w @ slope**2
 
 
-def _quantile(p: float, roots: Any, weights: Any) -> float:
+def _quantile(p: float, roots: Array, weights: Array) -> float:
     """The p-quantile of normal numbers whose standard deviations have so many values and weights."""
     from scipy.optimize import brentq
     from scipy.special import ndtr, ndtri
@@ -305,7 +307,7 @@ def _quantile(p: float, roots: Any, weights: Any) -> float:
     return float(brentq(excess, ends.min() - 1e-9 * reach, ends.max() + 1e-9 * reach, xtol=1e-14 * reach))
 
 
-def _root(q: float) -> Any:
+def _root(q: Array | float) -> Array:
     """√q, or the greatest number: infinity times 0 is NaN."""
     return np.minimum(np.sqrt(q), np.finfo(float).max)
 

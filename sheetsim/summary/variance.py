@@ -82,10 +82,14 @@ def unit_statistics(graph: Graph, network: Network) -> tuple[Matrix, tuple[Units
     def moments(name: str, of: Matrix) -> tuple[Matrix, Matrix]:
         # Over mirrored samples, and of nearly constant units, they are 0 but for rounding, of which each engine has its
         # own.
-        center = graph.define(f"mean_{name}", column_mean(of), kind="rounding")
-        return center, graph.define(f"var_{name}", column_variance(of, center), kind="rounding")
+        center = graph.define(
+            f"mean_{name}", column_mean(of), kind="rounding", what="the units' means over the samples"
+        )
+        spread = column_variance(of, center)
+        said = "the units' population variances over the samples"
+        return center, graph.define(f"var_{name}", spread, kind="rounding", what=said)
 
-    var_x = graph.define("var_x", column_variance(network.x))
+    var_x = graph.define("var_x", column_variance(network.x), what="the inputs' variances over the samples")
     return var_x, tuple(
         Units(*moments(f"a_{layer.number}", layer.a), *moments(f"z_{layer.number}", layer.z))
         for layer in network.layers
@@ -103,8 +107,8 @@ def ratio(numerator: Matrix, denominator: Matrix) -> Matrix:
 def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> Table:
     """One row a layer: the decomposition of the linear sums' variance and what the rules predict."""
     rows = []
-    for layer, own, given in zip(network.layers, units, [var_x, *(u.var_z for u in units[:-1])], strict=True):
-        pooled, within = variance(layer.a), mean(own.var_a)
+    for layer, by_unit, given in zip(network.layers, units, [var_x, *(u.var_z for u in units[:-1])], strict=True):
+        pooled, within = variance(layer.a), mean(by_unit.var_a)
         fan_in, sd = row_count(layer.W), layer.sd
         additive = mean(given @ layer.W**2)
         rows.append(
@@ -113,7 +117,7 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
                 "sd_w": sd,
                 "pooled": pooled,
                 "within": within,
-                "between": variance(own.mean_a),
+                "between": variance(by_unit.mean_a),
                 "additive": additive,
                 "covariance": within - additive,
                 "moment": fan_in * sd**2 * mean(layer.given**2),
@@ -130,6 +134,7 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
             for name, what in COLUMNS.items()
         ),
         sheet="Variance",
+        what="the variance of the linear sums, and the claims about it",
     )
 
 
@@ -205,24 +210,27 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
     order 1/units that the pooled mean takes. All layers of a claim together are in their intervals with the confidence
     (Bonferroni: 1 − (1 − confidence) / layers at each).
     """
-    graph.input("tolerance", TOLERANCE)
-    graph.input("confidence", CONFIDENCE)
-    found: dict[str, list[_Measured]] = {name: [] for name in CLAIMS}
-    for k, (layer, own) in enumerate(zip(network.layers, units, strict=True)):
+    near = "how near the expected ratio a claim's interval must lie to hold, how far for it not to"
+    graph.input("tolerance", TOLERANCE, what=near)
+    graph.input("confidence", CONFIDENCE, what="confidence of a claim's intervals at all layers together")
+    measured_by: dict[str, list[_Measured]] = {name: [] for name in CLAIMS}
+    for k, (layer, by_unit) in enumerate(zip(network.layers, units, strict=True)):
         row = {column.name: column.cells[k] for column in table.columns}
         given = units[k - 1].var_z if k else var_x
-        spread_a = own.var_a + (own.mean_a - mean(own.mean_a)) ** 2
-        spread_z = own.var_z + (own.mean_z - mean(own.mean_z)) ** 2
-        square_a, square_z = own.var_a + own.mean_a**2, own.var_z + own.mean_z**2
-        found["additivity"].append(_measured(ratio(row["within"], row["additive"]), own.var_a, given @ layer.W**2))
+        spread_a = by_unit.var_a + (by_unit.mean_a - mean(by_unit.mean_a)) ** 2
+        spread_z = by_unit.var_z + (by_unit.mean_z - mean(by_unit.mean_z)) ** 2
+        square_a, square_z = by_unit.var_a + by_unit.mean_a**2, by_unit.var_z + by_unit.mean_z**2
+        measured_by["additivity"].append(
+            _measured(ratio(row["within"], row["additive"]), by_unit.var_a, given @ layer.W**2)
+        )
         # The same prediction for every unit.
-        found["moment_rule"].append(_measured(ratio(row["pooled"], row["moment"]), spread_a, spread_a * 0 + 1))
+        measured_by["moment_rule"].append(_measured(ratio(row["pooled"], row["moment"]), spread_a, spread_a * 0 + 1))
         for name, measured, u, v in (
             ("relu_halves_variance", row["var_ratio"], spread_z, spread_a),
             ("relu_halves_second_moment", row["moment_ratio"], square_z, square_a),
         ):
-            found[name].append(_measured(measured, u, v, equal(network.activation, OF[name])))
-    return tuple(_claim(graph, network, name, layers) for name, layers in found.items())
+            measured_by[name].append(_measured(measured, u, v, equal(network.activation, OF[name])))
+    return tuple(_claim(graph, network, name, layers) for name, layers in measured_by.items())
 
 
 def _measured(measured: Matrix, u: Matrix, v: Matrix, asked: Matrix | None = None) -> _Measured:
@@ -244,15 +252,16 @@ def _claim(graph: Graph, network: Network, name: str, layers: Sequence[_Measured
     sentence, expected = SENTENCES[name]
     checked = _added([if_error(layer.error * 0 + 1, 0) for layer in layers])
     width = if_error(normal_quantile(1 - (1 - graph["confidence"]) / 2 / checked), NONE)
-    found = []
+    by_layer = []
     for layer in layers:
         low, high = _interval(layer, width)
         word = word_of(layer.error, low, high, expected, graph["tolerance"])
-        found.append(Checked(layer.ratio, layer.error, layer.units, low, high, word))
-    counts, verdict = over_layers([layer.word for layer in found], checked)
+        by_layer.append(Checked(layer.ratio, layer.error, layer.units, low, high, word))
+    counts, verdict = over_layers([layer.word for layer in by_layer], checked)
     if name in OF:
         verdict = where(equal(network.activation, OF[name]), verdict, "not ReLU")
-    return Claim(name, sentence, expected, tuple(found), checked, width, counts, graph.define(name, verdict))
+    named = graph.define(name, verdict, what="the claims' verdicts")
+    return Claim(name, sentence, expected, tuple(by_layer), checked, width, counts, named)
 
 
 def _interval(layer: _Measured, width: Matrix) -> tuple[Matrix, Matrix]:
@@ -277,7 +286,7 @@ def word_of(error: Matrix, low: Matrix, high: Matrix, expected: float, tolerance
 
 def over_layers(words: Sequence[Matrix], checked: Matrix) -> tuple[tuple[Matrix, ...], Matrix]:
     """How many layers have each of WORDS, and the verdict over them all, of which so many were checked."""
-    counts = tuple(_added([equal(own, word) for own in words]) for word in WORDS)
+    counts = tuple(_added([equal(said, word) for said in words]) for word in WORDS)
     _, nearly, undecided, fails = counts
     # Nothing is known of a layer that was not checked.
     verdict = where(checked < len(words), "undecided", where(nearly > 0, "nearly", "holds"))

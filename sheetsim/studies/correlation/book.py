@@ -1,7 +1,7 @@
 """How the study of correlation looks as a workbook: which matrix stands where, and what is said beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix, absolute, if_error, log, where
@@ -10,8 +10,9 @@ from sheetsim.model.initializers import INITIALIZER_NAMES
 from sheetsim.model.series import Series
 from sheetsim.studies.about import with_about
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
+from sheetsim.studies.correlation.matrix_sheets import pass_sheets, slopes_page, theory_sheets
 from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, SHOWN
-from sheetsim.studies.forward.book import network_controls
+from sheetsim.studies.network_sheets import CHOOSE, CUSTOM_COUNTS, network_controls
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.sections import (
     Control,
@@ -30,7 +31,7 @@ from sheetsim.studies.sections import (
 )
 from sheetsim.summary.table import Table
 from sheetsim.summary.theory import EDGE
-from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Page, SeriesSheet, Sheet, Text
+from sheetsim.workbook.layout import Line, Lines, Page, Sheet
 
 if TYPE_CHECKING:
     from sheetsim.studies.correlation.study import Correlation
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 ACROSS = 8  # layers side by side on Overview
 CHART = (520, 300)
 HEAD = 7
-
-SAID = {"sums": "linear sums, what goes in times the weights,", "activations": "activations f(a)"}
 
 NOTES = (
     "Step 0 is the input, step l layer l: q the variance of its sums, c the correlation of two inputs' sums, χ the "
@@ -66,43 +65,16 @@ class CorrelationBook:
         """The sheets in their order."""
         graph, theory = self.graph, self.theory
         shown = [Steps(theory[name], name) for name in (*SHOWN, "second")]
-        told = [step for name in SHOWN for step in theory[name]]
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns) + 1), 12)
         sheets: list[Sheet] = [
             self._overview(live),
-            replace(
-                table_page(self.table, widths, elsewhere=told), words="numbers of each layer, and what theory expects"
-            ),
+            table_page(self.table, widths),
             StepPage("Mean field", "Mean-field theory by layer", NOTES, shown, HEAD, wide=13).page(),
-            MatrixSheet("Input x", graph["x"], "pair", tab="input", words="the first inputs, a row a pair"),
-            MatrixSheet("Input y", graph["y"], "pair", tab="input", words="the second inputs, of correlation c to x"),
+            *pass_sheets(graph, self.layers),
+            slopes_page(graph, self.layers),
+            *theory_sheets(graph, theory),
         ]
-        sheets += [MatrixSheet(f"Weights {layer.number}", layer.W, "fan-in") for layer in self.layers]
-        for kind, tab in (("Linear", "sums"), ("Activation", "activations")):
-            for layer in self.layers:
-                for of, node in zip("xy", layer.sums if tab == "sums" else layer.outputs, strict=True):
-                    title, said = f"{kind} {of} {layer.number}", f"{SAID[tab]} of {of}, a row a pair"
-                    sheets.append(MatrixSheet(title, node, "pair", tab=tab, words=said))
-        sheets += [MatrixSheet(f"Draws {layer.number}", layer.e, "fan-in") for layer in self.layers]
-        slopes: list[Item] = [Text(0, 0, "Layer by layer, of each unit: mean of f′(a_x)² over the pairs", "section")]
-        for number in range(1, len(self.layers) + 1):
-            slopes += [Text(number, 0, f"Layer {number}", "label"), Block(number, 1, graph[f"slope_square_{number}"])]
-        sheets += [
-            Page("Slopes", tuple(slopes), {0: 12}, words="the mean of f′(a_x)² by layer and unit"),
-            SeriesSheet("Squares", theory["squares"], words="the squares of f's coefficients by layer, a row a degree"),
-            MatrixSheet("Draws y", graph["e_y"], "pair", tab="draws", words="standard draws that y is made of"),
-            MatrixSheet("Nodes", graph["nodes"], "node", tab="draws", words="where f is taken for the expectations"),
-            MatrixSheet("Node weights", graph["node_weights"], "node", tab="draws", words="their weights"),
-            MatrixSheet(
-                "Hermite",
-                graph["hermite"],
-                "node",
-                tab="draws",
-                words="weights times the polynomials, a column a degree",
-            ),
-            MatrixSheet("Degrees", graph["degree"], "row", tab="draws", words="the polynomials' degrees"),
-        ]
-        return with_about(self.study, sheets, command, live, glossary=GLOSSARY, tables=(self.table,))
+        return with_about(self.study, graph, sheets, command, live, tables=(self.table,))
 
     def _overview(self, live: bool) -> Page:
         graph, table, count = self.graph, self.table, len(self.layers)
@@ -115,15 +87,7 @@ class CorrelationBook:
             "(chaotic), and differences change e-fold over the depth scale ξ = 1/|ln χ| (Schoenholz et al. 2017).",
             "relu with n·sd² = 2 stays at the edge, χ = 1, and yet c goes to 1, the more slowly the nearer it is.",
         )
-        own = [
-            *network_controls(graph),
-            Control("Correlation c of the inputs", graph["c_0"]),
-        ]
-        hints = (
-            "Choose from the yellow cells: every sheet, chart and verdict follows.",
-            "The custom standard deviation counts when the initializer is “custom”.",
-            INITIALIZER_NAMES,
-        )
+        cells = [*network_controls(graph), Control("Correlation c of the inputs", graph["c_0"])]
         rows = [
             Row("Verdict", self.verdicts, "verdict"),
             Row("Correlation c", table["c"]),
@@ -144,11 +108,7 @@ class CorrelationBook:
             Row("n·sd²", [graph["weight_scale"]], hint="inputs of a unit times the variance of its weights"),
             Row(f"c {FURTHER} layers further", [self.theory["c_theory"][-1]], hint="mean field, towards c*"),
             Row("χ there", [chi], hint="the slope of the map at c = 1"),
-            Row(
-                "Depth scale ξ there",
-                [depth],
-                hint="in layers; #N/A at the edge, where it has no end",
-            ),
+            Row("Depth scale ξ there", [depth], hint="in layers; #N/A at the edge, where it has no end"),
         ]
         ends = [Line(name, table[f"c_{name}"], "faint") for name in ("low", "high")]
         near = Line("measured", table["c"]), *ends, Line("mean field", table["c_theory"], "dashed")
@@ -159,42 +119,11 @@ class CorrelationBook:
         )
         sections: list[Section] = [
             lead(told, wide, (17, 32, 17)),
-            controls(own, hints if live else (), wide - 2),
+            controls(cells, (CHOOSE, CUSTOM_COUNTS, INITIALIZER_NAMES) if live else (), wide - 2),
             *by_layer("By layer", count, ACROSS, rows),
             numbers(limits, hint_column=2),
             charts(by_number, CHART[1]),
             meaning(VERDICTS, wide - 1),
         ]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), 14)
-        title, elsewhere = self.study.title, [*table.cells(), chi, self.theory["c_theory"][-1]]
-        return Overview(title, self.study.TITLE, wide, sections, widths, VERDICTS, elsewhere).page()
-
-
-GLOSSARY = {
-    "x": "the first inputs, pairs × units (constants)",
-    "e_y": "standard normal draws, pairs × units (constants)",
-    "y": "the second inputs, c_0 x + √(1 − c_0²) e_y",
-    "c_0": "the correlation of the two",
-    "activation": "the activation f, a drop-down",
-    "initializer": f"the initializer, a drop-down. {INITIALIZER_NAMES}",
-    "custom_std": "the standard deviation that the initializer “custom” uses",
-    "e_1": "e_1, e_2, …: standard draws of the layers' weights, units × units (constants)",
-    "sd_1": "sd_1, …: standard deviations of the layers' weights, by the initializer",
-    "W_1": "W_1, …: weights, sd_l · e_l, the same for x and y",
-    "a_x_1": "a_x_1, …, a_y_1, …: linear sums of x and of y",
-    "z_x_1": "z_x_1, …, z_y_1, …: activations f(a)",
-    "weight_scale": "n·sd²: units times the variance of the weights",
-    "verdict_1": "verdict_1, …: the layers' verdicts",
-    "slope_square_1": "slope_square_1, …: by unit, the mean of f′(a_x)² over the pairs",
-    "q_0": "the inputs' mean square in theory",
-    "q_theory": "by layer, step 0 the input: the variance of the sums in mean-field theory",
-    "c_theory": "the correlation of the two inputs' sums",
-    "chi_theory": "χ: the growth of a small difference's square to the next layer",
-    "map_slope": "what the next layer's c changes by with this one's",
-    "squares": "the squares a_k² of f's coefficients, from degree 1",
-    "second": "E[f²], the sum of all from degree 0",
-    "nodes": "nodes of the expectations over a standard normal (constants)",
-    "node_weights": "their weights (constants)",
-    "hermite": "weights times normalised Hermite polynomials of degree 1, 2, … at the nodes (constants)",
-    "degree": "the degrees (constants)",
-}
+        return Overview(self.study.title, self.study.TITLE, wide, sections, widths, VERDICTS).page()

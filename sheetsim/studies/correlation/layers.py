@@ -21,7 +21,7 @@ from sheetsim.model.expr import (
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
-from sheetsim.summary.layers import checked_std
+from sheetsim.summary.layers import OF_LAYERS, checked_std
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.verdict import Verdict
 
@@ -55,6 +55,9 @@ COLUMNS = {
     "chi_spread": "variance of ln χ over other weights, given what comes into the layer",
 }
 
+# What the matrices slope_square_l are.
+SLOPES = "by unit, the mean of f′(a_x)² over the pairs"
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -86,15 +89,15 @@ def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str
         u, v = (a / sqrt(sum_squares(a)) for a in layer.sums)
         apart = sum_squares(u - v) / 2
         c = 1 - apart
-        own = column_sum(u * v) - c / 2 * (column_sum(u**2) + column_sum(v**2))
+        of_units = column_sum(u * v) - c / 2 * (column_sum(u**2) + column_sum(v**2))
         if rows:
             carried = theory["map_slope"][number - 1] ** 2 * rows[-1]["c_spread"]
         else:
             carried = (1 - c_0**2) ** 2 / float(pairs * units)
-        spread = sum_squares(own) + carried
+        spread = sum_squares(of_units) + carried
         off = exp(NORMAL_95 * sqrt(spread) / apart)
         (slope,) = grad(total(layer.outputs[0]), [layer.sums[0]])
-        steep = graph.define(f"slope_square_{number}", column_mean(slope**2))
+        steep = graph.define(f"slope_square_{number}", column_mean(slope**2), what=SLOPES)
         chi = graph["weight_scale"] * mean(steep)
         # A unit's share of all; of slopes that are all 0 it is 0/0.
         of_chi = if_error(sum_squares(steep / total(steep) - 1 / float(units)), 0)
@@ -119,7 +122,9 @@ def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str
             }
         )
     columns = tuple(Column(name, what, tuple(row[name] for row in rows)) for name, what in COLUMNS.items())
-    return Table("correlation", "layer", [layer.number for layer in layers], columns, "Correlation")
+    numbers = [layer.number for layer in layers]
+    said = "numbers of each layer, and what theory expects"
+    return Table("correlation", "layer", numbers, columns, "Correlation", said)
 
 
 def correlation_verdicts(graph: Graph, layers: Sequence[Layer], table: Table) -> tuple[Matrix, ...]:
@@ -135,5 +140,5 @@ def correlation_verdicts(graph: Graph, layers: Sequence[Layer], table: Table) ->
         finite = if_error((q + table["rate"][k]) * 0 + 1, 0)
         word = where(finite > 0, where(q > 0, word, "no signal"), "overflow")
         word = checked_std(layer.e, layer.sd, [layer.sd], word)
-        words.append(graph.define(f"verdict_{layer.number}", where(given < 0, "check c", word)))
+        words.append(graph.define(f"verdict_{layer.number}", where(given < 0, "check c", word), what=OF_LAYERS))
     return tuple(words)

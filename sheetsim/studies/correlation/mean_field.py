@@ -6,14 +6,13 @@ Hermite polynomials (O'Donnell 2014, §11.2; Daniely et al. 2016, arXiv:1602.058
 is exact at the kink of relu, and a power series.
 """
 
-from typing import Any
-
 import numpy as np
 
 from sheetsim.model.expr import Matrix, absolute, row, sqrt, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import activate
+from sheetsim.model.op import Array
 from sheetsim.model.series import Series
 from sheetsim.summary.theory import normal_rule
 
@@ -32,6 +31,17 @@ SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
 # Layers beyond the network's last that the map is followed through, towards its fixed point.
 FURTHER = 64
 
+# What the matrices are.
+HERMITE = "weights times normalised Hermite polynomials of degree 1, 2, … at the nodes"
+SERIES = {
+    "q_theory": "by layer, step 0 the input: the variance of the sums in mean-field theory",
+    "c_theory": "the correlation of the two inputs' sums in that theory",
+    "chi_theory": "χ: the growth of a small difference's square to the next layer",
+    "map_slope": "what the next layer's c changes by with this one's",
+    "squares": "the squares a_k² of f's coefficients, from degree 1",
+    "second": "E[f²], the sum of all from degree 0",
+}
+
 
 def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     """By layer, step 0 the input: `q_theory` and `c_theory` of the sums, and from layer 1 `chi_theory`, the growth of a
@@ -42,44 +52,46 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     `squares` (a_k² from k = 1) and `second` (E[f²]).
     """
     s, w, hermite = _quadrature()
-    nodes = graph.input("nodes", s.reshape(-1, 1))
-    weights = graph.input("node_weights", w.reshape(-1, 1)).T
-    polynomials = graph.input("hermite", hermite).T
-    degree = graph.input("degree", np.arange(1.0, DEGREES + 1).reshape(-1, 1))
+    nodes = graph.input("nodes", s.reshape(-1, 1), what="nodes of the expectations over a standard normal")
+    weights = graph.input("node_weights", w.reshape(-1, 1), what="the weights of the nodes").T
+    polynomials = graph.input("hermite", hermite, what=HERMITE).T
+    degrees = np.arange(1.0, DEGREES + 1).reshape(-1, 1)
+    degree = graph.input("degree", degrees, what="the degrees of the polynomials")
     activation, scale = graph["activation"], graph["weight_scale"]
 
-    known: dict[str, Matrix] = {}
+    shown: dict[str, Matrix] = {}
     hidden: dict[str, Matrix] = {}
 
     def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
         q, c = scale * before["q_theory"], before["c_theory"] + 0  # the first sums are of the inputs themselves
         if t > 1:
             base = where(absolute(before["c_theory"]) > LEAST, before["c_theory"], 0)
-            powers = total(known["squares"] * base**degree) + hidden["left"] * base ** (DEGREES + 1)
-            powers += row(known["squares"], 1) * (before["c_theory"] - base)
-            q, c = scale * known["second"], (hidden["mean_square"] + powers) / known["second"]
+            powers = total(shown["squares"] * base**degree) + hidden["left"] * base ** (DEGREES + 1)
+            powers += row(shown["squares"], 1) * (before["c_theory"] - base)
+            q, c = scale * shown["second"], (hidden["mean_square"] + powers) / shown["second"]
         at = sqrt(q) * nodes
         f = activate(activation, at)
         (slope,) = grad(total(f), [at])
-        known["squares"], hidden["mean_square"], known["second"] = (
+        shown["squares"], hidden["mean_square"], shown["second"] = (
             (polynomials @ f) ** 2,
             (weights @ f) ** 2,
             weights @ f**2,
         )
-        hidden["left"] = known["second"] - hidden["mean_square"] - total(known["squares"])
+        hidden["left"] = shown["second"] - hidden["mean_square"] - total(shown["squares"])
         base = where(absolute(c) > LEAST, c, 0)
         # 0⁰ is an error in a sheet: the term of k = 1 apart.
-        rising = total(known["squares"] * degree * base ** where(degree > 2, degree - 1, 1))
-        rising += row(known["squares"], 1) * (1 - base) + (DEGREES + 1) * hidden["left"] * base**DEGREES
-        own = {"q_theory": q, "c_theory": c, "chi_theory": scale * (weights @ slope**2)}
-        return own | {"map_slope": rising / known["second"]} | known
+        rising = total(shown["squares"] * degree * base ** where(degree > 2, degree - 1, 1))
+        rising += row(shown["squares"], 1) * (1 - base) + (DEGREES + 1) * hidden["left"] * base**DEGREES
+        told = {"q_theory": q, "c_theory": c, "chi_theory": scale * (weights @ slope**2)}
+        return told | {"map_slope": rising / shown["second"]} | shown
 
-    start = {"q_theory": graph.define("q_0", 0 * graph["c_0"] + 1), "c_theory": graph["c_0"] + 0}
+    q = graph.define("q_0", 0 * graph["c_0"] + 1, what="the inputs' mean square in theory")
+    start = {"q_theory": q, "c_theory": graph["c_0"] + 0}
     columns = {name: (name,) for name in (*SHOWN, "second")}
-    return graph.series(start, step=step, steps=layers + FURTHER, columns=columns)
+    return graph.series(start, step=step, steps=layers + FURTHER, columns=columns, what=SERIES)
 
 
-def _quadrature() -> tuple[Any, Any, Any]:
+def _quadrature() -> tuple[Array, Array, Array]:
     """Nodes, weights, and columns w·h_k of the normalised Hermite polynomials from k = 1, for the standard normal."""
     s, w = normal_rule(FINE)
     rows = [np.ones_like(s), s]

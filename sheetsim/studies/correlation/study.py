@@ -15,7 +15,7 @@ from sheetsim.model.nets import ACTIVATIONS, activate
 from sheetsim.model.op import Shape
 from sheetsim.studies.correlation.layers import VERDICTS, Layer, correlation_table, correlation_verdicts
 from sheetsim.studies.correlation.mean_field import mean_field_series
-from sheetsim.studies.forward.study import check_scheme, chosen_initializer
+from sheetsim.studies.forward.study import check_scheme, chosen_activation, chosen_initializer
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 
 if TYPE_CHECKING:
@@ -66,21 +66,29 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     def build(self) -> Study:
         """The two passes through one network, and what can be told of them."""
         graph = Graph(seed=self.seed)
-        x = graph.input("x", normal(), (self.pairs, self.units))
-        e = graph.input("e_y", normal(), (self.pairs, self.units))
-        c = graph.input("c_0", self.correlation)
-        given: tuple[Matrix, ...] = x, graph.define("y", c * x + sqrt(1 - c**2) * e)
-        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
+        x = graph.input("x", normal(), (self.pairs, self.units), what="the first inputs, pairs × units")
+        e = graph.input("e_y", normal(), (self.pairs, self.units), what="standard normal draws, pairs × units")
+        c = graph.input("c_0", self.correlation, what="the correlation of x and y")
+        y = graph.define("y", c * x + sqrt(1 - c**2) * e, what="the second inputs, c_0 x + √(1 − c_0²) e_y")
+        given: tuple[Matrix, ...] = x, y
+        activation = chosen_activation(graph, self.activation)
         initializer = chosen_initializer(graph, "initializer", "custom_std", self.initializer)
         layers = []
         for number in range(1, self.layers + 1):
-            W = graph.weights(f"W_{number}", initializer, (self.units, self.units))
-            sums = tuple(graph.define(f"a_{of}_{number}", z @ W) for of, z in zip("xy", given, strict=True))
+            W = graph.weights(
+                f"W_{number}", initializer, (self.units, self.units), what="weights, sd · e, the same for x and y"
+            )
+            sums = tuple(
+                graph.define(f"a_{of}_{number}", z @ W, what=f"linear sums of {of}")
+                for of, z in zip("xy", given, strict=True)
+            )
             given = tuple(
-                graph.define(f"z_{of}_{number}", activate(activation, a)) for of, a in zip("xy", sums, strict=True)
+                graph.define(f"z_{of}_{number}", activate(activation, a), what=f"activations f(a) of {of}")
+                for of, a in zip("xy", sums, strict=True)
             )
             layers.append(Layer(number, graph[f"e_{number}"], graph[f"sd_{number}"], W, sums, given))
-        graph.define("weight_scale", self.units * graph["sd_1"] ** 2)
+        scale = self.units * graph["sd_1"] ** 2
+        graph.define("weight_scale", scale, what="n·sd²: units times the variance of the weights")
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, layers))
 
     def _findings(self, graph: Graph, layers: list[Layer]) -> Findings:

@@ -12,9 +12,10 @@ import msgspec
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.model.activations import ACTIVATION_NAMES
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import SCHEMES, Initializer, constant, scaled
+from sheetsim.model.initializers import INITIALIZER_NAMES, MORE_NAMES, SCHEMES, Initializer, constant, scaled
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.studies import input_files
@@ -44,6 +45,18 @@ MOST_SHEETS = 2000
 
 # Of `reach` and `tallest`: sums and squares of them stay finite.
 MOST = 1e100
+
+INPUT = "the input, samples × inputs"
+
+# What a drop-down of initializers and the cell of its custom standard deviation are: a network's, and a layer's own.
+OF_NETWORK = (
+    f"the initializer, a drop-down. {INITIALIZER_NAMES}. {MORE_NAMES}",
+    "the standard deviation that the initializer “custom” uses",
+)
+OF_LAYER = (
+    "a layer's own initializer, used while initializer says “per layer”",
+    "a layer's own standard deviation for “custom”",
+)
 
 Scheme: TypeAlias = str | float | dict[str, float]
 
@@ -171,11 +184,19 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def _findings(self, graph: Graph, network: Network) -> Findings:
         var_x, units = unit_statistics(graph, network)
-        table = layer_table(network, [own.var_z for own in units])
+        table = layer_table(network, [layer.var_z for layer in units])
         given = of_input(graph, network, var_x)
         words = verdicts(graph, network, table, given)
-        own = self.histogram
-        bars = histogram(graph, network, table["saturated"], own.bins, own.range, own.reach or 0.0, own.tallest or 0.0)
+        binning = self.histogram
+        bars = histogram(
+            graph,
+            network,
+            table["saturated"],
+            binning.bins,
+            binning.range,
+            binning.reach or 0.0,
+            binning.tallest or 0.0,
+        )
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
 
@@ -196,11 +217,11 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them; data given as an array is only named."""
-        found = super().parameters()
-        found["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
+        keys = super().parameters()
+        keys["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
         if not isinstance(self.input, str):
-            found["input"] = said(self.input)
-        return found
+            keys["input"] = said(self.input)
+        return keys
 
     @property
     def given_in_python(self) -> str:
@@ -213,7 +234,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def network(self, graph: Graph) -> Network:
         """Inputs, drop-downs and layers, named in the graph. Raises SheetsimError for data that cannot be read."""
         x = self._input(graph)
-        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
+        activation = chosen_activation(graph, self.activation)
         return feed_forward(graph, x, activation, self.layers, self._initializers(graph))
 
     def widths(self) -> list[int]:
@@ -232,11 +253,13 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             correlation = (
                 given.correlation.load() if isinstance(given.correlation, input_files.File) else given.correlation
             )
-            return graph.input("x", given.distribution, shape, sampling=self.sampling, correlation=correlation)
-        x = graph.input("x", given)
-        for key, wished, found in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):
-            if wished is not None and wished != found:
-                raise SheetsimError(f"{key} is {wished}, but the input has {found}: leave {key} out")
+            return graph.input(
+                "x", given.distribution, shape, sampling=self.sampling, correlation=correlation, what=INPUT
+            )
+        x = graph.input("x", given, what=INPUT)
+        for key, wished, size in zip(("samples", "inputs"), (self.samples, self.inputs), x.shape, strict=True):
+            if wished is not None and wished != size:
+                raise SheetsimError(f"{key} is {wished}, but the input has {size}: leave {key} out")
         return x
 
     def _initializers(self, graph: Graph) -> list[Initializer]:
@@ -245,30 +268,41 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             return [chosen_initializer(graph, "initializer", "custom_std", self.initializer)] * len(self.layers)
         common = set.intersection(*(set(_offered(scheme)) for scheme in self.initializer))
         offered = [name for name in SCHEMES if name in common]
-        chosen = graph.choice("initializer", [*offered, CUSTOM, PER_LAYER], PER_LAYER)
-        custom = graph.input("custom_std", CUSTOM_STD, at_least=0.0)
+        which, deviation = OF_NETWORK
+        chosen = graph.choice("initializer", [*offered, CUSTOM, PER_LAYER], PER_LAYER, what=which)
+        custom = graph.input("custom_std", CUSTOM_STD, at_least=0.0, what=deviation)
         result = []
         for number, scheme in enumerate(self.initializer, start=1):
-            inner = chosen_initializer(graph, f"initializer_{number}", f"custom_std_{number}", scheme)
+            names = f"initializer_{number}", f"custom_std_{number}"
+            inner = chosen_initializer(graph, *names, scheme, OF_LAYER)
             result.append(_chosen(chosen, offered, {CUSTOM: custom, PER_LAYER: inner}, scheme))
         return result
 
 
-def chosen_initializer(graph: Graph, name: str, custom_name: str, scheme: Scheme) -> Initializer:
+def chosen_activation(graph: Graph, name: str) -> Matrix:
+    """The drop-down `activation`, of all activations."""
+    said = f"the activation f, a drop-down. {ACTIVATION_NAMES}"
+    return graph.choice("activation", list(ACTIVATIONS), name, what=said)
+
+
+def chosen_initializer(
+    graph: Graph, name: str, custom_name: str, scheme: Scheme, what: tuple[str, str] = OF_NETWORK
+) -> Initializer:
     """A drop-down of the schemes that have the draws of this one, under the one name, and the cell of its custom
-    standard deviation under the other."""
+    standard deviation under the other; what: the two are, in words."""
     label, value = _label(scheme)
     offered = _offered(scheme)
-    choice = graph.choice(name, [*offered, CUSTOM], label)
+    choice = graph.choice(name, [*offered, CUSTOM], label, what=what[0])
     # The value of constant weights may have any sign.
     least = None if isinstance(scheme, Mapping) else 0.0
-    return _chosen(choice, offered, {CUSTOM: graph.input(custom_name, value, at_least=least)}, scheme)
+    custom = graph.input(custom_name, value, at_least=least, what=what[1])
+    return _chosen(choice, offered, {CUSTOM: custom}, scheme)
 
 
 def _offered(scheme: Scheme) -> list[str]:
     """The schemes that a book with this one's draws can change to."""
-    own = SCHEMES[scheme] if isinstance(scheme, str) else scaled(0.0)
-    return [name for name, known in SCHEMES.items() if known.draws_like(own)]
+    initializer = SCHEMES[scheme] if isinstance(scheme, str) else scaled(0.0)
+    return [name for name, other in SCHEMES.items() if other.draws_like(initializer)]
 
 
 def _chosen(
@@ -293,8 +327,8 @@ def _chosen(
 
 def check_scheme(scheme: Scheme) -> None:
     if isinstance(scheme, str) and scheme not in SCHEMES:
-        known = ", ".join(SCHEMES)
-        raise SheetsimError(f"initializer must be one of {known}, a number, or {{constant = value}}, not {scheme!r}")
+        names = ", ".join(SCHEMES)
+        raise SheetsimError(f"initializer must be one of {names}, a number, or {{constant = value}}, not {scheme!r}")
     if isinstance(scheme, Mapping) and (list(scheme) != ["constant"] or not math.isfinite(scheme["constant"])):
         raise SheetsimError(f"initializer as a table is {{constant = value}}, not {dict(scheme)}")
     if isinstance(scheme, int | float) and not (math.isfinite(scheme) and scheme >= 0):

@@ -24,8 +24,8 @@ from sheetsim.model.expr import (
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import activate
-from sheetsim.summary.histogram import Histogram, symmetric_histogram
-from sheetsim.summary.layers import checked_std
+from sheetsim.summary.histogram import Histogram, numbered, symmetric_histogram
+from sheetsim.summary.layers import OF_LAYERS, checked_std
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import NONE, ratio
 from sheetsim.summary.verdict import Verdict
@@ -92,7 +92,7 @@ def gradient_table(flow: BackwardPass) -> Table:
         nodes = [pick(step) for step in flow.steps]
         squares = tuple(map(sum_squares, nodes))
         norms = tuple(map(sqrt, squares))
-        ratios = (*(ratio(own, before) for own, before in pairwise(norms)), matrix(NONE) + 0)
+        ratios = (*(ratio(norm, before) for norm, before in pairwise(norms)), matrix(NONE) + 0)
         columns += [
             Column(f"{name}_norm", f"L2 norm √Σx² of {name}", norms),
             Column(f"{name}_sum_squares", f"sum of squares Σx² of {name}", squares),
@@ -108,7 +108,7 @@ def gradient_table(flow: BackwardPass) -> Table:
         ]
     slopes = tuple(_slope_square(step) for step in flow.steps)
     growth = [row_count(step.W) * step.sd**2 for step in flow.steps]
-    expected = [sqrt(after * own) for after, own in zip(growth[1:], slopes, strict=False)]
+    expected = [sqrt(after * slope) for after, slope in zip(growth[1:], slopes, strict=False)]
     columns += [
         Column("slope_square", "mean of f′(a)² over samples and units", slopes),
         Column(
@@ -122,9 +122,11 @@ def gradient_table(flow: BackwardPass) -> Table:
             tuple(ratio(norm, columns[0].cells[-1]) for norm in columns[0].cells),
         ),
     ]
-    known = {column.name: column.cells for column in columns}
-    columns += _rates(flow.steps[:-1], known["d_z_norm"], known["d_z_sum_squares"], known["d_a_sum_squares"])
-    return Table("gradients", "layer", [step.number for step in flow.steps], tuple(columns), "Gradients")
+    cells = {column.name: column.cells for column in columns}
+    columns += _rates(flow.steps[:-1], cells["d_z_norm"], cells["d_z_sum_squares"], cells["d_a_sum_squares"])
+    numbers = [step.number for step in flow.steps]
+    said = "numbers of each layer's gradients"
+    return Table("gradients", "layer", numbers, tuple(columns), "Gradients", said)
 
 
 def _rates(
@@ -136,9 +138,9 @@ def _rates(
     rates: list[tuple[Matrix, ...]] = []
     spread: list[Matrix] = [matrix(0.0)]
     for k in range(last - 1, -1, -1):
-        own = _of_units(hidden[k].d_z, of_z[k])
+        share = _of_units(hidden[k].d_z, of_z[k])
         above = _of_units(hidden[k + 1].d_a, of_a[k + 1]) - _of_units(hidden[k + 1].d_z, of_z[k + 1])
-        spread.append(spread[-1] + sum_squares(own - 1 / float(own.shape[1])) + sum_squares(above))
+        spread.append(spread[-1] + sum_squares(share - 1 / float(share.shape[1])) + sum_squares(above))
         steps = last - k
         total.append(ratio(norms[k], norms[last]))
         rate = total[-1] ** (1 / steps)
@@ -196,8 +198,8 @@ def flow_verdicts(graph: Graph, table: Table, flow: BackwardPass) -> tuple[Matri
         once = where(reach < WEAK, "weakened", where(reach > STRONG, "amplified", "start"))
         word = _by_rate(row) if k < last else once
         word = where(_is_number(reach), word, "exploding")
-        own = flow.steps[k]
-        words.append(graph.define(f"verdict_{number}", checked_std(own.e, own.sd, sds, word)))
+        step = flow.steps[k]
+        words.append(graph.define(f"verdict_{number}", checked_std(step.e, step.sd, sds, word), what=OF_LAYERS))
     return tuple(words)
 
 
@@ -244,7 +246,7 @@ def gradient_histograms(
     Names `bin`, `share`, `curve_a`, `f_curve`, `slope_curve`, and those
     of `symmetric_histogram`.
     """
-    numbers = graph.input("bin", np.arange(bins + 1.0).reshape(-1, 1))
+    numbers = numbered(graph, bins)
     hidden = flow.steps[:-1]
     matrices = {
         "a": [step.a for step in hidden],
@@ -254,13 +256,15 @@ def gradient_histograms(
     }
     # Cells of their own, beside the bars: the table's have their place.
     zeros = {name: [1 * share for share in table[f"{name}_zeros"][:-1]] for name in GRADIENTS}
-    found = {
-        name: symmetric_histogram(graph, name, own, numbers, zeros.get(name, ())) for name, own in matrices.items()
+    histograms = {
+        name: symmetric_histogram(graph, name, nodes, numbers, zeros.get(name, ())) for name, nodes in matrices.items()
     }
-    of_a = found["a"]
+    of_a = histograms["a"]
     # Bins are too coarse: over sums that spread wide a sigmoid's f′ would be a spike of two or three points.
-    share = graph.input("share", np.linspace(-1, 1, POINTS).reshape(-1, 1))
-    at = graph.define("curve_a", of_a.high * share)
-    value = graph.define("f_curve", activate(flow.network.activation, at))
-    slope = graph.define("slope_curve", grad(total(value), [at])[0])
-    return found, Curve(at, value, slope)
+    share = graph.input("share", np.linspace(-1, 1, POINTS).reshape(-1, 1), what="numbers from −1 to 1")
+    at = graph.define(
+        "curve_a", of_a.high * share, what="share · bound_a: linear sums over the range of the histograms"
+    )
+    value = graph.define("f_curve", activate(flow.network.activation, at), what="f at curve_a")
+    slope = graph.define("slope_curve", grad(total(value), [at])[0], what="f′ at curve_a")
+    return histograms, Curve(at, value, slope)

@@ -23,6 +23,12 @@ from sheetsim.summary.layers import layer_table
 if TYPE_CHECKING:
     from sheetsim.workbook.layout import Sheet
 
+# What the output layer's drop-down and its cell beside it are.
+OF_OUTPUT = (
+    "the output layer's initializer, a drop-down",
+    "the standard deviation that output_initializer uses for “custom”",
+)
+
 
 class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of the study, which are the keys of its templates: those of Forward, whose network it is, and
@@ -62,8 +68,10 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """The network with its way back, and what can be told. Raises SheetsimError for data that cannot be read."""
         graph = Graph(seed=self.seed)
         network = self.network(graph)
-        initializer = chosen_initializer(graph, "output_initializer", "output_custom_std", self.output_initializer)
-        loss = graph.choice("loss", LOSSES, self.loss)
+        initializer = chosen_initializer(
+            graph, "output_initializer", "output_custom_std", self.output_initializer, OF_OUTPUT
+        )
+        loss = graph.choice("loss", LOSSES, self.loss, what="the loss, a drop-down")
         flow = backward_pass(graph, network, self.outputs, initializer, loss)
         return Study(graph, self.title or self.TITLE, lambda: self._of_flow(graph, flow), self.is_full)
 
@@ -81,7 +89,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return Findings(
             sheets,
             (table, layers),
-            {"histograms": histograms["d_W"], **{f"histograms-{k}": own for k, own in histograms.items()}},
+            {"histograms": histograms["d_W"], **{f"histograms-{k}": histogram for k, histogram in histograms.items()}},
             words,
             FLOWS,
             (

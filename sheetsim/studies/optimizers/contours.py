@@ -42,17 +42,17 @@ def contours(f: Function, window: Window, count: int, most: int) -> Contours:
     """
     xs, ys = (np.linspace(axis.low, axis.high, GRID) for axis in window)
     heights = grid_heights(f, xs, ys)
-    found: list[tuple[float, Array]] = []
+    pieces: list[tuple[float, Array]] = []
     if count and np.isfinite(heights).any():
         from contourpy import LineType, contour_generator  # not for studies that draw no contours
 
         lines: Any = contour_generator(xs, ys, np.ma.masked_invalid(heights), line_type=LineType.Separate)
         for level in _levels(heights[np.isfinite(heights)], count):
-            found += [(level, piece) for piece in lines.lines(level) if len(piece) > 1 and np.isfinite(piece).all()]
+            pieces += [(level, piece) for piece in lines.lines(level) if len(piece) > 1 and np.isfinite(piece).all()]
     scale = [axis.high - axis.low for axis in window]
-    lengths = [np.hypot(*(np.diff(piece, axis=0) / scale).T).sum() for _, piece in found]
-    kept = sorted(np.argsort(lengths, kind="stable")[::-1][:most]) if found else []
-    return Contours(tuple(found[k][0] for k in kept), tuple(found[k][1] for k in kept))
+    lengths = [np.hypot(*(np.diff(piece, axis=0) / scale).T).sum() for _, piece in pieces]
+    kept = sorted(np.argsort(lengths, kind="stable")[::-1][:most]) if pieces else []
+    return Contours(tuple(pieces[k][0] for k in kept), tuple(pieces[k][1] for k in kept))
 
 
 def _span(numbers: Array) -> float:
@@ -82,8 +82,8 @@ def grid_heights(f: Function, xs: Array, ys: Array) -> Array:
     height = matrix(f(x, y))
     program = Program([height], [x, y])
     if _is_elementwise(height):
-        found = program({x: xs.reshape(1, -1), y: ys.reshape(-1, 1)})[height]
-        return np.broadcast_to(found, (len(ys), len(xs)))
+        heights = program({x: xs.reshape(1, -1), y: ys.reshape(-1, 1)})[height]
+        return np.broadcast_to(heights, (len(ys), len(xs)))
     return np.array([[program({x: np.array([[a]]), y: np.array([[b]])})[height][0, 0] for a in xs] for b in ys])
 
 

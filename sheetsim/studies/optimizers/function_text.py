@@ -122,19 +122,19 @@ class _Reader:
         if not _DECIMAL.fullmatch(ast.get_source_segment(self.source, node) or ""):
             raise SheetsimError(f"f: {self.where(node)} is no decimal number")
         try:
-            found = float(node.value)  # type: ignore[arg-type]
+            number = float(node.value)  # type: ignore[arg-type]
         except OverflowError:
-            found = float("inf")
-        if found == float("inf"):
+            number = float("inf")
+        if number == float("inf"):
             raise SheetsimError(f"f: the number {self.where(node)} is too large")
-        return found
+        return number
 
     def refusal(self, node: ast.expr) -> str:
         called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         name = node.func if isinstance(node, ast.Call) else node
         if isinstance(name, ast.Name):
-            known = tuple(FUNCTIONS) if called else ("x", "y")
-            close = difflib.get_close_matches(name.id.lower(), known, n=1, cutoff=0.5)
+            names = tuple(FUNCTIONS) if called else ("x", "y")
+            close = difflib.get_close_matches(name.id.lower(), names, n=1, cutoff=0.5)
             hint = f": did you mean {close[0]!r}?" if close and close[0] != name.id else ""
             what = "function" if called else "name"
             return f"f: unknown {what} {self.where(name)}{hint}; there are x, y, numbers and {', '.join(FUNCTIONS)}"

@@ -65,10 +65,10 @@ def minimum(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum 
         """f at a point, HIGH where it is no number."""
         if (np.abs(p - middle) > FAR * wide).any():
             raise _EndlessError
-        found = float(program({x: p[:1].reshape(1, 1), y: p[1:].reshape(1, 1)})[height][0, 0])
-        if found < -HIGH:
+        number = float(program({x: p[:1].reshape(1, 1), y: p[1:].reshape(1, 1)})[height][0, 0])
+        if number < -HIGH:
             raise _EndlessError
-        return min(found, HIGH) if np.isfinite(found) else HIGH
+        return min(number, HIGH) if np.isfinite(number) else HIGH
 
     def value(place: Array) -> float:
         """f at a place, in windows from the middle."""
@@ -77,8 +77,8 @@ def minimum(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum 
     def descent(place: Array, width: float, tolerance: float) -> tuple[float, Array]:
         simplex = place + width * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         options = {"initial_simplex": simplex, "xatol": tolerance, "fatol": np.inf, "maxfev": 1000}
-        found = minimize(value, place, method="Nelder-Mead", options=options)
-        return float(found.fun), found.x
+        end = minimize(value, place, method="Nelder-Mead", options=options)
+        return float(end.fun), end.x
 
     # The end of a path that runs away is far from all else.
     near = [np.asarray(p) for p in points if (np.abs(p - middle) <= WIDER * wide).all()]
@@ -90,10 +90,10 @@ def minimum(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum 
         lowest = sorted((descent(place, 0.03, 1e-2) for place in places), key=lambda end: end[0])[:FOLLOWED]
         ends = [descent(place, 0.01, 1e-6) for _, place in lowest]
         # Of minima that are equally deep the last digits are not to choose.
-        deepest = min(own for own, _ in ends)
+        deepest = min(lowest for lowest, _ in ends)
         enough = deepest + RAISED * (first - deepest)
         # A simplex may lie flat before it is down; a new one stands upright.
-        least, place = descent(next(place for own, place in ends if own <= enough), 1e-3, 1e-10)
+        least, place = descent(next(place for lowest, place in ends if lowest <= enough), 1e-3, 1e-10)
         p = middle + place * size
         allowed = least + RAISED * (first - least)
         powers = np.floor(np.log10(wide)).astype(int)
@@ -112,8 +112,8 @@ def _lowest(f: Function, middle: Array, width: Array) -> Iterator[Array]:
     """The lowest point of each part of a window."""
     along = (np.arange(PARTS * POINTS) + 0.5) / (PARTS * POINTS) - 0.5
     xs, ys = (center + along * whole for center, whole in zip(middle, width, strict=True))
-    found = grid_heights(f, xs, ys)
-    parts = np.where(np.isfinite(found), found, np.inf).reshape(PARTS, POINTS, PARTS, POINTS).swapaxes(1, 2)
+    heights = grid_heights(f, xs, ys)
+    parts = np.where(np.isfinite(heights), heights, np.inf).reshape(PARTS, POINTS, PARTS, POINTS).swapaxes(1, 2)
     for (top, left), part in zip(np.ndindex(PARTS, PARTS), parts.reshape(-1, POINTS, POINTS), strict=True):
         row, column = np.unravel_index(np.argmin(part), part.shape)
         yield np.array([xs[POINTS * left + column], ys[POINTS * top + row]])

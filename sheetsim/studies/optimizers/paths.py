@@ -49,17 +49,18 @@ class Path:
     moved: Series
 
 
-def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matrix | None) -> tuple[Table, Matrix]:
+def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, minimum_f: Matrix | None) -> tuple[Table, Matrix]:
     """One row a path, and the least f that is known (`least_f`): that found without the paths, or a lower one on one.
 
-    window: 2×2, x from and to, y from and to; found: f where a minimiser found it least, None where it found none: then
-    no least f is known, and `least_f` is NaN (#N/A).
+    window: 2×2, x from and to, y from and to; minimum_f: f where a minimiser found it least, None where it found none:
+    then no least f is known, and `least_f` is NaN (#N/A).
     Where f overflows it counts as that of the start, in what looks for a least one.
     """
     seen = [if_error(path.f, path.f[0]) for path in paths]
     lowest = tuple(map(minimum, seen))
-    lower = -largest(*(-low for low in (*lowest, found))) if found is not None else matrix(NONE) + 0
-    least = graph.define("least_f", lower)
+    lower = -largest(*(-low for low in (*lowest, minimum_f))) if minimum_f is not None else matrix(NONE) + 0
+    known_as = "minimum_f, or less where a path goes lower; #N/A without a minimum"
+    least = graph.define("least_f", lower, what=known_as)
     # Placed: f's own formula has these coordinates too, and refers to the path and not to this table.
     ends = [(column(path.p[-1], 1).placed(None), column(path.p[-1], 2).placed(None), path.f[-1] + 0) for path in paths]
     columns = (
@@ -72,8 +73,8 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matri
             "the first step with at most 1 % of the way down left, from f at the start to least_f; #N/A: none, or it "
             "diverges, or no least f is known",
             tuple(
-                _first(path, own, least) if found is not None else matrix(NONE) + 0
-                for path, own in zip(paths, seen, strict=True)
+                _first(path, heights, least) if minimum_f is not None else matrix(NONE) + 0
+                for path, heights in zip(paths, seen, strict=True)
             ),
             "count",
         ),
@@ -83,7 +84,8 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, found: Matri
             "outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"
         ),
     )
-    return Table("paths", "optimizer", [path.name for path in paths], columns, "Paths"), least
+    names = [path.name for path in paths]
+    return Table("paths", "optimizer", names, columns, "Paths", "how each path began and ended"), least
 
 
 def _is_sound(path: Path) -> Matrix:
@@ -108,29 +110,31 @@ def _outside(path: Path, window: Matrix) -> Matrix:
     inside = None
     for axis in (1, 2):
         numbers, ends = column(path.p, axis), row(window, axis)
-        own = (numbers >= column(ends, 1)) * (numbers <= column(ends, 2))
-        inside = own if inside is None else inside * own
+        along = (numbers >= column(ends, 1)) * (numbers <= column(ends, 2))
+        inside = along if inside is None else inside * along
     assert inside is not None
     return total(1 - if_error(inside, 0))
 
 
-def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, found: Matrix | None) -> tuple[Matrix, ...]:
+def path_verdicts(graph: Graph, paths: Sequence[Path], table: Table, minimum_f: Matrix | None) -> tuple[Matrix, ...]:
     """One word a path, of PATHS. Names `verdict_sgd`…, and without a least f `best_f`, the least f at an end.
 
-    found: as in `path_table`.
+    minimum_f: as in `path_table`.
     """
     least = graph["least_f"]
-    if found is None:
+    if minimum_f is None:
         ends = (where(_is_sound(path), -path.f[-1], -path.f[0]) for path in paths)
-        best = graph.define("best_f", -largest(*ends))
+        said = "only without a minimum: the least f at the end of a path that does not diverge"
+        best = graph.define("best_f", -largest(*ends), what=said)
     words = []
     for path, length in zip(paths, table["path_length"], strict=True):
         # 0/0 alone is an error: IronCalc takes numbers under 2E-16 for equal to 0.
         moves = if_error(length / length, 0)
-        if found is None:
+        if minimum_f is None:
             word = where(path.f[-1] <= best, "best of five", "on its way")
         else:
             word = where(_is_down(path, path.f[-1], least), "99 % down", "on its way")
         sound = where(moves > 0, word, "not moved")
-        words.append(graph.define(f"verdict_{path.name}", where(_is_sound(path), sound, "diverging")))
+        word = where(_is_sound(path), sound, "diverging")
+        words.append(graph.define(f"verdict_{path.name}", word, what="the paths' verdicts"))
     return tuple(words)

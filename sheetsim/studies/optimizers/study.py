@@ -15,7 +15,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squares
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
-from sheetsim.model.op import Shape
+from sheetsim.model.op import Array, Shape
 from sheetsim.studies.optimizers.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written
 from sheetsim.studies.optimizers.paths import PATHS, Path, path_table, path_verdicts
 from sheetsim.studies.optimizers.update_rules import CELLS, RULES
@@ -34,6 +34,14 @@ LARGEST = 1e6
 FAR = 4
 # What stands for x in a cell's formula.
 REFERENCE = "INDEX(Momentum!$B$1000:$C$1000,0,1)"
+
+# What the matrices are; of series by the first letter of their names.
+MINIMUM = "x and y where scipy.optimize.minimize found f least when the book was made"
+SERIES = {
+    "p": "positions, columns x and y, row 0 the start",
+    "g": "gradients of f, from step 1: the one by which the step goes",
+}
+STATE = "the rule's state, row 0 zeros"
 
 
 class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -117,19 +125,22 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if not among:
             raise SheetsimError("f depends on neither x nor y: there is no way down")
         try:
-            found = dict(zip(among, grad(value, among), strict=True))
+            by = dict(zip(among, grad(value, among), strict=True))
         except SheetsimError as error:
             raise SheetsimError(f"f: {error}") from None
-        return found.get(x, matrix(0.0)), found.get(y, matrix(0.0))
+        return by.get(x, matrix(0.0)), by.get(y, matrix(0.0))
 
     def build(self) -> Study:
         """The five paths, and what can be told of them."""
         graph = Graph()
-        cells = {name: graph.input(name, float(getattr(self, name))) for name in CELLS}
-        start = graph.input("start", self.start, (1, 2))
-        units = graph.input("unit_x", [[1.0, 0.0]]), graph.input("unit_y", [[0.0, 1.0]])
+        cells = {name: graph.input(name, float(getattr(self, name)), what=what) for name, what in CELLS.items()}
+        start = graph.input("start", self.start, (1, 2), what="x and y at step 0, of every path")
+        units = (
+            graph.input("unit_x", [[1.0, 0.0]], what="(1, 0): ∂f/∂x times this is the gradient's first part"),
+            graph.input("unit_y", [[0.0, 1.0]], what="(0, 1): ∂f/∂y times this is the second"),
+        )
         paths = [self._path(graph, name, start, cells, units) for name in RULES]
-        graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
+        graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1), what="the numbers of the steps")
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, paths))
 
     def _findings(self, graph: Graph, paths: Sequence[Path]) -> Findings:
@@ -139,25 +150,30 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
         values = evaluate([node for path in paths for node in (path.p, path.f)])
         axes = window_of(_near(paths, values))
-        window = graph.input("window", [list(axis[:2]) for axis in axes])
+        ends_of_axes = [list(axis[:2]) for axis in axes]
+        window = graph.input("window", ends_of_axes, what="the charts' axes: x and y, from and to")
         ends = np.array([self.start, *(values[path.p][-1] for path in paths)])
-        found = minimum(self._callable(), ends[np.isfinite(ends).all(axis=1)], axes)
-        lowest = None
-        if found is not None:
-            point = graph.input("minimum", found.point, (1, 2))
-            lowest = graph.define("minimum_f", self._function(column(point, 1), column(point, 2)))
-        table, least = path_table(graph, paths, window, lowest)
-        words = path_verdicts(graph, paths, table, lowest)
+        lowest = minimum(self._callable(), ends[np.isfinite(ends).all(axis=1)], axes)
+        minimum_f = None
+        if lowest is not None:
+            point = graph.input("minimum", lowest.point, (1, 2), what=MINIMUM)
+            height = self._function(column(point, 1), column(point, 2))
+            minimum_f = graph.define("minimum_f", height, what="f at minimum")
+        table, least = path_table(graph, paths, window, minimum_f)
+        words = path_verdicts(graph, paths, table, minimum_f)
 
         @cache
         def book() -> "OptimizersBook":
             from sheetsim.studies.optimizers.book import OptimizersBook
+            from sheetsim.studies.optimizers.path_pages import PathPages
 
             lines = contours(self._callable(), axes, self.contours, MOST_PIECES)
-            pieces = [graph.input(f"contour_{k}", piece) for k, piece in enumerate(lines.pieces, start=1)]
+            said = "points of the lines of equal f, x and y"
+            pieces = [graph.input(f"contour_{k}", piece, what=said) for k, piece in enumerate(lines.pieces, start=1)]
             heights = np.concatenate([values[path.f] for path in paths])
             steep = bool((heights[np.isfinite(heights)] > 0).all())
-            parts = graph, paths, table, least, found, words, axes, lines, pieces, self._said(), steep
+            shown = PathPages(graph, axes, lines, pieces)
+            parts = graph, paths, table, least, lowest, words, shown, self._said(), steep
             return OptimizersBook(self, *parts)
 
         headline = ("x", "y", "f", "f_ratio", "steps_to_1_percent", "path_length")
@@ -184,16 +200,17 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
         begin = {f"p_{name}": start} | {f"{letter}_{name}": [[0.0, 0.0]] for letter in rule.state}
         keys = [f"{letter}_{name}" for letter in ("p", "g", *rule.state)]
-        made = graph.series(begin, step=step, steps=self.steps, columns=dict.fromkeys(keys, ("x", "y")))
+        what = {key: SERIES.get(key[0], STATE) for key in keys}
+        made = graph.series(begin, step=step, steps=self.steps, columns=dict.fromkeys(keys, ("x", "y")), what=what)
         p = made[f"p_{name}"]
         values = [self._function(column(at, 1), column(at, 2)) for at in p]
         moves = [sqrt(sum_squares(p[t] - p[t - 1])) for t in range(1, len(p))]
         return Path(
             name,
             p,
-            graph.stacked(f"f_{name}", values, ("f",)),
+            graph.stacked(f"f_{name}", values, ("f",), what="f at the positions"),
             tuple(made[key] for key in keys[1:]),
-            graph.stacked(f"moved_{name}", moves, ("length",), first=1),
+            graph.stacked(f"moved_{name}", moves, ("length",), first=1, what="the length of each step"),
         )
 
     def _said(self) -> tuple[str, str, str]:
@@ -205,9 +222,9 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def parameters(self) -> dict[str, Any]:
         """The keys as a template would have them; a function given in Python is only named."""
-        kinds = {own.name: own.type for own in msgspec.structs.fields(type(self))}
-        found = {key: msgspec.convert(value, kinds[key]) for key, value in super().parameters().items()}
-        return found if isinstance(self.f, str) else found | {"f": GIVEN_FUNCTION}
+        kinds = {field.name: field.type for field in msgspec.structs.fields(type(self))}
+        keys = {key: msgspec.convert(value, kinds[key]) for key, value in super().parameters().items()}
+        return keys if isinstance(self.f, str) else keys | {"f": GIVEN_FUNCTION}
 
     @property
     def given_in_python(self) -> str:
@@ -219,10 +236,10 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return {f"{letter}_{name}": (self.steps + 1, width) for name in RULES for letter, width in (("p", 2), ("f", 1))}
 
 
-def _near(paths: Sequence[Path], values: Values) -> Any:
+def _near(paths: Sequence[Path], values: Values) -> Array:
     """Points (n×2) of the paths that charts show: without those that are several times as far away as paths commonly
     go; of a path that diverges only the steps up to where f is above that of the start."""
-    shown: list[Any] = []
+    shown: list[Array] = []
     for path in paths:
         points, heights = values[path.p], values[path.f][:, 0]
         high = ~(heights <= heights[0])
@@ -230,5 +247,5 @@ def _near(paths: Sequence[Path], values: Values) -> Any:
             points = points[: int(np.argmax(high))]
         shown.append(points[np.isfinite(points).all(axis=1)])
     reach = [np.hypot(*(points - points[0]).T) for points in shown]
-    near = FAR * float(np.median([own.max() for own in reach if own.any()] or [0.0]))
-    return np.concatenate([own[far <= near] for own, far in zip(shown, reach, strict=True)])
+    near = FAR * float(np.median([distances.max() for distances in reach if distances.any()] or [0.0]))
+    return np.concatenate([points[far <= near] for points, far in zip(shown, reach, strict=True)])

@@ -55,7 +55,7 @@ COLUMNS = {
 }
 NORMS = {
     "norm": "√Σd² of the whole gradient over the divisor, N samples (mean) or 1 (l2)",
-    "norm_before": "of the clipped gradient, before this step's clipping",
+    "norm_before": "norm of the clipped gradient, before this step's clipping",
     "rate": "max_norm/(norm_before + 1e-6), by which the gradient is multiplied when it is below 1",
     "norm_clipped": "the norm of the clipped gradient: with “each step” it is handed on to the next step back",
     "growth": "norm over that of the step before",
@@ -94,28 +94,33 @@ def growth_of(
     Names `spectral_radius`, `largest_singular_value`, `growth`, `growth_clipped`, `mean_slope`, `clipped_steps`,
     `decides` and `verdict_…` of each row.
     """
-    rho = graph.define("spectral_radius", radius + 0)
-    top = graph.define("largest_singular_value", sigma)
+    rho = graph.define("spectral_radius", radius + 0, what="ρ: the largest magnitude of W's eigenvalues")
+    top = graph.define("largest_singular_value", sigma, what="σ: the square root of the spectral radius of WᵀW")
     made, rows = {}, []
     for norms, name in ((series["norm"], "growth"), (series["norm_clipped"], "growth_clipped")):
         by_step = [ratio(now, before) for before, now in pairwise((first, *norms))]
-        made[name] = graph.stacked(name, by_step, (name,), first=1)
+        made[name] = graph.stacked(name, by_step, (name,), first=1, what=NORMS[name])
         half = len(norms) // 2
         later = ratio(norms[-1], norms[half] if half else first)
         a_step = later ** (1 / (len(norms) - half))
         rows.append((norms[1] + 0, norms[-1] + 0, ratio(norms[-1], norms[1]), a_step, maximum(made[name]), later))
-    table = Table("growth", "gradient", KINDS, tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True))), "Growth")
+    columns = tuple(map(_column, COLUMNS.items(), zip(*rows, strict=True)))
+    table = Table("growth", "gradient", KINDS, columns, "Growth", "how the gradients grow by step")
     growths = table["growth"]
     return Growth(
         rho,
         top,
-        graph.define("mean_slope", mean(slopes)),
-        graph.define("clipped_steps", total(series["rate"] < 1)),
-        graph.define("decides", _decides(growths[0], rho, top)),
+        graph.define("mean_slope", mean(slopes), what="the mean of slope over the steps"),
+        graph.define("clipped_steps", total(series["rate"] < 1), what="how many steps have a rate below 1"),
+        graph.define(
+            "decides",
+            _decides(growths[0], rho, top),
+            what="which of the two the growth of the whole gradient follows",
+        ),
         table,
         _norms(series, made, slopes, rho, top),
         tuple(
-            graph.define(f"verdict_{kind}", growth_verdict(*cells))
+            graph.define(f"verdict_{kind}", growth_verdict(*cells), what="what becomes of the gradient")
             for kind, *cells in zip(KINDS, growths, table["second_half"], table["ratio"], strict=True)
         ),
     )
@@ -133,11 +138,11 @@ def _column(named: tuple[str, str], cells: tuple[Matrix, ...]) -> Column:
 def _norms(
     series: Mapping[str, Series], growths: Mapping[str, Series], slopes: Series, rho: Matrix, sigma: Matrix
 ) -> Table:
-    known = {**series, **growths, "slope": slopes}
-    columns = [Column(name, what, tuple(known[name])) for name, what in NORMS.items()]
+    by_name = {**series, **growths, "slope": slopes}
+    columns = [Column(name, what, tuple(by_name[name])) for name, what in NORMS.items()]
     for name, letter, value in (("radius", "ρ", rho), ("sigma", "σ", sigma)):
         columns.append(Column(name, f"{letter} of W, beside each step", tuple(value + 0 for _ in slopes)))
-    return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns), "Norms")
+    return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns), "Norms", "norms by step")
 
 
 def growth_verdict(growth: Matrix, later: Matrix, whole: Matrix) -> Matrix:

@@ -13,6 +13,14 @@ SQUARINGS = 18
 # So many averages, over so many of the last powers in turn: of 1000 random matrices the worst was off by 4e-11.
 AVERAGES, LEVELS = 36, 12
 
+# What the series are, of W and of WᵀW.
+SERIES = {
+    "powers": "by squaring, W and WᵀW to the powers 1, 2, 4, …, each over a factor",
+    "scale": "the largest magnitude of the power before, by which it is divided",
+    "radius": "the spectral radius as far as the squarings tell it",
+}
+OF_AVERAGES = "X ← B X Bᵀ + X over the last powers B, each over its magnitude"
+
 
 @dataclass(frozen=True)
 class Radius:
@@ -54,15 +62,16 @@ def spectral_radius(graph: Graph, A: Matrix, tail: str) -> Radius:
 
     start = {f"powers_{tail}": A, f"radius_{tail}": matrix(1.0) + 0}
     heads = {f"{name}_{tail}": (name,) for name in ("scale", "radius")}
-    found = graph.series(start, step=square, steps=SQUARINGS, columns=heads)
-    powers, scale, radius = (found[f"{name}_{tail}"] for name in ("powers", "scale", "radius"))
+    what = {f"{name}_{tail}": said for name, said in SERIES.items()}
+    made = graph.series(start, step=square, steps=SQUARINGS, columns=heads, what=what)
+    powers, scale, radius = (made[f"{name}_{tail}"] for name in ("powers", "scale", "radius"))
 
     def average(X: Matrix, j: int) -> Matrix:
         image = _image(powers[SQUARINGS - j % LEVELS], X)
         return _over(image, _magnitude(image)) + _over(X, _magnitude(X))
 
     last = powers[-1]
-    averages = graph.series(f"averages_{tail}", last @ last.T, average, AVERAGES)
+    averages = graph.series(f"averages_{tail}", last @ last.T, average, AVERAGES, what=OF_AVERAGES)
     square_of_last = if_error(_magnitude(_image(last, averages[-1])) / _magnitude(averages[-1]), 0)
     return Radius(powers, scale, radius, averages, radius[-1] * square_of_last**0.5 ** (SQUARINGS + 1))
 
@@ -75,8 +84,8 @@ def largest_singular_value(graph: Graph, A: Matrix, tail: str) -> tuple[Matrix, 
     """
     c = _magnitude(A)
     part = _over(A, c)
-    found = spectral_radius(graph, part.T @ part, tail)
-    return c * sqrt(found.value), found
+    way = spectral_radius(graph, part.T @ part, tail)
+    return c * sqrt(way.value), way
 
 
 def _image(B: Matrix, X: Matrix) -> Matrix:

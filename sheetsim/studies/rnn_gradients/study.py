@@ -17,6 +17,8 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS, activate
 from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
+from sheetsim.studies.forward.study import chosen_activation
+from sheetsim.studies.rnn_gradients.growth import NORMS as OF_NORMS
 from sheetsim.studies.rnn_gradients.growth import VERDICTS, growth_of
 from sheetsim.studies.rnn_gradients.spectrum import largest_singular_value, spectral_radius
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
@@ -37,6 +39,19 @@ EPSILON = 1e-6
 MOST_SAMPLES, MOST_UNITS, MOST_STEPS = 1000, 100, 1000
 # Of samples · units · steps: a series of so many cells, of which the book has seven.
 MOST_CELLS = 50_000
+
+# What the matrices are.
+START = "standard normal draws, samples × units: the state before the first step"
+LAST = "the gradient by the last state, samples × units: ones, and cells that can be changed"
+CLIP = "each step or once: whether the clipped gradient is handed on, or the whole one"
+STATES = {"a": "by step: the state before times W", "h": "by step: f(a); step 0 is h_0"}
+GRADIENTS = {
+    "d_a": "by step back: the gradient by the step's sums a, that by its state times f′",
+    "d_h": "by step back: the gradient by the state before, d_a times W transposed; step 0 is d_start",
+    "d_a_clipped": "by step back: the clipped gradient by the step's sums a",
+    "d_h_before": "the clipped gradient on its way, before this step's clipping",
+    "d_h_clipped": "d_h_before · rate where the rate is below 1, else d_h_before: with “each step” it is handed on",
+}
 
 
 class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,38 +108,42 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         """The states and the gradients by step, and what can be told of them."""
         graph = Graph(seed=self.seed, draws=self.draws)
         # First: of the legacy generator W has the first numbers, as a script that draws nothing else.
-        e = graph.input("e_W", normal(), (self.units, self.units))
-        start = graph.input("h_0", normal(), (self.samples, self.units))
-        scale = graph.input("scale", self.scale)
-        activation = graph.choice("activation", list(ACTIVATIONS), self.activation)
-        max_norm = graph.input("max_norm", self.max_norm)
-        clip = graph.choice("clip", CLIPS, self.clip)
-        kind = graph.choice("norm_kind", NORMS, self.norm)
-        graph.define("divisor", choose(kind, {"mean": float(self.samples), "l2": 1.0}))
-        last = graph.input("d_start", np.ones((self.samples, self.units)))
-        W = graph.define("W", scale * e)
+        e = graph.input("e_W", normal(), (self.units, self.units), what="standard normal draws, units × units")
+        start = graph.input("h_0", normal(), (self.samples, self.units), what=START)
+        scale = graph.input(
+            "scale", self.scale, what="what e_W is multiplied by: the standard deviation of the weights"
+        )
+        activation = chosen_activation(graph, self.activation)
+        max_norm = graph.input("max_norm", self.max_norm, what="what clipping holds the norm to")
+        clip = graph.choice("clip", CLIPS, self.clip, what=CLIP)
+        kind = graph.choice("norm_kind", NORMS, self.norm, what="mean: √(Σd²)/N, N the samples; l2: √(Σd²)")
+        divisor = choose(kind, {"mean": float(self.samples), "l2": 1.0})
+        graph.define("divisor", divisor, what="what √(Σd²) is divided by: N, the samples, or 1")
+        last = graph.input("d_start", np.ones((self.samples, self.units)), what=LAST)
+        W = graph.define("W", scale * e, what="scale · e_W: rows are the units of the step before")
 
         def forward(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
             a = before["h"] @ W
             return {"a": a, "h": activate(activation, a)}
 
-        states = graph.series({"h": start}, step=forward, steps=self.steps)
+        states = graph.series({"h": start}, step=forward, steps=self.steps, what=STATES)
         series = states | backward(graph, states["a"], states["h"], last, max_norm, clip)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, series))
 
     def _findings(self, graph: Graph, series: dict[str, Series]) -> Findings:
-        slopes = graph.stacked("slope", slopes_back(series["a"], series["h"]), ["slope"], first=1)
+        by_step = slopes_back(series["a"], series["h"])
+        slopes = graph.stacked("slope", by_step, ["slope"], first=1, what=OF_NORMS["slope"])
         radius = spectral_radius(graph, graph["W"], "W")
         sigma, squared = largest_singular_value(graph, graph["W"], "WtW")
         first = norm_of(graph["d_start"], graph["divisor"])
-        found = growth_of(graph, series, first, slopes, radius.value, sigma)
+        growth = growth_of(graph, series, first, slopes, radius.value, sigma)
 
         def sheets(command: str, live: bool) -> "list[Sheet]":
             from sheetsim.studies.rnn_gradients.book import RnnGradientsBook
 
-            return RnnGradientsBook(self, graph, series, found, (radius, squared)).sheets(command, live)
+            return RnnGradientsBook(self, graph, series, growth, (radius, squared)).sheets(command, live)
 
-        return Findings(sheets, (found.table, found.norms), verdicts=found.verdicts, words=VERDICTS)
+        return Findings(sheets, (growth.table, growth.norms), verdicts=growth.verdicts, words=VERDICTS)
 
     def sizes(self) -> dict[str, Shape]:
         """The shapes of the weights, the start, the states, and the norms."""
@@ -169,7 +188,8 @@ def backward(graph: Graph, a: Series, h: Series, start: Matrix, max_norm: Matrix
         }
 
     columns = {name: (name,) for name in ("norm", "norm_before", "rate", "norm_clipped")}
-    return graph.series({"d_h": start, "d_h_clipped": start}, step=step, steps=steps, columns=columns)
+    what = GRADIENTS | {name: OF_NORMS[name] for name in columns}
+    return graph.series({"d_h": start, "d_h_clipped": start}, step=step, steps=steps, columns=columns, what=what)
 
 
 def norm_of(d: Matrix, divisor: Matrix) -> Matrix:

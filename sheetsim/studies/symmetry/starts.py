@@ -65,7 +65,8 @@ def measured(at: Mapping[str, Matrix], steepest: Matrix) -> dict[str, Matrix]:
 
 
 MEASURES = {
-    "distinct": "distinct hidden units: 1 where all weights and the bias of the two are equal",
+    "distinct": "distinct hidden units: 1 where all weights and the bias of the two are equal. A spreadsheet "
+    "compares about 15 digits",
     "distance": "‖w_1 − w_2‖, the distance between the two units' weights",
     "loss": "the logistic loss, mean log(1 + exp(−target · y))",
     "gradient": "‖(d_w_1, d_w_2)‖, the norm of the loss's gradient by the hidden units' weights",
@@ -87,7 +88,8 @@ def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Mat
     columns.insert(2, Column("distinct_most", "the most distinct hidden units of all steps", most, "count"))
     steep = tuple(mean(start["slope"]) for start in starts)
     columns.append(Column("slope_mean", "the mean of slope over all steps", steep, "share"))
-    table = Table("starts", "start", [start.name for start in starts], tuple(columns), "Starts")
+    names = [start.name for start in starts]
+    table = Table("starts", "start", names, tuple(columns), "Starts", "how each start began and ended")
     return table, tuple(_verdict(graph, start, table, k) for k, start in enumerate(starts))
 
 
@@ -102,7 +104,7 @@ def _verdict(graph: Graph, start: Start, table: Table, k: int) -> Matrix:
     word = where(table["distinct_most"][k] > 1, bent, same)
     # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
     sound = if_error(0 * (total(start["loss"]) + distance) + 1, 0)
-    return graph.define(f"verdict_{start.name}", where(sound > 0, word, "overflow"))
+    return graph.define(f"verdict_{start.name}", where(sound > 0, word, "overflow"), what="the starts' verdicts")
 
 
 def step_table(starts: Sequence[Start]) -> Table:
@@ -112,4 +114,4 @@ def step_table(starts: Sequence[Start]) -> Table:
         for key, what in MEASURES.items()
         for start in starts
     ]
-    return Table("steps", "step", range(len(starts[0]["loss"])), tuple(columns), "Steps")
+    return Table("steps", "step", range(len(starts[0]["loss"])), tuple(columns), "Steps", "numbers by step")

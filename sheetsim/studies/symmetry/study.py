@@ -27,7 +27,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.op import Shape
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
-from sheetsim.studies.symmetry.starts import VERDICTS, Start, measured, start_table, step_table
+from sheetsim.studies.symmetry.starts import MEASURES, VERDICTS, Start, measured, start_table, step_table
 
 if TYPE_CHECKING:
     from sheetsim.workbook.layout import Sheet
@@ -42,6 +42,24 @@ MOST_STEPS = 100
 
 # What comes through saturated units, as the gradients d_… do: they hold 1 − z², the difference of two numbers near 1.
 ROUNDED = ("z_1", "z_2", "gradient", "slope")
+
+# What the matrices are; of series by the first letter of their names.
+CELLS = {
+    "rate": "the learning rate: w ← w − rate · d_w",
+    "constant": "what all weights of the start constant are",
+    "small": "what the draws are multiplied by for the start small",
+    "large": "what the draws are multiplied by for the start large",
+}
+DRAWS = "standard normal draws for the weights of unit 1, unit 2 and the output, 1 × 3 each"
+PATTERN = "the pattern of the equal starts, for unit 1, unit 2 and the output, 1 × 3 each"
+SERIES = {
+    "w": "weights of a hidden unit, 1 × 3 a step: from x₁, from x₂, and its bias",
+    "a": "weighted sums w x of a hidden unit, 1 × samples a step",
+    "z": "outputs f(a) of a hidden unit, 1 × samples a step",
+    "v": "weight of the output from a hidden unit",
+    "b": "bias of the output",
+    "y": "the output v_1 z_1 + v_2 z_2 + b, 1 × samples a step; its sign is the class",
+}
 
 
 class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -85,17 +103,20 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
     def build(self) -> Study:
         """The four descents, and what can be told of them."""
         graph = Graph(seed=self.seed)
-        activation = graph.choice("activation", CURVES, self.activation)
-        graph.define("steepest", choose(activation, {name: ACTIVATIONS[name].steepest for name in CURVES}))
-        for key in ("rate", "constant", "small", "large"):
-            graph.input(key, getattr(self, key), (1, 1))
+        activation = graph.choice("activation", CURVES, self.activation, what="f of the hidden units, a drop-down")
+        steepest = choose(activation, {name: ACTIVATIONS[name].steepest for name in CURVES})
+        graph.define("steepest", steepest, what="the greatest value of f′")
+        for key, what in CELLS.items():
+            graph.input(key, getattr(self, key), (1, 1), what=what)
         half = normal().sample(stream(self.seed, "x"), (2, self.samples // 2))
-        graph.input("x", np.vstack([np.hstack([half, -half]), np.ones((1, self.samples))]))
-        graph.define("targets", where(row(graph["x"], 1) + row(graph["x"], 2) > 0, 1, -1))
+        x = np.vstack([np.hstack([half, -half]), np.ones((1, self.samples))])
+        graph.input("x", x, what="the inputs, 3 × samples: x₁, x₂ and a row of ones for the bias")
+        targets = where(row(graph["x"], 1) + row(graph["x"], 2) > 0, 1, -1)
+        graph.define("targets", targets, what="1 where x₁ + x₂ > 0, −1 elsewhere, 1 × samples")
         for number in (1, 2, "v"):
-            graph.input(f"e_{number}", normal(), (1, 3))
-            graph.input(f"ones_{number}", np.ones((1, 3)))
-        graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1))
+            graph.input(f"e_{number}", normal(), (1, 3), what=DRAWS)
+            graph.input(f"ones_{number}", np.ones((1, 3)), what=PATTERN)
+        graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1), what="the numbers of the steps")
         starts = [descent(graph, name, self.steps) for name in STARTS]
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, starts))
 
@@ -113,10 +134,10 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def sizes(self) -> dict[str, Shape]:
         """The inputs, and the series that are as long as the steps."""
-        found = {"x": (3, self.samples), "step": (self.steps + 1, 1)}
+        shapes = {"x": (3, self.samples), "step": (self.steps + 1, 1)}
         for name in STARTS:
-            found |= {f"w_1_{name}": (self.steps + 1, 3), f"z_1_{name}": (self.steps + 1, self.samples)}
-        return found
+            shapes |= {f"w_1_{name}": (self.steps + 1, 3), f"z_1_{name}": (self.steps + 1, self.samples)}
+        return shapes
 
 
 def descent(graph: Graph, name: str, steps: int) -> Start:
@@ -152,18 +173,28 @@ def descent(graph: Graph, name: str, steps: int) -> Start:
         {
             key: graph.stacked(
                 f"{key}_{name}",
-                own,
-                columns.get(key, (key,) if own[0].shape[1] == 1 else ()),
+                by_step,
+                columns.get(key, (key,) if by_step[0].shape[1] == 1 else ()),
                 kind=ROUNDING if key in ROUNDED or key.startswith("d_") else NUMBER,
+                what=_what(key),
             )
-            for key, own in nodes.items()
+            for key, by_step in nodes.items()
         },
     )
+
+
+def _what(key: str) -> str:
+    """What a series is, by its name without the start's: its first letter, and of a gradient that of what it is by."""
+    if key in MEASURES:
+        return MEASURES[key]
+    if key.startswith("d_"):
+        return f"gradients of the loss by {key[2]}"
+    return SERIES[key[0]]
 
 
 def _start(graph: Graph, name: str) -> dict[str, Matrix]:
     """The weights at step 0: a scale times the pattern of all starts of that kind."""
     kind = "e" if name in ("small", "large") else "ones"
     scale = 0.0 if name == "zeros" else graph[name]
-    found = {f"w_{k}": scale * graph[f"{kind}_{k}"] for k in (1, 2)}
-    return found | {key: scale * column(graph[f"{kind}_v"], k) for k, key in enumerate(("v_1", "v_2", "b"), start=1)}
+    weights = {f"w_{k}": scale * graph[f"{kind}_{k}"] for k in (1, 2)}
+    return weights | {key: scale * column(graph[f"{kind}_v"], k) for k, key in enumerate(("v_1", "v_2", "b"), start=1)}

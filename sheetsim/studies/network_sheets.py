@@ -1,0 +1,93 @@
+"""What the books of networks share: the network's yellow cells, and the sheets of its matrices."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sheetsim.model.backward import LayerGradient
+from sheetsim.model.expr import Draw, Matrix
+from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import INITIALIZER_NAMES, STANDARD
+from sheetsim.model.nets import NetworkLayer
+from sheetsim.studies.sections import Control, Row
+from sheetsim.workbook.layout import MatrixSheet, Sheet
+from sheetsim.workbook.limits import check_size
+
+# Of an input that is not drawn.
+GIVEN = "given: the key input on About says from where"
+
+# What is said beside the yellow cells of any network.
+CHOOSE = "Choose from the yellow cells: every sheet, chart and verdict follows."
+CUSTOM_COUNTS = "The custom standard deviation counts when the initializer is “custom”."
+
+
+@dataclass(frozen=True)
+class OfLayers:
+    """Sheets of one title and a number: a layer's matrix each. corner, tab, words: as of MatrixSheet."""
+
+    title: str
+    corner: str
+    tab: str
+    words: str
+
+    def sheet(self, number: int, node: Matrix) -> MatrixSheet:
+        """That of a layer."""
+        return MatrixSheet(f"{self.title} {number}", node, self.corner, tab=self.tab, words=self.words)
+
+
+WEIGHTS = OfLayers("Weights", "fan-in", "weights", "weights: their standard deviation times the draws")
+SUMS = OfLayers("Linear", "sample", "sums", "linear sums: what goes into the layer times its weights")
+OUTPUTS = OfLayers("Activation", "sample", "activations", "what comes out of the layer: f of its linear sums")
+DRAWS = OfLayers("Draws", "fan-in", "draws", "standard draws that the weights are made of")
+
+
+def network_controls(graph: Graph) -> list[Control]:
+    """The yellow cells of a network of one activation and initializer."""
+    return [
+        Control("Activation", graph["activation"]),
+        Control("Initializer", graph["initializer"]),
+        Control("Custom standard deviation", graph["custom_std"]),
+    ]
+
+
+def layer_controls(graph: Graph, layers: int) -> list[Row]:
+    """Those of a network with an initializer for each layer."""
+    if "initializer_1" not in graph:
+        return []
+    labels = {"initializer": "Initializer of the layer", "custom_std": "Its custom std"}
+    numbers = range(1, layers + 1)
+    return [Row(label, [graph[f"{name}_{k}"] for k in numbers], "input") for name, label in labels.items()]
+
+
+def network_hints(layers: Sequence[NetworkLayer]) -> list[str]:
+    """What is said beside the yellow cells."""
+    hints = [CHOOSE, CUSTOM_COUNTS, INITIALIZER_NAMES]
+    drawn = {layer.e.source.law for layer in layers if isinstance(layer.e.source, Draw)} - {str(STANDARD)}
+    if any(law.startswith("ones(") for law in drawn):
+        hints.append("Weights of a layer with draws that are all 1 are equal: its standard deviation is their value.")
+    elif drawn:
+        hints.append(
+            f"Draws of weights stay as the book was made ({', '.join(sorted(drawn))}): a choice changes "
+            "the standard deviation alone."
+        )
+    return hints
+
+
+def matrix_sheets(x: Matrix, layers: Sequence[NetworkLayer | LayerGradient], activated: int) -> Iterator[Sheet]:
+    """The input, and of each layer weights, linear sums and, of so many first ones, activations.
+
+    Raises SheetsimError for one that no sheet can hold.
+    """
+    check_size("x on sheet 'Input'", x.shape[0] + 1, x.shape[1] + 1)
+    for layer in layers:
+        rows, columns = layer.W.shape
+        check_size(f"W_{layer.number} on sheet 'Weights {layer.number}'", rows + 1, columns + 1)
+    words = "what goes in: a row a sample, a column an input"
+    yield MatrixSheet("Input", x, "sample", constants=GIVEN, tab="input", words=words)
+    yield from (WEIGHTS.sheet(layer.number, layer.W) for layer in layers)
+    yield from (SUMS.sheet(layer.number, layer.a) for layer in layers)
+    yield from (OUTPUTS.sheet(layer.number, layer.z) for layer in layers[:activated])
+
+
+def draws_sheets(layers: Sequence[NetworkLayer | LayerGradient]) -> Iterator[Sheet]:
+    """The draws of the weights."""
+    yield from (DRAWS.sheet(layer.number, layer.e) for layer in layers)
