@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from weakref import WeakValueDictionary
 
 import numpy as np
 from msgspec.structs import replace
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 # A table's row, and one of its columns.
 Label: TypeAlias = tuple[int | str, str]
+
+# The row of words that are of no single row.
+ALL = "all"
 
 # A column of this ending is what theory expects of the column without it.
 OF_THEORY = "_theory"
@@ -82,8 +86,19 @@ class Batch(NamedTuple):
 
 def measure(batch: Batch) -> list[Measured]:
     """Each of a batch's replicates."""
-    measurer = _measurer(batch.measurer)
+    measurer = _HERE.get(batch.measurer) or _measurer(batch.measurer)
     return [measurer.one(k) for k in range(batch.first, batch.last)]
+
+
+# Measurers that this process made itself, by what they are pickled to: they need not be made again.
+_HERE: "WeakValueDictionary[bytes, Measurer]" = WeakValueDictionary()
+
+
+def pickled(measurer: Measurer) -> bytes:
+    """The measurer for the tasks of workers, of which this process may be one."""
+    content = pickle.dumps(measurer)
+    _HERE[content] = measurer
+    return content
 
 
 @lru_cache(maxsize=2)
@@ -202,16 +217,17 @@ class Observed:
 
 @dataclass(frozen=True)
 class TablesObserved(Observed):
-    """The cells of a study's tables. source: the experiment or a person's model."""
+    """The cells of a study's tables. source: the experiment or a person's model; study: what it builds."""
 
     source: Experiment | Graph | None = None
+    study: Study | None = None
 
     def measurer(self, single: bool) -> Measurer:
         """What measures a replicate."""
         if single:
             raise SheetsimError(f"single precision is for replicates of the study forward, not of {self.name}")
         assert self.source is not None
-        return TableMeasurer(self.source)
+        return TableMeasurer(self.source, self.study)
 
     def theory(self, rows: NDArray[np.float64]) -> Theory:
         """A column of theory beside a statistic's own, where it is the same in all replicates."""
@@ -262,6 +278,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
         verdicts=study.findings.words,
         shown=shown,
         source=source,
+        study=study,
     )
 
 
@@ -272,6 +289,7 @@ def labelled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
     tables = study.findings.tables
     if tables and study.verdicts:
         words = {(row, "verdict"): cell for row, cell in zip(tables[0].labels, study.verdicts, strict=True)}
+    words |= {(ALL, name): cell for name, cell in study.findings.texts.items()}
     for table in tables:
         for column in table.columns:
             kept = words if column.kind == "text" else numbers
@@ -282,17 +300,19 @@ def labelled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
 
 
 class TableMeasurer:
-    """Measures the cells of a study's tables. source: the experiment, or a person's model."""
+    """Measures the cells of a study's tables. source: the experiment, or a person's model; study: what it builds, where
+    that is there already."""
 
-    def __init__(self, source: Experiment | Graph) -> None:
+    def __init__(self, source: Experiment | Graph, study: Study | None = None) -> None:
         self._source = source
+        self._built = study
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TableMeasurer, (self._source,)
 
     @cached_property
     def _cells(self) -> tuple[list[Matrix], list[Matrix]]:
-        return self._cells_of(self._study(None))
+        return self._cells_of(self._built or self._study(None))
 
     @staticmethod
     def _cells_of(study: Study) -> tuple[list[Matrix], list[Matrix]]:

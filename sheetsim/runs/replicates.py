@@ -1,7 +1,6 @@
 """Replicates of an experiment over independent seeds: computed, joined with theory, and written as a workbook."""
 
 import os
-import pickle
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
 from sheetsim.runs.intervals import bootstrap_t, reading_frame, widest
 from sheetsim.runs.manifest import Manifest, Replicated, manifest
-from sheetsim.runs.observed import Batch, Measurer, Observed, Theory, child_seed, measure, observed_tables
+from sheetsim.runs.observed import Batch, Measurer, Observed, Theory, child_seed, measure, observed_tables, pickled
 from sheetsim.runs.observed_forward import observed_forward
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.studies.forward.study import Forward
@@ -473,6 +472,6 @@ class _Precision:
 
 def _batches(plan: ReplicatesPlan, measurer: Measurer) -> Iterator[Batch]:
     size = int(np.clip(WORK // measurer.work, 1, 50))
-    pickled = pickle.dumps(measurer)
+    content = pickled(measurer)
     for first in range(0, plan.replicates, size):
-        yield Batch(pickled, first, min(first + size, plan.replicates))
+        yield Batch(content, first, min(first + size, plan.replicates))

@@ -33,8 +33,8 @@ class Findings:
     """What is told of an experiment: expressions of its graph, which are computed when their values are asked for.
 
     sheets: the workbook's, made when asked for; tables: the summary first; histograms: by the name under which they are
-    asked for; verdicts: a word for each row of the summary; words: what they can say; headline: the columns of the
-    summary that a terminal has room for, all where there are none.
+    asked for; verdicts: a word for each row of the summary; words: what they can say; texts: by name, other words that
+    replicates count; headline: the columns of the summary that a terminal has room for, all where there are none.
     """
 
     sheets: Sheets
@@ -43,6 +43,7 @@ class Findings:
     verdicts: tuple[Matrix, ...] = ()
     words: tuple[Verdict, ...] = ()
     headline: tuple[str, ...] = ()
+    texts: Mapping[str, Matrix] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

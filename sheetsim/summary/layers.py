@@ -175,8 +175,8 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
         [layer.number for layer in layers],
         (
             column("mean", "mean of all outputs", mean),
-            column("std", "their population standard deviation", std),
-            Column("var", "their population variance", tuple(variances)),
+            column("std", "their population standard deviation", std, "size"),
+            Column("var", "their population variance", tuple(variances), "size"),
             column("skew", "population skewness, 0 when symmetric", skew),
             column("kurtosis", "population excess kurtosis, 0 for a normal distribution", kurtosis),
             column("min", "least output", minimum),

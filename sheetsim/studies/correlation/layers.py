@@ -71,6 +71,10 @@ class Layer:
     outputs: tuple[Matrix, ...]
 
 
+# Correlations: everything else is never below 0.
+SIGNED = ("c", "c_low", "c_high", "c_theory")
+
+
 def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str, Series]) -> Table:
     """One row a layer.
 
@@ -121,7 +125,10 @@ def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str
                 "chi_spread": of_chi,
             }
         )
-    columns = tuple(Column(name, what, tuple(row[name] for row in rows)) for name, what in COLUMNS.items())
+    columns = tuple(
+        Column(name, what, tuple(row[name] for row in rows), "number" if name in SIGNED else "size")
+        for name, what in COLUMNS.items()
+    )
     numbers = [layer.number for layer in layers]
     said = "numbers of each layer, and what theory expects"
     return Table("correlation", "layer", numbers, columns, "Correlation", said)

@@ -94,32 +94,39 @@ def gradient_table(flow: BackwardPass) -> Table:
         norms = tuple(map(sqrt, squares))
         ratios = (*(ratio(norm, before) for norm, before in pairwise(norms)), matrix(NONE) + 0)
         columns += [
-            Column(f"{name}_norm", f"L2 norm √Σx² of {name}", norms),
-            Column(f"{name}_sum_squares", f"sum of squares Σx² of {name}", squares),
+            Column(f"{name}_norm", f"L2 norm √Σx² of {name}", norms, "size"),
+            Column(f"{name}_sum_squares", f"sum of squares Σx² of {name}", squares, "size"),
             Column(f"{name}_mean", f"mean of {name}", tuple(map(mean, nodes))),
-            Column(f"{name}_std", f"population standard deviation of {name}", tuple(map(std, nodes))),
+            Column(f"{name}_std", f"population standard deviation of {name}", tuple(map(std, nodes)), "size"),
             Column(
                 f"{name}_zeros",
                 f"share of {name} that is exactly 0",
                 tuple(_zeros(node, square) for node, square in zip(nodes, squares, strict=True)),
                 "share",
             ),
-            Column(f"{name}_ratio", f"norm of {name} over that of layer l + 1, the one before on the way back", ratios),
+            Column(
+                f"{name}_ratio",
+                f"norm of {name} over that of layer l + 1, the one before on the way back",
+                ratios,
+                "size",
+            ),
         ]
     slopes = tuple(_slope_square(step) for step in flow.steps)
     growth = [row_count(step.W) * step.sd**2 for step in flow.steps]
     expected = [sqrt(after * slope) for after, slope in zip(growth[1:], slopes, strict=False)]
     columns += [
-        Column("slope_square", "mean of f′(a)² over samples and units", slopes),
+        Column("slope_square", "mean of f′(a)² over samples and units", slopes, "size"),
         Column(
             "expected",
             "the ratio of d_a that independence predicts: √(n sd² of layer l + 1 · slope_square)",
             (*expected, matrix(NONE) + 0),
+            "size",
         ),
         Column(
             "reach",
             "norm of d_a over that at the output",
             tuple(ratio(norm, columns[0].cells[-1]) for norm in columns[0].cells),
+            "size",
         ),
     ]
     cells = {column.name: column.cells for column in columns}
@@ -163,7 +170,7 @@ def _rates(
         ("rate_spread", "variance of log Σd_z² from the last hidden layer, over draws of the weights", spread[1:]),
     )
     for name, what, cells in lines:
-        yield Column(name, what, (*reversed(cells), *none))
+        yield Column(name, what, (*reversed(cells), *none), "size")
 
 
 def _of_units(d: Matrix, squares: Matrix) -> Matrix:

@@ -86,7 +86,17 @@ class OptimizersBook:
         formulas: list[Item] = []
         for row, (label, text) in enumerate(zip(("f(x, y)", "∂f/∂x", "∂f/∂y"), self.said, strict=True)):
             formulas += [Text(row, 0, label, "label"), Text(row, 1, _shortened(text), "code", wide - 1)]
-        cells = [Control("Start: x and y", graph["start"]), Control("ε, added to roots", graph["epsilon"])]
+        drawn = "e_start" in graph
+        cells = [Control("ε, added to roots", graph["epsilon"])]
+        if drawn:
+            cells.insert(0, Control("Start: mean of x and y", graph["start_mean"]))
+            cells.insert(1, Control("Start: standard deviation", graph["start_std"]))
+        else:
+            cells.insert(0, Control("Start: x and y", graph["start"]))
+        start: list[Item] = []
+        for row, name in enumerate(("e_start", "start") if drawn else ()):
+            label = "Start: x and y" if row else "Start: standard normal draws"
+            start += [Text(row, 0, label, "label"), Block(row, 1, graph[name], "centre")]
         change = Text(0, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3)
         labels = [RULES[path.name].label for path in self.paths]
         rows = [
@@ -110,6 +120,7 @@ class OptimizersBook:
             lead(told, wide),
             Section(formulas, 3),
             controls(cells, more=[change] if live else (), gap=0),
+            *([Section(start, 2, gap=0)] if drawn else []),
             numbers(rows, headed("Optimiser", labels)),
             charts(paths, SMALL_CHART[1], "Paths over contour lines of f", gap=0),
             charts(together, WIDE_CHART[1], heading=["All together"]),

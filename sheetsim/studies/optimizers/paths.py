@@ -78,7 +78,7 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, minimum_f: M
             ),
             "count",
         ),
-        Column("path_length", "the sum of the steps' lengths", tuple(total(path.moved) for path in paths)),
+        Column("path_length", "the sum of the steps' lengths", tuple(total(path.moved) for path in paths), "size"),
         Column("least", "the least f on the path", lowest),
         Column(
             "outside", "steps outside of the charts' window", tuple(_outside(path, window) for path in paths), "count"

@@ -12,6 +12,7 @@ import numpy as np
 
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import check_seed, normal
 from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squares
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
@@ -35,6 +36,8 @@ FAR = 4
 # What stands for x in a cell's formula.
 REFERENCE = "INDEX(Momentum!$B$1000:$C$1000,0,1)"
 
+START = "x and y at step 0, of every path"
+
 # What the matrices are; of series by the first letter of their names.
 MINIMUM = "x and y where scipy.optimize.minimize found f least when the book was made"
 SERIES = {
@@ -48,7 +51,8 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The parameters of the study, which are the keys of its template.
 
     f: a function of x and y, a text such as "x**2/20 + y**2" (see function_text), or from Python one of two single
-    matrices in functions of the model language; start: x and y; steps: of each path; rates and parameters as CELLS
+    matrices in functions of the model language; start: x and y; start_std: the standard deviation of the normal numbers
+    that `seed` draws and that are added to both, 0 for none; steps: of each path; rates and parameters as CELLS
     describes them; contours: the number of levels at which lines are drawn.
     Raises SheetsimError with the key and the reason.
     """
@@ -59,7 +63,9 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     study: str = "optimizers"
     f: Any = EXAMPLE
+    seed: int = 0
     start: tuple[float, float] = (-7.0, 2.0)
+    start_std: float = 0.0
     steps: int = 30
     rate_sgd: float = 0.95
     rate_momentum: float = 0.1
@@ -83,8 +89,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             least = 1 if key == "steps" else 0
             if not least <= getattr(self, key) <= most:
                 raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
-        if not all(abs(number) <= LARGEST for number in self.start):
-            raise SheetsimError(f"start must be two numbers of at most {LARGEST:,.0f} in size, not {list(self.start)}")
+        self._check_start()
         for key in CELLS:
             value = getattr(self, key)
             if key.startswith("rate_") and not 0 < value <= LARGEST:
@@ -94,6 +99,13 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             if not key.startswith("rate_") and key != "epsilon" and not 0 <= value < 1:
                 raise SheetsimError(f"{key} must be from 0 to below 1, not {value:g}")
         self._check_function()
+
+    def _check_start(self) -> None:
+        check_seed(self.seed, "pcg64")
+        if not all(abs(number) <= LARGEST for number in self.start):
+            raise SheetsimError(f"start must be two numbers of at most {LARGEST:,.0f} in size, not {list(self.start)}")
+        if not 0 <= self.start_std <= LARGEST:
+            raise SheetsimError(f"start_std must be from 0 to {LARGEST:,.0f}, not {self.start_std:g}")
 
     def _check_function(self) -> None:
         """Refuses a function whose cells could not hold it, or that has no value or gradient at the start."""
@@ -132,9 +144,9 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def build(self) -> Study:
         """The five paths, and what can be told of them."""
-        graph = Graph()
+        graph = Graph(seed=self.seed)
         cells = {name: graph.input(name, float(getattr(self, name)), what=what) for name, what in CELLS.items()}
-        start = graph.input("start", self.start, (1, 2), what="x and y at step 0, of every path")
+        start = self._start(graph)
         units = (
             graph.input("unit_x", [[1.0, 0.0]], what="(1, 0): ∂f/∂x times this is the gradient's first part"),
             graph.input("unit_y", [[0.0, 1.0]], what="(0, 1): ∂f/∂y times this is the second"),
@@ -143,16 +155,25 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1), what="the numbers of the steps")
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, paths))
 
+    def _start(self, graph: Graph) -> Matrix:
+        """x and y at step 0, 1×2: given, or drawn about what is given."""
+        if self.start_std == 0:
+            return graph.input("start", self.start, (1, 2), what=START)
+        mean = graph.input("start_mean", self.start, (1, 2), what="what the start is drawn about")
+        std = graph.input("start_std", self.start_std, what="the standard deviation of the start", at_least=0.0)
+        e = graph.input("e_start", normal(), (1, 2), what="standard normal draws of the start")
+        return graph.define("start", mean + std * e, what=START)
+
     def _findings(self, graph: Graph, paths: Sequence[Path]) -> Findings:
         """The charts' window and the least f need the paths: here, where tables are asked for, they are computed."""
         from sheetsim.studies.optimizers.contours import contours, window_of
         from sheetsim.studies.optimizers.minimum import minimum
 
-        values = evaluate([node for path in paths for node in (path.p, path.f)])
+        values = evaluate([graph["start"], *(node for path in paths for node in (path.p, path.f))])
         axes = window_of(_near(paths, values))
         ends_of_axes = [list(axis[:2]) for axis in axes]
         window = graph.input("window", ends_of_axes, what="the charts' axes: x and y, from and to")
-        ends = np.array([self.start, *(values[path.p][-1] for path in paths)])
+        ends = np.array([values[graph["start"]][0], *(values[path.p][-1] for path in paths)])
         lowest = minimum(self._callable(), ends[np.isfinite(ends).all(axis=1)], axes)
         minimum_f = None
         if lowest is not None:

@@ -132,16 +132,16 @@ def ratio(now: Matrix, before: Matrix) -> Matrix:
 
 
 def _column(named: tuple[str, str], cells: tuple[Matrix, ...]) -> Column:
-    return Column(*named, cells)
+    return Column(*named, cells, "size")
 
 
 def _norms(
     series: Mapping[str, Series], growths: Mapping[str, Series], slopes: Series, rho: Matrix, sigma: Matrix
 ) -> Table:
     by_name = {**series, **growths, "slope": slopes}
-    columns = [Column(name, what, tuple(by_name[name])) for name, what in NORMS.items()]
+    columns = [Column(name, what, tuple(by_name[name]), "size") for name, what in NORMS.items()]
     for name, letter, value in (("radius", "ρ", rho), ("sigma", "σ", sigma)):
-        columns.append(Column(name, f"{letter} of W, beside each step", tuple(value + 0 for _ in slopes)))
+        columns.append(Column(name, f"{letter} of W, beside each step", tuple(value + 0 for _ in slopes), "size"))
     return Table("norms", "step", range(1, len(slopes) + 1), tuple(columns), "Norms", "norms by step")
 
 

@@ -18,8 +18,8 @@ from sheetsim.model.nets import ACTIVATIONS, activate
 from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
 from sheetsim.studies.forward.study import chosen_activation
+from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, growth_of
 from sheetsim.studies.rnn_gradients.growth import NORMS as OF_NORMS
-from sheetsim.studies.rnn_gradients.growth import VERDICTS, growth_of
 from sheetsim.studies.rnn_gradients.spectrum import largest_singular_value, spectral_radius
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 
@@ -143,7 +143,13 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
 
             return RnnGradientsBook(self, graph, series, growth, (radius, squared)).sheets(command, live)
 
-        return Findings(sheets, (growth.table, growth.norms), verdicts=growth.verdicts, words=VERDICTS)
+        return Findings(
+            sheets,
+            (growth.table, growth.norms),
+            verdicts=growth.verdicts,
+            words=(*VERDICTS, *DECIDES),
+            texts={"decides": growth.decides},
+        )
 
     def sizes(self) -> dict[str, Shape]:
         """The shapes of the weights, the start, the states, and the norms."""

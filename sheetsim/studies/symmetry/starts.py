@@ -72,7 +72,7 @@ MEASURES = {
     "gradient": "‖(d_w_1, d_w_2)‖, the norm of the loss's gradient by the hidden units' weights",
     "slope": "mean of f′(a) over units and samples, as a share of its greatest value",
 }
-KINDS = {"distinct": "count", "slope": "share"}
+KINDS = {"distinct": "count", "slope": "share", "distance": "size", "loss": "size", "gradient": "size"}
 
 
 def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Matrix, ...]]:
