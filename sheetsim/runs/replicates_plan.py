@@ -307,7 +307,8 @@ class Replicator:
     def one(self, replicate: int) -> tuple[Any, Any]:
         """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate."""
         seed = child_seed(self._study.seed, replicate)
-        with np.errstate(all="ignore"):
+        # Here once, not in each program: to change the number of threads takes time.
+        with one_thread(), np.errstate(all="ignore"):
             found = self._at_once(seed) if self._rows == self.shape[0] else self._in_blocks(seed)
         return np.array([numbers for numbers, _ in found]), np.array([counts for _, counts in found])
 

@@ -7,6 +7,7 @@ holds the two to each other.
 import numpy as np
 
 from sheetsim.engine.moments import Moments, UnitMoments
+from sheetsim.engine.order import order_statistics_and_counts
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
@@ -93,16 +94,20 @@ class Outputs:
         """Counts a block in, of which so many outputs are saturated; `spare`, two arrays like z, are overwritten: new
         memory costs as much as arithmetic."""
         spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
-        # Sorted once, the block gives its quantiles, its ends and its counts: less work than a histogram on its own.
-        ordered = spare[0].reshape(-1)
-        np.copyto(spare[0], z)
-        ordered.sort()
-        at_most = np.searchsorted(ordered, self._edges.astype(z.dtype), side="right")
+        size = z.size
+        places = [(size - 1) * p for p in (0.05, 0.5, 0.95)]
+        below = [int(place) for place in places]
+        ranks = np.array([0, size - 1, *below, *(min(low + 1, size - 1) for low in below)])
+        found, at_most = order_statistics_and_counts(z.reshape(-1), self._edges.astype(z.dtype, copy=False), ranks)
+        first, last, *numbers = found.tolist()
         self.counts[:-1] += at_most
         self.counts[1:] -= at_most
-        self.counts[-1] += z.size
-        self._quantiles = self._quantiles or tuple(sorted_quantile(ordered, p) for p in (0.05, 0.5, 0.95))
-        first, last = float(ordered[0]), float(ordered[-1])
+        self.counts[-1] += size
+        # Linear between order statistics: NumPy's and PERCENTILE's default.
+        self._quantiles = self._quantiles or tuple(
+            low + (high - low) * (place - int(place))
+            for place, low, high in zip(places, numbers[:3], numbers[3:], strict=True)
+        )
         # NaN sorts last; beside it, or an infinity, nothing is compared.
         self._ends = np.minimum(self._ends[0], first if last == last else last), np.maximum(self._ends[1], last)
         self._in_saturation += saturated if np.isfinite(first) and np.isfinite(last) else np.nan
@@ -163,14 +168,6 @@ class Outputs:
             square / square_a if square_a > 0 else np.nan,
         )
         return tuple(float(number) for number in (*layer, *variance, square, square_a))
-
-
-def sorted_quantile(ordered: Array, p: float) -> float:
-    """The p-quantile of rising numbers, linear between order statistics (NumPy's and PERCENTILE's default)."""
-    place = (len(ordered) - 1) * p
-    low = int(place)
-    below, above = float(ordered[low]), float(ordered[min(low + 1, len(ordered) - 1)])
-    return below + (above - below) * (place - low)
 
 
 def _effective_units(units: UnitMoments) -> float:
