@@ -4,6 +4,7 @@ Blocks are merged by deviations from their means, never as Σx² − (Σx)², wh
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -74,7 +75,7 @@ class UnitMoments:
             self.m2 + other.m2 + step.T @ step * (self.count * other.count / n),
         )
 
-    @property
+    @cached_property
     def variance(self) -> Array:
         """The units' population variances over the samples, 1×units."""
         return np.diagonal(self.m2)[None, :] / self.count

@@ -16,6 +16,9 @@ FEW = 4000
 CROWD = 16
 ZOOMS = 2
 
+# By type: numbers beside it are integers.
+ROUNDING: dict[str, Any] = {"d": np.float64(1.5 * 2**52), "f": np.float32(1.5 * 2**23)}
+
 
 def order_statistics_and_counts(
     values: Array, edges: Array, ranks: Array, few: int = FEW, zooms: int = ZOOMS
@@ -24,10 +27,10 @@ def order_statistics_and_counts(
 
     values: 1-D, float32 or float64; edges: 1-D, of the same type; ranks: 1-D, integers from 0 to len(values) − 1.
 
-    A number x lies in the fine bin ⌊(x − least)·scale⌋. Rounded at each step, that still never falls as x rises: what
-    lies in a lower bin is less, and only numbers in bins that hold an edge or a wanted rank need be told apart. All are
-    sorted where they are few, and where no finite scale exists: with infinities or NaN, or a range near the least
-    positive number.
+    A number x lies in the fine bin (x − least)·scale, to the nearest integer. Rounded at each step, that never falls as
+    x rises: what lies in a lower bin is less, and only bins that hold an edge or a wanted rank need be sorted. All
+    numbers are sorted where they are few, and where no finite scale exists: with infinities or NaN, or a range near the
+    least positive number.
     """
     size = len(values)
     if size <= few or not zooms:
@@ -43,11 +46,12 @@ def order_statistics_and_counts(
     counts = np.bincount(bins, minlength=BINS + 1)
     crowd = size // CROWD
     # Of each end there may be many: relu's zeros are half of its outputs.
-    least = np.count_nonzero(values == low) if counts[0] > crowd else 1
+    least = np.count_nonzero(values == low) if counts[0] > crowd or (edges == low).any() else 1
     greatest = np.count_nonzero(values == high) if counts[-1] > crowd else 1
-    found, at_most = np.where(ranks < least, low, high), np.where(edges < low, 0, size)
+    found = np.where(ranks < least, low, high)
+    at_most = np.where(edges < low, 0, np.where(edges == low, least, size))
     inner_ranks = np.flatnonzero((least <= ranks) & (ranks < size - greatest))
-    inner_edges = np.flatnonzero((low <= edges) & (edges < high))
+    inner_edges = np.flatnonzero((low < edges) & (edges < high))
     rank_bins = counts.cumsum().searchsorted(ranks[inner_ranks], side="right")
     edge_bins = _bins(edges[inner_edges], low, scale)
     wanted = np.zeros(len(counts), dtype=bool)
@@ -72,7 +76,11 @@ def _by_sorting(values: Array, edges: Array, ranks: Array) -> tuple[Any, Any]:
 
 
 def _bins(values: Array, low: Any, scale: Any) -> Any:
+    """The fine bins of the values, as numpy.bincount takes them."""
     scaled = values - low
     scaled *= scale
-    # Before AVX-512 no processor has an instruction that makes integers of 64 bits, as numpy.bincount needs them.
-    return scaled.astype(np.int32).astype(np.intp)
+    # Rounds, and leaves the integer in the last bits. NumPy converts doubles to integers of 64 bits one by one.
+    scaled += (shift := ROUNDING[scaled.dtype.char])
+    bins = scaled.view(f"i{scaled.itemsize}")
+    bins -= shift.view(bins.dtype)
+    return bins.astype(np.intp, copy=False)

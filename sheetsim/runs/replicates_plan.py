@@ -320,13 +320,16 @@ class Replicator:
         for step in self._steps:
             W = step.weights(self._sds, seed=seed)[step.W]
             computed, z, saturated = self._outputs(step, z, W)
-            layer = Outputs(self.edges)
+            layer = self._layer()
             layer.add(z, saturated, self._spare(z.shape))
             sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
             found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
             assert layer.units is not None
             given = layer.units
         return found
+
+    def _layer(self) -> Outputs:
+        return Outputs(self.edges, self._flat) if self._known.rises else Outputs(self.edges)
 
     def _is_wide(self, W: Matrix) -> bool:
         """Whether the covariance of so many inputs is more work than the sums of so few samples."""
@@ -335,7 +338,7 @@ class Replicator:
     def _in_blocks(self, seed: int) -> list[tuple[Any, Any]]:
         """Block after block: what is kept of a layer does not grow with the samples."""
         weights = [step.weights(self._sds, seed=seed)[step.W] for step in self._steps]
-        layers = [Outputs(self.edges) for _ in self._steps]
+        layers = [self._layer() for _ in self._steps]
         given: UnitMoments | None = None
         for z in self._blocks(seed):
             units = UnitMoments.of(z, self._spare(z.shape)[0])
@@ -368,13 +371,15 @@ class Replicator:
         return self._spares[shape]
 
     def _outputs(self, step: _Step, z: Any, W: Any) -> tuple[Values, Any, int]:
-        """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`)."""
+        """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`): 0
+        where f rises, as the outputs themselves tell there."""
         computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
         # Constants of a formula are in double precision.
         z = computed[step.z].astype(self._dtype, copy=False)
-        seen, (low, high) = z if self._known.rises else computed[step.a], self._flat
-        saturated = int(np.count_nonzero(seen <= low)) if np.isfinite(low) else 0
-        return computed, z, saturated + (int(np.count_nonzero(seen >= high)) if np.isfinite(high) else 0)
+        if self._known.rises:
+            return computed, z, 0
+        sums, (low, high) = computed[step.a], self._flat
+        return computed, z, int(np.count_nonzero(sums <= low)) + int(np.count_nonzero(sums >= high))
 
     def _tail(self, seed: int) -> float:
         """The quantile of the outputs that the range of the histograms follows, over the first block of samples."""

@@ -4,6 +4,9 @@ The definitions are those of `layers.py` and `variance.py`, without an expressio
 holds the two to each other.
 """
 
+from functools import lru_cache
+from itertools import chain
+
 import numpy as np
 
 from sheetsim.engine.moments import Moments, UnitMoments
@@ -20,6 +23,7 @@ LAYER_COLUMNS = (
     *("saturated", "dead_units", "effective_units", "over_samples"),
 )
 VARIANCE_COLUMNS = (*("pooled", "within", "between", "additive", "covariance", "moment", "var_ratio", "moment_ratio"),)
+QUANTILES = (0.05, 0.5, 0.95)
 # What the claims divide: E[z²] and E[a²].
 SECOND_MOMENTS = ("second_moment", "second_moment_a")
 COLUMNS = (*LAYER_COLUMNS, *VARIANCE_COLUMNS, *SECOND_MOMENTS)
@@ -77,12 +81,12 @@ WORDS = {
 class Outputs:
     """One layer's outputs z, added block by block (samples × units each).
 
-    edges: the histogram's, rising.
+    edges: the histogram's, rising; tails: outputs up to the first and from the second on are saturated.
     Quantiles are those of the first block: exact when it is the only one.
     """
 
-    def __init__(self, edges: Array) -> None:
-        self._edges = edges
+    def __init__(self, edges: Array, tails: tuple[float, float] = (-np.inf, np.inf)) -> None:
+        self._edges, self._tails = edges, tails
         self.counts = np.zeros(len(edges) + 1, dtype=np.int64)
         self.units: UnitMoments | None = None
         self._pooled: Moments | None = None
@@ -90,23 +94,23 @@ class Outputs:
         self._quantiles: tuple[float, ...] = ()
         self._ends: tuple[float, float] = (np.inf, -np.inf)
 
-    def add(self, z: Array, saturated: int, spare: tuple[Array, Array] | None = None) -> None:
-        """Counts a block in, of which so many outputs are saturated; `spare`, two arrays like z, are overwritten: new
-        memory costs as much as arithmetic."""
+    def add(self, z: Array, saturated: int = 0, spare: tuple[Array, Array] | None = None) -> None:
+        """Counts a block in, with so many saturated outputs beside those on the tails; `spare`, two arrays like z, are
+        overwritten: new memory costs as much as arithmetic."""
         spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
         size = z.size
-        places = [(size - 1) * p for p in (0.05, 0.5, 0.95)]
-        below = [int(place) for place in places]
-        ranks = np.array([0, size - 1, *below, *(min(low + 1, size - 1) for low in below)])
-        found, at_most = order_statistics_and_counts(z.reshape(-1), self._edges.astype(z.dtype, copy=False), ranks)
+        ranks, parts = _ranks(size)
+        # What lies on the second tail is all but what is at most the number below it.
+        low, high = self._tails[0], np.nextafter(z.dtype.type(self._tails[1]), z.dtype.type(-np.inf))
+        edges = np.append(self._edges, (low, high)).astype(z.dtype, copy=False)
+        found, at_most = order_statistics_and_counts(z.reshape(-1), edges, ranks)
         first, last, *numbers = found.tolist()
-        self.counts[:-1] += at_most
-        self.counts[1:] -= at_most
+        self.counts[:-1] += at_most[:-2]
+        self.counts[1:] -= at_most[:-2]
         self.counts[-1] += size
-        # Linear between order statistics: NumPy's and PERCENTILE's default.
+        saturated += int(at_most[-2] + size - at_most[-1])
         self._quantiles = self._quantiles or tuple(
-            low + (high - low) * (place - int(place))
-            for place, low, high in zip(places, numbers[:3], numbers[3:], strict=True)
+            low + (high - low) * part for low, high, part in zip(numbers[::2], numbers[1::2], parts, strict=True)
         )
         # NaN sorts last; beside it, or an infinity, nothing is compared.
         self._ends = np.minimum(self._ends[0], first if last == last else last), np.maximum(self._ends[1], last)
@@ -119,11 +123,12 @@ class Outputs:
         else:
             self.units, self._pooled = self.units.merge(units), self._pooled.merge(pooled)
         # Only a unit that varies by next to nothing can be the same for all samples.
-        candidates = np.flatnonzero(self._same & (units.variance[0] <= (4 * CONSTANT * units.mean[0]) ** 2))
-        off = np.abs(z[:, candidates] - self._first[:, candidates]) > CONSTANT * np.abs(self._first[:, candidates])
-        same = np.zeros_like(self._same)
-        same[candidates] = ~off.any(axis=0)
-        self._same &= same
+        self._same &= units.variance[0] <= (4 * CONSTANT * units.mean[0]) ** 2
+        candidates = np.flatnonzero(self._same)
+        if len(candidates):
+            first = self._first[:, candidates]
+            off = np.abs(z[:, candidates] - first) > CONSTANT * np.abs(first)
+            self._same[candidates] = ~off.any(axis=0)
 
     def statistics(self, given: UnitMoments, sums: tuple[Array, Array], W: Array, sd: np.float64) -> tuple[float, ...]:
         """The numbers of COLUMNS, from what was added.
@@ -168,6 +173,15 @@ class Outputs:
             square / square_a if square_a > 0 else np.nan,
         )
         return tuple(float(number) for number in (*layer, *variance, square, square_a))
+
+
+@lru_cache(maxsize=4)
+def _ranks(size: int) -> tuple[Array, tuple[float, ...]]:
+    """Ranks, from 0, of the least and the greatest of so many numbers, and of the pairs that QUANTILES lie between; and
+    how far from the first of its pair each lies (linear, as NumPy and PERCENTILE have it)."""
+    places = [(size - 1) * p for p in QUANTILES]
+    pairs = [(int(place), min(int(place) + 1, size - 1)) for place in places]
+    return np.array([0, size - 1, *chain(*pairs)]), tuple(place - int(place) for place in places)
 
 
 def _effective_units(units: UnitMoments) -> float:
