@@ -262,7 +262,6 @@ class Replicator:
         self._widths = [self.shape[1], *study.layers]
         self._rows = min(self.shape[0], max(1, BLOCK // max(self._widths)))
         layers = range(1, len(study.layers) + 1)
-        self._spares: dict[tuple[int, int], Any] = {}
         # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
         np.empty(3 * BLOCK)
         self._known = known = ACTIVATIONS[study.activation]
@@ -315,13 +314,13 @@ class Replicator:
     def _at_once(self, seed: int) -> list[tuple[Any, Any]]:
         """All samples in one block: a layer after the other, so that two of them decide the memory."""
         (z,) = self._blocks(seed)
-        given = UnitMoments.of(z, self._spare(z.shape)[0])
+        given = UnitMoments.of(z)
         found = []
         for step in self._steps:
             W = step.weights(self._sds, seed=seed)[step.W]
             computed, z, saturated = self._outputs(step, z, W)
             layer = self._layer()
-            layer.add(z, saturated, self._spare(z.shape))
+            layer.add(z, saturated)
             sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
             found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
             assert layer.units is not None
@@ -341,11 +340,11 @@ class Replicator:
         layers = [self._layer() for _ in self._steps]
         given: UnitMoments | None = None
         for z in self._blocks(seed):
-            units = UnitMoments.of(z, self._spare(z.shape)[0])
+            units = UnitMoments.of(z)
             given = units if given is None else given.merge(units)
             for step, W, layer in zip(self._steps, weights, layers, strict=True):
                 _, z, saturated = self._outputs(step, z, W)
-                layer.add(z, saturated, self._spare(z.shape))
+                layer.add(z, saturated)
         found = []
         for step, W, layer in zip(self._steps, weights, layers, strict=True):
             assert given is not None
@@ -363,12 +362,6 @@ class Replicator:
             blocks = (source.values[top : top + self._rows] for top in range(0, self.shape[0], self._rows))
         for block in blocks:
             yield block.astype(self._dtype, copy=False)
-
-    def _spare(self, shape: tuple[int, int]) -> Any:
-        """Two arrays for passing results, the same for all layers and replicates."""
-        if shape not in self._spares:
-            self._spares[shape] = np.empty((2, *shape), self._dtype)
-        return self._spares[shape]
 
     def _outputs(self, step: _Step, z: Any, W: Any) -> tuple[Values, Any, int]:
         """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`): 0

@@ -94,10 +94,8 @@ class Outputs:
         self._quantiles: tuple[float, ...] = ()
         self._ends: tuple[float, float] = (np.inf, -np.inf)
 
-    def add(self, z: Array, saturated: int = 0, spare: tuple[Array, Array] | None = None) -> None:
-        """Counts a block in, with so many saturated outputs beside those on the tails; `spare`, two arrays like z, are
-        overwritten: new memory costs as much as arithmetic."""
-        spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
+    def add(self, z: Array, saturated: int = 0) -> None:
+        """Counts a block in, with so many saturated outputs beside those on the tails."""
         size = z.size
         ranks, parts = _ranks(size)
         # What lies on the second tail is all but what is at most the number below it.
@@ -115,7 +113,7 @@ class Outputs:
         # NaN sorts last; beside it, or an infinity, nothing is compared.
         self._ends = np.minimum(self._ends[0], first if last == last else last), np.maximum(self._ends[1], last)
         self._in_saturation += saturated if np.isfinite(first) and np.isfinite(last) else np.nan
-        units, pooled = UnitMoments.of(z, spare[0]), Moments.of(z, spare)
+        units, pooled = UnitMoments.of(z), Moments.of(z)
         if self.units is None or self._pooled is None:
             self._first = z[:1].copy()
             self._same = np.ones(z.shape[1], dtype=bool)
