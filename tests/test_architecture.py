@@ -56,13 +56,15 @@ def test_list_and_help_load_no_heavy_library() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_a_run_of_normal_inputs_does_without_scipy(tmp_path: Path) -> None:
+def test_a_run_of_normal_inputs_does_without_scipy_and_its_records_without_pandas(tmp_path: Path) -> None:
     code = (
         "import sys, sheetsim\n"
         "assert sheetsim.__file__.startswith(sys.argv[1]), sheetsim.__file__\n"
         "run = sheetsim.run('relu-he', samples=20, layers=[5])\n"
         "run.to_excel(sys.argv[2])\n"
-        "assert not {'scipy', 'contourpy'} & set(sys.modules)\n"
+        "records = run.records()\n"
+        "assert not {'scipy', 'contourpy', 'pandas'} & set(sys.modules)\n"
+        "assert records == run.summary().assign(verdict=run.verdicts()).reset_index().to_dict('records'), records\n"
         "sheetsim.run('relu-he', samples=20, layers=[5], sampling='lhs')\n"
         "assert 'scipy' in sys.modules"
     )

@@ -193,7 +193,9 @@ def test_texts_that_are_no_function_are_refused_with_the_place(sheetsim, text: s
         ({"epsilon": 0.0}, "epsilon must be above 0, and 1 at most, not 0"),
         ({"contours": 41}, "contours must be 0 to 40, not 41"),
         ({"rate": 1.0}, "unknown key 'rate': did you mean 'rate_sgd'?"),
-        ({"seed": 1}, "unknown key 'seed'"),
+        ({"samples": 1}, "unknown key 'samples'"),
+        ({"start_std": -1}, "start_std must be from 0 to 1,000,000, not -1"),
+        ({"seed": -1}, "seed must be a whole number from 0, not -1"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, dict) else part[:40],
 )
@@ -203,8 +205,14 @@ def test_what_the_study_does_not_know_is_refused(keys: dict[str, Any], sentence:
     assert sentence in str(caught.value)
 
 
-def test_replicates_are_of_another_study(sheetsim) -> None:
-    assert "replicates are of the study forward, not of optimizers" in sheetsim("replicate", "optimizers")[2]
+def test_a_drawn_start_is_its_mean_and_so_many_draws(tmp_path: Path) -> None:
+    run = sheetsim.run("optimizers", start_std=3.0, seed=5)
+    np.testing.assert_array_equal(run["start"], [[-7.0, 2.0]] + 3.0 * run["e_start"])
+    np.testing.assert_array_equal(run["p_adam"][:1], run["start"])
+    assert sheetsim.run("optimizers")["start"].tolist() == [[-7.0, 2.0]]
+    verified = sheetsim.verify(run.to_excel(tmp_path / "drawn.xlsx"))
+    assert verified.ok
+    assert verified.state == "as made"
 
 
 def words(run: Run, least: float = 0.0) -> list[str]:

@@ -21,7 +21,6 @@ from sheetsim.cli.terminal import (
     print_json,
     print_pieces,
     print_verified,
-    records_of,
     text_of,
     verified_json,
 )
@@ -31,10 +30,8 @@ from sheetsim.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-
     from sheetsim.audit.verify import Verified
-    from sheetsim.runs.run import Results, Run
+    from sheetsim.runs.run import Checked, Results
     from sheetsim.runs.templates import Scenario
 
 OUTPUTS = Path("outputs")
@@ -139,31 +136,32 @@ def run_command(
     Networks with the same activation and sizes have histograms on the same axes.
     """
     from sheetsim.runs import templates
-    from sheetsim.runs.run import check, shared_scales
+    from sheetsim.runs.run import check, run_scenario, shared_scales
 
     scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
     targets = _targets(scenarios, output)
-    for scenario in scenarios:
-        check(scenario)
+    checked: list[Checked | None] = [check(scenario) for scenario in scenarios]
     _make_ready(targets, force)
     records: list[dict[str, Any]] = []
     with ProgressLine(len(scenarios)) as progress:
         progress.sheet("common scales")
         scales = shared_scales([scenario.experiment for scenario in scenarios])
-        scenarios = [
-            _load(name, settings, seed, axes) for name, axes in zip(what or templates.ARTICLE, scales, strict=True)
-        ]
-        for scenario, target in zip(scenarios, targets, strict=True):
-            result = _compute(scenario, progress)
+        for k, (name, axes) in enumerate(zip(what or templates.ARTICLE, scales, strict=True)):
+            if axes:
+                scenarios[k], checked[k] = _load(name, settings, seed, axes), None
+        for scenario, built, target in zip(scenarios, checked, targets, strict=True):
+            progress.begin(scenario.name)
+            result = run_scenario(scenario, built)
             result.to_excel(target, values_only=values_only, progress=progress.sheet)
-            frame = _with_verdicts(result)
+            # Without pandas, which takes longer to load than the numbers.
+            rows = result.records()
             if as_json:
-                records += [{"name": scenario.name, "file": str(target), **record} for record in records_of(frame)]
+                records += [{"name": scenario.name, "file": str(target), **row} for row in rows]
             else:
                 progress.pause()
                 print(f"{scenario.name} → {target}")
-                shown = [column for column in (*result.headline, "verdict") if column in frame]
-                print(text_of(frame[shown] if result.headline else frame), end="\n\n")
+                shown = [*list(rows[0])[:1], *result.headline, "verdict"] if result.headline else list(rows[0])
+                print(lines_of([{key: row[key] for key in shown if key in row} for row in rows]), end="\n\n")
     if as_json:
         print_json(records)
 
@@ -503,18 +501,3 @@ def _writable(folder: Path) -> bool:
     import os
 
     return os.access(folder, os.W_OK | os.X_OK)
-
-
-def _compute(scenario: "Scenario", progress: "ProgressLine") -> "Run":
-    from sheetsim.runs.run import run_scenario
-
-    progress.begin(scenario.name)
-    return run_scenario(scenario)
-
-
-def _with_verdicts(result: "Run") -> "pd.DataFrame":
-    frame = result.summary()
-    words = result.verdicts()
-    if words:
-        frame["verdict"] = words
-    return frame

@@ -4,6 +4,7 @@ Only what the targets need is computed; of a choice, only the chosen branch; and
 after its last use, so that a summary of a wide network holds two layers at a time.
 """
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -38,8 +39,9 @@ class Program:
         self._chosen = chosen or {}
         self._live: dict[Matrix, tuple[Matrix, ...]] = {}
         self._order = topological((node.expression for node in self._wanted), self._live_args)
-        self._uses = Counter(arg for node in self._order for arg in self._live[node])
-        self._uses.update(node.expression for node in self._wanted)
+        uses = Counter(arg for node in self._order for arg in self._live[node])
+        uses.update(node.expression for node in self._wanted)
+        self._uses = dict(uses)
 
     def _live_args(self, node: Matrix) -> tuple[Matrix, ...]:
         """The arguments that are really used, as expressions: equal ones are computed once."""
@@ -72,16 +74,19 @@ class Program:
         with one_thread(), np.errstate(all="ignore"):
             for node in self._order:
                 args = self._live[node]
+                chosen = node not in self._given and len(node.args) != len(args)
                 if node in self._given:
                     values[node] = given[node]
                 else:
                     # A series computes nothing: its steps are the same cells.
                     spoiled = infinite if not isinstance(node.source, Stack) else ()
                     numbers = [_infinities_as_nan(values[arg]) if arg in spoiled else values[arg] for arg in args]
-                    value = _value(node, numbers, len(node.args) != len(args), seed)
+                    value = _value(node, numbers, chosen, seed)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
-                if not (isinstance(node.source, Op) and node.source.never_overflows) and _is_infinite(values[node]):
+                # A chosen branch has been looked at.
+                bounded = chosen or (isinstance(node.source, Op) and node.source.never_overflows)
+                if not bounded and _is_infinite(values[node]):
                     infinite.add(node)
                 for arg in args:
                     uses[arg] -= 1
@@ -122,12 +127,18 @@ def _infinities_as_nan(value: Array) -> Array:
     return np.where(np.isinf(value), np.nan, value)
 
 
+@cache
+def _memory() -> float:
+    """The machine's memory in bytes, infinite where it is not known."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
 def _check_memory(nodes: Iterable[Matrix]) -> None:
     """Refuses a matrix that alone is larger than the machine's memory, before time is spent on the others."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return
+    memory = _memory()
     for node in nodes:
         rows, columns = node.shape
         if 8 * rows * columns > memory:

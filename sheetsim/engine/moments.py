@@ -4,6 +4,7 @@ Blocks are merged by deviations from their means, never as Σx² − (Σx)², wh
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,12 +25,11 @@ class Moments:
     m4: np.float64
 
     @classmethod
-    def of(cls, x: Array, spare: tuple[Array, Array] | None = None) -> "Moments":
-        """The moments of an array's elements; `spare`, two arrays like x, are overwritten."""
-        d, square = spare if spare is not None else (np.empty_like(x), np.empty_like(x))
+    def of(cls, x: Array) -> "Moments":
+        """The moments of an array's elements."""
         mean = x.mean(dtype=np.float64)
-        np.subtract(x, x.dtype.type(mean), out=d)
-        np.multiply(d, d, out=square)
+        d = x - x.dtype.type(mean)
+        square = d * d
         m2 = square.sum(dtype=np.float64)
         return cls(x.size, mean, m2, np.float64(np.vdot(square, d)), np.float64(np.vdot(square, square)))
 
@@ -59,10 +59,10 @@ class UnitMoments:
     m2: Array
 
     @classmethod
-    def of(cls, x: Array, spare: Array | None = None) -> "UnitMoments":
-        """The moments of a samples × units array; `spare`, an array like x, is overwritten."""
+    def of(cls, x: Array) -> "UnitMoments":
+        """The moments of a samples × units array."""
         mean = np.add.reduce(x, axis=0, keepdims=True, dtype=np.float64) / len(x)
-        centred = np.subtract(x, mean.astype(x.dtype, copy=False), out=spare)
+        centred = x - mean.astype(x.dtype, copy=False)
         return cls(len(x), mean, (centred.T @ centred).astype(np.float64, copy=False))
 
     def merge(self, other: "UnitMoments") -> "UnitMoments":
@@ -74,7 +74,7 @@ class UnitMoments:
             self.m2 + other.m2 + step.T @ step * (self.count * other.count / n),
         )
 
-    @property
+    @cached_property
     def variance(self) -> Array:
         """The units' population variances over the samples, 1×units."""
         return np.diagonal(self.m2)[None, :] / self.count

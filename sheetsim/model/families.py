@@ -52,6 +52,13 @@ def _uniform_moments(low: float, high: float) -> tuple[float, float]:
     return (low + high) / 2, (low * low + low * high + high * high) / 3
 
 
+def _normals(generator: Any, shape: tuple[int, int], mean: float, std: float) -> Any:
+    drawn = generator.standard_normal(shape)
+    drawn *= std
+    drawn += mean
+    return drawn
+
+
 def _lognormal_moments(mean: float, std: float) -> tuple[float, float]:
     with np.errstate(over="ignore"):
         return float(np.exp(mean + std * std / 2)), float(np.exp(2 * mean + 2 * std * std))
@@ -59,7 +66,7 @@ def _lognormal_moments(mean: float, std: float) -> tuple[float, float]:
 
 BUILT_IN: dict[str, Family] = {
     "normal": Family(
-        lambda g, shape, mean, std: mean + std * g.standard_normal(shape),
+        _normals,
         lambda z, mean, std: mean + std * z,
         lambda mean, std: (mean, mean * mean + std * std),
         {"mean": 0.0, "std": 1.0},

@@ -222,7 +222,6 @@ class Replicator:
         self._widths = [self.shape[1], *study.layers]
         self._rows = min(self.shape[0], max(1, BLOCK // max(self._widths)))
         layers = range(1, len(study.layers) + 1)
-        self._spares: dict[tuple[int, int], Any] = {}
         # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
         np.empty(3 * BLOCK)
         self._known = known = ACTIVATIONS[study.activation]
@@ -268,27 +267,31 @@ class Replicator:
         """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate, and what its input has
         of what verdicts look at (see `streaming.input_statistics`)."""
         seed = child_seed(self._study.seed, replicate)
-        with np.errstate(all="ignore"):
-            found, x = self._at_once(seed) if self._rows == self.shape[0] else self._in_blocks(seed)
+        # Here once, not in each program: to change the number of threads takes time.
+        with one_thread(), np.errstate(all="ignore"):
+            layers, x = self._at_once(seed) if self._rows == self.shape[0] else self._in_blocks(seed)
             given = input_statistics(x)
-        return np.array([numbers for numbers, _ in found]), np.array([counts for _, counts in found]), given
+        return np.array([numbers for numbers, _ in layers]), np.array([counts for _, counts in layers]), given
 
     def _at_once(self, seed: int) -> tuple[list[tuple[Any, Any]], UnitMoments]:
         """All samples in one block: a layer after the other, so that two of them decide the memory; and the input's
         moments."""
         (z,) = self._blocks(seed)
-        given = x = UnitMoments.of(z, self._spare(z.shape)[0])
+        given = x = UnitMoments.of(z)
         found = []
         for step in self._steps:
             W = step.weights(self._sds, seed=seed)[step.W]
             computed, z, saturated = self._outputs(step, z, W)
-            layer = Outputs(self.edges)
-            layer.add(z, saturated, self._spare(z.shape))
+            layer = self._layer()
+            layer.add(z, saturated)
             sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
             found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
             assert layer.units is not None
             given = layer.units
         return found, x
+
+    def _layer(self) -> Outputs:
+        return Outputs(self.edges, self._flat) if self._known.rises else Outputs(self.edges)
 
     def _is_wide(self, W: Matrix) -> bool:
         """Whether the covariance of so many inputs is more work than the sums of so few samples."""
@@ -297,14 +300,14 @@ class Replicator:
     def _in_blocks(self, seed: int) -> tuple[list[tuple[Any, Any]], UnitMoments]:
         """Block after block: what is kept of a layer does not grow with the samples."""
         weights = [step.weights(self._sds, seed=seed)[step.W] for step in self._steps]
-        layers = [Outputs(self.edges) for _ in self._steps]
+        layers = [self._layer() for _ in self._steps]
         given: UnitMoments | None = None
         for z in self._blocks(seed):
-            units = UnitMoments.of(z, self._spare(z.shape)[0])
+            units = UnitMoments.of(z)
             given = units if given is None else given.merge(units)
             for step, W, layer in zip(self._steps, weights, layers, strict=True):
                 _, z, saturated = self._outputs(step, z, W)
-                layer.add(z, saturated, self._spare(z.shape))
+                layer.add(z, saturated)
         found = []
         assert given is not None
         x = given
@@ -325,20 +328,16 @@ class Replicator:
         for block in blocks:
             yield block.astype(self._dtype, copy=False)
 
-    def _spare(self, shape: tuple[int, int]) -> Any:
-        """Two arrays for passing results, the same for all layers and replicates."""
-        if shape not in self._spares:
-            self._spares[shape] = np.empty((2, *shape), self._dtype)
-        return self._spares[shape]
-
     def _outputs(self, step: _Step, z: Any, W: Any) -> tuple[Values, Any, int]:
-        """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`)."""
+        """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`): 0
+        where f rises, as the outputs themselves tell there."""
         computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
         # Constants of a formula are in double precision.
         z = computed[step.z].astype(self._dtype, copy=False)
-        seen, (low, high) = z if self._known.rises else computed[step.a], self._flat
-        saturated = int(np.count_nonzero(seen <= low)) if np.isfinite(low) else 0
-        return computed, z, saturated + (int(np.count_nonzero(seen >= high)) if np.isfinite(high) else 0)
+        if self._known.rises:
+            return computed, z, 0
+        sums, (low, high) = computed[step.a], self._flat
+        return computed, z, int(np.count_nonzero(sums <= low)) + int(np.count_nonzero(sums >= high))
 
     def _tail(self, seed: int) -> float:
         """The quantile of the outputs that the range of the histograms follows, over the first block of samples."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -89,8 +89,8 @@ class Run(Results):
     All is computed when the run is made; with `report = "summary"` the matrices are not kept.
     """
 
-    def __init__(self, study: Study, name: str, command: str, template: str = "") -> None:
-        """template: what the command begins with, its name or path."""
+    def __init__(self, study: Study, name: str, command: str, template: str = "", layout: Layout | None = None) -> None:
+        """template: what the command begins with, its name or path; layout: the study's book, where it is laid out."""
         self.name = name
         self._template = template
         self.title = study.title
@@ -98,8 +98,7 @@ class Run(Results):
         self._study = study
         self._command = command
         self._values: Values = {}
-        # The layout first: what no workbook can hold is refused before anything is computed.
-        self._layout = Layout(study.sheets(command, study.matrices), live=study.matrices)
+        self._layout = layout or Layout(study.sheets(command, study.matrices), live=study.matrices)
         self._compute([*(study.graph if study.matrices else ()), *self._layout.places])
 
     def _compute(self, more: Iterable[Matrix]) -> None:
@@ -162,6 +161,12 @@ class Run(Results):
     def verdicts(self) -> list[str]:
         """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The summary's rows with their verdicts, a dict each; none where the study has no table."""
+        tables, words = list(self._study.tables.values()), self.verdicts()
+        rows = tables[0].records(self._values) if tables else []
+        return [row | {"verdict": word} for row, word in zip(rows, words, strict=True)] if words else rows
 
     def to_excel(
         self, path: str | os.PathLike[str], *, values_only: bool = False, progress: SheetProgress | None = None
@@ -230,17 +235,24 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
     return run_scenario(templates.scenario(what, overrides))
 
 
-def check(scenario: templates.Scenario) -> None:
+class Checked(NamedTuple):
+    """What a scenario is before anything is computed: its study, and the layout of its book."""
+
+    study: Study
+    layout: Layout
+
+
+def check(scenario: templates.Scenario) -> Checked:
     """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
     scenario.experiment.check_book()
     study = scenario.experiment.build()
-    Layout(study.sheets(scenario.command, study.matrices), live=study.matrices)
+    return Checked(study, Layout(study.sheets(scenario.command, study.matrices), live=study.matrices))
 
 
-def run_scenario(scenario: templates.Scenario) -> Run:
-    """Runs a loaded template."""
-    scenario.experiment.check_book()
-    return Run(scenario.experiment.build(), scenario.name, scenario.command, scenario.template)
+def run_scenario(scenario: templates.Scenario, checked: Checked | None = None) -> Run:
+    """Runs a loaded template; `checked`: what `check` gave for it."""
+    study, layout = checked or check(scenario)
+    return Run(study, scenario.name, scenario.command, scenario.template, layout)
 
 
 def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:

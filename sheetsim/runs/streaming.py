@@ -4,9 +4,13 @@ The definitions are those of `layers.py` and `variance.py`, without an expressio
 holds the two to each other.
 """
 
+from functools import lru_cache
+from itertools import chain
+
 import numpy as np
 
 from sheetsim.engine.moments import Moments, UnitMoments
+from sheetsim.engine.order import order_statistics_and_counts
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
@@ -19,6 +23,7 @@ LAYER_COLUMNS = (
     *("saturated", "dead_units", "effective_units", "over_samples"),
 )
 VARIANCE_COLUMNS = (*("pooled", "within", "between", "additive", "covariance", "moment", "var_ratio", "moment_ratio"),)
+QUANTILES = (0.05, 0.5, 0.95)
 # What the claims divide: E[z²] and E[a²].
 SECOND_MOMENTS = ("second_moment", "second_moment_a")
 COLUMNS = (*LAYER_COLUMNS, *VARIANCE_COLUMNS, *SECOND_MOMENTS)
@@ -76,12 +81,12 @@ WORDS = {
 class Outputs:
     """One layer's outputs z, added block by block (samples × units each).
 
-    edges: the histogram's, rising.
+    edges: the histogram's, rising; tails: outputs up to the first and from the second on are saturated.
     Quantiles are those of the first block: exact when it is the only one.
     """
 
-    def __init__(self, edges: Array) -> None:
-        self._edges = edges
+    def __init__(self, edges: Array, tails: tuple[float, float] = (-np.inf, np.inf)) -> None:
+        self._edges, self._tails = edges, tails
         self.counts = np.zeros(len(edges) + 1, dtype=np.int64)
         self.units: UnitMoments | None = None
         self._pooled: Moments | None = None
@@ -89,24 +94,26 @@ class Outputs:
         self._quantiles: tuple[float, ...] = ()
         self._ends: tuple[float, float] = (np.inf, -np.inf)
 
-    def add(self, z: Array, saturated: int, spare: tuple[Array, Array] | None = None) -> None:
-        """Counts a block in, of which so many outputs are saturated; `spare`, two arrays like z, are overwritten: new
-        memory costs as much as arithmetic."""
-        spare = spare if spare is not None else (np.empty_like(z), np.empty_like(z))
-        # Sorted once, the block gives its quantiles, its ends and its counts: less work than a histogram on its own.
-        ordered = spare[0].reshape(-1)
-        np.copyto(spare[0], z)
-        ordered.sort()
-        at_most = np.searchsorted(ordered, self._edges.astype(z.dtype), side="right")
-        self.counts[:-1] += at_most
-        self.counts[1:] -= at_most
-        self.counts[-1] += z.size
-        self._quantiles = self._quantiles or tuple(sorted_quantile(ordered, p) for p in (0.05, 0.5, 0.95))
-        first, last = float(ordered[0]), float(ordered[-1])
+    def add(self, z: Array, saturated: int = 0) -> None:
+        """Counts a block in, with so many saturated outputs beside those on the tails."""
+        size = z.size
+        ranks, parts = _ranks(size)
+        # What lies on the second tail is all but what is at most the number below it.
+        low, high = self._tails[0], np.nextafter(z.dtype.type(self._tails[1]), z.dtype.type(-np.inf))
+        edges = np.append(self._edges, (low, high)).astype(z.dtype, copy=False)
+        found, at_most = order_statistics_and_counts(z.reshape(-1), edges, ranks)
+        first, last, *numbers = found.tolist()
+        self.counts[:-1] += at_most[:-2]
+        self.counts[1:] -= at_most[:-2]
+        self.counts[-1] += size
+        saturated += int(at_most[-2] + size - at_most[-1])
+        self._quantiles = self._quantiles or tuple(
+            low + (high - low) * part for low, high, part in zip(numbers[::2], numbers[1::2], parts, strict=True)
+        )
         # NaN sorts last; beside it, or an infinity, nothing is compared.
         self._ends = np.minimum(self._ends[0], first if last == last else last), np.maximum(self._ends[1], last)
         self._in_saturation += saturated if np.isfinite(first) and np.isfinite(last) else np.nan
-        units, pooled = UnitMoments.of(z, spare[0]), Moments.of(z, spare)
+        units, pooled = UnitMoments.of(z), Moments.of(z)
         if self.units is None or self._pooled is None:
             self._first = z[:1].copy()
             self._same = np.ones(z.shape[1], dtype=bool)
@@ -114,11 +121,12 @@ class Outputs:
         else:
             self.units, self._pooled = self.units.merge(units), self._pooled.merge(pooled)
         # Only a unit that varies by next to nothing can be the same for all samples.
-        candidates = np.flatnonzero(self._same & (units.variance[0] <= (4 * CONSTANT * units.mean[0]) ** 2))
-        off = np.abs(z[:, candidates] - self._first[:, candidates]) > CONSTANT * np.abs(self._first[:, candidates])
-        same = np.zeros_like(self._same)
-        same[candidates] = ~off.any(axis=0)
-        self._same &= same
+        self._same &= units.variance[0] <= (4 * CONSTANT * units.mean[0]) ** 2
+        candidates = np.flatnonzero(self._same)
+        if len(candidates):
+            first = self._first[:, candidates]
+            off = np.abs(z[:, candidates] - first) > CONSTANT * np.abs(first)
+            self._same[candidates] = ~off.any(axis=0)
 
     def statistics(self, given: UnitMoments, sums: tuple[Array, Array], W: Array, sd: np.float64) -> tuple[float, ...]:
         """The numbers of COLUMNS, from what was added.
@@ -165,12 +173,13 @@ class Outputs:
         return tuple(float(number) for number in (*layer, *variance, square, square_a))
 
 
-def sorted_quantile(ordered: Array, p: float) -> float:
-    """The p-quantile of rising numbers, linear between order statistics (NumPy's and PERCENTILE's default)."""
-    place = (len(ordered) - 1) * p
-    low = int(place)
-    below, above = float(ordered[low]), float(ordered[min(low + 1, len(ordered) - 1)])
-    return below + (above - below) * (place - low)
+@lru_cache(maxsize=4)
+def _ranks(size: int) -> tuple[Array, tuple[float, ...]]:
+    """Ranks, from 0, of the least and the greatest of so many numbers, and of the pairs that QUANTILES lie between; and
+    how far from the first of its pair each lies (linear, as NumPy and PERCENTILE have it)."""
+    places = [(size - 1) * p for p in QUANTILES]
+    pairs = [(int(place), min(int(place) + 1, size - 1)) for place in places]
+    return np.array([0, size - 1, *chain(*pairs)]), tuple(place - int(place) for place in places)
 
 
 def input_statistics(x: UnitMoments) -> tuple[float, float, float]:

@@ -76,10 +76,17 @@ class Table:
         """The values as a DataFrame with the labels as index."""
         import pandas as pd
 
-        data = {
+        return pd.DataFrame(self._numbers(values), index=pd.Index(self.labels, name=self.index))
+
+    def records(self, values: Mapping[Matrix, Any]) -> list[dict[str, Any]]:
+        """The values as a dict a row, its label first: to load pandas takes longer than to run a small model."""
+        columns = {self.index: self.labels, **self._numbers(values)}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _numbers(self, values: Mapping[Matrix, Any]) -> dict[str, list[float | int | str]]:
+        return {
             column.name: [_number(values[cell][0, 0], column.kind) for cell in column.cells] for column in self.columns
         }
-        return pd.DataFrame(data, index=pd.Index(self.labels, name=self.index))
 
 
 def _number(value: Any, kind: str) -> float | int | str:
