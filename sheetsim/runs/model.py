@@ -168,7 +168,12 @@ class ModelRun(Run):
     @cached_property
     def _layout(self) -> Layout:  # type: ignore[override]
         """Where everything stands in the whole workbook, whose values are computed."""
-        layout = Layout(self._sheets(matrices=True), live=True)
+        try:
+            layout = Layout(self._sheets(matrices=True), live=True)
+        except SheetsimError as error:
+            if not self._outputs.of:
+                raise
+            raise SheetsimError(f"{error}; to_excel(path, matrices=False) writes the outputs alone") from None
         self._compute(layout.places)
         return layout
 

@@ -1,0 +1,254 @@
+"""Outputs of a model: known answers, pandas and NumPy as referees, live cells in IronCalc and LibreOffice."""
+
+from pathlib import Path
+from typing import Any
+
+import ironcalc
+import numpy as np
+import pandas as pd
+import pytest
+from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells
+from lint import lint
+from scipy import stats
+
+import sheetsim
+from sheetsim.runs.model import ModelRun
+from sheetsim.summary.outputs import COLUMNS, PERCENTS, RISK_COLUMNS
+
+RNG = np.random.default_rng(11)
+NUMBERS = RNG.gamma(2.0, 300.0, (500, 1)) - 400
+
+
+def given(values: Any, **keys: Any) -> sheetsim.Model:
+    """A model whose output is the numbers that are given."""
+    model = sheetsim.Model("Given")
+    model.output("y", model.input("x", values) * 1, **keys)
+    return model
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelRun, Path]:
+    run = given(NUMBERS, unit="€", what="profit", log=True).run()
+    return run, run.to_excel(tmp_path_factory.mktemp("outputs") / "given.xlsx")
+
+
+def test_the_summary_is_that_of_pandas_and_scipy() -> None:
+    run, y = given(NUMBERS).run(), pd.Series(NUMBERS[:, 0])
+    expected = {
+        "n": 500,
+        "errors": 0,
+        "mean": y.mean(),
+        "std": y.std(),
+        "se": y.sem(),
+        "skew": stats.skew(y),
+        "kurtosis": stats.kurtosis(y),
+        "min": y.min(),
+        **{f"q{p:02}": y.quantile(p / 100) for p in (1, 5, 25, 50, 75, 95, 99)},
+        "max": y.max(),
+    }
+    summary = run.summary()
+    assert list(summary.columns) == list(COLUMNS)
+    for name, number in expected.items():
+        assert summary.loc["y", name] == pytest.approx(number, rel=1e-12), name
+    percentiles = run.percentiles()["y"]
+    np.testing.assert_allclose(percentiles, np.percentile(y, PERCENTS), rtol=1e-12)
+
+
+def test_risk_numbers_count_trials() -> None:
+    run, y = given(NUMBERS).run(), NUMBERS[:, 0]
+    assert run.risk().loc["y", "threshold"] == 0  # where numbers lie on both sides of it
+    risk = run.risk("y", threshold=100, probability=0.9, between=(-50, 250)).loc["y"]
+    assert list(risk.index) == list(RISK_COLUMNS)
+    interval = stats.binomtest(int((y <= 100).sum()), 500).proportion_ci(method="wilson")
+    value = np.quantile(y, 0.9)
+    expected = {
+        "threshold": 100,
+        "at_most": (y <= 100).mean(),
+        "at_most_low": interval.low,
+        "at_most_high": interval.high,
+        "probability": 0.9,
+        "value": value,
+        "mean_above": y[y >= value].mean(),
+        "mean_below": y[y <= value].mean(),
+        "low": -50,
+        "high": 250,
+        "between": ((y > -50) & (y <= 250)).mean(),
+    }
+    assert risk.to_dict() == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_histogram_counts_every_trial_once() -> None:
+    histogram = given(NUMBERS).run().histograms()
+    y = NUMBERS[:, 0]
+    assert histogram["count"].sum() == 500
+    assert histogram["share"].sum() == pytest.approx(1)
+    edges = histogram["up_to"].to_numpy()[:-1]
+    expected = [((y > low) & (y <= high)).sum() for low, high in zip([-np.inf, *edges], [*edges, np.inf], strict=True)]
+    assert histogram["count"].tolist() == expected
+
+
+def test_trials_without_a_number_are_counted_and_left_out() -> None:
+    model = sheetsim.Model()
+    x = model.input("x", np.linspace(-1, 3, 41).reshape(-1, 1))
+    model.output("root", sheetsim.sqrt(x))
+    run = model.run()
+    left = np.sqrt(np.linspace(-1, 3, 41)[10:])
+    summary = run.summary().loc["root"]
+    assert summary[["n", "errors"]].tolist() == [31, 10]
+    assert summary[["mean", "std", "min", "max", "q25", "q50", "q99"]].tolist() == pytest.approx(
+        [left.mean(), left.std(ddof=1), left.min(), left.max(), *np.quantile(left, [0.25, 0.5, 0.99])], rel=1e-9
+    )
+    assert run.risk("root", threshold=1.0).loc["root", "at_most"] == pytest.approx((left <= 1.0).mean())
+    assert run.histograms()["count"].sum() == 31
+
+
+def test_equal_trials_have_a_summary_and_a_histogram(tmp_path: Path) -> None:
+    run = given(np.full((8, 1), 5.0)).run()
+    summary = run.summary().loc["y"]
+    assert summary[["mean", "std", "q05", "max"]].tolist() == [5, 0, 5, 5]
+    assert summary[["skew", "kurtosis"]].isna().all()
+    assert run.histograms()["count"].sum() == 8
+    assert sheetsim.verify(run.to_excel(tmp_path / "equal.xlsx")).ok
+
+
+def test_columns_of_an_output_are_quantities_with_their_names(tmp_path: Path) -> None:
+    run = given(np.column_stack([NUMBERS[:60], 2 * NUMBERS[:60]]), columns=("north", "south")).run()
+    assert run.outputs() == ["y north", "y south"]
+    summary = run.summary()
+    assert summary.loc["y south", "mean"] == pytest.approx(2 * summary.loc["y north", "mean"])
+    path = run.to_excel(tmp_path / "two.xlsx")
+    with sheetsim.read(path) as read:
+        pd.testing.assert_frame_equal(read.summary(), summary, check_dtype=False)
+        pd.testing.assert_frame_equal(read.table("percentiles"), run.percentiles(), check_dtype=False)
+    assert sheetsim.verify(path).ok
+
+
+def test_the_book_reads_back_and_has_no_fault(book: tuple[ModelRun, Path]) -> None:
+    run, path = book
+    assert lint(path) == []
+    with sheetsim.read(path) as read:
+        pd.testing.assert_frame_equal(read.summary(), run.summary(), check_dtype=False)
+        pd.testing.assert_frame_equal(read.table("risk"), run.risk(), check_dtype=False)
+
+
+def test_ironcalc_recalculates_the_pages(book: tuple[ModelRun, Path]) -> None:
+    run, path = book
+    assert differences(run, ironcalc_cells(path), 1e-12) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not here")
+def test_libreoffice_recalculates_the_pages(book: tuple[ModelRun, Path]) -> None:
+    run, path = book
+    (cells,) = libreoffice_cells([path])
+    assert differences(run, cells, 1e-12) == []
+
+
+def test_what_is_typed_in_the_yellow_cells_is_answered(book: tuple[ModelRun, Path]) -> None:
+    """As a person does it: another t, p, a and b, in IronCalc."""
+    run, path = book
+    model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+    sheet = next(k for k, one in enumerate(model.get_worksheets_properties()) if one["name"] == "Output y")
+    rows = {model.get_formatted_cell_value(sheet, row, 1).strip(): row for row in range(1, 20)}
+    typed = {"A number t": 150.0, "A probability p": 0.25, "A number a": 0.0, "A number b": 120.5}
+    for label, number in typed.items():
+        model.set_user_input(sheet, rows[label], 2, str(number))
+    model.evaluate()
+    expected = run.risk("y", threshold=150, probability=0.25, between=(0, 120.5)).loc["y"]
+    answers = {
+        "P(output ≤ t)": "at_most",
+        "The value at p": "value",
+        "Mean of what is at or above it": "mean_above",
+        "Mean of what is at or below it": "mean_below",
+        "P(a < output ≤ b)": "between",
+    }
+    for label, name in answers.items():
+        shown = model.get_formatted_cell_value(sheet, rows[label], 2)
+        number = float(shown.rstrip("%").replace(",", "")) / (100 if shown.endswith("%") else 1)
+        assert number == pytest.approx(expected[name], abs=0.00051 if shown.endswith("%") else 0.6), label
+
+
+def test_sums_and_products_have_their_known_moments() -> None:
+    """Normals add by variances, and logarithms of log-normals do."""
+    n = 40_000
+    model = sheetsim.Model(seed=4)
+    a, b = model.input("a", sheetsim.normal(3, 2), (n, 1)), model.input("b", sheetsim.normal(-1, 1.5), (n, 1))
+    u = model.input("u", sheetsim.distribution("lognormal", mean=0.1, std=0.2), (n, 1))
+    v = model.input("v", sheetsim.distribution("lognormal", mean=0.3, std=0.1), (n, 1))
+    model.output("both", a + b)
+    model.output("product", u * v)
+    summary = model.run().summary()
+    laws = {"both": stats.norm(2, 2.5), "product": stats.lognorm(np.hypot(0.2, 0.1), scale=np.exp(0.4))}
+    for name, law in laws.items():
+        row = summary.loc[name]
+        assert abs(row["mean"] - law.mean()) < 4 * row["se"]
+        # The standard error of a standard deviation, by the fourth moment.
+        spread = law.std() * np.sqrt((law.stats("k") + 2) / 4 / n)
+        assert abs(row["std"] - law.std()) < 4 * spread
+        for p in (0.05, 0.5, 0.95):
+            se = np.sqrt(p * (1 - p) / n) / law.pdf(law.ppf(p))
+            assert abs(row[f"q{round(100 * p):02}"] - law.ppf(p)) < 4 * se
+
+
+def test_an_option_costs_what_black_and_scholes_say() -> None:
+    """Price and delta of a call against the closed form (Black & Scholes 1973); delta by the path's derivative."""
+    n, s, k, r, sigma, t = 100_000, 100.0, 105.0, 0.03, 0.2, 0.5
+    model = sheetsim.Model(seed=2)
+    z = model.input("z", sheetsim.normal(), (n, 1), sampling="antithetic")
+    spot = model.input("spot", s)
+    end = spot * sheetsim.exp((r - sigma**2 / 2) * t + sigma * np.sqrt(t) * z)
+    payoff = np.exp(-r * t) * sheetsim.relu(end - k)
+    model.output("call", payoff)
+    (delta,) = sheetsim.grad(sheetsim.mean(payoff), [spot])
+    model.define("delta", delta + 0)
+    run = model.run()
+    d1 = (np.log(s / k) + (r + sigma**2 / 2) * t) / (sigma * np.sqrt(t))
+    d2 = d1 - sigma * np.sqrt(t)
+    price = s * stats.norm.cdf(d1) - k * np.exp(-r * t) * stats.norm.cdf(d2)
+    row = run.summary().loc["call"]
+    assert abs(row["mean"] - price) < 4 * row["se"]
+    assert run["delta"] == pytest.approx(stats.norm.cdf(d1), abs=4 * 0.6 / np.sqrt(n))
+
+
+def test_more_trials_than_a_sheet_has_rows_run_and_leave_a_book_of_the_outputs(tmp_path: Path) -> None:
+    model = sheetsim.Model(seed=1)
+    model.output("y", model.input("x", sheetsim.normal(), (1_050_000, 1)) + 1)
+    run = model.run()
+    assert run.summary().loc["y", "n"] == 1_050_000
+    with pytest.raises(
+        sheetsim.SheetsimError, match=r"needs 1,050,001 rows.*to_excel\(path, matrices=False\) writes the outputs alone"
+    ):
+        run.to_excel(tmp_path / "never.xlsx")
+    path = run.to_excel(tmp_path / "outputs.xlsx", matrices=False)
+    assert path.stat().st_size < 100_000
+    with sheetsim.read(path) as read:
+        assert read.summary().loc["y", "mean"] == run.summary().loc["y", "mean"]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda m: m.output("y", 3.0), "y: an output is a matrix of the model, a row a trial, not float"),
+        (lambda m: m.output("y", m.input("x", [[1.0, 2.0]])), "rows of an output are trials, at least 2; this is 1×2"),
+        (lambda m: m.output("y", m.input("x", [[1.0], [2.0]])), "this is the leaf or the matrix 'x' already"),
+        (lambda m: m.output("y", m.input("x", np.ones((3, 2))) * 1, columns=["a"]), "1 headings for 2 columns"),
+        (lambda m: m.output("y", m.input("x", np.ones((3, 1))) * 1, unit=3), "y: unit must be text"),
+        (lambda m: m.output("x", sheetsim.Model().input("x", np.ones((3, 1)))), "this matrix is of another model"),
+        (lambda m: m.run().summary(), r"the model has no output: say which matrix has a row a trial with model.output"),
+        (lambda m: given(NUMBERS).run().risk("z"), "no output 'z': the model has y"),
+        (lambda m: given(NUMBERS).run().risk(probability=1.5), "probability must lie between 0 and 1, not 1.5"),
+        (lambda m: given(NUMBERS).run().risk(between=(1,)), "between must be two numbers"),
+        (lambda m: given(NUMBERS).run().risk(threshold="x"), "threshold must be a number, not 'x'"),
+        (lambda m: given(NUMBERS).run().table("layers"), "the model has no table 'layers'; it has outputs, perce"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_sentence(make: Any, sentence: str) -> None:
+    with pytest.raises(sheetsim.SheetsimError, match=sentence):
+        make(sheetsim.Model())
+
+
+def test_a_matrix_that_has_the_name_is_the_output() -> None:
+    model = sheetsim.Model()
+    profit = model.define("profit", model.input("x", NUMBERS) * 2)
+    assert model.output("profit", profit) is profit
+    assert model.run().outputs() == ["profit"]
