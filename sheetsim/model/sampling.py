@@ -4,7 +4,7 @@ Every design gives standard normal scores, a correlation mixes them, and the dis
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from sheetsim.arguments import one_of
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, Generator, legacy_stream, stream
 from sheetsim.model.op import Array, Shape
+from sheetsim.model.rank_correlation import arranged, is_constant
 
 DESIGNS = ("random", "antithetic", "lhs", "sobol")
 
@@ -29,6 +30,14 @@ CORRELATION_ROUNDING = 1e-12
 InputCorrelation: TypeAlias = float | Array
 
 
+class Partner(NamedTuple):
+    """An earlier input that a draw has a rank correlation with: its draw, and the name that a person gave it."""
+
+    draw: "Draw"
+    name: str
+    correlation: float
+
+
 class Draw:
     """Random numbers of a distribution, samples × inputs, from the stream that `seed` and `stream` pick.
 
@@ -42,6 +51,8 @@ class Draw:
     an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
     before: None, or how many numbers of NumPy's legacy generator come before these: they are then the next ones of the
     one generator that `seed` alone picks.
+    partners: inputs with as many samples that this one, of a single column, has rank correlations with: its numbers,
+    drawn by its design, are put in the order that has these (see `arranged`), and the partners' stay as they are.
     """
 
     def __init__(
@@ -52,6 +63,7 @@ class Draw:
         design: str = "random",
         correlation: InputCorrelation | None = None,
         before: int | None = None,
+        partners: tuple[Partner, ...] = (),
     ) -> None:
         self.distribution = distribution
         self.seed = seed
@@ -59,11 +71,13 @@ class Draw:
         self.design = design
         self.correlation = correlation
         self.before = before
+        self.partners = partners
 
     @property
     def is_plain(self) -> bool:
         """Independent numbers from NumPy's generator alone, which come in the same order however many are asked for."""
-        return self.design == "random" and self.correlation is None and self.distribution.family.in_order
+        is_random = self.design == "random" and self.correlation is None and not self.partners
+        return is_random and self.distribution.family.in_order
 
     @property
     def by_scipy(self) -> bool:
@@ -73,13 +87,33 @@ class Draw:
     @property
     def law(self) -> str:
         """What is drawn, for a person."""
-        return ORTHOGONAL if self.design == ORTHOGONAL else str(self.distribution)
+        if self.design == ORTHOGONAL:
+            return ORTHOGONAL
+        ranks = ", ".join(f"{partner.correlation:g} with {partner.name}" for partner in self.partners)
+        return f"{self.distribution}, rank correlation {ranks}" if ranks else str(self.distribution)
 
     def sample(self, shape: Shape, seed: int | None = None) -> Array:
         """The numbers, samples × inputs, float64; of another run than the draw's own where a seed is given.
 
-        Raises SheetsimError when the distribution gives a number that is not finite.
+        Raises SheetsimError when the distribution gives a number that is not finite, and when a partner is constant.
         """
+        return self._sample(shape, seed, {})
+
+    def _sample(self, shape: Shape, seed: int | None, made: dict["Draw", Array]) -> Array:
+        """The numbers; made: those of draws that others are correlated with, each made once."""
+        if self not in made:
+            numbers = self._alone(shape, seed)
+            if self.partners:
+                others = [partner.draw._sample(shape, seed, made) for partner in self.partners]
+                for partner, other in zip(self.partners, others, strict=True):
+                    if is_constant(other):
+                        raise SheetsimError(f"{self.stream}: {partner.name} is constant, and correlated with nothing")
+                numbers = arranged(numbers, others, [partner.correlation for partner in self.partners])
+            made[self] = numbers
+        return made[self]
+
+    def _alone(self, shape: Shape, seed: int | None) -> Array:
+        """The numbers as they are drawn, whatever the partners are."""
         generator = self._generator(seed)
         if self.design == ORTHOGONAL:
             return orthogonal_draws(generator, shape)
@@ -162,11 +196,13 @@ def check_design(design: str, samples: int, inputs: int) -> None:
         raise SheetsimError(f"sobol sampling has at most {SOBOL_INPUTS:,} inputs, not {inputs}")
 
 
-def check_legacy(distribution: Distribution, design: str, correlation: InputCorrelation | None) -> None:
+def check_legacy(
+    distribution: Distribution, design: str, correlation: InputCorrelation | None, partners: tuple[Partner, ...] = ()
+) -> None:
     """Raises SheetsimError for draws that the legacy generator's run of normal numbers does not have."""
-    if distribution.name != "normal":
+    if distribution.name != "normal" or not distribution.family.in_order:
         raise SheetsimError(f"draws mt19937 are normal numbers, and none of {distribution}: use draws pcg64")
-    if design != "random" or correlation is not None:
+    if design != "random" or correlation is not None or partners:
         raise SheetsimError("draws mt19937 have no design and no correlation: use draws pcg64")
 
 
