@@ -81,6 +81,8 @@ _HOMES = {
     **dict.fromkeys(INITIALIZERS, "sheetsim.model.initializers"),
     **dict.fromkeys(DISTRIBUTIONS, "sheetsim.model.distributions"),
     "empirical": "sheetsim.studies.data_column",
+    "Fit": "sheetsim.runs.fit",
+    "fit": "sheetsim.runs.fit",
     **dict.fromkeys(FUNCTIONS, "sheetsim.model.expr"),
 }
 
@@ -170,6 +172,8 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.runs.fit import Fit as Fit
+    from sheetsim.runs.fit import fit as fit
     from sheetsim.runs.replicates import Replicates as Replicates
     from sheetsim.runs.replicates import replicate as replicate
     from sheetsim.runs.run import Book as Book

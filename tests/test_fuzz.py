@@ -197,6 +197,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "truncated at": lambda v: sheetsim.truncated(sheetsim.normal(), low=v),
     "empirical": sheetsim.empirical,
     "a column of data": lambda v: sheetsim.empirical([1, 2], v),
+    "fitted": sheetsim.fit,
+    "families": lambda v: sheetsim.fit(range(9), families=v),
     "rank correlation": lambda v: with_x(
         lambda own, x: own.input("y", sheetsim.normal(), (3, 1)) and own.input("z", x, (3, 1), correlation={"y": v})
     ),

@@ -46,6 +46,7 @@ SHEETS: dict[str, tuple[str, str]] = {
     "Convergence": ("results", "how the means settle with more replicates"),
     "Heat map": ("results", "means by the first two keys of the grid"),
     "Lines": ("results", "means by layer"),
+    "Quantiles": ("results", "the points of the quantile plots"),
     "Points": ("results", "a row a point of the grid and layer: means and intervals"),
 }
 
