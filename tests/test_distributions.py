@@ -15,6 +15,7 @@ from sheetsim.engine.evaluate import Program
 from sheetsim.errors import SheetsimError
 from sheetsim.model.cell_families import CELL_FAMILIES
 from sheetsim.model.draws import Distribution, stream
+from sheetsim.model.packing import content
 
 
 def quantiles(law: Any, *probabilities: float) -> np.ndarray:
@@ -317,7 +318,26 @@ def test_correlated_inputs_are_the_same_in_another_process_and_follow_the_seed()
     assert not np.array_equal(expected["price"], model.run()["price"])
 
 
-def test_a_chain_of_correlated_inputs_takes_time_in_proportion_to_its_pairs() -> None:
+def test_a_long_chain_of_correlated_inputs_is_made_sent_and_told_apart() -> None:
+    """As many as there are days in a year, and more than Python goes deep."""
+    model = sheetsim.Model(seed=1)
+    model.input("x_0", sheetsim.normal(), (30, 1))
+    for k in range(1, 400):
+        model.input(f"x_{k}", sheetsim.uniform(), (30, 1), correlation={f"x_{k - 1}": 0.8})
+    sent = pickle.loads(pickle.dumps(model))
+    run = sent.run()
+    assert np.mean([spearman(run, f"x_{k}", f"x_{k + 1}") for k in range(399)]) == pytest.approx(0.8, abs=0.02)
+    other = sheetsim.Model(seed=1)
+    other.input("x_0", sheetsim.normal(), (30, 1))
+    other.input("x_1", sheetsim.uniform(), (30, 1), correlation={"x_0": 0.7})
+    assert b"".join(content([sent["x_1"]])) == b"".join(content([model["x_1"]]))
+    assert b"".join(content([other["x_1"]])) != b"".join(content([model["x_1"]]))
+    # 0.8 and 0.8 make 0.64 of the next but one, whatever is not named.
+    with pytest.raises(SheetsimError, match="positive semi-definite"):
+        model.input("y", sheetsim.normal(), (30, 1), correlation={"x_0": 0.9, "x_2": -0.1})
+
+
+def test_correlations_with_many_inputs_are_all_there() -> None:
     model = sheetsim.Model(seed=1)
     for k in range(40):
         model.input(f"x_{k}", sheetsim.normal(), (60, 1), correlation={f"x_{j}": 0.3 for j in range(k)})

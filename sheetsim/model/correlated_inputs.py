@@ -9,6 +9,7 @@ from sheetsim.arguments import number, said
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array, Shape
+from sheetsim.model.rank_correlation import SINGULAR
 from sheetsim.model.sampling import Draw, Partner
 from sheetsim.model.traversal import topological
 
@@ -41,11 +42,10 @@ def partners_of(matrices: Mapping[str, Matrix], correlation: Mapping[Any, Any], 
         r = number(f"correlation with {name}", value)
         if not -1 <= r <= 1:
             raise SheetsimError(f"correlation with {name} must lie between -1 and 1, not {r:g}")
-        partners.append(Partner(draw, str(name), r))
+        partners.append(Partner(draw, str(name), r, 0.0))
     if rows < len(partners) + 2:
         raise SheetsimError(f"correlation with {len(partners)} inputs needs {len(partners) + 2} rows, not {rows}")
-    _check_possible(partners)
-    return tuple(partners)
+    return tuple(_weighted(partners)) if partners else ()
 
 
 def _draw_of(matrices: Mapping[str, Matrix], node: Matrix) -> Draw:
@@ -58,51 +58,34 @@ def _draw_of(matrices: Mapping[str, Matrix], node: Matrix) -> Draw:
     raise SheetsimError(f"correlation: {node.name} is no input that is drawn")
 
 
-def _check_possible(partners: list[Partner]) -> None:
-    """Raises SheetsimError when the correlations and those that the partners have among themselves are no matrix of
-    correlations."""
-    if not partners:
-        return
+def _weighted(partners: list[Partner]) -> list[Partner]:
+    """The partners with their weights. Raises SheetsimError when the correlations and those that the partners have
+    among themselves are no matrix of correlations."""
     among = _among([partner.draw for partner in partners])
-    new = np.array([[partner.correlation for partner in partners]])
-    least = np.linalg.eigvalsh(np.block([[among, new.T], [new, np.ones((1, 1))]]))[0]
+    asked = np.array([[partner.correlation for partner in partners]])
+    least = np.linalg.eigvalsh(np.block([[among, asked.T], [asked, np.ones((1, 1))]]))[0]
     if least < -ROUNDING:
         names = ", ".join(f"{partner.name} {partner.correlation:g}" for partner in partners)
         raise SheetsimError(
             f"correlation must be positive semi-definite: with {names}, and what these have among themselves, "
             f"its least eigenvalue is {least:.3g}"
         )
+    weights = np.linalg.pinv(among, rcond=SINGULAR, hermitian=True) @ asked[0]
+    return [partner._replace(weight=float(weight)) for partner, weight in zip(partners, weights, strict=True)]
 
 
 def _among(draws: list[Draw]) -> Array:
     """The correlations that draws have among themselves: those that were asked for, and what follows from them.
 
-    A draw is a sum of its partners' scores and a part that no other draw has: its correlation with any earlier one is
-    the same sum of its partners' correlations.
+    A draw is a weighted sum of its partners' scores and a part that no earlier draw has: its correlation with any
+    earlier one is the same sum of its partners' correlations.
     """
-    order = _ancestors(draws)
+    order = list(dict.fromkeys(one for draw in draws for one in (*draw.ancestors, draw)))
     places = {draw: k for k, draw in enumerate(order)}
     matrix = np.eye(len(order))
     for k, draw in enumerate(order):
         if draw.partners:
             at = [places[partner.draw] for partner in draw.partners]
-            asked = np.array([partner.correlation for partner in draw.partners])
-            weights = np.linalg.pinv(matrix[np.ix_(at, at)], hermitian=True) @ asked
-            matrix[k, :k] = matrix[:k, k] = matrix[:k, at] @ weights
+            matrix[k, :k] = matrix[:k, k] = matrix[:k, at] @ [partner.weight for partner in draw.partners]
     at = [places[draw] for draw in draws]
     return matrix[np.ix_(at, at)]
-
-
-def _ancestors(draws: list[Draw]) -> list[Draw]:
-    """The draws and all that they are correlated with, each after its partners."""
-    order: dict[Draw, None] = {}
-
-    def visit(draw: Draw) -> None:
-        if draw not in order:
-            for partner in draw.partners:
-                visit(partner.draw)
-            order[draw] = None
-
-    for draw in draws:
-        visit(draw)
-    return list(order)

@@ -94,7 +94,8 @@ def content(nodes: Iterable[Matrix]) -> Iterator[bytes]:
             yield repr((values.shape, at_least, columns)).encode()
             yield values.tobytes()
         elif isinstance(source, Draw):
-            yield from _draw_content(source)
+            for draw in (*source.ancestors, source):
+                yield from _draw_content(draw)
         else:
             yield repr(source).encode()
 
@@ -105,6 +106,5 @@ def _draw_content(draw: Draw) -> Iterator[bytes]:
     yield np.asarray(0 if draw.correlation is None else draw.correlation).tobytes()
     if not (math.isinf(law.low) and math.isinf(law.high)):
         yield repr((law.low, law.high)).encode()
-    for partner in draw.partners:
-        yield repr((partner.name, partner.correlation)).encode()
-        yield from _draw_content(partner.draw)
+    if draw.partners:
+        yield repr([(partner.name, partner.draw.stream, partner.correlation) for partner in draw.partners]).encode()

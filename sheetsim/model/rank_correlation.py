@@ -13,6 +13,9 @@ from sheetsim.model.op import Array
 # Of a sum of squares: what is left of scores that others explain wholly is rounding.
 NOTHING = 1e-18
 
+# Eigenvalues of a correlation matrix that are rounding, of the greatest.
+SINGULAR = 1e-10
+
 
 def arranged(numbers: Array, others: Sequence[Array], correlations: Sequence[float]) -> Array:
     """The numbers (a column) in the order in which their rank correlations with the others (columns) are as asked.
@@ -26,12 +29,13 @@ def arranged(numbers: Array, others: Sequence[Array], correlations: Sequence[flo
     z = np.stack([_standardised(_scores(other)) for other in others], axis=1)
     asked = 2 * np.sin(np.pi / 6 * np.asarray(correlations))
     between = z.T @ z / len(z)
-    weights = np.linalg.pinv(between, hermitian=True) @ asked
+    inverse = np.linalg.pinv(between, rcond=SINGULAR, hermitian=True)
+    weights = inverse @ asked
     explained = float(weights @ between @ weights)
     if explained > 1:
         weights, explained = weights / np.sqrt(explained), 1.0
     own_scores = _standardised(_scores(numbers))
-    apart = own_scores - z @ np.linalg.lstsq(z, own_scores, rcond=None)[0]
+    apart = own_scores - z @ (inverse @ (z.T @ own_scores / len(z)))
     size = float(apart @ apart)
     target = z @ weights
     if size > NOTHING * len(z):

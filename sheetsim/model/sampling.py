@@ -3,7 +3,8 @@
 Every design gives standard normal scores, a correlation mixes them, and the distribution makes numbers of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -31,11 +32,15 @@ InputCorrelation: TypeAlias = float | Array
 
 
 class Partner(NamedTuple):
-    """An earlier input that a draw has a rank correlation with: its draw, and the name that a person gave it."""
+    """An earlier input that a draw has a rank correlation with: its draw, and the name that a person gave it.
+
+    weight: its part in the sum of the partners' scores that has the correlations which were asked for.
+    """
 
     draw: "Draw"
     name: str
     correlation: float
+    weight: float
 
 
 class Draw:
@@ -71,6 +76,10 @@ class Draw:
         self.design = design
         self.correlation = correlation
         self.before = before
+        # All that the partners depend on, and these, each after its own: in a row, and before `partners`, so that
+        # neither a pickle nor a sample goes as deep as there are inputs.
+        earlier = ((*partner.draw.ancestors, partner.draw) for partner in partners)
+        self.ancestors: tuple[Draw, ...] = tuple(dict.fromkeys(chain.from_iterable(earlier)))
         self.partners = partners
 
     @property
@@ -92,25 +101,29 @@ class Draw:
         ranks = ", ".join(f"{partner.correlation:g} with {partner.name}" for partner in self.partners)
         return f"{self.distribution}, rank correlation {ranks}" if ranks else str(self.distribution)
 
-    def sample(self, shape: Shape, seed: int | None = None) -> Array:
+    def sample(self, shape: Shape, seed: int | None = None, made: dict["Draw", Array] | None = None) -> Array:
         """The numbers, samples × inputs, float64; of another run than the draw's own where a seed is given.
 
+        made: of the same run, those of draws that others are correlated with, which are added and not made again.
         Raises SheetsimError when the distribution gives a number that is not finite, and when a partner is constant.
         """
-        return self._sample(shape, seed, {})
-
-    def _sample(self, shape: Shape, seed: int | None, made: dict["Draw", Array]) -> Array:
-        """The numbers; made: those of draws that others are correlated with, each made once."""
-        if self not in made:
-            numbers = self._alone(shape, seed)
-            if self.partners:
-                others = [partner.draw._sample(shape, seed, made) for partner in self.partners]
-                for partner, other in zip(self.partners, others, strict=True):
-                    if is_constant(other):
-                        raise SheetsimError(f"{self.stream}: {partner.name} is constant, and correlated with nothing")
-                numbers = arranged(numbers, others, [partner.correlation for partner in self.partners])
-            made[self] = numbers
+        if not self.partners:
+            return self._alone(shape, seed)
+        made = {} if made is None else made
+        for draw in (*self.ancestors, self):
+            if draw not in made:
+                made[draw] = draw._among(made, draw._alone(shape, seed))
         return made[self]
+
+    def _among(self, made: Mapping["Draw", Array], numbers: Array) -> Array:
+        """The numbers in the order that has the correlations with the partners'."""
+        if not self.partners:
+            return numbers
+        others = [made[partner.draw] for partner in self.partners]
+        for partner, other in zip(self.partners, others, strict=True):
+            if is_constant(other):
+                raise SheetsimError(f"{self.stream}: {partner.name} is constant, and correlated with nothing")
+        return arranged(numbers, others, [partner.correlation for partner in self.partners])
 
     def _alone(self, shape: Shape, seed: int | None) -> Array:
         """The numbers as they are drawn, whatever the partners are."""
