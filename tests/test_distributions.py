@@ -1,6 +1,7 @@
 """Distributions of planning models: laws against closed forms, parameters in cells, and imposed rank correlations."""
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,20 @@ def test_an_input_over_cells_reads_as_a_formula_and_has_a_gradient(tmp_path: Pat
     formulas = model.run()._layout.formulas
     assert formulas[y] == "IF(std>0,std,NA())*-LN(1-u_y)^0.6666666666666666"
     assert "IF(mean>=1" in formulas[model["z"]]
+
+
+def test_the_readmes_example_runs_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "sheetsim.pert" in c]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code.replace("10_000", "500"), names)
+    run = names["model"].run()
+    assert run._layout.formulas[names["price"]] == "mean+2*e_price"
+    assert spearman(run, "demand", "cost") == pytest.approx(0.6, abs=0.03)
+    assert (tmp_path / "launch.xlsx").exists()
+    with pytest.raises(SheetsimError, match="parameters in cells are of a model's input"):
+        sheetsim.run("relu-he", input=sheetsim.normal(names["mean"], 1))
 
 
 def test_a_lognormal_follows_percentiles_in_cells() -> None:

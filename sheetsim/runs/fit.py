@@ -1,6 +1,7 @@
 """Distributions fitted to a column of data: the ranking as a DataFrame, and a workbook with quantile plots."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -130,6 +131,6 @@ def fit(data: Any, column: str | int | None = None, *, families: Sequence[str] |
 def _command(data: Any, column: str | int | None, families: Sequence[str] | None) -> str:
     if not isinstance(data, str | os.PathLike):
         return MADE_IN_PYTHON
-    words = ["sheetsim fit", os.fspath(data)]
+    words = ["sheetsim", "fit", os.fspath(data)]
     words += [] if column is None else ["--column", str(column)]
-    return " ".join(words + (["--families", ",".join(families)] if families else []))
+    return shlex.join(words + (["--families", ",".join(families)] if families else []))

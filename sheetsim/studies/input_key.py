@@ -9,6 +9,7 @@ import numpy as np
 
 from sheetsim.arguments import number
 from sheetsim.errors import SheetsimError
+from sheetsim.model.cell_families import CellDistribution
 from sheetsim.model.draws import Distribution, as_distribution, checked_distribution
 from sheetsim.studies import input_files
 
@@ -35,6 +36,8 @@ def source_of(spec: Any) -> Any:
         raise SheetsimError('input needs a distribution or a file: {distribution = "normal"} or {file = "my.csv"}')
     if "file" in keys:
         return _file(keys)
+    if isinstance(keys["distribution"], CellDistribution):
+        raise SheetsimError("input: parameters in cells are of a model's input: give a study numbers")
     return _drawn(spec, keys)
 
 
