@@ -53,6 +53,10 @@ FUNCTIONS = (
     "where",
 )
 
+DISTRIBUTIONS = (
+    *("discrete", "distribution", "lognormal", "metalog", "normal", "pert", "triangular", "truncated", "uniform"),
+)
+
 INITIALIZERS = (
     *("constant", "glorot", "glorot_uniform", "he", "he_uniform", "lecun", "lecun_normal", "orthogonal"),
     *("scaled", "xavier", "zeros"),
@@ -75,7 +79,10 @@ _HOMES = {
     "grad": "sheetsim.model.grad",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
     **dict.fromkeys(INITIALIZERS, "sheetsim.model.initializers"),
-    **dict.fromkeys(("distribution", "normal", "uniform"), "sheetsim.model.draws"),
+    **dict.fromkeys(DISTRIBUTIONS, "sheetsim.model.distributions"),
+    "empirical": "sheetsim.studies.data_column",
+    "Fit": "sheetsim.runs.fit",
+    "fit": "sheetsim.runs.fit",
     **dict.fromkeys(FUNCTIONS, "sheetsim.model.expr"),
 }
 
@@ -105,9 +112,15 @@ if TYPE_CHECKING:
     from sheetsim.audit.verify import diff as diff
     from sheetsim.audit.verify import verify as verify
     from sheetsim.errors import SheetsimError as SheetsimError
-    from sheetsim.model.draws import distribution as distribution
-    from sheetsim.model.draws import normal as normal
-    from sheetsim.model.draws import uniform as uniform
+    from sheetsim.model.distributions import discrete as discrete
+    from sheetsim.model.distributions import distribution as distribution
+    from sheetsim.model.distributions import lognormal as lognormal
+    from sheetsim.model.distributions import metalog as metalog
+    from sheetsim.model.distributions import normal as normal
+    from sheetsim.model.distributions import pert as pert
+    from sheetsim.model.distributions import triangular as triangular
+    from sheetsim.model.distributions import truncated as truncated
+    from sheetsim.model.distributions import uniform as uniform
     from sheetsim.model.expr import absolute as absolute
     from sheetsim.model.expr import ceiling as ceiling
     from sheetsim.model.expr import choose as choose
@@ -159,6 +172,8 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.runs.fit import Fit as Fit
+    from sheetsim.runs.fit import fit as fit
     from sheetsim.runs.model import Model as Model
     from sheetsim.runs.replicates import Replicates as Replicates
     from sheetsim.runs.replicates import replicate as replicate
@@ -168,6 +183,7 @@ if TYPE_CHECKING:
     from sheetsim.runs.run import run as run
     from sheetsim.runs.sweep import Sweep as Sweep
     from sheetsim.runs.sweep import sweep as sweep
+    from sheetsim.studies.data_column import empirical as empirical
     from sheetsim.studies.registry import *  # noqa: F403  # the studies, of which it alone knows the names
     from sheetsim.summary.theory import InputMoments as InputMoments
     from sheetsim.summary.theory import correlation_map as correlation_map

@@ -185,6 +185,26 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "fixed": lambda v: with_x(lambda own, x: sheetsim.grad(sheetsim.mean(x), [x], fixed=v)),
     "distribution": sheetsim.distribution,
     "parameter": lambda v: sheetsim.normal(std=v),
+    "lognormal": lambda v: sheetsim.lognormal(p5=v, p95=3),
+    "quantiles": lambda v: sheetsim.lognormal(quantiles=v),
+    "triangular": lambda v: sheetsim.triangular(v, p50=2, p90=3),
+    "pert": lambda v: sheetsim.pert(0, v, 3),
+    "a list of values": sheetsim.discrete,
+    "list weights": lambda v: sheetsim.discrete([1, 2], v),
+    "metalog": sheetsim.metalog,
+    "metalog's bound": lambda v: sheetsim.metalog(p10=1, p90=2, low=v),
+    "truncated": lambda v: sheetsim.truncated(v, low=0),
+    "truncated at": lambda v: sheetsim.truncated(sheetsim.normal(), low=v),
+    "empirical": sheetsim.empirical,
+    "a column of data": lambda v: sheetsim.empirical([1, 2], v),
+    "fitted": sheetsim.fit,
+    "families": lambda v: sheetsim.fit(range(9), families=v),
+    "rank correlation": lambda v: with_x(
+        lambda own, x: own.input("y", sheetsim.normal(), (3, 1)) and own.input("z", x, (3, 1), correlation={"y": v})
+    ),
+    "correlated with": lambda v: model().input(
+        "z", sheetsim.normal(), (3, 1), correlation={"x": 0.5} if v is None else v
+    ),
     "moments": lambda v: sheetsim.InputMoments(v, 0),
     "fixed point": lambda v: sheetsim.fixed_point(v, 1.0),
     "weight scale": lambda v: sheetsim.fixed_point("relu", v),

@@ -346,11 +346,9 @@ def test_mistakes_are_refused_with_the_key(overrides: dict[str, Any], reason: st
         sheetsim.run("gradient-flow", **overrides)
 
 
-def test_forwards_keys_are_forwards_and_replicates_are_of_forward() -> None:
+def test_forwards_keys_are_forwards() -> None:
     with pytest.raises(SheetsimError, match="unknown key 'loss'"):
         sheetsim.run("relu-he", loss="mse")
-    with pytest.raises(SheetsimError, match="replicates are of the study forward, not of gradient-flow"):
-        sheetsim.replicate("gradient-flow", 3)
 
 
 def test_a_study_made_in_python_runs() -> None:

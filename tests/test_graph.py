@@ -10,7 +10,7 @@ import pytest
 import sheetsim
 from sheetsim.engine.evaluate import evaluate
 from sheetsim.model import draws, expr, initializers
-from sheetsim.model.draws import distribution, normal
+from sheetsim.model.distributions import distribution, normal
 from sheetsim.model.expr import choose, exp, relu, total
 
 

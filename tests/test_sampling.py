@@ -15,7 +15,8 @@ from scipy import stats
 import sheetsim
 from sheetsim.audit.verify import verify
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import as_distribution, distribution, normal, uniform
+from sheetsim.model.distributions import distribution, normal, uniform
+from sheetsim.model.draws import as_distribution
 from sheetsim.model.families import BUILT_IN
 from sheetsim.model.sampling import DESIGNS, Draw, as_correlation
 
@@ -27,12 +28,20 @@ CONTINUOUS = [
     (distribution("student_t", df=9), stats.t(9)),
     (distribution("gamma", a=2, scale=1.5), stats.gamma(2, scale=1.5)),
     (distribution("beta", a=2, b=3, loc=-1), stats.beta(2, 3, loc=-1)),
+    (sheetsim.triangular(-1, 0, 3), stats.triang(0.25, loc=-1, scale=4)),
+    (sheetsim.pert(20, 25, 40), stats.beta(2, 4, loc=20, scale=20)),
+    # Terms in the logit alone: a logistic distribution with median 1 and scale 2.
+    (sheetsim.metalog({0.1: 1 - 2 * np.log(9), 0.5: 1, 0.9: 1 + 2 * np.log(9)}), stats.logistic(1, 2)),
+    (sheetsim.truncated(normal(1, 2), low=0, high=4), stats.truncnorm(-0.5, 1.5, loc=1, scale=2)),
+    (sheetsim.truncated(normal(), low=5), stats.truncnorm(5, np.inf)),
 ]
 DISCRETE = [
     (distribution("bernoulli", p=0.3), stats.bernoulli(0.3)),
     (distribution("binom", n=5, p=0.4), stats.binom(5, 0.4)),
     (distribution("poisson", mu=2.5), stats.poisson(2.5)),
     (distribution("ones"), stats.binom(1, 1)),
+    (sheetsim.discrete([3, 0, 2], [1, 5, 4]), stats.rv_discrete(values=([0, 2, 3], [0.5, 0.4, 0.1]))),
+    (sheetsim.empirical([4, 1, 1, 2]), stats.rv_discrete(values=([1, 2, 4], [0.5, 0.25, 0.25]))),
 ]
 EVERY = [*CONTINUOUS, *DISCRETE]
 MATRIX = np.array([[1.0, 0.7, -0.2], [0.7, 1.0, 0.1], [-0.2, 0.1, 1.0]])
@@ -220,12 +229,14 @@ def test_what_is_no_correlation_is_refused(correlation: object, sentence: str) -
 @pytest.mark.parametrize("rows", [1, 7, 64, 1000])
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_pieces_are_the_whole(name: str, rows: int) -> None:
-    made = draw(distribution(name), seed=6)
+    law = next(ours for ours, _ in EVERY if ours.name == name)
+    made = draw(law, seed=6)
+    assert made.is_plain
     pieces = list(made.pieces((100, 5), rows))
     assert [len(piece) for piece in pieces[:-1]] == [rows] * (len(pieces) - 1)
     np.testing.assert_array_equal(np.concatenate(pieces), made.sample((100, 5)))
     other = np.concatenate(list(made.pieces((100, 5), rows, seed=7)))
-    np.testing.assert_array_equal(other, draw(distribution(name), seed=7).sample((100, 5)))
+    np.testing.assert_array_equal(other, draw(law, seed=7).sample((100, 5)))
 
 
 @pytest.mark.parametrize("design", DESIGNS)

@@ -359,6 +359,49 @@ def sweep_command(
         print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
 
 
+@app.command("fit")
+def fit_command(
+    data: Annotated[str, typer.Argument(metavar="DATA.csv")],
+    column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which column, by name or number from 1.", show_default="the only one"),
+    ] = None,
+    families: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Families to fit: normal, lognormal, uniform, or continuous ones of scipy.stats.",
+            show_default="common ones that suit the sign of the data",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Fit distributions to a column of data: ranked by AIC, and a workbook with quantile plots.
+
+    DATA may also be an .xlsx or .npy. By maximum likelihood; families that begin at 0 keep their location there where
+    the data are above 0.
+    """
+    from sheetsim.runs.fit import fit
+
+    names = None if families is None else [name.strip() for name in families.split(",")]
+    result = fit(data, column, families=names)
+    target = _book_of(f"{Path(data).stem}-fit", output)
+    _make_ready([target], force)
+    result.to_excel(target, values_only=values_only)
+    form = Format.json if as_json else form
+    if form is Format.table:
+        print(f"{data}, {result.data.size:,} numbers → {target}")
+    print_frame(result.frame(), form)
+    for family, reason in result.left_out.items():
+        _say(f"{family} could not be fitted: {reason}")
+
+
 class EngineName(StrEnum):
     """The engines that `verify` recalculates with."""
 
@@ -460,19 +503,23 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _targets(scenarios: list["Scenario"], output: Path | None) -> list[Path]:
     """Where each workbook goes: one file, or a file a run in a folder."""
-    if output is None:
-        output = OUTPUTS
-    if output.suffix.lower() == ".xlsx":
-        if len(scenarios) > 1:
-            raise SheetsimError(f"--output {output} is one file for {len(scenarios)} workbooks: name a folder")
-        return [output]
-    if output.suffix and not _is_folder(output):
-        raise SheetsimError(f"--output {output} is neither an .xlsx file nor a folder that is there")
-    targets = [output / f"{scenario.name}.xlsx" for scenario in scenarios]
+    if len(scenarios) > 1 and output is not None and output.suffix.lower() == ".xlsx":
+        raise SheetsimError(f"--output {output} is one file for {len(scenarios)} workbooks: name a folder")
+    targets = [_book_of(scenario.name, output) for scenario in scenarios]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
         raise SheetsimError(f"two of the runs would write {twice.pop()}: give them different names")
     return targets
+
+
+def _book_of(name: str, output: Path | None) -> Path:
+    """Where a single workbook goes: the file that is named, or a file of this name in the folder."""
+    output = OUTPUTS if output is None else output
+    if output.suffix.lower() == ".xlsx":
+        return output
+    if output.suffix and not _is_folder(output):
+        raise SheetsimError(f"--output {output} is neither an .xlsx file nor a folder that is there")
+    return output / f"{name}.xlsx"
 
 
 def _is_folder(path: Path) -> bool:

@@ -71,6 +71,7 @@ class Program:
         uses = self._uses.copy()
         values: Values = {}
         infinite: set[Matrix] = set()
+        drawn: dict[Draw, Array] = {}
         with one_thread(), np.errstate(all="ignore"):
             for node in self._order:
                 args = self._live[node]
@@ -81,7 +82,7 @@ class Program:
                     # A series computes nothing: its steps are the same cells.
                     spoiled = infinite if not isinstance(node.source, Stack) else ()
                     numbers = [_infinities_as_nan(values[arg]) if arg in spoiled else values[arg] for arg in args]
-                    value = _value(node, numbers, chosen, seed)
+                    value = _value(node, numbers, chosen, seed, drawn)
                     # Of a choice only the branch is left, and it may be narrower than what it stands for.
                     values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
                 # A chosen branch has been looked at.
@@ -146,12 +147,13 @@ def _check_memory(nodes: Iterable[Matrix]) -> None:
             raise SheetsimError(f"{node.name or 'a matrix'} has {size}, more than this machine's memory holds")
 
 
-def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None) -> Array:
+def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None, drawn: dict[Draw, Array]) -> Array:
+    """drawn: numbers that others are correlated with, which are made once."""
     source = node.source
     if isinstance(source, Op):
         return args[0] if chosen else source.numpy(*args)
     if isinstance(source, Draw):
-        return source.sample(node.shape, seed)
+        return source.sample(node.shape, seed, drawn)
     if isinstance(source, Data):
         return source.values
     if isinstance(source, Stack):

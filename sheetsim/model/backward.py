@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sheetsim.model.draws import normal, uniform
+from sheetsim.model.distributions import normal, uniform
 from sheetsim.model.expr import Matrix, choose, column, equal, exp, floor, log, row_sum, sum_squares, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph

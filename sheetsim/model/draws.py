@@ -3,18 +3,22 @@
 import difflib
 import hashlib
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sheetsim.arguments import said, text, whole
+from sheetsim.arguments import listed, number, said, text, whole
 from sheetsim.errors import SheetsimError
 from sheetsim.model import scipy_families
-from sheetsim.model.families import BUILT_IN, FAILURES, Family
+from sheetsim.model.families import BUILT_IN
+from sheetsim.model.family import FAILURES, Family, Parameter
 from sheetsim.model.op import Array, Shape
+from sheetsim.model.truncation import check_truncation, truncated_family
 
 # Where a model's draws come from: of each matrix's own stream, or of one run of NumPy's legacy generator.
 GENERATORS = ("pcg64", "mt19937")
@@ -28,25 +32,34 @@ PASSED_OVER = 1_000_000
 Generator: TypeAlias = np.random.Generator | np.random.RandomState
 
 
+# A list of this many numbers is told in full; of a longer one, how many and from where to where.
+MOST_TOLD = 6
+
+
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution of single numbers: one of BUILT_IN or of scipy.stats; `parameters` are all that its family has."""
+    """A distribution of single numbers: one of BUILT_IN or of scipy.stats; `parameters` are all that its family has.
+
+    low, high: where it is truncated: it is the law of those numbers that lie between.
+    """
 
     name: str
-    parameters: tuple[tuple[str, float], ...] = ()
+    parameters: tuple[tuple[str, Parameter], ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
 
     @property
     def family(self) -> Family:
-        return _family(self.name)
+        return _family(self.name) if (self.low, self.high) == (-math.inf, math.inf) else _truncated(self)
 
     @property
     def mean(self) -> float:
-        """E[x]: infinite where it diverges, NaN where there is none or SciPy knows none."""
+        """E[x]: infinite where it diverges, NaN where there is none or none is known."""
         return self.family.moments(**dict(self.parameters))[0]
 
     @property
     def second_moment(self) -> float:
-        """E[x²]: infinite where it diverges, NaN where SciPy knows none."""
+        """E[x²]: infinite where it diverges, NaN where none is known."""
         return self.family.moments(**dict(self.parameters))[1]
 
     def sample(self, generator: Generator, shape: Shape) -> Array:
@@ -65,32 +78,75 @@ class Distribution:
             raise SheetsimError(f"{self} cannot be drawn: {str(error).partition(chr(10))[0]}") from None
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{key} {value:g}" for key, value in self.parameters)
-        return f"{self.name}({shown})"
+        shown = ", ".join(f"{key} {_told(value)}" for key, value in self.parameters if not _is_none(value))
+        from_low = "" if self.low == -math.inf else f" from {self.low:g}"
+        to_high = "" if self.high == math.inf else f" to {self.high:g}"
+        return f"{self.name}({shown}){from_low}{to_high}"
 
 
-def distribution(name: str, /, **parameters: float) -> Distribution:
+def _is_none(value: Parameter) -> bool:
+    """Whether a parameter says that there is no such thing: no bound, no weights."""
+    return value == () or (not isinstance(value, tuple) and math.isinf(value))
+
+
+def _told(value: Parameter) -> str:
+    if not isinstance(value, tuple):
+        return f"{value:g}"
+    if len(value) <= MOST_TOLD:
+        return ", ".join(f"{one:g}" for one in value)
+    return f"({len(value):,} numbers from {min(value):g} to {max(value):g})"
+
+
+def checked_distribution(
+    name: str, parameters: Mapping[str, Any], low: float = -math.inf, high: float = math.inf
+) -> Distribution:
     """The named distribution, of BUILT_IN or of scipy.stats, with the parameters that it has there, defaults filled in.
 
-    Raises SheetsimError on an unknown name, and on a parameter that is unknown, missing or outside of its domain.
+    low, high: its truncation.
+    Raises SheetsimError on an unknown name, on a parameter that is unknown, missing or outside of its domain, and on a
+    truncation that leaves nothing.
     """
     family = _family(text("the name of a distribution", name))
-    allowed = ", ".join(family.defaults) or "none"
-    unknown = sorted(set(parameters) - set(family.defaults))
+    values = {
+        key: _list(name, key, value) if key in family.lists else _single(name, key, value)
+        for key, value in full_parameters(name, parameters).items()
+    }
+    if not all(_is_allowed(value, family.defaults[key]) for key, value in values.items()) or not family.valid(values):
+        raise SheetsimError(f"{name}: {family.rule or 'parameters must be finite numbers'}")
+    items = tuple(values.items())
+    if (low, high) != (-math.inf, math.inf):
+        check_truncation(str(Distribution(name, items)), family, values, low, high)
+    return Distribution(name, items, low, high)
+
+
+def full_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters in the family's order, defaults filled in. Raises SheetsimError on one unknown or missing."""
+    defaults = _family(text("the name of a distribution", name)).defaults
+    allowed = ", ".join(defaults) or "none"
+    unknown = sorted(set(parameters) - set(defaults))
     if unknown:
         raise SheetsimError(f"{name} has no parameter {unknown[0]!r} (its parameters: {allowed})")
-    full = {}
-    for key, default in family.defaults.items():
-        value = parameters.get(key, default)
+    full = {key: parameters.get(key, default) for key, default in defaults.items()}
+    for key, value in full.items():
         if value is None:
             raise SheetsimError(f"{name} needs the parameter {key!r} (its parameters: {allowed})")
-        try:
-            full[key] = float(value)
-        except Exception:  # what an object answers when it is asked for a number is its own
-            raise SheetsimError(f"{name}: {key} must be a finite number") from None
-    if not all(np.isfinite(value) for value in full.values()) or not family.valid(full):
-        raise SheetsimError(f"{name}: {family.rule or 'parameters must be finite numbers'}")
-    return Distribution(name, tuple(full.items()))
+    return full
+
+
+def _single(name: str, key: str, value: Any) -> float:
+    try:
+        return float(value)
+    except Exception:  # what an object answers when it is asked for a number is its own
+        raise SheetsimError(f"{name}: {key} must be a finite number") from None
+
+
+def _list(name: str, key: str, value: Any) -> tuple[float, ...]:
+    what = f"{name}: {key}"
+    return tuple(number(f"{what}: each", one) for one in listed(what, value, "numbers"))
+
+
+def _is_allowed(value: Parameter, default: Parameter | None) -> bool:
+    return value == default or bool(np.isfinite(value).all())
 
 
 def as_distribution(value: Any) -> Distribution | None:
@@ -104,17 +160,7 @@ def as_distribution(value: Any) -> Distribution | None:
     if not type(value).__module__.startswith("scipy.stats"):
         return None
     name, parameters = scipy_families.named(value)
-    return distribution(name, **parameters)
-
-
-def normal(mean: float = 0.0, std: float = 1.0) -> Distribution:
-    """The normal distribution with the given mean and standard deviation."""
-    return distribution("normal", mean=mean, std=std)
-
-
-def uniform(low: float = 0.0, high: float = 1.0) -> Distribution:
-    """The uniform distribution on [low, high)."""
-    return distribution("uniform", low=low, high=high)
+    return checked_distribution(name, parameters)
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -147,6 +193,11 @@ def legacy_stream(seed: int, before: int) -> np.random.RandomState:
     for passed in itertools.chain([PASSED_OVER] * (before // PASSED_OVER), [before % PASSED_OVER]):
         generator.standard_normal(passed)
     return generator
+
+
+@lru_cache(maxsize=64)
+def _truncated(law: Distribution) -> Family:
+    return truncated_family(law.name, _family(law.name), law.parameters, law.low, law.high)
 
 
 def _family(name: str) -> Family:

@@ -1,44 +1,14 @@
-"""Families of distributions: how each is drawn, its quantiles, moments, parameters. It knows no seed and no matrix."""
+"""The families of distributions that this package has itself, by name. It knows no seed and no matrix."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sheetsim.model.family import Family, uniforms
+from sheetsim.model.metalog import METALOG
 from sheetsim.model.op import Array
-
-# What NumPy and SciPy raise for parameters that they cannot work with.
-FAILURES = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError)
-
-
-@dataclass(frozen=True)
-class Family:
-    """One named distribution; every function takes its parameters as keywords.
-
-    draw: independent numbers from a generator, in a shape; from_normal: the quantile of Φ(z), for standard normal
-    scores z; moments: (E[x], E[x²]), infinite where they diverge and NaN where there is none or none is known;
-    defaults: by parameter, None where it must be given; valid, rule: what the parameters must satisfy, and in words;
-    in_order: whether two draws in a row are the rows of one longer draw.
-    """
-
-    draw: Callable[..., NDArray[Any]]
-    from_normal: Callable[..., NDArray[Any]]
-    moments: Callable[..., tuple[float, float]]
-    defaults: Mapping[str, float | None]
-    valid: Callable[[Mapping[str, float]], bool] = lambda p: True
-    rule: str = ""
-    in_order: bool = True
-
-
-def uniforms(z: Array) -> Array:
-    """Φ(z), element by element. SciPy is imported here, so that a plain run does without it."""
-    from scipy.special import ndtr
-
-    probabilities: Array = ndtr(z)
-    return probabilities
+from sheetsim.model.table_families import DISCRETE, EMPIRICAL
+from sheetsim.model.three_point_families import PERT, TRIANGULAR
 
 
 def _student_t_quantile(z: Array, df: float) -> Array:
@@ -52,8 +22,8 @@ def _uniform_moments(low: float, high: float) -> tuple[float, float]:
     return (low + high) / 2, (low * low + low * high + high * high) / 3
 
 
-def _normals(generator: Any, shape: tuple[int, int], mean: float, std: float) -> Any:
-    drawn = generator.standard_normal(shape)
+def _normals(generator: np.random.Generator, shape: tuple[int, int], mean: float, std: float) -> Array:
+    drawn: Array = generator.standard_normal(shape)
     drawn *= std
     drawn += mean
     return drawn
@@ -105,5 +75,10 @@ BUILT_IN: dict[str, Family] = {
         lambda p: 0 <= p["p"] <= 1,
         "p must lie between 0 and 1",
     ),
+    "triangular": TRIANGULAR,
+    "pert": PERT,
+    "discrete": DISCRETE,
+    "empirical": EMPIRICAL,
+    "metalog": METALOG,
     "ones": Family(lambda g, shape: np.ones(shape), np.ones_like, lambda: (1.0, 1.0), {}),
 }

@@ -8,6 +8,8 @@ import numpy as np
 
 from sheetsim import arguments
 from sheetsim.errors import SheetsimError
+from sheetsim.model.cell_families import CellDistribution
+from sheetsim.model.correlated_inputs import partners_of
 from sheetsim.model.draws import Distribution, as_distribution, check_seed
 from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
 from sheetsim.model.initializers import SCHEMES, Initializer
@@ -127,13 +129,20 @@ class Graph:
 
         values: a Distribution, a frozen one of scipy.stats, or numbers (a list or 1-D array is a row, a Series of
         pandas a column; columns of a DataFrame keep their names); sampling: the design of the draws, one of DESIGNS;
-        correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw); at_least: the
+        correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw); of a single
+        column also rank correlations with earlier inputs, {name or matrix: number} (see `partners_of`); at_least: the
         workbook takes only numbers from this one into the cells of given numbers (what is pasted is not checked); what:
         what the matrix is, in words, which the workbook's sheet About shows.
+        Of a distribution with cells as parameters the draws are a leaf `e_NAME` (standard normal) or `u_NAME` (uniform
+        between 0 and 1), and the matrix is a formula of the draws and the cells.
         Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite or too small,
         and a design or correlation that draws of this shape cannot have.
         """
         self._check_name(name)
+        if isinstance(values, CellDistribution):
+            leaf = f"{values.prefix}{name}"
+            draws = self.input(leaf, values.draws, shape, sampling=sampling, correlation=correlation)
+            return self.define(name, values.formula(draws), what=what)
         try:
             distribution = as_distribution(values)
         except SheetsimError as error:
@@ -161,12 +170,14 @@ class Graph:
         rows, columns = shape
         legacy = self.draws == "mt19937"
         try:
-            mixing = None if correlation is None else as_correlation(correlation, columns)
+            ranked = isinstance(correlation, Mapping)
+            partners = partners_of(self._matrices, correlation, shape) if ranked else ()
+            mixing = None if correlation is None or ranked else as_correlation(correlation, columns)
             if legacy:
-                check_legacy(distribution, design, mixing)
+                check_legacy(distribution, design, mixing, partners)
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
-        source = Draw(distribution, self.seed, name, design, mixing, self._drawn if legacy else None)
+        source = Draw(distribution, self.seed, name, design, mixing, self._drawn if legacy else None, partners)
         drawn = self._leaf(name, source, (rows, columns), what)
         self._drawn += rows * columns
         return drawn

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sheetsim.model.draws import Distribution, distribution, normal, uniform
+from sheetsim.model.distributions import distribution, normal, uniform
+from sheetsim.model.draws import Distribution
 from sheetsim.model.expr import Matrix, Operand, largest, sqrt
 from sheetsim.model.sampling import ORTHOGONAL
 

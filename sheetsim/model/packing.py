@@ -3,6 +3,7 @@
 A recursive copy would end at a thousand steps of a series, and what an op computes are functions, which have no copy.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -93,8 +94,17 @@ def content(nodes: Iterable[Matrix]) -> Iterator[bytes]:
             yield repr((values.shape, at_least, columns)).encode()
             yield values.tobytes()
         elif isinstance(source, Draw):
-            law = source.distribution
-            yield repr((law.name, law.parameters, source.seed, source.stream, source.design, source.before)).encode()
-            yield np.asarray(0 if source.correlation is None else source.correlation).tobytes()
+            for draw in (*source.ancestors, source):
+                yield from _draw_content(draw)
         else:
             yield repr(source).encode()
+
+
+def _draw_content(draw: Draw) -> Iterator[bytes]:
+    law = draw.distribution
+    yield repr((law.name, law.parameters, draw.seed, draw.stream, draw.design, draw.before)).encode()
+    yield np.asarray(0 if draw.correlation is None else draw.correlation).tobytes()
+    if not (math.isinf(law.low) and math.isinf(law.high)):
+        yield repr((law.low, law.high)).encode()
+    if draw.partners:
+        yield repr([(partner.name, partner.draw.stream, partner.correlation) for partner in draw.partners]).encode()

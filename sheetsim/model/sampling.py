@@ -3,8 +3,9 @@
 Every design gives standard normal scores, a correlation mixes them, and the distribution makes numbers of them.
 """
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from sheetsim.arguments import one_of
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, Generator, legacy_stream, stream
 from sheetsim.model.op import Array, Shape
+from sheetsim.model.rank_correlation import arranged, is_constant
 
 DESIGNS = ("random", "antithetic", "lhs", "sobol")
 
@@ -29,6 +31,18 @@ CORRELATION_ROUNDING = 1e-12
 InputCorrelation: TypeAlias = float | Array
 
 
+class Partner(NamedTuple):
+    """An earlier input that a draw has a rank correlation with: its draw, and the name that a person gave it.
+
+    weight: its part in the sum of the partners' scores that has the correlations which were asked for.
+    """
+
+    draw: "Draw"
+    name: str
+    correlation: float
+    weight: float
+
+
 class Draw:
     """Random numbers of a distribution, samples × inputs, from the stream that `seed` and `stream` pick.
 
@@ -42,6 +56,8 @@ class Draw:
     an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
     before: None, or how many numbers of NumPy's legacy generator come before these: they are then the next ones of the
     one generator that `seed` alone picks.
+    partners: inputs with as many samples that this one, of a single column, has rank correlations with: its numbers,
+    drawn by its design, are put in the order that has these (see `arranged`), and the partners' stay as they are.
     """
 
     def __init__(
@@ -52,6 +68,7 @@ class Draw:
         design: str = "random",
         correlation: InputCorrelation | None = None,
         before: int | None = None,
+        partners: tuple[Partner, ...] = (),
     ) -> None:
         self.distribution = distribution
         self.seed = seed
@@ -59,11 +76,17 @@ class Draw:
         self.design = design
         self.correlation = correlation
         self.before = before
+        # All that the partners depend on, and these, each after its own: in a row, and before `partners`, so that
+        # neither a pickle nor a sample goes as deep as there are inputs.
+        earlier = ((*partner.draw.ancestors, partner.draw) for partner in partners)
+        self.ancestors: tuple[Draw, ...] = tuple(dict.fromkeys(chain.from_iterable(earlier)))
+        self.partners = partners
 
     @property
     def is_plain(self) -> bool:
         """Independent numbers from NumPy's generator alone, which come in the same order however many are asked for."""
-        return self.design == "random" and self.correlation is None and self.distribution.family.in_order
+        is_random = self.design == "random" and self.correlation is None and not self.partners
+        return is_random and self.distribution.family.in_order
 
     @property
     def by_scipy(self) -> bool:
@@ -73,13 +96,37 @@ class Draw:
     @property
     def law(self) -> str:
         """What is drawn, for a person."""
-        return ORTHOGONAL if self.design == ORTHOGONAL else str(self.distribution)
+        if self.design == ORTHOGONAL:
+            return ORTHOGONAL
+        ranks = ", ".join(f"{partner.correlation:g} with {partner.name}" for partner in self.partners)
+        return f"{self.distribution}, rank correlation {ranks}" if ranks else str(self.distribution)
 
-    def sample(self, shape: Shape, seed: int | None = None) -> Array:
+    def sample(self, shape: Shape, seed: int | None = None, made: dict["Draw", Array] | None = None) -> Array:
         """The numbers, samples × inputs, float64; of another run than the draw's own where a seed is given.
 
-        Raises SheetsimError when the distribution gives a number that is not finite.
+        made: of the same run, those of draws that others are correlated with, which are added and not made again.
+        Raises SheetsimError when the distribution gives a number that is not finite, and when a partner is constant.
         """
+        if not self.partners:
+            return self._alone(shape, seed)
+        made = {} if made is None else made
+        for draw in (*self.ancestors, self):
+            if draw not in made:
+                made[draw] = draw._among(made, draw._alone(shape, seed))
+        return made[self]
+
+    def _among(self, made: Mapping["Draw", Array], numbers: Array) -> Array:
+        """The numbers in the order that has the correlations with the partners'."""
+        if not self.partners:
+            return numbers
+        others = [made[partner.draw] for partner in self.partners]
+        for partner, other in zip(self.partners, others, strict=True):
+            if is_constant(other):
+                raise SheetsimError(f"{self.stream}: {partner.name} is constant, and correlated with nothing")
+        return arranged(numbers, others, [partner.correlation for partner in self.partners])
+
+    def _alone(self, shape: Shape, seed: int | None) -> Array:
+        """The numbers as they are drawn, whatever the partners are."""
         generator = self._generator(seed)
         if self.design == ORTHOGONAL:
             return orthogonal_draws(generator, shape)
@@ -163,11 +210,13 @@ def check_design(design: str, samples: int, inputs: int) -> None:
         raise SheetsimError(f"sobol sampling has at most {SOBOL_INPUTS:,} inputs, not {inputs}")
 
 
-def check_legacy(distribution: Distribution, design: str, correlation: InputCorrelation | None) -> None:
+def check_legacy(
+    distribution: Distribution, design: str, correlation: InputCorrelation | None, partners: tuple[Partner, ...] = ()
+) -> None:
     """Raises SheetsimError for draws that the legacy generator's run of normal numbers does not have."""
-    if distribution.name != "normal":
+    if distribution.name != "normal" or not distribution.family.in_order:
         raise SheetsimError(f"draws mt19937 are normal numbers, and none of {distribution}: use draws pcg64")
-    if design != "random" or correlation is not None:
+    if design != "random" or correlation is not None or partners:
         raise SheetsimError("draws mt19937 have no design and no correlation: use draws pcg64")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.families import FAILURES, Family, uniforms
+from sheetsim.model.family import FAILURES, Family, uniforms
 
 
 @cache

@@ -112,7 +112,7 @@ def _drawn_moments(draw: Draw, inputs: int) -> InputMoments | str:
     law = draw.distribution
     mean, second = law.mean, law.second_moment
     if not np.isfinite(second):
-        return "There is no theory here: the inputs have no finite variance."
+        return "There is no theory here: the variance of the inputs is infinite, or not known."
     rho = draw.correlation
     even = InputMoments(second, mean**2)
     # The mean square of two samples' cosine is Σρ²/n², and 1/n of independent inputs.

@@ -29,13 +29,15 @@ class File:
     """A file of numbers, samples × inputs; a first row that holds text is a heading, and names the columns.
 
     sheet: of an .xlsx, the first one if None; standardise: each column less its mean, over its population standard
-    deviation; key: the template's, which a mistake names.
+    deviation; key: the template's, which a mistake names; column: the name of the one column that is read, or its
+    number from 1 where no column has that name, or "" for the only one. The others may then hold anything.
     """
 
     path: Path
     sheet: str | None = None
     standardise: bool = False
     key: str = "input.file"
+    column: str | None = None
 
     def load(self) -> Any:
         """The numbers as a float64 array, in a DataFrame where the columns have names.
@@ -58,8 +60,12 @@ class File:
             names: list[str] = []
             if suffix == ".npy":
                 array = _npy(path)
+                if self.column is not None:
+                    k = _column_number(path, self.column, [], array.shape[1])
+                    array = array[:, k : k + 1]
             else:
-                array, names = _numbers(path, _csv(path) if suffix == ".csv" else _xlsx(path, self.sheet))
+                rows = _csv(path) if suffix == ".csv" else _xlsx(path, self.sheet)
+                array, names = _numbers(path, rows if self.column is None else _one_column(path, rows, self.column))
             return _named(_standardised(path, array) if self.standardise else array, names)
         except SheetsimError as error:
             raise SheetsimError(f"{self.key}: {error}") from None
@@ -141,6 +147,34 @@ def _without_end(rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
     while rows and all(map(_missing, rows[-1])):
         rows.pop()
     return rows
+
+
+def _one_column(path: Path, rows: list[Sequence[Any]], column: str) -> list[Sequence[Any]]:
+    """The rows with the one cell of a column."""
+    width = max(map(len, rows), default=0)
+    first = rows[0] if rows else ()
+    heads = [cell.strip() if isinstance(cell, str) and _number(cell) is None else "" for cell in first]
+    k = _column_number(path, column, heads, width)
+    return [row[k : k + 1] for row in rows]
+
+
+def _column_number(path: Path, column: str, heads: list[str], width: int) -> int:
+    """The place of a column, from 0, by its name or its number from 1."""
+    name = column.strip()
+    if not name:
+        if width > 1:
+            told = f" ({', '.join(head[:40] for head in heads if head)})" if any(heads) else ""
+            raise SheetsimError(f"{path} has {width} columns{told}: choose one with --column, or column= in Python")
+        return 0
+    if heads.count(name) == 1:
+        return heads.index(name)
+    if heads.count(name) > 1:
+        raise SheetsimError(f"{path} has {heads.count(name)} columns {name!r}: give the number of one")
+    if name.isascii() and name.isdigit() and len(name) < 6 and 1 <= int(name) <= width:
+        return int(name) - 1
+    named = ", ".join(head[:40] for head in heads if head)
+    columns = f"columns {named}" if named else f"{width} columns without names"
+    raise SheetsimError(f"{path} has no column {name[:40]!r}; it has {columns}")
 
 
 def _named(array: Array, names: list[str]) -> Any:

@@ -7,7 +7,8 @@ Here stand its parameters and its graph; `layers.py` says what is measured, `mea
 from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import check_seed, normal
+from sheetsim.model.distributions import normal
+from sheetsim.model.draws import check_seed
 from sheetsim.model.expr import Matrix, sqrt
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES

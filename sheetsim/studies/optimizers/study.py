@@ -12,7 +12,8 @@ import numpy as np
 
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import check_seed, normal
+from sheetsim.model.distributions import normal
+from sheetsim.model.draws import check_seed
 from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squares
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph

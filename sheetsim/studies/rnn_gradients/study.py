@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import check_seed, normal
+from sheetsim.model.distributions import normal
+from sheetsim.model.draws import check_seed
 from sheetsim.model.expr import Matrix, choose, sqrt, sum_squares, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.draws import normal, stream
+from sheetsim.model.distributions import normal
+from sheetsim.model.draws import stream
 from sheetsim.model.expr import (
     NUMBER,
     ROUNDING,
