@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sheetsim.audit.verify import Verified
-    from sheetsim.runs.run import Checked, Results
+    from sheetsim.runs.run import CheckedScenario, Results
     from sheetsim.runs.templates import Scenario
 
 OUTPUTS = Path("outputs")
@@ -140,7 +140,7 @@ def run_command(
 
     scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
     targets = _targets(scenarios, output)
-    checked: list[Checked | None] = [check(scenario) for scenario in scenarios]
+    checked: list[CheckedScenario | None] = [check(scenario) for scenario in scenarios]
     _make_ready(targets, force)
     records: list[dict[str, Any]] = []
     with ProgressLine(len(scenarios)) as progress:

@@ -48,7 +48,7 @@ def order_statistics_and_counts(
     # Of each end there may be many: relu's zeros are half of its outputs.
     least = np.count_nonzero(values == low) if counts[0] > crowd or (edges == low).any() else 1
     greatest = np.count_nonzero(values == high) if counts[-1] > crowd else 1
-    found = np.where(ranks < least, low, high)
+    at_ranks = np.where(ranks < least, low, high)
     at_most = np.where(edges < low, 0, np.where(edges == low, least, size))
     inner_ranks = np.flatnonzero((least <= ranks) & (ranks < size - greatest))
     inner_edges = np.flatnonzero((low < edges) & (edges < high))
@@ -63,11 +63,11 @@ def order_statistics_and_counts(
         of_ranks, of_edges = inner_ranks[own_ranks], inner_edges[own_edges]
         # Numbers in lower bins that are not in the group.
         others = np.where(group, 0, counts).cumsum()
-        found[of_ranks], counted = order_statistics_and_counts(
+        at_ranks[of_ranks], counted = order_statistics_and_counts(
             values[group[bins]], edges[of_edges], ranks[of_ranks] - others[rank_bins[own_ranks]], few, zooms - 1
         )
         at_most[of_edges] = counted + others[edge_bins[own_edges]]
-    return found, at_most
+    return at_ranks, at_most
 
 
 def _by_sorting(values: Array, edges: Array, ranks: Array) -> tuple[Any, Any]:

@@ -59,7 +59,9 @@ class FitBook:
             "ks": [_constant(one.distance) for one in ranked],
         }
         names = [one.distribution.name for one in ranked]
-        columns = tuple(Column(name, COLUMNS[name][2], tuple(own), COLUMNS[name][0]) for name, own in cells.items())
+        columns = tuple(
+            Column(name, COLUMNS[name][2], tuple(of_column), COLUMNS[name][0]) for name, of_column in cells.items()
+        )
         self.table = Table("ranking", "family", names, columns)
 
     def sheets(self, command: str) -> list[Sheet]:

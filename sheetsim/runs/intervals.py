@@ -94,12 +94,12 @@ COLUMNS = {
 class Facts(NamedTuple):
     """What a column of results is like, by which cells of its row hold a number at all.
 
-    known: how many are finite numbers, at most 1 where their spread overflows and 0 where their mean does;
+    finite: how many are finite numbers, at most 1 where their spread overflows and 0 where their mean does;
     nonzero: whether their mean is not 0; varied: whether they differ by more than rounding; positive: whether all are
     above 0; skewed: whether a few of them make the mean, if they never are below 0.
     """
 
-    known: int
+    finite: int
     nonzero: bool
     varied: bool
     positive: bool
@@ -137,24 +137,24 @@ def interval_table(
     for number, label in enumerate(labels, start=2):
         numbers = results.source.values[:, number - 1]
         facts = Facts.of(numbers)
-        whole = facts.known == len(numbers)
+        whole = facts.finite == len(numbers)
         row = dict.fromkeys(COLUMNS, NONE)
-        own, never_below = column(results, number), label[1] in signs.nonnegative
+        x, never_below = column(results, number), label[1] in signs.nonnegative
         scaled, share = label[1] in signs.products, label[1] in signs.shares
         skewed = facts.skewed and scaled
         # Placed: a row's formulas refer to the row's own count, also where others are equal.
-        n = (row_count(results) + 0 if whole else total(if_error(own * 0 + 1, 0))).placed(None)
+        n = (row_count(results) + 0 if whole else total(if_error(x * 0 + 1, 0))).placed(None)
         # Of numbers some of which are 0 (networks that died) there is no geometric mean.
         row |= {"replicates": n, "read": matrix("median" if skewed else "mean")}
         if label in theory:
             row["theory"] = Matrix(Data(np.array([[theory[label]]])), (), (1, 1))
-        if facts.known:
-            row["mean"] = center = mean(own) if whole else total(if_error(own, 0)) / n
+        if facts.finite:
+            row["mean"] = center = mean(x) if whole else total(if_error(x, 0)) / n
         if whole:
-            row |= {"p05": quantile(own, 0.05), "p50": quantile(own, 0.5), "p95": quantile(own, 0.95)}
-        if facts.known > 1:
+            row |= {"p05": quantile(x, 0.05), "p50": quantile(x, 0.5), "p95": quantile(x, 0.95)}
+        if facts.finite > 1:
             # Not STDEV, of which IronCalc sums squares that are not of deviations.
-            deviations = (own - center) ** 2
+            deviations = (x - center) ** 2
             row["sd"] = sd = sqrt(total(deviations if whole else if_error(deviations, 0)) / (n - 1))
             row["se"] = se = sd / sqrt(n)
             t = t_quantile(1 - confidence, n - 1)
@@ -165,8 +165,8 @@ def interval_table(
             if facts.varied and not skewed and label in theory:
                 row["z"] = (center - row["theory"]) / se
         if facts.varied and facts.positive and scaled:
-            row["log_mean"] = middle = mean(log(own)) if whole else total(if_error(log(own), 0)) / n
-            squares = (log(own) - middle) ** 2
+            row["log_mean"] = middle = mean(log(x)) if whole else total(if_error(log(x), 0)) / n
+            squares = (log(x) - middle) ** 2
             row["log_sd"] = spread = sqrt(total(squares if whole else if_error(squares, 0)) / (n - 1))
             reach = t * spread / sqrt(n)
             row["geometric"] = exp(middle)
@@ -203,24 +203,24 @@ def interval_arrays(x: Any, confidence: float, nonnegative: Any = False, shares:
     """
     from scipy.special import stdtrit
 
-    known = np.isfinite(x)
-    n = known.sum(axis=0)
+    is_finite = np.isfinite(x)
+    n = is_finite.sum(axis=0)
     # Powers of two change no digit, and keep squares of very large and very small numbers in range.
-    scale = np.exp2(np.frexp(np.where(known, np.abs(x), 0).max(axis=0))[1].clip(-1021, 1023))
+    scale = np.exp2(np.frexp(np.where(is_finite, np.abs(x), 0).max(axis=0))[1].clip(-1021, 1023))
     with np.errstate(all="ignore"):
-        own = np.where(known, x / scale, 0)
-        center = own.sum(axis=0) / n
-        squares = np.where(known, own - center, 0) ** 2
+        scaled = np.where(is_finite, x / scale, 0)
+        center = scaled.sum(axis=0) / n
+        squares = np.where(is_finite, scaled - center, 0) ** 2
         sd = np.sqrt(squares.sum(axis=0) / np.where(n > 1, n - 1, np.nan))
         se = sd / np.sqrt(n)
         half = stdtrit(np.maximum(n - 1, 1), (1 + confidence) / 2) * se
         logarithmic = np.logical_and(nonnegative, center > 0)
         low = np.where(logarithmic, center * np.exp(-half / center), center - half)
         high = np.where(logarithmic, center * np.exp(half / center), center + half)
-        found = {"mean": center, "sd": sd, "se": se, "low": low, "high": high}
-        found = {name: numbers * scale for name, numbers in found.items()}
-        found["high"] = np.where(shares & (found["high"] > 1), 1.0, found["high"])
-        return {"replicates": n, **found}
+        columns = {"mean": center, "sd": sd, "se": se, "low": low, "high": high}
+        columns = {name: numbers * scale for name, numbers in columns.items()}
+        columns["high"] = np.where(shares & (columns["high"] > 1), 1.0, columns["high"])
+        return {"replicates": n, **columns}
 
 
 def bootstrap_t(numbers: Any, confidence: float, seed: int, nonnegative: bool = False) -> tuple[float, float]:
@@ -238,15 +238,15 @@ def bootstrap_t(numbers: Any, confidence: float, seed: int, nonnegative: bool = 
         return float(center), float(center)
     rng = np.random.default_rng(seed)
     logarithmic = nonnegative and center > 0
-    found = []
+    pieces = []
     with np.errstate(all="ignore"):
         # Piece by piece: resamples of many replicates would not fit into memory.
         for count in np.diff(np.linspace(0, RESAMPLES, 11).astype(int)):
             drawn = np.asarray(numbers)[rng.integers(0, n, (count, n))]
-            own, se = drawn.mean(axis=1), drawn.std(axis=1, ddof=1) / np.sqrt(n)
-            found.append(np.log(own / center) * own / se if logarithmic else (own - center) / se)
+            means, se = drawn.mean(axis=1), drawn.std(axis=1, ddof=1) / np.sqrt(n)
+            pieces.append(np.log(means / center) * means / se if logarithmic else (means - center) / se)
         # Of equal numbers t is infinite, and of zeros alone their logarithm.
-        t = np.nan_to_num(np.concatenate(found), nan=-np.inf if logarithmic else 0.0, posinf=np.inf, neginf=-np.inf)
+        t = np.nan_to_num(np.concatenate(pieces), nan=-np.inf if logarithmic else 0.0, posinf=np.inf, neginf=-np.inf)
         reach = np.quantile(t, [(1 + confidence) / 2, (1 - confidence) / 2], method="inverted_cdf")
         shift = -reach * numbers.std(ddof=1) / np.sqrt(n)
         low, high = center * np.exp(shift / center) if logarithmic else center + shift
@@ -308,7 +308,7 @@ def readings(
     divisor is 0 or missing the verdict is NO_VALUE.
     """
     assert isinstance(results.source, Data)
-    found = []
+    claims = []
     for name, (above, below) in RATIOS.items():
         if OF.get(name, activation) != activation:
             continue
@@ -317,7 +317,7 @@ def readings(
         for layer in range(1, layers + 1):
             places = [labels.index((layer, of)) + 1 for of in (above, below)]
             facts = [Facts.of(results.source.values[:, place]) for place in places]
-            if not facts[1].nonzero or min(own.known for own in facts) < results.shape[0]:
+            if not facts[1].nonzero or min(of_statistic.finite for of_statistic in facts) < results.shape[0]:
                 rows.append((NONE, NONE, NONE, NONE, matrix(NO_VALUE)))
                 continue
             u, v = (column(results, place + 1) for place in places)
@@ -339,19 +339,19 @@ def readings(
                 skewed = total((log(v) - mean(log(v))) ** 2) / (n - 1) > SKEWED * log(n)
                 verdict = where(skewed, "undecided", verdict)
             rows.append((ratio, low, high, ratio / expected - 1, where(n < FEWEST, "undecided", verdict)))
-        found.append(Reading(sentence, expected, *zip(*rows, strict=True)))
-    return found
+        claims.append(Reading(sentence, expected, *zip(*rows, strict=True)))
+    return claims
 
 
-def reading_frame(found: Sequence[Reading], values: Mapping[Matrix, Any]) -> "pd.DataFrame":
+def reading_frame(claims: Sequence[Reading], values: Mapping[Matrix, Any]) -> "pd.DataFrame":
     """A row a claim and layer: expected, ratio, low, high, off, verdict."""
     import pandas as pd
 
-    index = [(claim.sentence, k + 1) for claim in found for k in range(len(claim.ratio))]
-    data: dict[str, list[Any]] = {"expected": [claim.expected for claim in found for _ in claim.ratio]}
+    index = [(claim.sentence, k + 1) for claim in claims for k in range(len(claim.ratio))]
+    data: dict[str, list[Any]] = {"expected": [claim.expected for claim in claims for _ in claim.ratio]}
     for column_name in ("ratio", "low", "high", "off"):
-        data[column_name] = [float(values[cell][0, 0]) for claim in found for cell in getattr(claim, column_name)]
-    data["verdict"] = [str(values[cell][0, 0]) for claim in found for cell in claim.verdict]
+        data[column_name] = [float(values[cell][0, 0]) for claim in claims for cell in getattr(claim, column_name)]
+    data["verdict"] = [str(values[cell][0, 0]) for claim in claims for cell in claim.verdict]
     return pd.DataFrame(data, index=pd.MultiIndex.from_tuples(index, names=("claim", "layer")))
 
 

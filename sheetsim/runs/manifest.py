@@ -158,7 +158,7 @@ def manifest(
         matrices=matrices,
         tables={name: _placed(table, layout) for name, table in (tables or {}).items()},
         histograms={
-            name: PlacedHistogram(edges=str(edges.name), counts=[str(own.name) for own in counts])
+            name: PlacedHistogram(edges=str(edges.name), counts=[str(of_layer.name) for of_layer in counts])
             for name, (edges, counts) in (histograms or {}).items()
         },
         verdicts=[str(node.name) for node in verdicts],
@@ -174,24 +174,24 @@ def manifest(
 
 def _placed(table: Table, layout: Layout) -> PlacedTable:
     return PlacedTable(
-        index=table.index, labels=list(table.labels), columns=[_column(own, layout) for own in table.columns]
+        index=table.index, labels=list(table.labels), columns=[_column(column, layout) for column in table.columns]
     )
 
 
 def _column(column: Column, layout: Layout) -> PlacedColumn:
-    found: list[tuple[str, str] | float | str | None] = []
+    cells: list[tuple[str, str] | float | str | None] = []
     run: list[Area] = []
     for cell in column.cells:
         place = layout.places.get(cell)
         if run and place != run[-1]._replace(row=run[-1].row + 1):
-            found.append(_block(run))
+            cells.append(_block(run))
             run = []
         if place is not None:
             run.append(place)
         else:
             value = cell.source.value if isinstance(cell.source, Constant) else math.nan
-            found.append(None if value != value else value)
-    return PlacedColumn(name=column.name, kind=column.kind, cells=[*found, *map(_block, filter(None, [run]))])
+            cells.append(None if value != value else value)
+    return PlacedColumn(name=column.name, kind=column.kind, cells=[*cells, *map(_block, filter(None, [run]))])
 
 
 def _block(run: Sequence[Area]) -> tuple[str, str]:
@@ -228,13 +228,13 @@ def _fields(cells: Cells) -> dict[str, Any]:
     texts = cells.values.others
     if sum(len(text) for text in texts.values() if isinstance(text, str)) > MOST:
         raise SheetsimError(f"it has more than {MOST:,} characters")
-    found: dict[str, Any] = {}
-    for row, own in groupby(sorted(texts), key=lambda cell: cell // COLUMNS):
-        name, *pieces = [str(texts[cell]) for cell in own]
-        if key(row, 1) not in texts or name in found:
+    fields: dict[str, Any] = {}
+    for row, cells_of_row in groupby(sorted(texts), key=lambda cell: cell // COLUMNS):
+        name, *pieces = [str(texts[cell]) for cell in cells_of_row]
+        if key(row, 1) not in texts or name in fields:
             raise SheetsimError(f"row {row} has no name, or one that stands there twice")
-        found[name] = _loaded(name, "".join(pieces))
-    return found
+        fields[name] = _loaded(name, "".join(pieces))
+    return fields
 
 
 def _loaded(name: str, text: str) -> Any:

@@ -88,24 +88,24 @@ def expected(study: Forward) -> Theory:
         )
     if not ACTIVATIONS[study.activation].rises:
         gaps += (f"There is no theory of q05 here: {study.activation} falls before it rises.",)
-    found: dict[Label, float] = {
+    by_label: dict[Label, float] = {
         (layer, name): value
         for layer, row in zip(frame.index, frame.to_dict("records"), strict=True)
         for name, value in row.items()
         if name in COLUMNS and np.isfinite(value)
     }
-    return Theory(found, gaps)
+    return Theory(by_label, gaps)
 
 
 def _input_moments(x: Matrix) -> tuple[InputMoments | None, tuple[str, ...]]:
     """The inputs' moments, with the sizes of the samples where they differ; and what cannot be known of them."""
-    found = _drawn_moments(x.source, x.shape[1]) if isinstance(x.source, Draw) else _data_moments(x)
-    if isinstance(found, str):
-        return None, (found,)
-    if not found.sizes:
-        return found, ()
+    moments = _drawn_moments(x.source, x.shape[1]) if isinstance(x.source, Draw) else _data_moments(x)
+    if isinstance(moments, str):
+        return None, (moments,)
+    if not moments.sizes:
+        return moments, ()
     pairs = "within, between and additive have none beyond layer 1, over_samples has none"
-    return found, (f"Samples differ in size, as inputs are correlated or uneven: theory is over all sizes; {pairs}.",)
+    return moments, (f"Samples differ in size, as inputs are correlated or uneven: theory is over all sizes; {pairs}.",)
 
 
 def _drawn_moments(draw: Draw, inputs: int) -> InputMoments | str:
@@ -122,8 +122,8 @@ def _drawn_moments(draw: Draw, inputs: int) -> InputMoments | str:
         return "There is no theory here: how the sizes of samples differ is not known for these correlated inputs."
     # One factor g of all inputs: given it, they are independent, and their mean square is an expectation.
     g, weights = normal_rule()
-    own, share = normal_rule()
-    sizes = law.from_normal(np.sqrt(rho) * g[:, None] + np.sqrt(1 - rho) * own) ** 2 @ share
+    e, share = normal_rule()
+    sizes = law.from_normal(np.sqrt(rho) * g[:, None] + np.sqrt(1 - rho) * e) ** 2 @ share
     return InputMoments.of_sizes(sizes, weights / weights.sum(), even.product)
 
 
@@ -174,15 +174,15 @@ def spread_of_logs(study: Forward) -> float:
     from scipy.special import digamma, polygamma
     from scipy.stats import binom
 
-    found = 0.0
+    variance = 0.0
     chance = None if _is_orthogonal(study) else ACTIVATIONS[study.activation].active
     for units in study.layers if chance is not None else ():
         active = np.arange(1, units + 1)
         share = binom.pmf(active, units, chance)
         active, share = active[share > 0], share[share > 0] / share.sum()
         middle = digamma(active / 2)
-        found += float(share @ polygamma(1, active / 2) + share @ middle**2 - (share @ middle) ** 2)
-    return found
+        variance += float(share @ polygamma(1, active / 2) + share @ middle**2 - (share @ middle) ** 2)
+    return variance
 
 
 def rounding(study: Forward) -> Any:
@@ -224,12 +224,14 @@ class Replicator:
         layers = range(1, len(study.layers) + 1)
         # Freed memory goes back to the system, and comes again page by page, unless a larger piece was freed (glibc).
         np.empty(3 * BLOCK)
-        self._known = known = ACTIVATIONS[study.activation]
+        self._activation = activation = ACTIVATIONS[study.activation]
         # The tails' ends: of z where f rises, so that a is not kept; else of a.
-        self._flat = known.tails
-        if known.rises and known.saturates:
-            ends = known.function(Matrix(Data(np.clip([known.tails], -1e9, 1e9)), (), (1, 2)))
-            self._flat = tuple(np.where(np.isfinite(known.tails), evaluate([ends])[ends][0], known.tails).tolist())
+        self._flat = activation.tails
+        if activation.rises and activation.saturates:
+            ends = activation.function(Matrix(Data(np.clip([activation.tails], -1e9, 1e9)), (), (1, 2)))
+            self._flat = tuple(
+                np.where(np.isfinite(activation.tails), evaluate([ends])[ends][0], activation.tails).tolist()
+            )
         self._sds = evaluate(graph[f"sd_{k}"] for k in layers)
         inputs = [graph["x"], *(graph[f"z_{k}"] for k in layers)]
         self._steps = [
@@ -240,7 +242,7 @@ class Replicator:
                 z,
                 self._sds[graph[f"sd_{k}"]][0, 0],
                 Program([W], given=self._sds),
-                Program([a, z] if self._is_wide(W) or not known.rises else [z], given=[given, W]),
+                Program([a, z] if self._is_wide(W) or not activation.rises else [z], given=[given, W]),
             )
             for k, (given, z) in enumerate(pairwise(inputs), start=1)
         ]
@@ -278,20 +280,20 @@ class Replicator:
         moments."""
         (z,) = self._blocks(seed)
         given = x = UnitMoments.of(z)
-        found = []
+        measured = []
         for step in self._steps:
             W = step.weights(self._sds, seed=seed)[step.W]
             computed, z, saturated = self._outputs(step, z, W)
             layer = self._layer()
             layer.add(z, saturated)
             sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
-            found.append((layer.statistics(given, sums, W, step.sd), layer.counts))
+            measured.append((layer.statistics(given, sums, W, step.sd), layer.counts))
             assert layer.units is not None
             given = layer.units
-        return found, x
+        return measured, x
 
     def _layer(self) -> Outputs:
-        return Outputs(self.edges, self._flat) if self._known.rises else Outputs(self.edges)
+        return Outputs(self.edges, self._flat) if self._activation.rises else Outputs(self.edges)
 
     def _is_wide(self, W: Matrix) -> bool:
         """Whether the covariance of so many inputs is more work than the sums of so few samples."""
@@ -308,14 +310,14 @@ class Replicator:
             for step, W, layer in zip(self._steps, weights, layers, strict=True):
                 _, z, saturated = self._outputs(step, z, W)
                 layer.add(z, saturated)
-        found = []
+        measured = []
         assert given is not None
         x = given
         for step, W, layer in zip(self._steps, weights, layers, strict=True):
             assert given is not None
-            found.append((layer.statistics(given, given.through(W), W, step.sd), layer.counts))
+            measured.append((layer.statistics(given, given.through(W), W, step.sd), layer.counts))
             given = layer.units
-        return found, x
+        return measured, x
 
     def _blocks(self, seed: int) -> Iterator[Any]:
         """The samples of a replicate, block by block."""
@@ -334,7 +336,7 @@ class Replicator:
         computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
         # Constants of a formula are in double precision.
         z = computed[step.z].astype(self._dtype, copy=False)
-        if self._known.rises:
+        if self._activation.rises:
             return computed, z, 0
         sums, (low, high) = computed[step.a], self._flat
         return computed, z, int(np.count_nonzero(sums <= low)) + int(np.count_nonzero(sums >= high))

@@ -154,8 +154,8 @@ class Run(Results):
         if name in self._study.histograms:
             return self._study.histograms[name].frame(self._values)
         if name not in self._study.tables:
-            known = ", ".join(self.tables()) or "none"
-            raise SheetsimError(f"{self.name} has no table {name!r}; it has {known}")
+            names = ", ".join(self.tables()) or "none"
+            raise SheetsimError(f"{self.name} has no table {name!r}; it has {names}")
         return self._study.tables[name].frame(self._values)
 
     def verdicts(self) -> list[str]:
@@ -206,7 +206,7 @@ def study_manifest(study: Study, layout: Layout, values_only: bool, template: st
         values_only=values_only,
         matrices=study.matrices,
         tables=study.tables,
-        histograms={name: (own.edges, own.counts) for name, own in study.histograms.items()},
+        histograms={name: (histogram.edges, histogram.counts) for name, histogram in study.histograms.items()},
         verdicts=study.verdicts,
     )
 
@@ -235,21 +235,21 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
     return run_scenario(templates.scenario(what, overrides))
 
 
-class Checked(NamedTuple):
+class CheckedScenario(NamedTuple):
     """What a scenario is before anything is computed: its study, and the layout of its book."""
 
     study: Study
     layout: Layout
 
 
-def check(scenario: templates.Scenario) -> Checked:
+def check(scenario: templates.Scenario) -> CheckedScenario:
     """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
     scenario.experiment.check_book()
     study = scenario.experiment.build()
-    return Checked(study, Layout(study.sheets(scenario.command, study.matrices), live=study.matrices))
+    return CheckedScenario(study, Layout(study.sheets(scenario.command, study.matrices), live=study.matrices))
 
 
-def run_scenario(scenario: templates.Scenario, checked: Checked | None = None) -> Run:
+def run_scenario(scenario: templates.Scenario, checked: CheckedScenario | None = None) -> Run:
     """Runs a loaded template; `checked`: what `check` gave for it."""
     study, layout = checked or check(scenario)
     return Run(study, scenario.name, scenario.command, scenario.template, layout)
@@ -266,22 +266,22 @@ def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
         if isinstance(experiment, Forward) and experiment.study == Forward.STUDY:
             sizes = experiment.samples, frozenset(experiment.layers)
             alike.setdefault((experiment.activation, experiment.histogram, sizes), {})[k] = experiment
-    found: list[dict[str, Any]] = [{} for _ in experiments]
+    keys_by_place: list[dict[str, Any]] = [{} for _ in experiments]
     for (activation, bins, _), several in alike.items():
         if len(several) == 1:
             continue
-        own = list(several.values())
+        networks = list(several.values())
         keys: dict[str, Any] = {}
         if bins.range is None and not ACTIVATIONS[activation].bounded:
             # Where all outputs are 0 there is no bound to share.
-            pairs = [_numbers(one, "bound", "tail") for one in own]
+            pairs = [_numbers(one, "bound", "tail") for one in networks]
             keys["reach"] = max((bound for bound, tail in pairs if math.isfinite(bound) and tail > 0), default=0.0)
-        wide = [replace(one, histogram=replace(bins, **keys)) for one in own]
+        wide = [replace(one, histogram=replace(bins, **keys)) for one in networks]
         counts = [most for one in wide for most in _numbers(one, "largest_count") if math.isfinite(most)]
         keys["tallest"] = round(max([*counts, bins.tallest or 0.0]))
         for k in several:
-            found[k] = {f"histogram.{key}": value for key, value in keys.items() if value}
-    return found
+            keys_by_place[k] = {f"histogram.{key}": value for key, value in keys.items() if value}
+    return keys_by_place
 
 
 def _numbers(experiment: Experiment, *names: str) -> list[float]:
@@ -339,12 +339,12 @@ class Book(Results):
             return self._table(self.manifest.tables[name])
         if name in self.manifest.histograms:
             placed = self.manifest.histograms[name]
-            edges, *counts = [np.reshape(self[own], self._reader.shape(own)) for own in (placed.edges, *placed.counts)]
-            if edges.shape[1] != 1 or any(own.shape != (len(edges) + 1, 1) for own in counts):
+            edges, *counts = [np.reshape(self[one], self._reader.shape(one)) for one in (placed.edges, *placed.counts)]
+            if edges.shape[1] != 1 or any(one.shape != (len(edges) + 1, 1) for one in counts):
                 raise SheetsimError(f"{self.path}: {placed.edges} and its counts are of sizes that are no histogram's")
             return histogram_frame(edges, counts)
-        known = ", ".join([*self.manifest.tables, *self.manifest.histograms]) or "none"
-        raise SheetsimError(f"{self.path} has no table {name!r}; it has {known}")
+        names = ", ".join([*self.manifest.tables, *self.manifest.histograms]) or "none"
+        raise SheetsimError(f"{self.path} has no table {name!r}; it has {names}")
 
     def _table(self, table: PlacedTable) -> "pd.DataFrame":
         import pandas as pd
@@ -354,20 +354,20 @@ class Book(Results):
 
     def _column(self, column: PlacedColumn, rows: int) -> list[float | str]:
         try:
-            places = [(own[0], rectangle(own[1])) if isinstance(own, tuple) else own for own in column.cells]
+            places = [(place[0], rectangle(place[1])) if isinstance(place, tuple) else place for place in column.cells]
         except ValueError as error:
             raise SheetsimError(f"{self.path}: the column {column.name!r}: {error}") from None
-        if sum(own[1].size if isinstance(own, tuple) else 1 for own in places) != rows:
+        if sum(place[1].size if isinstance(place, tuple) else 1 for place in places) != rows:
             raise SheetsimError(f"{self.path}: the column {column.name!r} has not {rows} cells, as its table has rows")
-        found: list[float | str] = []
-        for own in places:
-            if isinstance(own, tuple):
-                found += [cell for row in self._reader.cells(own[0], *own[1]) for cell in row]
+        cells: list[float | str] = []
+        for place in places:
+            if isinstance(place, tuple):
+                cells += [cell for row in self._reader.cells(place[0], *place[1]) for cell in row]
             else:
-                found.append(math.nan if own is None else own)
+                cells.append(math.nan if place is None else place)
         # A count is a whole number, unless somebody wrote another there.
-        whole = column.kind == "count" and all(isinstance(cell, float) and cell.is_integer() for cell in found)
-        return [int(cell) for cell in found] if whole else found
+        whole = column.kind == "count" and all(isinstance(cell, float) and cell.is_integer() for cell in cells)
+        return [int(cell) for cell in cells] if whole else cells
 
     def summary(self) -> "pd.DataFrame":
         """The study's first table."""
@@ -392,10 +392,10 @@ class Book(Results):
 
 
 def _manifest(reader: "Reader") -> Manifest:
-    found = read_manifest(reader.file)
-    if found is None:
+    said = read_manifest(reader.file)
+    if said is None:
         raise SheetsimError(f"{reader.path} is no book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
-    return found
+    return said
 
 
 def read(path: str | os.PathLike[str]) -> Book:

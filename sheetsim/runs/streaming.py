@@ -101,8 +101,8 @@ class Outputs:
         # What lies on the second tail is all but what is at most the number below it.
         low, high = self._tails[0], np.nextafter(z.dtype.type(self._tails[1]), z.dtype.type(-np.inf))
         edges = np.append(self._edges, (low, high)).astype(z.dtype, copy=False)
-        found, at_most = order_statistics_and_counts(z.reshape(-1), edges, ranks)
-        first, last, *numbers = found.tolist()
+        at_ranks, at_most = order_statistics_and_counts(z.reshape(-1), edges, ranks)
+        first, last, *numbers = at_ranks.tolist()
         self.counts[:-1] += at_most[:-2]
         self.counts[1:] -= at_most[:-2]
         self.counts[-1] += size

@@ -264,18 +264,18 @@ def run_plan(
     _check_memory(plan)
     parts = None if folder is None else Parts(path_of(folder, "the folder"))
     units = list(_units(plan))
-    found = [_kept(parts, unit) for unit in units]
-    missing = [k for k, numbers in enumerate(found) if numbers is None]
+    numbers_of_units = [_kept(parts, unit) for unit in units]
+    missing = [k for k, numbers in enumerate(numbers_of_units) if numbers is None]
     tell = _Told(plan, units, missing, progress)
     tasks = (units[k].task() for k in missing)
     with closing(in_order(measure, tasks, workers=workers, scheduler=scheduler)) as results:
         for k, batch in zip(missing, results, strict=True):
-            found[k] = np.array([measured.numbers for measured in batch])
+            numbers_of_units[k] = np.array([measured.numbers for measured in batch])
             if parts is not None:
-                parts.store(units[k].name, found[k])
+                parts.store(units[k].name, numbers_of_units[k])
             tell.done(units[k])
     of_points: list[list[NDArray[np.float64]]] = [[] for _ in plan.points]
-    for unit, part in zip(units, found, strict=True):
+    for unit, part in zip(units, numbers_of_units, strict=True):
         places = {label: k for k, label in enumerate(unit.observed.labels)}
         for index in unit.points:
             of_points[index].append(part[:, [places[label] for label in plan.points[index].observed.labels]])
@@ -398,8 +398,8 @@ def _by_row(labels: Sequence[Label]) -> list[int]:
 
 def _kept(parts: Parts | None, unit: Unit) -> Any:
     """The unit's numbers, or None where they are not kept whole."""
-    found = None if parts is None else parts.load(unit.name)
-    return found if found is None or found.shape == unit.shape else None
+    numbers = None if parts is None else parts.load(unit.name)
+    return numbers if numbers is None or numbers.shape == unit.shape else None
 
 
 def _column(values: list[Any]) -> Any:

@@ -59,9 +59,9 @@ class SweepBook:
         self._index, self._meanings = index, meanings
         self._title, self._description, self._grid, self._points = title, description, grid, points
         self._replicates, self._shown, self._confidence = replicates, shown, confidence
-        self._layers = [len(own["mean"]) for own in next(iter(shown.values()))]
+        self._layers = [len(interval["mean"]) for interval in next(iter(shown.values()))]
         self._indices = {_identity(keys): index for index, keys in enumerate(points)}
-        self._means = {name: [_blocks(own["mean"]) for own in of] for name, of in shown.items()}
+        self._means = {name: [_blocks(interval["mean"]) for interval in of] for name, of in shown.items()}
         self._numbers = [_column(np.arange(1.0, layers + 1)) for layers in self._layers]
 
     @staticmethod
@@ -134,7 +134,7 @@ class SweepBook:
         items: list[Item] = [Text(0, 0, f"Heat map: means over replicates{self._at_last()}", "title", wide)]
         row = 2
         for name, of in self._shown.items():
-            ends = np.array([own["mean"][-1] for own in of])
+            ends = np.array([interval["mean"][-1] for interval in of])
             steep = _steep(ends)
             heading = f"log10 of the mean of {name}" if steep else f"Mean of {name}"
             items.append(Text(row, 0, f"{heading}: {self._meanings[name]}", "section"))
@@ -205,7 +205,7 @@ class SweepBook:
         means = np.concatenate([self._shown[name][point]["mean"] for point in points])
         steep = _steep(means)
         cells = [_above(self._means[name][point]) if steep else self._means[name][point] for point in points]
-        lines = tuple(Line(_label(value), own) for value, own in zip(values, cells, strict=True) if own)
+        lines = tuple(Line(_label(value), line) for value, line in zip(values, cells, strict=True) if line)
         title = f"{name} by {by}: {said}" if said else f"{name} by {by}: {self._meanings[name]}"
         deepest = max(points, key=lambda point: self._layers[point])
         return Lines(*place, title, lines, CHART, self._index, (self._numbers[deepest],), steep)
@@ -294,9 +294,9 @@ def _single(grid: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 def _steep(numbers: Any) -> bool:
     """Whether they are above 0, or 0, and differ by more than a chart or colours on a plain scale can show."""
-    known = numbers[np.isfinite(numbers)]
-    above = known[known > 0]
-    return bool(len(above) and (known >= 0).all() and above.max() > STEEP * above.min())
+    finite = numbers[np.isfinite(numbers)]
+    above = finite[finite > 0]
+    return bool(len(above) and (finite >= 0).all() and above.max() > STEEP * above.min())
 
 
 def _some(values: Sequence[Any], most: int) -> list[Any]:
@@ -330,7 +330,9 @@ def _count(number: int, what: str) -> str:
 
 def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The file's keys, those of its tables with their path."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in parameters.items():
-        found |= {f"{key}.{name}": own for name, own in value.items()} if isinstance(value, Mapping) else {key: value}
-    return found
+        flat |= (
+            {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, Mapping) else {key: value}
+        )
+    return flat

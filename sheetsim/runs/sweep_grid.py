@@ -56,8 +56,8 @@ class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"fi
     def values(self, *, whole: bool) -> list[Any]:
         """The numbers; whole: each the nearest whole number."""
         space = np.geomspace if self.scale == "log" else np.linspace
-        found = space(self.first, self.last, self.steps).tolist()
-        return [round(number) for number in found] if whole else found
+        numbers = space(self.first, self.last, self.steps).tolist()
+        return [round(number) for number in numbers] if whole else numbers
 
 
 class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -171,8 +171,8 @@ def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> SweepPlan:
 def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str) -> SweepPlan:
     check_plain(parameters)
     plain = {key: unwrapped(value) for key, value in parameters.items()}
-    for own in msgspec.structs.fields(Grid):
-        check_no_array(own.name, plain.get(own.name), own.type)
+    for field in msgspec.structs.fields(Grid):
+        check_no_array(field.name, plain.get(field.name), field.type)
     asked = _converted(plain)
     template = str(base / asked.template) if asked.template.endswith(".toml") else asked.template
     fixed = dict(asked.set) if asked.seed is None else asked.set | {"seed": asked.seed}
@@ -320,8 +320,10 @@ def _loaded(study: Forward, data: dict[str, Forward]) -> Forward:
     key = toml_value([study.input, study.samples or 0, study.inputs or 0])
     if key not in data:
         data[key] = with_data(msgspec.structs.replace(study, layers=[1], initializer="he"))
-    found = data[key]
-    return msgspec.structs.replace(study, input=found.input, samples=found.samples, inputs=found.inputs)
+    with_numbers = data[key]
+    return msgspec.structs.replace(
+        study, input=with_numbers.input, samples=with_numbers.samples, inputs=with_numbers.inputs
+    )
 
 
 def _plain(fixed: Mapping[str, Any], study: Experiment | Graph) -> dict[str, Any]:

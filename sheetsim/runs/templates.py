@@ -67,8 +67,8 @@ def folder() -> Path:
 
 def names() -> list[str]:
     """The shipped templates, the article's first."""
-    found = sorted(path.stem for path in folder().glob("*.toml"))
-    return [*ARTICLE, *(name for name in found if name not in ARTICLE)]
+    names_there = sorted(path.stem for path in folder().glob("*.toml"))
+    return [*ARTICLE, *(name for name in names_there if name not in ARTICLE)]
 
 
 def text(name: str) -> str:
@@ -165,8 +165,8 @@ def convert(parameters: Mapping[str, Any]) -> Experiment:
         check_one_of("study", study, tuple(STUDIES))
     # A study that is no text is refused by its type, with the reason.
     kind = STUDIES[study] if isinstance(study, str) else Forward
-    for own in msgspec.structs.fields(kind):
-        check_no_array(own.name, numbers.get(own.name), own.type)
+    for field in msgspec.structs.fields(kind):
+        check_no_array(field.name, numbers.get(field.name), field.type)
     try:
         return msgspec.convert(numbers, kind)
     except msgspec.ValidationError as error:
@@ -284,12 +284,12 @@ def sentence(message: str, keys: Mapping[str, Sequence[str]]) -> str:
     path = message.partition(" - at `$")[2].rstrip("`").lstrip(".").replace("[...]", " (an element)")
     unknown = re.match(r"Object contains unknown field `(.*)`", message.partition(" - at `$")[0])
     if unknown:
-        known = list(keys[path])
+        allowed = list(keys[path])
         key = ".".join(filter(None, [path, unknown[1]]))
-        return f"unknown key {key!r}{_nearest(unknown[1], known)}; the keys are {', '.join(known)}"
+        return f"unknown key {key!r}{_nearest(unknown[1], allowed)}; the keys are {', '.join(allowed)}"
     return f"{path}: {explained(message)}" if path else explained(message)
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+def _nearest(word: str, words: list[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f": did you mean {close[0]!r}?" if close else ""
