@@ -1,0 +1,288 @@
+"""Sensitivity: indices with known answers, the same by SciPy and pandas, intervals that cover, and what is refused."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import sheetsim
+from sheetsim.engine.sensitivity import Design, jansen, jansen_intervals
+
+# A closed form of sin over −π … π in the language of a model: a Taylor series to 1e-9.
+FACTORIALS = {k: float(np.prod(np.arange(1.0, k + 1))) for k in range(3, 26, 2)}
+
+
+def _sin(x: sheetsim.model.expr.Matrix) -> sheetsim.model.expr.Matrix:
+    return x + sum((-1) ** (k // 2) * x**k / size for k, size in FACTORIALS.items())
+
+
+def _ishigami(trials: int = 4096, **how: object) -> sheetsim.Model:
+    model = sheetsim.Model(seed=1)
+    x = model.input("x", sheetsim.uniform(-np.pi, np.pi), (trials, 3), **how)
+    first, second, third = (sheetsim.column(x, k) for k in (1, 2, 3))
+    model.output("y", _sin(first) + 7 * _sin(second) ** 2 + 0.1 * third**4 * _sin(first))
+    return model
+
+
+def _ishigami_indices(a: float = 7, b: float = 0.1) -> tuple[list[float], list[float]]:
+    """Ishigami & Homma (1990): first-order and total."""
+    of_1, of_2 = (1 + b * np.pi**4 / 5) ** 2 / 2, a**2 / 8
+    of_1_3 = b**2 * np.pi**8 * (1 / 18 - 1 / 50)
+    variance = of_1 + of_2 + of_1_3
+    first, total = [of_1, of_2, 0], [of_1 + of_1_3, of_2, of_1_3]
+    return [part / variance for part in first], [part / variance for part in total]
+
+
+def _linear(trials: int = 400) -> sheetsim.Model:
+    """y = 3 u + 2 v − w of independent normal inputs of sd 1, 1 and 2: shares 9, 4 and 4 of 17."""
+    model = sheetsim.Model(seed=5)
+    u = model.input("u", sheetsim.normal(), (trials, 1))
+    v = model.input("v", sheetsim.normal(), (trials, 1))
+    w = model.input("w", sheetsim.normal(0, 2), (trials, 1))
+    model.output("y", 3 * u + 2 * v - w)
+    return model
+
+
+def test_sobol_indices_are_those_of_ishigami_s_closed_form() -> None:
+    frame = _ishigami().sobol("y", trials=8192, resamples=200)
+    first, total = _ishigami_indices()
+    # Four standard errors: an interval is nearly four of them wide.
+    for name, truth in (("first_order", first), ("total", total)):
+        width = frame[f"{name}_high"] - frame[f"{name}_low"]
+        assert (abs(frame[name] - truth) < width).all()
+        assert (width < 0.1).all()
+    # That of x 3 by itself is nothing, and a fifth with x 1: an index of another kind would be seen.
+    assert frame["total"]["x 3"] > 0.2
+
+
+def test_two_samples_by_a_sobol_sequence_do_not_go_together() -> None:
+    frame = _ishigami(2048, sampling="sobol").sobol(resamples=0)
+    first, total = _ishigami_indices()
+    # In the sequence's own order the rows of two samples depend on one another: the errors are then 0.3.
+    assert np.allclose(frame["first_order"], first, atol=0.07)
+    assert np.allclose(frame["total"], total, atol=0.07)
+
+
+def test_the_g_function_of_sobol() -> None:
+    a = np.array([0, 1, 4.5, 9])
+    model = sheetsim.Model(seed=2)
+    x = model.input("x", sheetsim.uniform(0, 1), (4096, 4), sampling="sobol")
+    parts = [(sheetsim.absolute(4 * sheetsim.column(x, k + 1) - 2) + a[k]) / (1 + a[k]) for k in range(4)]
+    model.output("g", parts[0] * parts[1] * parts[2] * parts[3])
+    of_each = 1 / (3 * (1 + a) ** 2)
+    variance = np.prod(1 + of_each) - 1
+    frame = model.sobol(resamples=0)
+    assert np.allclose(frame["first_order"], of_each / variance, atol=0.05)
+    total = of_each / (1 + of_each) * np.prod(1 + of_each) / variance
+    assert np.allclose(frame["total"], total, atol=0.05)
+
+
+def test_scipy_gives_the_same_indices_from_the_same_numbers() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-np.pi, np.pi, (2, 3, 4096))
+
+    def f(x: np.ndarray) -> np.ndarray:
+        return np.sin(x[0]) + 7 * np.sin(x[1]) ** 2 + 0.1 * x[2] ** 4 * np.sin(x[0])
+
+    f_ab = [f(np.where(np.arange(3)[:, None] == k, b, a)) for k in range(3)]
+    ours = jansen(Design(f(a), f(b), np.stack(f_ab)))
+    func = {"f_A": f(a)[None], "f_B": f(b)[None], "f_AB": np.stack(f_ab)[:, None]}
+    theirs = stats.sobol_indices(func=func, n=4096)
+    # Of total indices SciPy has the same estimator, of first-order ones another.
+    assert np.allclose(ours.total, theirs.total_order, rtol=1e-12)
+    assert np.allclose(ours.first, theirs.first_order, atol=0.05)
+
+
+def test_of_a_linear_model_everything_is_known() -> None:
+    model = _linear(4096)
+    frame = model.run().sensitivity("y", resamples=20)
+    shares = pd.Series({"u": 9, "v": 4, "w": 4}) / 17
+    assert frame.attrs["r2"] == pytest.approx(1, abs=1e-12)
+    src = frame["src"]
+    assert np.sign(src).to_dict() == {"u": 1, "v": 1, "w": -1}
+    assert np.allclose(src[shares.index] ** 2, shares, atol=0.02)
+    sobol = model.sobol("y", trials=8192, resamples=0)
+    for name in ("first_order", "total"):
+        assert np.allclose(sobol[name], shares, atol=0.03)
+    # The mean of a normal input in its upper tenth is φ(z)/0.1 = 1.755, and −1.755 in its lower one.
+    assert frame["swing"]["u"] == pytest.approx(3 * 2 * 1.755, rel=0.1)
+    assert frame["swing"]["w"] == pytest.approx(-2 * 2 * 1.755, rel=0.2)
+    assert frame.index[0] == "u"
+    assert abs(frame["contribution"]).sum() == pytest.approx(1)
+    assert frame["contribution"]["w"] < 0
+
+
+def test_correlations_and_coefficients_are_those_of_pandas_and_numpy() -> None:
+    model = sheetsim.Model(seed=7)
+    # Rounded: ties share their ranks.
+    x = sheetsim.floor(3 * model.input("x", sheetsim.normal(), (300, 2)))
+    w = model.input("w", sheetsim.distribution("expon"), (300, 1))
+    model.output("y", sheetsim.exp(sheetsim.column(x, 1) / 3) * w + sheetsim.column(x, 2) ** 2)
+    run = model.run()
+    frame = run.sensitivity(resamples=0).loc[["x 1", "x 2", "w"]]
+    data = pd.DataFrame(np.hstack([run["x"], run["w"]]), columns=["x 1", "x 2", "w"])
+    y = pd.Series(run["y"][:, 0])
+    for method in ("pearson", "spearman"):
+        assert np.allclose(frame[method], data.corrwith(y, method=method), rtol=1e-10)
+    z = (data - data.mean()) / data.std(ddof=0)
+    b, (left,) = np.linalg.lstsq(z, (y - y.mean()) / y.std(ddof=0), rcond=None)[:2]
+    assert np.allclose(frame["src"], b)
+    assert run.sensitivity(resamples=0).attrs["r2"] == pytest.approx(1 - left / 300)
+
+
+def test_ranks_share_those_of_ties() -> None:
+    model = sheetsim.Model(seed=7)
+    x = model.input("x", np.repeat([[1.0], [2.0], [3.0]], 20, axis=0))
+    e = model.input("e", sheetsim.normal(), (60, 1))
+    model.output("y", sheetsim.floor(x + e))
+    run = model.run()
+    expected = stats.spearmanr(run["x"][:, 0], run["y"][:, 0]).statistic
+    assert run.sensitivity(resamples=0)["spearman"]["x"] == pytest.approx(expected)
+
+
+def test_intervals_cover_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(3)
+    first, total = np.array([0.5, 0.2]), np.array([0.8, 0.5])  # of u + v² … below: u v has a share of 0.3
+    scale = np.sqrt(np.array([0.5, 0.2, 0.3]))
+
+    def f(x: np.ndarray) -> np.ndarray:
+        return scale[0] * x[0] + scale[1] * x[1] + scale[2] * x[0] * x[1]
+
+    held = np.zeros((2, 2))
+    for _ in range(100):
+        a, b = rng.standard_normal((2, 2, 200))
+        design = Design(f(a), f(b), np.stack([f(np.stack([b[0], a[1]])), f(np.stack([a[0], b[1]]))]))
+        low, high = jansen_intervals(design, 200, rng)
+        held += [(low.first <= first) & (first <= high.first), (low.total <= total) & (total <= high.total)]
+    # Binomial of 100 with 0.95: under 86 is five standard deviations away.
+    assert (held >= 86).all(), held
+
+
+def test_bootstrap_intervals_of_correlations_cover() -> None:
+    held = np.zeros(3)
+    for seed in range(40):
+        model = sheetsim.Model(seed=seed)
+        u, e = (model.input(name, sheetsim.normal(), (100, 1)) for name in "ue")
+        model.output("y", 0.6 * u + 0.8 * e)
+        row = model.run().sensitivity(resamples=50).loc["u"]
+        truth = {"pearson": 0.6, "spearman": 6 / np.pi * np.arcsin(0.3), "src": 0.6}
+        held += [row[f"{name}_low"] <= value <= row[f"{name}_high"] for name, value in truth.items()]
+    assert (held >= 32).all(), held
+
+
+def test_groups_hold_what_their_inputs_do_together() -> None:
+    model = _linear(4000)
+    groups = {"market": ["v", "w"]}
+    frame = model.run().sensitivity(groups=groups)
+    assert frame["src"]["market"] ** 2 == pytest.approx(8 / 17, abs=0.03)
+    assert set(frame.index) == {"u", "market"}
+    sobol = model.sobol(groups=groups, trials=4000)
+    assert np.allclose(sobol["total"], [9 / 17, 8 / 17], atol=0.06)
+    # The one group of all makes all of the variance.
+    whole = _ishigami(512).sobol(groups={"all": ["x"]})
+    assert whole["first_order"]["all"] == 1
+    assert whole["total"]["all"] == pytest.approx(1, abs=0.2)
+
+
+def _mistakes() -> Iterator[tuple[str, object, str]]:
+    yield "an unknown output", lambda: _linear().run().sensitivity("profit"), "no output 'profit': the model has y"
+    yield "an unknown input", lambda: _linear().sobol(groups={"g": ["z"]}), "no input 'z'; there are u, v, w"
+    twice = {"g": ["u"], "h": ["u"]}
+    yield "an input in two groups", lambda: _linear().sobol(groups=twice), "u is in g and in h"
+    yield "a group of another's name", lambda: _linear().sobol(groups={"u": ["v"]}), "u is the name of an input"
+    yield "no list of inputs", lambda: _linear().sobol(groups={"g": "uv"}), "must be a list"
+    yield "no number of trials", lambda: _linear().sobol(trials=1), "trials must be a whole number from 2"
+    yield "no resamples", lambda: _linear().run().sensitivity(resamples=-1), "resamples must be"
+
+
+@pytest.mark.parametrize(("call", "sentence"), [pytest.param(*more, id=name) for name, *more in _mistakes()])
+def test_a_mistake_is_one_sentence(call: object, sentence: str) -> None:
+    with pytest.raises(sheetsim.SheetsimError, match=sentence):
+        call()  # type: ignore[operator]
+
+
+def test_an_output_without_inputs_and_given_numbers_are_refused() -> None:
+    model = sheetsim.Model()
+    x = model.input("x", np.arange(10.0).reshape(-1, 1))
+    W = model.input("W", sheetsim.normal(), (1, 2))
+    model.output("given", x @ W)
+    model.output("alone", sheetsim.row_numbers(x))
+    run = model.run()
+    with pytest.raises(sheetsim.SheetsimError, match="name one of given 1, given 2, alone"):
+        run.sensitivity()
+    with pytest.raises(sheetsim.SheetsimError, match="alone has no input with a row a trial"):
+        run.sensitivity("alone")
+    with pytest.raises(sheetsim.SheetsimError, match="x are given numbers"):
+        model.sobol("given 1")
+    assert abs(run.sensitivity("given 1")["pearson"]["x"]) == pytest.approx(1)
+
+
+def test_weights_are_no_trials_also_where_there_are_as_many() -> None:
+    model = sheetsim.Model(seed=0)
+    x = model.input("x", sheetsim.normal(), (50, 50))
+    W = model.weights("W_1", "he", (50, 50))
+    V = model.weights("V", "he", (50, 1))
+    # Also the other way round: a trial a column of what is then transposed.
+    model.output("y", (V.T @ sheetsim.relu(W.T @ x.T)).T)
+    frame = model.run().sensitivity(resamples=0)
+    assert len(frame) == 50
+    # As many inputs as trials: a regression says nothing, and that is said.
+    assert frame["src"].isna().all()
+    assert "no more trials than inputs" in frame.attrs["notes"][0]
+    sobol = model.sobol(groups={"half": [f"x {k}" for k in range(1, 26)]}, resamples=0)
+    assert sobol.index[0] == "half"
+    assert sobol.attrs["notes"] == ("Held as they were drawn, the same for all trials: e_V, e_1.",)
+
+
+def test_correlated_inputs_decline_unless_they_are_one_group() -> None:
+    model = sheetsim.Model(seed=4)
+    rho = np.array([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 1]])
+    x = model.input("x", sheetsim.normal(), (2000, 3), correlation=rho)
+    model.output("y", sheetsim.row_sum(x))
+    with pytest.raises(sheetsim.SheetsimError, match="x 1, x 2 are correlated: put them into one group"):
+        model.sobol()
+    frame = model.sobol(groups={"pair": ["x 1", "x 2"]}, trials=4000, resamples=0)
+    # Var(x 1 + x 2) is 3.6, and that of x 3 is 1.
+    assert np.allclose(frame["first_order"], [3.6 / 4.6, 1 / 4.6], atol=0.06)
+    told = model.run().sensitivity(resamples=0)
+    assert told.attrs["notes"][0].startswith("x 1, x 2 are correlated: Pearson")
+    # R² and coefficients hold what they mean: sd 1 each, over √4.6.
+    assert np.allclose(told["src"], 1 / np.sqrt(4.6), atol=0.03)
+
+
+def test_sobol_sequences_of_two_inputs_are_not_independent_and_decline() -> None:
+    model = sheetsim.Model(seed=1)
+    u, v = (model.input(name, sheetsim.uniform(0, 1), (64, 1), sampling="sobol") for name in "uv")
+    model.output("y", u + v)
+    with pytest.raises(sheetsim.SheetsimError, match="u, v are correlated"):
+        model.sobol()
+
+
+def test_outputs_that_do_not_vary_or_lack_numbers_say_so() -> None:
+    model = sheetsim.Model(seed=4)
+    x = model.input("x", sheetsim.normal(), (200, 2))
+    model.output("still", 0 * sheetsim.column(x, 1) + 3)
+    model.output("partly", sheetsim.log(sheetsim.column(x, 1)) + sheetsim.column(x, 2))
+    run = model.run()
+    still = run.sensitivity("still")
+    assert still[["pearson", "spearman", "src", "contribution"]].isna().all(axis=None)
+    assert (still["swing"] == 0).all()
+    assert "still does not vary" in still.attrs["notes"][0]
+    assert model.sobol("still").isna().all(axis=None)
+    assert "does not vary" in model.sobol("still").attrs["notes"][0]
+    partly = run.sensitivity("partly", resamples=20)
+    y = run["partly"][:, 0]
+    has = np.isfinite(y)
+    assert partly.attrs["notes"] == (f"{(~has).sum()} trials of partly have no number, and are left out.",)
+    expected = [np.corrcoef(run["x"][has, k], y[has])[0, 1] for k in range(2)]
+    assert np.allclose(partly["pearson"][["x 1", "x 2"]], expected)
+    assert "have an error value" in model.sobol("partly").attrs["notes"][0]
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    model = _linear()
+    pd.testing.assert_frame_equal(model.sobol(), model.sobol())
+    pd.testing.assert_frame_equal(model.run().sensitivity(), model.run().sensitivity())
+    assert not model.sobol().equals(model.sobol(seed=6))
