@@ -1,10 +1,14 @@
 """Sensitivity: indices with known answers, the same by SciPy and pandas, intervals that cover, and what is refused."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
+from lint import lint
+from openpyxl.worksheet.formula import ArrayFormula
 from scipy import stats
 
 import sheetsim
@@ -286,3 +290,40 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     pd.testing.assert_frame_equal(model.sobol(), model.sobol())
     pd.testing.assert_frame_equal(model.run().sensitivity(), model.run().sensitivity())
     assert not model.sobol().equals(model.sobol(seed=6))
+
+
+def test_the_book_has_a_page_with_the_same_numbers_and_a_tornado(tmp_path: Path) -> None:
+    model = sheetsim.Model("Profit", seed=3)
+    price = model.input("price", sheetsim.normal(10, 1), (40, 1))
+    cost = model.input("cost", sheetsim.uniform(4, 8), (40, 1))
+    e = model.input("e", sheetsim.normal(), (40, 2))
+    # With trials that have no number: formulas leave them out as NumPy does.
+    model.output("profit", (price - cost) * sheetsim.column(e, 1) + sheetsim.log(cost - 4.3) + sheetsim.column(e, 2))
+    run = model.run()
+    run.to_excel(tmp_path / "book.xlsx")
+    told = run.sensitivity(resamples=0)
+    assert told.attrs["notes"]
+    pd.testing.assert_frame_equal(sheetsim.read(tmp_path / "book.xlsx").table("sensitivity"), told, rtol=0, atol=0)
+    page = openpyxl.load_workbook(tmp_path / "book.xlsx")["Sensitivity"]
+    assert [page.cell(7 + k, 1).value for k in range(4)] == list(told.index)
+    # The tenth of the trials with the least cost have no number, and so no mean: it comes last.
+    assert told["swing"].isna().tolist() == [False, False, False, True]
+    assert told["swing"].dropna().abs().is_monotonic_decreasing
+    assert isinstance(page["E7"].value, ArrayFormula)
+    # Two series over the rows of the table, which the chart names by its cells.
+    (chart,) = page._charts
+    assert chart.barDir == "bar"
+    assert [str(series.cat.strRef.f) for series in chart.series] == ["Sensitivity!$A$7:$A$10"] * 2
+    assert sheetsim.verify(tmp_path / "book.xlsx").ok
+    assert lint(tmp_path / "book.xlsx") == []
+
+
+def test_a_page_for_each_of_the_first_outputs_that_have_inputs(tmp_path: Path) -> None:
+    model = sheetsim.Model(seed=3)
+    x = model.input("x", sheetsim.normal(), (8, 5))
+    model.output("still", sheetsim.row_numbers(x) * 2)
+    model.output("y", x * 2)
+    model.run().to_excel(tmp_path / "book.xlsx")
+    titles = openpyxl.load_workbook(tmp_path / "book.xlsx").sheetnames
+    assert [title for title in titles if title.startswith("Sens")] == [f"Sensitivity y {k}" for k in (1, 2, 3)]
+    assert sheetsim.verify(tmp_path / "book.xlsx").ok

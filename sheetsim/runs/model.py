@@ -19,6 +19,7 @@ from sheetsim.runs.sensitivity import (
     TrialSensitivity,
     check_resamples,
     quantity_of,
+    sensitivity_pages,
     sobol_indices,
 )
 from sheetsim.studies.model_book import MADE_IN_PYTHON
@@ -30,7 +31,7 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.workbook.layout import Page, Sheet
 
 
 class Model(Graph):
@@ -215,7 +216,7 @@ class ModelRun(Run):
         whole = arguments.flag("matrices", matrices) and not values_only
         layout = self._layout if whole else Layout(self._sheets(matrices), live=False)
         self._compute(layout.places)
-        tables = (outputs.table, outputs.percentiles, self._risk) if outputs.of else ()
+        tables = (outputs.table, outputs.percentiles, self._risk, *self._sensitivities[1]) if outputs.of else ()
         placed = {table.name: table for table in tables}
         said = manifest(layout, self.title, values_only=values_only, matrices=matrices, tables=placed)
         return write(
@@ -230,7 +231,14 @@ class ModelRun(Run):
         return layout
 
     def _sheets(self, matrices: bool) -> "list[Sheet]":
-        return model_book(self._study.graph, self._outputs, self._risk, self._command, matrices=matrices)
+        pages, _ = self._sensitivities
+        graph, outputs = self._study.graph, self._outputs
+        return model_book(graph, outputs, self._risk, self._command, matrices=matrices, more=pages)
+
+    @cached_property
+    def _sensitivities(self) -> "tuple[list[Page], list[Table]]":
+        """The workbook's pages of sensitivity, and their tables."""
+        return sensitivity_pages(self._study.graph, self._values)
 
     @cached_property
     def _questions(self) -> dict[str, Asked]:

@@ -33,11 +33,16 @@ from sheetsim.summary.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sheetsim.workbook.layout import Page
+
 # Of the bootstrap: the rank correlations of each resample are ranked anew.
 RESAMPLES = 200
 
 # The same for Sobol indices, of which a resample is a few sums.
 SOBOL_RESAMPLES = 1000
+
+# Trials with a number, for anything to be said.
+LEAST = 3
 
 # What the bootstrap and the order of rows are drawn from, beside a seed.
 BOOTSTRAP, SHUFFLE = "sensitivity bootstrap", "sensitivity order"
@@ -77,12 +82,19 @@ class TrialSensitivity:
     def _y(self) -> Array:
         return evaluate([self.quantity.x], self.values)[self.quantity.x][:, 0]
 
+    @property
+    def is_told(self) -> bool:
+        """Whether there are trials enough that have a number."""
+        return int(np.isfinite(self._y).sum()) >= LEAST
+
     @cached_property
     def _regression(self) -> Regression:
         leaves = evaluate({one.leaf for one in self._inputs}, self.values)
         x = np.column_stack([leaves[one.leaf][:, one.column] for one in self._inputs])
-        if np.isfinite(self._y).sum() < 3:
-            raise SheetsimError(f"{self.quantity.label} has fewer than 3 trials with a number: nothing can be said")
+        if not self.is_told:
+            raise SheetsimError(
+                f"{self.quantity.label} has fewer than {LEAST} trials with a number: nothing can be said"
+            )
         places = {one: k for k, one in enumerate(self._inputs)}
         groups = [[places[one] for one in members] for members in self._groups.values()]
         return Regression(x, self._y, groups)
@@ -154,6 +166,27 @@ class TrialSensitivity:
             shown = ", ".join(names if len(names) < 7 else (*names[:5], "…", names[-1]))
             said.append(CORRELATED.format(names=shown))
         return tuple(said)
+
+
+def sensitivity_pages(model: Graph, values: Values) -> "tuple[list[Page], list[Table]]":
+    """The pages of the first outputs that have inputs, and their tables; values: of the model's matrices."""
+    from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_title
+
+    pages: list[Page] = []
+    tables: list[Table] = []
+    there = quantities(model)
+    for k, quantity in enumerate(there):
+        if len(pages) == MOST_OUTPUTS or not trial_inputs(quantity.x):
+            continue
+        of_trials = TrialSensitivity(quantity, values)
+        if not of_trials.is_told:
+            continue
+        title = sensitivity_title(quantity, k, len(there))
+        table = of_trials.table(title.lower() if len(there) == 1 else title, title, MOST_INPUTS)
+        r2, inputs = float(of_trials.associations.r2), len(trial_inputs(quantity.x))
+        pages.append(sensitivity_page(title, quantity, table, quantity.mean.placed(None), r2, inputs, of_trials.notes))
+        tables.append(table)
+    return pages, tables
 
 
 def quantity_of(model: Graph, output: str | None) -> Quantity:

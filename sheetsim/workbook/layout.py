@@ -197,6 +197,24 @@ class Lines:
     share: bool = False
 
 
+@dataclass(frozen=True)
+class HorizontalBars:
+    """A native bar chart: a row a label, the first one at the top, and a bar a part.
+
+    labels: the first cell of the rows' names, from 0, on the sheet of the numbers; parts: a name, and cells one under
+    another, a row each; stacked: whether a row's bars lie on one line, as what is below and above 0 does in a tornado.
+    """
+
+    row: int
+    column: int
+    title: str
+    parts: tuple[Line, ...]
+    labels: tuple[int, int]
+    size: tuple[int, int]
+    axis: str = ""
+    stacked: bool = False
+
+
 class Ticks(NamedTuple):
     """An axis of fixed ends, and the distance of its ticks."""
 
@@ -251,7 +269,7 @@ class Area(NamedTuple):
     shape: Shape
 
 
-Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Scatter | Colours
+Item: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | Colours
 
 
 @dataclass(frozen=True)
