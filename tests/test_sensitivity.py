@@ -1,5 +1,6 @@
 """Sensitivity: indices with known answers, the same by SciPy and pandas, intervals that cover, and what is refused."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from openpyxl.worksheet.formula import ArrayFormula
 from scipy import stats
 
 import sheetsim
+from sheetsim.cli.commands import main
 from sheetsim.engine.sensitivity import Design, jansen, jansen_intervals
 
 # A closed form of sin over −π … π in the language of a model: a Taylor series to 1e-9.
@@ -179,13 +181,13 @@ def test_bootstrap_intervals_of_correlations_cover() -> None:
 def test_groups_hold_what_their_inputs_do_together() -> None:
     model = _linear(4000)
     groups = {"market": ["v", "w"]}
-    frame = model.run().sensitivity(groups=groups)
+    frame = model.run().sensitivity(groups=groups, resamples=0)
     assert frame["src"]["market"] ** 2 == pytest.approx(8 / 17, abs=0.03)
     assert set(frame.index) == {"u", "market"}
-    sobol = model.sobol(groups=groups, trials=4000)
+    sobol = model.sobol(groups=groups, trials=4000, resamples=0)
     assert np.allclose(sobol["total"], [9 / 17, 8 / 17], atol=0.06)
     # The one group of all makes all of the variance.
-    whole = _ishigami(512).sobol(groups={"all": ["x"]})
+    whole = _ishigami(512).sobol(groups={"all": ["x"]}, resamples=0)
     assert whole["first_order"]["all"] == 1
     assert whole["total"]["all"] == pytest.approx(1, abs=0.2)
 
@@ -288,7 +290,8 @@ def test_outputs_that_do_not_vary_or_lack_numbers_say_so() -> None:
 def test_the_same_seed_gives_the_same_numbers() -> None:
     model = _linear()
     pd.testing.assert_frame_equal(model.sobol(), model.sobol())
-    pd.testing.assert_frame_equal(model.run().sensitivity(), model.run().sensitivity())
+    first, second = (model.run().sensitivity(resamples=20) for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
     assert not model.sobol().equals(model.sobol(seed=6))
 
 
@@ -327,3 +330,125 @@ def test_a_page_for_each_of_the_first_outputs_that_have_inputs(tmp_path: Path) -
     titles = openpyxl.load_workbook(tmp_path / "book.xlsx").sheetnames
     assert [title for title in titles if title.startswith("Sens")] == [f"Sensitivity y {k}" for k in (1, 2, 3)]
     assert sheetsim.verify(tmp_path / "book.xlsx").ok
+
+
+def test_of_replicates_whole_draws_are_told_apart() -> None:
+    model = sheetsim.Model(seed=2)
+    u, v = (model.input(name, sheetsim.normal(), (3, 1)) for name in "uv")
+    W = model.weights("W_1", "std 1", (1, 1))
+    model.output("sum", u + 2 * v)
+    model.output("product", u @ W)
+    frame = sheetsim.sensitivity(model, "mean", trials=400).frame()
+    # Means over three trials: of u + 2 v shares of 1 and 4 fifths; of u W nothing by one alone, and all by both.
+    truth = pd.DataFrame(
+        {"first_order": [0.2, 0.8, 0, 0], "total": [0.2, 0.8, 1, 1]},
+        index=pd.MultiIndex.from_tuples(
+            [("sum.mean", "u"), ("sum.mean", "v"), ("product.mean", "u"), ("product.mean", "e_1")],
+            names=["statistic", "input"],
+        ),
+    )
+    assert list(frame.index) == list(truth.index)
+    for name in truth:
+        assert (abs(frame[name] - truth[name]) < frame[f"{name}_high"] - frame[f"{name}_low"]).all()
+        assert (frame[f"{name}_high"] - frame[f"{name}_low"] < 0.8).all()
+    both = sheetsim.sensitivity(model, "product.mean", trials=20, groups={"all": ["u", "e_1"]}).frame()
+    assert both["first_order"].tolist() == [1]
+
+
+def test_a_network_s_layers_are_those_of_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+
+    def var(draws: list[np.ndarray]) -> np.ndarray:
+        z = draws[0]
+        for e in draws[1:]:
+            z = np.maximum(z @ (e * np.sqrt(2 / e.shape[-2])), 0)
+        return z.var(axis=(1, 2))
+
+    shapes = (6, 4), (4, 4), (4, 4)
+    a, b = ([rng.standard_normal((4000, *shape)) for shape in shapes] for _ in range(2))
+    y, variance = var(a), np.concatenate([var(a), var(b)]).var()
+    totals = [((y - var([*a[:k], b[k], *a[k + 1 :]])) ** 2).mean() / 2 / variance for k in range(3)]
+    told = sheetsim.sensitivity("relu-he", "2.var", trials=600, seed=1, samples=6, inputs=4, layers=[4, 4])
+    frame = told.frame().loc["2.var"]
+    assert list(frame.index) == ["x", "e_1", "e_2"]
+    assert (abs(frame["total"] - totals) < 1.5 * (frame["total_high"] - frame["total_low"])).all()
+    assert (frame["total_high"] - frame["total_low"] < 0.6).all()
+
+
+def test_the_book_of_a_study_has_live_indices_and_is_the_same_each_time(tmp_path: Path) -> None:
+    def made() -> object:
+        small = {"samples": 6, "inputs": 4, "layers": [3, 2]}
+        return sheetsim.sensitivity("relu-he", "var", trials=8, resamples=30, **small)
+
+    for name in ("first", "second"):
+        made().to_excel(tmp_path / f"{name}.xlsx")
+    assert (tmp_path / "first.xlsx").read_bytes() == (tmp_path / "second.xlsx").read_bytes()
+    book = sheetsim.read(tmp_path / "first.xlsx")
+    frame = made().frame()
+    # A statistic has the draws alone that it depends on.
+    assert list(frame.loc["1.var"].index) == ["x", "e_1"]
+    for label in ("1.var", "2.var"):
+        pd.testing.assert_frame_equal(book.table(label), frame.loc[label])
+    sheet = openpyxl.load_workbook(tmp_path / "first.xlsx")["Sensitivity"]
+    assert len(sheet._charts) == 2
+    assert sheetsim.verify(tmp_path / "first.xlsx").ok
+    assert lint(tmp_path / "first.xlsx") == []
+    made().to_excel(tmp_path / "values.xlsx", values_only=True)
+    assert sheetsim.read(tmp_path / "values.xlsx").table("1.var").equals(frame.loc["1.var"])
+
+
+def _study_mistakes() -> Iterator[tuple[str, object, str]]:
+    small = {"samples": 6, "inputs": 4, "layers": [3, 2]}
+
+    def of(statistic: str, name: str = "relu-he", **how: object) -> object:
+        return lambda: sheetsim.sensitivity(name, statistic, **how)
+
+    yield "no statistic", of("size", **small), "unknown statistic 'size'"
+    yield "no such draws", of("1.var", groups={"g": ["e_2"]}, **small), "no input 'e_2'; there are x, e_1"
+    yield "nothing drawn", of("sgd.x", "optimizers"), "nothing is drawn here"
+    yield "more than draws", of("small.loss_end", "symmetry"), "depends on its seed by more than its draws"
+    yield "one replicate", of("1.var", trials=1, **small), "trials must be a whole number from 2"
+    model = sheetsim.Model()
+    model.output("y", model.input("x", [[1], [2]]) * 2)
+    yield "a model without draws", lambda: sheetsim.sensitivity(model, "mean"), "nothing is drawn"
+
+
+@pytest.mark.parametrize(("call", "sentence"), [pytest.param(*more, id=name) for name, *more in _study_mistakes()])
+def test_a_mistake_with_a_study_is_one_sentence(call: object, sentence: str) -> None:
+    with pytest.raises(sheetsim.SheetsimError, match=sentence):
+        call()  # type: ignore[operator]
+
+
+def test_a_statistic_that_does_not_vary_has_no_indices_and_says_so() -> None:
+    told = sheetsim.sensitivity(
+        "relu-he", "dead_units", trials=3, samples=20, inputs=4, layers=[2], initializer="zeros"
+    )
+    assert told.frame()["total"].isna().all()
+    assert "does not vary" in told.notes[0]
+
+
+def test_the_command_prints_the_table_and_writes_the_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "sensitivity relu-he --set samples=6 --set inputs=4 --set layers=[3] --statistic 1.var --trials 6"
+    target = tmp_path / "book.xlsx"
+    more = ["--group", "all=x,e_1", "--format", "csv", "--output", str(target)]
+    monkeypatch.setattr("sys.argv", ["sheetsim", *words.split(), *more])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.startswith("statistic,input,first_order,")
+    assert row.startswith("1.var,all,1.0,")
+    # About has the command, which makes the same file.
+    command = sheetsim.read(target).manifest.command
+    again = tmp_path / "again.xlsx"
+    monkeypatch.setattr("sys.argv", [*shlex.split(command), "--output", str(again)])
+    with pytest.raises(SystemExit):
+        main()
+    assert again.read_bytes() == target.read_bytes()
+    monkeypatch.setattr("sys.argv", ["sheetsim", *words.split(), "--group", "weights"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "write name=input,input" in capsys.readouterr().err

@@ -52,9 +52,8 @@ def sensitivity_page(
         *(moved(item, TOP) for item in table_items(table)),
     ]
     right = len(table.columns) + 2
-    changes = {"at q05": [], "at q95": []}  # type: dict[str, list[Matrix]]
-    for name, column in (("at q05", "low"), ("at q95", "high")):
-        changes[name] = [(cell - mean).placed(None) for cell in table[column]]
+    ends = {"at q05": "low", "at q95": "high"}
+    changes = {name: [(cell - mean).placed(None) for cell in table[column]] for name, column in ends.items()}
     for c, (name, cells) in enumerate(changes.items(), start=right):
         items.append(Text(TOP, c, name, "column"))
         items += [Block(TOP + r, c, cell, "number") for r, cell in enumerate(cells, start=1)]
@@ -63,7 +62,7 @@ def sensitivity_page(
     height = BESIDE + 22 * rows
     lines = tuple(Line(f"input {name}", tuple(cells)) for name, cells in changes.items())
     axis = f"change of the mean of {quantity.label}{unit}"
-    chart = HorizontalBars(below, 0, "Tornado", lines, (TOP + 1, 0), (CHART_WIDTH, height), axis, stacked=True)
+    chart = HorizontalBars(below, 0, "Tornado", lines, 0, (CHART_WIDTH, height), axis, stacked=True)
     items.append(chart)
     row = below + height // ROW + 2
     items += [Text(row + k, 0, note, "text") for k, note in enumerate(notes)]

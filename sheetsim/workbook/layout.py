@@ -199,17 +199,17 @@ class Lines:
 
 @dataclass(frozen=True)
 class HorizontalBars:
-    """A native bar chart: a row a label, the first one at the top, and a bar a part.
+    """A native bar chart: a name a row, the first one at the top, and a bar a part.
 
-    labels: the first cell of the rows' names, from 0, on the sheet of the numbers; parts: a name, and cells one under
-    another, a row each; stacked: whether a row's bars lie on one line, as what is below and above 0 does in a tornado.
+    parts: a name, and cells one under another, one for each name; names: the column of these, from 0, in the rows of
+    the cells; stacked: whether a row's bars lie on one line, as what is below and above 0 does in a tornado.
     """
 
     row: int
     column: int
     title: str
     parts: tuple[Line, ...]
-    labels: tuple[int, int]
+    names: int
     size: tuple[int, int]
     axis: str = ""
     stacked: bool = False

@@ -165,8 +165,7 @@ def horizontal_chart(book: Any, item: HorizontalBars, places: Places) -> tuple[A
     """Bars from left to right with the names of their rows, and what they show in words."""
     chart = book.add_chart({"type": "bar"})
     first = places[item.parts[0].cells[0]]
-    row, column = item.labels
-    names = _range(Area(first.sheet, row, column, (len(item.parts[0].cells), 1)))
+    names = _range(first._replace(column=item.names, shape=(len(item.parts[0].cells), 1)))
     for part, color in zip(item.parts, line_colours(len(item.parts)), strict=True):
         look = {"fill": {"color": color}, "border": {"none": True}, "gap": 40, "overlap": 100 if item.stacked else 0}
         chart.add_series({"name": part.name, "categories": names, "values": _down(part.cells, places), **look})
