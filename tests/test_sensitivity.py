@@ -135,6 +135,9 @@ def test_correlations_and_coefficients_are_those_of_pandas_and_numpy() -> None:
     z = (data - data.mean()) / data.std(ddof=0)
     b, (left,) = np.linalg.lstsq(z, (y - y.mean()) / y.std(ddof=0), rcond=None)[:2]
     assert np.allclose(frame["src"], b)
+    for name, x in data.items():
+        assert frame["low"][name] == pytest.approx(y[x <= x.quantile(0.1)].mean())
+        assert frame["high"][name] == pytest.approx(y[x >= x.quantile(0.9)].mean())
     assert run.sensitivity(resamples=0).attrs["r2"] == pytest.approx(1 - left / 300)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sheetsim.engine.blas import one_thread
 from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
 
@@ -40,6 +41,7 @@ class Regression:
     scores, and count for nothing else.
     """
 
+    @one_thread()
     def __init__(self, x: Array, y: Array, groups: list[list[int]]) -> None:
         self.groups = groups
         has = np.isfinite(y)
@@ -56,6 +58,7 @@ class Regression:
         self._s = np.column_stack([_standardised(self.scores[has]), self._z[:, -1]])
         self._ties = [np.unique(column, return_inverse=True)[1] for column in self._s.T]
 
+    @one_thread()
     def associations(self, counts: Array | None = None) -> Associations:
         """The measures, of the sample or of one in which each row stands so many times."""
         rows = len(self._z)
@@ -70,6 +73,7 @@ class Regression:
             ranks = np.column_stack([_ranks(ties, w) for ties in self._ties])
             return Associations(_with_last(self._s, w), _with_last(ranks, w), src, explained)
 
+    @one_thread()
     def intervals(self, resamples: int, rng: np.random.Generator) -> tuple[Associations, Associations]:
         """The ends of the measures' 95 % intervals, percentiles over resampled rows."""
         rows = len(self._z)
@@ -166,6 +170,7 @@ class SobolIndices(NamedTuple):
     total: Array
 
 
+@one_thread()
 def jansen(design: Design) -> SobolIndices:
     """The indices by Jansen's estimators (Jansen 1999; Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018, table 2):
 
@@ -175,6 +180,7 @@ def jansen(design: Design) -> SobolIndices:
     return SobolIndices(first[:, 0], total[:, 0])
 
 
+@one_thread()
 def jansen_intervals(design: Design, resamples: int, rng: np.random.Generator) -> tuple[SobolIndices, SobolIndices]:
     """The ends of the indices' 95 % intervals, percentiles over resampled rows."""
     terms, rows = _terms(design), len(design.f_a)

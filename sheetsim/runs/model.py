@@ -166,7 +166,7 @@ class ModelRun(Run):
         """How an output follows its inputs, from the trials that are there: a row an input or group, by its swing.
 
         summary.sensitivity.SENSITIVITY_COLUMNS, and the ends of 95 % intervals by the bootstrap over trials;
-        `attrs["r2"]` is R² of the regression (with r2_low and r2_high), and `attrs["notes"]` says what else to know.
+        `attrs["r2"]` is R² of the regression, and `attrs["notes"]` says what else to know.
         NaN where the output or the input does not vary. An input is a column of draws, or of given numbers, with a row
         a trial. A group of several stands by what they add to the regression. Trials without a number are left out.
         Where inputs are correlated, correlations and swing tell of an input together with what goes along with it.

@@ -144,7 +144,6 @@ class TrialSensitivity:
                 place = frame.columns.get_loc(measure)
                 for end, of in zip(("high", "low"), reversed(ends), strict=True):
                     frame.insert(place + 1, f"{measure}_{end}", getattr(of, measure)[order])
-            frame.attrs["r2_low"], frame.attrs["r2_high"] = (float(of.r2) for of in ends)
         frame.attrs["r2"] = float(self.associations.r2)
         frame.attrs["notes"] = self.notes
         return frame

@@ -16,7 +16,7 @@ TENTH = 0.1
 SENSITIVITY_COLUMNS = {
     "low": "mean of the output over the tenth of the trials with the least input, which lies about its q05",
     "high": "the same over the tenth with the greatest input, about its q95",
-    "swing": "high − low",
+    "swing": "high − low; of an input with few different numbers a tenth takes all trials that share its last one",
     "pearson": "correlation of output and input",
     "spearman": "correlation of their ranks",
     "src": "standardised regression coefficient: what the output's mean changes, in its standard deviations, with a "
