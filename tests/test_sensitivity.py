@@ -171,14 +171,15 @@ def test_intervals_cover_about_as_often_as_they_say() -> None:
 
 def test_bootstrap_intervals_of_correlations_cover() -> None:
     held = np.zeros(3)
-    for seed in range(40):
+    for seed in range(25):
         model = sheetsim.Model(seed=seed)
         u, e = (model.input(name, sheetsim.normal(), (100, 1)) for name in "ue")
         model.output("y", 0.6 * u + 0.8 * e)
         row = model.run().sensitivity(resamples=50).loc["u"]
         truth = {"pearson": 0.6, "spearman": 6 / np.pi * np.arcsin(0.3), "src": 0.6}
         held += [row[f"{name}_low"] <= value <= row[f"{name}_high"] for name, value in truth.items()]
-    assert (held >= 32).all(), held
+    # Binomial of 25 with 0.95: under 20 is over three standard deviations away.
+    assert (held >= 20).all(), held
 
 
 def test_groups_hold_what_their_inputs_do_together() -> None:
@@ -371,11 +372,11 @@ def test_a_network_s_layers_are_those_of_a_plain_loop() -> None:
     a, b = ([rng.standard_normal((4000, *shape)) for shape in shapes] for _ in range(2))
     y, variance = var(a), np.concatenate([var(a), var(b)]).var()
     totals = [((y - var([*a[:k], b[k], *a[k + 1 :]])) ** 2).mean() / 2 / variance for k in range(3)]
-    told = sheetsim.sensitivity("relu-he", "2.var", trials=600, seed=1, samples=6, inputs=4, layers=[4, 4])
+    told = sheetsim.sensitivity("relu-he", "2.var", trials=400, seed=1, samples=6, inputs=4, layers=[4, 4])
     frame = told.frame().loc["2.var"]
     assert list(frame.index) == ["x", "e_1", "e_2"]
     assert (abs(frame["total"] - totals) < 1.5 * (frame["total_high"] - frame["total_low"])).all()
-    assert (frame["total_high"] - frame["total_low"] < 0.6).all()
+    assert (frame["total_high"] - frame["total_low"] < 0.8).all()
 
 
 def test_the_book_of_a_study_has_live_indices_and_is_the_same_each_time(tmp_path: Path) -> None:
