@@ -72,6 +72,8 @@ _HOMES = {
     "read": "sheetsim.runs.run",
     "Replicates": "sheetsim.runs.replicates",
     "replicate": "sheetsim.runs.replicates",
+    "Sensitivity": "sheetsim.runs.study_sensitivity",
+    "sensitivity": "sheetsim.runs.study_sensitivity",
     "Sweep": "sheetsim.runs.sweep",
     "sweep": "sheetsim.runs.sweep",
     "verify": "sheetsim.audit.verify",
@@ -181,6 +183,8 @@ if TYPE_CHECKING:
     from sheetsim.runs.run import Run as Run
     from sheetsim.runs.run import read as read
     from sheetsim.runs.run import run as run
+    from sheetsim.runs.study_sensitivity import Sensitivity as Sensitivity
+    from sheetsim.runs.study_sensitivity import sensitivity as sensitivity
     from sheetsim.runs.sweep import Sweep as Sweep
     from sheetsim.runs.sweep import sweep as sweep
     from sheetsim.studies.data_column import empirical as empirical

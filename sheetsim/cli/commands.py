@@ -315,6 +315,50 @@ def replicate_command(
         print(f"\n{note}")
 
 
+@app.command("sensitivity")
+def sensitivity_command(
+    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
+    statistic: Annotated[
+        str, typer.Option(metavar="NAME", help="A column of the study's tables, or one number as ROW.COLUMN.")
+    ],
+    trials: Annotated[int, typer.Option(help="Pairs of replicates; (groups + 2) times as many are run.")] = 256,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", metavar="NAME=INPUT,...", help="Draws that are taken together.", show_default=False),
+    ] = None,
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap's intervals, 0 for none.")] = 1000,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    settings: Settings = None,
+    seed: Seed = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Say which draws move a statistic's variance over replicates, the input's or a layer's weights': Sobol indices.
+
+    With --output a workbook has the same as formulas over the design's numbers.
+    """
+    from sheetsim.runs.study_sensitivity import plan_sensitivity, run_sensitivity
+
+    scenario = _load(what, settings, seed)
+    plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
+    targets = [] if output is None else _targets([scenario], output)
+    _make_ready(targets, force)
+    with ProgressLine(1) as progress:
+        progress.begin(scenario.name)
+        show = progress.replicate(trials)
+        result = run_sensitivity(plan, lambda done: show(done, float("nan")))
+        for target in targets:
+            progress.sheet("writing")
+            result.to_excel(target, values_only=values_only)
+    form = Format.json if as_json else form
+    print_frame(result.frame(), form)
+    if form is Format.table:
+        for note in result.notes:
+            print(f"\n{note}")
+
+
 @app.command("sweep")
 def sweep_command(
     what: Annotated[str, typer.Argument(metavar="FILE.toml")],
@@ -499,6 +543,14 @@ def _setting(text: str) -> tuple[str, Any]:
     if len(table) > 1:
         raise SheetsimError(f"--set {key:.40}: after a line break stand other keys; each has a --set of its own")
     return key, table["value"]
+
+
+def _group(text: str) -> tuple[str, list[str]]:
+    """`name=input,input`."""
+    name, equals, members = text.partition("=")
+    if not name or not equals or not members:
+        raise SheetsimError(f"--group {text}: write name=input,input, for example --group weights=e_1,e_2")
+    return name, [member.strip() for member in members.split(",")]
 
 
 def _targets(scenarios: list["Scenario"], output: Path | None) -> list[Path]:

@@ -1,6 +1,7 @@
 """A person's own model: named matrices that run, with what is told of its outputs, and a workbook."""
 
 import os
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,15 @@ from sheetsim.model.graph import Graph
 from sheetsim.runs.manifest import manifest
 from sheetsim.runs.outputs import ModelOutputs, model_book, model_study, title_of
 from sheetsim.runs.run import Run, SheetProgress, heading
+from sheetsim.runs.sensitivity import (
+    RESAMPLES,
+    SOBOL_RESAMPLES,
+    TrialSensitivity,
+    check_resamples,
+    quantity_of,
+    sensitivity_pages,
+    sobol_indices,
+)
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.study import properties
 from sheetsim.summary.outputs import Asked, cell_of, output_histogram_frame
@@ -21,7 +31,7 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.workbook.layout import Page, Sheet
 
 
 class Model(Graph):
@@ -44,6 +54,30 @@ class Model(Graph):
 
     def _repr_html_(self) -> str:
         return heading(self.title or "Model", self)
+
+    def sobol(
+        self,
+        output: str | None = None,
+        *,
+        trials: int | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
+        resamples: int = SOBOL_RESAMPLES,
+        seed: int | None = None,
+    ) -> "pd.DataFrame":
+        """First-order and total Sobol indices of an output by input or group, with intervals, by Jansen's estimators.
+
+        The shares of the output's variance that an input makes by itself, and with all its interactions. Saltelli's
+        design: two independent samples of all inputs, and for each group the first with the group's columns from the
+        second, so that (groups + 2) · trials rows are computed, by the draws' own designs.
+        output: its label (none is needed where there is one); trials: rows of a sample, rounded up to whole runs of the
+        model, one if it is left out; groups: by name, inputs that are taken together (a leaf's name is all its
+        columns); resamples: of the bootstrap over rows, 0 for no intervals, which hold for independent rows (of other
+        designs than random they are no more than a hint); seed: of the design, the model's if it is left out.
+        Inputs that are correlated must be in one group: with them, indices of single inputs are no shares. Draws that
+        are no trials, as weights are, stay as they were drawn, and `attrs["notes"]` names them.
+        Raises SheetsimError for correlated or given inputs, for an output without any, and for unknown names.
+        """
+        return sobol_indices(self, output, trials, groups, resamples, seed)
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
         """Computes the model and writes its workbook."""
@@ -121,6 +155,30 @@ class ModelRun(Run):
         values = evaluate([node for of in histograms.values() for node in (of.edges, of.counts)], self._values)
         return output_histogram_frame((label, values[of.edges], values[of.counts]) for label, of in histograms.items())
 
+    def sensitivity(
+        self,
+        output: str | None = None,
+        *,
+        groups: Mapping[str, Sequence[str]] | None = None,
+        resamples: int = RESAMPLES,
+        seed: int | None = None,
+    ) -> "pd.DataFrame":
+        """How an output follows its inputs, from the trials that are there: a row an input or group, by its swing.
+
+        summary.sensitivity.SENSITIVITY_COLUMNS, and the ends of 95 % intervals by the bootstrap over trials;
+        `attrs["r2"]` is R² of the regression, and `attrs["notes"]` says what else to know.
+        NaN where the output or the input does not vary. An input is a column of draws, or of given numbers, with a row
+        a trial. A group of several stands by what they add to the regression. Trials without a number are left out.
+        Where inputs are correlated, correlations and swing tell of an input together with what goes along with it.
+        output: its label (none is needed where there is one); groups: by name, inputs that are taken together (a
+        leaf's name is all its columns); resamples: 0 for no intervals (of 100,000 trials and 10 inputs they take
+        seconds); seed: of the bootstrap, the model's if it is left out.
+        Raises SheetsimError for an output without inputs, and for unknown names.
+        """
+        quantity = quantity_of(self._study.graph, output)
+        seed = self._study.graph.seed if seed is None else arguments.whole("seed", seed)
+        return TrialSensitivity(quantity, self._values, groups).frame(check_resamples(resamples), seed)
+
     def tables(self) -> list[str]:
         """The names of the tables."""
         return ["outputs", "percentiles", "risk", "histograms"] if self._outputs.of else []
@@ -158,7 +216,7 @@ class ModelRun(Run):
         whole = arguments.flag("matrices", matrices) and not values_only
         layout = self._layout if whole else Layout(self._sheets(matrices), live=False)
         self._compute(layout.places)
-        tables = (outputs.table, outputs.percentiles, self._risk) if outputs.of else ()
+        tables = (outputs.table, outputs.percentiles, self._risk, *self._sensitivities[1]) if outputs.of else ()
         placed = {table.name: table for table in tables}
         said = manifest(layout, self.title, values_only=values_only, matrices=matrices, tables=placed)
         return write(
@@ -178,7 +236,14 @@ class ModelRun(Run):
         return layout
 
     def _sheets(self, matrices: bool) -> "list[Sheet]":
-        return model_book(self._study.graph, self._outputs, self._risk, self._command, matrices=matrices)
+        pages, _ = self._sensitivities
+        graph, outputs = self._study.graph, self._outputs
+        return model_book(graph, outputs, self._risk, self._command, matrices=matrices, more=pages)
+
+    @cached_property
+    def _sensitivities(self) -> "tuple[list[Page], list[Table]]":
+        """The workbook's pages of sensitivity, and their tables."""
+        return sensitivity_pages(self._study.graph, self._values)
 
     @cached_property
     def _questions(self) -> dict[str, Asked]:

@@ -311,7 +311,8 @@ class TableMeasurer:
         return TableMeasurer, (self._source,)
 
     @cached_property
-    def _cells(self) -> tuple[list[Matrix], list[Matrix]]:
+    def cells(self) -> tuple[list[Matrix], list[Matrix]]:
+        """The cells of the tables, numbers and words, in the order of their labels."""
         return self._cells_of(self._built or self._study(None))
 
     @staticmethod
@@ -325,10 +326,10 @@ class TableMeasurer:
         return (self._source if seed is None else replace(self._source, seed=seed)).build()
 
     @cached_property
-    def _program(self) -> Program | None:
+    def program(self) -> Program | None:
         """What computes any replicate; None where a study must be built anew for each, as what depends on its seed is
         not in leaves of draws alone."""
-        numbers, words = self._cells
+        numbers, words = self.cells
         nodes = topological([*numbers, *words])
         drawn = any(isinstance(node.source, Draw) for node in nodes)
         if not isinstance(self._source, Graph):
@@ -345,15 +346,15 @@ class TableMeasurer:
     @property
     def work(self) -> float:
         """Multiply-adds of a replicate, roughly: products, a number each of anything else, and what a node costs."""
-        nodes = topological([cell for cells in self._cells for cell in cells])
-        each = PER_NODE if self._program is not None else PER_NODE_BUILT
+        nodes = topological([cell for cells in self.cells for cell in cells])
+        each = PER_NODE if self.program is not None else PER_NODE_BUILT
         return float(sum(_size(node) + each for node in nodes))
 
     def one(self, replicate: int) -> Measured:
         """The replicate of that number, from 0."""
         seed = child_seed(int(self._source.seed), replicate, getattr(self._source, "draws", "pcg64"))  # type: ignore[union-attr]
-        if self._program is not None:
-            (numbers, words), values = self._cells, self._program(seed=seed)
+        if self.program is not None:
+            (numbers, words), values = self.cells, self.program(seed=seed)
         else:
             numbers, words = self._cells_of(self._study(seed))
             values = Program([*numbers, *words])()

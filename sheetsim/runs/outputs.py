@@ -20,7 +20,9 @@ from sheetsim.summary.outputs import (
 from sheetsim.summary.table import Table
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from collections.abc import Sequence
+
+    from sheetsim.workbook.layout import Page, Sheet
 
 
 class ModelOutputs:
@@ -75,13 +77,19 @@ def no_sheets(command: str, live: bool) -> "list[Sheet]":
 
 
 def model_book(
-    model: Graph, outputs: ModelOutputs, risk: Table, command: str, *, matrices: bool = True
+    model: Graph,
+    outputs: ModelOutputs,
+    risk: Table,
+    command: str,
+    *,
+    matrices: bool = True,
+    more: "Sequence[Page]" = (),
 ) -> "list[Sheet]":
-    """The sheets of a model's workbook. matrices: with a sheet for each."""
+    """The sheets of a model's workbook. matrices: with a sheet for each; more: pages after those of the outputs."""
     from sheetsim.studies.model_book import model_sheets
     from sheetsim.studies.output_pages import output_pages
 
     pages: list[Any] = []
     if outputs.of:
         pages = output_pages(outputs.of, outputs.table, outputs.percentiles, risk, outputs.histograms)
-    return model_sheets(model, title_of(model), command, pages, matrices=matrices)
+    return model_sheets(model, title_of(model), command, [*pages, *more], matrices=matrices)

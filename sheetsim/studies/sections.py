@@ -12,6 +12,7 @@ from sheetsim.workbook.layout import (
     Bars,
     Block,
     Colours,
+    HorizontalBars,
     Item,
     Lines,
     Number,
@@ -21,7 +22,7 @@ from sheetsim.workbook.layout import (
     step_blocks,
 )
 
-Chart = Bars | Lines | Scatter
+Chart = Bars | HorizontalBars | Lines | Scatter
 
 LINE = 17.0  # points of a line of the style `lead`
 

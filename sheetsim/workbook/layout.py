@@ -197,6 +197,24 @@ class Lines:
     share: bool = False
 
 
+@dataclass(frozen=True)
+class HorizontalBars:
+    """A native bar chart: a name a row, the first one at the top, and a bar a part.
+
+    parts: a name, and cells one under another, one for each name; names: the column of these, from 0, in the rows of
+    the cells; stacked: whether a row's bars lie on one line, as what is below and above 0 does in a tornado.
+    """
+
+    row: int
+    column: int
+    title: str
+    parts: tuple[Line, ...]
+    names: int
+    size: tuple[int, int]
+    axis: str = ""
+    stacked: bool = False
+
+
 class Ticks(NamedTuple):
     """An axis of fixed ends, and the distance of its ticks."""
 
@@ -251,7 +269,7 @@ class Area(NamedTuple):
     shape: Shape
 
 
-Item: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Scatter | Colours
+Item: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | Colours
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.layout import Area, Bars, Lines, Scatter, Spike, Ticks, Trace
+from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Lines, Scatter, Spike, Ticks, Trace
 from sheetsim.workbook.writing.styles import (
     BAR,
     CONTOUR,
@@ -161,6 +161,40 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     return chart, f"Lines of {', '.join(line.name for line in item.lines)}"
 
 
+def horizontal_chart(book: Any, item: HorizontalBars, places: Places) -> tuple[Any, str]:
+    """Bars from left to right with the names of their rows, and what they show in words."""
+    chart = book.add_chart({"type": "bar"})
+    first = places[item.parts[0].cells[0]]
+    names = _range(first._replace(column=item.names, shape=(len(item.parts[0].cells), 1)))
+    for part, color in zip(item.parts, line_colours(len(item.parts)), strict=True):
+        look = {"fill": {"color": color}, "border": {"none": True}, "gap": 40, "overlap": 100 if item.stacked else 0}
+        chart.add_series({"name": part.name, "categories": names, "values": _down(part.cells, places), **look})
+    chart.set_legend({"position": "bottom", "font": SMALL_FONT})
+    # The first row on top puts the scale there too, unless its labels stand at its high end.
+    chart.set_y_axis(
+        {
+            "reverse": True,
+            "num_font": {**SMALL_FONT, "color": INK},
+            "label_position": "low",
+            "line": {"color": RULE_COLOUR},
+            "major_tick_mark": "none",
+        }
+    )
+    chart.set_x_axis(
+        {
+            "name": item.axis,
+            "name_font": {**SMALL_FONT, "bold": False},
+            "num_font": SMALL_FONT,
+            "num_format": "General",
+            "major_gridlines": GRIDLINES,
+            "line": {"none": True},
+            "label_position": "high",
+        }
+    )
+    _frame(chart, item)
+    return chart, f"Bars of {', '.join(part.name for part in item.parts)} by {item.axis or 'row'}"
+
+
 def scatter_chart(book: Any, item: Scatter, places: Places) -> tuple[Any, str]:
     """Paths with markers over contour lines without, and what they show in words."""
     if len(item.traces) + len(item.contours) > MOST_SERIES:
@@ -221,7 +255,7 @@ def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Array]) -> d
     return {"num_format": axis_format(numbers.min(), numbers.max())}
 
 
-def _frame(chart: Any, item: Bars | Lines | Scatter) -> None:
+def _frame(chart: Any, item: Bars | HorizontalBars | Lines | Scatter) -> None:
     font = {"size": 10, "color": INK, "bold": True, "name": FONT["font_name"]}
     chart.set_title({"name": item.title, "name_font": font} if item.title else {"none": True})
     chart.set_chartarea({"border": {"color": RULED}})

@@ -11,7 +11,7 @@ from itertools import accumulate
 from math import ceil, floor
 from typing import TypeAlias
 
-from sheetsim.workbook.layout import Bars, Block, Colours, Echo, Lines, Number, Page, Scatter, Text
+from sheetsim.workbook.layout import Bars, Block, Colours, Echo, HorizontalBars, Lines, Number, Page, Scatter, Text
 
 # Inches: A4 lying on its side, and what a printer leaves free.
 PAPER = (11.69, 8.27)
@@ -36,8 +36,8 @@ MOST_BREAKS = 1000
 
 HEADING_STYLES = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
 WRAPPED_STYLES = ("title", "lead", "note", "heading", "code", "wrapped")
-CHARTS = Bars | Lines | Scatter
-Placed: TypeAlias = Text | Number | Block | Echo | Bars | Lines | Scatter
+CHARTS = Bars | HorizontalBars | Lines | Scatter
+Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from sheetsim.workbook.layout import (
     Block,
     Colours,
     Echo,
+    HorizontalBars,
     Item,
     Layout,
     Lines,
@@ -43,7 +44,7 @@ from sheetsim.workbook.layout import (
 )
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
-from sheetsim.workbook.writing.charts import bars_chart, lines_chart, scatter_chart
+from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines_chart, scatter_chart
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import MARGINS, printed, scale_of, width_of
 from sheetsim.workbook.writing.styles import (
@@ -327,11 +328,13 @@ class _Writer:
             chart, said = self._chart(item)
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
-    def _chart(self, item: Bars | Lines | Scatter) -> tuple[Any, str]:
+    def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:
         if isinstance(item, Scatter):
             return scatter_chart(self.book, item, self.layout.places)
         if isinstance(item, Bars):
             return bars_chart(self.book, item, self.layout.places)
+        if isinstance(item, HorizontalBars):
+            return horizontal_chart(self.book, item, self.layout.places)
         return lines_chart(self.book, item, self.layout.places, self.values)
 
     def _show_magnitudes(self, worksheet: ExactWorksheet, blocks: list[tuple[int, int, int, int]]) -> None:
