@@ -150,13 +150,11 @@ def _tie_partners(ties: dict[Any, set[Any]], draw: Any) -> None:
 
 
 def _correlation(a: ModelInput, b: ModelInput) -> float:
-    """Of two columns of one leaf, that of their normal scores; 1 for draws by Sobol' sequences of their own."""
+    """Of two columns of one leaf, that of their normal scores."""
     first, second = a.leaf.source, b.leaf.source
     if not isinstance(first, Draw) or not isinstance(second, Draw):
         return 0.0
-    if first is not second:
-        return float(first.design == second.design == "sobol")
-    if first.correlation is None or a.column is None or b.column is None:
+    if first is not second or first.correlation is None or a.column is None or b.column is None:
         return 0.0
     return first.correlation if isinstance(first.correlation, float) else float(first.correlation[a.column, b.column])
 

@@ -172,6 +172,8 @@ class Draw:
         else:
             # To the middle of its cell: a point on the grid may be 0, whose quantile is infinite.
             points = qmc.Sobol(inputs, bits=SOBOL_BITS, rng=generator).random(samples) + 0.5**SOBOL_BITS / 2
+            # In an order of their own: two matrices whose rows go through one sequence would go together.
+            points = generator.permutation(points)
         return _mixed(ndtri(points), self.correlation)
 
     def _finite(self, values: Array) -> Array:
