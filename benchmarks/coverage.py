@@ -1,5 +1,6 @@
 """How often intervals over replicates hold the truth, for second moments of deep ReLU networks and log-normal numbers:
-the mean's by Student, the package's, BCa and the bootstrap of t, and the geometric mean's.
+the mean's by Student, the package's, BCa and the bootstrap of t, and the geometric mean's. And those of a model's
+output: of its mean over replicates, also after a stop by `until`, and Wilson's of a probability in one run.
 
     python benchmarks/coverage.py [--quick] [--json FILE]
 
@@ -86,6 +87,38 @@ def lognormals(quick: bool) -> Iterator[dict[str, Any]]:
             }
 
 
+def launch(seed: int, trials: int) -> sheetsim.Model:
+    """A log-normal output of mean exp(1/8), which is at most 1/2 with probability Φ(−2 ln 2)."""
+    model = sheetsim.Model(seed=seed)
+    model.output("y", model.input("x", sheetsim.lognormal(0.0, 0.5), (trials, 1)) + 0)
+    return model
+
+
+def outputs(quick: bool) -> Iterator[dict[str, Any]]:
+    """How often an output's intervals hold the truth, and where 95 % of such shares lie if 95 % is right."""
+    experiments = 40 if quick else 400
+    low, high = stats.binom.ppf([0.025, 0.975], experiments, CONFIDENCE) / experiments
+    ways: dict[str, dict[str, Any]] = {
+        "mean over 10 replicates": {"replicates": 10},
+        "mean over 40 replicates": {"replicates": 40},
+        "mean, until 2 %": {"replicates": 400, "until": 0.02, "statistics": ["y.mean"]},
+        "mean, until 1 %": {"replicates": 1000, "until": 0.01, "statistics": ["y.mean"]},
+    }
+    for name, keys in ways.items():
+        held, counts = 0, 0
+        for seed in range(experiments):
+            replicates = sheetsim.replicate(launch(seed, 50), **keys)
+            row = replicates.statistics().loc[("y", "mean")]
+            held += bool(row["low"] <= np.exp(0.125) <= row["high"])
+            counts += replicates.count
+        yield {"": name, "replicates": counts / experiments, "held": held / experiments, "from": low, "to": high}
+    truth, held = stats.norm.cdf(-2 * np.log(2)), 0
+    for seed in range(experiments):
+        risk = launch(seed, 200).run().risk("y", threshold=0.5).loc["y"]
+        held += bool(risk["at_most_low"] <= truth <= risk["at_most_high"])
+    yield {"": "P(y ≤ 1/2) of 200 trials", "replicates": 1, "held": held / experiments, "from": low, "to": high}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer experiments of smaller networks")
@@ -97,8 +130,14 @@ def main() -> None:
             print(" | ".join(row))
         rows.append(row)
         print(" | ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()))
+    of_outputs = list(outputs(options.quick))
+    print("\nIntervals of a model's output: how often they hold the truth")
+    for row in of_outputs:
+        print(
+            " | ".join(f"{key} {value:.3g}" if isinstance(value, float) else f"{value}" for key, value in row.items())
+        )
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+        options.json.write_text(json.dumps({"networks": rows, "outputs": of_outputs}, indent=1))
 
 
 if __name__ == "__main__":

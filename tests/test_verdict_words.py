@@ -36,7 +36,12 @@ def studies() -> dict[str, list[Study]]:
 
 @pytest.mark.parametrize("study", templates.STUDIES)
 def test_every_declared_word_can_be_said_and_no_other(study: str) -> None:
-    said = {word for built in studies()[study] for node in built.verdicts for word in possible_texts(node)}
+    said = {
+        word
+        for built in studies()[study]
+        for node in (*built.verdicts, *built.findings.texts.values())
+        for word in possible_texts(node)
+    }
     assert said == set(meanings(studies()[study][0].findings.words)), "words that are never said, or never explained"
 
 

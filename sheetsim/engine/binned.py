@@ -45,10 +45,17 @@ class Binned:
         self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
         moments = Moments.of(x)
         self.moments = moments if self.moments is None else self.moments.merge(moments)
-        places = np.arcsinh((x - self._middle) / self._scale)
+        places = x - self._middle
+        places *= 1 / self._scale
+        np.arcsinh(places, out=places)
         places *= FINE
-        keys = np.clip(places.astype(np.int64) + np.int64(REACH * FINE), 0, len(self._counts) - 1)
-        self._counts += np.bincount(keys, minlength=len(self._counts))
+        np.clip(places, -REACH * FINE, REACH * FINE, out=places)
+        keys = places.astype(np.int64)
+        keys += REACH * FINE
+        first = int(keys.min())
+        keys -= first
+        counts = np.bincount(keys)
+        self._counts[first : first + len(counts)] += counts
 
     def quantiles(self, p: Array) -> Array:
         """The p-quantiles, linear within a bin: off by less than its width."""

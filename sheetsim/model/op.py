@@ -55,6 +55,11 @@ class Op:
     array: bool = False
     never_overflows: bool = False
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether each number comes from the numbers at its place in the arguments."""
+        return self.shape is broadcast
+
 
 def _text(shape: Shape) -> str:
     return f"{shape[0]}×{shape[1]}"

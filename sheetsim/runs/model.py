@@ -22,6 +22,7 @@ from sheetsim.runs.sensitivity import (
     sensitivity_pages,
     sobol_indices,
 )
+from sheetsim.runs.stream import Streamed, StreamProgress, stream
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.study import properties
 from sheetsim.summary.outputs import Asked, cell_of, output_histogram_frame
@@ -51,6 +52,10 @@ class Model(Graph):
     def run(self) -> "ModelRun":
         """Computes every named matrix, and what is told of the outputs."""
         return ModelRun(self)
+
+    def stream(self, trials: int | None = None, progress: StreamProgress | None = None) -> Streamed:
+        """Runs so many trials in blocks, of which nothing is kept but what tells of the outputs: see `runs.stream`."""
+        return stream(self, trials, progress)
 
     def _repr_html_(self) -> str:
         return heading(self.title or "Model", self)
