@@ -135,6 +135,7 @@ def test_a_correlation_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     assert typed(run, tmp_path / "book.xlsx", "c_0", text) == ["check c"] * 3
 
 
+@pytest.mark.slow
 def test_the_book_follows_its_drop_downs(tmp_path: Path) -> None:
     run = sheetsim.run("correlation", **SMALL)
     book = run.to_excel(tmp_path / "book.xlsx")

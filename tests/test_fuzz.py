@@ -243,6 +243,7 @@ def test_any_argument_from_python_works_or_is_refused_in_a_sentence_of_ours(
             CALLS[what](value)
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_ends_with_130_and_leaves_no_litter(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     statuses = set()

@@ -125,6 +125,7 @@ def test_a_mistake_in_a_task_reaches_the_person(how: dict[str, object]) -> None:
         list(in_order(mistaken, range(20), **how))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_midway_loses_and_repeats_nothing(tmp_path: Path) -> None:
     from distributed import Client, LocalCluster
 

@@ -112,7 +112,11 @@ def other(p: Any) -> Any:
 RATES = {"sgd": 0.01, "momentum": 0.005, "adagrad": 0.1, "rmsprop": 0.02, "adam": 0.05}
 
 
-@pytest.mark.parametrize(("text", "f"), FUNCTIONS, ids=[text for text, _ in FUNCTIONS])
+@pytest.mark.parametrize(
+    ("text", "f"),
+    [pytest.param(*FUNCTIONS[0], marks=pytest.mark.slow), *FUNCTIONS[1:]],
+    ids=[text for text, _ in FUNCTIONS],
+)
 def test_any_function_of_two_variables_can_be_put_in(sheetsim, text: str, f: Any, tmp_path: Path) -> None:
     from sheetsim import read
 
@@ -243,7 +247,7 @@ def test_verdicts_and_the_table_say_how_the_paths_ended(run: Run) -> None:
         np.testing.assert_allclose(row["f_ratio"], loss[-1] / loss[0])
 
 
-@pytest.mark.parametrize("rate", [0.01, 1.0, 1.001, 1.5, 1e6])
+@pytest.mark.parametrize("rate", [0.01, 1.0, 1.001, 1.5, pytest.param(1e6, marks=pytest.mark.slow)])
 def test_a_rate_over_1_diverges_and_overflow_says_so(rate: float, tmp_path: Path) -> None:
     """|1 − 2η| > 1: y grows. At 1 it swings for ever, x comes closer, and f falls slowly to 4."""
     run = sheetsim.run("optimizers", rate_sgd=rate, steps=60)
@@ -409,6 +413,7 @@ def test_libreoffice_agrees_from_poisoned_caches_also_with_another_rate(run: Run
     assert differences(run, two, 1e-11) != []
 
 
+@pytest.mark.slow
 def test_a_book_reads_back_verifies_and_an_edited_cell_is_found(run: Run, book: Path, tmp_path: Path) -> None:
     found = verify(book)
     assert (found.ok, found.state) == (True, "as made")

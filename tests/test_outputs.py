@@ -1,5 +1,6 @@
 """Outputs of a model: known answers, pandas and NumPy as referees, live cells in IronCalc and LibreOffice."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +253,11 @@ def test_a_matrix_that_has_the_name_is_the_output() -> None:
     profit = model.define("profit", model.input("x", NUMBERS) * 2)
     assert model.output("profit", profit) is profit
     assert model.run().outputs() == ["profit"]
+
+
+def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "model.output" in c and "risk" in c]
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("10_000", "500").replace(", 200, until", ", 30, until").replace("1_000_000", "1000"), {})
+    assert sheetsim.verify("launch.xlsx").ok

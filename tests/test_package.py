@@ -192,6 +192,7 @@ WRITER = textwrap.dedent(
 )
 
 
+@pytest.mark.slow
 def test_killed_at_any_point_the_file_is_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     target = tmp_path / "book.xlsx"
     whole = set()

@@ -227,6 +227,7 @@ def test_intervals_of_what_is_never_negative_do_not_reach_below_0() -> None:
     assert set(found.claims()["verdict"]) == {"undecided"}
 
 
+@pytest.mark.slow
 def test_the_geometric_mean_is_read_and_its_interval_covers_where_a_few_seeds_make_the_mean() -> None:
     """ln‖z‖² of one sample varies over seeds by nearly Σ 5/units (Hanin & Rolnick 2018), more where these are few."""
     narrow = sheetsim.Forward(samples=1, inputs=20, layers=[20] * 20, initializer="he")
@@ -291,6 +292,7 @@ def test_claims_over_replicates_find_the_true_and_the_false() -> None:
     assert {verdict for claim in by_claim for verdict in [claims[claim, 1]]} <= {"holds", "nearly"}
 
 
+@pytest.mark.slow
 def test_workers_and_cluster_give_the_same_bytes(tmp_path: Path) -> None:
     books = []
     for k, how in enumerate(({}, {"workers": 2}, {"workers": 2, "scheduler": "local"})):
@@ -432,6 +434,7 @@ def sheetsim_command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]
 FAST = ("--set", "samples=20", "--set", "inputs=5", "--set", "layers=[4,4]")
 
 
+@pytest.mark.slow
 def test_the_command_on_about_makes_the_same_file(tmp_path: Path) -> None:
     words = ("replicate", "relu-he", *FAST, "--replicates", "40", "--until", "30%", "--statistics", "mean,var")
     done = sheetsim_command(*words, "--output", "a.xlsx", cwd=tmp_path)
@@ -467,7 +470,7 @@ def test_the_command_prints_every_table_in_every_format(tmp_path: Path) -> None:
         (("--statistics", "median"), "unknown statistic 'median'"),
         (("--workers", "0"), "workers must be a whole number from 1"),
         (("--set", "sampling=sobol", "--set", "samples=20"), "power of two"),
-        (("--scheduler", "tcp://127.0.0.1:1"), "cannot reach a Dask scheduler"),
+        pytest.param(("--scheduler", "tcp://127.0.0.1:1"), "cannot reach a Dask scheduler", marks=pytest.mark.slow),
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(
@@ -498,6 +501,7 @@ def test_a_thousand_million_activations_a_replicate_take_under_500_megabytes() -
     assert int(done.stdout) < 500 * 1024
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_replicates(tmp_path: Path) -> None:
     code = (
         "import re, sys, sheetsim\n"

@@ -343,7 +343,13 @@ BOOKS = {
 }
 
 
-@pytest.mark.parametrize("overrides", BOOKS.values(), ids=BOOKS.keys())
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param(keys, id=name, marks=() if name in ("antithetic", "frozen") else pytest.mark.slow)
+        for name, keys in BOOKS.items()
+    ],
+)
 def test_books_are_made_again_by_their_command_and_agree_with_an_engine(tmp_path: Path, overrides: dict) -> None:
     path = small_run(**overrides).to_excel(tmp_path / "first.xlsx")
     assert small_run(**overrides).to_excel(tmp_path / "second.xlsx").read_bytes() == path.read_bytes()

@@ -213,6 +213,7 @@ def test_a_step_s_gradient_looks_no_further_than_that_step(monkeypatch: pytest.M
     assert sum(seen[-a_step:]) == sum(seen[a_step : 2 * a_step]) > 0
 
 
+@pytest.mark.slow
 def test_work_grows_with_the_steps_and_not_with_their_square(tmp_path: Path) -> None:
     """Calls of Python functions, counted: time would depend on the machine."""
     calls = [_calls(lambda steps=steps: adam(steps)[0].run().to_excel(tmp_path / "b.xlsx")) for steps in (50, 250, 450)]

@@ -98,7 +98,8 @@ def test_ironcalc_agrees(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [1])
 def test_libreoffice_agrees(every: int, tmp_path: Path) -> None:
     runs = {name: measured(A) for name, A in list(EVERY.items())[::every]}
     found = libreoffice_cells([poisoned(run, tmp_path) for run in runs.values()])

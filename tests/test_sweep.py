@@ -150,8 +150,15 @@ def stopped(folder: Path, stop: Callable[[subprocess.Popen[bytes]], None], worke
     return status, parts_of(folder)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("workers", "how", "status"),
+    [
+        (1, signal.SIGKILL, -9),
+        pytest.param(2, signal.SIGKILL, -9, marks=pytest.mark.slow),
+        pytest.param(1, signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(2, signal.SIGINT, 130, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path, workers: int, how: int, status: int) -> None:
     (tmp_path / "slow.toml").write_text(SLOW_TOML)
     found, kept = stopped(tmp_path / "stopped", lambda process: os.kill(process.pid, how), workers)
@@ -167,6 +174,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path, workers: int, how:
     assert results(tmp_path / "stopped") == results(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_two_sweeps_at_once_share_a_folder(tmp_path: Path) -> None:
     (tmp_path / "slow.toml").write_text(SLOW_TOML)
     both = [subprocess.Popen(command("sweep", "slow.toml", "--output", "one"), cwd=tmp_path) for _ in range(2)]
@@ -425,7 +433,7 @@ def changed(old: str, new: str) -> str:
         (TOML + "sampling = [1979-05-27]\n", "grid.sampling: date is no value that a TOML file can hold"),
         ('template = "relu-he"\n[grid]\nwidth = [2, 1000000]', "the point width = 1000000 needs 72,001 GB"),
         (TOML + f"inputs_{'s' * 9} = {list(range(9))}\n", "unknown key 'inputs_sssssssss'"),
-        (f'template = "relu-he"\n[grid]\ninitializer = {[0.1 + k / 1e6 for k in range(6000)]}', "a cell holds 32,767"),
+        (f'template = "relu-he"\n[grid]\ninitializer = {[0.1 + k / 1e6 for k in range(2000)]}', "a cell holds 32,767"),
         (changed('["relu", "tanh"]', '["relu"]') + "correlation = [1, 1.0]", "grid.correlation has 1.0 twice"),
         ("a = = b", "is not TOML"),
     ],

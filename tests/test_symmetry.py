@@ -144,6 +144,7 @@ def counts(run: Run, start: str, cells: Cells) -> list[float]:
     return [float(row[0]) for row in cells(place.sheet, place.row, place.column, place.shape)]
 
 
+@pytest.mark.slow
 def test_the_engines_agree_and_count_one_unit_at_every_step(tmp_path: Path) -> None:
     books = {activation: poisoned(run_of(), tmp_path, {"activation": activation}) for activation in CURVES}
     engines = [{activation: ironcalc_cells(book) for activation, book in books.items()}]
@@ -209,6 +210,7 @@ def test_equal_units_with_other_outgoing_weights_part_a_step_later(tmp_path: Pat
     assert cell("verdict_constant") == "same for ever"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
 def test_libreoffice_counts_two_units_where_one_weight_differs(tmp_path: Path) -> None:
     from openpyxl import load_workbook

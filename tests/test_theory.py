@@ -350,7 +350,7 @@ def misfits(theory: pd.DataFrame, wide: list[pd.DataFrame], narrow: list[pd.Data
     ("activation", "weight_scale"),
     [
         ("relu", 2.0),
-        ("tanh", 1.5**2),
+        pytest.param("tanh", 1.5**2, marks=pytest.mark.slow),
         pytest.param("sigmoid", 100.0, marks=pytest.mark.slow),
         pytest.param("identity", 1.0, marks=pytest.mark.slow),
     ],

@@ -21,7 +21,13 @@ def errors(book: Path) -> list[object]:
     return [] if report["ok"] else report["errors"]
 
 
-@pytest.mark.parametrize("name", templates.names())
+# One of each study; the others in the slower run.
+PLAIN = ("relu-he", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in PLAIN else pytest.mark.slow) for name in templates.names()]
+)
 def test_every_templates_book_is_valid(name: str, tmp_path: Path) -> None:
     assert errors(quick_run(name).to_excel(tmp_path / "book.xlsx")) == []
 

@@ -97,10 +97,10 @@ def test_a_book_is_as_made_and_agrees_with_every_engine(small_book: Path) -> Non
     "overrides",
     [
         {"samples": 1, "inputs": 1, "layers": [1]},
-        {"initializer": 1e300},
-        {"initializer": 1e200},
-        {"initializer": 1e200, "activation": "sigmoid"},
-        {"initializer": 1e150},
+        pytest.param({"initializer": 1e300}, marks=pytest.mark.slow),
+        pytest.param({"initializer": 1e200}, marks=pytest.mark.slow),
+        pytest.param({"initializer": 1e200, "activation": "sigmoid"}, marks=pytest.mark.slow),
+        pytest.param({"initializer": 1e150}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -310,6 +310,7 @@ def test_names_beyond_ascii_are_checked_too(tmp_path: Path) -> None:
     assert {row.name for row in wrong.rows if not row.ok} == {"Δ_2"}
 
 
+@pytest.mark.slow
 @needs_libreoffice
 def test_a_book_changed_and_recalculated_by_a_person_is_consistent(small_book: Path, tmp_path: Path) -> None:
     """As a person does it: another activation, recalculated and saved by LibreOffice."""
@@ -821,7 +822,9 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
-@pytest.mark.parametrize("kind", ["bomb", "sheets", "entities", "100 MB", "elements"])
+@pytest.mark.parametrize(
+    "kind", ["bomb", "sheets", "entities", *(pytest.param(k, marks=pytest.mark.slow) for k in ("100 MB", "elements"))]
+)
 def test_a_hostile_book_takes_little_memory(small_book: Path, tmp_path: Path, kind: str) -> None:
     path = HOSTILE[kind](tmp_path / "hostile.xlsx", small_book.read_bytes())
     command = [sys.executable, "-c", READERS, str(path), str(small_book)]
@@ -883,7 +886,7 @@ def insist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "old", "new"),
     [
-        ("xl/worksheets/sheet3.xml", b'ref="B2:', b'ref="B2:XFD3000" x="'),
+        pytest.param("xl/worksheets/sheet3.xml", b'ref="B2:', b'ref="B2:XFD3000" x="', marks=pytest.mark.slow),
         ("xl/workbook.xml", b'<sheet name="Input"', b"<sheet "),
         ("xl/workbook.xml", b'encoding="UTF-8"', b'encoding="foo"'),
         ("xl/workbook.xml", b"Input!$B$2:", b"Input!$F$41:"),

@@ -216,6 +216,7 @@ print("rnn", hashlib.sha256(b"".join(np.asarray(run[name]).tobytes() for name in
 """
 
 
+@pytest.mark.slow
 def test_the_threads_of_the_blas_change_no_byte(tmp_path: Path) -> None:
     np.save(tmp_path / "correlation.npy", np.corrcoef(np.random.default_rng(1).normal(size=(400, 100)).T))
     processes = []

@@ -22,7 +22,7 @@ from sheetsim.runs.sensitivity import (
     sensitivity_pages,
     sobol_indices,
 )
-from sheetsim.runs.stream import Streamed, StreamProgress, stream
+from sheetsim.runs.stream import Streamed, StreamProgress, stream_trials
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.study import properties
 from sheetsim.summary.outputs import Asked, cell_of, output_histogram_frame
@@ -54,8 +54,8 @@ class Model(Graph):
         return ModelRun(self)
 
     def stream(self, trials: int | None = None, progress: StreamProgress | None = None) -> Streamed:
-        """Runs so many trials in blocks, of which nothing is kept but what tells of the outputs: see `runs.stream`."""
-        return stream(self, trials, progress)
+        """Runs so many trials in blocks, of which nothing is kept but what tells of the outputs: see `runs.stream.stream_trials`."""
+        return stream_trials(self, trials, progress)
 
     def _repr_html_(self) -> str:
         return heading(self.title or "Model", self)

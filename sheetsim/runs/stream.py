@@ -68,7 +68,7 @@ class Streamed:
 
 
 @one_thread()
-def stream(model: Graph, trials: int | None = None, progress: StreamProgress | None = None) -> Streamed:
+def stream_trials(model: Graph, trials: int | None = None, progress: StreamProgress | None = None) -> Streamed:
     """Runs so many trials of a model in blocks (as many as it was made with if None).
 
     Every output must be computed trial by trial: no mean over all trials, no product of them. Plain draws come block by
