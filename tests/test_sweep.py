@@ -433,7 +433,7 @@ def changed(old: str, new: str) -> str:
         (TOML + "sampling = [1979-05-27]\n", "grid.sampling: date is no value that a TOML file can hold"),
         ('template = "relu-he"\n[grid]\nwidth = [2, 1000000]', "the point width = 1000000 needs 72,001 GB"),
         (TOML + f"inputs_{'s' * 9} = {list(range(9))}\n", "unknown key 'inputs_sssssssss'"),
-        (f'template = "relu-he"\n[grid]\ninitializer = {[0.1 + k / 1e6 for k in range(2000)]}', "a cell holds 32,767"),
+        (f'template = "relu-he"\n[grid]\ninitializer = {[0.1 + k / 3e6 for k in range(2000)]}', "a cell holds 32,767"),
         (changed('["relu", "tanh"]', '["relu"]') + "correlation = [1, 1.0]", "grid.correlation has 1.0 twice"),
         ("a = = b", "is not TOML"),
     ],
