@@ -54,7 +54,7 @@ class Model(Graph):
         return ModelRun(self)
 
     def stream(self, trials: int | None = None, progress: StreamProgress | None = None) -> Streamed:
-        """Runs so many trials in blocks, of which only what tells of the outputs is kept: see `stream.stream_trials`."""
+        """Runs so many trials in blocks, of which only what tells of the outputs is kept: see `stream_trials`."""
         return stream_trials(self, trials, progress)
 
     def _repr_html_(self) -> str:
