@@ -3,7 +3,8 @@
     python docs/figures.py [--long]
 
 Prints a line a figure, marked where the README has another, and exits with 1 then. `--long` adds those of 3000
-replicates (half a minute to a minute). Tables of error rates and times have commands of their own, in benchmarks/.
+replicates, and of 100 of symmetry (one to two minutes). Tables of error rates and times have commands of their own, in
+benchmarks/.
 """
 
 import argparse
@@ -94,6 +95,28 @@ def symmetry() -> Iterator[str]:
     yield f"{100 * large['slope_start']:.2f} % ({100 * others[1]['slope_start']:.1f} %)"
 
 
+def symmetry_over_seeds() -> Iterator[str]:
+    shares = {}
+    for name in ("tanh", "sigmoid"):
+        replicates = sheetsim.replicate("symmetry", 100, workers=2, activation=name)
+        shares[name] = replicates.verdicts()
+        if name == "tanh":
+            loss = replicates.frame()["loss_end"].unstack()
+
+    def of(start: str, word: str) -> str:
+        row = shares["tanh"].loc[(start, "verdict", word)]
+        interval = f"{100 * row['low']:.1f} to {100 * row['high']:.1f} %"
+        return (
+            f"{row['count']:.0f} ({interval}; sigmoid {shares['sigmoid'].loc[(start, 'verdict', word), 'count']:.0f})"
+        )
+
+    equal = shares["tanh"].loc[("zeros", "verdict", "same for ever")]
+    yield f"in all of them ({100 * equal['low']:.1f} to {100 * equal['high']:.0f} %)"
+    apart, saturated = of("small", "apart"), of("large", "saturated")
+    yield f"the small start is apart in {apart}, and the large one saturated in {saturated}"
+    yield f"in {(loss['large'] < loss['small']).sum()} of the 100 its loss ends below that of the small one"
+
+
 def optimizers() -> Iterator[str]:
     run = sheetsim.run("optimizers")
     for (name, row), word in zip(run.summary().iterrows(), run.verdicts(), strict=True):
@@ -162,7 +185,17 @@ def main() -> None:
     parser.add_argument("--long", action="store_true")
     asked = parser.parse_args()
     text = re.sub(r"\s+", " ", README.read_text(encoding="utf-8"))
-    parts = [claims, layers, gradients, symmetry, optimizers, recurrent, two_inputs, books, *[replicates] * asked.long]
+    parts = [
+        claims,
+        layers,
+        gradients,
+        symmetry,
+        optimizers,
+        recurrent,
+        two_inputs,
+        books,
+        *[replicates, symmetry_over_seeds] * asked.long,
+    ]
     wrong = 0
     for part in parts:
         for figure in part():
