@@ -8,18 +8,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-# Functions and classes that two modules have under one name, and why.
-SHARED_NAMES = {
-    "check": "of runs and of sweeps: whether a plan can run",
-    "load": "of runs and of sweeps: a plan from its file",
-    "run_plan": "of replicates and of sweeps: what carries a plan out",
-    "text": "runs/templates.py: a template's; arguments.py: an argument that must be text",
-    "said": "studies/input_key.py: an input; arguments.py: a value in a message",
-    "minimum": "studies/optimizers: where a function is least; model/expr.py: of a matrix, a public name",
-    "Steps": "of a grid's key in a file, and of a page's series",
-    "ratio": "of claims in summary, of norms in a study",
-}
-
 # Names that say nothing of what they hold.
 EMPTY_NAMES = {"found", "own", "known"}
 
@@ -88,7 +76,7 @@ def test_a_public_function_or_class_has_its_name_to_itself() -> None:
             ):
                 modules.setdefault(node.name, []).append(str(module))
     assert len(modules) > 300
-    assert {name: where for name, where in modules.items() if len(where) > 1 and name not in SHARED_NAMES} == {}
+    assert {name: where for name, where in modules.items() if len(where) > 1} == {}
 
 
 def _is_overload(node: ast.FunctionDef | ast.ClassDef) -> bool:

@@ -20,7 +20,7 @@ from sheetsim.audit.verify import diff, verify
 from sheetsim.engine.jobs import check_workers
 from sheetsim.errors import SheetsimError
 from sheetsim.runs import templates
-from sheetsim.runs.run import check, run_scenario
+from sheetsim.runs.run import check_scenario, run_scenario
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.study import toml_value
 
@@ -52,7 +52,7 @@ def outcome(overrides: dict[str, Any]) -> str:
     """Runs what is small enough; a person's mistake must be one sentence, and anything else is a bug."""
     try:
         scenario = templates.load("relu-he", {**SMALL, **overrides})
-        check(scenario)
+        check_scenario(scenario)
         if np.prod([float(n) for n in (scenario.experiment.samples or 1, *scenario.experiment.layers)]) < 1e6:
             run_scenario(scenario).claims()
     except SheetsimError as error:

@@ -26,7 +26,7 @@ from sheetsim.runs.replicates import replicate
 from sheetsim.runs.run import run
 from sheetsim.runs.streaming import COLUMNS, WORDS
 from sheetsim.runs.sweep import sweep
-from sheetsim.runs.sweep_grid import load
+from sheetsim.runs.sweep_grid import load_sweep
 
 SMALL: dict[str, Any] = {
     "template": "tanh-xavier",
@@ -247,7 +247,7 @@ def test_only_what_other_parameters_change_is_computed(
 def test_long_points_are_kept_in_batches_of_replicates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sweep(SMALL).frame()
     monkeypatch.setattr(
-        sweep_module, "PART", 2.1 * max(sweep_module.cost(point.observed) for point in load(SMALL).points)
+        sweep_module, "PART", 2.1 * max(sweep_module.cost(point.observed) for point in load_sweep(SMALL).points)
     )
     pd.testing.assert_frame_equal(sweep(SMALL, folder=tmp_path).frame(), whole, check_exact=True)
     assert {re.sub(r"^\w+-", "", path.stem) for path in tmp_path.iterdir()} >= {"0-2", "2-3"}
@@ -485,7 +485,7 @@ def test_the_readmes_example_is_a_sweep(tmp_path: Path) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     text = readme.partition("```toml\n")[2].partition("```")[0]
     (tmp_path / "scale.toml").write_text(text)
-    plan = load(tmp_path / "scale.toml")
+    plan = load_sweep(tmp_path / "scale.toml")
     assert len(plan.points) == 12 * 3 * 2
     assert plan.points[0].study.layers == [100] * 5
 

@@ -18,7 +18,7 @@ from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, Replicated
-from sheetsim.runs.replicates import ReplicatesPlan, observed, run_plan
+from sheetsim.runs.replicates import ReplicatesPlan, observed, run_replicates
 from sheetsim.runs.run import study_manifest
 from sheetsim.studies.about import AboutPage
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
@@ -236,7 +236,7 @@ def made(said: Provenance) -> Made:
     """The study made again. Raises SheetsimError for input data that cannot be read."""
     was = said.manifest
     if said.plan is not None:
-        replicates = run_plan(said.plan)
+        replicates = run_replicates(said.plan)
         layout, values = replicates.book(values_only=was.values_only)
         return Made(replicates.manifest(layout, was.values_only), layout, values)
     study = said.experiment.build()

@@ -136,11 +136,11 @@ def run_command(
     Networks with the same activation and sizes have histograms on the same axes.
     """
     from sheetsim.runs import templates
-    from sheetsim.runs.run import check, run_scenario, shared_scales
+    from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
     scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
     targets = _targets(scenarios, output)
-    checked: list[CheckedScenario | None] = [check(scenario) for scenario in scenarios]
+    checked: list[CheckedScenario | None] = [check_scenario(scenario) for scenario in scenarios]
     _make_ready(targets, force)
     records: list[dict[str, Any]] = []
     with ProgressLine(len(scenarios)) as progress:
@@ -171,7 +171,7 @@ def list_templates(as_json: Json = False) -> None:
     """The templates, a line each, and how to make small books of the networks."""
     from sheetsim.runs import templates
 
-    titles = {name: tomllib.loads(templates.text(name)).get("title", "") for name in templates.names()}
+    titles = {name: tomllib.loads(templates.template_text(name)).get("title", "") for name in templates.names()}
     if as_json:
         print_json([{"name": name, "title": title, "small": templates.small(name)} for name, title in titles.items()])
         return
@@ -187,7 +187,7 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """A template's TOML, to copy and edit."""
     from sheetsim.runs import templates
 
-    print(templates.text(name), end="")
+    print(templates.template_text(name), end="")
 
 
 class _WithTables(TyperCommand):
@@ -276,7 +276,7 @@ def replicate_command(
     """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
     from dataclasses import replace
 
-    from sheetsim.runs.replicates import plan_of, run_plan, share
+    from sheetsim.runs.replicates import plan_of, run_replicates, share
 
     scenario = _load(what, settings, seed)
     names = () if statistics is None else tuple(name.strip() for name in statistics.split(","))
@@ -286,7 +286,7 @@ def replicate_command(
     _make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin(scenario.name)
-        result = run_plan(plan, workers, scheduler, progress.replicate(replicates))
+        result = run_replicates(plan, workers, scheduler, progress.replicate(replicates))
         progress.sheet("writing")
         result.to_excel(target, values_only=values_only)
     frames = {
@@ -380,8 +380,8 @@ def sweep_command(
     """
     from sheetsim.runs import sweep, sweep_grid
 
-    plan = sweep_grid.load(what)
-    sweep.check(plan)
+    plan = sweep_grid.load_sweep(what)
+    sweep.check_sweep(plan)
     folder = output or OUTPUTS / plan.name
     if folder.suffix.lower() in (".xlsx", ".parquet"):
         raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
@@ -389,7 +389,7 @@ def sweep_command(
     _make_ready([book], force)
     with ProgressLine(1) as progress:
         progress.begin(plan.name)
-        result = sweep.run_plan(plan, folder / "parts", workers, scheduler, progress.sweep())
+        result = sweep.run_sweep(plan, folder / "parts", workers, scheduler, progress.sweep())
         progress.sheet("writing")
         result.to_parquet(table)
         result.to_excel(book, values_only=values_only)

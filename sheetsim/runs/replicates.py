@@ -359,7 +359,7 @@ def replicate(
         )
     else:
         plan = plan_of(templates.scenario(what, overrides), replicates, share(until), chosen, single, bootstrap)
-    return run_plan(plan, workers, scheduler, progress)
+    return run_replicates(plan, workers, scheduler, progress)
 
 
 def plan_of(
@@ -384,7 +384,7 @@ def plan_of(
     )
 
 
-def run_plan(
+def run_replicates(
     plan: ReplicatesPlan, workers: int = 1, scheduler: str | None = None, progress: ReplicateProgress | None = None
 ) -> Replicates:
     """Computes a plan's replicates."""

@@ -242,7 +242,7 @@ class CheckedScenario(NamedTuple):
     layout: Layout
 
 
-def check(scenario: templates.Scenario) -> CheckedScenario:
+def check_scenario(scenario: templates.Scenario) -> CheckedScenario:
     """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
     scenario.experiment.check_book()
     study = scenario.experiment.build()
@@ -250,8 +250,8 @@ def check(scenario: templates.Scenario) -> CheckedScenario:
 
 
 def run_scenario(scenario: templates.Scenario, checked: CheckedScenario | None = None) -> Run:
-    """Runs a loaded template; `checked`: what `check` gave for it."""
-    study, layout = checked or check(scenario)
+    """Runs a loaded template; `checked`: what `check_scenario` gave for it."""
+    study, layout = checked or check_scenario(scenario)
     return Run(study, scenario.name, scenario.command, scenario.template, layout)
 
 

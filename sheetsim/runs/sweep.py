@@ -34,7 +34,7 @@ from sheetsim.runs.observed_forward import ForwardMeasurer, ForwardObserved
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK
 from sheetsim.runs.sweep_book import SweepBook
-from sheetsim.runs.sweep_grid import REPLICATES, Point, SweepPlan, load, planned
+from sheetsim.runs.sweep_grid import REPLICATES, Point, SweepPlan, load_sweep, planned
 from sheetsim.runs.sweep_parts import Parts, fingerprint
 from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
@@ -247,11 +247,11 @@ def sweep(
     elif grid is not None or replicates is not None or show or title:
         raise SheetsimError("a sweep's file, or a mapping, has its grid, replicates, show and title in it")
     else:
-        plan = load(what)
-    return run_plan(plan, folder, workers, scheduler, progress)
+        plan = load_sweep(what)
+    return run_sweep(plan, folder, workers, scheduler, progress)
 
 
-def run_plan(
+def run_sweep(
     plan: SweepPlan,
     folder: str | os.PathLike[str] | None = None,
     workers: int = 1,
@@ -288,7 +288,7 @@ def check_parquet() -> None:
         raise SheetsimError("a sweep's table is a Parquet file, which needs pyarrow: pip install 'sheetsim[parquet]'")
 
 
-def check(plan: SweepPlan) -> None:
+def check_sweep(plan: SweepPlan) -> None:
     """Raises the SheetsimError that the plan, its table or its workbook would raise, as far as can be told before."""
     check_parquet()
     _check_memory(plan)

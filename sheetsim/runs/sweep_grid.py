@@ -35,7 +35,7 @@ WHOLE = ("samples", "inputs", *LAYERS)
 MOST_POINTS = 10_000
 
 
-class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
+class GridSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
     """Numbers from `first` to `last`, both included, at equal distances (scale linear) or ratios (log)."""
 
     first: float
@@ -154,7 +154,7 @@ class SweepPlan:
         return sum(1 if row is not None else len(point.observed.rows(statistic)) for point in self.points)
 
 
-def load(what: "str | os.PathLike[str] | Mapping[str, Any]") -> SweepPlan:
+def load_sweep(what: "str | os.PathLike[str] | Mapping[str, Any]") -> SweepPlan:
     """The plan of a sweep's file, or of a mapping with the same keys. Raises SheetsimError with what is wrong."""
     if isinstance(what, Mapping):
         return _plan(dict(what), Path(), "sweep", "made in Python: sheetsim.sweep of a mapping with these parameters")
@@ -219,8 +219,8 @@ def _values(key: str, spec: Any) -> list[Any]:
         raise SheetsimError(f"grid.{key} cannot vary: {reason}")
     plain = spec.tolist() if hasattr(spec, "tolist") else spec
     try:
-        checked = msgspec.convert(plain, list[Any] | Steps)
-        values = checked.values(whole=key in WHOLE) if isinstance(checked, Steps) else checked
+        checked = msgspec.convert(plain, list[Any] | GridSteps)
+        values = checked.values(whole=key in WHOLE) if isinstance(checked, GridSteps) else checked
         values = [value.item() if isinstance(value, np.generic) else value for value in values]
     except SheetsimError as error:
         raise SheetsimError(f"grid.{key}: {error}") from None

@@ -71,7 +71,7 @@ def names() -> list[str]:
     return [*ARTICLE, *(name for name in names_there if name not in ARTICLE)]
 
 
-def text(name: str) -> str:
+def template_text(name: str) -> str:
     """A shipped template's TOML. Raises SheetsimError with the nearest name when there is none."""
     if name not in names():
         raise SheetsimError(f"unknown template {name!r}{_nearest(name, names())}; `sheetsim list` shows them all")
@@ -80,7 +80,7 @@ def text(name: str) -> str:
 
 def small(name: str) -> str | None:
     """The command of a shipped template's small book; None where the study is of no network."""
-    study = tomllib.loads(text(name)).get("study", "forward")
+    study = tomllib.loads(template_text(name)).get("study", "forward")
     return f"sheetsim run {name} --set {SIZE}={SMALL}" if issubclass(STUDIES[study], Forward) else None
 
 
@@ -92,7 +92,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Scenar
     if path.suffix == ".toml":
         name, base, parameters = path.stem, path.parent, read_toml(path)
     else:
-        name, base, parameters = str(what), Path(), tomllib.loads(text(str(what)))
+        name, base, parameters = str(what), Path(), tomllib.loads(template_text(str(what)))
     place_file(parameters, base)
     try:
         plain = convert(parameters)

@@ -81,7 +81,7 @@ def _bounds(truncated: Any) -> tuple[float, float]:
     return low, high
 
 
-def said(spec: Any) -> Any:
+def said_of_input(spec: Any) -> Any:
     """What `input` holds, as a template has it; an array is only named."""
     if hasattr(spec, "__array__"):
         return GIVEN_ARRAY

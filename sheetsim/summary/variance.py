@@ -96,7 +96,7 @@ def unit_statistics(graph: Graph, network: Network) -> tuple[Matrix, tuple[Units
     )
 
 
-def ratio(numerator: Matrix, denominator: Matrix) -> Matrix:
+def quotient(numerator: Matrix, denominator: Matrix) -> Matrix:
     """Their ratio, NaN (#N/A in the workbook) where there is nothing to divide by.
 
     Only 0/0 and x/0 say so: IronCalc takes a denominator under 2E-16 for equal to 0, and gradients are far smaller.
@@ -121,8 +121,8 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
                 "additive": additive,
                 "covariance": within - additive,
                 "moment": fan_in * sd**2 * mean(layer.given**2),
-                "var_ratio": ratio(variance(layer.z), pooled),
-                "moment_ratio": ratio(mean(layer.z**2), mean(layer.a**2)),
+                "var_ratio": quotient(variance(layer.z), pooled),
+                "moment_ratio": quotient(mean(layer.z**2), mean(layer.a**2)),
             }
         )
     return Table(
@@ -221,10 +221,10 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
         spread_z = by_unit.var_z + (by_unit.mean_z - mean(by_unit.mean_z)) ** 2
         square_a, square_z = by_unit.var_a + by_unit.mean_a**2, by_unit.var_z + by_unit.mean_z**2
         measured_by["additivity"].append(
-            _measured(ratio(row["within"], row["additive"]), by_unit.var_a, given @ layer.W**2)
+            _measured(quotient(row["within"], row["additive"]), by_unit.var_a, given @ layer.W**2)
         )
         # The same prediction for every unit.
-        measured_by["moment_rule"].append(_measured(ratio(row["pooled"], row["moment"]), spread_a, spread_a * 0 + 1))
+        measured_by["moment_rule"].append(_measured(quotient(row["pooled"], row["moment"]), spread_a, spread_a * 0 + 1))
         for name, measured, u, v in (
             ("relu_halves_variance", row["var_ratio"], spread_z, spread_a),
             ("relu_halves_second_moment", row["moment_ratio"], square_z, square_a),

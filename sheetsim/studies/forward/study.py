@@ -19,7 +19,7 @@ from sheetsim.model.initializers import INITIALIZER_NAMES, MORE_NAMES, SCHEMES, 
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.studies import input_files
-from sheetsim.studies.input_key import DrawnInput, said, source_of
+from sheetsim.studies.input_key import DrawnInput, said_of_input, source_of
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.summary.histogram import NUDGE, histogram
 from sheetsim.summary.layers import VERDICTS, layer_table, of_input, verdicts
@@ -220,7 +220,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         keys = super().parameters()
         keys["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
         if not isinstance(self.input, str):
-            keys["input"] = said(self.input)
+            keys["input"] = said_of_input(self.input)
         return keys
 
     @property

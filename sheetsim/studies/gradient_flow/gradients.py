@@ -27,7 +27,7 @@ from sheetsim.model.nets import activate
 from sheetsim.summary.histogram import Histogram, numbered, symmetric_histogram
 from sheetsim.summary.layers import OF_LAYERS, checked_std
 from sheetsim.summary.table import Column, Table
-from sheetsim.summary.variance import NONE, ratio
+from sheetsim.summary.variance import NONE, quotient
 from sheetsim.summary.verdict import Verdict
 
 # Where the verdicts draw their lines. They are conventions of this program, stated beside the verdicts.
@@ -92,7 +92,7 @@ def gradient_table(flow: BackwardPass) -> Table:
         nodes = [pick(step) for step in flow.steps]
         squares = tuple(map(sum_squares, nodes))
         norms = tuple(map(sqrt, squares))
-        ratios = (*(ratio(norm, before) for norm, before in pairwise(norms)), matrix(NONE) + 0)
+        ratios = (*(quotient(norm, before) for norm, before in pairwise(norms)), matrix(NONE) + 0)
         columns += [
             Column(f"{name}_norm", f"L2 norm √Σx² of {name}", norms, "size"),
             Column(f"{name}_sum_squares", f"sum of squares Σx² of {name}", squares, "size"),
@@ -125,7 +125,7 @@ def gradient_table(flow: BackwardPass) -> Table:
         Column(
             "reach",
             "norm of d_a over that at the output",
-            tuple(ratio(norm, columns[0].cells[-1]) for norm in columns[0].cells),
+            tuple(quotient(norm, columns[0].cells[-1]) for norm in columns[0].cells),
             "size",
         ),
     ]
@@ -149,7 +149,7 @@ def _rates(
         above = _of_units(hidden[k + 1].d_a, of_a[k + 1]) - _of_units(hidden[k + 1].d_z, of_z[k + 1])
         spread.append(spread[-1] + sum_squares(share - 1 / float(share.shape[1])) + sum_squares(above))
         steps = last - k
-        total.append(ratio(norms[k], norms[last]))
+        total.append(quotient(norms[k], norms[last]))
         rate = total[-1] ** (1 / steps)
         off = exp(NORMAL_95 * sqrt(spread[-1]) / (2 * steps))
         rates.append((rate, rate / off, rate * off))

@@ -44,7 +44,7 @@ class _EndlessError(Exception):
     """f falls where no end is seen."""
 
 
-def minimum(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum | None:
+def least_found(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum | None:
     """The lowest of the local minima that a simplex (Nelder & Mead 1965, scipy.optimize) comes to from the points
     (n×2, the first a start where f is a number) and from the lowest points of parts of the window and of a wider one.
 

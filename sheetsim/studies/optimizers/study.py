@@ -168,14 +168,14 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def _findings(self, graph: Graph, paths: Sequence[Path]) -> Findings:
         """The charts' window and the least f need the paths: here, where tables are asked for, they are computed."""
         from sheetsim.studies.optimizers.contours import contours, window_of
-        from sheetsim.studies.optimizers.minimum import minimum
+        from sheetsim.studies.optimizers.minimum import least_found
 
         values = evaluate([graph["start"], *(node for path in paths for node in (path.p, path.f))])
         axes = window_of(_near(paths, values))
         ends_of_axes = [list(axis[:2]) for axis in axes]
         window = graph.input("window", ends_of_axes, what="the charts' axes: x and y, from and to")
         ends = np.array([values[graph["start"]][0], *(values[path.p][-1] for path in paths)])
-        lowest = minimum(self._callable(), ends[np.isfinite(ends).all(axis=1)], axes)
+        lowest = least_found(self._callable(), ends[np.isfinite(ends).all(axis=1)], axes)
         minimum_f = None
         if lowest is not None:
             point = graph.input("minimum", lowest.point, (1, 2), what=MINIMUM)
