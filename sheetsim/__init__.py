@@ -20,6 +20,7 @@ FUNCTIONS = (
     "column_mean",
     "column_sum",
     "column_variance",
+    "cos",
     "equal",
     "exp",
     "floor",
@@ -42,6 +43,7 @@ FUNCTIONS = (
     "row_sum",
     "sample_std",
     "sigmoid",
+    "sin",
     "skew",
     "sqrt",
     "std",
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import column_mean as column_mean
     from sheetsim.model.expr import column_sum as column_sum
     from sheetsim.model.expr import column_variance as column_variance
+    from sheetsim.model.expr import cos as cos
     from sheetsim.model.expr import equal as equal
     from sheetsim.model.expr import exp as exp
     from sheetsim.model.expr import floor as floor
@@ -153,6 +156,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import row_sum as row_sum
     from sheetsim.model.expr import sample_std as sample_std
     from sheetsim.model.expr import sigmoid as sigmoid
+    from sheetsim.model.expr import sin as sin
     from sheetsim.model.expr import skew as skew
     from sheetsim.model.expr import sqrt as sqrt
     from sheetsim.model.expr import std as std

@@ -35,6 +35,8 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "matmul": (("x", "square"), "MMULT(x,square)", lambda x, s: np.einsum("ij,jk->ik", x, s)),
     "transpose": (("x",), "TRANSPOSE(x)", lambda x: np.array(list(zip(*x, strict=True)))),
     "exp": (("x",), "EXP(x)", np.vectorize(math.exp)),
+    "sin": (("x",), "SIN(x)", np.vectorize(math.sin)),
+    "cos": (("x",), "COS(x)", np.vectorize(math.cos)),
     "log": (("positive",), "LN(positive)", np.vectorize(math.log)),
     "log10": (("positive",), "LOG10(positive)", np.vectorize(math.log10)),
     "sqrt": (("positive",), "SQRT(positive)", np.vectorize(math.sqrt)),

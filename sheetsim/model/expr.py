@@ -229,6 +229,16 @@ def exp(x: Operand) -> Matrix:
     return apply("exp", x)
 
 
+def sin(x: Operand) -> Matrix:
+    """Sine of radians."""
+    return apply("sin", x)
+
+
+def cos(x: Operand) -> Matrix:
+    """Cosine of radians."""
+    return apply("cos", x)
+
+
 def log(x: Operand) -> Matrix:
     """Natural logarithm."""
     return apply("log", x)
