@@ -1,6 +1,8 @@
 """Outputs of a model: known answers, pandas and NumPy as referees, live cells in IronCalc and LibreOffice."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +263,54 @@ def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     exec(code.replace("10_000", "500").replace(", 200, until", ", 30, until").replace("1_000_000", "1000"), {})
     assert sheetsim.verify("launch.xlsx").ok
+
+
+LAUNCH = """
+import sheetsim
+
+model = sheetsim.Model("Launch", seed=4)
+other = sheetsim.Model("Other")
+mean = model.input("mean", 5.0)
+x = model.input("x", sheetsim.normal(mean, 2), (300, 1))
+model.output("y", x * x - 3, unit="€")
+if __name__ == "__main__":
+    model.to_excel("launch.xlsx")
+"""
+
+
+def test_a_models_book_is_made_again_from_its_python_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("launch.py").write_text(LAUNCH)
+    subprocess.run([sys.executable, "launch.py"], check=True)
+    written = Path("launch.xlsx").read_bytes()
+    verified = sheetsim.verify("launch.xlsx", model="launch.py")
+    assert verified.ok
+    assert verified.state == "as made"
+    assert {row.engine for row in verified.rows} == {"ironcalc", "numpy"}
+    assert Path("launch.xlsx").read_bytes() == written
+    Path("launch.py").write_text(LAUNCH.replace("* x - 3", "* x - 3.5"))
+    changed = sheetsim.verify("launch.xlsx", model="launch.py")
+    assert not changed.ok
+    assert any(row.engine == "numpy" and row.name == "y" and not row.ok for row in changed.rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "import sheetsim\na, b = sheetsim.Model('A'), sheetsim.Model('B')",
+            "the book's model is 'Given', and the file",
+        ),
+        ("1 / 0", "model.py cannot be run: ZeroDivisionError: division by zero"),
+        ("", "the book's model is 'Given', and the file leaves none"),
+        ("raise SystemExit(3)", "model.py cannot be run: SystemExit: 3"),
+    ],
+)
+def test_a_file_without_the_model_is_one_sentence(
+    text: str, sentence: str, book: tuple[ModelRun, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "model.py").write_text(text)
+    with pytest.raises(sheetsim.SheetsimError, match=sentence):
+        sheetsim.verify(book[1], model=tmp_path / "model.py")
+    with pytest.raises(sheetsim.SheetsimError, match="is no Python file that makes a model"):
+        sheetsim.verify(book[1], model=tmp_path / "none.py")

@@ -11,10 +11,12 @@ import numpy as np
 from sheetsim.arguments import listed, one_of
 from sheetsim.audit.compare import Changed, Gap, blocks, gap
 from sheetsim.audit.difference import Difference, differences, is_beside_cells
-from sheetsim.audit.provenance import GivenPartError, Made, Provenance, SheetCells, adopted, made, provenance
+from sheetsim.audit.model_file import model_of
+from sheetsim.audit.provenance import GivenPartError, Made, SheetCells, adopted, made, provenance
 from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import COUNT, ROUNDING
+from sheetsim.model.graph import Graph
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
 from sheetsim.workbook.limits import MANIFEST_TITLE
@@ -32,8 +34,8 @@ IN_DIGITS = "as made, but for last digits"
 NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
 LOST_INPUT = "the input file {!r} is not here: its numbers were taken from the book"
 NOT_MADE_AGAIN = {
-    WRITTEN: "no study is named that could be made again, as in a model of one's own or a sweep; by its digest nothing "
-    "was changed since sheetsim wrote it",
+    WRITTEN: "no study is named that could be made again, as in a model of one's own (name its file with --model) or a "
+    "sweep; by its digest nothing was changed since sheetsim wrote it",
     UNKNOWN: "no study is named that could be made again, as in a model of one's own or a sweep, and the file is not "
     "as sheetsim wrote it: whether it was edited cannot be told",
 }
@@ -94,13 +96,16 @@ def verify(
     path: str | os.PathLike[str],
     engines: tuple[str, ...] = ("ironcalc",),
     progress: StageProgress = lambda step: None,
+    *,
+    model: str | os.PathLike[str] | Graph | None = None,
 ) -> Verified:
     """Recalculates a book with each engine, from caches made wrong first, and with NumPy from the book's own constants.
 
     A book without formulas is checked with NumPy alone; a summary, which holds no matrices, from its seed and
     parameters. Of the constants that were changed the computed values follow: those are then rows that pass or fail,
     and no changes.
-    progress: called with what is being done.
+    progress: called with what is being done; model: of a book of a person's own model, that model, or the Python file
+    that makes it, which is then run (code is never taken from a book).
     Raises SheetsimError when the file is no workbook, has neither formulas nor a study to check, holds formulas without
     values, is of a version whose books said nothing of themselves, or an engine is not there or fails.
     """
@@ -123,14 +128,30 @@ def verify(
             state = unmade if isinstance(error, GivenPartError) or unmade == WRITTEN else EDITED
             rows = _engine_rows(book, sheets, engines, manifest, progress)
             return Verified(book.path, tuple(rows), state, notes=(str(error),))
-        if said is None and not live:
+        own_model = _model_again(manifest, model)
+        if said is None and own_model is None and not live:
             raise SheetsimError(f"{book.path} has no formulas, and names no study: there is nothing to check")
         rows = _engine_rows(book, sheets, engines, manifest, progress) if live else []
-        if said is None:
+        if said is None and own_model is None:
             return Verified(book.path, tuple(rows), unmade, notes=(NOT_MADE_AGAIN[unmade],))
         progress("computing with NumPy")
         by_engines = Verified(book.path, tuple(rows), unmade, notes=() if live else (NO_FORMULAS,))
-        return _with_numpy(by_engines, book, sheets, said, progress)
+        meant = own_model if said is None else made(said)
+        assert meant is not None
+        assert manifest is not None
+        return _with_numpy(by_engines, book, sheets, manifest, meant, said.lost if said else "", progress)
+
+
+def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Graph | None) -> Made | None:
+    """A person's model made again, where the book is one's and the model is there."""
+    if model is None:
+        return None
+    if manifest is None or "study" in manifest.parameters or manifest.replicates or manifest.sweep:
+        raise SheetsimError("the book is of no model of one's own, so that none can be named for it")
+    from sheetsim.runs.model import ModelRun
+
+    again, layout, values = ModelRun(model_of(model, manifest.title)).book(manifest.values_only, manifest.matrices)
+    return Made(again, layout, values)
 
 
 def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[Difference]:
@@ -166,10 +187,15 @@ def _engine_rows(
 
 
 def _with_numpy(
-    by_engines: Verified, book: RawBook, sheets: SheetCells, said: Provenance, progress: StageProgress
+    by_engines: Verified,
+    book: RawBook,
+    sheets: SheetCells,
+    said: Manifest,
+    meant: Made,
+    lost: str,
+    progress: StageProgress,
 ) -> Verified:
-    """What NumPy and the study made again add to what the engines found."""
-    meant = made(said)
+    """What NumPy and the same made again add to what the engines found. lost: the input file that is not here."""
     computed = meant.computed()
     try:
         current = adopted(meant, book, sheets)
@@ -178,10 +204,10 @@ def _with_numpy(
         return replace(by_engines, state=state, notes=(*by_engines.notes, str(error)))
     values = computed if current is meant else current.computed()
     keys = {title: cells.keys for title, cells in values.items()}
-    rows = *by_engines.rows, *_against(book, sheets, "numpy", keys, values, said.manifest.kind_by_name())
+    rows = *by_engines.rows, *_against(book, sheets, "numpy", keys, values, said.kind_by_name())
     progress("comparing with the same made again")
     keys = {title: cells.keys for title, cells in computed.items()}
-    state, changes, notes = _origin(book, sheets, said, meant, keys, follow=current is not meant)
+    state, changes, notes = _origin(book, said, meant, lost, keys, follow=current is not meant)
     return replace(by_engines, rows=rows, state=state, changes=tuple(changes), notes=(*by_engines.notes, *notes))
 
 
@@ -217,28 +243,28 @@ def _close(name: str, cells: int, block_gap: Gap, kind: str) -> bool:
 
 
 def _origin(
-    book: RawBook, sheets: SheetCells, said: Provenance, meant: Made, computed: Mapping[str, CellKeys], *, follow: bool
+    book: RawBook, said: Manifest, meant: Made, lost: str, computed: Mapping[str, CellKeys], *, follow: bool
 ) -> tuple[str, list[Difference], list[str]]:
     """Whether the file is what its parameters give: byte for byte, cell for cell, or but for last digits.
 
     follow: whether constants were changed, from which the computed values follow: those are then no changes.
     """
-    notes = [LOST_INPUT.format(said.lost)] if said.lost else []
+    notes = [LOST_INPUT.format(lost)] if lost else []
     with tempfile.TemporaryDirectory() as folder:
         again = meant.write(Path(folder, "again.xlsx"))
         if again.read_bytes() == book.path.read_bytes():
             return MADE, [], notes
         with RawBook(again) as fresh:
-            changes = _edits_first(differences(fresh, book, computed, but=UNCHECKED[bool(said.lost)]))
+            changes = _edits_first(differences(fresh, book, computed, but=UNCHECKED[bool(lost)]))
     # The book says with what it was made: other versions are no edit of it.
-    labels = [field.partition(".")[2] or field for field in UNCHECKED[bool(said.lost)]]
+    labels = [field.partition(".")[2] or field for field in UNCHECKED[bool(lost)]]
     changes = list(_without(changes, {"About": meant.rows_of_about(labels)}))
-    if said.lost:
+    if lost:
         # The input's text on About is another, and so the height of its row and the breaks between pages.
         changes = [change for change in changes if not is_beside_cells(change, "About")]
     if follow:
         changes = list(_without(changes, computed))
-    was, here = said.manifest.versions, meant.manifest.versions
+    was, here = said.versions, meant.manifest.versions
     others = [OTHER_VERSIONS.format(versions_text(was), versions_text(here))] if was != here else []
     if any(difference.is_edit for difference in changes):
         state = WRITTEN if book.is_as_written else EDITED
@@ -249,8 +275,8 @@ def _origin(
         state = IN_DIGITS
         notes += others or [OTHER_PROCESSOR]
     else:
-        state = FROM_INPUT if said.lost else BY_OTHERS if others else MADE
-        notes += others or ([] if said.lost else [PACKED])
+        state = FROM_INPUT if lost else BY_OTHERS if others else MADE
+        notes += others or ([] if lost else [PACKED])
     return state, changes, notes
 
 

@@ -464,6 +464,10 @@ def verify_command(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="A row for every block, also for those that agree.")
     ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.py", help="Of a model's book: the Python file that makes the model; it is run."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
@@ -479,7 +483,7 @@ def verify_command(
             try:
                 progress.begin(book, "filling" if fill else "reading")
                 filled = recalculate.fill(book, engines[0]) if fill else 0
-                checked = verify(book, engines, progress.sheet)
+                checked = verify(book, engines, progress.sheet, model=model)
             except SheetsimError as error:
                 progress.pause()
                 _say(str(error))

@@ -10,7 +10,7 @@ from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.graph import Graph
-from sheetsim.runs.manifest import manifest
+from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.outputs import ModelOutputs, model_book, model_study, title_of
 from sheetsim.runs.run import Run, SheetProgress, heading
 from sheetsim.runs.sensitivity import (
@@ -217,16 +217,19 @@ class ModelRun(Run):
         from sheetsim.workbook.writing.write import write
 
         arguments.function("progress", progress)
+        said, layout, values = self.book(values_only, arguments.flag("matrices", matrices))
+        file = properties(self.title)
+        return write(path, layout, values, properties=file, manifest=said.rows(), progress=progress)
+
+    def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
+        """What the workbook says of itself, what stands where in it, and its numbers."""
         outputs = self._outputs
-        whole = arguments.flag("matrices", matrices) and not values_only
-        layout = self._layout if whole else Layout(self._sheets(matrices), live=False)
+        layout = self._layout if matrices and not values_only else Layout(self._sheets(matrices), live=False)
         self._compute(layout.places)
         tables = (outputs.table, outputs.percentiles, self._risk, *self._sensitivities[1]) if outputs.of else ()
         placed = {table.name: table for table in tables}
         said = manifest(layout, self.title, values_only=values_only, matrices=matrices, tables=placed)
-        return write(
-            path, layout, self._values, properties=properties(self.title), manifest=said.rows(), progress=progress
-        )
+        return said, layout, self._values
 
     @cached_property
     def _layout(self) -> Layout:  # type: ignore[override]
