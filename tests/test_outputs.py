@@ -8,6 +8,7 @@ from typing import Any
 
 import ironcalc
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells
@@ -20,6 +21,16 @@ from sheetsim.summary.outputs import COLUMNS, PERCENTS, RISK_COLUMNS
 
 RNG = np.random.default_rng(11)
 NUMBERS = RNG.gamma(2.0, 300.0, (500, 1)) - 400
+
+
+# What a page says, by its label, and the column of the risk table that it is.
+ANSWERS = {
+    "P(output ≤ t)": "at_most",
+    "The value at p": "value",
+    "Mean of what is at or above it": "mean_above",
+    "Mean of what is at or below it": "mean_below",
+    "P(a < output ≤ b)": "between",
+}
 
 
 def given(values: Any, **keys: Any) -> sheetsim.Model:
@@ -158,17 +169,26 @@ def test_what_is_typed_in_the_yellow_cells_is_answered(book: tuple[ModelRun, Pat
         model.set_user_input(sheet, rows[label], 2, str(number))
     model.evaluate()
     expected = run.risk("y", threshold=150, probability=0.25, between=(0, 120.5)).loc["y"]
-    answers = {
-        "P(output ≤ t)": "at_most",
-        "The value at p": "value",
-        "Mean of what is at or above it": "mean_above",
-        "Mean of what is at or below it": "mean_below",
-        "P(a < output ≤ b)": "between",
-    }
-    for label, name in answers.items():
+    for label, name in ANSWERS.items():
         shown = model.get_formatted_cell_value(sheet, rows[label], 2)
         number = float(shown.rstrip("%").replace(",", "")) / (100 if shown.endswith("%") else 1)
         assert number == pytest.approx(expected[name], abs=0.00051 if shown.endswith("%") else 0.6), label
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not here")
+def test_libreoffice_answers_what_is_typed(book: tuple[ModelRun, Path], tmp_path: Path) -> None:
+    run, path = book
+    workbook = openpyxl.load_workbook(path)
+    sheet = workbook["Output y"]
+    rows = {str(sheet.cell(row, 1).value).strip(): row for row in range(1, 20)}
+    for label, number in {"A number t": 150, "A probability p": 0.25, "A number a": 0, "A number b": 120.5}.items():
+        sheet.cell(rows[label], 2).value = number
+    workbook.save(tmp_path / "typed.xlsx")
+    (cells,) = libreoffice_cells([tmp_path / "typed.xlsx"])
+    expected = run.risk("y", threshold=150, probability=0.25, between=(0, 120.5)).loc["y"]
+    for label, name in ANSWERS.items():
+        assert cells("Output y", rows[label] - 1, 1, (1, 1))[0][0] == pytest.approx(expected[name], rel=1e-9), label
 
 
 def test_sums_and_products_have_their_known_moments() -> None:
@@ -314,3 +334,16 @@ def test_a_file_without_the_model_is_one_sentence(
         sheetsim.verify(book[1], model=tmp_path / "model.py")
     with pytest.raises(sheetsim.SheetsimError, match="is no Python file that makes a model"):
         sheetsim.verify(book[1], model=tmp_path / "none.py")
+
+
+def test_two_dice_make_their_discrete_convolution() -> None:
+    n, faces = 50_000, np.arange(1, 7)
+    model = sheetsim.Model(seed=6)
+    dice = [model.input(f"die_{k}", sheetsim.discrete(faces), (n, 1)) for k in "ab"]
+    model.output("points", dice[0] + dice[1])
+    run = model.run()
+    exact = np.convolve(np.full(6, 1 / 6), np.full(6, 1 / 6))  # of 2 … 12
+    for points in range(2, 12):
+        share = exact[: points - 1].sum()
+        at_most = run.risk("points", threshold=points).loc["points", "at_most"]
+        assert abs(at_most - share) < 4 * np.sqrt(share * (1 - share) / n)
