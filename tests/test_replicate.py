@@ -490,7 +490,7 @@ MEASURED = f"""
 import re, sheetsim
 study = sheetsim.Forward(samples=2_000_000, inputs=100, layers=[100] * 5, initializer="he")
 found = sheetsim.replicate(study, 2)
-assert found.counts.sum() == 2 * 5 * 2_000_000 * 100
+assert found.histograms()["count"].sum() == 2 * 5 * 2_000_000 * 100
 {PEAK}
 """
 
