@@ -40,6 +40,7 @@ from sheetsim.model.expr import (
 )
 from sheetsim.model.graph import Graph
 from sheetsim.runs.observed import Label, Signs
+from sheetsim.summary.outputs import wilson
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.variance import OF, SENTENCES
 from sheetsim.summary.variance import VERDICTS as OF_ONE_RUN
@@ -419,15 +420,11 @@ def frequency_table(
     codes in `columns`; confidence: 1×1.
     """
     rows: list[tuple[Matrix, ...]] = []
-    z = normal_quantile(1 - (1 - confidence) / 2)
     for (_, _, code), place in zip(said, columns, strict=True):
         n = (row_count(codes) + 0).placed(None)
         count = total(equal(column(codes, place), code)).placed(None)
         p = (count / n).placed(None)
-        # Wilson 1927, doi:10.1080/01621459.1927.10502953.
-        middle, reach = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-        low, high = (middle - reach) / (1 + z**2 / n), (middle + reach) / (1 + z**2 / n)
-        rows.append((count, n, p, where(count > 0, low, 0), where(count < n, high, 1)))
+        rows.append((count, n, p, *wilson(p, n, confidence)))
     kinds = {"count": "count", "replicates": "count"}
     return Table(
         "verdicts",
