@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
@@ -112,6 +113,14 @@ def test_theory_in_a_column_stands_beside_the_statistic() -> None:
     run = sheetsim.run(small("correlation", pairs=40, units=60)).summary()
     theory = statistics.loc[pd.IndexSlice[:, "c"], "theory"]
     np.testing.assert_allclose(theory, run["c_theory"])
+
+
+def test_a_book_of_a_model_names_no_command_that_there_is_not(tmp_path: Path) -> None:
+    for name, what, told in (("a", launch(50), "the model made with"), ("b", small("symmetry"), "`sheetsim run`")):
+        path = sheetsim.replicate(what, 2).to_excel(tmp_path / f"{name}.xlsx")
+        lead = openpyxl.load_workbook(path)["Overview"]["A2"].value
+        assert told in lead
+        assert ("`sheetsim run`" in lead) == (name == "b")
 
 
 def test_until_stops_at_a_single_number() -> None:

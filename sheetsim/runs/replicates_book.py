@@ -216,9 +216,11 @@ class ReplicatesBook:
 
     def _overview(self) -> Page:
         wide = ACROSS + 1
+        of_study = "`sheetsim run` with it gives that replicate as a workbook."
+        of_model = "the model made with that seed is that replicate."
         lead = [
             "Each replicate is a run of the study with draws of its own; its seed stands on Replicates, and "
-            "`sheetsim run` with it gives that replicate as a workbook.",
+            + (of_study if "study" in self._observed.parameters else of_model),
             f"Replicates: {self._reason}. An interval is made to hold the true mean with the confidence below "
             "(Student; of what is never negative, for the logarithm of the mean).",
         ]

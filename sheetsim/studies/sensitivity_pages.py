@@ -42,7 +42,7 @@ def sensitivity_page(
     unit = f" ({quantity.output.unit})" if quantity.output.unit else ""
     rows = len(table.labels)
     shown = f"The {rows} of {inputs} inputs with the widest swings. " if rows < inputs else ""
-    said = f"R² of the linear regression on all inputs is {r2:.3g}." if r2 == r2 else ""
+    said = f"R² of the linear regression on all inputs was {r2:.3g} when the book was made." if r2 == r2 else ""
     items: list[Item] = [
         Text(0, 0, f"What moves {quantity.label}{unit}", "title", 6),
         Text(1, 0, f"{shown}A row an input. {said} Intervals: run.sensitivity() in Python.", "text"),
