@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_regular, check_text, path_of
@@ -22,6 +23,9 @@ READERS = (".csv", ".xlsx", ".npy")
 
 # Of what a library says of a file, which may repeat all that it found there.
 LONGEST_REASON = 200
+
+# Of the columns that a message lists: a table of pictures has hundreds.
+MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,10 @@ class File:
             if suffix == ".npy":
                 array = _npy(path)
                 if self.column is not None:
-                    k = _column_number(path, self.column, [], array.shape[1])
+                    k = column_place(path, self.column, [], array.shape[1])
                     array = array[:, k : k + 1]
             else:
-                rows = _csv(path) if suffix == ".csv" else _xlsx(path, self.sheet)
+                rows = csv_rows(path) if suffix == ".csv" else xlsx_rows(path, self.sheet)
                 array, names = _numbers(path, rows if self.column is None else _one_column(path, rows, self.column))
             return _named(_standardised(path, array) if self.standardise else array, names)
         except SheetsimError as error:
@@ -74,14 +78,8 @@ class File:
 
 
 def _npy(path: Path) -> Array:
-    try:
-        # Mapped: a header that promises more numbers than the file has is found out before there is memory for them.
-        array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except OSError:
-        raise
-    except Exception as error:  # the header is read by Python's own parser, whose exceptions share no base
-        raise SheetsimError(f"{path} is no array of numbers that NumPy can load: {_words(error)}") from None
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0 or array.dtype.kind not in "biuf":
+    array = mapped_npy(path)
+    if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "biuf":
         raise SheetsimError(f"{path} must hold one matrix of numbers")
     with np.errstate(over="ignore"):
         numbers = np.array(array, dtype=np.float64)
@@ -92,15 +90,30 @@ def _npy(path: Path) -> Array:
     return numbers
 
 
-def _csv(path: Path) -> list[Sequence[Any]]:
+def mapped_npy(path: Path) -> NDArray[Any]:
+    """The array of an .npy file, of any shape and kind but objects, mapped read-only. Raises SheetsimError, OSError."""
+    try:
+        # Mapped: a header that promises more numbers than the file has is found out before there is memory for them.
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # the header is read by Python's own parser, whose exceptions share no base
+        raise SheetsimError(f"{path} is no array of numbers that NumPy can load: {in_words(error)}") from None
+    if not isinstance(array, np.ndarray):
+        raise SheetsimError(f"{path} must hold one matrix of numbers")
+    return array
+
+
+def csv_rows(path: Path) -> list[Sequence[Any]]:
+    """The rows of texts, all of one length and none blank. Raises SheetsimError with the row at fault, OSError."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows: list[Sequence[Any]] = list(csv.reader(file, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise SheetsimError(f"{path} is no table of comma-separated text: {_words(error)}") from None
+        raise SheetsimError(f"{path} is no table of comma-separated text: {in_words(error)}") from None
     rows = _without_end(rows)
     for number, cells in enumerate(rows, start=1):
-        if all(map(_missing, cells)):
+        if all(map(is_missing, cells)):
             raise SheetsimError(f"{path}, row {number} is blank, and has rows below it")
         if len(cells) != len(rows[0]):
             sizes = f"row {number} has {len(cells)} cells, and row 1 has {len(rows[0])}"
@@ -110,14 +123,15 @@ def _csv(path: Path) -> list[Sequence[Any]]:
     return rows
 
 
-def _xlsx(path: Path, sheet: str | None) -> list[Sequence[Any]]:
+def xlsx_rows(path: Path, sheet: str | None) -> list[Sequence[Any]]:
+    """The rows of values of a sheet (None: the first), of any lengths. Raises SheetsimError, OSError."""
     check_archive(path)
     try:
         return _without_end(_cells(path, sheet))
     except (OSError, SheetsimError):
         raise
     except Exception as error:  # openpyxl raises whatever its XML and zip parsers do
-        raise SheetsimError(f"{path} cannot be read as a workbook: {_words(error)}") from None
+        raise SheetsimError(f"{path} cannot be read as a workbook: {in_words(error)}") from None
 
 
 def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
@@ -144,7 +158,7 @@ def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
 
 def _without_end(rows: list[Sequence[Any]]) -> list[Sequence[Any]]:
     """The rows up to the last one that holds something."""
-    while rows and all(map(_missing, rows[-1])):
+    while rows and all(map(is_missing, rows[-1])):
         rows.pop()
     return rows
 
@@ -153,17 +167,17 @@ def _one_column(path: Path, rows: list[Sequence[Any]], column: str) -> list[Sequ
     """The rows with the one cell of a column."""
     width = max(map(len, rows), default=0)
     first = rows[0] if rows else ()
-    heads = [cell.strip() if isinstance(cell, str) and _number(cell) is None else "" for cell in first]
-    k = _column_number(path, column, heads, width)
+    heads = [cell.strip() if isinstance(cell, str) and number_in(cell) is None else "" for cell in first]
+    k = column_place(path, column, heads, width)
     return [row[k : k + 1] for row in rows]
 
 
-def _column_number(path: Path, column: str, heads: list[str], width: int) -> int:
-    """The place of a column, from 0, by its name or its number from 1."""
+def column_place(path: Path, column: str, heads: list[str], width: int) -> int:
+    """The place of a column, from 0, by its name or its number from 1. Raises SheetsimError where there is none."""
     name = column.strip()
     if not name:
         if width > 1:
-            told = f" ({', '.join(head[:40] for head in heads if head)})" if any(heads) else ""
+            told = f" ({listed_names(heads)})" if any(heads) else ""
             raise SheetsimError(f"{path} has {width} columns{told}: choose one with --column, or column= in Python")
         return 0
     if heads.count(name) == 1:
@@ -172,9 +186,15 @@ def _column_number(path: Path, column: str, heads: list[str], width: int) -> int
         raise SheetsimError(f"{path} has {heads.count(name)} columns {name!r}: give the number of one")
     if name.isascii() and name.isdigit() and len(name) < 6 and 1 <= int(name) <= width:
         return int(name) - 1
-    named = ", ".join(head[:40] for head in heads if head)
-    columns = f"columns {named}" if named else f"{width} columns without names"
+    columns = f"columns {listed_names(heads)}" if any(heads) else f"{width} columns without names"
     raise SheetsimError(f"{path} has no column {name[:40]!r}; it has {columns}")
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """Names in a message, each cut short, and no more of them than a person reads."""
+    named = [name[:40] for name in names if name]
+    more = f" and {len(named) - MOST_NAMES:,} more" if len(named) > MOST_NAMES else ""
+    return ", ".join(named[:MOST_NAMES]) + more
 
 
 def _named(array: Array, names: list[str]) -> Any:
@@ -191,33 +211,35 @@ def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Array, list[str]]:
         raise SheetsimError(f"{path} holds no numbers")
     width = max(map(len, rows))
     # A row of which only a part is text is no heading but a mistake, and named as one below.
-    names = rows[0] if all(_is_heading(cell) for cell in rows[0]) and not all(map(_missing, rows[0])) else None
-    if names is not None and _missing(names[0]):
+    names = rows[0] if all(is_heading(cell) for cell in rows[0]) and not all(map(is_missing, rows[0])) else None
+    if names is not None and is_missing(names[0]):
         raise SheetsimError(f"{path}, column 1 has no heading: write the table without its index")
     body = rows if names is None else rows[1:]
     if not body:
         raise SheetsimError(f"{path} has a heading and no numbers")
     numbers_by_row = []
     for r, cells in enumerate(body, start=1 if names is None else 2):
-        numbers = [_number(cell) for cell in cells] + [None] * (width - len(cells))
+        numbers = [number_in(cell) for cell in cells] + [None] * (width - len(cells))
         if None in numbers:
             c = numbers.index(None)
             cell = cells[c] if c < len(cells) else None
             column = f"column {c + 1}" + (f" ({names[c]!s:.40})" if names is not None and c < len(names) else "")
-            problem = "is missing" if _missing(cell) else f"is {_shown(cell)}, not a finite number"
+            problem = "is missing" if is_missing(cell) else f"is {shown_cell(cell)}, not a finite number"
             raise SheetsimError(f"{path}, row {r}, {column} {problem}")
         numbers_by_row.append(numbers)
     heads = [] if names is None else [*names, *[None] * (width - len(names))]
-    texts = [str(c) if _missing(head) else str(head).strip() for c, head in enumerate(heads, start=1)]
+    texts = [str(c) if is_missing(head) else str(head).strip() for c, head in enumerate(heads, start=1)]
     return np.array(numbers_by_row, dtype=np.float64), texts
 
 
-def _missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is empty or blank."""
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _is_heading(cell: Any) -> bool:
-    return _missing(cell) or (isinstance(cell, str) and _number(cell) is None and not _is_number(cell))
+def is_heading(cell: Any) -> bool:
+    """Whether a cell may stand in a heading: it is empty, or text that is no number."""
+    return is_missing(cell) or (isinstance(cell, str) and number_in(cell) is None and not _is_number(cell))
 
 
 def _is_number(text: str) -> bool:
@@ -229,7 +251,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _number(cell: Any) -> float | None:
+def number_in(cell: Any) -> float | None:
     """The cell's number; None where it has none that is finite."""
     # 1_000 and digits of other scripts are numbers to Python and slips in a table.
     if isinstance(cell, bool) or (isinstance(cell, str) and (not cell.isascii() or "_" in cell)):
@@ -241,7 +263,8 @@ def _number(cell: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _shown(cell: Any) -> str:
+def shown_cell(cell: Any) -> str:
+    """A cell in a message."""
     return str(cell).upper() if isinstance(cell, bool) else repr(str(cell)[:40])
 
 
@@ -254,5 +277,6 @@ def _standardised(path: Path, array: Array) -> Array:
     return standardised
 
 
-def _words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """What a library says of a file, on one line and cut short."""
     return (" ".join(str(error).split()) or type(error).__name__)[:LONGEST_REASON]
