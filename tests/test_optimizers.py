@@ -20,7 +20,7 @@ from lint import lint
 import sheetsim
 from sheetsim.audit.verify import verify
 from sheetsim.runs.run import Run
-from sheetsim.studies.optimizers.update_rules import RULES
+from sheetsim.model.update_rules import RULES
 from sheetsim.workbook.reading.raw import RawBook
 
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"

@@ -278,6 +278,8 @@ def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: SheetCells) 
                 f"{book.path}: {name} says {chosen!r}, which is none of {', '.join(node.source.options)}"
             )
         return np.array([[chosen]]) if chosen != str(meant[0, 0]) else None
+    if meant.dtype.kind == "U":  # a fixed text, on which nothing depends
+        return None
     numbers = _numbers(book, sheets, *place)
     if numbers is None or (np.isnan(numbers) & np.isfinite(meant if meant.shape == numbers.shape else 0.0)).any():
         raise SheetsimError(f"{book.path}: a cell of {name} holds no number")

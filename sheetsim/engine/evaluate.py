@@ -7,16 +7,18 @@ after its last use, so that a summary of a wide network holds two layers at a ti
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Constant, Data, Draw, Matrix, Stack
+from sheetsim.model.expr import Choice, Constant, Data, Matrix, Outcome, Slot, Stack
 from sheetsim.model.op import OPS, Array, Op
 from sheetsim.model.op_table import is_finite
+from sheetsim.model.sampling import Draw
 from sheetsim.model.traversal import topological
 
 Values = dict[Matrix, Array]
@@ -42,6 +44,16 @@ class Program:
         uses = Counter(arg for node in self._order for arg in self._live[node])
         uses.update(node.expression for node in self._wanted)
         self._uses = dict(uses)
+
+    @property
+    def order(self) -> Sequence[Matrix]:
+        """The expressions to compute, arguments first."""
+        return self._order
+
+    @property
+    def live(self) -> Mapping[Matrix, tuple[Matrix, ...]]:
+        """The arguments that each of them really uses, as expressions: of a choice by a drop-down one branch."""
+        return self._live
 
     def _live_args(self, node: Matrix) -> tuple[Matrix, ...]:
         """The arguments that are really used, as expressions: equal ones are computed once."""
@@ -71,7 +83,7 @@ class Program:
         uses = self._uses.copy()
         values: Values = {}
         infinite: set[Matrix] = set()
-        drawn: dict[Draw, Array] = {}
+        drawn: dict[Any, Any] = {}
         with one_thread(), np.errstate(all="ignore"):
             for node in self._order:
                 args = self._live[node]
@@ -147,8 +159,8 @@ def _check_memory(nodes: Iterable[Matrix]) -> None:
             raise SheetsimError(f"{node.name or 'a matrix'} has {size}, more than this machine's memory holds")
 
 
-def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None, drawn: dict[Draw, Array]) -> Array:
-    """drawn: numbers that others are correlated with, which are made once."""
+def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None, drawn: dict[Any, Any]) -> Array:
+    """drawn: numbers that others are correlated with, and what trainings gave, which are made once."""
     source = node.source
     if isinstance(source, Op):
         return args[0] if chosen else source.numpy(*args)
@@ -158,4 +170,12 @@ def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None, draw
         return source.values
     if isinstance(source, Stack):
         return np.concatenate(args)
+    if isinstance(source, Outcome):
+        from sheetsim.engine.training import outcomes, part_of  # which compute by programs
+
+        if source.training not in drawn:
+            drawn[source.training] = outcomes(source.training, seed)
+        return part_of(source.training, drawn[source.training], source.part)
+    if isinstance(source, Slot):
+        raise SheetsimError(f"{node.name} has a value only in the steps of a training: give that what is made of it")
     return np.array([[source.value]])

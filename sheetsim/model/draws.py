@@ -174,6 +174,16 @@ def stream(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=words)))
 
 
+def child_seed(seed: int, replicate: int, draws: str = "pcg64") -> int:
+    """The seed of a replicate, from 0: `sheetsim run` with it gives the replicate as a workbook.
+
+    49 bits, under 15 digits: spreadsheet programs show, and LibreOffice saves, no more. With draws mt19937 32 bits, as
+    NumPy's legacy generator takes no more.
+    """
+    state = np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0]
+    return int(state >> np.uint64(15 if draws == "pcg64" else 32))
+
+
 def check_seed(seed: int, draws: str = "pcg64") -> None:
     """Raises SheetsimError for a generator that there is not, and for a seed that it does not have."""
     if not isinstance(draws, str) or draws not in GENERATORS:

@@ -3,14 +3,17 @@
 Every value is a 2-D matrix; a single number or text is 1×1. `==` compares identity; `equal(a, b)` builds an op.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakValueDictionary
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import OPS, Array, Op, Shape
 from sheetsim.model.sampling import Draw as Draw
+
+if TYPE_CHECKING:
+    from sheetsim.model.training import Training
 
 Operand: TypeAlias = "Matrix | float | str"
 
@@ -48,7 +51,20 @@ class Stack:
     """Matrices one under another, each with cells of its own in the workbook: a series."""
 
 
-Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack"
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """What each step of a training is given: its state, rows of data, draws, its own number."""
+
+
+class Outcome:
+    """What a training gives: `part` says which of its results. It is computed by steps, and is constants in a sheet."""
+
+    def __init__(self, training: "Training", part: Hashable) -> None:
+        self.training = training
+        self.part = part
+
+
+Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack | Slot | Outcome"
 
 # The unnamed nodes that are in use, by what they are made of.
 _EXPRESSIONS: "WeakValueDictionary[tuple[Any, ...], Matrix]" = WeakValueDictionary()
@@ -359,6 +375,17 @@ def column_variance(x: Operand, mean: Matrix | None = None) -> Matrix:
 def row_sum(x: Operand) -> Matrix:
     """The sums of the rows, n×1."""
     return apply("row_sum", x)
+
+
+def row_log_sum_exp(x: Operand) -> Matrix:
+    """log Σ exp of each row, n×1: exp(x − row_log_sum_exp(x)) is the softmax."""
+    return apply("row_log_sum_exp", x)
+
+
+def softmax(x: Operand) -> Matrix:
+    """exp(x) over its row's sum: probabilities of classes, a row a sample (Bridle 1990)."""
+    logits = matrix(x)
+    return exp(logits - row_log_sum_exp(logits))
 
 
 def row_numbers(x: Operand) -> Matrix:

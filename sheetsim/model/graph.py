@@ -189,6 +189,14 @@ class Graph:
         """
         return self._leaf(name, Data(values), values.shape, what)
 
+    def take(self, leaf: Matrix, *, what: str = "") -> Matrix:
+        """A leaf with a name that was made elsewhere, as what a training gives, as a matrix of this graph.
+
+        what: as of `input`. Raises SheetsimError for a name that is taken.
+        """
+        self._named(leaf, what)
+        return leaf
+
     def choice(self, name: str, options: Sequence[str], value: str, *, what: str = "") -> Matrix:
         """A text of a list, a drop-down in the workbook; what: as of `input`.
 

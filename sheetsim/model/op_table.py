@@ -16,6 +16,7 @@ from sheetsim.model.expr import (
     Matrix,
     cos,
     equal,
+    exp,
     if_error,
     log,
     mean,
@@ -148,6 +149,12 @@ def _first_true(condition: Array, yes: Array, no: Array) -> Array:
 
 def _finite_or(x: Array, instead: Array) -> Array:
     return np.where(np.isfinite(x), x, instead)
+
+
+def _row_log_sum_exp(x: Array) -> Array:
+    """log Σ exp of each row, less its greatest number before and with it again after, so that nothing overflows."""
+    most = x.max(axis=1, keepdims=True)
+    return np.asarray(most + np.log(np.exp(x - most).sum(axis=1, keepdims=True)))
 
 
 def _steps(d: Matrix, z: Matrix, *args: Matrix) -> tuple[None, ...]:
@@ -356,6 +363,18 @@ TABLE: tuple[Op, ...] = (
         lambda x: x @ np.ones((x.shape[1], 1)),
         "MMULT({0},{0:across})",
         lambda d, z, x: (d,),
+    ),
+    # A sheet has no greatest number of each row without LAMBDA: less the row's mean, which is the same number as long
+    # as a row spreads over no more than 700.
+    Op(
+        "row_log_sum_exp",
+        1,
+        first_column,
+        _row_log_sum_exp,
+        "LN(MMULT(EXP({0:sum}-MMULT({0},{0:across})/{0:columns}),{0:across}))+MMULT({0},{0:across})/{0:columns}",
+        lambda d, z, x: (_times(d, exp(x - z)),),
+        "sum",
+        never_overflows=True,
     ),
     Op("total", 1, scalar, lambda x: _cell(x.sum()), "SUM({0})", lambda d, z, x: (d,)),
     Op("sum_squares", 1, scalar, lambda x: _cell(np.vdot(x, x)), "SUMSQ({0})", lambda d, z, x: (_times(d, 2 * x),)),

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from sheetsim.engine.evaluate import Program
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Constant, Data, Draw, Matrix
+from sheetsim.model.draws import child_seed as child_seed
+from sheetsim.model.expr import Constant, Data, Draw, Matrix, Outcome
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Op
 from sheetsim.model.traversal import topological
@@ -40,16 +41,6 @@ OF_THEORY = "_theory"
 
 # What computing a node costs beside its numbers, and what building a study again costs a node, in multiply-adds.
 PER_NODE, PER_NODE_BUILT = 5e3, 5e4
-
-
-def child_seed(seed: int, replicate: int, draws: str = "pcg64") -> int:
-    """The seed of a replicate, from 0: `sheetsim run` with it gives the replicate as a workbook.
-
-    49 bits, under 15 digits: spreadsheet programs show, and LibreOffice saves, no more. With draws mt19937 32 bits, as
-    NumPy's legacy generator takes no more.
-    """
-    state = np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0]
-    return int(state >> np.uint64(15 if draws == "pcg64" else 32))
 
 
 class Measured(NamedTuple):
@@ -251,7 +242,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
         raise SheetsimError(
             f"{name} has no output to observe: say which with model.output(name, expression), or define a table"
         )
-    tables = study.findings.tables
+    tables = [table for table in study.findings.tables if table.observed]
     columns = [column for table in tables for column in table.columns if column.kind != "text"]
     indices = {table.index for table in tables}
     headline = [name for name in study.findings.headline or [c.name for c in tables[0].columns] if name]
@@ -286,7 +277,7 @@ def labelled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
     """The cells of a study's tables by label, numbers and words; a name that two tables have is told by its table's."""
     numbers: dict[Label, Matrix] = {}
     words: dict[Label, Matrix] = {}
-    tables = study.findings.tables
+    tables = [table for table in study.findings.tables if table.observed]
     if tables and study.verdicts:
         words = {(row, "verdict"): cell for row, cell in zip(tables[0].labels, study.verdicts, strict=True)}
     words |= {(ALL, name): cell for name, cell in study.findings.texts.items()}
@@ -331,7 +322,7 @@ class TableMeasurer:
         not in leaves of draws alone."""
         numbers, words = self.cells
         nodes = topological([*numbers, *words])
-        drawn = any(isinstance(node.source, Draw) for node in nodes)
+        drawn = any(isinstance(node.source, Draw | Outcome) for node in nodes)
         if not isinstance(self._source, Graph):
             if not hasattr(self._source, "seed"):
                 raise SheetsimError(_NOTHING_DRAWN)
@@ -375,6 +366,8 @@ def _alike(a: Matrix, b: Matrix) -> bool:
         return np.array_equal(a.source.values, b.source.values)  # type: ignore[union-attr]
     if isinstance(a.source, Constant):
         return repr(a.source) == repr(b.source)
+    if isinstance(a.source, Outcome):  # its data may have been split by the seed
+        return False
     return not isinstance(a.source, Op) or a.source is b.source
 
 

@@ -7,10 +7,12 @@ from sheetsim.studies.optimizers.study import Optimizers as Optimizers
 from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
 from sheetsim.studies.study import Experiment as _Experiment
 from sheetsim.studies.symmetry.study import Symmetry as Symmetry
+from sheetsim.studies.training.study import Training as Training
+from sheetsim.studies.training.study import TrainingStarts as TrainingStarts
 
 
 def _is_study(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, _Experiment) and kind is not _Experiment
+    return isinstance(kind, type) and issubclass(kind, _Experiment) and hasattr(kind, "STUDY")
 
 
 # What the key `study` can say.

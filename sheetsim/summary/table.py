@@ -37,7 +37,8 @@ class Column:
 class Table:
     """Columns of equal length under one index: numbers (of layers), or texts.
 
-    name: as it is asked for; sheet: the one at whose top left it stands, if any; what: it holds, in words.
+    name: as it is asked for; sheet: the one at whose top left it stands, if any; what: it holds, in words; observed:
+    whether replicates observe its cells, each of which its row's label and its column's name must then tell apart.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Table:
     columns: tuple[Column, ...]
     sheet: str = ""
     what: str = ""
+    observed: bool = True
 
     def __post_init__(self) -> None:
         # Equal expressions are one node, and each cell of a table is one of its own.

@@ -170,8 +170,8 @@ class Bars:
 class Line:
     """A line of a chart: cells one under another (single matrices, or one column) and a name.
 
-    style: "solid", "dashed" (theory), "guide" (dashed, in a colour of its own), "faint" (an interval's end) or "none"
-    (unseen, for the scale).
+    style: "solid", "dashed" (theory), "guide" (dashed, in a colour of its own), "faint" (an interval's end), "band"
+    (the same, in the colour of the line before it, and in no legend) or "none" (unseen, for the scale).
     """
 
     name: str

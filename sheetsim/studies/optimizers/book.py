@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.update_rules import RULES
 from sheetsim.studies.about import with_about
 from sheetsim.studies.optimizers.minimum import Minimum
 from sheetsim.studies.optimizers.path_pages import FIXED_LINES, PathPages, rule_sections
 from sheetsim.studies.optimizers.paths import PATHS, Path
 from sheetsim.studies.optimizers.summary_page import least_said, summary_page
-from sheetsim.studies.optimizers.update_rules import RULES
 from sheetsim.studies.pages import LABEL_WIDTH, LAYER_WIDTH
 from sheetsim.studies.sections import (
     Control,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.update_rules import RULES
 from sheetsim.studies.optimizers.contours import Contours, Window
 from sheetsim.studies.optimizers.paths import Path
-from sheetsim.studies.optimizers.update_rules import RULES
 from sheetsim.studies.sections import Section, StepPage, Steps, lines
 from sheetsim.workbook.layout import Block, Item, Number, Page, Scatter, Text, Trace
 

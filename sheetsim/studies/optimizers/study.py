@@ -18,9 +18,9 @@ from sheetsim.model.expr import Matrix, absolute, column, matrix, sqrt, sum_squa
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array, Shape
+from sheetsim.model.update_rules import CELLS, RULES
 from sheetsim.studies.optimizers.function_text import EXAMPLE, Function, check_arguments, depends, function_of, written
 from sheetsim.studies.optimizers.paths import PATHS, Path, path_table, path_verdicts
-from sheetsim.studies.optimizers.update_rules import CELLS, RULES
 from sheetsim.studies.study import Experiment, Findings, Study
 
 if TYPE_CHECKING:

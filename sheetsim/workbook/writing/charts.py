@@ -8,7 +8,7 @@ import numpy as np
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Lines, Scatter, Spike, Ticks, Trace
+from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Line, Lines, Scatter, Spike, Ticks, Trace
 from sheetsim.workbook.writing.styles import (
     BAR,
     CONTOUR,
@@ -117,14 +117,27 @@ def _up(area: Area, rows: int) -> Area:
     return area._replace(row=area.row - rows, shape=(rows + 1, 1))
 
 
+# Points of a line, by its style.
+WIDTHS = {"solid": 1.75, "band": 0.5}
+
+
+def _colours(lines: Sequence[Line]) -> list[str]:
+    """A colour a line; an interval's ends have that of the line before them."""
+    colours = iter(line_colours(sum(line.style != "band" for line in lines)))
+    chosen: list[str] = []
+    for line in lines:
+        chosen.append(chosen[-1] if line.style == "band" else next(colours))
+    return chosen
+
+
 def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Array]) -> tuple[Any, str]:
     """Lines with error bars where they have them, and what they show in words."""
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
-    colours = line_colours(len(item.lines))
+    colours = _colours(item.lines)
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
     for line, line_colour in zip(item.lines, colours, strict=True):
-        color = line_colour if line.style in ("solid", "guide") else MUTED
+        color = line_colour if line.style in ("solid", "guide", "band") else MUTED
         dash = {"dash_type": "dash"} if line.style in ("dashed", "guide") else {}
         solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
@@ -133,16 +146,16 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
             **labels,
             "line": {"none": True}
             if line.style == "none"
-            else {"color": color, "width": 1.75 if line.style == "solid" else 1, **dash},
+            else {"color": color, "width": WIDTHS.get(line.style, 1), **dash},
             "marker": {"type": "circle", "size": 5, "fill": {"color": color}, "border": {"color": color}}
             if solid and not item.labels
             else {"type": "none"},
         }
         chart.add_series(series)
-    unseen = [number for number, line in enumerate(item.lines) if line.style == "none"]
+    unseen = [number for number, line in enumerate(item.lines) if line.style in ("none", "band")]
     several = len(item.lines) - len(unseen) > 1
     legend = {
-        "position": "right" if len(item.lines) > len(LINES) else "bottom",
+        "position": "right" if len(item.lines) - len(unseen) > len(LINES) else "bottom",
         "font": SMALL_FONT,
         "delete_series": unseen,
     }

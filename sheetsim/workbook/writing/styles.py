@@ -95,6 +95,8 @@ STYLES: dict[str, dict[str, Any]] = {
         "align": "left",
         "num_format": '"all as this file was made";;"changed: parameters and description are those it was made with"',
     },
+    # Of pictures: their colour scale alone is seen.
+    "pixel": {"num_format": ";;;"},
     "verdict": {"bold": True, "align": "center", "bg_color": "#F3F4F6"},
     "code": {"font_name": "Courier New", "font_color": INK, "text_wrap": True, "valign": "top"},
     "wrapped": {"font_color": INK, "text_wrap": True, "valign": "top"},

@@ -1,14 +1,17 @@
-"""Five rules by which an optimiser steps, with their cells and their sources."""
+"""Five rules by which an optimiser steps, with their cells and their sources; and one with its numbers, to train by."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
-from sheetsim.model.expr import Matrix, sqrt
+from sheetsim.model.expr import Matrix, cos, floor, matrix, sqrt, sum_squares, where
 
 State = Mapping[str, Matrix]
 
 # (the position, the gradient there, the state before, the cells, the step) to the position and the state after.
-UpdateStep = Callable[[Matrix, Matrix, State, State, int], tuple[Matrix, dict[str, Matrix]]]
+UpdateStep = Callable[[Matrix, Matrix, State, State, int | Matrix], tuple[Matrix, dict[str, Matrix]]]
 
 CELLS = {
     "rate_sgd": "learning rate η of SGD",
@@ -24,26 +27,26 @@ CELLS = {
 }
 
 
-def sgd(p: Matrix, g: Matrix, state: State, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
+def sgd(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
     return p - cell["rate_sgd"] * g, {}
 
 
-def momentum(p: Matrix, g: Matrix, state: State, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
+def momentum(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
     v = cell["momentum"] * state["v"] - cell["rate_momentum"] * g
     return p + v, {"v": v}
 
 
-def adagrad(p: Matrix, g: Matrix, state: State, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
+def adagrad(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
     h = state["h"] + g**2
     return p - cell["rate_adagrad"] * g / (sqrt(h) + cell["epsilon"]), {"h": h}
 
 
-def rmsprop(p: Matrix, g: Matrix, state: State, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
+def rmsprop(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
     h = cell["decay"] * state["h"] + (1 - cell["decay"]) * g**2
     return p - cell["rate_rmsprop"] * g / (sqrt(h) + cell["epsilon"]), {"h": h}
 
 
-def adam(p: Matrix, g: Matrix, state: State, cell: State, t: int) -> tuple[Matrix, dict[str, Matrix]]:
+def adam(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
     m = cell["beta_1"] * state["m"] + (1 - cell["beta_1"]) * g
     v = cell["beta_2"] * state["v"] + (1 - cell["beta_2"]) * g**2
     mean, square = m / (1 - cell["beta_1"] ** t), v / (1 - cell["beta_2"] ** t)
@@ -120,3 +123,63 @@ RULES: dict[str, Rule] = {
         "Kingma & Ba 2015: Adam, a method for stochastic optimization, algorithm 1, arXiv:1412.6980",
     ),
 }
+
+
+SCHEDULES = ("constant", "step", "cosine")
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """A rule with its numbers, as a training uses it.
+
+    rule: a name of RULES; rate: the learning rate η; schedule: how η goes on (one of SCHEDULES): `step` multiplies it
+    by `factor` after each so many steps `drop_every`, `cosine` lets it fall to 0 along half a cosine over all steps
+    (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts); momentum, decay, beta_1, beta_2, epsilon: of the
+    rules; weight_decay: decoupled from the gradient, W ← W − η·λ·W beside the rule's step (AdamW where the rule is
+    adam: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2); clip: the greatest norm of all gradients together,
+    0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1).
+    """
+
+    rule: str = "sgd"
+    rate: float = 0.01
+    schedule: str = "constant"
+    factor: float = 0.5
+    drop_every: int = 100
+    momentum: float = 0.9
+    decay: float = 0.9
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    clip: float = 0.0
+
+    def starts(self, parameter: Matrix) -> dict[str, Matrix]:
+        """The state of a parameter before the first step, by the rule's letters: 0 everywhere."""
+        return dict.fromkeys(RULES[self.rule].state, parameter * 0)
+
+    def rate_at(self, step: Matrix, steps: int) -> Matrix:
+        """η at a step, from 1."""
+        if self.schedule == "step":
+            return self.rate * matrix(self.factor) ** floor((step - 1) / float(self.drop_every))
+        if self.schedule == "cosine":
+            return self.rate / 2 * (1 + cos(math.pi / steps * (step - 1)))
+        return matrix(self.rate)
+
+    def clipped(self, gradients: Sequence[Matrix]) -> list[Matrix]:
+        """The gradients, times what takes the norm of all together to `clip` where it is greater."""
+        if not self.clip:
+            return list(gradients)
+        norm = sqrt(reduce(add, map(sum_squares, gradients)))
+        share = where(norm > self.clip, self.clip / norm, 1)
+        return [share * gradient for gradient in gradients]
+
+    def after(
+        self, p: Matrix, g: Matrix, state: State, step: Matrix, rate: Matrix, decays: bool
+    ) -> tuple[Matrix, dict[str, Matrix]]:
+        """A parameter and its state after a step. decays: whether it is a weight, which decays."""
+        names = ("momentum", "decay", "beta_1", "beta_2", "epsilon")
+        cells = {name: matrix(getattr(self, name)) for name in names} | {RULES[self.rule].rate: rate}
+        moved, state_after = RULES[self.rule].step(p, g, state, cells, step)
+        if decays and self.weight_decay:
+            moved = moved - rate * self.weight_decay * p
+        return moved, state_after

@@ -1,0 +1,208 @@
+"""A training: one step as expressions, made once and run as often as wished. It computes no value.
+
+A step is given the state (parameters, and what the optimizer keeps of each), rows of the data, draws of its own and its
+number, and gives the state after it. All of these are slots: leaves that have no value but the one that is given.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import Distribution, child_seed, stream
+from sheetsim.model.expr import Matrix, Outcome, Slot
+from sheetsim.model.op import Array, Shape
+
+# In which order a training takes the rows of its data: `epochs` goes through all in an order of its own each time, and
+# leaves out what is too little for a batch; `random` draws each batch anew, without a row twice; `fixed` has the first
+# rows at every step.
+ORDERS = ("epochs", "random", "fixed")
+
+# The stream of the data's order.
+ROWS = "rows"
+
+# A part of the results: one column of records, a column a run.
+BY_RUN = "by run"
+
+
+def slot(name: str, shape: Shape) -> Matrix:
+    """A leaf whose value is given at each step."""
+    return Matrix(Slot(), (), shape, name)
+
+
+class StateVariable(NamedTuple):
+    """What goes from step to step: where the step is given it, what it is at first, and what it is afterwards."""
+
+    slot: Matrix
+    start: Matrix
+    after: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Rows that are taken of data at each step, the same ones of each matrix.
+
+    data: matrices of given numbers with one number of rows; slots: where the step is given theirs; size: rows of a
+    batch; order: one of ORDERS.
+    """
+
+    data: Mapping[str, Matrix]
+    slots: Mapping[str, Matrix]
+    size: int
+    order: str
+
+    def __getitem__(self, name: str) -> Matrix:
+        try:
+            return self.slots[name]
+        except KeyError:
+            raise SheetsimError(f"no data {name!r} among the batches: there are {', '.join(self.slots)}") from None
+
+    @property
+    def rows(self) -> int:
+        """The rows of the data."""
+        return next(iter(self.data.values())).shape[0]
+
+    def taken(self, seed: int) -> Iterator[np.ndarray | None]:
+        """The numbers of the rows of each step, from 0; None for all, in their order."""
+        if self.size == self.rows:
+            while True:
+                yield None
+        if self.order == "fixed":
+            first = np.arange(self.size)
+            while True:
+                yield first
+        number = 0
+        while True:
+            generator = stream(seed, f"{ROWS}_{number}")
+            number += 1
+            if self.order == "random":
+                yield generator.choice(self.rows, self.size, replace=False)
+                continue
+            order = generator.permutation(self.rows)
+            for first_row in range(0, self.rows - self.size + 1, self.size):
+                yield order[first_row : first_row + self.size]
+
+
+def batches(data: Mapping[str, Matrix], size: int, order: str = "epochs") -> Batches:
+    """Batches of the data's rows. Raises SheetsimError for sizes and orders that cannot be."""
+    if not data or len({node.shape[0] for node in data.values()}) != 1:
+        raise SheetsimError("batches: the data are matrices with one number of rows")
+    rows = next(iter(data.values())).shape[0]
+    if order not in ORDERS:
+        raise SheetsimError(f"batches: order must be one of {', '.join(ORDERS)}, not {order!r}")
+    if not 1 <= size <= rows:
+        raise SheetsimError(f"batches: a batch of {size:,} rows cannot be taken of {rows:,}")
+    slots = {name: slot(name, (size, node.shape[1])) for name, node in data.items()}
+    return Batches(dict(data), slots, size, order)
+
+
+class StepDraw(NamedTuple):
+    """Draws anew at each step, each from a stream of its own: that of `stream` and the step's number."""
+
+    slot: Matrix
+    distribution: Distribution
+    stream: str
+
+
+@dataclass(frozen=True)
+class Records:
+    """Numbers that are kept on the way: expressions, at each so many steps and at the last one.
+
+    expressions: by column, 1 × 1 or 1 × n or n × 1 each; of_state: of the state and data alone, and so also before the
+    first step (0); else of a step, with all that it is given, before its change of the state (steps from 1).
+    """
+
+    expressions: Mapping[str, Matrix]
+    every: int = 1
+    of_state: bool = False
+
+    def steps(self, last: int) -> list[int]:
+        """The numbers of the steps that are kept."""
+        first = 0 if self.of_state else 1
+        return sorted({*range(first, last + 1, self.every), last})
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns, one a number; of an expression of several numbers with their place behind the name."""
+        names: list[str] = []
+        for name, node in self.expressions.items():
+            count = node.shape[0] * node.shape[1]
+            names += [name] if count == 1 else [f"{name}_{k}" for k in range(1, count + 1)]
+        return tuple(names)
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Steps from a start, for one seed or several.
+
+    steps: how many; state: see StateVariable; loss: of a step, 1 × 1: the training ends where it is no finite number,
+    and what it would have recorded is then NaN; batches: None where a step takes no rows; draws: see StepDraw; step:
+    the slot of its number, from 1; records: by name; kept: after which steps the state is kept, 0 before the first;
+    seed: of the run, from which all draws come; seeds: in how many runs, each with a seed of its own.
+    """
+
+    name: str
+    steps: int
+    state: tuple[StateVariable, ...]
+    loss: Matrix
+    batches: Batches | None
+    step: Matrix
+    seed: int
+    draws: tuple[StepDraw, ...] = ()
+    records: Mapping[str, Records] = field(default_factory=dict)
+    kept: tuple[int, ...] = ()
+    seeds: int = 1
+    _outcomes: dict[Hashable, Matrix] = field(default_factory=dict)
+
+    def seed_of(self, run: int, seed: int | None = None) -> int:
+        """The seed of a run from 0: that of the first is the training's own; seed: in place of the training's."""
+        base = self.seed if seed is None else seed
+        return base if run == 0 else child_seed(base, run - 1)
+
+    def outcome(self, part: str, name: str | None = None) -> Matrix:
+        """Records by their name, all runs one under another, as a leaf of a graph: (runs · kept steps) × columns."""
+        records = self.records[part]
+        rows = len(records.steps(self.steps)) * self.seeds
+        return self._leaf(part, (rows, len(records.columns)), name)
+
+    def by_run(self, part: str, column: str, name: str | None = None) -> Matrix:
+        """One column of records as a leaf of a graph: kept steps × runs."""
+        records = self.records[part]
+        steps = len(records.steps(self.steps))
+        return self._leaf((BY_RUN, part, records.columns.index(column)), (steps, self.seeds), name)
+
+    def kept_state(self, variable: Matrix, step: int, name: str | None = None) -> Matrix:
+        """A state's value after a step at which it is kept, of the first run."""
+        number = next((k for k, one in enumerate(self.state) if one.slot is variable), None)
+        if number is None or step not in self.kept:
+            raise SheetsimError(f"{self.name}: {variable.name} is not kept at step {step}")
+        return self._leaf((number, step), variable.shape, name)
+
+    def _leaf(self, part: Hashable, shape: Shape, name: str | None) -> Matrix:
+        if part not in self._outcomes:
+            self._outcomes[part] = Matrix(Outcome(self, part), (), shape, name)
+        return self._outcomes[part]
+
+
+def trainings(nodes: Iterable[Matrix]) -> list[Training]:
+    """The trainings whose outcomes are among the nodes, each once."""
+    found = (node.source.training for node in nodes if isinstance(node.source, Outcome))
+    return list(dict.fromkeys(found))
+
+
+def drawn_at(draw: StepDraw, seed: int, step: int) -> Array:
+    """The numbers of a step's draw."""
+    return draw.distribution.sample(stream(seed, f"{draw.stream}_{step}"), draw.slot.shape)
+
+
+def state_variables(slots: Sequence[Matrix], starts: Sequence[Matrix], after: Sequence[Matrix]) -> list[StateVariable]:
+    """Variables from their parts. Raises SheetsimError where shapes differ."""
+    variables = []
+    for place, start, end in zip(slots, starts, after, strict=True):
+        if not place.shape == start.shape == end.shape:
+            raise SheetsimError(f"{place.name}: a step makes {end.shape} of {start.shape}")
+        variables.append(StateVariable(place, start, end))
+    return variables

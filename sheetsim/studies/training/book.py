@@ -1,0 +1,260 @@
+"""How a study of training looks as a workbook: which matrix stands where, and what is said beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sheetsim.model.expr import Matrix
+from sheetsim.model.graph import Graph
+from sheetsim.studies.about import with_about
+from sheetsim.studies.pages import abreast
+from sheetsim.studies.sections import Overview, Row, Section, charts, headed, lead, meaning, numbers, table_page
+from sheetsim.studies.training.live_network import LiveNetwork, network_page, network_sheets
+from sheetsim.studies.training.networks import ComparedNetwork, TaskData
+from sheetsim.studies.training.tables import HOLDS, VERDICTS, quantities
+from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Block, Item, Line, Lines, Number, Page, Sheet, Text
+
+if TYPE_CHECKING:
+    from sheetsim.studies.training.study import Trained
+
+ACROSS = 6  # networks side by side on Overview
+CHART = (606, 330)
+SMALL = (303, 210)
+# The first column of Overview is as wide as two others: four small charts stand beside one another, or two wide ones.
+SMALL_COLUMNS = (0, 1, 3, 5)
+MOST_LINES = 8  # networks whose curves stand in one chart
+
+# Of Overview: label, column of the table final, and style.
+ROWS = (
+    ("Training loss", "loss", "centre"),
+    ("Training accuracy", "accuracy", "percent-centre"),
+    ("Validation loss", "validation_loss", "centre"),
+    ("Validation accuracy", "validation_accuracy", "percent-centre"),
+    ("Test loss", "test_loss", "centre"),
+    ("Test accuracy", "test_accuracy", "percent-centre"),
+    ("Distinct hidden units, most", "units_most", "count-centre"),
+)
+
+# Charts: title, quantity, whether on a scale of powers of ten, and whether in percent.
+CURVES = (
+    ("Training loss by step", "loss", True, False),
+    ("Training accuracy by step", "accuracy", False, True),
+    ("Test loss by step", "test_loss", True, False),
+    ("Test accuracy by step", "test_accuracy", False, True),
+)
+
+
+@dataclass(frozen=True)
+class TrainingBook:
+    """Everything that the workbook shows; `sheets` lays it out. tables: by name."""
+
+    study: "Trained"
+    graph: Graph
+    data: TaskData
+    compared: Sequence[ComparedNetwork]
+    tables: Mapping[str, Table]
+    verdicts: Sequence[Matrix]
+    network: LiveNetwork | None
+    claimed: Sequence[str]
+
+    def sheets(self, command: str, live: bool) -> list[Sheet]:
+        """The sheets in their order."""
+        sheets: list[Sheet] = [self._overview(live)]
+        if self.network is not None:
+            sheets.append(network_page(self.network, self.data))
+        widths = {0: 16} | dict.fromkeys(range(1, 60), 14)
+        sheets += [
+            table_page(table, widths, verdicts=HOLDS if table.name == "claims" else ())
+            for table in self.tables.values()
+        ]
+        sheets.append(self._data_page())
+        sheets += self.study.more_pages(self.graph, self.compared)
+        sheets += [self._runs_page(quantity) for quantity in quantities(self.compared)]
+        if self.network is not None:
+            sheets += network_sheets(self.network)
+        tables = list(self.tables.values())
+        return with_about(self.study, self.graph, sheets, command, live, tables=tables, verdicts=(*VERDICTS, *HOLDS))
+
+    def _overview(self, live: bool) -> Page:
+        wide = ACROSS + 1
+        sections: list[Section] = [
+            lead(self._told(live), wide, 32),
+            *self._final(),
+            *self._curves(),
+            *self._differences(),
+            *self._claims(wide),
+            *self.study.more_sections(self.graph, self.compared),
+            meaning(VERDICTS, wide - 1, "What the verdicts on networks mean"),
+            meaning(HOLDS, wide - 1, "What the verdicts on claims mean") if "claims" in self.tables else Section([], 0),
+        ]
+        widths = {0: 42.7} | dict.fromkeys(range(1, wide), 21)
+        return Overview(self.study.title, self.study.TITLE, wide, sections, widths, (*VERDICTS, *HOLDS)).page()
+
+    def _told(self, live: bool) -> list[str]:
+        study, whole, compared = self.study, self.data.whole, self.compared
+        rows, inputs = self.data.parts["train"][0].shape
+        tested = f", {len(whole.test_x):,} of the test part" if len(whole.test_x) else ""
+        batch = "all of them" if study.batch in (0, rows) else f"{study.batch:,} of them"
+        runs = "one run" if study.seeds == 1 else f"{study.seeds} runs, each with other draws"
+        networks = "1 network learns" if len(compared) == 1 else f"{len(compared)} networks learn"
+        told = [
+            f"{networks} from {rows:,} samples of {inputs:,} inputs ({study.data}{tested}), {study.steps:,} steps with "
+            f"{batch} at each: {runs}. In a run all networks have the same draws, order and masks.",
+            "Numbers are means over the runs with 95 % intervals by Student’s t; the data are split once, by the seed. "
+            "Outputs that do not look at the input reach the entropy of the classes as their loss, and no less.",
+        ]
+        return [*told, *([" ".join(whole.notes)] if whole.notes else [])]
+
+    def _final(self) -> list[Section]:
+        final, sections = self.tables["final"], []
+        has = {column.name for column in final.columns}
+        level = [Row("Entropy of the classes", [self.graph["entropy"]], "centre", "")]
+        for places in abreast(len(self.compared), ACROSS):
+            rows = [Row("Verdict", [self.verdicts[k] for k in places], "verdict")]
+            for label, name, style in ROWS:
+                if name in has:
+                    rows.append(Row(label, [final[name][k] for k in places], style))
+                for end in ("low", "high"):
+                    if f"{name}_{end}" in has and name in ("loss", "accuracy", "test_accuracy"):
+                        cells = [final[f"{name}_{end}"][k] for k in places]
+                        rows.append(Row(f"    {end}" if end == "high" else "    its 95 % interval: low", cells, style))
+            heads = headed("After the last step", [self.compared[k].name for k in places])
+            sections.append(numbers(rows, heads))
+        return [*sections, numbers(level, gap=0)]
+
+    def _curves(self) -> list[Section]:
+        table = self.tables["curves"]
+        has = {column.name for column in table.columns}
+        drawn = [curve for curve in CURVES if curve[1] in has]
+        sections = []
+        if 1 < len(self.compared) <= MOST_LINES:
+            for pair in (drawn[:2], drawn[2:]):
+                if pair:
+                    beside = [self._chart(c, *curve) for c, curve in zip((0, 3), pair, strict=False)]
+                    sections.append(charts(beside, CHART[1], more=8))
+        return [*sections, *self._multiples()]
+
+    def _chart(self, column: int, title: str, quantity: str, logarithmic: bool, share: bool) -> Lines:
+        lines = tuple(Line(one.name, self._cells(k, quantity)) for k, one in enumerate(self.compared))
+        return Lines(0, column, title, lines, CHART, "step", self._cells(0, "step"), logarithmic, share)
+
+    def _cells(self, number: int, column: str) -> tuple[Matrix, ...]:
+        """A network's cells of a column of the table of curves."""
+        count = len(self.compared[0].steps)
+        return self.tables["curves"][column][number * count : (number + 1) * count]
+
+    def _multiples(self) -> list[Section]:
+        """A small chart a network: training and test accuracy, or losses, with the ends of the intervals."""
+        has = {column.name for column in self.tables["curves"].columns}
+        what = "accuracy" if "accuracy" in has else "loss"
+        sections = []
+        for first, places in enumerate(abreast(len(self.compared), 4)):
+            beside = []
+            for c, k in enumerate(places):
+                lines = []
+                for name, label in ((what, "training"), (f"test_{what}", "test")):
+                    if name in has:
+                        lines.append(Line(label, self._cells(k, name)))
+                        ends = [end for end in ("low", "high") if f"{name}_{end}" in has]
+                        lines += [Line(f"{label}, {end}", self._cells(k, f"{name}_{end}"), "band") for end in ends]
+                beside.append(
+                    Lines(
+                        0,
+                        SMALL_COLUMNS[c],
+                        self.compared[k].name,
+                        tuple(lines),
+                        SMALL,
+                        "step",
+                        self._cells(0, "step"),
+                        share=what == "accuracy",
+                    )
+                )
+            heading = [f"Each network: {what} of training and test part, with intervals"] if first == 0 else []
+            sections.append(charts(beside, SMALL[1], heading=heading))
+        return sections
+
+    def _differences(self) -> list[Section]:
+        if "differences" not in self.tables:
+            return []
+        table = self.tables["differences"]
+        names = ("loss_difference", "accuracy_difference", "test_accuracy_difference")
+        has = {column.name for column in table.columns}
+        sections = []
+        for places in abreast(len(table.labels), ACROSS):
+            rows = []
+            for name in names:
+                for end in ("", "_low", "_high"):
+                    if f"{name}{end}" in has:
+                        label = {
+                            "": name.replace("_difference", "").replace("_", " "),
+                            "_low": "    its 95 % interval: low",
+                        }
+                        cells = [table[f"{name}{end}"][k] for k in places]
+                        rows.append(Row(label.get(end, "    high"), cells))
+            heads = headed(f"Less {self.study.reference}, run by run", [str(table.labels[k]) for k in places])
+            sections.append(numbers(rows, heads))
+        return sections
+
+    def _claims(self, wide: int) -> list[Section]:
+        if "claims" not in self.tables:
+            return []
+        table = self.tables["claims"]
+        items: list[Item] = [*headed("Claims of the sources", ["verdict", "number", "claimed below"])]
+        items.append(Text(0, 4, "what is claimed of it", "heading-left", wide - 4))
+        for k, label in enumerate(table.labels, start=1):
+            items.append(Text(k, 0, str(label), "label-top"))
+            cells = (table["verdict"], "verdict"), (table["number"], "centre"), (table["limit"], "centre")
+            items += [Block(k, c, of[k - 1], style) for c, (of, style) in enumerate(cells, start=1)]
+            items.append(Text(k, 4, self.claimed[k - 1], "wrapped", wide - 4))
+        return [Section(items, 1 + len(table.labels), dict.fromkeys(range(1, 1 + len(table.labels)), 30.0))]
+
+    def _data_page(self) -> Page:
+        """What was learned from: the classes and how often each part has them, and what was made of the file."""
+        whole = self.data.whole
+        items: list[Item] = [
+            Text(0, 0, "The data", "title", 6),
+            Text(1, 0, f"{self.study.data}: {self._parts()}", "text"),
+        ]
+        items += [Text(2 + k, 0, note, "text") for k, note in enumerate(whole.notes)]
+        row = 4 + len(whole.notes)
+        if "class_counts" in self.graph:
+            counts = self.graph["class_counts"]
+            items += [Text(row, 0, "class", "heading-left"), Text(row, 1, "training", "column")]
+            items += [Text(row + 1 + k, 0, name, "index") for k, name in enumerate(whole.class_names)]
+            items.append(Block(row + 1, 1, counts, "count"))
+            for c, part in enumerate(("validation", "test"), start=2):
+                items.append(Text(row, c, part, "column"))
+                numbers = getattr(whole, f"{part}_y")
+                items += [
+                    Number(row + 1 + k, c, float((numbers == k).sum()), "count") for k in range(len(whole.class_names))
+                ]
+        else:
+            items += [Text(row, 0, "variance to be learned", "label"), Block(row, 1, self.graph["spread"])]
+        return Page(
+            "Data", tuple(items), {0: 24} | dict.fromkeys(range(1, 6), 14), {0: 28}, words="what was learned from"
+        )
+
+    def _parts(self) -> str:
+        whole = self.data.whole
+        counts = [
+            f"{len(getattr(whole, f'{part}_x')):,} {said}"
+            for part, said in (("train", "training"), ("validation", "validation"), ("test", "test"))
+            if len(getattr(whole, f"{part}_x"))
+        ]
+        return f"{', '.join(counts)} samples of {len(whole.feature_names):,} inputs"
+
+    def _runs_page(self, quantity: str) -> Page:
+        """The recorded numbers of every run, a column a run, the networks side by side."""
+        steps = self.compared[0].steps
+        items: list[Item] = [Text(0, 0, "network", "index"), Text(1, 0, "step", "index")]
+        items += [Number(2 + k, 0, float(step), "index") for k, step in enumerate(steps)]
+        left = 1
+        for one in self.compared:
+            node = one.curves[quantity]
+            items.append(Text(0, left, one.name, "heading", node.shape[1]))
+            items += [Number(1, left + k, float(k + 1), "column") for k in range(node.shape[1])]
+            items.append(Block(2, left, node))
+            left += node.shape[1]
+        words = f"{quantity.replace('_', ' ')} by network, recorded step and run"
+        return Page(f"Runs {quantity.replace('_', ' ')}", tuple(items), {}, freeze=(2, 1), heads=2, words=words)
