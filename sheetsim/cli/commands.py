@@ -3,6 +3,7 @@
 import io
 import sys
 import tomllib
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -28,11 +29,12 @@ from sheetsim.errors import SheetsimError
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sheetsim.audit.verify import Verified
     from sheetsim.runs.run import CheckedScenario, Results
     from sheetsim.runs.templates import Scenario
+    from sheetsim.runs.training import TrainingOptions
 
 OUTPUTS = Path("outputs")
 
@@ -129,11 +131,14 @@ def run_command(
     ] = None,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
     force: Force = False,
+    workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with trainings that were stopped.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run templates (with no name: the article's five), write their workbooks and print a row a layer.
 
-    Networks with the same activation and sizes have histograms on the same axes.
+    Networks with the same activation and sizes have histograms on the same axes. What is trained is kept beside the
+    workbook until that is written: after Ctrl-C or a crash the same command with --resume goes on.
     """
     from sheetsim.runs import templates
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
@@ -151,8 +156,9 @@ def run_command(
                 scenarios[k], checked[k] = _load(name, settings, seed, axes), None
         for scenario, built, target in zip(scenarios, checked, targets, strict=True):
             progress.begin(scenario.name)
-            result = run_scenario(scenario, built)
-            result.to_excel(target, values_only=values_only, progress=progress.sheet)
+            with _kept(target, scenario, workers, resume, progress) as train:
+                result = run_scenario(scenario, built, train)
+                result.to_excel(target, values_only=values_only, progress=progress.sheet)
             # Without pandas, which takes longer to load than the numbers.
             rows = result.records()
             if as_json:
@@ -164,6 +170,28 @@ def run_command(
                 print(lines_of([{key: row[key] for key in shown if key in row} for row in rows]), end="\n\n")
     if as_json:
         print_json(records)
+
+
+@contextmanager
+def _kept(
+    target: Path, scenario: "Scenario", workers: int, resume: bool, progress: ProgressLine
+) -> "Iterator[TrainingOptions | None]":
+    """How a study's trainings are run, where it has some: their states are kept beside the book until it is written."""
+    from sheetsim.studies.training.study import Trained
+
+    if not isinstance(scenario.experiment, Trained):
+        yield None
+        return
+    from sheetsim.runs.training import TrainingOptions, forget
+
+    folder = target.with_suffix(".training")
+    try:
+        yield TrainingOptions(workers, folder, resume, progress.training())
+    except KeyboardInterrupt:
+        progress.pause()
+        _say(f"stopped: what was trained is kept in {folder}; the same command with --resume goes on")
+        raise
+    forget(folder)
 
 
 @app.command("list")

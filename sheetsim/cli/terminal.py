@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sheetsim.audit.difference import Difference
     from sheetsim.audit.verify import Verified
+    from sheetsim.runs.training import TrainingNews
 
 
 class Format(StrEnum):
@@ -232,6 +233,19 @@ class ProgressLine:
             width = f", widest interval ±{wide:.2%}" if wide - wide == 0 else ""
             self.sheet(f"replicate {done:,} of {most:,}{width}, {_duration(left)} left at most")
             self._tell(spent, left, f"{done:,} of {most:,} replicates")
+
+        return show
+
+    def training(self) -> "Callable[[TrainingNews], None]":
+        """Shows which network is trained, its loss, and the time left."""
+        start = monotonic()
+
+        def show(news: "TrainingNews") -> None:
+            spent = monotonic() - start
+            loss = f", loss {news.loss:.4g}" if news.loss == news.loss else ""
+            left = f", {_duration(news.left)} left" if spent > FIRST else ""
+            self.sheet(f"training {news.name}, run {news.run + 1}, step {news.step:,} of {news.steps:,}{loss}{left}")
+            self._tell(spent, news.left, f"{news.share:.0%} of all steps trained")
 
         return show
 

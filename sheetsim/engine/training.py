@@ -114,6 +114,43 @@ class Progress:
     kept: dict[tuple[int, int], Array] = field(default_factory=dict)
     loss: float = math.nan
 
+    def packed(self, training: Training) -> Array:
+        """All of it in one row of numbers."""
+        parts = [np.array([self.step, self.loss]), *self.state]
+        for name, records in training.records.items():
+            count = sum(step <= self.step for step in records.steps(training.steps))
+            parts += [np.array([count]), *self.rows[name][:count]]
+        parts += [np.array([len(self.kept)])]
+        for (number, step), value in self.kept.items():
+            parts += [np.array([number, step]), value]
+        return np.concatenate([np.ravel(part) for part in parts])
+
+    @classmethod
+    def unpacked(cls, training: Training, numbers: Array) -> "Progress":
+        """The same again."""
+        at = 0
+
+        def take(count: int) -> Array:
+            nonlocal at
+            at += count
+            return numbers[at - count : at]
+
+        def matrix_of(variable: Matrix) -> Array:
+            rows, columns = variable.shape
+            return take(rows * columns).reshape(rows, columns).copy()
+
+        step, loss = take(2)
+        state = [matrix_of(variable.slot) for variable in training.state]
+        rows: dict[str, list[Array]] = {}
+        for name, records in training.records.items():
+            count = int(take(1)[0])
+            rows[name] = [take(len(records.columns)).copy() for _ in range(count)]
+        kept = {}
+        for _ in range(int(take(1)[0])):
+            number, at_step = map(int, take(2))
+            kept[number, at_step] = matrix_of(training.state[number].slot)
+        return cls(int(step), state, rows, kept, float(loss))
+
 
 class TrainingRun:
     """One run of a training, which goes on by steps; progress: where it was left."""
@@ -155,8 +192,9 @@ class TrainingRun:
         self._taken = batches.taken(self.seed) if batches else iter(())
         for _ in range(progress.step if batches else 0):
             next(self._taken)
-        if progress.step == 0:
-            self._look()
+        if progress.step == 0 and not any(progress.rows.values()):
+            with one_thread(), np.errstate(all="ignore"):
+                self._look(0, progress.state)
 
     @property
     def ended(self) -> bool:
@@ -197,23 +235,22 @@ class TrainingRun:
         else:
             for name in recorded:
                 progress.rows[name].append(_row(self._recording[name](given)))
-        progress.loss = float(values[0][0, 0])
-        progress.step = number
-        if math.isfinite(progress.loss):
-            progress.state = values[1:count]
-        else:
-            progress.state = [np.full_like(value, np.nan) for value in progress.state]
-        self._look()
+        loss = float(values[0][0, 0])
+        state = values[1:count]
+        if not math.isfinite(loss):
+            state = [np.full_like(value, np.nan) for value in state]
+        self._look(number, state)
+        # At once, and last: an interrupt before it leaves the step undone (rows that are too many are left out).
+        progress.state, progress.step, progress.loss = state, number, loss
 
-    def _look(self) -> None:
+    def _look(self, step: int, state: Sequence[Array]) -> None:
         """Records what is of the state, and keeps it where it is to be kept."""
         progress = self.progress
-        with one_thread(), np.errstate(all="ignore"):
-            for name in self._of_state:
-                if progress.step in self._kept_steps[name]:
-                    progress.rows[name].append(_row(self._measures[name](progress.state)))
-        if progress.step in self.training.kept:
-            progress.kept |= {(k, progress.step): value for k, value in enumerate(progress.state)}
+        for name in self._of_state:
+            if step in self._kept_steps[name]:
+                progress.rows[name].append(_row(self._measures[name](state)))
+        if step in self.training.kept:
+            progress.kept |= {(k, step): value for k, value in enumerate(state)}
 
     def results(self) -> Results:
         """What the run gives; NaN for what comes after a loss that is no finite number."""

@@ -7,7 +7,7 @@ number, and gives the state after it. All of these are slots: leaves that have n
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, child_seed, stream
 from sheetsim.model.expr import Matrix, Outcome, Slot
 from sheetsim.model.op import Array, Shape
+from sheetsim.model.packing import packed, unpacked
 
 # In which order a training takes the rows of its data: `epochs` goes through all in an order of its own each time, and
 # leaves out what is too little for a batch; `random` draws each batch anew, without a row twice; `fixed` has the first
@@ -134,6 +135,10 @@ class Records:
         return tuple(names)
 
 
+# Fields of a training that hold nodes.
+_OF_NODES = ("state", "loss", "step", "batches", "draws", "records", "_outcomes")
+
+
 @dataclass(frozen=True, eq=False)
 class Training:
     """Steps from a start, for one seed or several.
@@ -156,6 +161,58 @@ class Training:
     kept: tuple[int, ...] = ()
     seeds: int = 1
     _outcomes: dict[Hashable, Matrix] = field(default_factory=dict)
+
+    def nodes(self) -> list[Matrix]:
+        """All that a step is made of, each once, in an order of their own."""
+        nodes = [node for variable in self.state for node in variable]
+        nodes += [self.loss, self.step]
+        if self.batches is not None:
+            nodes += [*self.batches.data.values(), *self.batches.slots.values()]
+        nodes += [draw.slot for draw in self.draws]
+        nodes += [node for records in self.records.values() for node in records.expressions.values()]
+        return list(dict.fromkeys(nodes))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Nodes as a list: see `packing`. Outcomes are leaves of graphs, which have them.
+        nodes = self.nodes()
+        packed_nodes, places = packed(nodes)
+        at = places.__getitem__
+        batches = self.batches
+        return {
+            **{key: value for key, value in self.__dict__.items() if key not in _OF_NODES},
+            "nodes": packed_nodes,
+            "state": [tuple(map(at, variable)) for variable in self.state],
+            "loss": at(self.loss),
+            "step": at(self.step),
+            "batches": None
+            if batches is None
+            else (
+                {name: at(node) for name, node in batches.data.items()},
+                {name: at(node) for name, node in batches.slots.items()},
+                batches.size,
+                batches.order,
+            ),
+            "draws": [(at(draw.slot), draw.distribution, draw.stream) for draw in self.draws],
+            "records": {
+                name: ({column: at(node) for column, node in one.expressions.items()}, one.every, one.of_state)
+                for name, one in self.records.items()
+            },
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        nodes = unpacked(state.pop("nodes"))
+
+        def of(places: Mapping[str, int]) -> dict[str, Matrix]:
+            return {name: nodes[place] for name, place in places.items()}
+
+        if state["batches"] is not None:
+            data, slots, size, order = state["batches"]
+            state["batches"] = Batches(of(data), of(slots), size, order)
+        state["state"] = tuple(StateVariable(*(nodes[place] for place in places)) for places in state["state"])
+        state["draws"] = tuple(StepDraw(nodes[place], law, name) for place, law, name in state["draws"])
+        state["records"] = {name: Records(of(one), *more) for name, (one, *more) in state["records"].items()}
+        state |= {"loss": nodes[state["loss"]], "step": nodes[state["step"]], "_outcomes": {}}
+        self.__dict__.update(state)
 
     def seed_of(self, run: int, seed: int | None = None) -> int:
         """The seed of a run from 0: that of the first is the training's own; seed: in place of the training's."""

@@ -31,6 +31,7 @@ from sheetsim.workbook.reading.parse import rectangle
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sheetsim.runs.training import TrainingOptions, TrainingProgress
     from sheetsim.workbook.reading.read import Reader
 
 SheetProgress = Callable[[str], None]
@@ -89,8 +90,17 @@ class Run(Results):
     All is computed when the run is made; with `report = "summary"` the matrices are not kept.
     """
 
-    def __init__(self, study: Study, name: str, command: str, template: str = "", layout: Layout | None = None) -> None:
-        """template: what the command begins with, its name or path; layout: the study's book, where it is laid out."""
+    def __init__(
+        self,
+        study: Study,
+        name: str,
+        command: str,
+        template: str = "",
+        layout: Layout | None = None,
+        train: "TrainingOptions | None" = None,
+    ) -> None:
+        """template: what the command begins with, its name or path; layout: the study's book, where it is laid out;
+        train: how trainings are run, where there are some."""
         self.name = name
         self._template = template
         self.title = study.title
@@ -99,12 +109,15 @@ class Run(Results):
         self._command = command
         self._values: Values = {}
         self._layout = layout or Layout(study.sheets(command, study.matrices), live=study.matrices)
+        if train is not None:
+            from sheetsim.runs.training import trained_values
+
+            self._values = trained_values([*self._layout.places, *study.findings.cells()], train)
         self._compute([*(study.graph if study.matrices else ()), *self._layout.places])
 
     def _compute(self, more: Iterable[Matrix]) -> None:
         """Computes the cells of the tables, and more that is not there yet."""
-        cells = (cell for table in self._study.findings.tables for cell in table.cells())
-        missing = [node for node in (*more, *cells) if node not in self._values]
+        missing = [node for node in (*more, *self._study.findings.cells()) if node not in self._values]
         self._values |= evaluate(missing, self._values)
         for array in self._values.values():
             # An array that is shared with the model, or with the workbook to be written, stays what it is.
@@ -220,10 +233,19 @@ def _shapes(graph: Graph) -> str:
     return ", ".join(f"{escape(str(node.name))} {node.shape[0]}×{node.shape[1]}" for node in graph)
 
 
-def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any) -> Run:
+def run(
+    what: "str | os.PathLike[str] | Experiment | Graph",
+    /,
+    *,
+    workers: int = 1,
+    progress: "TrainingProgress | None" = None,
+    **overrides: Any,
+) -> Run:
     """Runs a template (its name, or a TOML file's path), a study such as Forward(...), or a model.
 
-    overrides: keys of the template with other values, e.g. seed=1, layers=[50, 50], histogram={"bins": 20}.
+    workers: processes for a study's trainings, whose numbers do not depend on it; progress: called with TrainingNews
+    as they go on; overrides: keys of the template with other values, e.g. seed=1, layers=[50, 50],
+    histogram={"bins": 20}.
     Raises SheetsimError with the key or the file at fault.
     """
     if isinstance(what, Graph):
@@ -232,7 +254,12 @@ def run(what: "str | os.PathLike[str] | Experiment | Graph", /, **overrides: Any
         from sheetsim.runs.model import ModelRun
 
         return ModelRun(what)
-    return run_scenario(templates.scenario(what, overrides))
+    scenario = templates.scenario(what, overrides)
+    if workers == 1 and progress is None:
+        return run_scenario(scenario)
+    from sheetsim.runs.training import TrainingOptions
+
+    return run_scenario(scenario, train=TrainingOptions(workers, progress=progress))
 
 
 class CheckedScenario(NamedTuple):
@@ -249,10 +276,12 @@ def check_scenario(scenario: templates.Scenario) -> CheckedScenario:
     return CheckedScenario(study, Layout(study.sheets(scenario.command, study.matrices), live=study.matrices))
 
 
-def run_scenario(scenario: templates.Scenario, checked: CheckedScenario | None = None) -> Run:
-    """Runs a loaded template; `checked`: what `check_scenario` gave for it."""
+def run_scenario(
+    scenario: templates.Scenario, checked: CheckedScenario | None = None, train: "TrainingOptions | None" = None
+) -> Run:
+    """Runs a loaded template; `checked`: what `check_scenario` gave for it; train: how trainings are run."""
     study, layout = checked or check_scenario(scenario)
-    return Run(study, scenario.name, scenario.command, scenario.template, layout)
+    return Run(study, scenario.name, scenario.command, scenario.template, layout, train)
 
 
 def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:

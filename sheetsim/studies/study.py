@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,6 +44,11 @@ class Findings:
     words: tuple[Verdict, ...] = ()
     headline: tuple[str, ...] = ()
     texts: Mapping[str, Matrix] = field(default_factory=dict)
+
+    def cells(self) -> Iterator[Matrix]:
+        """The cells of the tables."""
+        for table in self.tables:
+            yield from table.cells()
 
 
 @dataclass(frozen=True)
