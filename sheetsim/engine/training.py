@@ -14,7 +14,7 @@ from sheetsim.engine.blas import one_thread
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.op import OPS, Array, Op
-from sheetsim.model.training import BY_RUN, Records, Training, drawn_at
+from sheetsim.model.training import BY_RUN, FIRST_RUN, Records, Training, drawn_at
 
 # What a run of a training gives: records by name (kept steps × columns), and kept states by their number and step.
 Results = dict[Hashable, Array]
@@ -296,6 +296,13 @@ def part_of(training: Training, results: Results, part: Hashable) -> Array:
     if isinstance(part, tuple) and part[0] == BY_RUN:
         _, name, column = part
         return np.ascontiguousarray(results[name][:, column].reshape(training.seeds, -1).T)
+    if isinstance(part, tuple) and part[0] == FIRST_RUN:
+        _, name, column = part
+        records = training.records[name]
+        before = list(records.expressions)[: list(records.expressions).index(column)]
+        sizes = [node.shape[0] * node.shape[1] for node in (records.expressions[one] for one in [*before, column])]
+        first, last = sum(sizes[:-1]), sum(sizes)
+        return np.ascontiguousarray(results[name][: len(records.steps(training.steps)), first:last])
     return results[part]
 
 

@@ -28,6 +28,9 @@ ROWS = "rows"
 # A part of the results: one column of records, a column a run.
 BY_RUN = "by run"
 
+# Another: all columns of one expression, of the first run.
+FIRST_RUN = "first run"
+
 
 def slot(name: str, shape: Shape) -> Matrix:
     """A leaf whose value is given at each step."""
@@ -230,6 +233,14 @@ class Training:
         records = self.records[part]
         steps = len(records.steps(self.steps))
         return self._leaf((BY_RUN, part, records.columns.index(column)), (steps, self.seeds), name)
+
+    def of_first(self, part: str, column: str, name: str | None = None) -> Matrix:
+        """Records of an expression of several numbers, of the first run, as a leaf: kept steps × numbers."""
+        records = self.records[part]
+        node = records.expressions[column]
+        return self._leaf(
+            (FIRST_RUN, part, column), (len(records.steps(self.steps)), node.shape[0] * node.shape[1]), name
+        )
 
     def kept_state(self, variable: Matrix, step: int, name: str | None = None) -> Matrix:
         """A state's value after a step at which it is kept, of the first run."""

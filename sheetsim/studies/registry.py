@@ -7,6 +7,11 @@ from sheetsim.studies.optimizers.study import Optimizers as Optimizers
 from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
 from sheetsim.studies.study import Experiment as _Experiment
 from sheetsim.studies.symmetry.study import Symmetry as Symmetry
+from sheetsim.studies.training.distributions import TrainingDistributions as TrainingDistributions
+from sheetsim.studies.training.gradients import TrainingGradients as TrainingGradients
+from sheetsim.studies.training.regularised import Dropout as Dropout
+from sheetsim.studies.training.regularised import WeightDecay as WeightDecay
+from sheetsim.studies.training.scales import BatchNormScales as BatchNormScales
 from sheetsim.studies.training.study import Training as Training
 from sheetsim.studies.training.study import TrainingStarts as TrainingStarts
 

@@ -11,6 +11,7 @@ from sheetsim.studies.pages import abreast
 from sheetsim.studies.sections import Overview, Row, Section, charts, headed, lead, meaning, numbers, table_page
 from sheetsim.studies.training.live_network import LiveNetwork, network_page, network_sheets
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
+from sheetsim.studies.training.pages import runs_page
 from sheetsim.studies.training.tables import HOLDS, VERDICTS, quantities
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Block, Item, Line, Lines, Number, Page, Sheet, Text
@@ -70,7 +71,11 @@ class TrainingBook:
         ]
         sheets.append(self._data_page())
         sheets += self.study.more_pages(self.graph, self.compared)
-        sheets += [self._runs_page(quantity) for quantity in quantities(self.compared)]
+        names = [one.name for one in self.compared]
+        for quantity in quantities(self.compared):
+            told, nodes = quantity.replace("_", " "), [one.curves[quantity] for one in self.compared]
+            words = f"{told} by network, recorded step and run"
+            sheets.append(runs_page(f"Runs {told}", names, nodes, self.compared[0].steps, words))
         if self.network is not None:
             sheets += network_sheets(self.network)
         tables = list(self.tables.values())
@@ -84,7 +89,7 @@ class TrainingBook:
             *self._curves(),
             *self._differences(),
             *self._claims(wide),
-            *self.study.more_sections(self.graph, self.compared),
+            *self.study.more_sections(self.graph, self.compared, self.tables),
             meaning(VERDICTS, wide - 1, "What the verdicts on networks mean"),
             meaning(HOLDS, wide - 1, "What the verdicts on claims mean") if "claims" in self.tables else Section([], 0),
         ]
@@ -243,18 +248,3 @@ class TrainingBook:
             if len(getattr(whole, f"{part}_x"))
         ]
         return f"{', '.join(counts)} samples of {len(whole.feature_names):,} inputs"
-
-    def _runs_page(self, quantity: str) -> Page:
-        """The recorded numbers of every run, a column a run, the networks side by side."""
-        steps = self.compared[0].steps
-        items: list[Item] = [Text(0, 0, "network", "index"), Text(1, 0, "step", "index")]
-        items += [Number(2 + k, 0, float(step), "index") for k, step in enumerate(steps)]
-        left = 1
-        for one in self.compared:
-            node = one.curves[quantity]
-            items.append(Text(0, left, one.name, "heading", node.shape[1]))
-            items += [Number(1, left + k, float(k + 1), "column") for k in range(node.shape[1])]
-            items.append(Block(2, left, node))
-            left += node.shape[1]
-        words = f"{quantity.replace('_', ' ')} by network, recorded step and run"
-        return Page(f"Runs {quantity.replace('_', ' ')}", tuple(items), {}, freeze=(2, 1), heads=2, words=words)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -104,9 +104,6 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     against: str | None = None
     live: str | None = None
 
-    # A study's own networks where the template names none.
-    NETWORKS: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-
     def __post_init__(self) -> None:
         super().__post_init__()
         check_seed(self.seed, "pcg64")
@@ -163,6 +160,10 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.drop_every < 1:
             raise SheetsimError(f"drop_every must be at least 1, not {self.drop_every}")
 
+    def networks_of_its_own(self) -> Sequence[Mapping[str, Any]]:
+        """The networks that a study compares where its keys name none."""
+        return ()
+
     @property
     def source(self) -> DataSource:
         """Where the data are from."""
@@ -201,7 +202,7 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     def _dropout(self) -> list[float]:
         return list(self.dropout) if isinstance(self.dropout, list) else [self.dropout] * len(self.layers)
 
-    def dense_layers(self, outputs: int) -> list[DenseLayer]:
+    def dense_layers(self, inputs: int, outputs: int) -> list[DenseLayer]:
         """The hidden layers and the linear output layer."""
         count = len(self.layers)
         names = [self.activation] * count if isinstance(self.activation, str) else self.activation
@@ -223,7 +224,7 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
 
         Raises SheetsimError with the network at fault.
         """
-        entries: list[Mapping[str, Any]] = [*(self.networks or self.NETWORKS)] or [{"name": NETWORK}]
+        entries: list[Mapping[str, Any]] = [*(self.networks or self.networks_of_its_own())] or [{"name": NETWORK}]
         if len(entries) > MOST_NETWORKS:
             raise SheetsimError(f"networks: {len(entries)} are compared, and {MOST_NETWORKS} is the most")
         made: dict[str, TrainingKeys] = {}

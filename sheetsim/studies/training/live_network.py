@@ -19,7 +19,7 @@ from sheetsim.model.expr import (
     where,
 )
 from sheetsim.model.graph import Graph
-from sheetsim.model.layers import CROSS_ENTROPY, LOGISTIC, SQUARES, accuracy, data_loss
+from sheetsim.model.layers import CROSS_ENTROPY, LOGISTIC, SQUARES, TrainedNetwork, accuracy, data_loss
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
 from sheetsim.workbook.layout import Block, Colours, Item, MatrixSheet, Number, Page, Sheet, Text
 
@@ -86,7 +86,7 @@ def live_network(graph: Graph, one: ComparedNetwork, data: TaskData) -> LiveNetw
         return passed[-1]
 
     logits = net.through(x, values, named=named).logits
-    told = _told(graph, data, logits, y) | _of_sample(graph, net.through, values, data, logits, x, y)
+    told = _told(graph, data, logits, y) | _of_sample(graph, net, values, data, logits, x)
     return LiveNetwork(one.name, part, checkpoint, kept, values, passed, x, y, told)
 
 
@@ -158,7 +158,14 @@ def _predicted(kind: str, logits: Matrix, classes: int) -> Matrix:
     return result
 
 
-def _of_sample(graph, through, values, data, logits, x, y) -> dict[str, Matrix]:  # type: ignore[no-untyped-def]
+def _of_sample(
+    graph: Graph,
+    net: TrainedNetwork,
+    values: Mapping[str, Matrix],
+    data: TaskData,
+    logits: Matrix,
+    x: Matrix,
+) -> dict[str, Matrix]:
     """One sample that a person chooses, and one that a person draws where samples are pictures."""
     count = x.shape[0]
     if len(data.whole.class_names) < 2:
@@ -183,10 +190,20 @@ def _of_sample(graph, through, values, data, logits, x, y) -> dict[str, Matrix]:
     told["picture"] = graph.define(
         "picture", (told["keep"] * chosen) @ told["tile"].T, what="the chosen sample as a picture"
     )
-    first = (keep * x.source.values[0]) @ tile.T
+    first = (keep * x.source.values[0]) @ tile.T  # type: ignore[union-attr]
     told["drawn"] = graph.input("drawn", first, what="a picture to draw in: its pixels are yellow cells")
-    flat = column_sum((told["drawn"] @ told["tile"]) * told["keep"])
-    said = _probabilities(data.kind, through(flat, values).logits)
+    flat = graph.define(
+        "drawn_x",
+        column_sum((told["drawn"] @ told["tile"]) * told["keep"]),
+        what="the drawn picture as a row of pixels",
+    )
+    told["drawn_x"] = flat
+
+    def named(name: str, node: Matrix) -> Matrix:
+        told[f"drawn_{name}"] = graph.define(f"drawn_{name}", node, what=f"of the drawn picture: {_PASS[name[0]]}")
+        return told[f"drawn_{name}"]
+
+    said = _probabilities(data.kind, net.through(flat, values, named=named).logits)
     told["drawn_p"] = graph.define("drawn_p", said, what="what the network says of the drawn picture")
     return told
 
@@ -280,6 +297,12 @@ def network_sheets(live: LiveNetwork) -> list[Sheet]:
         )
     for name, leaves in live.kept.items():
         sheets.append(_kept_page(name, leaves))
+    passed = [node for name, node in told.items() if name.startswith("drawn_") and name != "drawn_p"]
+    if passed:
+        rows: list[Item] = [Text(0, 0, "matrix", "index")]
+        for k, node in enumerate(passed, start=1):
+            rows += [Text(k, 0, str(node.name), "index"), Block(k, 1, node)]
+        sheets.append(Page("Drawn", tuple(rows), {0: 14}, freeze=(1, 1), words="the drawn picture through the network"))
     for part in ("tile", "keep"):
         if part in told:
             words = "constants that make one row of a picture's pixels"

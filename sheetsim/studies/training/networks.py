@@ -147,7 +147,7 @@ def compared_network(
 ) -> ComparedNetwork:
     """A network's training: forward pass, loss, gradients and update, and its curves as leaves of the graph."""
     x, y = data.parts["train"]
-    net = network(x.shape[1], keys.dense_layers(data.outputs), keys.seed)
+    net = network(x.shape[1], keys.dense_layers(x.shape[1], data.outputs), keys.seed)
     size = keys.batch or x.shape[0]
     if size > x.shape[0]:
         raise SheetsimError(

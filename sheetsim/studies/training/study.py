@@ -42,6 +42,16 @@ if TYPE_CHECKING:
 MOST_KEPT = 400_000
 
 
+STARTS: tuple[Mapping[str, object], ...] = (
+    {"name": "zeros", "initializer": "zeros"},
+    {"name": "constant", "initializer": "constant 0.01"},
+    {"name": "std 0.01", "initializer": "std 0.01"},
+    {"name": "xavier", "initializer": "xavier"},
+    {"name": "glorot", "initializer": "glorot"},
+    {"name": "he", "initializer": "he"},
+)
+
+
 class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What all studies of training compute: an heir says its networks, what else it records, and its claims."""
 
@@ -51,7 +61,9 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """What a study records beside the curves."""
         return None
 
-    def claims(self, compared: Sequence[ComparedNetwork], data: TaskData, entropy: Matrix) -> list[TrainingClaim]:
+    def claims(
+        self, graph: Graph, compared: Sequence[ComparedNetwork], data: TaskData, entropy: Matrix
+    ) -> list[TrainingClaim]:
         """What sources claim of the networks."""
         return []
 
@@ -63,7 +75,9 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """Pages of a study's own."""
         return []
 
-    def more_sections(self, graph: Graph, compared: Sequence[ComparedNetwork]) -> "list[Section]":
+    def more_sections(
+        self, graph: Graph, compared: Sequence[ComparedNetwork], tables: Mapping[str, Table]
+    ) -> list[Section]:
         """Sections of Overview of a study's own."""
         return []
 
@@ -107,7 +121,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         words = tuple(network_verdicts(compared, final, level, common))
         tables = [final, curve_table(compared)]
         differences = difference_table(compared, self.reference)
-        claims = self.claims(compared, data, level)
+        claims = self.claims(graph, compared, data, level)
         tables += [differences] if differences else []
         tables += [claim_table(claims)] if claims else []
         tables += self.more_tables(graph, compared, data)
@@ -150,14 +164,6 @@ class TrainingStarts(Trained, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     STUDY: ClassVar[str] = "training-starts"
     TITLE: ClassVar[str] = "Training by initial weights"
-    NETWORKS: ClassVar[tuple[Mapping[str, object], ...]] = (
-        {"name": "zeros", "initializer": "zeros"},
-        {"name": "constant", "initializer": "constant 0.01"},
-        {"name": "std 0.01", "initializer": "std 0.01"},
-        {"name": "xavier", "initializer": "xavier"},
-        {"name": "glorot", "initializer": "glorot"},
-        {"name": "he", "initializer": "he"},
-    )
 
     study: str = "training-starts"
     layers: list[int] = msgspec.field(default_factory=lambda: [200, 200])
@@ -169,7 +175,13 @@ class TrainingStarts(Trained, frozen=True, forbid_unknown_fields=True, kw_only=T
     every: int = 20
     seeds: int = 5
 
-    def claims(self, compared: Sequence[ComparedNetwork], data: TaskData, entropy: Matrix) -> list[TrainingClaim]:
+    def networks_of_its_own(self) -> Sequence[Mapping[str, object]]:
+        """Six initial values of the weights."""
+        return STARTS
+
+    def claims(
+        self, graph: Graph, compared: Sequence[ComparedNetwork], data: TaskData, entropy: Matrix
+    ) -> list[TrainingClaim]:
         """What a start of zeros ends at, that equal units stay one, and which start is faster."""
         from sheetsim.studies.training.starts import start_claims
 

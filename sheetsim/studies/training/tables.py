@@ -1,20 +1,20 @@
 """What is told of trained networks: where they end, how they get there, how they differ, and a word for each."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sheetsim.model.expr import (
     Matrix,
     absolute,
-    column_count,
     if_error,
     matrix,
     maximum,
     mean,
     row,
-    sample_std,
     sqrt,
     t_quantile,
+    total,
     where,
 )
 from sheetsim.studies.training.networks import QUANTITIES, ComparedNetwork
@@ -79,15 +79,17 @@ class Interval:
 
 
 def over_runs(numbers: Matrix, kind: str = "number") -> Interval:
-    """The mean of a row of runs, with its 95 % interval where there are two runs at least.
+    """The mean of a number of each run, with its 95 % interval where there are two runs at least.
 
     The interval of a size ends at 0, that of a share at 0 and 1.
     """
     centre = mean(numbers)
-    runs = numbers.shape[1]
+    runs = numbers.shape[0] * numbers.shape[1]
     if runs < 2:
         return Interval(centre)
-    half = t_quantile(1 - CONFIDENCE, float(runs - 1)) * sample_std(numbers) / sqrt(column_count(numbers))
+    # Not by STDEV.S: IronCalc's loses half of its digits where runs are nearly equal.
+    spread = sqrt(total((numbers - centre) ** 2) / float(runs - 1))
+    half = t_quantile(1 - CONFIDENCE, float(runs - 1)) * spread / math.sqrt(runs)
     low, high = centre - half, centre + half
     if kind in ("size", "share"):
         low = where(low < 0, 0, low)
@@ -106,14 +108,17 @@ def quantities(compared: Sequence[ComparedNetwork]) -> list[str]:
     return [name for name in compared[0].curves if all(name in one.curves for one in compared)]
 
 
-def _columns(name: str, what: str, intervals: Sequence[Interval], kind: str) -> list[Column]:
-    columns = [Column(name, what, tuple(one.mean for one in intervals), kind)]
+def columns_over_runs(name: str, what: str, intervals: Sequence[Interval], kind: str) -> list[Column]:
+    """A column of means, and where there are intervals, one of each end.
+
+    Their cells are of this table alone: another may tell the same number.
+    """
+    columns = [Column(name, what, tuple(one.mean.placed(None) for one in intervals), kind)]
     for end in ("low", "high"):
         cells = [getattr(one, end) for one in intervals]
         if all(cell is not None for cell in cells):
-            columns.append(
-                Column(f"{name}_{end}", f"{end} end of its 95 % interval over runs, by Student's t", tuple(cells))
-            )
+            told = f"{end} end of its 95 % interval over runs, by Student's t"
+            columns.append(Column(f"{name}_{end}", told, tuple(cell.placed(None) for cell in cells), kind))
     return columns
 
 
@@ -129,7 +134,9 @@ def final_table(compared: Sequence[ComparedNetwork]) -> Table:
                 Column("units_most", f"{QUANTITIES[quantity]}; the most of all steps and runs", most, "count")
             )
             continue
-        columns += _columns(quantity, what, [over_runs(end, kind_of(quantity)) for end in ends], kind_of(quantity))
+        columns += columns_over_runs(
+            quantity, what, [over_runs(end, kind_of(quantity)) for end in ends], kind_of(quantity)
+        )
     names = [one.name for one in compared]
     return Table("final", "network", names, tuple(columns), "Final", "where each network ends, over runs")
 
@@ -150,9 +157,7 @@ def curve_table(compared: Sequence[ComparedNetwork]) -> Table:
     columns = [Column("step", "steps done", tuple(steps), "count")]
     for quantity, intervals in of.items():
         kind = "decimal" if quantity == "units" else kind_of(quantity)
-        columns += _columns(quantity, QUANTITIES[quantity], intervals, kind)
-    # The last step's numbers are those of the table final, and have cells of their own here.
-    columns = [replace(column, cells=tuple(cell.placed(None) for cell in column.cells)) for column in columns]
+        columns += columns_over_runs(quantity, QUANTITIES[quantity], intervals, kind)
     what = "losses and accuracies by network and step, over runs"
     return Table("curves", "network", names, tuple(columns), "Curves", what, observed=False)
 
@@ -173,7 +178,7 @@ def difference_table(compared: Sequence[ComparedNetwork], against: str) -> Table
             continue
         of_base = row(base.curves[quantity], len(base.steps))
         intervals = [over_runs(row(one.curves[quantity], len(one.steps)) - of_base) for one in others]
-        columns += _columns(
+        columns += columns_over_runs(
             f"{quantity}_difference", f"{quantity} less that of {against}, run by run", intervals, "number"
         )
     names = [one.name for one in others]
@@ -222,7 +227,7 @@ HOLDS = (
 class TrainingClaim:
     """A claim of a source: a number of each run, and the limit that it is claimed to be below.
 
-    name: of the row; what: the claim in a sentence; numbers: 1 × runs.
+    name: of the row; what: the claim in a sentence; numbers: one a run, in a row or a column.
     """
 
     name: str
@@ -234,7 +239,7 @@ class TrainingClaim:
 def claim_table(claims: Sequence[TrainingClaim]) -> Table:
     """A row a claim: the number, its interval over runs, the limit, and whether it holds."""
     intervals = [over_runs(claim.numbers) for claim in claims]
-    columns = _columns("number", "what the claim is about, mean over runs", intervals, "number")
+    columns = columns_over_runs("number", "what the claim is about, mean over runs", intervals, "number")
     limits = tuple(matrix(claim.below) for claim in claims)
     columns.append(Column("limit", "the claim: the number is below this", limits))
     words = []

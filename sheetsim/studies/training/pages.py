@@ -1,0 +1,43 @@
+"""Pages of numbers that several studies of training show: every run's, and distributions by step."""
+
+from collections.abc import Sequence
+
+from sheetsim.model.expr import Matrix
+from sheetsim.workbook.layout import Block, Colours, Item, Number, Page, Text
+
+
+def runs_page(title: str, names: Sequence[str], nodes: Sequence[Matrix], steps: Sequence[int], words: str) -> Page:
+    """The recorded numbers of every run, a column a run, the networks side by side."""
+    items: list[Item] = [Text(0, 0, "network", "index"), Text(1, 0, "step", "index")]
+    items += [Number(2 + k, 0, float(step), "index") for k, step in enumerate(steps)]
+    left = 1
+    for name, node in zip(names, nodes, strict=True):
+        items.append(Text(0, left, name, "heading", node.shape[1]))
+        items += [Number(1, left + k, float(k + 1), "column") for k in range(node.shape[1])]
+        items.append(Block(2, left, node))
+        left += node.shape[1]
+    return Page(title, tuple(items), {}, freeze=(2, 1), heads=2, words=words)
+
+
+def heat_page(
+    title: str,
+    heading: str,
+    note: str,
+    maps: Sequence[tuple[str, Matrix, Sequence[float], Sequence[int]]],
+    words: str,
+) -> Page:
+    """Histograms by step as heat maps, one under another: steps down, bins across, one scale of colours each.
+
+    maps: of each what it shows, counts (steps × bins), the bins' lower edges (the first bin is all below), and the
+    steps.
+    """
+    items: list[Item] = [Text(0, 0, heading, "title", 20), Text(1, 0, note, "text")]
+    row = 3
+    for said, counts, edges, steps in maps:
+        items += [Text(row, 0, said, "section"), Text(row + 1, 0, "step", "index"), Text(row + 1, 1, "below", "axis")]
+        items += [Number(row + 1, 2 + k, edge, "axis") for k, edge in enumerate(edges)]
+        items += [Number(row + 2 + k, 0, float(step), "index") for k, step in enumerate(steps)]
+        items += [Block(row + 2, 1, counts, "pixel"), Colours(((row + 2, 1, *counts.shape),))]
+        row += counts.shape[0] + 4
+    widths = {0: 12} | dict.fromkeys(range(1, 80), 5.0)
+    return Page(title, tuple(items), widths, {0: 28}, words=words, freeze=(3, 1))
