@@ -17,6 +17,8 @@ from sheetsim.model.op import Array, Shape
 from sheetsim.model.packing import packed, unpacked
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns, unrolled
+from sheetsim.model.training import Batches, TrainedModel, batches, train
+from sheetsim.model.update_rules import Optimizer
 
 NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
@@ -285,6 +287,60 @@ class Graph:
         node = expression if is_named else self.define(name, expression, what=what)
         self.outputs[name] = Output(node, *text, headings, log)
         return node
+
+    def batches(self, data: Mapping[str, Matrix], size: int, *, order: str = "epochs") -> Batches:
+        """Rows of given numbers that each step of a training takes: `batches["x"]` stands for those of `data["x"]`.
+
+        data: matrices of this model, by name, with one number of rows; order: one of ORDERS.
+        Raises SheetsimError for sizes and orders that cannot be.
+        """
+        for name, node in data.items():
+            if not isinstance(node, Matrix) or not isinstance(node.source, Data):
+                raise SheetsimError(f"batches: {name} is no input of given numbers")
+        arguments.whole("batches: size", size, 1)
+        return batches(data, size, order)
+
+    def train(
+        self,
+        loss: Matrix,
+        parameters: Sequence[Matrix],
+        optimizer: Optimizer,
+        batches: Batches | None = None,
+        *,
+        steps: int,
+        record: Mapping[str, Matrix] | None = None,
+        every: int = 1,
+        seeds: int = 1,
+        name: str = "training",
+    ) -> TrainedModel:
+        """Trains parameters by a loss, from what they are in the model; its results are matrices of the model.
+
+        loss: 1 × 1, of the parameters and of the rows that `batches` stands for; parameters: matrices with a name;
+        steps: how many; record: expressions of the parameters (and of whole data), by name, that are kept before the
+        first step, after each `every` steps and after the last; seeds: runs, each with draws and an order of its own;
+        name: of the training, with which its matrices begin: `training_loss` (steps × runs), `training_NAME` of what is
+        recorded, and `W_training` of a parameter W after the last step.
+        Raises SheetsimError for a loss that does not depend on a parameter, and for numbers that cannot be.
+        """
+        self._check_name(name)
+        made = train(
+            name,
+            loss,
+            parameters,
+            optimizer,
+            batches,
+            steps=steps,
+            seed=self.seed,
+            record=record or {},
+            every=every,
+            seeds=seeds,
+        )
+        self.take(made.loss, what="the loss of each step (rows) and run (columns)")
+        for key in record or {}:
+            self.take(made[key], what=f"{key} by recorded step")
+        for parameter in parameters:
+            self.take(made.trained(parameter), what=f"{parameter.name} after the last step of the first run")
+        return made
 
     @overload
     def series(

@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sheetsim.arguments import listed, whole
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, child_seed, stream
 from sheetsim.model.expr import Matrix, Outcome, Slot
+from sheetsim.model.grad import grad
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.packing import packed, unpacked
+from sheetsim.model.update_rules import Optimizer
 
 # In which order a training takes the rows of its data: `epochs` goes through all in an order of its own each time, and
 # leaves out what is too little for a batch; `random` draws each batch anew, without a row twice; `fixed` has the first
@@ -253,6 +256,85 @@ class Training:
         if part not in self._outcomes:
             self._outcomes[part] = Matrix(Outcome(self, part), (), shape, name)
         return self._outcomes[part]
+
+
+class TrainedModel:
+    """A training of a person's own model, and what it gives as matrices of the model.
+
+    loss: of each step, steps × runs.
+    """
+
+    def __init__(self, training: Training, loss: Matrix, records: Mapping[str, Matrix], ends: Mapping[Matrix, Matrix]):
+        self.training = training
+        self.loss = loss
+        self._records = dict(records)
+        self._ends = dict(ends)
+
+    def __getitem__(self, name: str) -> Matrix:
+        """What was recorded under a name: kept steps × runs, or × numbers, of the first run, where it is several."""
+        try:
+            return self._records[name]
+        except KeyError:
+            names = ", ".join(self._records) or "nothing"
+            raise SheetsimError(f"{self.training.name} records {names}, and no {name!r}") from None
+
+    def trained(self, parameter: Matrix) -> Matrix:
+        """A parameter after the last step, of the first run. Raises SheetsimError for what was not trained."""
+        if parameter not in self._ends:
+            raise SheetsimError(f"{self.training.name} does not train {parameter.name or 'this matrix'}")
+        return self._ends[parameter]
+
+
+def train(
+    name: str,
+    loss: Matrix,
+    parameters: Sequence[Matrix],
+    optimizer: Optimizer,
+    rows: Batches | None,
+    *,
+    steps: int,
+    seed: int,
+    record: Mapping[str, Matrix],
+    every: int,
+    seeds: int,
+) -> TrainedModel:
+    """A training of parameters, which begin as they are in the model, by the gradients of a loss.
+
+    Raises SheetsimError for a loss that is no single number or does not depend on a parameter.
+    """
+    whole(f"{name}: steps", steps, 1, 10_000_000)
+    whole(f"{name}: every", every, 1)
+    whole(f"{name}: seeds", seeds, 1, 10_000)
+    checked = listed(f"{name}: parameters", parameters, "matrices")
+    if not checked or not all(isinstance(node, Matrix) and node.name for node in checked):
+        raise SheetsimError(f"{name}: the parameters are matrices of the model with a name, one at least")
+    if len({node.expression for node in checked}) < len(checked):
+        raise SheetsimError(f"{name}: two parameters are one expression: give each draws or numbers of its own")
+    if not isinstance(optimizer, Optimizer):
+        raise SheetsimError(f"{name}: the optimizer is a sheetsim.Optimizer, as Optimizer('adam', rate=0.001)")
+    step = slot("step", (1, 1))
+    rate = optimizer.rate_at(step, steps)
+    gradients = optimizer.clipped(grad(loss, checked))
+    variables, states = [], []
+    for node, gradient in zip(checked, gradients, strict=True):
+        letters = {letter: slot(f"{letter}_{node.name}", node.shape) for letter in optimizer.starts(node)}
+        after, state_after = optimizer.after(node, gradient, letters, step, rate, node.shape[0] > 1)
+        variables.append(StateVariable(node, node, after))
+        states += [StateVariable(letters[one], node * 0, state_after[one]) for one in letters]
+    records = {
+        "loss": Records({"loss": loss}),
+        **{key: Records({key: one}, every, True) for key, one in record.items()},
+    }
+    training = Training(
+        name, steps, (*variables, *states), loss, rows, step, seed, records=records, kept=(steps,), seeds=seeds
+    )
+    told = {}
+    for key, node in record.items():
+        single = node.shape == (1, 1)
+        take = training.by_run if single else training.of_first
+        told[key] = take(key, key, f"{name}_{key}")
+    ends = {node: training.kept_state(node, steps, f"{node.name}_{name}") for node in checked}
+    return TrainedModel(training, training.by_run("loss", "loss", f"{name}_loss"), told, ends)
 
 
 def trainings(nodes: Iterable[Matrix]) -> list[Training]:

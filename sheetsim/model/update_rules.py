@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
+from sheetsim.arguments import number, one_of, whole
+from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, cos, floor, matrix, sqrt, sum_squares, where
 
 State = Mapping[str, Matrix]
@@ -138,6 +140,7 @@ class Optimizer:
     rules; weight_decay: decoupled from the gradient, W ← W − η·λ·W beside the rule's step (AdamW where the rule is
     adam: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2); clip: the greatest norm of all gradients together,
     0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1).
+    Raises SheetsimError for a rule or schedule that is none, and for numbers below 0.
     """
 
     rule: str = "sgd"
@@ -152,6 +155,14 @@ class Optimizer:
     epsilon: float = 1e-8
     weight_decay: float = 0.0
     clip: float = 0.0
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.rule, tuple(RULES))
+        one_of("schedule", self.schedule, SCHEDULES)
+        for name in ("rate", "factor", "momentum", "decay", "beta_1", "beta_2", "epsilon", "weight_decay", "clip"):
+            if not number(name, getattr(self, name)) >= 0:
+                raise SheetsimError(f"{name} must be a number from 0, not {getattr(self, name):g}")
+        whole("drop_every", self.drop_every, 1)
 
     def starts(self, parameter: Matrix) -> dict[str, Matrix]:
         """The state of a parameter before the first step, by the rule's letters: 0 everywhere."""

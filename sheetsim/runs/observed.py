@@ -283,6 +283,8 @@ def labelled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
     words |= {(ALL, name): cell for name, cell in study.findings.texts.items()}
     for table in tables:
         for column in table.columns:
+            if column.kind == "text" and all(isinstance(cell.source, Constant) for cell in column.cells):
+                continue  # a fixed text is the same in every replicate
             kept = words if column.kind == "text" else numbers
             for row, cell in zip(table.labels, column.cells, strict=True):
                 name = f"{table.name}.{column.name}" if (row, column.name) in kept else column.name

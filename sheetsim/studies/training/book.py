@@ -85,16 +85,20 @@ class TrainingBook:
         wide = ACROSS + 1
         sections: list[Section] = [
             lead(self._told(live), wide, 32),
-            *self._final(),
-            *self._curves(),
-            *self._differences(),
-            *self._claims(wide),
-            *self.study.more_sections(self.graph, self.compared, self.tables),
+            *self._results(wide),
             meaning(VERDICTS, wide - 1, "What the verdicts on networks mean"),
             meaning(HOLDS, wide - 1, "What the verdicts on claims mean") if "claims" in self.tables else Section([], 0),
         ]
         widths = {0: 42.7} | dict.fromkeys(range(1, wide), 21)
         return Overview(self.study.title, self.study.TITLE, wide, sections, widths, (*VERDICTS, *HOLDS)).page()
+
+    def _results(self, wide: int) -> list[Section]:
+        """Numbers, claims and curves; of many networks the claims first, and no differences between two of them."""
+        claims = self._claims(wide)
+        own = self.study.more_sections(self.graph, self.compared, self.tables)
+        if len(self.compared) > MOST_LINES:
+            return [*claims, *own, *self._final(), *self._curves()]
+        return [*self._final(), *claims, *own, *self._curves(), *self._differences()]
 
     def _told(self, live: bool) -> list[str]:
         study, whole, compared = self.study, self.data.whole, self.compared

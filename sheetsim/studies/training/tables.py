@@ -60,9 +60,8 @@ VERDICTS = (
     ),
     Verdict(
         "does not learn",
-        "the loss ends at 95 % or more of the entropy of the classes, which outputs reach that do not look at the "
-        "input, and no more of the training part is right than by saying the most frequent class, or 5 percentage "
-        "points more",
+        "the loss ends at 95 % or more of the entropy of the classes, as without a look at the input, and at most 5 "
+        "percentage points more are right than by saying the most frequent class",
         "bad",
     ),
     Verdict("overflow", "in a run at least the loss became no finite number, and the training ended there", "bad"),
