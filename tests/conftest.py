@@ -12,13 +12,16 @@ from sheetsim.runs import templates
 from sheetsim.runs.run import Run
 from sheetsim.studies.correlation.study import Correlation
 from sheetsim.studies.forward.study import Forward
+from sheetsim.studies.study import Experiment
+from sheetsim.studies.training.study import Trained
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
+FEW_STEPS = {"data": "iris", "samples": 60, "batch": 20, "steps": 12, "every": 4, "seeds": 2}
 
 # Templates with large books, which are small in a plain run of the tests, and full with -m slow.
 EXPERIMENTS = {name: templates.load(name).experiment for name in templates.names()}
-LARGE = [name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation)]
+LARGE = [name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation | Trained)]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
 
@@ -28,8 +31,17 @@ def run_of(name: str) -> Run:
 
 
 def small_run(name: str = "relu-he", **overrides: object) -> Run:
-    small = FEW_PAIRS if isinstance(EXPERIMENTS[name], Correlation) else SMALL
-    return sheetsim.run(name, **{**small, **overrides})
+    return sheetsim.run(name, **{**small_keys(EXPERIMENTS[name]), **overrides})
+
+
+def small_keys(known: Experiment) -> dict[str, object]:
+    """Keys that make a template's book small."""
+    if not isinstance(known, Trained):
+        return FEW_PAIRS if isinstance(known, Correlation) else SMALL
+    keys = {**FEW_STEPS, "layers": [5] * min(len(known.layers), 3)}
+    if isinstance(known.dropout, list):
+        keys["dropout"] = [0.0] * (len(keys["layers"]) - 1) + [0.25]
+    return keys | ({"scales": [1.0, 0.01]} if hasattr(known, "scales") else {})
 
 
 def quick_run(name: str) -> Run:

@@ -124,6 +124,8 @@ def smooth(rng: np.random.Generator, nodes: list[Matrix]) -> Matrix | None:
         lambda: expr.column(x, 1 + int(rng.integers(x.shape[1]))),
         lambda: expr.column_sum(x),
         lambda: expr.row_sum(x),
+        lambda: expr.row_log_sum_exp(x),
+        lambda: expr.softmax(x) @ x.T,
         lambda: expr.total(x) / 9,
         lambda: expr.sum_squares(x) / 9,
         lambda: expr.mean(x),

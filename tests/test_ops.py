@@ -60,6 +60,11 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "column_count": (("x",), "COLUMNS(x)", lambda x: [[3.0]]),
     "column_sum": (("x",), "MMULT(TRANSPOSE(ROW(x)^0),x)", lambda x: [[math.fsum(c) for c in x.T]]),
     "row_sum": (("x",), "MMULT(x,ROW($1:$3)^0)", lambda x: [[math.fsum(row)] for row in x]),
+    "row_log_sum_exp": (
+        ("x",),
+        "LN(MMULT(EXP(x-MMULT(x,ROW($1:$3)^0)/COLUMNS(x)),ROW($1:$3)^0))+MMULT(x,ROW($1:$3)^0)/COLUMNS(x)",
+        lambda x: [[math.log(math.fsum(math.exp(v) for v in row))] for row in x],
+    ),
     "total": (("x",), "SUM(x)", lambda x: [[math.fsum(x.ravel())]]),
     "sum_squares": (("x",), "SUMSQ(x)", lambda x: [[math.fsum(x.ravel() ** 2)]]),
     "mean": (("x",), "AVERAGE(x)", lambda x: [[math.fsum(x.ravel()) / 15]]),

@@ -19,8 +19,8 @@ from lint import lint
 
 import sheetsim
 from sheetsim.audit.verify import verify
-from sheetsim.runs.run import Run
 from sheetsim.model.update_rules import RULES
+from sheetsim.runs.run import Run
 from sheetsim.workbook.reading.raw import RawBook
 
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"

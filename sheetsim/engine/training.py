@@ -14,7 +14,7 @@ from sheetsim.engine.blas import one_thread
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.op import OPS, Array, Op
-from sheetsim.model.training import BY_RUN, FIRST_RUN, Records, Training, drawn_at
+from sheetsim.model.training import BY_RUN, FIRST_RUN, Recording, TrainingLoop, drawn_at
 
 # What a run of a training gives: records by name (kept steps × columns), and kept states by their number and step.
 Results = dict[Hashable, Array]
@@ -114,7 +114,7 @@ class Progress:
     kept: dict[tuple[int, int], Array] = field(default_factory=dict)
     loss: float = math.nan
 
-    def packed(self, training: Training) -> Array:
+    def packed(self, training: TrainingLoop) -> Array:
         """All of it in one row of numbers."""
         parts = [np.array([self.step, self.loss]), *self.state]
         for name, records in training.records.items():
@@ -126,7 +126,7 @@ class Progress:
         return np.concatenate([np.ravel(part) for part in parts])
 
     @classmethod
-    def unpacked(cls, training: Training, numbers: Array) -> "Progress":
+    def unpacked(cls, training: TrainingLoop, numbers: Array) -> "Progress":
         """The same again."""
         at = 0
 
@@ -155,7 +155,7 @@ class Progress:
 class TrainingRun:
     """One run of a training, which goes on by steps; progress: where it was left."""
 
-    def __init__(self, training: Training, run: int = 0, seed: int | None = None, progress: Progress | None = None):
+    def __init__(self, training: TrainingLoop, run: int = 0, seed: int | None = None, progress: Progress | None = None):
         self.training = training
         self.seed = training.seed_of(run, seed)
         slots = [variable.slot for variable in training.state]
@@ -244,7 +244,7 @@ class TrainingRun:
         progress.state, progress.step, progress.loss = state, number, loss
 
     def _look(self, step: int, state: Sequence[Array]) -> None:
-        """Records what is of the state, and keeps it where it is to be kept."""
+        """Recording what is of the state, and keeps it where it is to be kept."""
         progress = self.progress
         for name in self._of_state:
             if step in self._kept_steps[name]:
@@ -268,21 +268,21 @@ def _row(values: Sequence[Array]) -> Array:
     return np.concatenate([value.ravel() for value in values])
 
 
-def _filled(records: Records, rows: Sequence[Array], steps: int) -> Array:
+def _filled(records: Recording, rows: Sequence[Array], steps: int) -> Array:
     table = np.full((len(records.steps(steps)), len(records.columns)), np.nan)
     if rows:
         table[: len(rows)] = rows
     return table
 
 
-def trained(training: Training, run: int = 0, seed: int | None = None) -> Results:
+def trained(training: TrainingLoop, run: int = 0, seed: int | None = None) -> Results:
     """What one run of a training gives, from the first step to the last."""
     one = TrainingRun(training, run, seed)
     one.advance(training.steps)
     return one.results()
 
 
-def joined(training: Training, runs: Iterable[Results]) -> Results:
+def joined(training: TrainingLoop, runs: Iterable[Results]) -> Results:
     """The results of all runs: records one under another, states of the first."""
     results = list(runs)
     return {
@@ -291,7 +291,7 @@ def joined(training: Training, runs: Iterable[Results]) -> Results:
     }
 
 
-def part_of(training: Training, results: Results, part: Hashable) -> Array:
+def part_of(training: TrainingLoop, results: Results, part: Hashable) -> Array:
     """What an outcome is, of the results of all runs."""
     if isinstance(part, tuple) and part[0] == BY_RUN:
         _, name, column = part
@@ -306,11 +306,11 @@ def part_of(training: Training, results: Results, part: Hashable) -> Array:
     return results[part]
 
 
-def outcomes(training: Training, seed: int | None = None) -> Results:
+def outcomes(training: TrainingLoop, seed: int | None = None) -> Results:
     """What a training gives over all its runs."""
     return joined(training, _each(training, seed))
 
 
-def _each(training: Training, seed: int | None) -> Iterator[Results]:
+def _each(training: TrainingLoop, seed: int | None) -> Iterator[Results]:
     for run in range(training.seeds):
         yield trained(training, run, seed)

@@ -13,7 +13,7 @@ from sheetsim.model.op import OPS, Array, Op, Shape
 from sheetsim.model.sampling import Draw as Draw
 
 if TYPE_CHECKING:
-    from sheetsim.model.training import Training
+    from sheetsim.model.training import TrainingLoop
 
 Operand: TypeAlias = "Matrix | float | str"
 
@@ -59,7 +59,7 @@ class Slot:
 class Outcome:
     """What a training gives: `part` says which of its results. It is computed by steps, and is constants in a sheet."""
 
-    def __init__(self, training: "Training", part: Hashable) -> None:
+    def __init__(self, training: "TrainingLoop", part: Hashable) -> None:
         self.training = training
         self.part = part
 

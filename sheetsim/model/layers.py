@@ -222,8 +222,8 @@ def accuracy(kind: str, logits: Matrix, y: Matrix) -> Matrix:
     """
     if kind == LOGISTIC:
         return mean(where(equal(logits, 0), 0.5, equal(logits > 0, y)))
-    own = row_sum(y * logits)
-    return mean(where(row_sum(logits > own) > 0, 0, 1 / row_sum(logits >= own)))
+    right = row_sum(y * logits)
+    return mean(where(row_sum(logits > right) > 0, 0, 1 / row_sum(logits >= right)))
 
 
 def entropy_of(counts: Matrix) -> Matrix:

@@ -115,7 +115,7 @@ class StepDraw(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Records:
+class Recording:
     """Numbers that are kept on the way: expressions, at each so many steps and at the last one.
 
     expressions: by column, 1 × 1 or 1 × n or n × 1 each; of_state: of the state and data alone, and so also before the
@@ -146,7 +146,7 @@ _OF_NODES = ("state", "loss", "step", "batches", "draws", "records", "_outcomes"
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class TrainingLoop:
     """Steps from a start, for one seed or several.
 
     steps: how many; state: see StateVariable; loss: of a step, 1 × 1: the training ends where it is no finite number,
@@ -163,7 +163,7 @@ class Training:
     step: Matrix
     seed: int
     draws: tuple[StepDraw, ...] = ()
-    records: Mapping[str, Records] = field(default_factory=dict)
+    records: Mapping[str, Recording] = field(default_factory=dict)
     kept: tuple[int, ...] = ()
     seeds: int = 1
     _outcomes: dict[Hashable, Matrix] = field(default_factory=dict)
@@ -216,7 +216,7 @@ class Training:
             state["batches"] = Batches(of(data), of(slots), size, order)
         state["state"] = tuple(StateVariable(*(nodes[place] for place in places)) for places in state["state"])
         state["draws"] = tuple(StepDraw(nodes[place], law, name) for place, law, name in state["draws"])
-        state["records"] = {name: Records(of(one), *more) for name, (one, *more) in state["records"].items()}
+        state["records"] = {name: Recording(of(one), *more) for name, (one, *more) in state["records"].items()}
         state |= {"loss": nodes[state["loss"]], "step": nodes[state["step"]], "_outcomes": {}}
         self.__dict__.update(state)
 
@@ -226,7 +226,7 @@ class Training:
         return base if run == 0 else child_seed(base, run - 1)
 
     def outcome(self, part: str, name: str | None = None) -> Matrix:
-        """Records by their name, all runs one under another, as a leaf of a graph: (runs · kept steps) × columns."""
+        """Recording by their name, all runs one under another, as a leaf of a graph: (runs · kept steps) × columns."""
         records = self.records[part]
         rows = len(records.steps(self.steps)) * self.seeds
         return self._leaf(part, (rows, len(records.columns)), name)
@@ -238,7 +238,7 @@ class Training:
         return self._leaf((BY_RUN, part, records.columns.index(column)), (steps, self.seeds), name)
 
     def of_first(self, part: str, column: str, name: str | None = None) -> Matrix:
-        """Records of an expression of several numbers, of the first run, as a leaf: kept steps × numbers."""
+        """Recording of an expression of several numbers, of the first run, as a leaf: kept steps × numbers."""
         records = self.records[part]
         node = records.expressions[column]
         return self._leaf(
@@ -264,7 +264,9 @@ class TrainedModel:
     loss: of each step, steps × runs.
     """
 
-    def __init__(self, training: Training, loss: Matrix, records: Mapping[str, Matrix], ends: Mapping[Matrix, Matrix]):
+    def __init__(
+        self, training: TrainingLoop, loss: Matrix, records: Mapping[str, Matrix], ends: Mapping[Matrix, Matrix]
+    ) -> None:
         self.training = training
         self.loss = loss
         self._records = dict(records)
@@ -322,10 +324,10 @@ def train(
         variables.append(StateVariable(node, node, after))
         states += [StateVariable(letters[one], node * 0, state_after[one]) for one in letters]
     records = {
-        "loss": Records({"loss": loss}),
-        **{key: Records({key: one}, every, True) for key, one in record.items()},
+        "loss": Recording({"loss": loss}),
+        **{key: Recording({key: one}, every, True) for key, one in record.items()},
     }
-    training = Training(
+    training = TrainingLoop(
         name, steps, (*variables, *states), loss, rows, step, seed, records=records, kept=(steps,), seeds=seeds
     )
     told = {}
@@ -337,10 +339,9 @@ def train(
     return TrainedModel(training, training.by_run("loss", "loss", f"{name}_loss"), told, ends)
 
 
-def trainings(nodes: Iterable[Matrix]) -> list[Training]:
+def trainings(nodes: Iterable[Matrix]) -> list[TrainingLoop]:
     """The trainings whose outcomes are among the nodes, each once."""
-    found = (node.source.training for node in nodes if isinstance(node.source, Outcome))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(node.source.training for node in nodes if isinstance(node.source, Outcome)))
 
 
 def drawn_at(draw: StepDraw, seed: int, step: int) -> Array:

@@ -17,7 +17,7 @@ from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.engine.training import Progress, Results, TrainingRun, joined, part_of
 from sheetsim.model.expr import Matrix, Outcome
 from sheetsim.model.packing import content
-from sheetsim.model.training import Training, trainings
+from sheetsim.model.training import TrainingLoop, trainings
 from sheetsim.model.traversal import topological
 from sheetsim.runs.sweep_parts import FORMAT, Parts
 from sheetsim.version import __version__
@@ -70,8 +70,8 @@ class TrainingTask:
 
 
 @lru_cache(maxsize=2)
-def _unpickled(training: bytes) -> Training:
-    made: Training = pickle.loads(training)
+def _unpickled(training: bytes) -> TrainingLoop:
+    made: TrainingLoop = pickle.loads(training)
     return made
 
 
@@ -80,7 +80,7 @@ def train_one(task: TrainingTask) -> Results:
     return train_run(_unpickled(task.training), task)
 
 
-def train_run(training: Training, task: TrainingTask, told: Callable[[TrainingRun], None] | None = None) -> Results:
+def train_run(training: TrainingLoop, task: TrainingTask, told: Callable[[TrainingRun], None] | None = None) -> Results:
     """The same of a training that is there; told: called with the run now and then.
 
     Its state is kept in the task's folder each few seconds, when it ends, and when it is interrupted.
@@ -107,7 +107,7 @@ def train_run(training: Training, task: TrainingTask, told: Callable[[TrainingRu
     return one.results()
 
 
-def train_key(training: Training) -> str:
+def train_key(training: TrainingLoop) -> str:
     """A name for what a training's numbers are made of, and who computes them."""
     digest = hashlib.blake2s(repr([FORMAT, __version__, np.__version__, training.seed, training.steps]).encode())
     plan: list[object] = [training.kept, [(name, one.every, one.of_state) for name, one in training.records.items()]]
@@ -139,7 +139,7 @@ def trained_values(nodes: Iterable[Matrix], options: TrainingOptions = TrainingO
     return _by_outcome(every, outcomes, results)
 
 
-def _tasks(every: Sequence[Training], options: TrainingOptions) -> list[tuple[Training, TrainingTask]]:
+def _tasks(every: Sequence[TrainingLoop], options: TrainingOptions) -> list[tuple[TrainingLoop, TrainingTask]]:
     tasks = []
     for training in every:
         pickled = pickle.dumps(training) if options.workers > 1 else b""
@@ -159,7 +159,7 @@ def forget(folder: Path) -> None:
         folder.rmdir()
 
 
-def _by_outcome(every: Sequence[Training], outcomes: Sequence[Matrix], results: Sequence[Results]) -> Values:
+def _by_outcome(every: Sequence[TrainingLoop], outcomes: Sequence[Matrix], results: Sequence[Results]) -> Values:
     rest: Iterator[Results] = iter(results)
     of = {training: joined(training, [next(rest) for _ in range(training.seeds)]) for training in every}
     values: Values = {}
@@ -172,25 +172,25 @@ def _by_outcome(every: Sequence[Training], outcomes: Sequence[Matrix], results: 
 class _Clock:
     """Counts steps, and tells how far all trainings are."""
 
-    def __init__(self, every: Sequence[Training], progress: TrainingProgress | None) -> None:
+    def __init__(self, every: Sequence[TrainingLoop], progress: TrainingProgress | None) -> None:
         self._all = sum(training.steps * training.seeds for training in every)
         self._before = 0
         self._started = time.monotonic()
         self._progress = progress
 
-    def told(self, training: Training, run: int) -> Callable[[TrainingRun], None] | None:
+    def told(self, training: TrainingLoop, run: int) -> Callable[[TrainingRun], None] | None:
         """What tells of a run on the way."""
         if self._progress is None:
             return None
         return lambda one: self._say(training, run, one.progress.step, one.progress.loss)
 
-    def done(self, training: Training, run: int | None = None) -> None:
+    def done(self, training: TrainingLoop, run: int | None = None) -> None:
         """Counts a run that has ended."""
         self._before += training.steps
         if run is not None:
             self._say(training, run, 0, float("nan"))
 
-    def _say(self, training: Training, run: int, step: int, loss: float) -> None:
+    def _say(self, training: TrainingLoop, run: int, step: int, loss: float) -> None:
         if self._progress is None:
             return
         share = (self._before + step) / self._all

@@ -12,7 +12,7 @@ from sheetsim.studies.sections import Overview, Row, Section, charts, headed, le
 from sheetsim.studies.training.live_network import LiveNetwork, network_page, network_sheets
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
 from sheetsim.studies.training.pages import runs_page
-from sheetsim.studies.training.tables import HOLDS, VERDICTS, quantities
+from sheetsim.studies.training.tables import HOLDS, VERDICTS, recorded_quantities
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Block, Item, Line, Lines, Number, Page, Sheet, Text
 
@@ -72,7 +72,7 @@ class TrainingBook:
         sheets.append(self._data_page())
         sheets += self.study.more_pages(self.graph, self.compared)
         names = [one.name for one in self.compared]
-        for quantity in quantities(self.compared):
+        for quantity in recorded_quantities(self.compared):
             told, nodes = quantity.replace("_", " "), [one.curves[quantity] for one in self.compared]
             words = f"{told} by network, recorded step and run"
             sheets.append(runs_page(f"Runs {told}", names, nodes, self.compared[0].steps, words))
@@ -95,10 +95,10 @@ class TrainingBook:
     def _results(self, wide: int) -> list[Section]:
         """Numbers, claims and curves; of many networks the claims first, and no differences between two of them."""
         claims = self._claims(wide)
-        own = self.study.more_sections(self.graph, self.compared, self.tables)
+        special = self.study.more_sections(self.graph, self.compared, self.tables)
         if len(self.compared) > MOST_LINES:
-            return [*claims, *own, *self._final(), *self._curves()]
-        return [*self._final(), *claims, *own, *self._curves(), *self._differences()]
+            return [*claims, *special, *self._final(), *self._curves()]
+        return [*self._final(), *claims, *special, *self._curves(), *self._differences()]
 
     def _told(self, live: bool) -> list[str]:
         study, whole, compared = self.study, self.data.whole, self.compared

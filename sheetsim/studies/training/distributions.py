@@ -1,7 +1,7 @@
 """Distributions while networks learn: weights, biases, activations and gradients by step, as heat maps."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import numpy as np
@@ -12,12 +12,13 @@ from sheetsim.model.expr import Data, Matrix, absolute, frequency, log10
 from sheetsim.model.graph import Graph
 from sheetsim.model.layers import TrainedNetwork
 from sheetsim.model.op import Array
-from sheetsim.model.training import Batches, Records
+from sheetsim.model.training import Batches, Recording
 from sheetsim.studies.training.keys import PerLayer, TrainingKeys
 from sheetsim.studies.training.networks import ComparedNetwork, MoreRecords, TaskData, identifier
-from sheetsim.studies.training.pages import heat_page
 from sheetsim.studies.training.study import Trained
-from sheetsim.workbook.layout import Sheet
+
+if TYPE_CHECKING:
+    from sheetsim.workbook.layout import Sheet
 
 OF_STATE, OF_STEPS = "distributions", "step distributions"
 
@@ -82,7 +83,7 @@ class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw
             rows: Batches,
             loss: Matrix,
             gradients: Mapping[Matrix, Matrix],
-        ) -> dict[str, Records]:
+        ) -> dict[str, Recording]:
             last = len(net.layers)
             chosen = [net.parameters[name] for name in _parameters(net)]
             of_state = {str(node.name): frequency(node, edges) for node in chosen}
@@ -94,8 +95,8 @@ class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw
                 for k in (1, last)
             }
             return {
-                OF_STATE: Records(of_state, keys.every, of_state=True),
-                OF_STEPS: Records(of_steps, keys.every),
+                OF_STATE: Recording(of_state, keys.every, of_state=True),
+                OF_STEPS: Recording(of_steps, keys.every),
             }
 
         return records
@@ -108,8 +109,10 @@ class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw
         # A bin ends at its upper edge: what is at the least bound stands below the first edge.
         return np.linspace(low, high, BINS + 1)
 
-    def more_pages(self, graph: Graph, compared: Sequence[ComparedNetwork]) -> list[Sheet]:
+    def more_pages(self, graph: Graph, compared: Sequence[ComparedNetwork]) -> "list[Sheet]":
         """A page of heat maps for each network."""
+        from sheetsim.studies.training.pages import heat_page
+
         pages: list[Sheet] = []
         for number, one in enumerate(compared, start=1):
             told = identifier(one.name)

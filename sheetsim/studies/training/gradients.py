@@ -1,23 +1,23 @@
 """Gradients while a sigmoid network learns: norms by layer and update, and whether the first layer stops changing."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from sheetsim.model.expr import Matrix, column, column_sum, matrix, row, row_numbers, sqrt, sum_squares
 from sheetsim.model.graph import Graph
 from sheetsim.model.layers import DenseLayer, TrainedNetwork
-from sheetsim.model.training import Batches, Records
-from sheetsim.studies.sections import Section, charts
-from sheetsim.studies.training.book import CHART
+from sheetsim.model.training import Batches, Recording
 from sheetsim.studies.training.keys import TrainingKeys
 from sheetsim.studies.training.networks import ComparedNetwork, MoreRecords, TaskData, identifier
-from sheetsim.studies.training.pages import runs_page
 from sheetsim.studies.training.study import Trained
 from sheetsim.studies.training.tables import TrainingClaim, columns_over_runs, over_runs
 from sheetsim.summary.table import Column, Table
-from sheetsim.workbook.layout import Line, Lines, Sheet
+
+if TYPE_CHECKING:
+    from sheetsim.studies.sections import Section
+    from sheetsim.workbook.layout import Sheet
 
 RECORDS = "gradients"
 
@@ -67,12 +67,12 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
             rows: Batches,
             loss: Matrix,
             gradients: Mapping[Matrix, Matrix],
-        ) -> dict[str, Records]:
+        ) -> dict[str, Recording]:
             made: dict[str, Matrix] = {}
             for W in net.weights:
                 made[f"squares_{W.name}"] = sum_squares(gradients[W])
                 made[f"element_{W.name}"] = column(row(gradients[W], 1), 1)
-            return {RECORDS: Records(made, keys.every)}
+            return {RECORDS: Recording(made, keys.every)}
 
         return records
 
@@ -131,8 +131,10 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
             claims.append(TrainingClaim(one.name, what, later, LITTLE))
         return claims
 
-    def more_pages(self, graph: Graph, compared: Sequence[ComparedNetwork]) -> list[Sheet]:
+    def more_pages(self, graph: Graph, compared: Sequence[ComparedNetwork]) -> "list[Sheet]":
         """The recorded numbers of every run, and which updates are late."""
+        from sheetsim.studies.training.pages import runs_page
+
         steps = compared[0].training.records[RECORDS].steps(compared[0].training.steps)
         pages: list[Sheet] = []
         for name in compared[0].training.records[RECORDS].columns:
@@ -142,8 +144,12 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def more_sections(
         self, graph: Graph, compared: Sequence[ComparedNetwork], tables: Mapping[str, Table]
-    ) -> list[Section]:
+    ) -> "list[Section]":
         """Norms by update, a line a weight matrix, and the elements."""
+        from sheetsim.studies.sections import charts
+        from sheetsim.studies.training.book import CHART
+        from sheetsim.workbook.layout import Line, Lines
+
         table = tables["gradients"]
         count = len(table.labels) // len(compared)
         sections = []

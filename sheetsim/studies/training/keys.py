@@ -239,16 +239,16 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
                 raise SheetsimError(
                     f"networks: {name} has the key {unknown[0]!r}; a network's own keys are name, {', '.join(OWN)}"
                 )
-            own = {key: value for key, value in entry.items() if key != "name"}
+            keys = {key: value for key, value in entry.items() if key != "name"}
             try:
-                made[name] = self._with(name, own)
+                made[name] = self._with(name, keys)
             except SheetsimError as error:
                 raise SheetsimError(f"networks: {name}: {error}") from None
         return list(made.items())
 
-    def _with(self, name: str, own: Mapping[str, Any]) -> "TrainingKeys":
+    def _with(self, name: str, different: Mapping[str, Any]) -> "TrainingKeys":
         """The study of that network alone, with its own keys."""
-        if not own and self.networks == [{"name": name}]:
+        if not different and self.networks == [{"name": name}]:
             return self
         keys = msgspec.structs.asdict(self)
-        return type(self)(**{**keys, "networks": [{"name": name}], "against": None, "live": None, **own})
+        return type(self)(**{**keys, "networks": [{"name": name}], "against": None, "live": None, **different})

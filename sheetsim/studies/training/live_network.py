@@ -168,7 +168,7 @@ def _of_sample(
 ) -> dict[str, Matrix]:
     """One sample that a person chooses, and one that a person draws where samples are pictures."""
     count = x.shape[0]
-    if len(data.whole.class_names) < 2:
+    if data.kind == SQUARES or not 2 <= len(data.whole.class_names) <= MOST_CLASSES:
         return {}
     sample = graph.input("sample", 1.0, (1, 1), what=f"the number of a sample, 1 to {count}")
     number = where(sample < 1, 1, where(sample > count, count, floor(sample)))

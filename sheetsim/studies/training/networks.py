@@ -24,7 +24,7 @@ from sheetsim.model.layers import (
     penalty,
 )
 from sheetsim.model.op import Array
-from sheetsim.model.training import Batches, Records, StateVariable, Training, batches, slot
+from sheetsim.model.training import Batches, Recording, StateVariable, TrainingLoop, batches, slot
 from sheetsim.studies.data_sets.source import DataSource, load_records
 from sheetsim.studies.data_sets.split import DataSet, split_records
 from sheetsim.studies.training.keys import TrainingKeys
@@ -67,14 +67,14 @@ class ComparedNetwork:
     name: str
     keys: TrainingKeys
     network: TrainedNetwork
-    training: Training
+    training: TrainingLoop
     curves: Mapping[str, Matrix]
     steps: Sequence[int]
 
 
 # More records of a network, by name: of its slots, its keys, the data, the batch, a step's loss, and gradients by slot.
 MoreRecords = Callable[
-    [TrainedNetwork, TrainingKeys, TaskData, Batches, Matrix, Mapping[Matrix, Matrix]], dict[str, Records]
+    [TrainedNetwork, TrainingKeys, TaskData, Batches, Matrix, Mapping[Matrix, Matrix]], dict[str, Recording]
 ]
 
 
@@ -170,7 +170,7 @@ def compared_network(
     if more is not None:
         by_slot = dict(zip(parameters, gradients, strict=True))
         records |= more(net, keys, data, rows, objective, by_slot)
-    training = Training(
+    training = TrainingLoop(
         name,
         keys.steps,
         tuple(state),
@@ -203,7 +203,7 @@ QUANTITIES = {
 }
 
 
-def _curves(net: TrainedNetwork, data: TaskData, keys: TrainingKeys) -> Records:
+def _curves(net: TrainedNetwork, data: TaskData, keys: TrainingKeys) -> Recording:
     """Loss and accuracy of each part, with running averages and without dropout, and the number of distinct units."""
     made: dict[str, Matrix] = {}
     for part, prefix in PARTS.items():
@@ -216,7 +216,7 @@ def _curves(net: TrainedNetwork, data: TaskData, keys: TrainingKeys) -> Records:
     hidden = range(1, len(net.layers))
     counts = [distinct_units(net.parameters[f"W_{k}"], net.parameters.get(f"b_{k}")) for k in hidden]
     made["units"] = largest(*counts)
-    return Records(made, keys.every, of_state=True)
+    return Recording(made, keys.every, of_state=True)
 
 
 def _updated(net: TrainedNetwork, keys: TrainingKeys, gradients: Sequence[Matrix], step: Matrix) -> list[StateVariable]:

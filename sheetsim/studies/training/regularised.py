@@ -1,19 +1,19 @@
 """Weight decay and dropout against overfitting: the gap between training and test accuracy, with and without."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from sheetsim.model.expr import Matrix, row
 from sheetsim.model.graph import Graph
-from sheetsim.studies.sections import Section, charts
-from sheetsim.studies.training.book import CHART
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
 from sheetsim.studies.training.study import Trained
 from sheetsim.studies.training.tables import TrainingClaim, columns_over_runs, over_runs
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Line, Lines
+
+if TYPE_CHECKING:
+    from sheetsim.studies.sections import Section
 
 WITHOUT = "without"
 
@@ -64,8 +64,12 @@ class Regularised(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def more_sections(
         self, graph: Graph, compared: Sequence[ComparedNetwork], tables: Mapping[str, Table]
-    ) -> list[Section]:
+    ) -> "list[Section]":
         """Training and test accuracy of all networks in one chart."""
+        from sheetsim.studies.sections import charts
+        from sheetsim.studies.training.book import CHART
+        from sheetsim.workbook.layout import Line, Lines
+
         table, count = tables["curves"], len(compared[0].steps)
         if "test_accuracy" not in compared[0].curves:
             return []

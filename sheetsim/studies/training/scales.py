@@ -1,7 +1,7 @@
 """Batch normalisation over scales of the weights: final accuracy by scale, with and without."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import numpy as np
@@ -9,13 +9,14 @@ import numpy as np
 from sheetsim.model.expr import Matrix, column, if_error, largest, matrix, row
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
-from sheetsim.studies.sections import Section, charts
-from sheetsim.studies.training.book import CHART
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
 from sheetsim.studies.training.study import Trained
 from sheetsim.studies.training.tables import TrainingClaim, columns_over_runs, over_runs
 from sheetsim.summary.table import Column, Table
-from sheetsim.workbook.layout import Line, Lines, SeriesSheet, Sheet
+
+if TYPE_CHECKING:
+    from sheetsim.studies.sections import Section
+    from sheetsim.workbook.layout import Sheet
 
 # Accuracies that are as near as this to one another count as nearly the same.
 NEARLY = 0.1
@@ -97,8 +98,10 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
             ),
         ]
 
-    def more_pages(self, graph: Graph, compared: Sequence[ComparedNetwork]) -> list[Sheet]:
+    def more_pages(self, graph: Graph, compared: Sequence[ComparedNetwork]) -> "list[Sheet]":
         """The spreads of which the claims are."""
+        from sheetsim.workbook.layout import SeriesSheet
+
         words = "the greatest less the least final training accuracy over all scales, a row a run"
         names = [name for name in (f"spread_{_told(kind)}" for kind in KINDS) if name in graph]
         nodes = [graph[name] for name in names]
@@ -110,8 +113,12 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def more_sections(
         self, graph: Graph, compared: Sequence[ComparedNetwork], tables: Mapping[str, Table]
-    ) -> list[Section]:
+    ) -> "list[Section]":
         """Final accuracy against the scale."""
+        from sheetsim.studies.sections import charts
+        from sheetsim.studies.training.book import CHART
+        from sheetsim.workbook.layout import Line, Lines
+
         if "scales" not in tables:
             return []
         table = tables["scales"]

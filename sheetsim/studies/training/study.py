@@ -11,10 +11,8 @@ import msgspec
 from sheetsim.model.expr import Matrix, maximum, total
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Shape
-from sheetsim.studies.sections import Section
 from sheetsim.studies.study import Findings, Study
 from sheetsim.studies.training.keys import TrainingKeys
-from sheetsim.studies.training.live_network import live_network
 from sheetsim.studies.training.networks import (
     ComparedNetwork,
     MoreRecords,
@@ -24,18 +22,19 @@ from sheetsim.studies.training.networks import (
     task_data,
 )
 from sheetsim.studies.training.tables import (
-    HOLDS,
     VERDICTS,
     TrainingClaim,
-    claim_table,
+    claim_words,
     curve_table,
     difference_table,
     final_table,
     network_verdicts,
+    training_claims,
 )
 from sheetsim.summary.table import Table
 
 if TYPE_CHECKING:
+    from sheetsim.studies.sections import Section
     from sheetsim.workbook.layout import Sheet
 
 # Numbers of the shown network's weights that the workbook keeps, at each of its checkpoints.
@@ -77,7 +76,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def more_sections(
         self, graph: Graph, compared: Sequence[ComparedNetwork], tables: Mapping[str, Table]
-    ) -> list[Section]:
+    ) -> "list[Section]":
         """Sections of Overview of a study's own."""
         return []
 
@@ -114,6 +113,9 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, data, level, compared))
 
     def _findings(self, graph: Graph, data: TaskData, level: Matrix, compared: Sequence[ComparedNetwork]) -> Findings:
+        from sheetsim.studies.training.live_network import live_network
+        from sheetsim.workbook.layout import possible_texts
+
         final = final_table(compared)
         common = None
         if "class_counts" in graph:
@@ -123,7 +125,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         differences = difference_table(compared, self.reference)
         claims = self.claims(graph, compared, data, level)
         tables += [differences] if differences else []
-        tables += [claim_table(claims)] if claims else []
+        tables += [training_claims(claims)] if claims else []
         tables += self.more_tables(graph, compared, data)
 
         shown = next(one for one in compared if one.name == self.live_name)
@@ -139,7 +141,11 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         headline = tuple(
             column.name for column in final.columns if column.name in ("loss", "accuracy", "test_loss", "test_accuracy")
         )
-        return Findings(sheets, tables, verdicts=words, words=(*VERDICTS, *HOLDS), headline=headline)
+        said = {text for node in words for text in possible_texts(node)}
+        declared = [verdict for verdict in VERDICTS if verdict.word in said]
+        if claims:
+            declared += claim_words(self.seeds)
+        return Findings(sheets, tables, verdicts=words, words=tuple(declared), headline=headline)
 
     def sizes(self) -> dict[str, Shape]:
         """Of the curves alone: the data's are known when they are read."""

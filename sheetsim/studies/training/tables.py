@@ -102,7 +102,7 @@ def kind_of(quantity: str) -> str:
     return KINDS[quantity.rpartition("_")[2]]
 
 
-def quantities(compared: Sequence[ComparedNetwork]) -> list[str]:
+def recorded_quantities(compared: Sequence[ComparedNetwork]) -> list[str]:
     """What is recorded of every network."""
     return [name for name in compared[0].curves if all(name in one.curves for one in compared)]
 
@@ -124,7 +124,7 @@ def columns_over_runs(name: str, what: str, intervals: Sequence[Interval], kind:
 def final_table(compared: Sequence[ComparedNetwork]) -> Table:
     """A row a network: every quantity after the last step, mean over runs with interval."""
     columns: list[Column] = []
-    for quantity in quantities(compared):
+    for quantity in recorded_quantities(compared):
         ends = [row(one.curves[quantity], len(one.steps)) for one in compared]
         what = f"{QUANTITIES[quantity]}, at the end"
         if quantity == "units":
@@ -143,7 +143,7 @@ def final_table(compared: Sequence[ComparedNetwork]) -> Table:
 def curve_table(compared: Sequence[ComparedNetwork]) -> Table:
     """A row a network and recorded step: every quantity, mean over runs with interval."""
     names, steps = [], []
-    of: dict[str, list[Interval]] = {quantity: [] for quantity in quantities(compared)}
+    of: dict[str, list[Interval]] = {quantity: [] for quantity in recorded_quantities(compared)}
     for one in compared:
         for k, step in enumerate(one.steps, start=1):
             names.append(one.name)
@@ -172,7 +172,7 @@ def difference_table(compared: Sequence[ComparedNetwork], against: str) -> Table
     if not others:
         return None
     columns: list[Column] = []
-    for quantity in quantities(compared):
+    for quantity in recorded_quantities(compared):
         if quantity == "units":
             continue
         of_base = row(base.curves[quantity], len(base.steps))
@@ -222,6 +222,13 @@ HOLDS = (
 )
 
 
+def claim_words(runs: int) -> list[Verdict]:
+    """What verdicts on claims can say of so many runs."""
+    of_one = [verdict for verdict in HOLDS if "in this run" in verdict.word]
+    others = [verdict for verdict in HOLDS if verdict not in of_one]
+    return [*of_one, others[-1]] if runs < 2 else others
+
+
 @dataclass(frozen=True)
 class TrainingClaim:
     """A claim of a source: a number of each run, and the limit that it is claimed to be below.
@@ -235,7 +242,7 @@ class TrainingClaim:
     below: float
 
 
-def claim_table(claims: Sequence[TrainingClaim]) -> Table:
+def training_claims(claims: Sequence[TrainingClaim]) -> Table:
     """A row a claim: the number, its interval over runs, the limit, and whether it holds."""
     intervals = [over_runs(claim.numbers) for claim in claims]
     columns = columns_over_runs("number", "what the claim is about, mean over runs", intervals, "number")
