@@ -64,7 +64,8 @@ def live_network(graph: Graph, one: ComparedNetwork, data: TaskData) -> LiveNetw
     if count > MOST_WEIGHTS_AT_ALL:
         return None
     steps = one.training.kept if count * len(one.training.kept) <= MOST_WEIGHTS else one.training.kept[-1:]
-    options = [f"after step {step:,}" for step in steps]
+    # Without a comma, which would part a drop-down's texts.
+    options = [f"after step {step}" for step in steps]
     checkpoint = graph.choice("checkpoint", options, options[-1], what="whose weights the network has, a drop-down")
     net = one.network
     kept, values = {}, {}
