@@ -400,8 +400,18 @@ def t_quantile(tails: Operand, freedom: Operand) -> Matrix:
 
 
 def normal_quantile(p: Operand) -> Matrix:
-    """The number that a standard normal one is below with probability p."""
+    """The number that a standard normal one is below with probability p, element by element."""
     return apply("normal_quantile", p)
+
+
+def normal_probability(x: Operand) -> Matrix:
+    """The probability that a standard normal number is at most x, element by element."""
+    return apply("normal_probability", x)
+
+
+def beta_quantile(p: Operand, a: Operand, b: Operand) -> Matrix:
+    """The number that one of the beta distribution with shapes a and b is below with probability p."""
+    return apply("beta_quantile", p, a, b)
 
 
 def skew(x: Operand) -> Matrix:

@@ -142,7 +142,8 @@ class Graph:
         if isinstance(values, CellDistribution):
             leaf = f"{values.prefix}{name}"
             draws = self.input(leaf, values.draws, shape, sampling=sampling, correlation=correlation)
-            return self.define(name, values.formula(draws), what=what)
+            formula = values.formula(draws, lambda prefix, node, said: self.define(f"{prefix}{name}", node, what=said))
+            return self.define(name, formula, what=what)
         try:
             distribution = as_distribution(values)
         except SheetsimError as error:

@@ -87,6 +87,22 @@ def needs_array(node: Matrix, reference: Reference) -> bool:
     )
 
 
+def stands_by_cell(node: Matrix, reference: Reference, what: str = "an expression") -> bool:
+    """Whether each cell of the node has a formula of its own: engines compute one of its ops of single numbers alone.
+
+    Raises SheetsimError where the formula has such an op of a block, and also takes blocks as a whole.
+    """
+    parts = [part for part in _inlined(node, reference) if part is node or reference(part) is None]
+    ops = [(part.source, part.shape) for part in parts if isinstance(part.source, Op)]
+    single = [op.name for op, shape in ops if op.by_cell and shape != (1, 1)]
+    whole = [op.name for op, _ in ops if not op.is_elementwise]
+    if single and whole:
+        raise SheetsimError(
+            f"{what}: {single[0]} is computed cell by cell, and {whole[0]} of a block: give a part of it a name"
+        )
+    return bool(single)
+
+
 def _inlined(node: Matrix, reference: Reference) -> list[Matrix]:
     """What the node's formula is written of, arguments first: its parts as far down as those that have a place."""
 
