@@ -18,6 +18,7 @@ from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, Replicated
+from sheetsim.runs.outputs import lay_out
 from sheetsim.runs.replicates import ReplicatesPlan, observed, run_replicates
 from sheetsim.runs.run import study_manifest
 from sheetsim.studies.about import AboutPage
@@ -242,8 +243,9 @@ def made(said: Provenance) -> Made:
     study = said.experiment.build()
     live = study.matrices and not was.values_only
     command = was.command if said.run is None else templates.writing(said.run, was.values_only)
-    layout = Layout(study.sheets(command, live), live=live)
-    return Made(study_manifest(study, layout, was.values_only, was.template), layout, evaluate(layout.places))
+    layout, risk, values = lay_out(study, command, live)
+    said_again = study_manifest(study, layout, risk, was.values_only, was.template)
+    return Made(said_again, layout, evaluate(layout.places, values))
 
 
 def adopted(meant: Made, book: RawBook, sheets: SheetCells) -> Made:

@@ -31,7 +31,7 @@ from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.studies.symmetry.starts import MEASURES, VERDICTS, Start, measured, start_table, step_table
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.studies.about import StudyBook
 
 STARTS = ("zeros", "constant", "small", "large")
 CURVES = ("tanh", "sigmoid")
@@ -125,7 +125,7 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         table, words = start_table(graph, starts)
         steps = step_table(starts)
 
-        def sheets(command: str, live: bool) -> "list[Sheet]":
+        def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.symmetry.book import SymmetryBook
 
             return SymmetryBook(self, graph, starts, table, steps, words).sheets(command, live)
