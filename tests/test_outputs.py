@@ -1,6 +1,7 @@
 """Outputs of a model: known answers, pandas and NumPy as referees, live cells in IronCalc and LibreOffice."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -315,6 +316,20 @@ def test_a_models_book_is_made_again_from_its_python_file(tmp_path: Path, monkey
     changed = sheetsim.verify("launch.xlsx", model="launch.py")
     assert not changed.ok
     assert any(row.engine == "numpy" and row.name == "y" and not row.ok for row in changed.rows)
+
+
+def test_a_book_of_a_models_replicates_is_made_again_from_its_python_file(tmp_path: Path) -> None:
+    (tmp_path / "launch.py").write_text(LAUNCH)
+    names = runpy.run_path(str(tmp_path / "launch.py"), run_name="launch")
+    replicates = sheetsim.replicate(names["model"], 40, until="90%", statistics=["mean"], bootstrap=True)
+    book = replicates.to_excel(tmp_path / "replicates.xlsx")
+    assert sheetsim.verify(book).state == "as written"
+    verified = sheetsim.verify(book, model=tmp_path / "launch.py")
+    assert (verified.ok, verified.state) == (True, "as made")
+    (tmp_path / "launch.py").write_text(LAUNCH.replace("* x - 3", "* x - 3.5"))
+    changed = sheetsim.verify(book, model=tmp_path / "launch.py")
+    assert changed.state == "as written"
+    assert any(difference.name == "results" for difference in changed.changes)
 
 
 @pytest.mark.parametrize(

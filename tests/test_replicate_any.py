@@ -14,6 +14,7 @@ import sheetsim
 from sheetsim.runs.observed import child_seed
 from sheetsim.runs.run import Run
 from sheetsim.studies.registry import STUDIES
+from sheetsim.studies.symmetry.study import Symmetry
 
 # A small experiment of each study: one that the registry has and this does not fails below.
 SMALL: dict[str, dict[str, Any]] = {
@@ -235,3 +236,14 @@ def test_a_function_that_gives_no_model_is_refused_with_the_point() -> None:
         sheetsim.SheetsimError, match="the point n = 1: the function gave 1, which is no model or study"
     ):
         sheetsim.sweep(lambda n: n, {"n": [1]}, replicates=2)
+
+
+def test_more_replicates_build_a_study_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs that a function makes of the seed come with another seed as draws do."""
+    built: list[int] = []
+    build = Symmetry.build
+    monkeypatch.setattr(Symmetry, "build", lambda self: built.append(self.seed) or build(self))
+    sheetsim.replicate(small("symmetry"), 2)
+    few = len(built)
+    sheetsim.replicate(small("symmetry"), 6)
+    assert len(built) == 2 * few

@@ -3,7 +3,7 @@
 Every value is a 2-D matrix; a single number or text is 1×1. `==` compares identity; `equal(a, b)` builds an op.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
@@ -33,6 +33,25 @@ class Data:
         self.values.flags.writeable = False
         self.at_least = at_least
         self.columns = tuple(columns)
+
+    def with_seed(self, seed: int) -> Array:
+        """The numbers in a run with that seed: what is given is the same in all."""
+        return self.values
+
+
+class DataOfSeed(Data):
+    """Numbers that a function makes of a run's seed, as draws are that have a form which no distribution gives.
+
+    make: of the seed, the array; it is the same function in every process.
+    """
+
+    def __init__(self, make: Callable[[int], Array], seed: int) -> None:
+        super().__init__(make(seed))
+        self.make = make
+
+    def with_seed(self, seed: int) -> Array:
+        """The numbers in a run with that seed."""
+        return self.make(seed)
 
 
 @dataclass(frozen=True)
