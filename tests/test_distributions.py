@@ -314,7 +314,7 @@ def test_an_impossible_parameter_is_counted_by_the_summary(tmp_path: Path) -> No
         place = run._layout.places[node]
         return book.get_formatted_cell_value(titles.index(place.sheet), place.row + 1 + row, place.column + 1)
 
-    table = run._outputs.table
+    table = run._study.outputs.table
     assert (shown(table["n"][0]), shown(table["errors"][0])) == ("30", "0")
     place = run._layout.places[run._study.graph["std"]]
     book.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, "-1")

@@ -15,7 +15,7 @@ from sheetsim.model.expr import Matrix, apply, matrix
 from sheetsim.model.op import OPS
 from sheetsim.model.op_table import TABLE
 from sheetsim.runs.run import Run
-from sheetsim.workbook.formulas import formula, stands_by_cell
+from sheetsim.workbook.formulas import formula
 
 SHAPES = [(1, 1), (1, 3), (4, 1), (4, 3), (3, 3), (3, 4)]
 
@@ -96,7 +96,6 @@ class Writer:
         text, node = made
         try:
             formula(node, lambda part: part.name)
-            stands_by_cell(node, lambda part: part.name)
         except SheetsimError:
             return  # says that a part must be named
         name = f"m_{len(self.nodes)}"

@@ -11,7 +11,7 @@ from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
-from sheetsim.workbook.formulas import address, column_letters, formula, local_range, quoted, stands_by_cell
+from sheetsim.workbook.formulas import address, column_letters, formula, local_range, lowered, quoted
 
 # Characters of a formula that a note shows, and matrices that it refers to.
 LONGEST_FORMULA, MOST_PARTS = 600, 12
@@ -344,6 +344,7 @@ class Layout:
         limits.check_titles(sheet.title for sheet in self.sheets)
         for node in self.named():
             limits.check_name(str(node.name))
+        self._arrays: set[Matrix] = set()
         # Of a matrix whose cells have a formula each, its columns', in pieces with the numbers of rows between them.
         self._by_cell: dict[Matrix, list[list[str]]] = {}
         self.formulas = {node: self._formula(node) for node in self.places if live and node.is_op}
@@ -389,15 +390,21 @@ class Layout:
     def _formula(self, node: Matrix) -> str:
         place = self.places[node]
         what = node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}"
-        if stands_by_cell(node, self.reference, what):
+        text, is_array, is_by_cell = lowered(node, self.reference, what)
+        if is_by_cell:
             columns = range(node.shape[1])
             self._by_cell[node] = [formula(node, partial(self._cell, c), what).split(ROW_MARK) for c in columns]
             text = self.cell_formula(node, node.shape[0] - 1, columns[-1])
             limits.check_formula(what, text)
             return self.cell_formula(node, 0, 0)
-        text = formula(node, self.reference, what)
         limits.check_formula(what, text)
+        if is_array:
+            self._arrays.add(node)
         return text
+
+    def is_array(self, node: Matrix) -> bool:
+        """Whether the matrix's formula is an array formula."""
+        return node in self._arrays
 
     def is_by_cell(self, node: Matrix) -> bool:
         """Whether the matrix has no array formula, and a formula in each cell: `formulas` has the first."""

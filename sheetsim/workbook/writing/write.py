@@ -23,7 +23,7 @@ from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.model.op import Array
 from sheetsim.model.series import Series
 from sheetsim.whole_file import whole_file
-from sheetsim.workbook.formulas import address, local_range, needs_array
+from sheetsim.workbook.formulas import address, local_range
 from sheetsim.workbook.layout import (
     Bars,
     Block,
@@ -204,9 +204,7 @@ class _Writer:
             series.rows,
             series.first,
             [
-                (escape(formulas[step], quote=False), needs_array(step, self.layout.reference))
-                if step in formulas
-                else (None, False)
+                (escape(formulas[step], quote=False), self.layout.is_array(step)) if step in formulas else (None, False)
                 for step in series
             ],
             (plain, changeable, index, self._corner(sheet)),
@@ -374,7 +372,7 @@ class _Writer:
             for r, c in np.ndindex(node.shape):
                 text, value = self.layout.cell_formula(node, r, c), _plain(values[r, c])
                 worksheet.write_formula(item.row + r, item.column + c, f"={text}", style, _cached(value))
-        elif needs_array(node, self.layout.reference):
+        elif self.layout.is_array(node):
             last = item.row + node.shape[0] - 1, item.column + node.shape[1] - 1
             worksheet.write_array_formula(item.row, item.column, *last, f"{{={text}}}", style, _cached(first))
         else:
