@@ -13,6 +13,7 @@ from sheetsim.version import __version__ as __version__
 # The functions of the model language: of matrices, they give matrices. A name means nothing else.
 FUNCTIONS = (
     "absolute",
+    "beta_quantile",
     "ceiling",
     "choose",
     "column",
@@ -33,6 +34,7 @@ FUNCTIONS = (
     "maximum",
     "mean",
     "minimum",
+    "normal_probability",
     "normal_quantile",
     "not_equal",
     "quantile",
@@ -129,6 +131,7 @@ if TYPE_CHECKING:
     from sheetsim.model.distributions import truncated as truncated
     from sheetsim.model.distributions import uniform as uniform
     from sheetsim.model.expr import absolute as absolute
+    from sheetsim.model.expr import beta_quantile as beta_quantile
     from sheetsim.model.expr import ceiling as ceiling
     from sheetsim.model.expr import choose as choose
     from sheetsim.model.expr import column as column
@@ -149,6 +152,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import maximum as maximum
     from sheetsim.model.expr import mean as mean
     from sheetsim.model.expr import minimum as minimum
+    from sheetsim.model.expr import normal_probability as normal_probability
     from sheetsim.model.expr import normal_quantile as normal_quantile
     from sheetsim.model.expr import not_equal as not_equal
     from sheetsim.model.expr import quantile as quantile

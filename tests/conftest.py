@@ -13,6 +13,8 @@ from sheetsim.runs.run import Run
 from sheetsim.studies.correlation.study import Correlation
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.study import Experiment
+from sheetsim.studies.training.gradients import TrainingGradients
+from sheetsim.studies.training.scales import BatchNormScales
 from sheetsim.studies.training.study import Trained
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
@@ -41,7 +43,8 @@ def small_keys(known: Experiment) -> dict[str, object]:
     keys = {**FEW_STEPS, "layers": [5] * min(len(known.layers), 3)}
     if isinstance(known.dropout, list):
         keys["dropout"] = [0.0] * (len(keys["layers"]) - 1) + [0.25]
-    return keys | ({"scales": [1.0, 0.01]} if hasattr(known, "scales") else {})
+    keys |= {"every": 1} if isinstance(known, TrainingGradients) else {}
+    return keys | ({"scales": [1.0, 0.01]} if isinstance(known, BatchNormScales) else {})
 
 
 def quick_run(name: str) -> Run:

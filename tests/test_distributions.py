@@ -14,8 +14,9 @@ from scipy import stats
 import sheetsim
 from sheetsim.engine.evaluate import Program
 from sheetsim.errors import SheetsimError
-from sheetsim.model.cell_families import CELL_FAMILIES
+from sheetsim.model.cell_families import CELL_FAMILIES, TRUNCATED_FAMILIES
 from sheetsim.model.draws import Distribution, stream
+from sheetsim.model.expr import Matrix
 from sheetsim.model.packing import content
 
 
@@ -153,11 +154,14 @@ def test_a_template_says_the_distribution(law: Distribution, tmp_path: Path) -> 
 
 
 # Parameters as constants that are not the defaults, and what a person changes one of them to.
-CELLS: dict[str, tuple[dict[str, float], str, float]] = {
+CELLS: dict[str, tuple[dict[str, Any], str, float]] = {
     "normal": ({"mean": 1.0, "std": 2.0}, "std", 5.0),
     "lognormal": ({"mean": 1.0, "std": 0.5}, "std", 0.25),
     "uniform": ({"low": 1.0, "high": 2.0}, "high", 5.0),
     "triangular": ({"low": 1.0, "mode": 2.0, "high": 4.0}, "mode", 4.0),
+    "pert": ({"low": 1.0, "mode": 2.0, "high": 4.0, "shape": 4.0}, "mode", 4.0),
+    "discrete": ({"values": (1.0, 2.0, 5.0), "weights": (1.0, 2.0, 1.0)}, "weights_3", 4.0),
+    "metalog": ({"probabilities": (0.1, 0.5, 0.9), "quantiles": (1.0, 2.0, 4.0)}, "quantiles_3", 5.0),
     "bernoulli": ({"p": 0.3}, "p", 0.8),
     "expon": ({"loc": 1.0, "scale": 2.0}, "scale", 0.5),
     "weibull_min": ({"c": 1.5, "loc": 1.0, "scale": 2.0}, "c", 3.0),
@@ -173,15 +177,31 @@ CELLS: dict[str, tuple[dict[str, float], str, float]] = {
 }
 
 # What no distribution of the family has.
-IMPOSSIBLE = {"uniform": ("low", 9.0), "triangular": ("mode", 9.0), "bernoulli": ("p", 1.5)}
+IMPOSSIBLE = {
+    "uniform": ("low", 9.0),
+    "triangular": ("mode", 9.0),
+    "pert": ("mode", 9.0),
+    "discrete": ("weights_1", -1.0),
+    # Rising, and yet with no rising quantile function between.
+    "metalog": ("quantiles_1", -20.0),
+    "bernoulli": ("p", 1.5),
+}
 
 
 def celled(changed: dict[str, float] | None = None, rows: int = 40) -> sheetsim.Model:
     """A model with an input of every family, all of whose parameters are cells `FAMILY.PARAMETER`."""
     model = sheetsim.Model("Cells", seed=4)
     for name, (parameters, _, _) in CELLS.items():
+
+        def cell(key: str, value: float, name: str = name) -> Matrix:
+            return model.input(f"{name}.{key}", (changed or {}).get(f"{name}.{key}", value))
+
         cells = {
-            key: model.input(f"{name}.{key}", (changed or {}).get(f"{name}.{key}", value))
+            key: value
+            if key == "probabilities"
+            else [cell(f"{key}_{k}", one) for k, one in enumerate(value, start=1)]
+            if isinstance(value, tuple)
+            else cell(key, value)
             for key, value in parameters.items()
         }
         model.input(name, sheetsim.distribution(name, **cells), (rows, 1))
@@ -237,6 +257,101 @@ def test_ironcalc_follows_a_parameter_of_every_family(tmp_path: Path) -> None:
         assert set(texts) == {"#N/A"}, name
     nothing = celled(changed | broken).run()
     assert all(np.isnan(nothing[name]).all() for name in CELLS)
+
+
+def test_a_truncated_input_follows_its_bounds_and_parameters_in_cells(tmp_path: Path) -> None:
+    model = sheetsim.Model("Truncated", seed=3)
+    laws = {}
+    for name in TRUNCATED_FAMILIES:
+        parameters = CELLS[name][0]
+        whole = sheetsim.distribution(name, **parameters)
+        low, high = np.round(whole.from_normal(np.array([[-1.5, 1.0]])), 2)[0]
+        cells = {key: model.input(f"{name}.{key}", value) for key, value in parameters.items()}
+        bound = model.input(f"{name}.from", low)
+        for side, ends, cell_ends in (
+            ("low", {"low": low}, {"low": bound}),
+            ("both", {"low": low, "high": high}, {"low": bound, "high": high}),
+        ):
+            law = sheetsim.truncated(sheetsim.distribution(name, **cells), **cell_ends)
+            model.input(f"{name}.by_{side}", law, (50, 1))
+            laws[f"{name}.by_{side}"] = sheetsim.truncated(whole, **ends)
+    # Only the bound is a cell.
+    model.input("plain", sheetsim.truncated(sheetsim.normal(1, 2), high=model["normal.from"]), (50, 2))
+    run = model.run()
+    laws["plain"] = sheetsim.truncated(sheetsim.normal(1, 2), high=run["normal.from"])
+    for name, law in laws.items():
+        expected = law.from_normal(stats.norm.ppf(run[f"u_{name}"]))
+        np.testing.assert_allclose(run[name], expected, rtol=1e-6, atol=1e-9, err_msg=name)
+    verified = sheetsim.verify(run.to_excel(tmp_path / "truncated.xlsx"), model=model)
+    assert verified.ok, [row for row in verified.rows if not row.ok]
+    assert verified.state == "as made"
+
+
+def test_a_truncation_that_keeps_nothing_is_an_error_value() -> None:
+    model = sheetsim.Model(seed=3)
+    std = model.input("std", 1.0)
+    for name, low, high in (("far", 5.0, 9.0), ("crossed", 1.0, model.input("high", 0.0))):
+        model.input(name, sheetsim.truncated(sheetsim.normal(0, std), low=low, high=high), (5, 1))
+    run = model.run()
+    assert np.isnan(run["far"]).all()
+    assert np.isnan(run["crossed"]).all()
+
+
+def test_an_impossible_parameter_is_counted_by_the_summary(tmp_path: Path) -> None:
+    """A person types -1 for a standard deviation: error values in the cells, and as many errors in the summary."""
+
+    def model_of(std: float) -> sheetsim.Model:
+        model = sheetsim.Model("Impossible", seed=1)
+        x = model.input("x", sheetsim.normal(0, model.input("std", std)), (30, 1))
+        model.output("twice", 2 * x)
+        return model
+
+    run = model_of(2.0).run()
+    book = ironcalc.load_from_xlsx(str(run.to_excel(tmp_path / "impossible.xlsx")), "en", "UTC", "en")
+    titles = [sheet.title for sheet in run._layout.sheets]
+
+    def shown(node: Matrix, row: int = 0) -> str:
+        place = run._layout.places[node]
+        return book.get_formatted_cell_value(titles.index(place.sheet), place.row + 1 + row, place.column + 1)
+
+    table = run._study.outputs.table
+    assert (shown(table["n"][0]), shown(table["errors"][0])) == ("30", "0")
+    place = run._layout.places[run._study.graph["std"]]
+    book.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, "-1")
+    book.evaluate()
+    assert {shown(run._study.graph["twice"], row) for row in range(30)} == {"#N/A"}
+    assert (shown(table["n"][0]), shown(table["errors"][0])) == ("0", "30")
+    broken = model_of(-1.0).run()
+    assert np.isnan(broken["twice"]).all()
+    row = broken.summary().loc["twice"]
+    assert row[["n", "errors"]].tolist() == [0, 30]
+    assert row.drop(["n", "errors"]).isna().all()
+    assert broken.percentiles().isna().all(axis=None)
+    assert broken.histograms()["count"].sum() == 0
+    assert sheetsim.verify(broken.to_excel(tmp_path / "broken.xlsx")).ok
+
+
+@pytest.mark.parametrize("rows", [40, 17_000])
+def test_a_matrix_that_engines_compute_cell_by_cell_reads_as_one(rows: int, tmp_path: Path) -> None:
+    """Several columns, beside a row and a column that spread, and more cells than stand in a band."""
+    model = sheetsim.Model("By cell", seed=2)
+    u, row = model.input("u", sheetsim.uniform(), (rows, 3)), model.input("row", [[2.0, 3.0, 4.0]])
+    column = model.input("column", np.linspace(1, 2, rows).reshape(-1, 1))
+    z = model.define("z", sheetsim.normal_quantile(u) * row + column)
+    run = model.run()
+    formulas = run._layout
+    assert [formulas.cell_formula(z, 0, 0), formulas.cell_formula(z, 1, 2)] == [
+        "_xlfn.NORM.S.INV('u'!B2)*'row'!B$2+column!B2",
+        "_xlfn.NORM.S.INV('u'!D3)*'row'!D$2+column!B3",
+    ]
+    path = run.to_excel(tmp_path / "cells.xlsx")
+    with sheetsim.read(path) as book:
+        np.testing.assert_array_equal(book["z"], run["z"])
+    if rows == 40:
+        assert sheetsim.verify(path).ok
+    model.define("mean", sheetsim.mean(sheetsim.normal_quantile(u)))
+    with pytest.raises(SheetsimError, match="mean: normal_quantile is computed cell by cell, and mean of a block"):
+        model.run().to_excel(path)
 
 
 def test_an_input_over_cells_reads_as_a_formula_and_has_a_gradient(tmp_path: Path) -> None:
@@ -391,7 +506,10 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.triangular(p10=0, mode=20, p90=10), "no triangular distribution has these"),
         (lambda: sheetsim.triangular(CELL, p10=3, p90=10), "with percentiles, all must be numbers"),
         (lambda: sheetsim.pert(2, 1, 3), "pert: low, mode and high must rise"),
-        (lambda: sheetsim.pert(CELL, 1, 3), "pert has no parameters in cells; .* normal, lognormal, uniform"),
+        (lambda: sheetsim.pert(CELL, 4, 3), "pert: low, mode and high must rise"),
+        (lambda: sheetsim.metalog(p10=CELL, p30=1, p50=3, p90=9), "in cells it has two or three quantiles"),
+        (lambda: sheetsim.discrete([1, CELL], [1]), "weights as many"),
+        (lambda: sheetsim.discrete([1, WIDE]), "discrete: values must be a number or a single cell, not 1×2"),
         (lambda: sheetsim.discrete([]), "discrete: values must be one or more numbers"),
         (lambda: sheetsim.discrete([1, 2], [1]), "weights as many"),
         (lambda: sheetsim.discrete([1, 2], [0, 0]), "not all 0"),
@@ -403,7 +521,10 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.truncated(sheetsim.normal(), 2, 1), "low less than high"),
         (lambda: sheetsim.truncated(sheetsim.normal(), low=9), "less than 1e-09 of its numbers"),
         (lambda: sheetsim.truncated(sheetsim.normal()), "needs low, high, or both"),
-        (lambda: sheetsim.truncated(sheetsim.normal(CELL), low=0), "in cells cannot be truncated"),
+        (lambda: sheetsim.truncated(sheetsim.pert(CELL, 1, 3), low=0), "pert is not truncated by cells; .* normal"),
+        (lambda: sheetsim.truncated(sheetsim.normal(CELL)), "needs low, high, or both"),
+        (lambda: sheetsim.truncated(sheetsim.normal(CELL), 2, 1), "low less than high"),
+        (lambda: sheetsim.truncated(sheetsim.truncated(sheetsim.normal(CELL), 2), 1), "truncated already"),
         (lambda: sheetsim.truncated(3, low=0), "truncated takes a distribution"),
         (lambda: sheetsim.empirical(["a"]), "data must be a column of numbers"),
         (lambda: sheetsim.empirical([[1, 2], [3, 4]]), "data has 2 columns: choose one"),

@@ -10,7 +10,7 @@ from sheetsim.workbook.formulas import (
     column_letters,
     formula,
     literal,
-    needs_array,
+    lowered,
     quoted,
     renamed,
     same_formula,
@@ -79,10 +79,10 @@ def test_a_number_that_no_formula_can_hold_is_refused(value: float) -> None:
 
 def test_only_what_passes_through_many_numbers_is_an_array_formula(xy: tuple[Matrix, Matrix]) -> None:
     x, _ = xy
-    assert not needs_array(mean(x), by_name)
-    assert not needs_array(mean(x) * 2 + 1, by_name)
-    assert needs_array(mean(x * 2), by_name)
-    assert needs_array(x * 2, by_name)
+    assert not lowered(mean(x), by_name).is_array
+    assert not lowered(mean(x) * 2 + 1, by_name).is_array
+    assert lowered(mean(x * 2), by_name).is_array
+    assert lowered(x * 2, by_name).is_array
 
 
 def test_addresses() -> None:

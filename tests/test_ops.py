@@ -73,6 +73,16 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "sample_std": (("x",), "_xlfn.STDEV.S(x)", lambda x: [[math.sqrt(stats.moment(x.ravel(), 2) * 15 / 14)]]),
     "t_quantile": (("third", "two"), "TINV(third,two)", lambda p, df: [[stats.t.ppf(1 - 1 / 6, 2)]]),
     "normal_quantile": (("third",), "_xlfn.NORM.S.INV(third)", lambda p: [[stats.norm.ppf(1 / 3)]]),
+    "normal_probability": (
+        ("third",),
+        "IF(third>0,1-_xlfn.CHISQ.DIST.RT(third^2,1)/2,_xlfn.CHISQ.DIST.RT(third^2,1)/2)",
+        lambda x: [[stats.norm.cdf(1 / 3)]],
+    ),
+    "beta_quantile": (
+        ("third", "two", "two"),
+        "_xlfn.BETA.INV(third,two,two)",
+        lambda p, a, b: [[stats.beta.ppf(1 / 3, 2, 2)]],
+    ),
     "skew": (
         ("x",),
         "IF(_xlfn.STDEV.P(x)>1E-12*ABS(AVERAGE(x)),AVERAGE((x-AVERAGE(x))^3)/AVERAGE((x-AVERAGE(x))^2)^1.5,NA())",

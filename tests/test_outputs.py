@@ -1,6 +1,7 @@
 """Outputs of a model: known answers, pandas and NumPy as referees, live cells in IronCalc and LibreOffice."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,10 @@ from lint import lint
 from scipy import stats
 
 import sheetsim
+from sheetsim.errors import SheetsimError
 from sheetsim.runs.model import ModelRun
+from sheetsim.runs.run import Run
+from sheetsim.studies.forward.study import Forward
 from sheetsim.summary.outputs import COLUMNS, PERCENTS, RISK_COLUMNS
 
 RNG = np.random.default_rng(11)
@@ -314,6 +318,20 @@ def test_a_models_book_is_made_again_from_its_python_file(tmp_path: Path, monkey
     assert any(row.engine == "numpy" and row.name == "y" and not row.ok for row in changed.rows)
 
 
+def test_a_book_of_a_models_replicates_is_made_again_from_its_python_file(tmp_path: Path) -> None:
+    (tmp_path / "launch.py").write_text(LAUNCH)
+    names = runpy.run_path(str(tmp_path / "launch.py"), run_name="launch")
+    replicates = sheetsim.replicate(names["model"], 40, until="90%", statistics=["mean"], bootstrap=True)
+    book = replicates.to_excel(tmp_path / "replicates.xlsx")
+    assert sheetsim.verify(book).state == "as written"
+    verified = sheetsim.verify(book, model=tmp_path / "launch.py")
+    assert (verified.ok, verified.state) == (True, "as made")
+    (tmp_path / "launch.py").write_text(LAUNCH.replace("* x - 3", "* x - 3.5"))
+    changed = sheetsim.verify(book, model=tmp_path / "launch.py")
+    assert changed.state == "as written"
+    assert any(difference.name == "results" for difference in changed.changes)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -347,3 +365,76 @@ def test_two_dice_make_their_discrete_convolution() -> None:
         share = exact[: points - 1].sum()
         at_most = run.risk("points", threshold=points).loc["points", "at_most"]
         assert abs(at_most - share) < 4 * np.sqrt(share * (1 - share) / n)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Run:
+    """A study whose graph declares an output, and nothing more."""
+    return sheetsim.run("correlation", pairs=30, units=20, layers=3)
+
+
+def test_a_study_tells_of_an_output_that_its_graph_declares(pairs: Run) -> None:
+    x, y = pairs["a_x_3"], pairs["a_y_3"]
+    expected = (x * y).sum(axis=1) / np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    assert pairs.outputs() == ["pair_correlation"]
+    assert pairs.table("outputs").loc["pair_correlation", "mean"] == pytest.approx(expected.mean())
+    np.testing.assert_allclose(pairs.percentiles()["pair_correlation"], np.percentile(expected, PERCENTS))
+    risk = pairs.risk(threshold=0.4).loc["pair_correlation"]
+    assert risk["at_most"] == pytest.approx((expected <= 0.4).mean())
+    assert pairs.histograms()["count"].sum() == 30
+    assert pairs.summary().index.name == "layer"
+    with pytest.raises(SheetsimError, match="no output 'q': correlation has pair_correlation"):
+        pairs.risk("q")
+    with pytest.raises(SheetsimError, match="symmetry has no output: the study declares none"):
+        sheetsim.run("symmetry").percentiles()
+
+
+def test_a_studys_book_has_a_page_of_its_output_whose_questions_change_no_title(pairs: Run, tmp_path: Path) -> None:
+    path = pairs.to_excel(tmp_path / "pairs.xlsx")
+    with sheetsim.read(path) as made:
+        pd.testing.assert_frame_equal(made.table("risk"), pairs.risk())
+        pd.testing.assert_frame_equal(made.table("percentiles"), pairs.percentiles())
+        pd.testing.assert_frame_equal(made.histograms(), pairs.histograms())
+    titles = [sheet.title for sheet in pairs._layout.sheets]
+    assert titles[:4] == ["Overview", "About", "Outputs", "Output pair_correlation"]
+    assert titles.count("pair_correlation") == 1
+    book = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+    risk = pairs._risk
+    assert risk is not None
+    places = {name: pairs._layout.places[risk[name][0]] for name in ("threshold", "at_most")}
+    book.set_user_input(3, places["threshold"].row + 1, places["threshold"].column + 1, "2")
+    book.evaluate()
+    assert book.get_formatted_cell_value(3, places["at_most"].row + 1, places["at_most"].column + 1) == "100.0%"
+    assert not book.get_formatted_cell_value(0, 1, 1).startswith("Changed")
+    assert sheetsim.verify(pairs.to_excel(tmp_path / "values.xlsx", values_only=True)).state == "as made"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "ironcalc",
+        pytest.param("libreoffice", marks=pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not here")),
+    ],
+)
+def test_engines_agree_with_a_studys_book_and_its_outputs(pairs: Run, engine: str, tmp_path: Path) -> None:
+    verified = sheetsim.verify(pairs.to_excel(tmp_path / "pairs.xlsx"), (engine,))
+    assert (verified.ok, verified.state) == (True, "as made")
+
+
+def test_an_output_of_a_study_with_histograms_of_its_own_has_others_beside_them() -> None:
+    study = Forward(study="forward", samples=20, inputs=3, layers=[4, 4]).build()
+    study.graph.output("norm", sheetsim.row_sum(study.graph["z_2"] ** 2), what="squared norm of a sample's outputs")
+    run = Run(study, "forward", "")
+    assert run.tables()[-3:] == ["percentiles", "risk", "output_histograms"]
+    assert run.table("output_histograms")["count"].sum() == 20
+    assert run.histograms()["count"].sum() == 2 * 20 * 4
+    assert run.table("outputs").loc["norm", "mean"] == pytest.approx((run["z_2"] ** 2).sum() / 20)
+
+
+def test_replicates_of_a_study_observe_its_output() -> None:
+    replicates = sheetsim.replicate("correlation", 3, pairs=5, units=6, layers=2)
+    rows = replicates.frame().xs("pair_correlation", level="row")
+    assert ("pair_correlation", "q50") in replicates.statistics().index
+    again = sheetsim.run("correlation", pairs=5, units=6, layers=2, seed=int(rows["seed"].iloc[0])).table("outputs")
+    assert again.loc["pair_correlation", "q50"] == pytest.approx(rows["q50"].iloc[0], rel=1e-12)

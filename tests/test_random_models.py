@@ -75,9 +75,9 @@ class Writer:
             if not wide:
                 raise SheetsimError("IronCalc takes no column of a block that has one column only")
             return [wide[0], ("2.0", matrix(2.0))]
-        if op in ("normal_quantile", "t_quantile"):
-            probability = number / 2 + 0.01
-            return [(repr(probability), matrix(probability)), ("7.0", matrix(7.0))][: OPS[op].arity]
+        if op in ("normal_quantile", "t_quantile", "beta_quantile"):
+            numbers = (number / 2 + 0.01, 7.0, 3.0)[: OPS[op].arity]
+            return [(repr(one), matrix(one)) for one in numbers]
         if op == "where" and operands[0][1].shape == (1, 1) and (1, 1) not in [node.shape for _, node in operands[1:]]:
             # IronCalc does not spread the row or column that an IF of a single condition hands on.
             return [operands[0], operands[1], operands[1]]

@@ -8,12 +8,15 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from conftest import small_keys
 from scipy.stats import binomtest
 
 import sheetsim
 from sheetsim.runs.observed import child_seed
 from sheetsim.runs.run import Run
 from sheetsim.studies.registry import STUDIES
+from sheetsim.studies.symmetry.study import Symmetry
+from sheetsim.studies.training.study import Trained
 
 # A small experiment of each study: one that the registry has and this does not fails below.
 SMALL: dict[str, dict[str, Any]] = {
@@ -23,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "optimizers": {"start_std": 2.0, "steps": 4, "contours": 0},
     "rnn-gradients": {"samples": 3, "units": 4, "steps": 4, "draws": "mt19937"},
     "correlation": {"pairs": 8, "units": 6, "layers": 2},
+    **{name: small_keys(kind()) for name, kind in STUDIES.items() if issubclass(kind, Trained)},
 }
 
 
@@ -40,10 +44,12 @@ def launch(trials: int = 200, seed: int = 1) -> sheetsim.Model:
 
 
 def tables_of(run: Run) -> dict[tuple[Any, str], float]:
-    """Every number of a run's tables, by row and column."""
+    """Every number of a run's tables that replicates observe, by row and column."""
     cells = {}
-    for name in run._study.tables:
-        frame = run.table(name)
+    for name, table in run._study.tables.items():
+        if not table.observed:
+            continue
+        frame = run.table(name).drop(columns=[column.name for column in table.columns if column.kind == "text"])
         cells |= {(row, column): frame.loc[row, column] for row in frame.index for column in frame.columns}
     return cells
 
@@ -235,3 +241,14 @@ def test_a_function_that_gives_no_model_is_refused_with_the_point() -> None:
         sheetsim.SheetsimError, match="the point n = 1: the function gave 1, which is no model or study"
     ):
         sheetsim.sweep(lambda n: n, {"n": [1]}, replicates=2)
+
+
+def test_more_replicates_build_a_study_no_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs that a function makes of the seed come with another seed as draws do."""
+    built: list[int] = []
+    build = Symmetry.build
+    monkeypatch.setattr(Symmetry, "build", lambda self: built.append(self.seed) or build(self))
+    sheetsim.replicate(small("symmetry"), 2)
+    few = len(built)
+    sheetsim.replicate(small("symmetry"), 6)
+    assert len(built) == 2 * few

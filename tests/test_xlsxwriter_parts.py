@@ -21,6 +21,7 @@ REPLACED = {
     "_write_sheet_data": (),
     "_write_cell": ("row", "col", "cell"),
     "_xml_number_element": ("number", "attributes"),
+    "_prepare_formula": ("formula", "expand_future_functions"),
     "_write_formula_element": ("formula",),
 }
 CALLED: dict[type, dict[str, tuple[str, ...]]] = {

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Matrix
+from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, Replicated
+from sheetsim.runs.outputs import lay_out
 from sheetsim.runs.replicates import ReplicatesPlan, observed, run_replicates
 from sheetsim.runs.run import study_manifest
 from sheetsim.studies.about import AboutPage
@@ -115,7 +117,7 @@ def provenance(book: RawBook, sheets: SheetCells, said: Manifest) -> Provenance 
         experiment = templates.convert(parameters)
         # Where the input file is not here, its numbers are no file's.
         command = None if lost else _command(said.template, experiment)
-        plan = None if said.replicates is None else _plan(said, said.replicates, experiment, command)
+        plan = None if said.replicates is None else plan_again(said, said.replicates, experiment, command)
     except SheetsimError as error:
         raise SheetsimError(f"{book.path}: the parameters cannot be read: {error}") from None
     _check_sizes(experiment, plan, book)
@@ -129,13 +131,15 @@ def _is_here(file: str) -> bool:
         return False
 
 
-def _plan(said: Manifest, how: Replicated, experiment: Experiment, command: str | None) -> ReplicatesPlan:
-    """command: the one that runs the study once, where it can be told."""
+def plan_again(
+    said: Manifest, how: Replicated, source: Experiment | Graph, command: str | None = None
+) -> ReplicatesPlan:
+    """How a book of replicates was made. command: the one that runs the study once, where it can be told."""
     options = msgspec.structs.asdict(how) | ({"run": command} if command else {})
     chosen = tuple(options.pop("statistics"))
     if not chosen:
         raise SheetsimError("replicates.statistics names none")
-    return ReplicatesPlan(observed=observed(experiment), name="", chosen=chosen, template=said.template, **options)
+    return ReplicatesPlan(observed=observed(source), name="", chosen=chosen, template=said.template, **options)
 
 
 def _command(template: str, experiment: Experiment) -> str | None:
@@ -236,14 +240,20 @@ def made(said: Provenance) -> Made:
     """The study made again. Raises SheetsimError for input data that cannot be read."""
     was = said.manifest
     if said.plan is not None:
-        replicates = run_replicates(said.plan)
-        layout, values = replicates.book(values_only=was.values_only)
-        return Made(replicates.manifest(layout, was.values_only), layout, values)
+        return made_replicates(said.plan, was)
     study = said.experiment.build()
     live = study.matrices and not was.values_only
     command = was.command if said.run is None else templates.writing(said.run, was.values_only)
-    layout = Layout(study.sheets(command, live), live=live)
-    return Made(study_manifest(study, layout, was.values_only, was.template), layout, evaluate(layout.places))
+    layout, risk, values = lay_out(study, command, live)
+    said_again = study_manifest(study, layout, risk, was.values_only, was.template)
+    return Made(said_again, layout, evaluate(layout.places, values))
+
+
+def made_replicates(plan: ReplicatesPlan, was: Manifest) -> Made:
+    """A book of replicates made again."""
+    replicates = run_replicates(plan)
+    layout, values = replicates.book(values_only=was.values_only)
+    return Made(replicates.manifest(layout, was.values_only), layout, values)
 
 
 def adopted(meant: Made, book: RawBook, sheets: SheetCells) -> Made:

@@ -12,7 +12,16 @@ from sheetsim.arguments import listed, one_of
 from sheetsim.audit.compare import Changed, Gap, blocks, gap
 from sheetsim.audit.difference import Difference, differences, is_beside_cells
 from sheetsim.audit.model_file import model_of
-from sheetsim.audit.provenance import GivenPartError, Made, SheetCells, adopted, made, provenance
+from sheetsim.audit.provenance import (
+    GivenPartError,
+    Made,
+    SheetCells,
+    adopted,
+    made,
+    made_replicates,
+    plan_again,
+    provenance,
+)
 from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import COUNT, ROUNDING
@@ -104,8 +113,8 @@ def verify(
     A book without formulas is checked with NumPy alone; a summary, which holds no matrices, from its seed and
     parameters. Of the constants that were changed the computed values follow: those are then rows that pass or fail,
     and no changes.
-    progress: called with what is being done; model: of a book of a person's own model, that model, or the Python file
-    that makes it, which is then run (code is never taken from a book).
+    progress: called with what is being done; model: of a book of a person's own model, or of its replicates, that
+    model, or the Python file that makes it, which is then run (code is never taken from a book).
     Raises SheetsimError when the file is no workbook, has neither formulas nor a study to check, holds formulas without
     values, is of a version whose books said nothing of themselves, or an engine is not there or fails.
     """
@@ -146,11 +155,14 @@ def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Grap
     """A person's model made again, where the book is one's and the model is there."""
     if model is None:
         return None
-    if manifest is None or "study" in manifest.parameters or manifest.replicates or manifest.sweep:
+    if manifest is None or "study" in manifest.parameters or manifest.sweep:
         raise SheetsimError("the book is of no model of one's own, so that none can be named for it")
+    own_model = model_of(model, manifest.title)
+    if manifest.replicates:
+        return made_replicates(plan_again(manifest, manifest.replicates, own_model), manifest)
     from sheetsim.runs.model import ModelRun
 
-    again, layout, values = ModelRun(model_of(model, manifest.title)).book(manifest.values_only, manifest.matrices)
+    again, layout, values = ModelRun(own_model).book(manifest.values_only, manifest.matrices)
     return Made(again, layout, values)
 
 

@@ -167,7 +167,7 @@ def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None, draw
     if isinstance(source, Draw):
         return source.sample(node.shape, seed, drawn)
     if isinstance(source, Data):
-        return source.values
+        return source.values if seed is None else source.with_seed(seed)
     if isinstance(source, Stack):
         return np.concatenate(args)
     if isinstance(source, Outcome):

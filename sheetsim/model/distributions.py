@@ -10,7 +10,7 @@ import numpy as np
 
 from sheetsim.arguments import number, said
 from sheetsim.errors import SheetsimError
-from sheetsim.model.cell_families import Cell, CellDistribution, cell_distribution, has_cells
+from sheetsim.model.cell_families import Cell, CellDistribution, cell_distribution, has_cells, truncated_cells
 from sheetsim.model.draws import Distribution, as_distribution, checked_distribution
 from sheetsim.model.expr import log
 from sheetsim.model.three_point_families import triangular_through
@@ -123,26 +123,26 @@ def triangular(
     return distribution("triangular", low=solved[0], mode=solved[1], high=solved[2])
 
 
-def pert(low: float, mode: float, high: float, shape: float = 4.0) -> Distribution:
+def pert(low: Cell, mode: Cell, high: Cell, shape: Cell = 4.0) -> Distribution | CellDistribution:
     """The PERT distribution: a beta from low to high with mean (low + shape · mode + high)/(shape + 2).
 
     (Malcolm, Roseboom, Clark & Fazar 1959 for the shape 4; Vose 2008 for others.)
     """
-    return _numbers_only("pert", low=low, mode=mode, high=high, shape=shape)
+    return distribution("pert", low=low, mode=mode, high=high, shape=shape)
 
 
-def discrete(values: Sequence[float], weights: Sequence[float] | None = None) -> Distribution:
+def discrete(values: Sequence[Cell], weights: Sequence[Cell] | None = None) -> Distribution | CellDistribution:
     """One of the values, with probabilities in proportion to the weights; equal ones if there are none."""
-    return _numbers_only("discrete", values=values, weights=() if weights is None else weights)
+    return distribution("discrete", values=values, weights=() if weights is None else weights)
 
 
 def metalog(
-    quantiles: Mapping[float, float] | None = None,
+    quantiles: Mapping[float, Cell] | None = None,
     *,
-    low: float | None = None,
-    high: float | None = None,
-    **percentiles: float,
-) -> Distribution:
+    low: Cell | None = None,
+    high: Cell | None = None,
+    **percentiles: Cell,
+) -> Distribution | CellDistribution:
     """The metalog distribution through quantiles by probability (Keelin 2016), with as many terms as there are.
 
     quantiles: `metalog({0.1: 5, 0.5: 8, 0.9: 14})`, or as percentiles `metalog(p10=5, p50=8, p90=14)`, 2 to 16 of them;
@@ -151,7 +151,7 @@ def metalog(
     through them falls somewhere.
     """
     points = _quantiles("metalog", quantiles, percentiles)
-    return _numbers_only(
+    return distribution(
         "metalog",
         probabilities=tuple(points),
         quantiles=tuple(points.values()),
@@ -160,15 +160,16 @@ def metalog(
     )
 
 
-def truncated(law: Any, low: float | None = None, high: float | None = None) -> Distribution:
+def truncated(law: Any, low: Cell | None = None, high: Cell | None = None) -> Distribution | CellDistribution:
     """The distribution (one of this package, or frozen of scipy.stats) of those of its numbers from low to high.
 
+    Bounds and parameters may be single cells of a model, of a family that can (TRUNCATED_FAMILIES).
     Raises SheetsimError for what is no distribution, for bounds that do not rise, and where less than 1e-9 of the
-    numbers lie between them.
+    numbers lie between them (in cells 1e-6, or they are error values).
     """
-    whole = as_distribution(law)
-    if isinstance(law, CellDistribution):
-        raise SheetsimError(f"{law.name} with parameters in cells cannot be truncated: give numbers")
+    whole = law if isinstance(law, CellDistribution) else as_distribution(law)
+    if whole is not None and (isinstance(whole, CellDistribution) or has_cells(low, high)):
+        return truncated_cells(whole, -math.inf if low is None else low, math.inf if high is None else high)
     if whole is None:
         raise SheetsimError(f"truncated takes a distribution, such as normal(), not {said(law)}")
     at_least = -math.inf if low is None else number("truncated: low", low)
@@ -186,13 +187,7 @@ def resampled(values: Any) -> Distribution:
         raise SheetsimError("empirical: the data are no numbers") from None
     if array.size == 0 or not np.isfinite(array).all() or (array.ndim > 1 and max(array.shape) != array.size):
         raise SheetsimError("empirical: the data must be one column of finite numbers")
-    return _numbers_only("empirical", values=array.ravel().tolist())
-
-
-def _numbers_only(name: str, **parameters: Any) -> Distribution:
-    if has_cells(*parameters.values()):
-        cell_distribution(name, **parameters)  # says which families can
-    return checked_distribution(name, parameters)
+    return checked_distribution("empirical", {"values": array.ravel().tolist()})
 
 
 def _quantiles(name: str, quantiles: Any, percentiles: Mapping[str, Any]) -> dict[float, Any]:

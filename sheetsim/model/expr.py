@@ -3,7 +3,7 @@
 Every value is a 2-D matrix; a single number or text is 1×1. `==` compares identity; `equal(a, b)` builds an op.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakValueDictionary
@@ -36,6 +36,25 @@ class Data:
         self.values.flags.writeable = False
         self.at_least = at_least
         self.columns = tuple(columns)
+
+    def with_seed(self, seed: int) -> Array:
+        """The numbers in a run with that seed: what is given is the same in all."""
+        return self.values
+
+
+class DataOfSeed(Data):
+    """Numbers that a function makes of a run's seed, as draws are that have a form which no distribution gives.
+
+    make: of the seed, the array; it is the same function in every process.
+    """
+
+    def __init__(self, make: Callable[[int], Array], seed: int) -> None:
+        super().__init__(make(seed))
+        self.make = make
+
+    def with_seed(self, seed: int) -> Array:
+        """The numbers in a run with that seed."""
+        return self.make(seed)
 
 
 @dataclass(frozen=True)
@@ -427,8 +446,18 @@ def t_quantile(tails: Operand, freedom: Operand) -> Matrix:
 
 
 def normal_quantile(p: Operand) -> Matrix:
-    """The number that a standard normal one is below with probability p."""
+    """The number that a standard normal one is below with probability p, element by element."""
     return apply("normal_quantile", p)
+
+
+def normal_probability(x: Operand) -> Matrix:
+    """The probability that a standard normal number is at most x, element by element."""
+    return apply("normal_probability", x)
+
+
+def beta_quantile(p: Operand, a: Operand, b: Operand) -> Matrix:
+    """The number that one of the beta distribution with shapes a and b is below with probability p."""
+    return apply("beta_quantile", p, a, b)
 
 
 def skew(x: Operand) -> Matrix:

@@ -29,7 +29,7 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     fixed: matrices taken as constants.
     Ties: the ReLU's derivative at 0 is 0; a maximum or minimum that several elements share is shared by them in equal
     parts. Raises SheetsimError when the loss is no single number, does not depend on a matrix, or passes an op without
-    a derivative (quantile, t_quantile, normal_quantile).
+    a derivative (quantile, t_quantile, beta_quantile).
     """
     by, fixed = listed("by", by, "matrices"), listed("fixed", fixed, "matrices")
     for node in (loss, *by, *fixed):

@@ -11,7 +11,19 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.cell_families import CellDistribution
 from sheetsim.model.correlated_inputs import partners_of
 from sheetsim.model.draws import Distribution, as_distribution, check_seed
-from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
+from sheetsim.model.expr import (
+    KINDS,
+    NUMBER,
+    Choice,
+    Data,
+    DataOfSeed,
+    Draw,
+    Matrix,
+    Source,
+    apply,
+    column_count,
+    row_count,
+)
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.packing import packed, unpacked
@@ -144,7 +156,8 @@ class Graph:
         if isinstance(values, CellDistribution):
             leaf = f"{values.prefix}{name}"
             draws = self.input(leaf, values.draws, shape, sampling=sampling, correlation=correlation)
-            return self.define(name, values.formula(draws), what=what)
+            formula = values.formula(draws, lambda prefix, node, said: self.define(f"{prefix}{name}", node, what=said))
+            return self.define(name, formula, what=what)
         try:
             distribution = as_distribution(values)
         except SheetsimError as error:
@@ -198,6 +211,14 @@ class Graph:
         """
         self._named(leaf, what)
         return leaf
+
+    def of_seed(self, name: str, make: Callable[[int], Array], *, what: str = "") -> Matrix:
+        """A leaf of numbers that a function makes of the seed, a 2-D float64 array of one shape for all seeds.
+
+        Replicates make them anew. what: as of `input`.
+        """
+        source = DataOfSeed(make, self.seed)
+        return self._leaf(name, source, source.values.shape, what)
 
     def choice(self, name: str, options: Sequence[str], value: str, *, what: str = "") -> Matrix:
         """A text of a list, a drop-down in the workbook; what: as of `input`.

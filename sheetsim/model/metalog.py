@@ -84,11 +84,18 @@ def _bounded(m: Array, low: float, high: float) -> Array:
 @lru_cache(maxsize=64)
 def coefficients_of(probabilities: Numbers, quantiles: Numbers, low: float, high: float) -> Array:
     """The coefficients a₁, a₂, … of the metalog through the quantiles."""
+    scaled = _unbounded(np.array(quantiles), low, high)
+    return np.asarray(np.linalg.solve(logit_terms(probabilities), scaled), dtype=np.float64)
+
+
+def logit_terms(probabilities: Numbers) -> Array:
+    """The terms at the probabilities, a row each, with as many columns: the coefficients times them are the quantiles
+    on the scale on which the terms are summed."""
     y = np.array(probabilities)
     logit = np.log(y) - np.log1p(-y)
-    terms = [(y - 0.5) ** power * (logit if has_logit else 1.0) for power, has_logit in _powers(len(probabilities))]
-    solved: Array = np.linalg.solve(np.stack(terms, axis=1), _unbounded(np.array(quantiles), low, high))
-    return solved
+    powers = _powers(len(probabilities))
+    table: Array = np.stack([(y - 0.5) ** power * (logit if has_logit else 1.0) for power, has_logit in powers], axis=1)
+    return table
 
 
 def _valid(p: Mapping[str, Any]) -> bool:

@@ -43,6 +43,7 @@ class Op:
     number, so that only an array formula gives it.
     derivative: see Derivative.
     never_overflows: finite arguments never give an infinity, so that a large result need not be searched for one.
+    by_cell: engines compute it of single numbers alone, so that each cell of a block has a formula of its own.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Op:
     level: str = "atom"
     array: bool = False
     never_overflows: bool = False
+    by_cell: bool = False
 
     @property
     def is_elementwise(self) -> bool:

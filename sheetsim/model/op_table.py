@@ -122,8 +122,32 @@ def _t_quantile(tails: Array, freedom: Array) -> Array:
 
 def _normal_quantile(p: Array) -> Array:
     """The number that a standard normal one is below with probability p; NaN unless 0 < p < 1."""
-    # Not scipy's: every run of a forward pass asks for one, and the import costs more than the run.
-    return _cell(NormalDist().inv_cdf(p.item()) if 0 < p.item() < 1 else np.nan)
+    if p.size == 1:
+        # Not scipy's: every run of a forward pass asks for one, and the import costs more than the run.
+        return _cell(NormalDist().inv_cdf(p.item()) if 0 < p.item() < 1 else np.nan)
+    from scipy.special import ndtri
+
+    return np.where((p > 0) & (p < 1), ndtri(p), np.nan)
+
+
+def _normal_probability(x: Array) -> Array:
+    """The probability that a standard normal number is at most x."""
+    from scipy.special import ndtr
+
+    probabilities: Array = ndtr(x)
+    return probabilities
+
+
+def _beta_quantile(p: Array, a: Array, b: Array) -> Array:
+    """The number that one of a beta distribution is below with probability p; NaN unless 0 < p < 1, a > 0 and b > 0."""
+    from scipy.special import betaincinv
+
+    return np.where((p > 0) & (p < 1) & (a > 0) & (b > 0), betaincinv(a, b, p), np.nan)
+
+
+def _quantile(x: Array, p: Array) -> Array:
+    """The p-quantile of all elements; NaN unless 0 <= p <= 1."""
+    return _cell(np.quantile(x, p.item()) if 0 <= p.item() <= 1 else np.nan)
 
 
 def _select(condition: Array, yes: Array, no: Array) -> Array:
@@ -405,7 +429,27 @@ TABLE: tuple[Op, ...] = (
     ),
     # One number at a time: IronCalc knows TINV of no block.
     Op("t_quantile", 2, of_scalars, _t_quantile, "TINV({0},{1})", _unknown),
-    Op("normal_quantile", 1, of_scalars, _normal_quantile, "_xlfn.NORM.S.INV({0})", _unknown),
+    Op(
+        "normal_quantile",
+        1,
+        broadcast,
+        _normal_quantile,
+        "_xlfn.NORM.S.INV({0})",
+        lambda d, z, p: (d * exp(z**2 / 2) * math.sqrt(2 * math.pi),),
+        by_cell=True,
+    ),
+    # By the chi-squared tail of x²: NORM.S.DIST is off by 1e-11 in IronCalc.
+    Op(
+        "normal_probability",
+        1,
+        broadcast,
+        _normal_probability,
+        "IF({0:sum}>0,1-_xlfn.CHISQ.DIST.RT({0:negation}^2,1)/2,_xlfn.CHISQ.DIST.RT({0:negation}^2,1)/2)",
+        lambda d, z, x: (d * exp(-(x**2) / 2) / math.sqrt(2 * math.pi),),
+        never_overflows=True,
+        by_cell=True,
+    ),
+    Op("beta_quantile", 3, broadcast, _beta_quantile, "_xlfn.BETA.INV({0},{1},{2})", _unknown, by_cell=True),
     # Written out rather than SKEW.P and KURT: KURT is the sample estimate, and both are #DIV/0! on constants.
     # Not by VAR.P: IronCalc's has lost half of its digits where the spread is 1e-6 of the mean.
     Op(
@@ -430,7 +474,7 @@ TABLE: tuple[Op, ...] = (
     ),
     Op("minimum", 1, scalar, lambda x: _cell(x.min()), "MIN({0})", _extreme),
     Op("maximum", 1, scalar, lambda x: _cell(x.max()), "MAX({0})", _extreme),
-    Op("quantile", 2, scalar, lambda x, p: _cell(np.quantile(x, p.item())), "PERCENTILE({0},{1})", _unknown),
+    Op("quantile", 2, scalar, _quantile, "PERCENTILE({0},{1})", _unknown),
     Op("largest", None, of_scalars, lambda *xs: np.maximum.reduce(xs), "MAX({*})", _largest),
     Op("frequency", 2, bins, _frequency, "FREQUENCY({0},{1})", _steps),
 )

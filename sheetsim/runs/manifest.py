@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,6 +25,9 @@ from sheetsim.workbook.limits import COLUMNS, MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import key
+
+if TYPE_CHECKING:
+    from sheetsim.summary.output_tables import OutputTables
 
 # Raised whenever a reader of the one before would misread it.
 FORMAT = 1
@@ -91,6 +94,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     template's keys (without `study` those of a person's own model); replicates, sweep: how often it was run, and over
     what grid; live: whether there are formulas; values_only: whether they were not wanted; matrices: whether it holds
     the matrices, or a summary. tables (the summary first), histograms: by the name under which they are asked for;
+    output_histograms: by label of an output's quantity;
     verdicts: names of cells, one a row of the summary; kinds: names of matrices by what their numbers are (COUNT,
     ROUNDING); series, headings: by name of the matrix.
     """
@@ -108,6 +112,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     matrices: bool
     tables: dict[str, PlacedTable] = {}
     histograms: dict[str, PlacedHistogram] = {}
+    output_histograms: dict[str, PlacedHistogram] = {}
     verdicts: list[str] = []
     kinds: dict[str, list[str]] = {}
     series: dict[str, PlacedSeries] = {}
@@ -133,12 +138,13 @@ def manifest(
     matrices: bool = True,
     tables: Mapping[str, Table] | None = None,
     histograms: Mapping[str, tuple[Matrix, Sequence[Matrix]]] | None = None,
+    outputs: "OutputTables | None" = None,
     verdicts: Sequence[Matrix] = (),
     replicates: Replicated | None = None,
     sweep: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """The manifest of a layout, which has a sheet About; parameters: where they are others than it shows; histograms:
-    edges, and counts by layer."""
+    edges, and counts by layer; outputs: where they have pages."""
     about = next(sheet for sheet in layout.sheets if isinstance(sheet, AboutPage))
     nodes = {str(node.name): node for node in layout.named()}
     parameters = dict(about.parameters if parameters is None else parameters)
@@ -160,6 +166,11 @@ def manifest(
         histograms={
             name: PlacedHistogram(edges=str(edges.name), counts=[str(of_layer.name) for of_layer in counts])
             for name, (edges, counts) in (histograms or {}).items()
+        },
+        output_histograms={
+            label: PlacedHistogram(edges=str(one.edges.name), counts=[str(one.counts.name)])
+            for label, one in (outputs.histograms if outputs else {}).items()
+            if one.counts in layout.places
         },
         verdicts=[str(node.name) for node in verdicts],
         kinds={kind: names for kind, names in kinds.items() if names},

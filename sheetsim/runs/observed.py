@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sheetsim.engine.evaluate import Program
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import child_seed as child_seed
-from sheetsim.model.expr import Constant, Data, Draw, Matrix, Outcome
+from sheetsim.model.expr import Constant, Data, DataOfSeed, Draw, Matrix, Outcome
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Op
 from sheetsim.model.traversal import topological
@@ -324,7 +324,7 @@ class TableMeasurer:
         not in leaves of draws alone."""
         numbers, words = self.cells
         nodes = topological([*numbers, *words])
-        drawn = any(isinstance(node.source, Draw | Outcome) for node in nodes)
+        drawn = any(isinstance(node.source, Draw | DataOfSeed | Outcome) for node in nodes)
         if not isinstance(self._source, Graph):
             if not hasattr(self._source, "seed"):
                 raise SheetsimError(_NOTHING_DRAWN)
@@ -364,6 +364,8 @@ def _alike(a: Matrix, b: Matrix) -> bool:
     """Whether two nodes are made alike, whatever is drawn."""
     if a.shape != b.shape or type(a.source) is not type(b.source):
         return False
+    if isinstance(a.source, DataOfSeed):
+        return True
     if isinstance(a.source, Data):
         return np.array_equal(a.source.values, b.source.values)  # type: ignore[union-attr]
     if isinstance(a.source, Constant):

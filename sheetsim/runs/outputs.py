@@ -1,69 +1,58 @@
-"""A person's own model as a study: its outputs are what there is to tell of it."""
+"""The pages of a study's outputs, whose first questions need numbers; and a person's own model as a study."""
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.model.graph import Graph
 from sheetsim.studies.study import Findings, Study
-from sheetsim.summary.outputs import (
-    Asked,
-    OutputHistogram,
-    Quantity,
-    asked,
-    output_histogram,
-    output_table,
-    percentile_table,
-    quantities,
-    risk_table,
-)
 from sheetsim.summary.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from sheetsim.studies.about import StudyBook
+    from sheetsim.summary.outputs import Asked
+    from sheetsim.workbook.layout import Layout, Page
 
-    from sheetsim.workbook.layout import Page, Sheet
+
+class LaidOut(NamedTuple):
+    """A study's book: what stands where; the answers to what it asks of the outputs at first, None where there is no
+    output; and what was computed on the way."""
+
+    layout: "Layout"
+    risk: Table | None
+    values: Values
 
 
-class ModelOutputs:
-    """What is told of a model's outputs, each made when it is asked for. values: of the model's matrices."""
+def first_questions(study: Study, values: Values) -> "dict[str, Asked]":
+    """By label of an output's quantity, what its page asks at first; values: of the outputs' matrices."""
+    return study.outputs.questions(evaluate([quantity.x for quantity in study.outputs.of], values))
 
-    def __init__(self, model: Graph) -> None:
-        self.of: list[Quantity] = quantities(model)
 
-    @cached_property
-    def table(self) -> Table:
-        """The summary."""
-        return output_table(self.of)
+def pages_of_outputs(study: Study, risk: Table | None) -> "list[Page]":
+    """The pages of a study's outputs, none where it has none."""
+    if risk is None:
+        return []
+    from sheetsim.studies.output_pages import output_pages
 
-    @cached_property
-    def percentiles(self) -> Table:
-        """The percentiles."""
-        return percentile_table(self.of)
+    outputs = study.outputs
+    return output_pages(outputs.of, outputs.table, outputs.percentiles, risk, outputs.histograms)
 
-    @cached_property
-    def histograms(self) -> dict[str, OutputHistogram]:
-        """By label, the histogram of a quantity."""
-        return {quantity.label: output_histogram(quantity) for quantity in self.of}
 
-    def questions(self, values: Values) -> dict[str, Asked]:
-        """By label, what is asked of a quantity at first; values: of the outputs' matrices, or their columns."""
-        columns = evaluate([quantity.x for quantity in self.of], values)
-        return {quantity.label: asked(columns[quantity.x]) for quantity in self.of}
+def lay_out(study: Study, command: str, live: bool) -> LaidOut:
+    """The study's book. Of its outputs all trials are computed first, as the pages ask what fits their numbers."""
+    from sheetsim.workbook.layout import Layout
 
-    def risk(self, questions: dict[str, Asked]) -> Table:
-        """The answers to questions."""
-        return risk_table(self.of, questions)
+    values: Values = {}
+    risk = None
+    if study.graph.outputs:
+        values = evaluate([output.matrix for output in study.graph.outputs.values()])
+        risk = study.outputs.risk(first_questions(study, values))
+    sheets = study.sheets(command, live, pages_of_outputs(study, risk))
+    return LaidOut(Layout(sheets, live=live), risk, values)
 
 
 def model_study(model: Graph) -> Study:
-    """The model as a study: its summary, of which replicates observe every cell."""
-    outputs = ModelOutputs(model)
-
-    def findings() -> Findings:
-        return Findings(no_sheets, (outputs.table,) if outputs.of else ())
-
-    return Study(model, title_of(model), findings)
+    """The model as a study: its outputs are what there is to tell of it."""
+    return Study(model, title_of(model), lambda: Findings(no_sheets))
 
 
 def title_of(model: Graph) -> str:
@@ -71,25 +60,6 @@ def title_of(model: Graph) -> str:
     return str(getattr(model, "title", "")) or "Model"
 
 
-def no_sheets(command: str, live: bool) -> "list[Sheet]":
-    """A model's sheets need its numbers: `ModelRun` makes them."""
+def no_sheets(command: str, live: bool) -> "StudyBook":
+    """A model's sheets are `ModelRun`'s."""
     raise NotImplementedError
-
-
-def model_book(
-    model: Graph,
-    outputs: ModelOutputs,
-    risk: Table,
-    command: str,
-    *,
-    matrices: bool = True,
-    more: "Sequence[Page]" = (),
-) -> "list[Sheet]":
-    """The sheets of a model's workbook. matrices: with a sheet for each; more: pages after those of the outputs."""
-    from sheetsim.studies.model_book import model_sheets
-    from sheetsim.studies.output_pages import output_pages
-
-    pages: list[Any] = []
-    if outputs.of:
-        pages = output_pages(outputs.of, outputs.table, outputs.percentiles, risk, outputs.histograms)
-    return model_sheets(model, title_of(model), command, [*pages, *more], matrices=matrices)

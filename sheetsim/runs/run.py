@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,14 +17,17 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.op import Array
 from sheetsim.model.series import Series
 from sheetsim.runs import templates
-from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedTable, manifest, read_manifest
+from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedHistogram, PlacedTable, manifest, read_manifest
+from sheetsim.runs.outputs import LaidOut, first_questions, lay_out, pages_of_outputs
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import AS_MADE, CHANGED
 from sheetsim.studies.study import Experiment, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import histogram_frame
+from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import rectangle
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sheetsim.runs.training import TrainingOptions, TrainingProgress
+    from sheetsim.summary.outputs import Asked
     from sheetsim.workbook.reading.read import Reader
 
 SheetProgress = Callable[[str], None]
@@ -96,23 +101,23 @@ class Run(Results):
         name: str,
         command: str,
         template: str = "",
-        layout: Layout | None = None,
+        book: LaidOut | None = None,
         train: "TrainingOptions | None" = None,
     ) -> None:
-        """template: what the command begins with, its name or path; layout: the study's book, where it is laid out;
-        train: how trainings are run, where there are some."""
+        """template: what the command begins with, its name or path; book: the study's, where it is laid out; train:
+        how trainings are run, where there are some."""
         self.name = name
         self._template = template
         self.title = study.title
         self.headline = study.findings.headline
         self._study = study
         self._command = command
-        self._values: Values = {}
-        self._layout = layout or Layout(study.sheets(command, study.matrices), live=study.matrices)
+        self._layout, self._risk, values = book or lay_out(study, command, study.matrices)
+        self._values: Values = dict(values)
         if train is not None:
             from sheetsim.runs.training import trained_values
 
-            self._values = trained_values([*self._layout.places, *study.findings.cells()], train)
+            self._values |= trained_values([*self._layout.places, *study.findings.cells()], train)
         self._compute([*(study.graph if study.matrices else ()), *self._layout.places])
 
     def _compute(self, more: Iterable[Matrix]) -> None:
@@ -159,17 +164,68 @@ class Run(Results):
 
     def tables(self) -> list[str]:
         """The names of the study's tables."""
-        return [*self._study.tables, *self._study.histograms]
+        return [*self._study.tables, *self._study.histograms, *self._tables_of_outputs]
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of `tables()`. Raises SheetsimError for another."""
         arguments.text("a table's name", name)
         if name in self._study.histograms:
             return self._study.histograms[name].frame(self._values)
+        if name in self._tables_of_outputs:
+            return self._tables_of_outputs[name]()
         if name not in self._study.tables:
             names = ", ".join(self.tables()) or "none"
-            raise SheetsimError(f"{self.name} has no table {name!r}; it has {names}")
+            raise SheetsimError(f"{self._said} has no table {name!r}; it has {names}")
         return self._study.tables[name].frame(self._values)
+
+    def outputs(self) -> list[str]:
+        """The labels of the outputs' quantities, as their tables have them."""
+        return [quantity.label for quantity in self._study.outputs.of] if self._study.graph.outputs else []
+
+    def percentiles(self) -> "pd.DataFrame":
+        """Percentiles, a row each (summary.outputs.PERCENTS), with a column a quantity."""
+        self._check_outputs()
+        table = self._study.outputs.percentiles
+        return table.frame(evaluate(table.cells(), self._values))
+
+    def risk(
+        self,
+        output: str | None = None,
+        *,
+        threshold: float | None = None,
+        probability: float | None = None,
+        between: tuple[float, float] | None = None,
+    ) -> "pd.DataFrame":
+        """Risk numbers, a row a quantity (of one output, if it is named): summary.outputs.RISK_COLUMNS.
+
+        threshold: t of P(output ≤ t); probability: p of the value at it, and of the means beyond that value; between:
+        a and b of P(a < output ≤ b). What is not given is what the workbook asks at first.
+        """
+        from sheetsim.summary.outputs import Asked, cell_of
+
+        self._check_outputs()
+        labels = self.outputs() if output is None else [self._label(output)]
+        given = {} if threshold is None else {"threshold": arguments.number("threshold", threshold)}
+        if probability is not None:
+            given["probability"] = arguments.number("probability", probability)
+            if not 0 <= given["probability"] <= 1:
+                raise SheetsimError(f"probability must lie between 0 and 1, not {probability!r}")
+        if between is not None:
+            ends = arguments.listed("between", between, "two numbers")
+            if len(ends) != 2:
+                raise SheetsimError(f"between must be two numbers, not {arguments.said(between)}")
+            given |= {"low": arguments.number("between", ends[0]), "high": arguments.number("between", ends[1])}
+        questions = dict(self._questions)
+        for label in labels:
+            cells = {name: cell_of(number) for name, number in given.items()}
+            questions[label] = Asked(**(vars(questions[label]) | cells))
+        table = self._study.outputs.risk(questions)
+        return table.frame(evaluate(table.cells(), self._values)).loc[labels]
+
+    def histograms(self) -> "pd.DataFrame":
+        """Counts by layer and bin, or by output and bin where the study has no others, those below and above the edges
+        included."""
+        return self.table("histograms")
 
     def verdicts(self) -> list[str]:
         """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
@@ -193,15 +249,57 @@ class Run(Results):
         arguments.function("progress", progress)
         layout = self._layout
         if values_only:
-            layout = Layout(self._study.sheets(templates.writing(self._command, True), False), live=False)
+            pages = pages_of_outputs(self._study, self._risk)
+            layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)
         return write(
             path,
             layout,
             self._values,
             properties=properties(self._study.title),
-            manifest=study_manifest(self._study, layout, values_only, self._template).rows(),
+            manifest=study_manifest(self._study, layout, self._risk, values_only, self._template).rows(),
             progress=progress,
         )
+
+    def _histograms_of_outputs(self) -> "pd.DataFrame":
+        """Counts by output and bin, those below and above the edges included."""
+        from sheetsim.summary.outputs import output_histogram_frame
+
+        self._check_outputs()
+        histograms = self._study.outputs.histograms
+        values = evaluate([node for of in histograms.values() for node in (of.edges, of.counts)], self._values)
+        return output_histogram_frame((label, values[of.edges], values[of.counts]) for label, of in histograms.items())
+
+    @cached_property
+    def _tables_of_outputs(self) -> "dict[str, Callable[[], pd.DataFrame]]":
+        """What is told of outputs beside their summary, which is one of the study's tables."""
+        if not self._study.graph.outputs:
+            return {}
+        histograms = histograms_of_outputs(self._study.histograms)
+        return {"percentiles": self.percentiles, "risk": self.risk, histograms: self._histograms_of_outputs}
+
+    @cached_property
+    def _questions(self) -> "dict[str, Asked]":
+        return first_questions(self._study, self._values)
+
+    @cached_property
+    def _risk(self) -> Table | None:
+        """The answers to what the workbook asks at first, where there are outputs."""
+        return self._study.outputs.risk(self._questions) if self._study.graph.outputs else None
+
+    @property
+    def _said(self) -> str:
+        """What is run, in messages."""
+        return self.name
+
+    def _check_outputs(self) -> None:
+        if not self._study.graph.outputs:
+            raise SheetsimError(f"{self._said} has no output: the study declares none")
+
+    def _label(self, output: str) -> str:
+        if output not in self.outputs():
+            names = ", ".join(self.outputs()) or "none"
+            raise SheetsimError(f"no output {arguments.said(output)}: {self._said} has {names}")
+        return output
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {_listed(self.names())}>"
@@ -210,15 +308,23 @@ class Run(Results):
         return super()._repr_html_() if self._study.tables else heading(self.title, self._study.graph)
 
 
-def study_manifest(study: Study, layout: Layout, values_only: bool, template: str) -> Manifest:
-    """What the study's book says of itself. values_only: whether formulas were not wanted."""
+def histograms_of_outputs(others: Container[str]) -> str:
+    """The name of the table of outputs' histograms. others: the names of a study's own histograms."""
+    return "output_histograms" if "histograms" in others else "histograms"
+
+
+def study_manifest(study: Study, layout: Layout, risk: Table | None, values_only: bool, template: str) -> Manifest:
+    """What the study's book says of itself. risk: as of LaidOut; values_only: whether formulas were not wanted."""
+    outputs = None if risk is None else study.outputs
+    more = [] if outputs is None or risk is None else [outputs.percentiles, risk]
     return manifest(
         layout,
         study.title,
         template=template,
         values_only=values_only,
         matrices=study.matrices,
-        tables=study.tables,
+        tables=study.tables | {table.name: table for table in more},
+        outputs=outputs,
         histograms={name: (histogram.edges, histogram.counts) for name, histogram in study.histograms.items()},
         verdicts=study.verdicts,
     )
@@ -263,25 +369,25 @@ def run(
 
 
 class CheckedScenario(NamedTuple):
-    """What a scenario is before anything is computed: its study, and the layout of its book."""
+    """What a scenario is before it is computed: its study, and the layout of its book."""
 
     study: Study
-    layout: Layout
+    book: LaidOut
 
 
 def check_scenario(scenario: templates.Scenario) -> CheckedScenario:
     """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
     scenario.experiment.check_book()
     study = scenario.experiment.build()
-    return CheckedScenario(study, Layout(study.sheets(scenario.command, study.matrices), live=study.matrices))
+    return CheckedScenario(study, lay_out(study, scenario.command, study.matrices))
 
 
 def run_scenario(
     scenario: templates.Scenario, checked: CheckedScenario | None = None, train: "TrainingOptions | None" = None
 ) -> Run:
     """Runs a loaded template; `checked`: what `check_scenario` gave for it; train: how trainings are run."""
-    study, layout = checked or check_scenario(scenario)
-    return Run(study, scenario.name, scenario.command, scenario.template, layout, train)
+    study, book = checked or check_scenario(scenario)
+    return Run(study, scenario.name, scenario.command, scenario.template, book, train)
 
 
 def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
@@ -367,13 +473,24 @@ class Book(Results):
         if name in self.manifest.tables:
             return self._table(self.manifest.tables[name])
         if name in self.manifest.histograms:
-            placed = self.manifest.histograms[name]
-            edges, *counts = [np.reshape(self[one], self._reader.shape(one)) for one in (placed.edges, *placed.counts)]
-            if edges.shape[1] != 1 or any(one.shape != (len(edges) + 1, 1) for one in counts):
-                raise SheetsimError(f"{self.path}: {placed.edges} and its counts are of sizes that are no histogram's")
+            edges, *counts = self._histogram(self.manifest.histograms[name])
             return histogram_frame(edges, counts)
-        names = ", ".join([*self.manifest.tables, *self.manifest.histograms]) or "none"
-        raise SheetsimError(f"{self.path} has no table {name!r}; it has {names}")
+        of_outputs = self.manifest.output_histograms
+        names = [*self.manifest.tables, *self.manifest.histograms]
+        names += [histograms_of_outputs(self.manifest.histograms)] if of_outputs else []
+        if name not in names:
+            raise SheetsimError(f"{self.path} has no table {name!r}; it has {', '.join(names) or 'none'}")
+        from sheetsim.summary.outputs import output_histogram_frame
+
+        arrays = {label: self._histogram(placed) for label, placed in of_outputs.items()}
+        return output_histogram_frame((label, edges, counts) for label, (edges, counts, *_) in arrays.items())
+
+    def _histogram(self, placed: PlacedHistogram) -> list[Array]:
+        """Its edges, and its counts by layer."""
+        edges, *counts = [np.reshape(self[one], self._reader.shape(one)) for one in (placed.edges, *placed.counts)]
+        if not counts or edges.shape[1] != 1 or any(one.shape != (len(edges) + 1, 1) for one in counts):
+            raise SheetsimError(f"{self.path}: {placed.edges} and its counts are of sizes that are no histogram's")
+        return [edges, *counts]
 
     def _table(self, table: PlacedTable) -> "pd.DataFrame":
         import pandas as pd

@@ -18,7 +18,7 @@ from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings
 from sheetsim.version import __version__
-from sheetsim.workbook.layout import Block, Item, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Item, MatrixSheet, Page, Sheet, Text
 from sheetsim.workbook.limits import check_cell_text
 
 # The routines of BLAS and NumPy, in words of their own.
@@ -119,29 +119,46 @@ def about_page(
     )
 
 
-def with_about(
-    experiment: Experiment,
-    graph: Graph,
-    sheets: Sequence[Sheet],
-    command: str,
-    live: bool,
-    *,
-    tables: Sequence[Table],
-    verdicts: Sequence[Verdict] = (),
-) -> list[Sheet]:
-    """A study's sheets as a book: with About, bound, and with texts that follow the yellow cells.
+@dataclass(frozen=True)
+class StudyBook:
+    """A study's sheets, the first one a page, and what About and the contents tell of them.
 
     graph: of which About explains the names that have a place on the sheets; tables: of which it tells the columns.
     """
-    sheets = at_home(sheets, tables)
-    sections = {"Defined names": glossary(graph, sheets)}
-    sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
-    if verdicts:
-        sections["The verdicts"] = meanings(verdicts)
-    title = experiment.title or experiment.TITLE
-    parameters, scipy = experiment.shown(), uses_scipy(graph)
-    about = about_page(title, experiment.description, command, parameters, sections, scipy=scipy)
-    return follow([*sheets, about], live)
+
+    experiment: Experiment
+    graph: Graph
+    sheets: Sequence[Sheet]
+    command: str
+    live: bool
+    tables: Sequence[Table]
+    verdicts: Sequence[Verdict] = ()
+
+    def bound(
+        self, pages: Sequence[Page] = (), tables: Sequence[Table] = (), matrices: Sequence[Matrix] = ()
+    ) -> list[Sheet]:
+        """The sheets as a book: with About, bound, and with texts that follow the yellow cells.
+
+        pages, tables: of outputs, after the first page; matrices: theirs, which get a sheet where they have no place.
+        """
+        first, *others = self.sheets
+        placed = {node for node, _ in _placed(self.sheets)}
+        more = [
+            MatrixSheet(str(node.name), node, "trial", tab="results", words="an output, a row a trial")
+            for node in matrices
+            if node not in placed
+        ]
+        tables = [*self.tables, *tables]
+        sheets = at_home([first, *pages, *others, *more], tables)
+        sections = {"Defined names": glossary(self.graph, sheets)}
+        sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
+        if self.verdicts:
+            sections["The verdicts"] = meanings(self.verdicts)
+        experiment = self.experiment
+        title = experiment.title or experiment.TITLE
+        parameters, scipy = experiment.shown(), uses_scipy(self.graph)
+        about = about_page(title, experiment.description, self.command, parameters, sections, scipy=scipy)
+        return follow([*sheets, about], self.live, [page.title for page in pages])
 
 
 def glossary(graph: Graph, sheets: Iterable[Sheet]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _page(title: str, quantity: Quantity, percentiles: Table, risk: Table, k: in
     said = f"{output.what[:1].upper()}{output.what[1:]}. " if output.what else ""
     items: list[Item] = [
         Text(0, 0, heading, "title", 5),
-        Text(1, 0, f"{said}A trial is a row of the sheet {output.matrix.name}; yellow cells can be changed.", "text"),
+        Text(1, 0, f"{said}A trial is a row of {output.matrix.name}; yellow cells can be changed.", "text"),
     ]
     row = 3
     large = _is_large(risk, k)

@@ -1,7 +1,7 @@
 """What the books of several studies share: titles that follow the yellow cells, homes of matrices, tables as pages."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import ceil
@@ -59,15 +59,16 @@ def title_height(title: str) -> float:
     return 28.0 * min(4, ceil(len(CHANGED + title) / TITLE_LINE))
 
 
-def follow(sheets: Sequence[Sheet], live: bool) -> list[Sheet]:
+def follow(sheets: Sequence[Sheet], live: bool, but: Collection[str] = ()) -> list[Sheet]:
     """The sheets, bound into a book, with formulas for the texts that depend on the yellow cells, and on About a cell
     that compares these.
 
-    What is drawn is no choice: a draw that a person overwrites changes no text.
+    What is drawn is no choice: a draw that a person overwrites changes no text. but: titles of pages whose yellow cells
+    ask something of the numbers, and change none.
     """
     sheets = bound(sheets)
     pages = [sheet for sheet in sheets if isinstance(sheet, Page)]
-    items = [item for page in pages for item in page.items]
+    items = [item for page in pages if page.title not in but for item in page.items]
     cells = [item.matrix for item in items if isinstance(item, Block) and item.style == "input"]
     truths = [truth for cell in cells for truth in _as_made(cell)]
     if not live or not truths:

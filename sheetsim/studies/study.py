@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,11 +21,13 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.studies.about import StudyBook
+    from sheetsim.summary.output_tables import OutputTables
+    from sheetsim.workbook.layout import Page, Sheet
 
 
-# The workbook's sheets, with the command that makes the file again and whether the book is live.
-Sheets = Callable[[str, bool], "list[Sheet]"]
+# The workbook, with the command that makes the file again and whether the book is live.
+Sheets = Callable[[str, bool], "StudyBook"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Study:
     """One experiment, built: its graph, and what is told of it when that is asked for.
 
     title: for people; find: makes the findings, and names in the graph what they need; matrices: whether the workbook
-    holds the matrices that its formulas need.
+    holds the matrices that its formulas need. Of the outputs that the graph declares the summary is one more table.
     """
 
     graph: Graph
@@ -67,7 +69,15 @@ class Study:
     @cached_property
     def findings(self) -> Findings:
         """What is told of the experiment."""
-        return self.find()
+        findings = self.find()
+        return replace(findings, tables=(*findings.tables, self.outputs.table)) if self.graph.outputs else findings
+
+    @cached_property
+    def outputs(self) -> "OutputTables":
+        """What is told of the graph's outputs."""
+        from sheetsim.summary.output_tables import OutputTables
+
+        return OutputTables(self.graph)
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -89,9 +99,11 @@ class Study:
         _ = self.findings
         return self.graph[name]
 
-    def sheets(self, command: str, live: bool) -> "list[Sheet]":
-        """The workbook's sheets."""
-        return self.findings.sheets(command, live)
+    def sheets(self, command: str, live: bool, pages: "Sequence[Page]" = ()) -> "list[Sheet]":
+        """The workbook's sheets. pages: of the outputs."""
+        tables = (self.outputs.table,) if pages else ()
+        outputs = [output.matrix for output in self.graph.outputs.values()] if pages and self.matrices else []
+        return self.findings.sheets(command, live).bound(pages, tables, outputs)
 
 
 LONGEST_TEXT = 1000

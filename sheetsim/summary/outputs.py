@@ -117,8 +117,8 @@ class Quantity:
 
     @cached_property
     def top(self) -> Matrix:
-        """The greatest number."""
-        return maximum(if_error(self.x, -LARGEST))
+        """The greatest number; NaN where there is none."""
+        return where(self.n > 0, maximum(if_error(self.x, -LARGEST)), np.nan)
 
     @cached_property
     def filled(self) -> Matrix:
@@ -147,7 +147,7 @@ class Quantity:
         deviation = self.x - mean
         square = deviation * deviation
         second = total(if_error(square, 0))
-        std = sqrt(second / (n - 1))
+        std = sqrt(where(n > 1, second / (n - 1), np.nan))
         variance = second / n
         third, fourth = (total(if_error(power, 0)) / n for power in (square * deviation, square * square))
         varies = sqrt(variance) > CONSTANT * absolute(mean)
@@ -159,7 +159,7 @@ class Quantity:
             "se": std / sqrt(n),
             "skew": where(varies, if_error(third / variance**1.5, np.nan), np.nan),
             "kurtosis": where(varies, if_error(fourth / (variance * variance) - 3, np.nan), np.nan),
-            "min": minimum(if_error(self.x, LARGEST)),
+            "min": where(n > 0, minimum(if_error(self.x, LARGEST)), np.nan),
             **{name: self.quantile(p) for name, p in QUANTILES.items()},
             "max": self.top,
         }
@@ -309,8 +309,10 @@ def output_histogram_frame(of: Iterable[tuple[str, Array, Array]]) -> "pd.DataFr
     frames = []
     for label, edges, counts in of:
         above, up_to = np.append(-np.inf, edges[:, 0]), np.append(edges[:, 0], np.inf)
-        count = counts[:, 0].astype(int)
-        data = {"bin": range(len(count)), "above": above, "up_to": up_to, "count": count, "share": count / count.sum()}
+        # Where no trial has a number there are no edges, and no counts.
+        count = np.nan_to_num(counts[:, 0]).astype(int)
+        share = count / max(count.sum(), 1)
+        data = {"bin": range(len(count)), "above": above, "up_to": up_to, "count": count, "share": share}
         frames.append(pd.DataFrame(data, index=pd.Index([label] * len(count), name="output")))
     return pd.concat(frames)
 

@@ -38,13 +38,32 @@ _SLOT = re.compile(r"\{([0-9*]+)(?::(\w+))?\}")
 SLOTS_WITHOUT_TEXT = ("ones", "across", "numbers", "rows", "columns")
 
 
+class Formula(NamedTuple):
+    """A matrix's formula, without `=`.
+
+    is_array: whether it must be an array formula, as it makes, or passes through, more than one number; is_by_cell:
+    whether it is of one cell, and each has its own, as engines compute one of its ops of single numbers alone.
+    """
+
+    text: str
+    is_array: bool
+    is_by_cell: bool
+
+
 def formula(node: Matrix, reference: Reference, what: str = "an expression") -> str:
-    """The formula (without `=`) that computes the node from the matrices that `reference` finds in the workbook.
+    """The text of `lowered`."""
+    return lowered(node, reference, what).text
+
+
+def lowered(node: Matrix, reference: Reference, what: str = "an expression") -> Formula:
+    """The formula that computes the node from the matrices that `reference` finds in the workbook.
 
     reference: the text that stands for a matrix (its name or address), None for one that must be inlined; what: what to
-    call it. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters.
+    call it. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters, and
+    where it has an op of single numbers, of a block, and also takes blocks as a whole.
     """
     texts: dict[Matrix, _Text] = {}
+    is_array, by_cell, of_blocks = node.shape != (1, 1), "", ""
     for part in _inlined(node, reference):
         stand_in = None if part is node else reference(part)
         piece = _spelled_out(part, texts, reference, part is node) if stand_in is None else _Text(stand_in, "atom", 0)
@@ -56,9 +75,21 @@ def formula(node: Matrix, reference: Reference, what: str = "an expression") -> 
             # What stands twice at each of many levels has no end: its length is told without writing it.
             limits.check_length(what, characters(node, reference))
         texts[part] = piece
+        op = part.source
+        if stand_in is None and isinstance(op, Op):
+            is_array = is_array or part.shape != (1, 1) or op.array
+            if op.by_cell and part.shape != (1, 1):
+                by_cell = op.name
+            elif not op.is_elementwise:
+                of_blocks = op.name
+    if by_cell and of_blocks:
+        raise SheetsimError(
+            f"{what}: {by_cell} is computed cell by cell, and {of_blocks} of a block: name a part of it"
+        )
     whole = texts[node]
     # A cell of truth values would not add up: SUM and AVERAGE pass over them.
-    return f"IF({whole.text},1,0)" if whole.level == "comparison" else whole.text
+    text = f"IF({whole.text},1,0)" if whole.level == "comparison" else whole.text
+    return Formula(text, is_array, by_cell != "")
 
 
 def characters(node: Matrix, reference: Reference) -> int:
@@ -76,15 +107,6 @@ def characters(node: Matrix, reference: Reference) -> int:
             written = sum(sizes[part.args[k]] for k in _written(part))
             sizes[part] = len(_SLOT.sub("", part.source.excel)) + written
     return sizes[node]
-
-
-def needs_array(node: Matrix, reference: Reference) -> bool:
-    """Whether the node's formula must be an array formula: it makes, or passes through, more than one number."""
-    return node.shape != (1, 1) or any(
-        part.shape != (1, 1) or (isinstance(part.source, Op) and part.source.array)
-        for part in _inlined(node, reference)
-        if part is node or reference(part) is None
-    )
 
 
 def _inlined(node: Matrix, reference: Reference) -> list[Matrix]:

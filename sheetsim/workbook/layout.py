@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from sheetsim.errors import SheetsimError
@@ -10,10 +11,13 @@ from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
-from sheetsim.workbook.formulas import address, formula, local_range
+from sheetsim.workbook.formulas import address, column_letters, formula, local_range, lowered, quoted
 
 # Characters of a formula that a note shows, and matrices that it refers to.
 LONGEST_FORMULA, MOST_PARTS = 600, 12
+
+# Before and after the number of a row that each cell's formula has another of: no text of a cell can hold it.
+ROW_MARK = "\0"
 
 
 @dataclass(frozen=True)
@@ -340,7 +344,13 @@ class Layout:
         limits.check_titles(sheet.title for sheet in self.sheets)
         for node in self.named():
             limits.check_name(str(node.name))
+        self._arrays: set[Matrix] = set()
+        # Of a matrix whose cells have a formula each, its columns', in pieces with the numbers of rows between them.
+        self._by_cell: dict[Matrix, list[list[str]]] = {}
         self.formulas = {node: self._formula(node) for node in self.places if live and node.is_op}
+        for sheet in self.sheets:
+            if isinstance(sheet, SeriesSheet) and any(map(self.is_by_cell, sheet.matrix)):
+                raise SheetsimError(f"{sheet.matrix.name}: a step of a series holds what is computed cell by cell")
         # Now: what a leaf holds may be replaced before the book is written, and its note says what it was made with.
         self.notes = {sheet.title: self._note(sheet) for sheet in self.sheets if not isinstance(sheet, Page)}
         for node in self.places:
@@ -380,9 +390,40 @@ class Layout:
     def _formula(self, node: Matrix) -> str:
         place = self.places[node]
         what = node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}"
-        text = formula(node, self.reference, what)
+        text, is_array, is_by_cell = lowered(node, self.reference, what)
+        if is_by_cell:
+            columns = range(node.shape[1])
+            self._by_cell[node] = [formula(node, partial(self._cell, c), what).split(ROW_MARK) for c in columns]
+            text = self.cell_formula(node, node.shape[0] - 1, columns[-1])
+            limits.check_formula(what, text)
+            return self.cell_formula(node, 0, 0)
         limits.check_formula(what, text)
+        if is_array:
+            self._arrays.add(node)
         return text
+
+    def is_array(self, node: Matrix) -> bool:
+        """Whether the matrix's formula is an array formula."""
+        return node in self._arrays
+
+    def is_by_cell(self, node: Matrix) -> bool:
+        """Whether the matrix has no array formula, and a formula in each cell: `formulas` has the first."""
+        return node in self._by_cell
+
+    def cell_formula(self, node: Matrix, row: int, column: int) -> str:
+        """The formula of a cell of such a matrix, from 0."""
+        pieces = self._by_cell[node][column]
+        return "".join(str(int(piece) + row) if k % 2 else piece for k, piece in enumerate(pieces))
+
+    def _cell(self, column: int, node: Matrix) -> str | None:
+        """What stands for one cell of a matrix: that of a row, whose number is marked, and of a column from 0."""
+        home = self.home(node)
+        if home is None or home.shape == (1, 1):
+            return self.reference(node)
+        place = self.places[home]
+        letters = column_letters(place.column + (column if home.shape[1] > 1 else 0))
+        row = f"{ROW_MARK}{place.row + 1}{ROW_MARK}" if home.shape[0] > 1 else f"${place.row + 1}"
+        return f"{quoted(place.sheet)}!{letters}{row}"
 
     def reference(self, node: Matrix) -> str | None:
         """What stands for the matrix in a formula: its name, its address, or None where it has no place."""
@@ -411,6 +452,8 @@ class Layout:
             said.append(f"{node.name}: {size}")
         if shown in self.formulas:
             text = self.formulas[shown]
+            if self.is_by_cell(shown):
+                said.append("A formula a cell; in the first one:")
             said.append("=" + (text if len(text) <= LONGEST_FORMULA else f"{text[:LONGEST_FORMULA]} …"))
             parts = _parts(shown, self.home)[:MOST_PARTS]
             said += dict.fromkeys(f"{part.name or 'cells'}: sheet {self.places[part].sheet}" for part in parts)

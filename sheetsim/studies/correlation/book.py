@@ -8,7 +8,7 @@ from sheetsim.model.expr import Matrix, absolute, if_error, log, where
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import INITIALIZER_NAMES
 from sheetsim.model.series import Series
-from sheetsim.studies.about import with_about
+from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
 from sheetsim.studies.correlation.matrix_sheets import pass_sheets, slopes_page, theory_sheets
 from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, SHOWN
@@ -61,7 +61,7 @@ class CorrelationBook:
     table: Table
     verdicts: Sequence[Matrix]
 
-    def sheets(self, command: str, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         graph, theory = self.graph, self.theory
         shown = [Steps(theory[name], name) for name in (*SHOWN, "second")]
@@ -74,7 +74,7 @@ class CorrelationBook:
             slopes_page(graph, self.layers),
             *theory_sheets(graph, theory),
         ]
-        return with_about(self.study, graph, sheets, command, live, tables=(self.table,))
+        return StudyBook(self.study, graph, sheets, command, live, tables=(self.table,))
 
     def _overview(self, live: bool) -> Page:
         graph, table, count = self.graph, self.table, len(self.layers)

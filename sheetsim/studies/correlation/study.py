@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
 from sheetsim.model.draws import check_seed
-from sheetsim.model.expr import Matrix, sqrt
+from sheetsim.model.expr import Matrix, row_sum, sqrt
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.nets import ACTIVATIONS, activate
@@ -20,7 +20,7 @@ from sheetsim.studies.forward.study import check_scheme, chosen_activation, chos
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.studies.about import StudyBook
 
 MOST = {"pairs": 10_000, "units": 2_000, "layers": 100}
 # Of pairs · units · layers: numbers of one matrix of each layer, of which the book has six.
@@ -38,7 +38,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     STUDY: ClassVar[str] = "correlation"
     TITLE: ClassVar[str] = "Correlation of two inputs"
-    TABLES: ClassVar[tuple[str, ...]] = ("correlation",)
+    TABLES: ClassVar[tuple[str, ...]] = ("correlation", "outputs", "percentiles", "risk", "histograms")
 
     study: str = "correlation"
     seed: int = 0
@@ -90,6 +90,10 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
             layers.append(Layer(number, graph[f"e_{number}"], graph[f"sd_{number}"], W, sums, given))
         scale = self.units * graph["sd_1"] ** 2
         graph.define("weight_scale", scale, what="n·sd²: units times the variance of the weights")
+        if self.pairs > 1:
+            a, b = layers[-1].sums
+            cosine = row_sum(a * b) / sqrt(row_sum(a**2) * row_sum(b**2))
+            graph.output("pair_correlation", cosine, what=f"the correlation of each pair's sums at layer {self.layers}")
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, layers))
 
     def _findings(self, graph: Graph, layers: list[Layer]) -> Findings:
@@ -97,7 +101,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         table = correlation_table(graph, layers, theory)
         words: tuple[Matrix, ...] = correlation_verdicts(graph, layers, table)
 
-        def sheets(command: str, live: bool) -> "list[Sheet]":
+        def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.correlation.book import CorrelationBook
 
             return CorrelationBook(self, graph, layers, theory, table, words).sheets(command, live)

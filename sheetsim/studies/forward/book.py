@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
-from sheetsim.studies.about import with_about
+from sheetsim.studies.about import StudyBook
 from sheetsim.studies.forward.histograms_page import output_histograms
 from sheetsim.studies.forward.variance_page import variance_page
 from sheetsim.studies.histogram_pages import BARS_NOTE, ZEROS_NOTE, bars_page, small_bars
@@ -59,7 +59,7 @@ class ForwardBook:
     claims: Sequence[Claim]
     units: tuple[Matrix | Units, ...]
 
-    def sheets(self, command: str, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order; of a summary only those that hold results.
 
         Raises SheetsimError for a matrix that no sheet can hold.
@@ -73,7 +73,7 @@ class ForwardBook:
         sheets: list[Sheet] = [self._overview(live), *results, bars]
         if full:
             sheets = [sheets[0], *matrices, *results, *draws_sheets(network.layers), bars]
-        return with_about(self.study, self.graph, sheets, command, live, tables=(self.table, self.variance))
+        return StudyBook(self.study, self.graph, sheets, command, live, tables=(self.table, self.variance))
 
     def _overview(self, live: bool) -> Page:
         layers = self.network.layers

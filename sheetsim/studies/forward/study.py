@@ -26,7 +26,7 @@ from sheetsim.summary.layers import VERDICTS, layer_table, of_input, verdicts
 from sheetsim.summary.variance import claim_table, claims, unit_statistics, variance_table
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.studies.about import StudyBook
 
 CUSTOM = "custom"
 PER_LAYER = "per layer"
@@ -200,7 +200,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         decomposition = variance_table(network, var_x, units)
         checked = claims(graph, network, decomposition, var_x, units)
 
-        def sheets(command: str, live: bool) -> "list[Sheet]":
+        def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.forward.book import ForwardBook
 
             parts = graph, network, table, words, given, bars, decomposition, checked

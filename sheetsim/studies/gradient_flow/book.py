@@ -8,7 +8,7 @@ from sheetsim.model.backward import BackwardPass
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import INITIALIZER_NAMES
-from sheetsim.studies.about import with_about
+from sheetsim.studies.about import StudyBook
 from sheetsim.studies.gradient_flow.gradients import FLOWS, Curve
 from sheetsim.studies.gradient_flow.histograms import HISTOGRAMS, chart_sections, gradient_histograms_page
 from sheetsim.studies.gradient_flow.matrix_sheets import backward_sheets, target_sheets
@@ -60,7 +60,7 @@ class GradientFlowBook:
     histograms: Mapping[str, Histogram]
     curve: Curve
 
-    def sheets(self, command: str, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order; of a summary only those that hold results.
 
         Raises SheetsimError for a matrix that no sheet can hold.
@@ -78,7 +78,7 @@ class GradientFlowBook:
         if full:
             matrices, draws = [*network, *backward_sheets(flow)], [*draws_sheets(flow.steps), *target_sheets(flow)]
             sheets = [sheets[0], *matrices, *results, *draws, bars]
-        return with_about(self.study, self.graph, sheets, command, live, tables=(self.table, self.layers))
+        return StudyBook(self.study, self.graph, sheets, command, live, tables=(self.table, self.layers))
 
     def _overview(self, live: bool) -> Page:
         steps = self.flow.steps

@@ -21,7 +21,7 @@ from sheetsim.studies.study import Findings, Study, check_one_of
 from sheetsim.summary.layers import layer_table
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.studies.about import StudyBook
 
 # What the output layer's drop-down and its cell beside it are.
 OF_OUTPUT = (
@@ -80,7 +80,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         words = flow_verdicts(graph, table, flow)
         histograms, curve = gradient_histograms(graph, flow, table, self.histogram.bins)
 
-        def sheets(command: str, live: bool) -> "list[Sheet]":
+        def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.gradient_flow.book import GradientFlowBook
 
             parts = graph, flow, table, layers, words, histograms, curve

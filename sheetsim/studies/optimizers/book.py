@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.update_rules import RULES
-from sheetsim.studies.about import with_about
+from sheetsim.studies.about import StudyBook
 from sheetsim.studies.optimizers.minimum import Minimum
 from sheetsim.studies.optimizers.path_pages import FIXED_LINES, PathPages, rule_sections
 from sheetsim.studies.optimizers.paths import PATHS, Path
@@ -26,7 +26,7 @@ from sheetsim.studies.sections import (
     numbers,
 )
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Echo, Item, Line, Lines, Page, Text
 
 if TYPE_CHECKING:
     from sheetsim.studies.optimizers.study import Optimizers
@@ -68,12 +68,12 @@ class OptimizersBook:
     said: tuple[str, str, str]
     logarithmic: bool
 
-    def sheets(self, command: str, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         shown = self.shown
         summary = summary_page(self.graph, self.table, self.least, self.minimum)
         pages = [self._overview(live), summary, *map(shown.page, self.paths), shown.contours_page()]
-        return with_about(self.study, self.graph, pages, command, live, tables=(self.table,))
+        return StudyBook(self.study, self.graph, pages, command, live, tables=(self.table,))
 
     def _overview(self, live: bool) -> Page:
         graph, wide = self.graph, len(self.paths) + 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
-from sheetsim.studies.about import with_about
+from sheetsim.studies.about import StudyBook
 from sheetsim.studies.network_sheets import DRAWS, WEIGHTS
 from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, Growth
 from sheetsim.studies.rnn_gradients.spectrum import Radius
@@ -57,7 +57,7 @@ class RnnGradientsBook:
     growth: Growth
     radii: tuple[Radius, Radius]
 
-    def sheets(self, command: str, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         table, norms = self.growth.table, self.growth.norms
         whole = [(c, self.graph[one.name]) for c, one in enumerate(norms.columns, start=1) if one.name in self.graph]
@@ -71,7 +71,7 @@ class RnnGradientsBook:
             *spectrum_sheets(*self.radii),
             MatrixSheet("Draws", self.graph["e_W"], "from unit", tab=DRAWS.tab, words=DRAWS.words),
         ]
-        return with_about(self.study, self.graph, sheets, command, live, tables=(table, norms))
+        return StudyBook(self.study, self.graph, sheets, command, live, tables=(table, norms))
 
     def _overview(self, live: bool) -> Page:
         growth, log = self.growth, self.study.log

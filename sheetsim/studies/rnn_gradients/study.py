@@ -25,7 +25,7 @@ from sheetsim.studies.rnn_gradients.spectrum import largest_singular_value, spec
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.studies.about import StudyBook
 
 # Each step: the clipped gradient is handed on to the next step back, as textbooks' networks have it. Once: the
 # whole one is handed on, and what arrives is clipped (Pascanu, Mikolov & Bengio 2013, algorithm 1).
@@ -139,7 +139,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         first = norm_of(graph["d_start"], graph["divisor"])
         growth = growth_of(graph, series, first, slopes, radius.value, sigma)
 
-        def sheets(command: str, live: bool) -> "list[Sheet]":
+        def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.rnn_gradients.book import RnnGradientsBook
 
             return RnnGradientsBook(self, graph, series, growth, (radius, squared)).sheets(command, live)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.studies.about import with_about
+from sheetsim.studies.about import StudyBook
 from sheetsim.studies.pages import AsMade
 from sheetsim.studies.sections import (
     Control,
@@ -71,7 +71,7 @@ class SymmetryBook:
     steps: Table
     verdicts: Sequence[Matrix]
 
-    def sheets(self, command: str, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         widths = {0: 11} | dict.fromkeys(range(1, 25), 18)
         results = [table_page(table, widths) for table in (self.steps, self.table)]
@@ -81,7 +81,7 @@ class SymmetryBook:
         ]
         sheets: list[Sheet] = [self._overview(live), *pages, *results, data_page(self.graph)]
         tables = self.table, self.steps
-        return with_about(self.study, self.graph, sheets, command, live, tables=tables, verdicts=VERDICTS)
+        return StudyBook(self.study, self.graph, sheets, command, live, tables=tables, verdicts=VERDICTS)
 
     def _overview(self, live: bool) -> Page:
         graph, names = self.graph, [start.name for start in self.starts]

@@ -4,6 +4,7 @@ Here stand its parameters and what is computed; `book.py` says how the workbook 
 """
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -26,12 +27,12 @@ from sheetsim.model.expr import (
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import ACTIVATIONS
-from sheetsim.model.op import Shape
+from sheetsim.model.op import Array, Shape
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.studies.symmetry.starts import MEASURES, VERDICTS, Start, measured, start_table, step_table
 
 if TYPE_CHECKING:
-    from sheetsim.workbook.layout import Sheet
+    from sheetsim.studies.about import StudyBook
 
 STARTS = ("zeros", "constant", "small", "large")
 CURVES = ("tanh", "sigmoid")
@@ -109,9 +110,8 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         graph.define("steepest", steepest, what="the greatest value of f′")
         for key, what in CELLS.items():
             graph.input(key, getattr(self, key), (1, 1), what=what)
-        half = normal().sample(stream(self.seed, "x"), (2, self.samples // 2))
-        x = np.vstack([np.hstack([half, -half]), np.ones((1, self.samples))])
-        graph.input("x", x, what="the inputs, 3 × samples: x₁, x₂ and a row of ones for the bias")
+        said = "the inputs, 3 × samples: x₁, x₂ and a row of ones for the bias"
+        graph.of_seed("x", partial(_mirrored, self.samples), what=said)
         targets = where(row(graph["x"], 1) + row(graph["x"], 2) > 0, 1, -1)
         graph.define("targets", targets, what="1 where x₁ + x₂ > 0, −1 elsewhere, 1 × samples")
         for number in (1, 2, "v"):
@@ -125,7 +125,7 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         table, words = start_table(graph, starts)
         steps = step_table(starts)
 
-        def sheets(command: str, live: bool) -> "list[Sheet]":
+        def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.symmetry.book import SymmetryBook
 
             return SymmetryBook(self, graph, starts, table, steps, words).sheets(command, live)
@@ -139,6 +139,12 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         for name in STARTS:
             shapes |= {f"w_1_{name}": (self.steps + 1, 3), f"z_1_{name}": (self.steps + 1, self.samples)}
         return shapes
+
+
+def _mirrored(samples: int, seed: int) -> Array:
+    """Standard normal inputs, 3 × samples, the second half of them the first with the other sign; a row of ones."""
+    half = normal().sample(stream(seed, "x"), (2, samples // 2))
+    return np.vstack([np.hstack([half, -half]), np.ones((1, samples))])
 
 
 def descent(graph: Graph, name: str, steps: int) -> Start:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.studies.about import with_about
+from sheetsim.studies.about import StudyBook
 from sheetsim.studies.pages import abreast
 from sheetsim.studies.sections import Overview, Row, Section, charts, headed, lead, meaning, numbers, table_page
 from sheetsim.studies.training.live_network import LiveNetwork, network_page, network_sheets
@@ -59,7 +59,7 @@ class TrainingBook:
     network: LiveNetwork | None
     claimed: Sequence[str]
 
-    def sheets(self, command: str, live: bool) -> list[Sheet]:
+    def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         sheets: list[Sheet] = [self._overview(live)]
         if self.network is not None:
@@ -79,7 +79,7 @@ class TrainingBook:
         if self.network is not None:
             sheets += network_sheets(self.network)
         tables = list(self.tables.values())
-        return with_about(self.study, self.graph, sheets, command, live, tables=tables, verdicts=(*VERDICTS, *HOLDS))
+        return StudyBook(self.study, self.graph, sheets, command, live, tables=tables, verdicts=(*VERDICTS, *HOLDS))
 
     def _overview(self, live: bool) -> Page:
         wide = ACROSS + 1

@@ -40,6 +40,7 @@ class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw
 
     STUDY: ClassVar[str] = "training-distributions"
     TITLE: ClassVar[str] = "Distributions while networks learn"
+    TABLES: ClassVar[tuple[str, ...]] = ("final", "curves", "differences")
 
     study: str = "training-distributions"
     layers: list[int] = msgspec.field(default_factory=lambda: [32] * 6)

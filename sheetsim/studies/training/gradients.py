@@ -34,7 +34,7 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
 
     STUDY: ClassVar[str] = "training-gradients"
     TITLE: ClassVar[str] = "Gradients while a network learns"
-    TABLES: ClassVar[tuple[str, ...]] = (*Trained.TABLES, "gradients")
+    TABLES: ClassVar[tuple[str, ...]] = ("final", "curves", "claims", "gradients")
 
     study: str = "training-gradients"
     data: str = "breast_cancer"

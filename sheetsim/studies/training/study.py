@@ -34,6 +34,7 @@ from sheetsim.studies.training.tables import (
 from sheetsim.summary.table import Table
 
 if TYPE_CHECKING:
+    from sheetsim.studies.about import StudyBook
     from sheetsim.studies.sections import Section
     from sheetsim.workbook.layout import Sheet
 
@@ -133,7 +134,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         told = [claim.what for claim in claims]
         by_name = {table.name: table for table in tables}
 
-        def sheets(command: str, live: bool) -> "list[Sheet]":
+        def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.training.book import TrainingBook
 
             return TrainingBook(self, graph, data, compared, by_name, words, network, told).sheets(command, live)
@@ -157,6 +158,7 @@ class Training(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     STUDY: ClassVar[str] = "training"
     TITLE: ClassVar[str] = "Training"
+    TABLES: ClassVar[tuple[str, ...]] = ("final", "curves", "differences")
 
     study: str = "training"
 

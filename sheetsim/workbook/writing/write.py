@@ -23,7 +23,7 @@ from sheetsim.model.expr import Choice, Data, Matrix
 from sheetsim.model.op import Array
 from sheetsim.model.series import Series
 from sheetsim.whole_file import whole_file
-from sheetsim.workbook.formulas import address, local_range, needs_array
+from sheetsim.workbook.formulas import address, local_range
 from sheetsim.workbook.layout import (
     Bars,
     Block,
@@ -174,7 +174,9 @@ class _Writer:
         """A sheet's XML with its matrix in place of the mark."""
         before, _, after = xml.partition(MARK.encode())
         values = self.values[sheet.matrix]
-        text = self.layout.formulas.get(sheet.matrix)
+        node = sheet.matrix
+        by_cell = self.layout.is_by_cell(node)
+        text = None if by_cell else self.layout.formulas.get(node)
         bands = matrix_bands(
             values,
             None if text is None else escape(text, quote=False),
@@ -182,6 +184,7 @@ class _Writer:
             number_of(self.styles["index"]),
             (self.strings[sheet.corner], self._corner(sheet)),
             tuple(self.strings[heading] for heading in sheet.columns),
+            (lambda r, c: escape(self.layout.cell_formula(node, r, c), quote=False)) if by_cell else None,
         )
         yield before
         for number, band in enumerate(bands):
@@ -201,9 +204,7 @@ class _Writer:
             series.rows,
             series.first,
             [
-                (escape(formulas[step], quote=False), needs_array(step, self.layout.reference))
-                if step in formulas
-                else (None, False)
+                (escape(formulas[step], quote=False), self.layout.is_array(step)) if step in formulas else (None, False)
                 for step in series
             ],
             (plain, changeable, index, self._corner(sheet)),
@@ -367,12 +368,16 @@ class _Writer:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
         if text is None:
             worksheet.write_value(item.row, item.column, first, style)
-        elif needs_array(node, self.layout.reference):
+        elif self.layout.is_by_cell(node):
+            for r, c in np.ndindex(node.shape):
+                text, value = self.layout.cell_formula(node, r, c), _plain(values[r, c])
+                worksheet.write_formula(item.row + r, item.column + c, f"={text}", style, _cached(value))
+        elif self.layout.is_array(node):
             last = item.row + node.shape[0] - 1, item.column + node.shape[1] - 1
             worksheet.write_array_formula(item.row, item.column, *last, f"{{={text}}}", style, _cached(first))
         else:
             worksheet.write_formula(item.row, item.column, f"={text}", style, _cached(first))
-        for r, c in list(np.ndindex(node.shape))[1:]:
+        for r, c in [] if self.layout.is_by_cell(node) else list(np.ndindex(node.shape))[1:]:
             worksheet.write_value(item.row + r, item.column + c, _plain(values[r, c]), style)
         self._validate(worksheet, item.row, item.column, node)
         self._verdict(worksheet, item)

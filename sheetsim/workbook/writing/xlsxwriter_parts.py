@@ -82,6 +82,10 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
         text = "".join(f' {key}="{value}"' for key, value in attributes)
         self.fh.write(f"<c{text}><v>{float(number)!r}</v></c>")
 
+    def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
+        # XlsxWriter searches each formula for what it must respell; ours are as a file has them.
+        return formula.removeprefix("{").removeprefix("=").removesuffix("}")
+
     def _write_formula_element(self, formula: object) -> None:
         # XlsxWriter searches each rule's formula for 140 names of later functions; ours hold none, and are a thousand.
         self._xml_data_element("formula", str(formula).removeprefix("="))
