@@ -9,6 +9,7 @@ from sheetsim.studies.study import Experiment as _Experiment
 from sheetsim.studies.symmetry.study import Symmetry as Symmetry
 from sheetsim.studies.training.study import Training as Training
 from sheetsim.studies.training.study import TrainingStarts as TrainingStarts
+from sheetsim.studies.training_in_cells.study import TrainingInCells as TrainingInCells
 
 
 def _is_study(kind: object) -> bool:
