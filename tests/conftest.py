@@ -12,13 +12,16 @@ from sheetsim.runs import templates
 from sheetsim.runs.run import Run
 from sheetsim.studies.correlation.study import Correlation
 from sheetsim.studies.forward.study import Forward
+from sheetsim.studies.training_in_cells.study import TrainingInCells
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
+FEW_STEPS = {"pictures": 8, "steps": 4}
+SMALL_OF = {Correlation: FEW_PAIRS, TrainingInCells: FEW_STEPS}
 
 # Templates with large books, which are small in a plain run of the tests, and full with -m slow.
 EXPERIMENTS = {name: templates.load(name).experiment for name in templates.names()}
-LARGE = [name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation)]
+LARGE = [name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation | TrainingInCells)]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
 
@@ -28,8 +31,7 @@ def run_of(name: str) -> Run:
 
 
 def small_run(name: str = "relu-he", **overrides: object) -> Run:
-    small = FEW_PAIRS if isinstance(EXPERIMENTS[name], Correlation) else SMALL
-    return sheetsim.run(name, **{**small, **overrides})
+    return sheetsim.run(name, **{**SMALL_OF.get(type(EXPERIMENTS[name]), SMALL), **overrides})
 
 
 def quick_run(name: str) -> Run:

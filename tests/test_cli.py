@@ -50,7 +50,7 @@ def test_list_has_a_line_a_template(sheetsim) -> None:
     assert status == 0
     assert "--set size=small" in err
     assert [line.split()[0] for line in out.splitlines()] == templates.names()
-    assert len(templates.names()) == 20
+    assert len(templates.names()) == 23
 
 
 def test_what_show_prints_runs_as_a_persons_own_file(sheetsim, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from sheetsim.studies.sections import (
 from sheetsim.studies.training_in_cells.classify import Classified
 from sheetsim.studies.training_in_cells.descent import Descent
 from sheetsim.studies.training_in_cells.picture_pages import classify_page, pictures_page, samples_page, starts_page
-from sheetsim.studies.training_in_cells.step_pages import step_pages
+from sheetsim.studies.training_in_cells.step_pages import start_pages
 from sheetsim.studies.training_in_cells.tables import VERDICTS
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Line, Lines, Page, Sheet
@@ -79,7 +79,7 @@ class InCellsBook:
             pictures_page(graph, self.descents[-1], self.study),
         ]
         for k, (one, verdict) in enumerate(zip(self.descents, self.verdicts, strict=True)):
-            sheets += step_pages(one, verdict, None if k else graph["step"])
+            sheets += start_pages(one, verdict, None if k else graph["step"])
         sheets += [table_page(table, widths) for table in (self.final, self.curves)]
         sheets += [samples_page(graph), starts_page(graph)]
         tables = self.final, self.curves

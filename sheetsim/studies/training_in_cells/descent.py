@@ -101,7 +101,7 @@ def _forward(graph: Graph, x: Matrix, at: Mapping[str, Matrix]) -> dict[str, Mat
     return {"a_1": a_1, "z_1": z_1, "a_2": z_1 @ at["W_2"] + at["b_2"]}
 
 
-def descent(graph: Graph, name: str, steps: int) -> Descent:
+def descent_from(graph: Graph, name: str, steps: int) -> Descent:
     """Full-batch gradient descent with momentum from one start: each series has the steps 0 to `steps`.
 
     Shapes a step, n pictures: W_1 9×3, b_1 1×3, W_2 3×2, b_2 1×2; a_1 and z_1 n×3, a_2 and p n×2, ahead

@@ -48,7 +48,7 @@ BY_ROW: dict[str, tuple[str, str, Mapping[str, Sequence[str]]]] = {
 STYLES = {"units": "whole", "accuracy": "percent"}
 
 
-def step_pages(one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Page]:
+def start_pages(one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Page]:
     """Four sheets: a row a step; 9 rows, the hidden units' weights; 3 rows, the outputs'; and a row a picture.
 
     steps: their numbers, where they are at home here.

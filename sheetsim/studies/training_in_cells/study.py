@@ -18,9 +18,9 @@ from sheetsim.model.layers import entropy_of
 from sheetsim.model.op import Shape
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.studies.training_in_cells.classify import classified
-from sheetsim.studies.training_in_cells.descent import CURVES, SHAPES_OF_DRAWS, STARTS, Descent, descent
+from sheetsim.studies.training_in_cells.descent import CURVES, SHAPES_OF_DRAWS, STARTS, Descent, descent_from
 from sheetsim.studies.training_in_cells.pictures import KEEP, PIXELS, TILE, as_row, drawn_pictures, targets
-from sheetsim.studies.training_in_cells.tables import VERDICTS, curve_table, final_table, verdicts
+from sheetsim.studies.training_in_cells.tables import VERDICTS, ends_table, measures_table, start_verdicts
 
 if TYPE_CHECKING:
     from sheetsim.workbook.layout import Sheet
@@ -34,7 +34,7 @@ CELLS = {
     "constant": "what all weights of the start constant are",
     "small": "what the draws are multiplied by for the start small: their standard deviation",
 }
-# With longer steps rounding grows from step to step, until spreadsheet programs give other numbers.
+# With longer steps rounding grows from step to step, until spreadsheet programs give other numbers in every digit.
 LIMITS = {"rate": (1e-6, 2.0), "momentum": (0.0, 0.95), "constant": (-10.0, 10.0), "small": (1e-6, 10.0)}
 
 
@@ -44,8 +44,9 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
     pictures: how many, a multiple of 4; noise: the standard deviation of what is added to each pixel; negatives:
     whether the second half of each class are negatives, dark on light, so that no single unit tells the classes
     apart; steps: of full-batch gradient descent; activation: of the hidden units, one of CURVES; rate, momentum: of
-    the steps; constant, small: what all weights are in the first start, and what standard normal draws are multiplied
-    by in the second; the third, xavier, has 1/√inputs times the same draws.
+    the steps (with tanh and a rate from about 1 on a long training can make rounding grow to the ninth digit, and
+    spreadsheet programs differ there); constant, small: what all weights are in the first start, and what standard
+    normal draws are multiplied by in the second; the third, xavier, has 1/√inputs times the same draws.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -60,10 +61,10 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
     negatives: bool = True
     steps: int = 80
     activation: str = "tanh"
-    rate: float = 0.7
+    rate: float = 0.5
     momentum: float = 0.9
     constant: float = 0.5
-    small: float = 0.01
+    small: float = 0.02
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,12 +103,12 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
             graph.input(f"e_{number}", normal(), shape, what="standard normal draws for the weights")
             graph.input(f"ones_{number}", np.ones(shape), what="the pattern of the start constant")
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1), what="the numbers of the steps")
-        descents = [descent(graph, name, self.steps) for name in STARTS]
+        descents = [descent_from(graph, name, self.steps) for name in STARTS]
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, descents))
 
     def _findings(self, graph: Graph, descents: Sequence[Descent]) -> Findings:
-        final, curves = final_table(descents), curve_table(descents)
-        words = verdicts(graph, descents, final)
+        final, curves = ends_table(descents), measures_table(descents)
+        words = start_verdicts(graph, descents, final)
         shown = classified(graph, descents, self.steps)
 
         def sheets(command: str, live: bool) -> "list[Sheet]":

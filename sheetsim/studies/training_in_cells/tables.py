@@ -60,7 +60,7 @@ def _first(descent: Descent) -> Matrix:
     return where(number < steps, number, NONE)
 
 
-def final_table(descents: Sequence[Descent]) -> Table:
+def ends_table(descents: Sequence[Descent]) -> Table:
     """A row a start: where it ends, when it was right, and how many units it had the use of."""
     columns = (
         Column("loss", f"{MEASURES['loss']}; after the last step", tuple(one["loss"][-1] for one in descents), "size"),
@@ -102,7 +102,7 @@ def final_table(descents: Sequence[Descent]) -> Table:
     return Table("final", "network", names, columns, "Final", "where each start ends")
 
 
-def curve_table(descents: Sequence[Descent]) -> Table:
+def measures_table(descents: Sequence[Descent]) -> Table:
     """A row a start and step: each measure."""
     names = [one.name for one in descents for _ in one["loss"]]
     steps = tuple(matrix(float(k)) for one in descents for k in range(len(one["loss"])))
@@ -112,7 +112,7 @@ def curve_table(descents: Sequence[Descent]) -> Table:
     return Table("curves", "network", names, tuple(columns), "Curves", "numbers by start and step", observed=False)
 
 
-def verdicts(graph: Graph, descents: Sequence[Descent], final: Table) -> tuple[Matrix, ...]:
+def start_verdicts(graph: Graph, descents: Sequence[Descent], final: Table) -> tuple[Matrix, ...]:
     """A word a start, named `verdict_constant` and so on."""
     words = []
     for k, one in enumerate(descents):
