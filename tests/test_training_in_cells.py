@@ -107,7 +107,7 @@ def test_pictures_are_made_by_the_rule() -> None:
 def test_the_templates_starts_stay_one_unit_wait_and_go() -> None:
     run = run_of()
     final, curves = run.table("final"), run.table("curves")
-    assert run.verdicts() == ["one unit", "learned late", "learned"]
+    assert run.verdicts() == ["one unit", "late", "learned"]
     assert final.index.tolist() == list(STARTS)
     assert final["units_most"].tolist() == [1, 3, 3]
     assert final["accuracy"]["constant"] < 0.9
@@ -166,7 +166,7 @@ def test_verdicts_say_what_their_meanings_say(overrides: dict[str, Any], words: 
         if one["units_most"] == 1:
             expected = "one unit"
         elif one["accuracy"] >= 0.95:
-            expected = "learned" if one["steps_to_95_percent"] <= steps / 2 else "learned late"
+            expected = "learned" if one["steps_to_95_percent"] <= steps / 2 else "late"
         elif one["loss"] > 1.05 * one["loss_start"]:
             expected = "rises"
         else:
@@ -273,7 +273,7 @@ def test_over_seeds_xavier_learns_before_small_and_equal_weights_do_not() -> Non
     assert (words["verdict constant"] == "one unit").all()
     assert (words["verdict xavier"] == "learned").sum() >= 14
     assert (words["verdict small"] == "learned").sum() <= 6
-    assert words["verdict small"].isin(["learned", "learned late"]).sum() >= 12
+    assert words["verdict small"].isin(["learned", "late"]).sum() >= 12
 
 
 @pytest.mark.parametrize(

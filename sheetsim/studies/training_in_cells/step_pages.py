@@ -24,12 +24,12 @@ BY_STEP: Mapping[str, Sequence[str]] = {
     "Velocities of the biases": ("v_b_1", "v_b_2"),
 }
 BY_ROW: dict[str, tuple[str, str, Mapping[str, Sequence[str]]]] = {
-    "weights 1": (
+    "hidden": (
         "weights of the hidden units",
         "A step has 9 rows, one a pixel; a column is a hidden unit.",
         {"Weights": ("W_1",), "Gradients by the weights": ("d_W_1",), "Velocities": ("v_W_1",)},
     ),
-    "weights 2": (
+    "outputs": (
         "weights of the outputs",
         "A step has 3 rows, one a hidden unit; a column is an output.",
         {"Weights": ("W_2",), "Gradients by the weights": ("d_W_2",), "Velocities": ("v_W_2",)},
@@ -57,7 +57,7 @@ def start_pages(one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Pag
     notes = (
         f"{WHAT.get(name, OF_XAVIER)} A row is a step, from the numbers of the step before.",
         f"The series have the start's name too: loss_{name}, b_1_{name}, d_b_1_{name}. Weights, and what the pictures "
-        f"become, are on the sheets {name.capitalize()} weights 1, {name.capitalize()} weights 2 and "
+        f"become, are on the sheets {name.capitalize()} hidden, {name.capitalize()} outputs and "
         f"{name.capitalize()} pass.",
         "units: distinct hidden units; gradient: its norm by all weights and biases.",
     )
@@ -88,7 +88,8 @@ def _rows_page(one: Descent, title: str, what: str, note: str, groups: Mapping[s
         columns=(9, 1),
         labelled="heading-left",
         index="index",
-        gap=3,
+        wide=9.5,
+        gap=2,
     ).page()
 
 

@@ -21,7 +21,7 @@ VERDICTS = (
         "good",
     ),
     Verdict(
-        "learned late",
+        "late",
         "at the end at least 95 % of the pictures are right, but 95 % were so first in the second half of the steps",
         "warning",
     ),
@@ -118,7 +118,7 @@ def start_verdicts(graph: Graph, descents: Sequence[Descent], final: Table) -> t
     for k, one in enumerate(descents):
         loss, first = final["loss"][k], final["steps_to_95_percent"][k]
         half = (len(one["loss"]) - 1) / 2
-        late = where(if_error(first, 0) > half, "learned late", "learned")
+        late = where(if_error(first, 0) > half, "late", "learned")
         short = where(loss >= OF_ENTROPY * graph["entropy"], "waits", "in part")
         short = where(loss > RISEN * final["loss_start"][k], "rises", short)
         word = where(final["accuracy"][k] >= RIGHT, late, short)
