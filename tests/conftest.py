@@ -16,14 +16,18 @@ from sheetsim.studies.study import Experiment
 from sheetsim.studies.training.gradients import TrainingGradients
 from sheetsim.studies.training.scales import BatchNormScales
 from sheetsim.studies.training.study import Trained
+from sheetsim.studies.training_in_cells.study import TrainingInCells
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
+FEW_PICTURES = {"pictures": 8, "steps": 4}
 FEW_STEPS = {"data": "iris", "samples": 60, "batch": 20, "steps": 12, "every": 4, "seeds": 2}
 
 # Templates with large books, which are small in a plain run of the tests, and full with -m slow.
 EXPERIMENTS = {name: templates.load(name).experiment for name in templates.names()}
-LARGE = [name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation | Trained)]
+LARGE = [
+    name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation | Trained | TrainingInCells)
+]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
 
@@ -39,7 +43,7 @@ def small_run(name: str = "relu-he", **overrides: object) -> Run:
 def small_keys(known: Experiment) -> dict[str, object]:
     """Keys that make a template's book small."""
     if not isinstance(known, Trained):
-        return FEW_PAIRS if isinstance(known, Correlation) else SMALL
+        return {Correlation: FEW_PAIRS, TrainingInCells: FEW_PICTURES}.get(type(known), SMALL)
     keys = {**FEW_STEPS, "layers": [5] * min(len(known.layers), 3)}
     if isinstance(known.dropout, list):
         keys["dropout"] = [0.0] * (len(keys["layers"]) - 1) + [0.25]

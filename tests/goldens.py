@@ -49,8 +49,13 @@ def _model(path: Path) -> object:
 
 # Of the templates that differ in a scheme alone, some.
 NETWORKS = ("relu-he", "sigmoid-std1", "tanh-std1", "gradient-flow", "gradient-flow-sigmoid-std1")
-NAMES = (*NETWORKS, "optimizers", "rnn-gradients", "rnn-gradients-tanh", "symmetry")
-STEPS = {"optimizers": {"steps": 3}, "rnn-gradients": {"steps": 3}, "symmetry": {"steps": 3, "samples": 4}}
+NAMES = (*NETWORKS, "optimizers", "rnn-gradients", "rnn-gradients-tanh", "symmetry", "training-in-cells")
+STEPS = {
+    "optimizers": {"steps": 3},
+    "rnn-gradients": {"steps": 3},
+    "symmetry": {"steps": 3, "samples": 4},
+    "training-in-cells": {"steps": 2, "pictures": 4},
+}
 
 BOOKS: dict[str, Callable[[Path], object]] = {
     **{name: _run(name, **STEPS.get(name.removesuffix("-tanh"), TINY)) for name in NAMES},

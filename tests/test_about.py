@@ -22,6 +22,7 @@ FEW: dict[str, dict[str, Any]] = {
     "optimizers": {"steps": 2, "contours": 5},
     "rnn-gradients": {"steps": 2},
     "symmetry": {"steps": 2},
+    "training-in-cells": {"pictures": 4, "steps": 2},
 }
 # Books with names that those of the templates have not.
 OTHERS: dict[str, dict[str, Any]] = {

@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "rnn-gradients": {"samples": 3, "units": 4, "steps": 4, "draws": "mt19937"},
     "correlation": {"pairs": 8, "units": 6, "layers": 2},
     **{name: small_keys(kind()) for name, kind in STUDIES.items() if issubclass(kind, Trained)},
+    "training-in-cells": {"pictures": 4, "steps": 3},
 }
 
 

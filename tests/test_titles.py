@@ -22,6 +22,7 @@ STUDIES = {
     "optimizers": lambda: sheetsim.run("optimizers", steps=3, contours=2, rate_sgd=0.1 + 0.2),
     "rnn-gradients": lambda: sheetsim.run("rnn-gradients", steps=3),
     "symmetry": lambda: sheetsim.run("symmetry", steps=3),
+    "training-in-cells": lambda: sheetsim.run("training-in-cells", steps=2, pictures=4),
 }
 
 

@@ -483,6 +483,22 @@ def test_the_live_network_is_the_trained_one() -> None:
     assert run.table("final").test_accuracy.item() == pytest.approx((logits.argmax(1) == y.argmax(1)).mean())
 
 
+def test_a_csv_lies_beside_its_template_and_a_book_without_it_is_checked_by_engines(sheetsim: Any) -> None:
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{'yes' if a + b > 0 else 'no'}" for a, b in rng.normal(size=(80, 2))]
+    Path("here").mkdir()
+    csv, toml = Path("here", "points.csv"), Path("here", "mine.toml")
+    csv.write_text("\n".join(["a,b,says", *rows]) + "\n")
+    toml.write_text('study = "training"\ndata = "points.csv"\ntarget = "says"\nlayers = [4]\nsteps = 20\nbatch = 10\n')
+    assert sheetsim("run", str(toml))[0] == 0
+    status, out, _ = sheetsim("verify", "outputs/mine.xlsx")
+    assert (status, "as made" in out) == (0, True)
+    csv.unlink()
+    status, out, _ = sheetsim("verify", "outputs/mine.xlsx")
+    assert (status, "cannot be made again: data: there is no file" in out) == (0, True)
+    assert sheetsim("run", str(toml))[0] == 2
+
+
 def test_summary_prints_records_with_the_names_of_the_networks(sheetsim: Any) -> None:
     small = ["--set", "steps=4", "--set", "every=2", "--set", "layers=[5,5]"]
     status, out, _ = sheetsim("summary", "training-starts", "--table", "final", "--format", "json", *small)

@@ -22,7 +22,7 @@ def errors(book: Path) -> list[object]:
 
 
 # One of each study; the others in the slower run.
-PLAIN = ("relu-he", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation")
+PLAIN = ("relu-he", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation", "training-in-cells")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from sheetsim.workbook.writing.styles import TONES
 
 SMALL = {"forward": {"samples": 9, "inputs": 3, "layers": [3, 3, 3]}, "optimizers": {"steps": 2, "contours": 0}}
 SMALL["gradient-flow"] = SMALL["forward"]
+SMALL["training-in-cells"] = {"pictures": 4, "steps": 2}
 
 
 @cache

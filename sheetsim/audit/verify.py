@@ -145,7 +145,13 @@ def verify(
             return Verified(book.path, tuple(rows), unmade, notes=(NOT_MADE_AGAIN[unmade],))
         progress("computing with NumPy")
         by_engines = Verified(book.path, tuple(rows), unmade, notes=() if live else (NO_FORMULAS,))
-        meant = own_model if said is None else made(said)
+        try:
+            meant = own_model if said is None else made(said)
+        except SheetsimError as error:
+            # Data that are not here any more: the engines' word is left.
+            if not rows:
+                raise
+            return replace(by_engines, notes=(*by_engines.notes, f"it cannot be made again: {error}"))
         assert meant is not None
         assert manifest is not None
         return _with_numpy(by_engines, book, sheets, manifest, meant, said.lost if said else "", progress)

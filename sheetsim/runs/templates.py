@@ -272,6 +272,11 @@ def _set(parameters: dict[str, Any], key: str, value: Any) -> None:
 
 def place_file(parameters: dict[str, Any], base: Path) -> None:
     """A file named in a TOML file lies beside that file; one named on the command line where the command runs."""
+    for key in ("data", "labels"):
+        # The name of a data set is no file's.
+        name = parameters.get(key)
+        if isinstance(name, str) and Path(name).suffix:
+            parameters[key] = str(base / name)
     source = parameters.get("input")
     if not isinstance(source, Mapping):
         return

@@ -14,6 +14,7 @@ from sheetsim.studies.training.regularised import WeightDecay as WeightDecay
 from sheetsim.studies.training.scales import BatchNormScales as BatchNormScales
 from sheetsim.studies.training.study import Training as Training
 from sheetsim.studies.training.study import TrainingStarts as TrainingStarts
+from sheetsim.studies.training_in_cells.study import TrainingInCells as TrainingInCells
 
 
 def _is_study(kind: object) -> bool:

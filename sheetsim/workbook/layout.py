@@ -259,9 +259,13 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Colours:
-    """Three colours from the least number to the greatest, one scale over all areas (row, column, rows, columns)."""
+    """Three colours from the least number to the greatest, one scale over all areas (row, column, rows, columns).
+
+    at: the numbers of the three colours, instead of the least, the median and the greatest.
+    """
 
     areas: tuple[tuple[int, int, int, int], ...]
+    at: tuple[float, float, float] | None = None
 
 
 class Area(NamedTuple):

@@ -41,6 +41,8 @@ ROWS = (
 CURVES = (
     ("Training loss by step", "loss", True, False),
     ("Training accuracy by step", "accuracy", False, True),
+    ("Validation loss by step", "validation_loss", True, False),
+    ("Validation accuracy by step", "validation_accuracy", False, True),
     ("Test loss by step", "test_loss", True, False),
     ("Test accuracy by step", "test_accuracy", False, True),
 )
@@ -113,6 +115,8 @@ class TrainingBook:
             "Numbers are means over the runs with 95 % intervals by Student’s t; the data are split once, by the seed. "
             "Outputs that do not look at the input reach the entropy of the classes as their loss, and no less.",
         ]
+        if self.network is None:
+            told.append("The workbook holds no live network: its weights are too many for one that opens fast.")
         return [*told, *([" ".join(whole.notes)] if whole.notes else [])]
 
     def _final(self) -> list[Section]:
@@ -138,10 +142,9 @@ class TrainingBook:
         drawn = [curve for curve in CURVES if curve[1] in has]
         sections = []
         if 1 < len(self.compared) <= MOST_LINES:
-            for pair in (drawn[:2], drawn[2:]):
-                if pair:
-                    beside = [self._chart(c, *curve) for c, curve in zip((0, 3), pair, strict=False)]
-                    sections.append(charts(beside, CHART[1], more=8))
+            for pair in (drawn[k : k + 2] for k in range(0, len(drawn), 2)):
+                beside = [self._chart(c, *curve) for c, curve in zip((0, 3), pair, strict=False)]
+                sections.append(charts(beside, CHART[1], more=8))
         return [*sections, *self._multiples()]
 
     def _chart(self, column: int, title: str, quantity: str, logarithmic: bool, share: bool) -> Lines:
@@ -226,7 +229,12 @@ class TrainingBook:
             Text(1, 0, f"{self.study.data}: {self._parts()}", "text"),
         ]
         items += [Text(2 + k, 0, note, "text") for k, note in enumerate(whole.notes)]
-        row = 4 + len(whole.notes)
+        notes = len(whole.notes)
+        items += [
+            Text(2 + notes + k, 0, f"{name}: SHA-256 {digest}", "muted-left")
+            for k, (name, digest) in enumerate(self.data.digests)
+        ]
+        row = 4 + notes + len(self.data.digests)
         if "class_counts" in self.graph:
             counts = self.graph["class_counts"]
             items += [Text(row, 0, "class", "heading-left"), Text(row, 1, "training", "column")]

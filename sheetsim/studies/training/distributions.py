@@ -43,6 +43,7 @@ class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw
     TABLES: ClassVar[tuple[str, ...]] = ("final", "curves", "differences")
 
     study: str = "training-distributions"
+    validation_fraction: float = 0.1
     layers: list[int] = msgspec.field(default_factory=lambda: [32] * 6)
     batch_norm_place: str = "after"
     dropout: PerLayer = msgspec.field(default_factory=lambda: [0.0] * 5 + [0.25])

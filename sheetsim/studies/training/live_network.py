@@ -213,13 +213,16 @@ def network_page(live: LiveNetwork, data: TaskData) -> Page:
     """The page Network: what the network says of the held-out samples, of one of them, and of a drawn picture."""
     told, names = live.told, data.whole.class_names
     part = "training" if live.part == "train" else live.part
+    rows = live.x.shape[0]
+    cut = data.shown_samples
+    shown = f"The first {rows:,} of {cut:,} samples" if rows < cut else f"All {rows:,} samples"
     items: list[Item] = [
         Text(0, 0, f"The trained network {live.name}", "title", 12),
         Text(
             1,
             0,
-            f"{live.x.shape[0]} samples of the {part} part pass through the first run's network, by formulas. Change a "
-            "weight of a checkpoint (sheets Trained …), a sample, or the yellow cells, and all follows.",
+            f"{shown} of the {part} part pass through the first run's network, by formulas. Change a weight of a "
+            "checkpoint (sheets Trained …), a sample, or the yellow cells, and all follows.",
             "text",
         ),
         Text(2, 0, "Checkpoint", "label"),
@@ -234,9 +237,9 @@ def network_page(live: LiveNetwork, data: TaskData) -> Page:
     areas = []
     row = 5
     if "sample_p" in told:
-        shown = list(names) if data.kind == CROSS_ENTROPY else [names[1]]
+        classes = list(names) if data.kind == CROSS_ENTROPY else [names[1]]
         items += [Text(row, 0, "Probability of", "heading-left"), Text(row, 1, " ", "heading")]
-        items += [Text(row, c, name, "heading") for c, name in enumerate(shown, start=2)]
+        items += [Text(row, c, name, "heading") for c, name in enumerate(classes, start=2)]
         items += [Text(row + 1, 0, "the chosen sample", "label"), Block(row + 1, 2, told["sample_p"], "percent")]
         areas.append((row + 1, 2, *told["sample_p"].shape))
         row += 2

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from sheetsim.model.layers import (
 )
 from sheetsim.model.op import Array
 from sheetsim.model.training import Batches, Recording, StateVariable, TrainingLoop, batches, slot
+from sheetsim.studies.data_sets.records import Records
 from sheetsim.studies.data_sets.source import DataSource, load_records
 from sheetsim.studies.data_sets.split import DataSet, split_records
 from sheetsim.studies.training.keys import TrainingKeys
@@ -47,11 +50,18 @@ MATRICES = {
 
 @dataclass(frozen=True)
 class TaskData:
-    """The data as matrices: x and y of each part; kind: the loss that suits, one of LOSSES; whole: the data set."""
+    """The data as matrices: x and y of each part; kind: the loss that suits, one of LOSSES; whole: the data set;
+    digests: of each file its name and SHA-256."""
 
     whole: DataSet
     kind: str
     parts: Mapping[str, tuple[Matrix, Matrix]]
+    digests: Sequence[tuple[str, str]]
+
+    @property
+    def shown_samples(self) -> int:
+        """The samples of the part that the live network is shown with."""
+        return self.parts["test" if "test" in self.parts else "train"][0].shape[0]
 
     @property
     def outputs(self) -> int:
@@ -83,14 +93,30 @@ def identifier(name: str) -> str:
     return re.sub(r"\W+", "_", name.replace(".", "_")).strip("_") or "network"
 
 
+@lru_cache(maxsize=1)
+def _records(source: DataSource, changed: float) -> Records:
+    """Every sample. changed: when a file of it was, so that another one of that name is read again."""
+    return load_records(source)
+
+
 @lru_cache(maxsize=2)
-def _data_set(source: DataSource, seed: int) -> DataSet:
-    return split_records(load_records(source), source, seed)
+def _data_set(source: DataSource, seed: int, changed: float) -> tuple[DataSet, tuple[tuple[str, str], ...]]:
+    records = _records(source, changed)
+    return split_records(records, source, seed), records.sha256
+
+
+def _changed(source: DataSource) -> float:
+    """When the files were changed last, 0 for a set that is no file."""
+    times = [0.0]
+    for name in (source.data, source.labels):
+        with suppress(OSError):
+            times.append(Path(name or "").stat().st_mtime if name and Path(name).suffix else 0.0)
+    return max(times)
 
 
 def task_data(graph: Graph, keys: TrainingKeys) -> TaskData:
     """The data of a study in its graph. Raises SheetsimError for data that the loss does not suit."""
-    whole = _data_set(keys.source, keys.seed)
+    whole, digests = _data_set(keys.source, keys.seed, _changed(keys.source))
     classes = len(whole.class_names)
     suits = CROSS_ENTROPY if classes > 2 else LOGISTIC if classes == 2 else SQUARES
     kind = keys.loss or suits
@@ -108,7 +134,7 @@ def task_data(graph: Graph, keys: TrainingKeys) -> TaskData:
             x_node = graph.input(names[0], x, what=MATRICES[names[0]])
             y_node = graph.input(names[1], _targets(y, classes, kind), what=MATRICES[names[1]])
             parts[part] = x_node, y_node
-    return TaskData(whole, kind, parts)
+    return TaskData(whole, kind, parts, digests)
 
 
 def _targets(y: Array, classes: int, kind: str) -> Array:

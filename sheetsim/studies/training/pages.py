@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 
 from sheetsim.model.expr import Matrix
-from sheetsim.workbook.layout import Block, Colours, Item, Number, Page, Text
+from sheetsim.model.expr import row as take_row
+from sheetsim.workbook.layout import Block, Colours, Item, Line, Lines, Number, Page, Text
+
+# Rows of a page that a chart beside a heat map is high.
+CHART_ROWS = 16
 
 
 def runs_page(title: str, names: Sequence[str], nodes: Sequence[Matrix], steps: Sequence[int], words: str) -> Page:
@@ -17,6 +21,23 @@ def runs_page(title: str, names: Sequence[str], nodes: Sequence[Matrix], steps: 
         items.append(Block(2, left, node))
         left += node.shape[1]
     return Page(title, tuple(items), {}, freeze=(2, 1), heads=2, words=words)
+
+
+def _some_steps(
+    row: int, left: int, said: str, counts: Matrix, edges: Sequence[float], steps: Sequence[int]
+) -> list[Item]:
+    """The first, a middle and the last histogram as lines, from columns of their own at the right."""
+    chosen = sorted({0, len(steps) // 2, len(steps) - 1})
+    top = row + 1
+    items: list[Item] = [Text(top, left, "from", "column")]
+    items += [Number(top + 2 + k, left, edge, "edge-muted") for k, edge in enumerate(edges)]
+    lines = []
+    for c, k in enumerate(chosen, start=1):
+        column = take_row(counts, k + 1).T.placed(None)
+        items += [Number(top, left + c, float(steps[k]), "column"), Block(top + 1, left + c, column, "count")]
+        lines.append(Line(f"step {steps[k]:,}", (column,)))
+    chart = Lines(top, left + 5, said, tuple(lines), (520, 20 * CHART_ROWS), "bin")
+    return [*items, chart]
 
 
 def heat_page(
@@ -38,6 +59,7 @@ def heat_page(
         items += [Number(row + 1, 2 + k, edge, "axis") for k, edge in enumerate(edges)]
         items += [Number(row + 2 + k, 0, float(step), "index") for k, step in enumerate(steps)]
         items += [Block(row + 2, 1, counts, "pixel"), Colours(((row + 2, 1, *counts.shape),))]
-        row += counts.shape[0] + 4
+        items += _some_steps(row, 4 + counts.shape[1], said, counts, edges, steps)
+        row += max(counts.shape) + 4
     widths = {0: 12} | dict.fromkeys(range(1, 80), 5.0)
     return Page(title, tuple(items), widths, {0: 28}, words=words, freeze=(3, 1))

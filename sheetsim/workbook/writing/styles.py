@@ -97,6 +97,14 @@ STYLES: dict[str, dict[str, Any]] = {
     },
     # Of pictures: their colour scale alone is seen.
     "pixel": {"num_format": ";;;"},
+    # Of pictures whose pixels are meant to be changed: the colour scale covers a fill.
+    "drawing": {
+        "num_format": "General",
+        "align": "center",
+        "valign": "vcenter",
+        "border": 1,
+        "border_color": "#D6A800",
+    },
     "verdict": {"bold": True, "align": "center", "bg_color": "#F3F4F6"},
     "code": {"font_name": "Courier New", "font_color": INK, "text_wrap": True, "valign": "top"},
     "wrapped": {"font_color": INK, "text_wrap": True, "valign": "top"},

@@ -304,12 +304,13 @@ class _Writer:
             if isinstance(item, Block | Echo) and item.style in ADAPTIVE
         ]
         # Cells with a colour scale have one block of rules: LibreOffice drops the scale where a second one covers them.
-        for areas in (item.areas for item in page.items if isinstance(item, Colours)):
+        for areas, at in ((item.areas, item.at) for item in page.items if isinstance(item, Colours)):
             plain = [block for block in numbers if not any(_meet(block, area) for area in areas)]
             blocks = [(row, column, row + rows - 1, column + columns - 1) for row, column, rows, columns in areas]
             if len(plain) < len(numbers):
                 self._show_magnitudes(worksheet, blocks)
-            worksheet.conditional_format(*blocks[0], {**COLOUR_SCALE, "multi_range": _covered(blocks)})
+            ends = {} if at is None else _fixed_ends(at)
+            worksheet.conditional_format(*blocks[0], {**COLOUR_SCALE, **ends, "multi_range": _covered(blocks)})
             numbers = plain
         self._show_magnitudes(worksheet, _stacked(numbers))
         worksheet.tones = page.tones
@@ -419,6 +420,12 @@ class _Writer:
                 item.column,
                 {"type": "text", "criteria": "begins with", "value": text, "format": self.tones[tone]},
             )
+
+
+def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
+    """The numbers at which a scale has its three colours."""
+    ends = dict(zip(("min", "mid", "max"), at, strict=True))
+    return {f"{end}_type": "num" for end in ends} | {f"{end}_value": number for end, number in ends.items()}
 
 
 def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
