@@ -1,9 +1,9 @@
-"""The figures that the README quotes of its templates, computed, and whether the README says them.
+"""The figures that the README and docs/training.md quote of templates, computed, and whether these pages say them.
 
     python docs/figures.py [--long]
 
-Prints a line a figure, marked where the README has another, and exits with 1 then. `--long` adds those of 3000
-replicates, and of 100 of symmetry (one to two minutes). Tables of error rates and times have commands of their own, in
+Prints a line a figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000
+replicates, of 100 of symmetry, and of trainings (three to five minutes). Tables of error rates and times have commands of their own, in
 benchmarks/.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import sheetsim
 
-README = Path(__file__).parent.parent / "README.md"
+PAGES = Path(__file__).parent.parent / "README.md", Path(__file__).parent / "training.md"
 
 FLOWS = {
     "gradient-flow": "`gradient-flow` (tanh, Xavier)",
@@ -180,11 +180,24 @@ def replicates() -> Iterator[str]:
     yield f"one seed has a standard deviation of {pooled['sd']:.2f}"
 
 
+def trained() -> Iterator[str]:
+    starts = sheetsim.run("training-starts", workers=2)
+    loss, entropy = starts.summary()["loss"], starts["entropy"]
+    yield f"ends at {loss['zeros']:.3f} with zeros (the entropy of the classes is {entropy:.3f})"
+    yield f"at {loss['constant']:.3f} with equal weights, at {loss['std 0.01']:.4f} with standard deviation 0.01"
+    yield f"at {loss['xavier']:.4f} with Xavier and at {loss['he']:.4f} with He"
+    scales = sheetsim.run("batch-norm-scales", workers=2).table("scales")
+    least, most = scales["accuracy_batch_norm"].min(), scales["accuracy_batch_norm"].max()
+    yield f"lies between {least:.3f} and {most:.3f} over the 16 scales"
+    learned = [f"{share:.3f}" for share in scales["accuracy_plain"] if share > 0.5]
+    yield f"learns at two scales ({' and '.join(learned)})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
     asked = parser.parse_args()
-    text = re.sub(r"\s+", " ", README.read_text(encoding="utf-8"))
+    text = re.sub(r"\s+", " ", " ".join(page.read_text(encoding="utf-8") for page in PAGES))
     parts = [
         claims,
         layers,
@@ -194,7 +207,7 @@ def main() -> None:
         recurrent,
         two_inputs,
         books,
-        *[replicates, symmetry_over_seeds] * asked.long,
+        *[replicates, symmetry_over_seeds, trained] * asked.long,
     ]
     wrong = 0
     for part in parts:
@@ -203,7 +216,7 @@ def main() -> None:
             wrong += not known
             print(f"{' ' if known else '!'} {figure}")
     if wrong:
-        sys.exit(f"{wrong} figures are not those of the README")
+        sys.exit(f"{wrong} figures are not those of the pages")
 
 
 if __name__ == "__main__":
