@@ -2,9 +2,9 @@
 
     python docs/figures.py [--long]
 
-Prints a line a figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000
-replicates, of 100 of symmetry, and of trainings (three to five minutes). Tables of error rates and times have commands of their own, in
-benchmarks/.
+Prints a line a figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000 replicates,
+of 100 of symmetry, and of trainings (three to five minutes). Tables of error rates and times have commands of their
+own, in benchmarks/.
 """
 
 import argparse

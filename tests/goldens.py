@@ -59,6 +59,7 @@ STEPS = {
 
 BOOKS: dict[str, Callable[[Path], object]] = {
     **{name: _run(name, **STEPS.get(name.removesuffix("-tanh"), TINY)) for name in NAMES},
+    "training": _run("training", data="iris", samples=12, layers=[3], batch=6, steps=2, every=1, seeds=2),
     "summary": _run("relu-he", **TINY, report="summary"),
     "correlated": _run("tanh-xavier", **TINY, input={"distribution": "normal", "correlation": 0.5}),
     "values-only": lambda path: sheetsim.run("sigmoid-std1", **TINY).to_excel(path, values_only=True),

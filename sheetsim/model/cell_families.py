@@ -352,9 +352,14 @@ def _told(value: Any) -> str:
     return (value.name or "a cell") if isinstance(value, Matrix) else f"{value:g}"
 
 
-def has_cells(*values: Any) -> bool:
-    """Whether any of the values, or of the lists among them, is a matrix of a model."""
-    return any(isinstance(value, Matrix) or (isinstance(value, list | tuple) and has_cells(*value)) for value in values)
+def has_cells(*values: object) -> bool:
+    """Whether a cell is among the values, their lists, or the lists in these: pairs of a value and a weight."""
+    lists: tuple[object, ...] = values
+    for _ in range(3):
+        if any(isinstance(value, Matrix) for value in lists):
+            return True
+        lists = tuple(inner for value in lists if isinstance(value, list | tuple) for inner in value)
+    return False
 
 
 def cell_distribution(name: str, **parameters: Any) -> CellDistribution:
