@@ -201,7 +201,7 @@ def edited(run: Run, path: Path, cells: dict[str, tuple[int, int, str]]) -> Any:
 def test_a_changed_pixel_changes_the_training_and_the_output(tmp_path: Path) -> None:
     run = run_of(steps=6)
     read = edited(
-        run, tmp_path / "book.xlsx", {"picture_3": (1, 2, "0.25"), "picture": (0, 0, "3"), "after": (0, 0, "5")}
+        run, tmp_path / "book.xlsx", {"picture_3": (1, 2, "0.25"), "picture": (0, 0, "#3"), "after": (0, 0, "5")}
     )
     x = run["x"].copy()
     x[2, 1 * 3 + 2] = 0.25
@@ -219,7 +219,7 @@ def test_a_changed_pixel_changes_the_training_and_the_output(tmp_path: Path) -> 
 
 def test_a_drawn_picture_and_a_number_out_of_range(tmp_path: Path) -> None:
     run = run_of(steps=6)
-    read = edited(run, tmp_path / "book.xlsx", {"drawn": (1, 1, "1"), "picture": (0, 0, "99.5"), "after": (0, 0, "-3")})
+    read = edited(run, tmp_path / "book.xlsx", {"drawn": (1, 1, "1"), "picture": (0, 0, "#40"), "after": (0, 0, "-3")})
     drawn = np.ones(9)
     for start in STARTS:
         W, b, V, c = (run[f"{name}_{start}"] for name in ("W_1", "b_1", "W_2", "b_2"))
@@ -280,7 +280,7 @@ def test_over_seeds_xavier_learns_before_small_and_equal_weights_do_not() -> Non
     ("overrides", "reason"),
     [
         ({"seed": -1}, "seed"),
-        ({"pictures": 6}, "pictures must be a multiple of 4 from 4 to 80, not 6"),
+        ({"pictures": 6}, "pictures must be a multiple of 4 from 4 to 60, not 6"),
         ({"noise": 1.5}, "noise must be a number from 0 to 1, not 1.5"),
         ({"steps": 201}, "steps must be 1 to 200, not 201"),
         ({"activation": "selu"}, "activation must be one of tanh, sigmoid, relu, not 'selu'"),

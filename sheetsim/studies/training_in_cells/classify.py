@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
-from sheetsim.model.expr import Matrix, apply, column, floor, where
+from sheetsim.model.expr import Matrix, apply, column, equal, floor, where
 from sheetsim.model.graph import Graph
 from sheetsim.studies.training_in_cells.descent import HIDDEN, Descent
 from sheetsim.studies.training_in_cells.pictures import CLASSES, SHAPES, as_picture, as_row
@@ -13,8 +15,8 @@ from sheetsim.studies.training_in_cells.pictures import CLASSES, SHAPES, as_pict
 class Classified:
     """What the page Classify shows.
 
-    asked, after: the cells for the number of a picture and of a step; chosen, moment: what they mean; truth: what the
-    picture is; picture: it, 3×3; p, says: by start, of the chosen picture after the chosen step; drawn, p_drawn: a
+    asked, after: the drop-down of pictures, and the cell for the number of a step; chosen, moment: what they mean;
+    truth: what the picture is; picture: it, 3×3; p, says: by start, of the chosen picture after the chosen step; drawn, p_drawn: a
     picture to draw in, and what is said of it after the last step; units: by start the hidden units' weights, 3×3 each.
     """
 
@@ -35,9 +37,11 @@ def classified(graph: Graph, descents: Sequence[Descent], steps: int) -> Classif
     """The matrices, named in the graph."""
     x, y = graph["x"], graph["y"]
     count = float(y.shape[0])
-    asked = graph.input("picture", 1.0, (1, 1), at_least=1, what=f"the number of a picture, 1 to {count:g}")
+    # With a sign before the number, which a spreadsheet else takes for a number and no text of the list.
+    names = [f"#{number}" for number in range(1, y.shape[0] + 1)]
+    asked = graph.choice("picture", names, names[0], what="the picture that is shown, a drop-down")
     after = graph.input("after", float(steps), (1, 1), at_least=0, what=f"after how many steps, 0 to {steps}")
-    chosen = graph.define("chosen", _between(asked, 1, count), what="the number of the picture that is shown")
+    chosen = graph.define("chosen", _number(asked, names), what="the number of the picture that is shown")
     moment = graph.define("moment", _between(after, 0, float(steps)), what="the step after which is shown what is said")
     truth = graph.define(
         "truth", where(column(apply("row", y, chosen), 1) > 0.5, *CLASSES), what="what the chosen picture is"
@@ -68,6 +72,11 @@ def classified(graph: Graph, descents: Sequence[Descent], steps: int) -> Classif
             for k in range(1, HIDDEN + 1)
         ]
     return Classified(asked, after, chosen, moment, truth, picture, p, says, drawn, p_drawn, units)
+
+
+def _number(choice: Matrix, names: Sequence[str]) -> Matrix:
+    """The place of the chosen name, from 1."""
+    return reduce(add, [equal(choice, name) * float(number) for number, name in enumerate(names, start=1)])
 
 
 def _between(number: Matrix, low: float, high: float) -> Matrix:

@@ -25,7 +25,7 @@ def classify_page(graph: Graph, descents: Sequence[Descent], shown: Classified, 
     items: list[Item] = [
         Text(0, 0, "What the networks say of a picture", "title", 12),
         Text(1, 0, "Change a yellow cell, a pixel of the picture at the right, or of the sheet Pictures.", "text"),
-        Text(3, 0, f"Picture, 1 to {count}", "label"),
+        Text(3, 0, f"Picture, one of {count}", "label"),
         Block(3, 1, shown.asked, "input"),
         Text(4, 0, f"After step, 0 to {steps}", "label"),
         Block(4, 1, shown.after, "input"),

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
 
 MOST_STEPS = 200
-MOST_PICTURES = 80
+# The names of a drop-down have 255 characters together.
+MOST_PICTURES = 60
 
 CELLS = {
     "rate": "the learning rate: v ← momentum · v − rate · gradient",
