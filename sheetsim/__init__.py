@@ -81,6 +81,9 @@ _HOMES = {
     "verify": "sheetsim.audit.verify",
     "diff": "sheetsim.audit.verify",
     "grad": "sheetsim.model.grad",
+    # The package itself, which can be called.
+    "workbook": "sheetsim.workbook",
+    "Workbook": "sheetsim.audit.simulated",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
     **dict.fromkeys(INITIALIZERS, "sheetsim.model.initializers"),
     **dict.fromkeys(DISTRIBUTIONS, "sheetsim.model.distributions"),
@@ -93,7 +96,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        home = import_module(_HOMES[name])
+        return home if name == "workbook" else getattr(home, name)
     if name == "__all__":
         return sorted([*_HOMES, *_studies()])
     # Asked for by a program that looks around, a name of Python's own loads no study.
@@ -113,6 +117,8 @@ def _studies() -> dict[str, type]:
 
 
 if TYPE_CHECKING:
+    from sheetsim.audit.simulated import Workbook as Workbook
+    from sheetsim.audit.simulated import workbook as workbook
     from sheetsim.audit.verify import diff as diff
     from sheetsim.audit.verify import verify as verify
     from sheetsim.errors import SheetsimError as SheetsimError

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand
 
+from sheetsim.cli import simulate
 from sheetsim.cli.terminal import (
     MOST_LINES,
     Format,
@@ -444,6 +445,42 @@ def fit_command(
     print_frame(result.frame(), form)
     for family, reason in result.left_out.items():
         _say(f"{family} could not be fitted: {reason}")
+
+
+@app.command("simulate")
+def simulate_command(
+    book: simulate.Book = None,
+    inputs: simulate.Inputs = None,
+    outputs: simulate.Outputs = None,
+    correlations: simulate.Correlations = None,
+    trials: simulate.Trials = 100_000,
+    seed: Annotated[int, typer.Option(help="The seed of all draws (a whole number from 0).")] = 0,
+    until: simulate.Until = None,
+    verify: simulate.Verify = 50,
+    out: simulate.Out = None,
+    form: simulate.FormatOption = Format.table,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    functions: simulate.FunctionsToo = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> int:
+    """Run trials of your own workbook: what happens to its outputs when some of its cells are uncertain.
+
+    The workbook is never changed. NumPy computes its formulas; IronCalc checks trials from the file. Exit status 1
+    where it disagrees.
+    """
+    form = Format.json if as_json else form
+    if functions:
+        simulate.print_functions(form)
+        return 0
+    if book is None:
+        raise SheetsimError("name a workbook: sheetsim simulate BOOK.xlsx --input B2=normal(100,15) --output C10")
+    target = _book_of(f"{Path(book).stem}-simulated", out)
+    if target.resolve() == Path(book).resolve():
+        raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
+    _make_ready([target], force)
+    given = (inputs or [], outputs or [], correlations or [])
+    return simulate.simulate(book, *given, trials, seed, until, verify, target, form, values_only, _say)
 
 
 class EngineName(StrEnum):

@@ -43,6 +43,8 @@ class Op:
     number, so that only an array formula gives it.
     derivative: see Derivative.
     never_overflows: finite arguments never give an infinity, so that a large result need not be searched for one.
+    An op of a workbook's formulas is no row of the table: it has no template, so that its cells hold numbers alone, and
+    reads: which of its arguments its result depends on (None: all).
     """
 
     name: str
@@ -54,6 +56,7 @@ class Op:
     level: str = "atom"
     array: bool = False
     never_overflows: bool = False
+    reads: tuple[int, ...] | None = None
 
     @property
     def is_elementwise(self) -> bool:

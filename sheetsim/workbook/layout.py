@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Draw, Matrix
-from sheetsim.model.op import Shape
+from sheetsim.model.op import Op, Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
@@ -340,7 +340,7 @@ class Layout:
         limits.check_titles(sheet.title for sheet in self.sheets)
         for node in self.named():
             limits.check_name(str(node.name))
-        self.formulas = {node: self._formula(node) for node in self.places if live and node.is_op}
+        self.formulas = {node: self._formula(node) for node in self.places if live and _has_formula(node)}
         # Now: what a leaf holds may be replaced before the book is written, and its note says what it was made with.
         self.notes = {sheet.title: self._note(sheet) for sheet in self.sheets if not isinstance(sheet, Page)}
         for node in self.places:
@@ -426,6 +426,10 @@ class Layout:
     def named(self) -> Iterator[Matrix]:
         """The matrices that get a name in the workbook, in order of place."""
         return (node for node in self.places if node.name is not None)
+
+
+def _has_formula(node: Matrix) -> bool:
+    return isinstance(node.source, Op) and bool(node.source.excel)
 
 
 def _constant(item: Block, value: float | str) -> Text | Number:

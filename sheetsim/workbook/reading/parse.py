@@ -226,11 +226,19 @@ class SheetParser(Parser):
             self._collected = []
         elif name == "f":
             self._collected = []
-            self._ref = attributes.get("ref") if attributes.get("t") == "array" else None
+            self.begin_formula(attributes)
         elif name == "row":
             self._row = int(attributes.get("r", self._row + 1))
             self._row_text = str(self._row)
             self._column = 0
+
+    def begin_formula(self, attributes: dict[str, str]) -> None:
+        """A formula's element begins."""
+        self._ref = attributes.get("ref") if attributes.get("t") == "array" else None
+
+    def end_formula(self, place: tuple[int, int], text: str) -> None:
+        """A formula's text, and the row and column of its cell, from 1."""
+        self._formulas[place] = (text, rectangle(self._ref) if self._ref else Rectangle(*place, *place))
 
     def _begin(self, attributes: dict[str, str]) -> None:
         reference = attributes.get("r")
@@ -271,8 +279,7 @@ class SheetParser(Parser):
             elif self._kind == "str":
                 self._empty.append(self._keys[-1])
         elif name == "f":
-            place = self._row, self._column
-            self._formulas[place] = (text, rectangle(self._ref) if self._ref else Rectangle(*place, *place))
+            self.end_formula((self._row, self._column), text)
         elif self._kind == "inlineStr":
             self._other(self._others.get(self._keys[-1], "") + unescaped(text))
 

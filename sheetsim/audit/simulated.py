@@ -1,0 +1,138 @@
+"""A person's workbook, simulated: trials by NumPy, and what an engine says of them. The file is never written."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sheetsim import arguments
+from sheetsim.audit.trial_engine import check_trials, has_ironcalc, ironcalc_engine
+from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import check_seed
+from sheetsim.runs.workbook_model import WorkbookModel, WorkbookRun
+from sheetsim.sheets.book import SheetBook
+
+TRIALS = 100_000
+
+# Trials that an engine recalculates, if no other number is asked for.
+CHECKED = 50
+
+# Trials of the first look with `until`, and of a 95 % interval's half width the standard errors.
+FIRST_LOOK, HALF_WIDTH = 1000, 1.959963984540054
+
+Correlation = tuple[str, str, float]
+
+# Called with what is being done.
+Told = Callable[[str], None]
+
+
+class Workbook:
+    """A person's workbook. Raises SheetsimError for a file that is none, or that is made to do harm.
+
+    run = sheetsim.workbook("book.xlsx").simulate(inputs={"B2": "normal(100, 15)"}, outputs=["C10"], trials=100_000)
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.book = SheetBook(path)
+
+    def simulate(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Sequence[str] = (),
+        *,
+        trials: int = TRIALS,
+        seed: int = 0,
+        correlations: Sequence[Correlation] = (),
+        until: float | None = None,
+        verify: int = CHECKED,
+        progress: Told | None = None,
+    ) -> WorkbookRun:
+        """Runs trials of the workbook: what happens to the outputs when the inputs are uncertain.
+
+        inputs: by cell ("B2", "Sheet1!B2") or defined name, a distribution of this package or of scipy.stats, or its
+        text; outputs: cells or names; correlations: rank correlations, (input, input, number) each; until: with it,
+        trials are doubled from 1,000 until every output's mean is known to so much of its size (half the 95 %
+        interval), `trials` at most; verify: so many trials are recalculated by IronCalc from the file, where it is
+        installed; 0 for none. A cell without a sheet is of the sheet that the workbook opens with.
+        Raises SheetsimError for what is no cell, no distribution or no formula, and for what cannot be computed.
+        """
+        arguments.whole("verify", verify)
+        check_seed(seed)
+        most = arguments.whole("trials", trials, 2)
+        said = progress or (lambda _: None)
+
+        def model_of(count: int) -> WorkbookModel:
+            engine = ironcalc_engine if has_ironcalc() else None
+            return WorkbookModel(
+                self.book, inputs or {}, outputs, trials=count, seed=seed, correlations=correlations, engine=engine
+            )
+
+        said("reading")
+        model = model_of(most if until is None else min(FIRST_LOOK, most))
+        run = model.run()
+        if until is not None:
+            share = arguments.number("until", until)
+            if not 0 < share < 1:
+                raise SheetsimError(f"until must lie between 0 and 1, not {until!r}")
+            while run.trials < most and widest_of(run) > share:
+                said(f"{run.trials:,} trials, widest interval ±{widest_of(run):.2%}")
+                run = model_of(min(2 * run.trials, most)).run()
+        run.notes += self._notes(run, until)
+        if verify:
+            said(f"checking {min(verify, run.trials)} trials")
+            self._check(run, verify)
+        return run
+
+    def _notes(self, run: WorkbookRun, until: float | None) -> list[str]:
+        model = run.model
+        notes = [*self.book.notes, *(f"the input {one} reaches no output" for one in model.idle)]
+        for cell, reason in model.sheet.unknown.items():
+            notes.append(
+                f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, about 0.05 ms and more each, as "
+                f"{reason}"
+            )
+        differences = run.base_differences()
+        if differences:
+            first = differences[0]
+            size = f", by {first.size:.3g}" if first.size == first.size else ""
+            more = f" ({len(differences):,} cells in all)" if len(differences) > 1 else ""
+            notes.append(
+                f"the base case is not what the file holds: {first.cell} holds {first.in_file!r}, and its formula "
+                f"gives {first.computed!r}{size}{more}; the file may have been changed without recalculation"
+            )
+        elif run.base_compared:
+            notes.append(f"the base case agrees with the {run.base_compared:,} computed cells of the file")
+        else:
+            notes.append("the file holds no values of the formulas: the base case is not compared")
+        if until is not None and widest_of(run) > until:
+            notes.append(
+                f"after {run.trials:,} trials the widest interval is ±{widest_of(run):.2%}, and not {until:.2%}"
+            )
+        return notes
+
+    def _check(self, run: WorkbookRun, trials: int) -> None:
+        if not has_ironcalc():
+            run.notes.append("not checked by an engine: pip install 'sheetsim[verify]' brings IronCalc")
+            return
+        run.checks.append(check_trials(run, trials))
+        run.notes.append(run.checks[-1].sentence)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self.book.close()
+
+    def __repr__(self) -> str:
+        return f"<Workbook {self.book.path.name}: {', '.join(self.book.titles[:6])}>"
+
+
+def widest_of(run: WorkbookRun) -> float:
+    """Half of the widest 95 % interval of an output's mean, relative to it."""
+    frame = run.summary()
+    with np.errstate(all="ignore"):
+        return float(np.nanmax(HALF_WIDTH * frame["se"] / frame["mean"].abs(), initial=0.0))
+
+
+def workbook(path: str | os.PathLike[str]) -> Workbook:
+    """A person's workbook, to be simulated: see `Workbook.simulate`. The file is never written."""
+    return Workbook(path)

@@ -1,0 +1,172 @@
+"""Trials of a person's workbook by IronCalc, from the file itself: to check the numbers, and for what NumPy cannot."""
+
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sheetsim.audit import trials_child
+from sheetsim.audit.recalculate import (
+    MEMORY,
+    MEMORY_A_BYTE,
+    SECONDS,
+    SECONDS_A_MEGABYTE,
+    run_child,
+    unpacked_bytes,
+    with_plain_names,
+)
+from sheetsim.errors import SheetsimError
+from sheetsim.model.op import Array
+from sheetsim.runs.workbook_model import WorkbookRun
+from sheetsim.sheets.book import CellId, SheetBook
+from sheetsim.workbook.limits import COLUMNS
+
+# Relative to the number, and to the largest of the output's trials, beside which the last digits of a difference of
+# large numbers are rounding.
+TOLERANCE, OF_LARGEST = 1e-9, 1e-12
+
+# A process that takes fewer costs more to start than its share of the work.
+FEWEST_A_WORKER = 500
+
+# Seconds of one evaluation, at most, for each megabyte of the book's parts.
+SECONDS_A_TRIAL = 5
+
+
+def has_ironcalc() -> bool:
+    """Whether the engine is installed."""
+    return importlib.util.find_spec("ironcalc") is not None
+
+
+@dataclass(frozen=True)
+class TrialCheck:
+    """What an engine said of some trials. worst: the largest relative difference; failed: (output, trial, ours,
+    theirs) where they differ by more than TOLERANCE; unread: by output, what the engine gave that is no number where
+    NumPy has one, as it does for functions that it does not know."""
+
+    engine: str
+    trials: int
+    worst: float
+    failed: tuple[tuple[str, int, float, Any], ...]
+    unread: dict[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """What a report says."""
+        if self.failed:
+            output, trial, ours, theirs = self.failed[0]
+            return (
+                f"{self.engine} DISAGREES: of {self.trials} trials recalculated from the file, {len(self.failed)} "
+                f"outputs differ; first {output} in trial {trial + 1}: {ours!r} here, {theirs!r} there"
+            )
+        unread = "".join(f"; of {one} it gave {what}, so that it was not checked" for one, what in self.unread.items())
+        return (
+            f"{self.trials} trials recalculated by {self.engine} from the file agree to {TOLERANCE:g} "
+            f"(largest relative difference {self.worst:.1e}){unread}"
+        )
+
+
+def ironcalc_trials(
+    book: SheetBook, cells: Mapping[CellId, Array], outputs: Sequence[CellId]
+) -> tuple[Array, list[dict[int, Any]]]:
+    """The outputs by IronCalc, outputs × trials, NaN for what is no number, and by output what stands there instead.
+
+    cells: by cell its numbers, a trial each, which are set in the book as it is in the file.
+    Raises SheetsimError when the engine is not there or cannot read the book.
+    """
+    if not has_ironcalc():
+        raise SheetsimError("the engine ironcalc is not installed: pip install 'sheetsim[verify]'")
+    numbers = np.column_stack(list(cells.values()))
+    trials = len(numbers)
+    workers = max(1, min(os.cpu_count() or 1, trials // FEWEST_A_WORKER))
+    pieces = np.array_split(numbers, workers)
+    size = unpacked_bytes([book.path])
+    with tempfile.TemporaryDirectory() as folder:
+        plain = with_plain_names(book.path, Path(folder, "book.xlsx"))
+
+        def work(number: int) -> tuple[Array, dict[str, Any]]:
+            place = Path(folder, str(number))
+            place.mkdir()
+            piece = pieces[number]
+            plan = {"trials": len(piece), "set": _places(book, cells), "read": _places(book, outputs)}
+            Path(place, "trials.json").write_text(json.dumps(plan), encoding="utf-8")
+            np.ascontiguousarray(piece).tofile(Path(place, "trials.bin"))
+            seconds = SECONDS + SECONDS_A_MEGABYTE * size // 1_000_000
+            seconds += int(len(piece) * (0.01 + SECONDS_A_TRIAL * size / 1_000_000))
+            memory = MEMORY + MEMORY_A_BYTE * size
+            command = [sys.executable, "-P", trials_child.__file__, str(place), str(memory), str(seconds), str(plain)]
+            status, reason = run_child(command, 2 * seconds)
+            if status:
+                told = (reason.strip().splitlines() or [f"it ended with status {status}"])[-1][:300]
+                raise SheetsimError(f"ironcalc cannot recalculate {book.path.name}: {told}")
+            results = np.fromfile(Path(place, "results.bin")).reshape(len(piece), len(outputs))
+            return results, json.loads(Path(place, "results.json").read_text(encoding="utf-8"))
+
+        with ThreadPoolExecutor(workers) as pool:
+            done = list(pool.map(work, range(workers)))
+    others: list[dict[int, Any]] = [{} for _ in outputs]
+    first = 0
+    for results, instead in done:
+        for place, what in instead.items():
+            trial, output = divmod(int(place), len(outputs))
+            others[output][first + trial] = what
+        first += len(results)
+    return np.concatenate([results for results, _ in done]).T, others
+
+
+def ironcalc_engine(book: SheetBook, cells: Mapping[CellId, Array], outputs: Sequence[CellId]) -> Array:
+    """The outputs by IronCalc, as a `CellEngine`. Raises SheetsimError for functions that it does not know either."""
+    results, others = ironcalc_trials(book, cells, outputs)
+    for cell, instead in zip(outputs, others, strict=True):
+        for what in instead.values():
+            if what is not None and (str(what).startswith(("#ERROR", "#N/IMPL", "#CIRC")) or what == "#NAME?"):
+                raise SheetsimError(f"IronCalc cannot compute {book.name_of(cell)} either: it gives {what}")
+    return results
+
+
+def _places(book: SheetBook, cells: Any) -> list[tuple[str, int, int]]:
+    return [(book.titles[sheet], place // COLUMNS, place % COLUMNS + 1) for sheet, place in cells]
+
+
+def check_trials(run: WorkbookRun, trials: int) -> TrialCheck:
+    """Recalculates the first trials of a run by IronCalc from the person's file, and compares every output."""
+    model = run.model
+    count = min(trials, run.trials)
+    given = [run[str(column.name)][:count, 0] for column in model.columns]
+    inputs = len(model.uncertain)
+    cells = model.sheet.settings(given[:inputs], given[inputs:])
+    theirs, others = ironcalc_trials(model.book, cells, [one.cell for one in model.asked])
+    ours = np.stack([run[one.name][:count, 0] for one in model.asked])
+    return _compared_trials("IronCalc", model.sheet.unknown, model.asked, ours, theirs, others)
+
+
+def _compared_trials(
+    engine: str, unknown: Mapping[CellId, Any], asked: Sequence[Any], ours: Array, theirs: Array, others: Any
+) -> TrialCheck:
+    failed: list[tuple[str, int, float, Any]] = []
+    unread: dict[str, str] = {}
+    worst = 0.0
+    for k, one in enumerate(asked):
+        if one.cell in unknown:
+            continue
+        a, b = ours[k], theirs[k]
+        unknown_here = {what for what in others[k].values() if str(what).startswith(("#ERROR", "#N/IMPL", "#NAME"))}
+        if unknown_here and not np.isnan(a).all():
+            unread[one.given] = sorted(map(str, unknown_here))[0]
+            continue
+        both = np.isfinite(a) & np.isfinite(b)
+        size = np.maximum(np.abs(a), np.abs(b))
+        largest = float(size[both].max()) if both.any() else 0.0
+        off = np.abs(a - b)
+        wrong = np.where(both, off > TOLERANCE * size + OF_LARGEST * largest, np.isnan(a) != np.isnan(b))
+        relative = off[both & (size > 0)] / size[both & (size > 0)]
+        worst = max(worst, float(relative.max()) if relative.size else 0.0)
+        failed += [(one.given, int(t), float(a[t]), others[k].get(int(t), float(b[t]))) for t in np.flatnonzero(wrong)]
+    return TrialCheck(engine, ours.shape[1], worst, tuple(failed), unread)

@@ -1,0 +1,159 @@
+"""The command `simulate`: a person's workbook over trials. It parses, calls and prints."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_json
+from sheetsim.errors import SheetsimError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sheetsim.runs.workbook_model import WorkbookRun
+
+# What is printed as a table: the other columns are in the workbook and in JSON.
+SHOWN = ("n", "errors", "mean", "std", "se", "q05", "q50", "q95", "base")
+
+Book = Annotated[str | None, typer.Argument(metavar="BOOK.xlsx", show_default=False)]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="CELL=DISTRIBUTION",
+        help='An uncertain cell or defined name: "Sheet1!B2=normal(100, 15)". A cell without a sheet is of the sheet '
+        "that the workbook opens with; $ may stand in it.",
+        show_default=False,
+    ),
+]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option("--output", metavar="CELL", help="A cell or defined name that is asked about.", show_default=False),
+]
+Correlations = Annotated[
+    list[str] | None,
+    typer.Option("--correlation", metavar="A,B=R", help="A rank correlation of two inputs.", show_default=False),
+]
+Trials = Annotated[int, typer.Option(help="How many trials; with --until, at most.")]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        metavar="1%",
+        help="Stop when the means' 95 % intervals are narrower than this on each side.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)]
+Verify = Annotated[int, typer.Option(metavar="N", help="Trials that IronCalc recalculates from the file, 0 for none.")]
+FunctionsToo = Annotated[bool, typer.Option("--functions", help="Print the functions that are computed, and stop.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the records of the outputs.")]
+
+
+def simulate(
+    book: str,
+    inputs: list[str],
+    outputs: list[str],
+    correlations: list[str],
+    trials: int,
+    seed: int,
+    until: str | None,
+    verify: int,
+    target: Path,
+    form: Format,
+    values_only: bool,
+    say: "Callable[[str], None]",
+) -> int:
+    """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
+    from sheetsim.audit.simulated import workbook
+    from sheetsim.runs.replicates import share
+
+    given = dict(map(assignment, inputs))
+    if len(given) < len(inputs):
+        raise SheetsimError("an input is given twice")
+    with ProgressLine(1) as progress:
+        progress.begin(book, "reading")
+        opened = workbook(book)
+        run = opened.simulate(
+            given,
+            outputs,
+            trials=trials,
+            seed=seed,
+            correlations=list(map(_correlation, correlations)),
+            until=share(until),
+            verify=verify,
+            progress=progress.sheet,
+        )
+        progress.sheet("writing")
+        run.to_excel(target, values_only=values_only)
+    _print(run, book, target, form, say)
+    return 1 if any(check.failed for check in run.checks) else 0
+
+
+def _print(run: "WorkbookRun", book: str, target: Path, form: Format, say: "Callable[[str], None]") -> None:
+    if form is Format.json:
+        print_json(run.given_records())
+    elif form is Format.table:
+        print(f"{book}, {run.trials:,} trials → {target}")
+        records = run.given_records()
+        print(lines_of([{key: record[key] for key in ("output", *SHOWN)} for record in records]))
+    else:
+        print_frame(run.summary(), form)
+    for note in run.notes:
+        if form is Format.table:
+            print(f"  {note}")
+        else:
+            say(note)
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """`cell=distribution`."""
+    # A sheet's title in quotes may hold the sign.
+    quote = text.rfind("'!") + 1 if text.lstrip().startswith("'") else 0
+    place = text.find("=", quote)
+    name, law = (text[:place].strip(), text[place + 1 :].strip()) if place > 0 else ("", "")
+    if not name or not law:
+        raise SheetsimError(f'--input {text:.80}: write CELL=DISTRIBUTION, for example "Sheet1!B2=normal(100, 15)"')
+    return name, law
+
+
+def _correlation(text: str) -> tuple[str, str, float]:
+    cells, _, number = text.rpartition("=")
+    names = [name.strip() for name in cells.split(",")]
+    try:
+        return names[0], names[1], _only_two(names, float(number))
+    except (ValueError, IndexError):
+        raise SheetsimError(f"--correlation {text:.80}: write CELL,CELL=NUMBER, for example B2,B3=0.5") from None
+
+
+def _only_two(names: list[str], number: float) -> float:
+    if len(names) != 2 or not all(names):
+        raise ValueError
+    return number
+
+
+def print_functions(form: Format) -> None:
+    """The table of functions."""
+    from sheetsim.sheets.functions import PARTS
+
+    rows: list[dict[str, Any]] = [
+        {"function": one.name, "part": part, "arguments": _count(one.least, one.most), "gives": one.words}
+        for part, functions in PARTS.items()
+        for one in functions
+    ]
+    if form is Format.json:
+        print_json(rows)
+        return
+    import pandas as pd
+
+    frame = pd.DataFrame(rows).set_index("function")
+    if form is Format.table:
+        width = max(len(row["function"]) for row in rows)
+        for row in rows:
+            print(f"{row['function']:<{width}}  {row['arguments']:>6}  {row['gives']}")
+    else:
+        print_frame(frame, form)
+
+
+def _count(least: int, most: int | None) -> str:
+    return f"{least}–" if most is None else str(least) if least == most else f"{least}–{most}"
