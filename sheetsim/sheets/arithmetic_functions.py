@@ -203,7 +203,7 @@ def _least_multiple(*numbers: Any) -> Any:
 
 
 ARITHMETIC = tuple(
-    Function(name, least, most, NUMBERS, evaluate, words)
+    Function(name, least, most, NUMBERS, evaluate, words, strict=name in ("QUOTIENT", "MROUND", "GCD", "LCM"))
     for name, least, most, evaluate, words in (
         ("ABS", 1, 1, np.abs, "without its sign"),
         ("ROUND", 2, 2, _round, "rounded to so many digits, halves away from 0"),

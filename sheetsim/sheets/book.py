@@ -86,6 +86,12 @@ class FormulaParser(SheetParser):
         self.arrays: set[tuple[int, int]] = set()
         self._attributes: dict[str, str] = {}
 
+    keeps_empty_texts = True
+
+    def empty_text(self) -> None:
+        """A formula's value is a text of no characters: no empty cell."""
+        self._other("")
+
     def begin_formula(self, attributes: dict[str, str]) -> None:
         """Keeps what the formula's element says of itself."""
         self._attributes = attributes

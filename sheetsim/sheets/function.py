@@ -7,7 +7,20 @@ from typing import Any
 import numpy as np
 
 from sheetsim.sheets.operators import CellGrid, Context, lifted
-from sheetsim.sheets.values import NUMBER, CellError, TrialColumn, Value, as_value, number_of_text, to_number, to_truth
+from sheetsim.sheets.values import (
+    BOOL,
+    NUMBER,
+    VALUE,
+    CellError,
+    TrialColumn,
+    Value,
+    as_value,
+    number_of_text,
+    scalars_of,
+    select,
+    to_number,
+    to_truth,
+)
 
 # How a function takes its arguments: numbers (text is coerced), single values of any kind, values and ranges as they
 # are, or as functions that compute one when it is called for.
@@ -20,7 +33,7 @@ class Function:
 
     least, most: how many arguments it takes (None: any number); kind: how; evaluate: of `numbers`, arrays and floats to
     numbers; of the others, the context and the arguments to a value; array: whether its arguments are computed as in an
-    array formula; words: what it gives.
+    array formula; strict: whether a truth value is #VALUE!, as in those that were an add-in's; words: what it gives.
     """
 
     name: str
@@ -30,18 +43,40 @@ class Function:
     evaluate: Callable[..., Any]
     words: str
     array: bool = False
+    strict: bool = False
 
     def __call__(self, context: Context, *args: Any) -> Any:
         if self.kind == NUMBERS:
             return lifted(context, self._of_numbers, args)
+        if self.strict:
+            args = tuple(map(_without_truths, args))
         if self.kind == VALUES:
             return lifted(context, self.evaluate, args)
         return self.evaluate(context, *args)
 
     def _of_numbers(self, context: Context, *args: Value) -> Value:
-        numbers = [to_number(arg, context.pool) for arg in args]
+        if self.strict:
+            args = tuple(map(_without_truths, args))
+        numbers = [_as_double(to_number(arg, context.pool)) for arg in args]
         result = self.evaluate(*numbers)
         return as_value(with_errors_of(result, numbers))
+
+
+def _as_double(number: Any) -> Any:
+    """A float of NumPy: divided by 0 it gives an infinity."""
+    return number if isinstance(number, np.ndarray) else np.float64(number)
+
+
+def _without_truths(value: Any) -> Any:
+    """The value, #VALUE! where it is a truth value."""
+    if isinstance(value, bool):
+        return VALUE
+    if isinstance(value, TrialColumn):
+        truths = (np.asarray(value.kinds) == BOOL) & ~np.isnan(value.numbers)
+        return TrialColumn(np.where(truths, VALUE.nan, value.numbers), value.kinds)
+    if isinstance(value, CellGrid) and value.height == value.width == 1:
+        return _without_truths(value.at(0, 0))
+    return value
 
 
 def with_errors_of(result: Any, numbers: Any) -> Any:
@@ -65,15 +100,22 @@ def single(value: Any) -> Any:
 
 def number_arg(context: Context, value: Any) -> Any:
     """A raw argument as numbers."""
-    return to_number(single(value), context.pool)
+    return _as_double(to_number(single(value), context.pool))
 
 
-def constant_arg(context: Context, value: Any) -> float | None:
-    """A raw argument that must be the same in all trials as a number; None where it differs."""
-    number = number_arg(context, value)
-    if isinstance(number, np.ndarray):
-        return None if (number != number[0]).any() else float(number[0])
-    return float(number)
+def for_each(context: Context, value: Any, compute: Callable[[Any], Any]) -> Any:
+    """What a function of one single value gives, by trial, for a raw argument that says how to compute."""
+    asked = single(value)
+    if not isinstance(asked, np.ndarray | TrialColumn):
+        return compute(asked)
+    scalars = scalars_of(asked, context.pool, context.trials)
+    # 1 and TRUE are one key of a dict.
+    keys = [(type(one), one) for one in scalars]
+    result: Any = 0.0
+    for key in dict.fromkeys(keys):
+        here = np.array([float(one == key) for one in keys])
+        result = select(here, single(compute(key[1])), result, context.pool, context.trials)
+    return result
 
 
 def numbers_of(context: Context, args: Any, *, texts: bool = False, truths: bool = False) -> Iterator[tuple[Any, Any]]:

@@ -191,6 +191,13 @@ def _as_truth(answer: Any) -> Value:
     return truth_value(answer.astype(np.float64)) if isinstance(answer, np.ndarray) else bool(answer)
 
 
+def _is_no_text(context: Context, value: Value) -> Value:
+    if isinstance(value, TrialColumn):
+        texts = (np.asarray(value.kinds) == TEXT) & ~np.isnan(value.numbers)
+        return truth_value((~texts).astype(np.float64))
+    return not isinstance(value, str)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool)
 
@@ -238,9 +245,7 @@ LOGIC = (
     Function("ISNA", 1, 1, VALUES, _is_na, "#N/A?"),
     Function("ISNUMBER", 1, 1, VALUES, _kind_test(_is_number, (NUMBER,)), "a number?"),
     Function("ISTEXT", 1, 1, VALUES, _kind_test(lambda v: isinstance(v, str), (TEXT,)), "a text?"),
-    Function(
-        "ISNONTEXT", 1, 1, VALUES, _kind_test(lambda v: not isinstance(v, str), (NUMBER, BOOL, EMPTY)), "no text?"
-    ),
+    Function("ISNONTEXT", 1, 1, VALUES, _is_no_text, "no text?"),
     Function("ISLOGICAL", 1, 1, VALUES, _kind_test(lambda v: isinstance(v, bool), (BOOL,)), "a truth value?"),
     Function("ISBLANK", 1, 1, VALUES, _kind_test(lambda v: v is None, (EMPTY,)), "an empty cell?"),
     Function("ISODD", 1, 1, VALUES, _is_odd, "an odd number?"),

@@ -133,7 +133,7 @@ def _joined(context: Context, a: Value, b: Value) -> Value:
     return mapped(join, (a, b), context.pool, context.trials)
 
 
-_COMPARE: dict[str, Any] = {
+COMPARE: dict[str, Any] = {
     "=": np.equal,
     "<>": np.not_equal,
     "<": np.less,
@@ -144,7 +144,7 @@ _COMPARE: dict[str, Any] = {
 
 
 def _comparison(symbol: str) -> Callable[[Context, Value, Value], Value]:
-    ufunc = _COMPARE[symbol]
+    ufunc = COMPARE[symbol]
 
     def operate(context: Context, a: Value, b: Value) -> Value:
         if type(a) in NUMBERS and type(b) in NUMBERS:
@@ -214,7 +214,7 @@ OPERATIONS: dict[str, Callable[[Context, Value, Value], Value]] = {
     "/": _arithmetic(_quotient),
     "^": _arithmetic(power_of),
     "&": _joined,
-    **{symbol: _comparison(symbol) for symbol in _COMPARE},
+    **{symbol: _comparison(symbol) for symbol in COMPARE},
 }
 
 

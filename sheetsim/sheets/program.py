@@ -14,7 +14,7 @@ from sheetsim.model.op import Array
 from sheetsim.sheets.book import CellId, DataTable, SheetBook
 from sheetsim.sheets.compiled import CellArea, Compiled, Compiler
 from sheetsim.sheets.operators import CellGrid, Context
-from sheetsim.sheets.values import BOOL, NUMBER, CellError, TrialColumn, error_of
+from sheetsim.sheets.values import BOOL, NUMBER, CellError, TextPool, TrialColumn, error_of
 from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.values import key
 
@@ -261,13 +261,13 @@ class SheetProgram:
         results = np.empty((len(self.outputs), trials))
         for first in range(0, trials, self.block):
             block = slice(first, min(first + self.block, trials))
-            values = self._values([numbers[block] for numbers in (*given, *drawn)], block.stop - first)
+            _, values = self.values([numbers[block] for numbers in (*given, *drawn)], block.stop - first)
             for k, value in enumerate(values):
                 results[k, block] = as_numbers(value)
         return results
 
-    def _values(self, sources: Sequence[Any], trials: int, cells: Mapping[CellId, Any] | None = None) -> list[Any]:
-        """The outputs' values in a block. cells: of some cells, values in place of their formulas'."""
+    def values(self, sources: Sequence[Any], trials: int) -> tuple[TextPool, list[Any]]:
+        """The outputs' values in a block of trials, and the texts that they refer to; sources: inputs and draws."""
         slots: list[Any] = [None] * self._slots
         slots[: len(sources)] = sources
         context = Context(trials, slots, self.book.is_1904)
@@ -278,7 +278,8 @@ class SheetProgram:
                 for slot in step.done:
                     slots[slot] = None
         places = self._compiler.places
-        return [slots[places[cell]] if cell in places else self._compiler.fixed_value(cell) for cell in self.outputs]
+        fixed_value = self._compiler.fixed_value
+        return context.pool, [slots[places[one]] if one in places else fixed_value(one) for one in self.outputs]
 
     def base(self) -> tuple[list[Any], list[BaseDifference], int]:
         """The base case: the outputs as the formulas give them from what the uncertain cells hold in the file; the

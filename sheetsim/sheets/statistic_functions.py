@@ -9,7 +9,7 @@ import numpy as np
 from sheetsim.sheets.function import (
     RAW,
     Function,
-    constant_arg,
+    for_each,
     number_arg,
     numbers_of,
     settled,
@@ -17,9 +17,10 @@ from sheetsim.sheets.function import (
     stacked_numbers,
     with_errors_of,
 )
-from sheetsim.sheets.operators import OPERATIONS, CellGrid, Context, is_error
+from sheetsim.sheets.operators import COMPARE, OPERATIONS, CellGrid, Context, is_error
 from sheetsim.sheets.values import (
     DIV,
+    ERROR_OF,
     NA,
     NUM,
     NUMBER,
@@ -28,8 +29,10 @@ from sheetsim.sheets.values import (
     CellError,
     TrialColumn,
     as_value,
+    error_of,
     number_of_text,
     scalars_of,
+    to_column,
     to_number,
     to_truth,
 )
@@ -120,11 +123,11 @@ def _filled(args: Any, single_counts: bool) -> Any:
 
 def _product(context: Context, *args: Any) -> Any:
     result: Any = 1.0
-    numbers = 0
+    there: Any = False
     for number, counted in numbers_of(context, args):
         result = result * (number if counted is True else np.where(counted, number, 1.0))
-        numbers += 1
-    return as_value(result if numbers else 0.0)
+        there = there | np.asarray(counted)
+    return as_value(np.where(there, result, 0.0))
 
 
 def _sum_squares(context: Context, *args: Any) -> Any:
@@ -250,73 +253,85 @@ def _rank(average: bool) -> Callable[..., Any]:
         ranks = better.sum(axis=0) + 1.0
         if average:
             ranks = ranks + (equal.sum(axis=0) - 1) / 2
-        result = with_errors_of(np.where(equal.any(axis=0), ranks, NA.nan), [x])
-        return settled(result, np.broadcast_to(errors, result.shape))
+        given = [x, number_arg(context, order)]
+        unknown = np.isnan(given[0]) | np.isnan(given[1])
+        result = with_errors_of(np.where(equal.any(axis=0), ranks, NA.nan), given)
+        return settled(result, np.where(unknown, 0.0, np.broadcast_to(errors, result.shape)))
 
     return evaluate
 
 
 def _pairs(context: Context, first: Any, second: Any) -> Any:
-    """Two arrays of the same size as matrices, and where both have numbers; an error where sizes differ."""
+    """Two arrays of the same size as matrices, with where both have numbers; an error where sizes differ.
+
+    Errors are numbers here, and NaN; what does not count is 0.
+    """
     a, b = (arg.cells() if isinstance(arg, CellGrid) else [arg] for arg in (first, second))
     if len(a) != len(b):
         return NA
-    both = [(x, y) for x, y in zip(a, b, strict=True) if _numeric(x) and _numeric(y)]
-    width = max((v.size for pair in both for v in pair if isinstance(v, np.ndarray)), default=1)
-    matrices = np.empty((2, len(both), width))
-    for k, (x, y) in enumerate(both):
-        matrices[0, k], matrices[1, k] = to_number(x, context.pool), to_number(y, context.pool)
-    return matrices
+    columns = [[to_column(value, context.pool, 1) for value in values] for values in (a, b)]
+    width = max((one.numbers.size for values in columns for one in values), default=1)
+    matrices = np.zeros((2, len(a), width))
+    mask = np.ones((len(a), width), dtype=bool)
+    for k, pair in enumerate(zip(*columns, strict=True)):
+        for one in pair:
+            mask[k] &= (np.asarray(one.kinds) == NUMBER) | np.isnan(one.numbers)
+        matrices[:, k] = [np.where(mask[k], one.numbers, 0.0) for one in pair]
+    return matrices[0], matrices[1], mask
 
 
-def _numeric(value: Any) -> bool:
-    return isinstance(value, float | np.ndarray | CellError)
+def _of_pairs(compute: Callable[[Any, Any, Any], Any], least: int = 1) -> Callable[..., Any]:
+    """A statistic of two arrays: `compute` takes both and the mask; with fewer pairs it is #DIV/0!."""
 
-
-def _of_pairs(compute: Callable[[Any, Any], Any], least: int = 1) -> Callable[..., Any]:
     def evaluate(context: Context, first: Any, second: Any) -> Any:
         both = _pairs(context, first, second)
         if isinstance(both, CellError):
             return both
-        x, y = both
-        if len(x) < least:
-            return DIV
-        result = with_errors_of(compute(x, y), [*x, *y])
-        return as_value(result if result.size > 1 else float(result[0]))
+        x, y, mask = both
+        result = np.where(mask.sum(axis=0) < least, DIV.nan, compute(x, y, mask))
+        return as_value(with_errors_of(result, [*x, *y]))
 
     return evaluate
 
 
-def _correlation(x: Any, y: Any) -> Any:
-    dx, dy = x - x.mean(axis=0), y - y.mean(axis=0)
+def _off(x: Any, mask: Any) -> Any:
+    """Deviations from the mean, 0 of what does not count."""
+    return np.where(mask, x - x.sum(axis=0) / mask.sum(axis=0), 0.0)
+
+
+def _correlation(x: Any, y: Any, mask: Any) -> Any:
+    dx, dy = _off(x, mask), _off(y, mask)
     below = np.sqrt((dx * dx).sum(axis=0) * (dy * dy).sum(axis=0))
     return np.where(below == 0, DIV.nan, (dx * dy).sum(axis=0) / below)
 
 
-def _covariance(sample: int) -> Callable[[Any, Any], Any]:
-    def compute(x: Any, y: Any) -> Any:
-        return ((x - x.mean(axis=0)) * (y - y.mean(axis=0))).sum(axis=0) / (len(x) - sample)
+def _covariance(sample: int) -> Callable[[Any, Any, Any], Any]:
+    def compute(x: Any, y: Any, mask: Any) -> Any:
+        return (_off(x, mask) * _off(y, mask)).sum(axis=0) / (mask.sum(axis=0) - sample)
 
     return compute
 
 
-def _slope(y: Any, x: Any) -> Any:
-    dx = x - x.mean(axis=0)
+def _slope(y: Any, x: Any, mask: Any) -> Any:
+    dx = _off(x, mask)
     below = (dx * dx).sum(axis=0)
-    return np.where(below == 0, DIV.nan, (dx * (y - y.mean(axis=0))).sum(axis=0) / below)
+    return np.where(below == 0, DIV.nan, (dx * _off(y, mask)).sum(axis=0) / below)
 
 
-def _intercept(y: Any, x: Any) -> Any:
-    return y.mean(axis=0) - _slope(y, x) * x.mean(axis=0)
+def _intercept(y: Any, x: Any, mask: Any) -> Any:
+    count = mask.sum(axis=0)
+    return y.sum(axis=0) / count - _slope(y, x, mask) * x.sum(axis=0) / count
 
 
-def _r_squared(y: Any, x: Any) -> Any:
-    return _correlation(x, y) ** 2
+def _r_squared(y: Any, x: Any, mask: Any) -> Any:
+    return _correlation(x, y, mask) ** 2
 
 
 def _forecast(context: Context, x: Any, known_y: Any, known_x: Any) -> Any:
-    slope, intercept = (_of_pairs(one, 1)(context, known_y, known_x) for one in (_slope, _intercept))
-    return OPERATIONS["+"](context, intercept, OPERATIONS["*"](context, slope, single(x)))
+    slope, intercept = (_of_pairs(one, 2)(context, known_y, known_x) for one in (_slope, _intercept))
+    asked = number_arg(context, x)
+    value = OPERATIONS["+"](context, intercept, OPERATIONS["*"](context, slope, asked))
+    return as_value(with_errors_of(to_number(value, context.pool), [asked]))
 
 
 def _sum_product(context: Context, *args: Any) -> Any:
@@ -345,15 +360,7 @@ def _numbers_alone(value: Any) -> Any:
 
 
 def _sum_of_differences(compute: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    def evaluate(context: Context, first: Any, second: Any) -> Any:
-        both = _pairs(context, first, second)
-        if isinstance(both, CellError):
-            return both
-        x, y = both
-        result = with_errors_of(compute(x, y).sum(axis=0), [*x, *y])
-        return as_value(result if result.size > 1 else float(result[0]))
-
-    return evaluate
+    return _of_pairs(lambda x, y, mask: np.where(mask, compute(x, y), 0.0).sum(axis=0), 0)
 
 
 def _geometric_mean(matrix: Any, mask: Any, counts: Any) -> Any:
@@ -397,7 +404,7 @@ def _kurtosis_of_sample(matrix: Any, mask: Any, counts: Any) -> Any:
 _CRITERION = re.compile(r"(<=|>=|<>|<|>|=)?(.*)\Z", re.DOTALL)
 
 
-def _wildcard(text: str) -> "re.Pattern[str] | None":
+def wildcard_pattern(text: str) -> "re.Pattern[str] | None":
     """The pattern of a text with ? and *; None for one without."""
     if not re.search(r"[?*]", text):
         return None
@@ -407,49 +414,81 @@ def _wildcard(text: str) -> "re.Pattern[str] | None":
 
 
 def met_by(context: Context, value: Any, criterion: Any) -> Any:
-    """Whether a cell's value meets a criterion of COUNTIF: a bool, or an array a trial. Errors meet none."""
+    """Whether a cell's value meets a criterion of COUNTIF: a bool, or an array a trial."""
+    if isinstance(criterion, TrialColumn):
+        return _met_by_column(context, value, criterion)
+    if isinstance(criterion, CellError):
+        criterion = criterion.text
     symbol = "="
     if isinstance(criterion, str):
-        match = _CRITERION.match(criterion)
-        symbol, text = (match[1] or "=", match[2]) if match else ("=", criterion)
-        number = number_of_text(text) if text else VALUE
-        if not isinstance(number, CellError):
-            criterion = number
-        elif text.upper() in ("TRUE", "FALSE"):
-            criterion = text.upper() == "TRUE"
-        elif text == "" and match and match[1] in ("=", "<>"):
-            return _by_trial(context, lambda one: (one is None) == (symbol == "="), value)
-        else:
-            pattern = _wildcard(text)
-            if pattern is not None and symbol in ("=", "<>"):
-                return _by_trial(
-                    context,
-                    lambda one: (isinstance(one, str) and pattern.fullmatch(one) is not None) == (symbol == "="),
-                    value,
-                )
-            criterion = text.replace("~*", "*").replace("~?", "?")
-    if criterion is None:
-        criterion = 0.0
-    comparable = _same_kind(context, value, criterion)
+        symbol, criterion = _read_criterion(criterion)
+    criterion = 0.0 if criterion is None else criterion
+    if callable(criterion):
+        return _by_trial(context, lambda one: criterion(one) == (symbol == "="), value)
+    if isinstance(criterion, float | np.ndarray) and not isinstance(criterion, bool):
+        return _met_number(context, symbol, value, criterion)
+    kind = type(criterion)
+    comparable = _by_trial(context, lambda one: type(one) is kind, value)
     truths = to_truth(OPERATIONS[symbol](context, value, criterion), context.pool)
     met = np.equal(truths, 1) & comparable
     if symbol == "<>":
-        met = met | (~np.asarray(comparable) & ~np.asarray(is_error(value)))
+        met = met | ~np.asarray(comparable) | np.asarray(is_error(value))
     return met if isinstance(met, np.ndarray) and met.ndim else bool(met)
 
 
-def _same_kind(context: Context, value: Any, criterion: Any) -> Any:
-    """Whether a value is of the criterion's kind: a text meets no condition on numbers, an empty cell none at all."""
-    kinds = (float, str, bool)
-    if isinstance(criterion, np.ndarray):
-        wanted: Any = float
-    elif isinstance(criterion, TrialColumn):
-        return _by_trial(context, lambda a, b: type(a) is type(b), value, criterion)
+def _met_number(context: Context, symbol: str, value: Any, number: Any) -> Any:
+    """Whether a value is a number that compares so with another; a text that says a number is equal to it, no more."""
+    column = to_column(value, context.pool, 1)
+    kinds = np.asarray(column.kinds)
+    if symbol in ("=", "<>"):
+        numbers = to_number(value, context.pool) if (kinds == TEXT).any() else column.numbers
+        equal = np.equal(numbers, number) & ((kinds == NUMBER) | (kinds == TEXT))
+        met = equal if symbol == "=" else ~equal
     else:
-        wanted = next((kind for kind in kinds if type(criterion) is kind), None)
-    if isinstance(value, np.ndarray):
-        return wanted is float
-    return _by_trial(context, lambda one: type(one) is wanted, value)
+        met = COMPARE[symbol](column.numbers, number) & (kinds == NUMBER)
+    return (
+        met if isinstance(value, np.ndarray | TrialColumn) or isinstance(number, np.ndarray) else bool(np.ravel(met)[0])
+    )
+
+
+def _met_by_column(context: Context, value: Any, criterion: TrialColumn) -> Any:
+    """The same where the criterion differs between trials: texts of one operator and a number are met at once."""
+    met = np.zeros(context.trials, dtype=bool)
+    groups: dict[str, Any] = {}
+    singles: dict[Any, list[int]] = {}
+    for k, one in enumerate(scalars_of(criterion, context.pool, context.trials)):
+        symbol, read = _read_criterion(one) if isinstance(one, str) else ("=", one)
+        if type(read) is float:
+            groups.setdefault(symbol, np.full(context.trials, np.nan))[k] = read
+        else:
+            singles.setdefault((type(one), one), []).append(k)
+    for symbol, numbers in groups.items():
+        met |= _met_number(context, symbol, value, numbers) & ~np.isnan(numbers)
+    for (_, one), trials in singles.items():
+        met[trials] = np.broadcast_to(met_by(context, value, one), met.shape)[trials]
+    return met
+
+
+def _read_criterion(text: str) -> tuple[str, Any]:
+    """The operator of a criterion and what it compares with: a value, or for = and <> also a test of a single value."""
+    match = _CRITERION.match(text)
+    symbol, text = (match[1], match[2]) if match else (None, text)
+    number = number_of_text(text) if text else VALUE
+    tests = symbol in (None, "=", "<>")
+    criterion: Any = text.replace("~*", "*").replace("~?", "?")
+    pattern = wildcard_pattern(text)
+    if not isinstance(number, CellError):
+        criterion = number
+    elif text.upper() in ("TRUE", "FALSE"):
+        criterion = text.upper() == "TRUE"
+    elif text == "" and tests:
+        blank = (None, "") if symbol is None else (None,)
+        criterion = lambda one: one in blank  # noqa: E731  # a test beside values
+    elif text in ERROR_OF and tests:
+        criterion = lambda one: one is ERROR_OF[text]  # noqa: E731
+    elif pattern is not None and tests:
+        criterion = lambda one: isinstance(one, str) and pattern.fullmatch(one) is not None  # noqa: E731
+    return symbol or "=", criterion
 
 
 def _by_trial(context: Context, test: Callable[..., bool], *values: Any) -> Any:
@@ -470,8 +509,6 @@ def _cells_met(context: Context, pairs: Any) -> "list[Any] | CellError":
     met: list[Any] = [True] * (rows * columns)
     for area, criterion in zip(ranges, pairs[1::2], strict=True):
         asked = single(criterion)
-        if isinstance(asked, CellError):
-            return [False] * len(met)
         for k in range(rows * columns):
             if met[k] is not False:
                 met[k] = np.logical_and(met[k], met_by(context, area.at(k // columns, k % columns), asked))
@@ -565,10 +602,14 @@ def _count_ifs(context: Context, *pairs: Any) -> Any:
 
 
 def _subtotal(context: Context, number: Any, *areas: Any) -> Any:
-    which = constant_arg(context, number)
-    if which is None or which != which or int(which) % 100 not in _SUBTOTALS:
-        return VALUE
-    return _SUBTOTALS[int(which) % 100](context, *areas)
+    def of_one(which: Any) -> Any:
+        code = to_number(which, context.pool)
+        if code != code:
+            return error_of(float(code))
+        function = _SUBTOTALS.get(int(code) % 100) if int(code) in (*range(1, 12), *range(101, 112)) else None
+        return VALUE if function is None else function(context, *areas)
+
+    return for_each(context, number, of_one)
 
 
 _MAX, _MIN = _extreme(np.maximum, -np.inf), _extreme(np.minimum, np.inf)

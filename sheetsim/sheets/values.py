@@ -101,13 +101,13 @@ def error_of(nan: float) -> CellError:
 
 def as_value(result: Any) -> Value:
     """What a computation of numbers gave: an array with infinities as #NUM!, or a float, or an error."""
-    if isinstance(result, np.ndarray) and result.ndim:
+    if isinstance(result, np.ndarray) and result.size > 1:
         if not np.isfinite(np.dot(result, result)):
             infinite = np.isinf(result)
             if infinite.any():
                 return np.where(infinite, NUM.nan, result)
         return result
-    number = float(result)
+    number = result.item() if isinstance(result, np.ndarray) else float(result)
     if number - number == 0:
         return number
     return NUM if math.isinf(number) else error_of(number)
