@@ -115,8 +115,8 @@ class Workbook:
         if not has_ironcalc():
             run.notes.append("not checked by an engine: pip install 'sheetsim[verify]' brings IronCalc")
             return
-        run.checks.append(check_trials(run, trials))
-        run.notes.append(run.checks[-1].sentence)
+        run.checks += check_trials(run, trials)
+        run.notes += [check.sentence for check in run.checks]
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,14 +20,16 @@ from sheetsim.audit.recalculate import (
     MEMORY_A_BYTE,
     SECONDS,
     SECONDS_A_MEGABYTE,
+    recalculated,
     run_child,
     unpacked_bytes,
     with_plain_names,
 )
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
-from sheetsim.runs.workbook_model import WorkbookRun
+from sheetsim.runs.workbook_model import OutputCell, WorkbookRun
 from sheetsim.sheets.book import CellId, SheetBook
+from sheetsim.sheets.copies import write_with_numbers
 from sheetsim.workbook.limits import COLUMNS
 
 # Relative to the number, and to the largest of the output's trials, beside which the last digits of a difference of
@@ -35,6 +38,12 @@ TOLERANCE, OF_LARGEST = 1e-9, 1e-12
 
 # A process that takes fewer costs more to start than its share of the work.
 FEWEST_A_WORKER = 500
+
+# What IronCalc gives for functions and names that it does not know.
+UNKNOWN = ("#NAME?", "#ERROR", "#N/IMPL")
+
+# Trials that LibreOffice recalculates where IronCalc disagrees.
+LIBREOFFICE_TRIALS = 5
 
 # Seconds of one evaluation, at most, for each megabyte of the book's parts.
 SECONDS_A_TRIAL = 5
@@ -48,8 +57,8 @@ def has_ironcalc() -> bool:
 @dataclass(frozen=True)
 class TrialCheck:
     """What an engine said of some trials. worst: the largest relative difference; failed: (output, trial, ours,
-    theirs) where they differ by more than TOLERANCE; unread: by output, what the engine gave that is no number where
-    NumPy has one, as it does for functions that it does not know."""
+    theirs) where they differ by more than TOLERANCE; unread: by output why it was not checked: what the engine gave
+    for the file as it stands, where the file itself holds something else."""
 
     engine: str
     trials: int
@@ -60,13 +69,13 @@ class TrialCheck:
     @property
     def sentence(self) -> str:
         """What a report says."""
+        unread = "".join(f"; {one} was not checked: {what}" for one, what in self.unread.items())
         if self.failed:
             output, trial, ours, theirs = self.failed[0]
             return (
                 f"{self.engine} DISAGREES: of {self.trials} trials recalculated from the file, {len(self.failed)} "
-                f"outputs differ; first {output} in trial {trial + 1}: {ours!r} here, {theirs!r} there"
+                f"outputs differ; first {output} in trial {trial + 1}: {ours!r} here, {theirs!r} there{unread}"
             )
-        unread = "".join(f"; of {one} it gave {what}, so that it was not checked" for one, what in self.unread.items())
         return (
             f"{self.trials} trials recalculated by {self.engine} from the file agree to {TOLERANCE:g} "
             f"(largest relative difference {self.worst:.1e}){unread}"
@@ -126,7 +135,7 @@ def ironcalc_engine(book: SheetBook, cells: Mapping[CellId, Array], outputs: Seq
     results, others = ironcalc_trials(book, cells, outputs)
     for cell, instead in zip(outputs, others, strict=True):
         for what in instead.values():
-            if what is not None and (str(what).startswith(("#ERROR", "#N/IMPL", "#CIRC")) or what == "#NAME?"):
+            if what is not None and str(what).startswith((*UNKNOWN, "#CIRC")):
                 raise SheetsimError(f"IronCalc cannot compute {book.name_of(cell)} either: it gives {what}")
     return results
 
@@ -135,32 +144,68 @@ def _places(book: SheetBook, cells: Any) -> list[tuple[str, int, int]]:
     return [(book.titles[sheet], place // COLUMNS, place % COLUMNS + 1) for sheet, place in cells]
 
 
-def check_trials(run: WorkbookRun, trials: int) -> TrialCheck:
-    """Recalculates the first trials of a run by IronCalc from the person's file, and compares every output."""
+def check_trials(run: WorkbookRun, trials: int) -> list[TrialCheck]:
+    """Recalculates the first trials of a run by IronCalc from the person's file, and compares every output.
+
+    An output that IronCalc already gets wrong for the file as it stands is not checked. Where it disagrees, LibreOffice
+    is asked for a few trials, if it is installed.
+    """
     model = run.model
     count = min(trials, run.trials)
     given = [run[str(column.name)][:count, 0] for column in model.columns]
     inputs = len(model.uncertain)
     cells = model.sheet.settings(given[:inputs], given[inputs:])
-    theirs, others = ironcalc_trials(model.book, cells, [one.cell for one in model.asked])
+    base = {cell: _base_number(model.book, cell, numbers) for cell, numbers in cells.items()}
+    # The file as it stands comes first.
+    with_base = {cell: np.append(base[cell], numbers) for cell, numbers in cells.items()}
+    outputs = [one.cell for one in model.asked]
+    theirs, others = ironcalc_trials(model.book, with_base, outputs)
     ours = np.stack([run[one.name][:count, 0] for one in model.asked])
-    return _compared_trials("IronCalc", model.sheet.unknown, model.asked, ours, theirs, others)
+    unread = {}
+    for k, one in enumerate(model.asked):
+        in_file, there = model.book.value(one.cell), others[k].get(0, float(theirs[k, 0]))
+        if in_file is not None and not _same_base(in_file, there):
+            unread[one.given] = f"for the file as it stands IronCalc gives {there!r}, and the file holds {in_file!r}"
+        elif str(there).startswith(UNKNOWN):
+            unread[one.given] = f"IronCalc gives {there}, as of functions and names that it does not know"
+    moved = [{trial - 1: what for trial, what in other.items()} for other in others]
+    asked = [one for one in model.asked if one.cell not in model.sheet.unknown and one.given not in unread]
+    places = [model.asked.index(one) for one in asked]
+    names = [one.given for one in asked]
+    first = _compared("IronCalc", names, ours[places], theirs[places, 1:], [moved[k] for k in places], unread)
+    if not first.failed:
+        return [first]
+    second = _by_libreoffice(model.book, cells, asked, ours[places])
+    if second is None or second.failed:
+        return [first, second] if second else [first]
+    wrong = dict.fromkeys(
+        dict.fromkeys(output for output, *_ in first.failed), f"{first.sentence}; LibreOffice does not"
+    )
+    left = [k for k, name in enumerate(names) if name not in wrong]
+    kept = [places[k] for k in left]
+    again = _compared(
+        "IronCalc", [names[k] for k in left], ours[kept], theirs[kept, 1:], [moved[k] for k in kept], unread | wrong
+    )
+    return [again, second]
 
 
-def _compared_trials(
-    engine: str, unknown: Mapping[CellId, Any], asked: Sequence[Any], ours: Array, theirs: Array, others: Any
+def _base_number(book: SheetBook, cell: CellId, numbers: Array) -> float:
+    value = book.value(cell)
+    return float(value) if isinstance(value, float | bool) else float(numbers[0])
+
+
+def _same_base(in_file: Any, there: Any) -> bool:
+    if isinstance(in_file, float) and isinstance(there, float):
+        return abs(in_file - there) <= TOLERANCE * max(abs(in_file), abs(there), 1e-6)
+    return isinstance(in_file, str | bool) and not isinstance(there, float)
+
+
+def _compared(
+    engine: str, names: Sequence[str], ours: Array, theirs: Array, others: Sequence[Any], unread: dict[str, str]
 ) -> TrialCheck:
     failed: list[tuple[str, int, float, Any]] = []
-    unread: dict[str, str] = {}
     worst = 0.0
-    for k, one in enumerate(asked):
-        if one.cell in unknown:
-            continue
-        a, b = ours[k], theirs[k]
-        unknown_here = {what for what in others[k].values() if str(what).startswith(("#ERROR", "#N/IMPL", "#NAME"))}
-        if unknown_here and not np.isnan(a).all():
-            unread[one.given] = sorted(map(str, unknown_here))[0]
-            continue
+    for name, a, b, instead in zip(names, ours, theirs, others, strict=True):
         both = np.isfinite(a) & np.isfinite(b)
         size = np.maximum(np.abs(a), np.abs(b))
         largest = float(size[both].max()) if both.any() else 0.0
@@ -168,5 +213,33 @@ def _compared_trials(
         wrong = np.where(both, off > TOLERANCE * size + OF_LARGEST * largest, np.isnan(a) != np.isnan(b))
         relative = off[both & (size > 0)] / size[both & (size > 0)]
         worst = max(worst, float(relative.max()) if relative.size else 0.0)
-        failed += [(one.given, int(t), float(a[t]), others[k].get(int(t), float(b[t]))) for t in np.flatnonzero(wrong)]
-    return TrialCheck(engine, ours.shape[1], worst, tuple(failed), unread)
+        failed += [(name, int(t), float(a[t]), instead.get(int(t), float(b[t]))) for t in np.flatnonzero(wrong)]
+    return TrialCheck(engine, ours.shape[1], worst, tuple(failed), dict(unread))
+
+
+def _by_libreoffice(
+    book: SheetBook, cells: Mapping[CellId, Array], asked: Sequence[OutputCell], ours: Array
+) -> TrialCheck | None:
+    """The same by LibreOffice, of LIBREOFFICE_TRIALS; None where it is not installed, or cannot be given the cells."""
+    if shutil.which("soffice") is None:
+        return None
+    count = min(LIBREOFFICE_TRIALS, ours.shape[1])
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [Path(folder, f"trial-{trial}.xlsx") for trial in range(count)]
+        try:
+            for trial, copy in enumerate(copies):
+                write_with_numbers(book, copy, {cell: float(numbers[trial]) for cell, numbers in cells.items()})
+            read = recalculated(copies, "libreoffice")
+        except SheetsimError:
+            return None
+    theirs = np.full((len(asked), count), np.nan)
+    others: list[dict[int, Any]] = [{} for _ in asked]
+    for trial, sheets in enumerate(read):
+        for k, one in enumerate(asked):
+            value = sheets[book.titles[one.cell[0]]].at(one.cell[1])
+            if isinstance(value, float | bool):
+                theirs[k, trial] = float(value)
+            else:
+                others[k][trial] = value
+    # LibreOffice writes 15 digits.
+    return _compared("LibreOffice", [one.given for one in asked], ours[:, :count], theirs, others, {})

@@ -14,9 +14,10 @@ from posixpath import dirname, join, normpath
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.sheets.sheet_parts import MOST_AT_ONCE, FormulaParser, read_quickly
 from sheetsim.workbook.formulas import column_letters, quoted
 from sheetsim.workbook.limits import COLUMNS, ROWS
-from sheetsim.workbook.reading.parse import SheetParser, rectangle
+from sheetsim.workbook.reading.parse import rectangle
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.syntax import Node, parse_formula, relative
 from sheetsim.workbook.reading.values import CellKeys, CellValue, CellValues, Rectangle, key
@@ -68,53 +69,6 @@ class DataTable:
 
 class _PersonsBook(RawBook):
     free_bytes, free_elements = MOST_BYTES, MOST_ELEMENTS
-
-
-class FormulaParser(SheetParser):
-    """A sheet's cells, with formulas that cells share and the results of data tables.
-
-    shared: by cell, the number of the formula that it shares; masters: by that number, the cell that has its text;
-    data_tables: the rectangles that data tables fill, whether over two cells and along a row; arrays: the first cells
-    of array formulas.
-    """
-
-    def __init__(self, texts: list[str], elements: int) -> None:
-        super().__init__(texts, elements)
-        self.shared: dict[tuple[int, int], str] = {}
-        self.masters: dict[str, tuple[int, int]] = {}
-        self.data_tables: list[tuple[Rectangle, bool, bool]] = []
-        self.arrays: set[tuple[int, int]] = set()
-        self._attributes: dict[str, str] = {}
-
-    keeps_empty_texts = True
-
-    def empty_text(self) -> None:
-        """A formula's value is a text of no characters: no empty cell."""
-        self._other("")
-
-    def begin_formula(self, attributes: dict[str, str]) -> None:
-        """Keeps what the formula's element says of itself."""
-        self._attributes = attributes
-        super().begin_formula(attributes)
-
-    def end_formula(self, place: tuple[int, int], text: str) -> None:
-        """Keeps the formula, or whose it is."""
-        kind = self._attributes.get("t")
-        if kind == "dataTable":
-            block = rectangle(self._attributes.get("ref", "A1"))
-            flags = (self._attributes.get(name, "") in ("1", "true") for name in ("dt2D", "dtr"))
-            self.data_tables.append((block, *flags))  # type: ignore[arg-type]
-            return
-        if kind == "shared":
-            number = self._attributes.get("si", "")
-            if text:
-                self.masters[number] = place
-            self.shared[place] = number
-        elif not text:
-            return
-        elif kind == "array":
-            self.arrays.add(place)
-        super().end_formula(place, text)
 
 
 @dataclass
@@ -225,6 +179,10 @@ class SheetBook:
             tables[name.casefold()] = BookTable(number, rectangle(head.get("ref", "A1")), headers, totals, columns)
         return tables
 
+    def part_of(self, sheet: int) -> str:
+        """The name of the part that holds a sheet."""
+        return self._raw.part_of(self.titles[sheet])
+
     def sheet_number(self, title: str) -> int | None:
         """The number of a sheet, from 0; case does not count."""
         return self._numbers.get(title.casefold())
@@ -237,35 +195,30 @@ class SheetBook:
 
     def _read(self, number: int) -> BookSheet:
         title = self.titles[number]
-        parser = self._raw.parsed_sheet(title, FormulaParser)
+        part = self._raw.part_of(title)
+        quick = None
+        if self._raw.size(part) <= MOST_AT_ONCE:
+            quick = read_quickly(self._raw.read(part), self._raw.texts)
         try:
-            cells = parser.cells()
+            values, formulas = quick or self._raw.parsed_sheet(title, FormulaParser).read()
         except SheetsimError as error:
-            raise SheetsimError(f"{self.path}, sheet {title!r}: {error}") from None
-        formulas: dict[int, str] = {}
-        arrays: dict[int, Rectangle] = {}
-        for (row, column), (text, block) in cells.formulas.items():
-            formulas[key(row, column)] = text
-            if (row, column) in parser.arrays:
-                for r in range(block.top, block.bottom + 1):
-                    arrays.update((key(r, c), block) for c in range(block.left, block.right + 1))
-        masters = {shared: key(*place) for shared, place in parser.masters.items()}
-        shared = {key(*place): masters[one] for place, one in parser.shared.items() if one in masters}
-        keys = cells.values.keys
-        last = max(int(keys[-1]) // COLUMNS if len(keys) else 0, max(formulas, default=0) // COLUMNS)
-        widest = int((keys % COLUMNS).max()) + 1 if len(keys) else 1
-        widest = max([widest, *(1 + cell % COLUMNS for cell in formulas)])
-        formula_keys = np.unique(np.array([*formulas, *arrays], dtype=np.int64))
+            says_where = str(error).startswith(str(self.path))
+            raise SheetsimError(str(error) if says_where else f"{self.path}, sheet {title!r}: {error}") from None
+        keys = values.keys
+        computed = np.unique(np.array([*formulas.texts, *formulas.arrays], dtype=np.int64))
+        every = np.concatenate([keys, computed])
+        used = (int(every.max()) // COLUMNS, int((every % COLUMNS).max()) + 1) if len(every) else (1, 1)
+        bare = np.setdiff1d(computed, keys, assume_unique=True)
         return BookSheet(
             title,
-            cells.values,
-            formulas,
-            arrays,
-            shared,
-            [DataTable(number, *table) for table in parser.data_tables],
-            (max(last, 1), widest),
-            formula_keys,
-            frozenset(cells.bare.tolist()),
+            values,
+            formulas.texts,
+            formulas.arrays,
+            formulas.shared,
+            [DataTable(number, *table) for table in formulas.data_tables],
+            used,
+            computed,
+            frozenset(bare.tolist()),
         )
 
     def value(self, cell: CellId) -> CellValue | None:
