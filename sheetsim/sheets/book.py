@@ -230,6 +230,10 @@ class SheetBook:
         sheet = self.sheet(cell[0])
         return cell[1] in sheet.formulas or cell[1] in sheet.arrays
 
+    def has_value(self, cell: CellId) -> bool:
+        """Whether the file holds a value of the cell, an empty text being one."""
+        return cell[1] not in self.sheet(cell[0]).bare
+
     def data_table_in(self, sheet: int, block: Rectangle) -> "DataTable | None":
         """The first data table that fills cells of a rectangle."""
         for table in self.sheet(sheet).data_tables:

@@ -3,7 +3,7 @@
 What does not depend on an uncertain cell is computed when the formula is compiled, and is a constant from then on.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ class Compiler:
         self.draws: dict[CellId, list[int]] = {}
         self.values: dict[CellId, Any] = {}
         self._static = Context(1, [], book.is_1904)
-        self._constants: dict[tuple[int, Rectangle], Any] = {}
+        self._in_file: dict[tuple[int, Rectangle], list[list[Any]]] = {}
 
     # --- references
 
@@ -397,10 +397,7 @@ class Compiler:
         bottom, right = max(min(block.bottom, used[0]), block.top), max(min(block.right, used[1]), block.left)
         kept = Rectangle(block.top, block.left, bottom, right)
         rows = self._fixed_rows(area.sheet, kept)
-        varying = [
-            (cell[1] // COLUMNS - kept.top, cell[1] % COLUMNS + 1 - kept.left, slot)
-            for cell, slot in self._slots_in(area.sheet, kept)
-        ]
+        varying = list(self._within(self.places, area.sheet, kept))
         height, width = block.bottom - block.top + 1, block.right - block.left + 1
         place = (area.sheet, block.top, block.left)
         if not varying:
@@ -415,25 +412,17 @@ class Compiler:
 
         return Compiled(compute, True)
 
-    def _slots_in(self, sheet: int, block: Rectangle) -> Iterable[tuple[CellId, int]]:
-        if block.size <= len(self.places):
-            for row in range(block.top, block.bottom + 1):
-                for column in range(block.left, block.right + 1):
-                    slot = self.places.get((sheet, key(row, column)))
-                    if slot is not None:
-                        yield (sheet, key(row, column)), slot
-            return
-        for cell, slot in self.places.items():
-            if cell[0] == sheet:
-                row, column = cell[1] // COLUMNS, cell[1] % COLUMNS + 1
-                if block.top <= row <= block.bottom and block.left <= column <= block.right:
-                    yield cell, slot
-
     def _fixed_rows(self, sheet: int, block: Rectangle) -> list[list[Any]]:
-        """The constants of a rectangle, row by row."""
+        """The values of a rectangle that are the same in all trials, row by row."""
         at = (sheet, block)
-        if at in self._constants:
-            return self._constants[at]  # type: ignore[no-any-return]
+        if at not in self._in_file:
+            self._in_file[at] = self._rows_in_file(sheet, block)
+        rows = [row.copy() for row in self._in_file[at]]
+        for r, c, value in self._within(self.values, sheet, block):
+            rows[r][c] = value
+        return rows
+
+    def _rows_in_file(self, sheet: int, block: Rectangle) -> list[list[Any]]:
         values = self.book.sheet(sheet).values
         width = block.right - block.left + 1
         rows: list[list[Any]] = [[None] * width for _ in range(block.bottom - block.top + 1)]
@@ -444,14 +433,22 @@ class Compiler:
                 value = values.others[cell]
                 value = ERROR_OF.get(value, value) if isinstance(value, str) and value.startswith("#") else value
             rows[cell // COLUMNS - block.top][cell % COLUMNS + 1 - block.left] = value
-        if self.values:
-            for (number, cell), value in self.values.items():
-                row, column = cell // COLUMNS, cell % COLUMNS + 1
-                if number == sheet and block.top <= row <= block.bottom and block.left <= column <= block.right:
-                    rows[row - block.top][column - block.left] = value
-        else:
-            self._constants[at] = rows
         return rows
+
+    @staticmethod
+    def _within(values: Mapping[CellId, Any], sheet: int, block: Rectangle) -> Iterable[tuple[int, int, Any]]:
+        """What is said of the cells of a rectangle: row and column in it, from 0, and the value."""
+        if block.size <= len(values):
+            for r in range(block.bottom - block.top + 1):
+                for c in range(block.right - block.left + 1):
+                    at = (sheet, key(block.top + r, block.left + c))
+                    if at in values:
+                        yield r, c, values[at]
+            return
+        for (number, cell), value in values.items():
+            r, c = cell // COLUMNS - block.top, cell % COLUMNS + 1 - block.left
+            if number == sheet and 0 <= r <= block.bottom - block.top and 0 <= c <= block.right - block.left:
+                yield r, c, value
 
     # --- operators and functions
 

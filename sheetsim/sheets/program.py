@@ -12,7 +12,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
 from sheetsim.sheets.book import CellId, DataTable, SheetBook
-from sheetsim.sheets.compiled import CellArea, Compiled, Compiler
+from sheetsim.sheets.compiled import CellArea, Compiled, Compiler, UnknownFormulaError
 from sheetsim.sheets.operators import CellGrid, Context
 from sheetsim.sheets.values import BOOL, NUMBER, CellError, TextPool, TrialColumn, error_of
 from sheetsim.workbook.limits import COLUMNS
@@ -24,6 +24,9 @@ BLOCK_BYTES = 256 << 20
 
 # Cells of a range that are looked up one by one; in larger ones the formulas are.
 SMALL_RANGE = 64
+
+# Cells that do not vary and are computed all the same, to see whether the file's values are those of its formulas.
+MOST_SETTLED = 20_000
 
 # Of the base case against the values in the file.
 BASE_TOLERANCE = 1e-9
@@ -193,6 +196,7 @@ class SheetProgram:
 
     def _compile(self) -> None:
         compiler = self._compiler
+        self.settled, self._compared, self._stale = 0, 0, list[BaseDifference]()
         varying = {cell for cell, mask in self.plan.reach.items() if mask}
         compiler.places = {cell: slot for slot, cell in enumerate(self.inputs)}
         slots = len(compiler.places)
@@ -215,10 +219,23 @@ class SheetProgram:
         self._steps = self._with_ends(steps)
 
     def _settle(self, cell: CellId) -> None:
-        """A cell that does not vary keeps its value in the file; where it has none it is computed."""
-        sheet = self.book.sheet(cell[0])
-        if sheet.values.at(cell[1]) is None and cell[1] in sheet.bare:
-            self._compiler.values[cell] = self._compiler.formula(cell).value
+        """A cell that does not vary is computed once; where there is no rule it keeps its value in the file, and so do
+        all where there are very many."""
+        has_value = self.book.has_value(cell)
+        if has_value and self.settled >= MOST_SETTLED:
+            return
+        self.settled += 1
+        try:
+            value = self._compiler.formula(cell).value
+        except UnknownFormulaError:
+            if not has_value:
+                raise
+            return
+        in_file = self._compiler.fixed_value(cell)
+        self._compiler.values[cell] = 0.0 if value is None else value
+        self._compared += has_value
+        if has_value and not _agree(in_file, self._compiler.values[cell]):
+            self._stale.append(BaseDifference(self.book.name_of(cell), in_file, self._compiler.values[cell]))
 
     def _with_ends(self, steps: Sequence[tuple[CellId, int, Compiled]]) -> list[Step]:
         """The steps with what is done after each, and how many values are held at most."""
@@ -292,11 +309,11 @@ class SheetProgram:
         slots: list[Any] = [None] * self._slots
         slots[: len(sources)] = sources
         context = Context(1, slots, self.book.is_1904)
-        differences, compared = [], 0
+        differences, compared = list(self._stale), self._compared
         with np.errstate(all="ignore"):
             for step in self._steps:
                 in_file = self._in_file(step.cell)
-                has_value = in_file is not None or step.cell[1] not in self.book.sheet(step.cell[0]).bare
+                has_value = self.book.has_value(step.cell)
                 if step.cell in self._drawn and has_value:
                     slots[step.slot] = in_file
                     continue
