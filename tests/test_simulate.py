@@ -114,3 +114,178 @@ def test_mistakes_are_refused_in_a_sentence(
     book = sheetsim.workbook(plan_book(tmp_path / "plan.xlsx"))
     with pytest.raises(SheetsimError, match=reason):
         book.simulate(inputs=inputs, outputs=outputs, trials=100)
+
+
+def written(path: Path, cells: dict[str, Any], **options: Any) -> Path:
+    """A book of one sheet with these cells; formulas have no true values. options: of xlsxwriter."""
+    with xlsxwriter.Workbook(path, options) as book:
+        sheet = book.add_worksheet("Sheet1")
+        for place, value in cells.items():
+            sheet.write(place, value)
+    return path
+
+
+def simulated(path: Path, inputs: dict[str, Any], *outputs: str, **asked: Any) -> Any:
+    return sheetsim.workbook(path).simulate(inputs, list(outputs), **{"trials": 200, "seed": 1} | asked)
+
+
+def test_an_unknown_function_goes_to_ironcalc_and_is_said(tmp_path: Path) -> None:
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=BESSELJ(A1,0)", "C1": "=B1*2", "D1": "=A1+1"})
+    run = simulated(book, {"A1": "uniform(0, 3)"}, "C1", "D1", trials=300)
+    trials = run.trial_frame()
+    from scipy.special import j0
+
+    np.testing.assert_allclose(trials["C1"], 2 * j0(trials["A1"]), atol=1e-6)
+    np.testing.assert_allclose(trials["D1"], trials["A1"] + 1)
+    (note,) = [note for note in run.notes if "BESSELJ" in note]
+    assert "Sheet1!B1" in note
+    assert "IronCalc" in note
+
+
+def test_what_no_engine_computes_is_refused_with_its_cell(tmp_path: Path) -> None:
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=NOSUCHFUNCTION(A1)"})
+    with pytest.raises(SheetsimError, match=r"Sheet1!B1"):
+        simulated(book, {"A1": "normal(1, 1)"}, "B1")
+
+
+def test_circular_references_are_named(tmp_path: Path) -> None:
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=C1+A1", "C1": "=B1*0.5", "D1": "=C1"})
+    with pytest.raises(SheetsimError, match=r"circular reference .* Sheet1!C1 → Sheet1!B1 → Sheet1!C1"):
+        simulated(book, {"A1": "normal(1, 1)"}, "D1")
+
+
+def test_what_comes_from_another_workbook_is_refused_where_it_meets_trials(tmp_path: Path) -> None:
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "='[other.xlsx]Prices'!A1*A1", "C1": "=A1*2"})
+    assert simulated(book, {"A1": "normal(1, 1)"}, "C1").trials == 200
+    with pytest.raises(SheetsimError, match=r"Sheet1!B1.*another workbook"):
+        simulated(book, {"A1": "normal(1, 1)"}, "B1")
+
+
+def test_an_output_of_a_data_table_names_the_formula_that_it_repeats(tmp_path: Path) -> None:
+    import zipfile
+
+    plain = written(tmp_path / "plain.xlsx", {"A1": 1, "B1": "=A1*2", "B2": 2, "B3": 2, "D1": "=AVERAGE(B2:B3)"})
+    path = tmp_path / "book.xlsx"
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w") as out:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                table = b'<c r="B2"><f t="dataTable" ref="B2:B3" dt2D="0" dtr="0" r1="C1"/><v>2</v></c>'
+                data = data.replace(b'<c r="B2"><v>2</v></c>', table)
+                assert table in data
+            out.writestr(name, data)
+    with pytest.raises(SheetsimError, match=r"Data Table, which repeats Sheet1!B1"):
+        simulated(path, {"A1": "normal(1, 1)"}, "D1")
+
+
+def test_random_cells_are_inputs_by_themselves(tmp_path: Path) -> None:
+    book = written(
+        tmp_path / "book.xlsx",
+        {"A1": 5, "B1": "=_xlfn.NORM.INV(RAND(),A1,2)", "B2": "=RANDBETWEEN(1,6)", "C1": "=B1+B2"},
+    )
+    run = simulated(book, {}, "C1", "B2", trials=20_000)
+    frame = run.summary()
+    assert frame.loc["C1", "mean"] == pytest.approx(8.5, abs=0.06)
+    assert frame.loc["C1", "std"] == pytest.approx((4 + 35 / 12) ** 0.5, rel=0.02)
+    assert set(run.trial_frame()["B2"]) == {1, 2, 3, 4, 5, 6}
+    assert list(run.sensitivity("C1").index) == ["Sheet1.B1.random", "Sheet1.B2.random"]
+    assert not run.checks[0].failed
+
+
+def test_dates_count_from_1904_where_the_book_says_so(tmp_path: Path) -> None:
+    cells = {"A1": 40_000, "B1": "=YEAR(A1)*100+MONTH(A1)", "C1": "=DATE(2020,1,31)+A1*0", "D1": "=EDATE(A1,1)-A1"}
+    from_1904 = simulated(
+        written(tmp_path / "a.xlsx", cells, date_1904=True), {"A1": "uniform(40000, 41000)"}, "B1", "C1", verify=0
+    ).trial_frame()
+    days = np.datetime64("1904-01-01") + np.floor(from_1904["A1"]).astype(int).to_numpy()
+    months = days.astype("datetime64[M]").astype(int)
+    np.testing.assert_array_equal(from_1904["B1"], (1970 + months // 12) * 100 + months % 12 + 1)
+    assert set(from_1904["C1"]) == {(np.datetime64("2020-01-31") - np.datetime64("1904-01-01")).astype(int)}
+
+
+def test_an_error_in_a_trial_is_counted_and_the_rest_is_told_of(tmp_path: Path) -> None:
+    run = simulated(written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=SQRT(A1)"}), {"A1": "normal(0, 1)"}, "B1")
+    (record,) = run.given_records()
+    below = int((run.trial_frame()["A1"] < 0).sum())
+    assert (record["n"], record["errors"]) == (200 - below, below)
+    assert record["min"] >= 0
+
+
+def test_an_output_that_is_an_error_in_all_trials_has_no_numbers(tmp_path: Path) -> None:
+    run = simulated(written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=A1+NA()"}), {"A1": "normal(0, 1)"}, "B1")
+    (record,) = run.given_records()
+    assert (record["n"], record["errors"]) == (0, 200)
+    assert np.isnan(record["mean"])
+    assert run.to_excel(tmp_path / "out.xlsx").exists()
+
+
+def test_trials_stop_when_the_means_are_known(tmp_path: Path) -> None:
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=A1*2"})
+    run = simulated(book, {"A1": "normal(10, 1)"}, "B1", trials=1_000_000, until=0.003)
+    assert run.trials == 8000
+    assert simulated(book, {"A1": "normal(10, 1)"}, "B1", trials=2000, until=0.0001).trials == 2000
+
+
+def test_the_model_is_a_model(tmp_path: Path) -> None:
+    run = simulated(plan_book(tmp_path / "plan.xlsx"), {"price": "normal(10, 1)", "cost": "normal(6, 0.1)"}, "B13")
+    assert isinstance(run.model, sheetsim.Model)
+    indices = run.model.sobol(trials=512)
+    assert indices.loc["price", "total"] > 0.9 > indices.loc["cost", "total"]
+    streamed = run.model.stream(5000).summary()
+    assert streamed.iloc[0]["n"] == 5000
+
+
+@pytest.mark.parametrize("text", ["=1+", "=SUM(", '=" ', "=A1 A2 A3 (", "=((((A1", "={1,2;3}", "=" + "(" * 500 + "A1"])
+def test_formulas_that_are_none_are_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=A1"})
+    import zipfile
+
+    broken = tmp_path / "broken.xlsx"
+    with zipfile.ZipFile(book) as source, zipfile.ZipFile(broken, "w") as out:
+        for name in source.namelist():
+            data = source.read(name)
+            out.writestr(name, data.replace(b"<f>A1</f>", f"<f>{text[1:]}</f>".encode()))
+    with pytest.raises(SheetsimError, match=r"Sheet1!B1"):
+        simulated(broken, {"A1": "normal(1, 1)"}, "B1")
+
+
+def test_the_quick_reading_of_a_sheet_is_that_of_the_parser(tmp_path: Path) -> None:
+    from real_workbooks import WORKBOOKS, write_workbook
+
+    from sheetsim.sheets.book import SheetBook
+    from sheetsim.sheets.sheet_parts import FormulaParser, read_quickly
+
+    paths = [
+        plan_book(tmp_path / "plan.xlsx"),
+        *(write_workbook(name, tmp_path / f"{name}.xlsx") for name in WORKBOOKS),
+    ]
+    for path in paths:
+        raw = SheetBook(path)._raw
+        for title in raw.titles:
+            quick = read_quickly(raw.read(raw.part_of(title)), raw.texts)
+            assert quick is not None, path
+            values, formulas = raw.parsed_sheet(title, FormulaParser).read()
+            np.testing.assert_array_equal(quick[0].keys, values.keys)
+            np.testing.assert_array_equal(quick[0].numbers, values.numbers)
+            assert dict(quick[0].others) == dict(values.others)
+            assert quick[1] == formulas
+
+
+def test_functions_are_printed(sheetsim: Any) -> None:
+    status, out, _ = sheetsim("simulate", "--functions")
+    assert status == 0
+    assert any(line.split()[:2] == ["VLOOKUP", "3–4"] for line in out.splitlines())
+
+
+def test_a_mistake_on_the_command_line_is_one_line_and_writes_nothing(sheetsim: Any, tmp_path: Path) -> None:
+    book = plan_book(tmp_path / "plan.xlsx")
+    for words, reason in (
+        (["--input", "price"], "write CELL=DISTRIBUTION"),
+        (["--input", "price=normal(10, 1)", "--output", "B13", "--correlation", "price=0.5"], "write CELL,CELL=NUMBER"),
+        (["--input", "price=normal(10, 1)", "--output", "Z99"], "holds no formula"),
+    ):
+        status, out, err = sheetsim("simulate", str(book), *words)
+        assert (status, out) == (2, "")
+        assert reason in err
+        assert err.count("\n") == 1
+    assert not list(tmp_path.glob("outputs/*.xlsx"))

@@ -119,6 +119,11 @@ def _t_quantile(tails: Array, freedom: Array) -> Array:
     return _cell(stdtrit(freedom.item(), 1 - tails.item() / 2) if freedom.item() >= 1 else np.nan)
 
 
+def _quantile(x: Array, p: Array) -> Array:
+    """The p-quantile, linear between order statistics; NaN unless 0 <= p <= 1."""
+    return _cell(np.quantile(x, p.item()) if 0 <= p.item() <= 1 else np.nan)
+
+
 def _normal_quantile(p: Array) -> Array:
     """The number that a standard normal one is below with probability p; NaN unless 0 < p < 1."""
     # Not scipy's: every run of a forward pass asks for one, and the import costs more than the run.
@@ -411,7 +416,7 @@ TABLE: tuple[Op, ...] = (
     ),
     Op("minimum", 1, scalar, lambda x: _cell(x.min()), "MIN({0})", _extreme),
     Op("maximum", 1, scalar, lambda x: _cell(x.max()), "MAX({0})", _extreme),
-    Op("quantile", 2, scalar, lambda x, p: _cell(np.quantile(x, p.item())), "PERCENTILE({0},{1})", _unknown),
+    Op("quantile", 2, scalar, _quantile, "PERCENTILE({0},{1})", _unknown),
     Op("largest", None, of_scalars, lambda *xs: np.maximum.reduce(xs), "MAX({*})", _largest),
     Op("frequency", 2, bins, _frequency, "FREQUENCY({0},{1})", _steps),
 )

@@ -17,7 +17,7 @@ from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array, Op, broadcast
 from sheetsim.runs.model import Model, ModelRun
 from sheetsim.sheets.book import CellId, SheetBook
-from sheetsim.sheets.compiled import UnknownFormulaError
+from sheetsim.sheets.compiled import ForeignReferenceError, UnknownFormulaError
 from sheetsim.sheets.program import BaseDifference, SheetPlan, SheetProgram, drawn_cells
 from sheetsim.workbook.limits import check_name
 
@@ -73,7 +73,7 @@ class SheetTrials:
         try:
             self.program = SheetProgram(self.plan)
         except UnknownFormulaError as error:
-            if engine is None:
+            if engine is None or isinstance(error, ForeignReferenceError):
                 raise
             self.program = self._without_unknown(error)
         self._last: tuple[Array, ...] = ()
@@ -86,6 +86,8 @@ class SheetTrials:
             try:
                 SheetProgram(SheetPlan(self.book, self.inputs, [cell]))
                 computed.append(cell)
+            except ForeignReferenceError:
+                raise
             except UnknownFormulaError as reason:
                 self.unknown[cell] = reason
         return SheetProgram(SheetPlan(self.book, self.inputs, computed))

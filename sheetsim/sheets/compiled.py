@@ -51,6 +51,10 @@ class UnknownFormulaError(SheetsimError):
         self.what, self.cell = what, cell
 
 
+class ForeignReferenceError(UnknownFormulaError):
+    """A formula that reads another workbook: no engine has it."""
+
+
 @dataclass(frozen=True)
 class CellArea:
     """A rectangle on a sheet."""
@@ -348,7 +352,7 @@ class Compiler:
     def _referred(self, node: Node, cell: CellId, home: CellId, array: bool) -> Compiled:
         """A reference where a single value is wanted: of a column what is in the formula's row, of a row likewise."""
         if isinstance(node, ForeignNode):
-            raise UnknownFormulaError(f"another workbook ({node.text})", self.book.name_of(cell))
+            raise ForeignReferenceError(f"another workbook ({node.text})", self.book.name_of(cell))
         try:
             areas = self.areas_of(node, cell, home)
         except _ReferenceError as error:
