@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pytest
 import xlsxwriter
+from lint import lint
 from typer.testing import CliRunner
 
 import sheetsim
@@ -269,6 +271,25 @@ def test_the_quick_reading_of_a_sheet_is_that_of_the_parser(tmp_path: Path) -> N
             np.testing.assert_array_equal(quick[0].numbers, values.numbers)
             assert dict(quick[0].others) == dict(values.others)
             assert quick[1] == formulas
+
+
+def test_the_result_is_a_live_workbook_that_agrees_with_engines(tmp_path: Path) -> None:
+    book = plan_book(tmp_path / "plan.xlsx")
+    out = tmp_path / "out.xlsx"
+    words = ["simulate", str(book), "--input", "price=normal(10, 1)", "--input", "B2=uniform(900, 1100)"]
+    words += ["--output", "B12", "--output", "B13", "--correlation", "price,B2=0.5", "--trials", "300"]
+    result = CliRunner().invoke(app, [*words, "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    lint(out)
+    assert sheetsim.verify(out).ok
+    read = sheetsim.read(out)
+    table = read.table("outputs")
+    assert list(table.index) == ["Plan.B12", "Plan.B13"]
+    about = dict(openpyxl.load_workbook(out)["About"].iter_rows(max_col=2, values_only=True))
+    assert about["SHA-256"] == hashlib.sha256(book.read_bytes()).hexdigest()
+    assert about["command"].startswith(f"sheetsim simulate {book} --input 'price=normal(10, 1)'")
+    titles = openpyxl.load_workbook(out).sheetnames
+    assert {"Overview", "Outputs", "Output Plan.B12", "Inputs", "Trials", "Sensitivity Plan.B13"} <= set(titles)
 
 
 def test_functions_are_printed(sheetsim: Any) -> None:

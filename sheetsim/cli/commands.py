@@ -480,7 +480,8 @@ def simulate_command(
         raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
     _make_ready([target], force)
     given = (inputs or [], outputs or [], correlations or [])
-    return simulate.simulate(book, *given, trials, seed, until, verify, target, form, values_only, _say)
+    command = simulate.command_of(book, *given, trials, seed, until)
+    return simulate.simulate(book, *given, trials, seed, until, verify, target, form, values_only, command, _say)
 
 
 class EngineName(StrEnum):

@@ -1,5 +1,6 @@
 """The command `simulate`: a person's workbook over trials. It parses, calls and prints."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_json
 from sheetsim.errors import SheetsimError
+from sheetsim.workbook.limits import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +64,7 @@ def simulate(
     target: Path,
     form: Format,
     values_only: bool,
+    command: list[str],
     say: "Callable[[str], None]",
 ) -> int:
     """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
@@ -85,9 +88,31 @@ def simulate(
             progress=progress.sheet,
         )
         progress.sheet("writing")
-        run.to_excel(target, values_only=values_only)
+        run.command = shlex.join(command)
+        fits = run.trials < ROWS
+        run.to_excel(target, values_only=values_only, matrices=fits)
+        if not fits:
+            run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds what is told of the trials, as values")
     _print(run, book, target, form, say)
     return 1 if any(check.failed for check in run.checks) else 0
+
+
+def command_of(
+    book: str,
+    inputs: list[str],
+    outputs: list[str],
+    correlations: list[str],
+    trials: int,
+    seed: int,
+    until: str | None,
+) -> list[str]:
+    """The words that make the same result again."""
+    words = ["sheetsim", "simulate", book]
+    for option, values in (("--input", inputs), ("--output", outputs), ("--correlation", correlations)):
+        for value in values:
+            words += [option, value]
+    words += ["--trials", str(trials), "--seed", str(seed)]
+    return words + (["--until", until] if until else [])
 
 
 def _print(run: "WorkbookRun", book: str, target: Path, form: Format, say: "Callable[[str], None]") -> None:

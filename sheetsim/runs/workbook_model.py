@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from sheetsim import arguments
+from sheetsim.engine.evaluate import Values
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distribution_text import parse_distribution
 from sheetsim.model.distributions import uniform
 from sheetsim.model.draws import Distribution, as_distribution
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array, Op, broadcast
+from sheetsim.runs.manifest import Manifest
 from sheetsim.runs.model import Model, ModelRun
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.compiled import ForeignReferenceError, UnknownFormulaError
 from sheetsim.sheets.program import BaseDifference, SheetPlan, SheetProgram, drawn_cells
+from sheetsim.studies.model_book import MADE_IN_PYTHON
+from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import check_name
 
 if TYPE_CHECKING:
@@ -154,8 +158,9 @@ class WorkbookModel(Model):
         correlations: Sequence[tuple[str, str, float]] = (),
         engine: CellEngine | None = None,
     ) -> None:
-        super().__init__(book.path.name, seed=seed)
+        super().__init__(f"{book.path.name}, simulated", seed=seed)
         self.book = book
+        self.correlations = tuple(correlations)
         count = arguments.whole("trials", trials, FEWEST_TRIALS)
         self.uncertain = self._uncertain(inputs)
         self.asked = self._asked(outputs)
@@ -258,6 +263,10 @@ class WorkbookModel(Model):
                 raise SheetsimError(str(error).replace(one.name, one.given, 1)) from None
         return list(columns.values())
 
+    def base_value(self, cell: CellId) -> float:
+        """What an uncertain cell holds in the file, 0 where it is empty."""
+        return self.sheet.program.base_value(cell)
+
     def run(self) -> "WorkbookRun":
         """Computes all trials, and what is told of the outputs."""
         return WorkbookRun(self)
@@ -280,6 +289,7 @@ class WorkbookRun(ModelRun):
         self._model = model
         self.notes: list[str] = []
         self.checks: list[Any] = []
+        self.command = MADE_IN_PYTHON
         super().__init__(model)
 
     @property
@@ -336,13 +346,32 @@ class WorkbookRun(ModelRun):
             for k, given in enumerate(frame.index)
         ]
 
+    def column_names(self) -> list[str]:
+        """The inputs, draws of the sheet's own and outputs, as they were given."""
+        names = [str(node.name) for node in self._model.columns]
+        return [*map(self.given_name, names), *self.given_outputs()]
+
+    def given_name(self, name: str) -> str:
+        """A matrix's cell as it was given; its own name where it was not."""
+        return self._given.get(name, name)
+
+    @property
+    def values(self) -> Values:
+        """The numbers of the model's matrices."""
+        return self._values
+
+    def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
+        """What the workbook says of itself, what stands where in it, and its numbers."""
+        from sheetsim.runs.workbook_book import WorkbookBook
+
+        return WorkbookBook(self, matrices, matrices and not values_only).made(values_only)
+
     def trial_frame(self) -> "pd.DataFrame":
         """The trials: a column an input, a draw of the sheet's own, and an output."""
         import pandas as pd
 
         nodes = [*self._model.columns, *(output.matrix for output in self._model.outputs.values())]
-        names = [one.given for one in self._model.uncertain]
-        names += [str(node.name) for node in self._model.columns[len(names) :]] + self.given_outputs()
+        names = self.column_names()
         return pd.DataFrame({name: self._values[node][:, 0] for name, node in zip(names, nodes, strict=True)})
 
     def percentiles(self) -> "pd.DataFrame":
