@@ -9,9 +9,11 @@ import numpy as np
 from sheetsim import arguments
 from sheetsim.audit.trial_engine import check_trials, has_ironcalc, ironcalc_engine
 from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
 from sheetsim.model.draws import check_seed
 from sheetsim.runs.workbook_model import WorkbookModel, WorkbookRun
 from sheetsim.sheets.book import SheetBook
+from sheetsim.sheets.marking import SimulationPlan, plan_file, plan_sheet, write_marked
 
 TRIALS = 100_000
 
@@ -41,8 +43,8 @@ class Workbook:
         inputs: Mapping[str, Any] | None = None,
         outputs: Sequence[str] = (),
         *,
-        trials: int = TRIALS,
-        seed: int = 0,
+        trials: int | None = None,
+        seed: int | None = None,
         correlations: Sequence[Correlation] = (),
         until: float | None = None,
         verify: int = CHECKED,
@@ -54,18 +56,24 @@ class Workbook:
         text; outputs: cells or names; correlations: rank correlations, (input, input, number) each; until: with it,
         trials are doubled from 1,000 until every output's mean is known to so much of its size (half the 95 %
         interval), `trials` at most; verify: so many trials are recalculated by IronCalc from the file, where it is
-        installed; 0 for none. A cell without a sheet is of the sheet that the workbook opens with.
+        installed; 0 for none. A cell without a sheet is of the sheet that the workbook opens with. What the workbook's
+        sheet `Simulation` says, or a TOML beside it (book.toml), is taken too; arguments go before it.
         Raises SheetsimError for what is no cell, no distribution or no formula, and for what cannot be computed.
         """
         arguments.whole("verify", verify)
+        plan = self.plan()
+        inputs = self._merged(plan.inputs, inputs or {})
+        outputs = outputs if len(arguments.listed("outputs", outputs, "cells")) else plan.outputs
+        correlations = [*correlations, *self._others(plan.correlations, correlations)]
+        seed = next((one for one in (seed, plan.seed) if one is not None), 0)
         check_seed(seed)
-        most = arguments.whole("trials", trials, 2)
+        most = arguments.whole("trials", trials or plan.trials or TRIALS, 2)
         said = progress or (lambda _: None)
 
         def model_of(count: int) -> WorkbookModel:
             engine = ironcalc_engine if has_ironcalc() else None
             return WorkbookModel(
-                self.book, inputs or {}, outputs, trials=count, seed=seed, correlations=correlations, engine=engine
+                self.book, inputs, outputs, trials=count, seed=seed, correlations=correlations, engine=engine
             )
 
         said("reading")
@@ -83,6 +91,35 @@ class Workbook:
             said(f"checking {min(verify, run.trials)} trials")
             self._check(run, verify)
         return run
+
+    def plan(self) -> SimulationPlan:
+        """What the sheet `Simulation` says is to be simulated, and over it a TOML beside the workbook."""
+        plan = plan_sheet(self.book)
+        beside = self.book.path.with_suffix(".toml")
+        if beside.exists():
+            more = plan_file(beside)
+            plan.inputs = self._merged(plan.inputs, more.inputs)
+            plan.outputs = more.outputs or plan.outputs
+            plan.correlations = [*more.correlations, *self._others(plan.correlations, more.correlations)]
+            plan.trials, plan.seed = more.trials, more.seed
+        return plan
+
+    def _merged(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+        """Inputs of two sources: of one cell the second's."""
+        if not isinstance(second, Mapping):
+            raise SheetsimError(f"inputs must be a mapping of cells to distributions, not {arguments.said(second)}")
+        given = {self.book.cell_of(arguments.text("an input", name)) for name in second}
+        return {name: law for name, law in first.items() if self.book.cell_of(name) not in given} | dict(second)
+
+    def _others(self, first: Sequence[Correlation], second: Sequence[Correlation]) -> list[Correlation]:
+        """The first's correlations of cells of which the second says none."""
+        given = {frozenset(map(self.book.cell_of, pair[:2])) for pair in second}
+        return [pair for pair in first if frozenset(map(self.book.cell_of, pair[:2])) not in given]
+
+    def mark(self, target: str | os.PathLike[str]) -> tuple[int, int]:
+        """Writes a copy with a sheet `Simulation` to fill in, which lists the numbers that formulas use, and the
+        formulas that no other uses; returns how many there are of each."""
+        return write_marked(self.book, path_of(target))
 
     def _notes(self, run: WorkbookRun, until: float | None) -> list[str]:
         model = run.model

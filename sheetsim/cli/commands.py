@@ -453,21 +453,22 @@ def simulate_command(
     inputs: simulate.Inputs = None,
     outputs: simulate.Outputs = None,
     correlations: simulate.Correlations = None,
-    trials: simulate.Trials = 100_000,
-    seed: Annotated[int, typer.Option(help="The seed of all draws (a whole number from 0).")] = 0,
+    trials: simulate.Trials = None,
+    seed: Seed = None,
     until: simulate.Until = None,
     verify: simulate.Verify = 50,
     out: simulate.Out = None,
     form: simulate.FormatOption = Format.table,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    mark: simulate.Mark = False,
     functions: simulate.FunctionsToo = False,
     force: Force = False,
     as_json: Json = False,
 ) -> int:
     """Run trials of your own workbook: what happens to its outputs when some of its cells are uncertain.
 
-    The workbook is never changed. NumPy computes its formulas; IronCalc checks trials from the file. Exit status 1
-    where it disagrees.
+    A sheet Simulation in it (see --mark), or BOOK.toml beside it, can say the same as the options. The workbook is
+    never changed. NumPy computes its formulas; IronCalc checks trials from the file. Exit status 1 where it disagrees.
     """
     form = Format.json if as_json else form
     if functions:
@@ -475,10 +476,13 @@ def simulate_command(
         return 0
     if book is None:
         raise SheetsimError("name a workbook: sheetsim simulate BOOK.xlsx --input B2=normal(100,15) --output C10")
-    target = _book_of(f"{Path(book).stem}-simulated", out)
+    target = _book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
     if target.resolve() == Path(book).resolve():
         raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
     _make_ready([target], force)
+    if mark:
+        simulate.mark(book, target)
+        return 0
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until)
     return simulate.simulate(book, *given, trials, seed, until, verify, target, form, values_only, command, _say)

@@ -37,7 +37,10 @@ Correlations = Annotated[
     list[str] | None,
     typer.Option("--correlation", metavar="A,B=R", help="A rank correlation of two inputs.", show_default=False),
 ]
-Trials = Annotated[int, typer.Option(help="How many trials; with --until, at most.")]
+Trials = Annotated[int | None, typer.Option(help="How many trials; with --until, at most.", show_default="100,000")]
+Mark = Annotated[
+    bool, typer.Option("--mark", help="Write a copy with a sheet Simulation to fill in, and run no trials.")
+]
 Until = Annotated[
     str | None,
     typer.Option(
@@ -57,8 +60,8 @@ def simulate(
     inputs: list[str],
     outputs: list[str],
     correlations: list[str],
-    trials: int,
-    seed: int,
+    trials: int | None,
+    seed: int | None,
     until: str | None,
     verify: int,
     target: Path,
@@ -102,8 +105,8 @@ def command_of(
     inputs: list[str],
     outputs: list[str],
     correlations: list[str],
-    trials: int,
-    seed: int,
+    trials: int | None,
+    seed: int | None,
     until: str | None,
 ) -> list[str]:
     """The words that make the same result again."""
@@ -111,8 +114,18 @@ def command_of(
     for option, values in (("--input", inputs), ("--output", outputs), ("--correlation", correlations)):
         for value in values:
             words += [option, value]
-    words += ["--trials", str(trials), "--seed", str(seed)]
-    return words + (["--until", until] if until else [])
+    for option, number in (("--trials", trials), ("--seed", seed), ("--until", until)):
+        words += [] if number is None else [option, str(number)]
+    return words
+
+
+def mark(book: str, target: Path) -> None:
+    """Writes a copy with a sheet to fill in, and says what it lists."""
+    from sheetsim.audit.simulated import workbook
+
+    inputs, outputs = workbook(book).mark(target)
+    print(f"{book} → {target}: {inputs:,} numbers that formulas use, {outputs:,} formulas that no other uses")
+    print("Fill in its sheet Simulation, save it, and run: sheetsim simulate " + shlex.quote(str(target)))
 
 
 def _print(run: "WorkbookRun", book: str, target: Path, form: Format, say: "Callable[[str], None]") -> None:
