@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pandas as pd
+import xlsxwriter
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.formula import ArrayFormula
 from openpyxl.worksheet.table import Table
@@ -383,4 +384,33 @@ def write_workbook(name: str, path: Path) -> Path:
     book = openpyxl.Workbook()
     WORKBOOKS[name].write(book)
     book.save(path)
+    return path
+
+
+YEARS = 20
+
+
+def plan_book(path: Path, stale: float = 0.0) -> Path:
+    """Twenty years of a product as people write them: a row a quantity, a column a year. stale: added to a value."""
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Plan")
+        for row, (label, value) in enumerate(
+            (("price", 10), ("volume", 1000), ("cost", 6), ("growth", 0.03), ("rate", 0.08))
+        ):
+            sheet.write(row, 0, label)
+            sheet.write(row, 1, value)
+            book.define_name(label, f"=Plan!$B${row + 1}")
+        profits = []
+        for year in range(YEARS):
+            letter, before = (xlsxwriter.utility.xl_col_to_name(year + k) for k in (1, 0))
+            volume = 1000 * 1.03**year
+            growing = "=volume" if not year else f"={before}7*(1+$B$4)"
+            sheet.write_formula(6, year + 1, growing, None, volume)
+            sheet.write_formula(7, year + 1, f"={letter}7*price", None, volume * 10)
+            sheet.write_formula(8, year + 1, f"={letter}7*cost+500", None, volume * 6 + 500)
+            profits.append(volume * 4 - 500)
+            sheet.write_formula(9, year + 1, f"={letter}8-{letter}9", None, profits[-1] + stale * (year == 3))
+        value = sum(profit / 1.08 ** (year + 1) for year, profit in enumerate(profits))
+        sheet.write_formula("B12", "=NPV(rate,B10:U10)-2000", None, value - 2000)
+        sheet.write_formula("B13", "=SUM(B10:U10)", None, sum(profits))
     return path

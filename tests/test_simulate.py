@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +11,13 @@ import openpyxl
 import pytest
 import xlsxwriter
 from lint import lint
+from real_workbooks import WORKBOOKS, YEARS, plan_book, write_workbook
 from typer.testing import CliRunner
 
 import sheetsim
+from sheetsim.audit.recalculate import recalculated
 from sheetsim.cli.commands import app
 from sheetsim.errors import SheetsimError
-
-YEARS = 20
-
-
-def plan_book(path: Path, stale: float = 0.0) -> Path:
-    """Twenty years of a product as people write them: a row a quantity, a column a year. stale: added to a value."""
-    with xlsxwriter.Workbook(path) as book:
-        sheet = book.add_worksheet("Plan")
-        for row, (label, value) in enumerate(
-            (("price", 10), ("volume", 1000), ("cost", 6), ("growth", 0.03), ("rate", 0.08))
-        ):
-            sheet.write(row, 0, label)
-            sheet.write(row, 1, value)
-            book.define_name(label, f"=Plan!$B${row + 1}")
-        profits = []
-        for year in range(YEARS):
-            letter, before = (xlsxwriter.utility.xl_col_to_name(year + k) for k in (1, 0))
-            volume = 1000 * 1.03**year
-            growing = "=volume" if not year else f"={before}7*(1+$B$4)"
-            sheet.write_formula(6, year + 1, growing, None, volume)
-            sheet.write_formula(7, year + 1, f"={letter}7*price", None, volume * 10)
-            sheet.write_formula(8, year + 1, f"={letter}7*cost+500", None, volume * 6 + 500)
-            profits.append(volume * 4 - 500)
-            sheet.write_formula(9, year + 1, f"={letter}8-{letter}9", None, profits[-1] + stale * (year == 3))
-        value = sum(profit / 1.08 ** (year + 1) for year, profit in enumerate(profits))
-        sheet.write_formula("B12", "=NPV(rate,B10:U10)-2000", None, value - 2000)
-        sheet.write_formula("B13", "=SUM(B10:U10)", None, sum(profits))
-    return path
 
 
 def by_hand(price: Any, volume: Any, growth: Any) -> Any:
@@ -164,8 +139,6 @@ def test_what_comes_from_another_workbook_is_refused_where_it_meets_trials(tmp_p
 
 
 def test_an_output_of_a_data_table_names_the_formula_that_it_repeats(tmp_path: Path) -> None:
-    import zipfile
-
     plain = written(tmp_path / "plain.xlsx", {"A1": 1, "B1": "=A1*2", "B2": 2, "B3": 2, "D1": "=AVERAGE(B2:B3)"})
     path = tmp_path / "book.xlsx"
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w") as out:
@@ -240,8 +213,6 @@ def test_the_model_is_a_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["=1+", "=SUM(", '=" ', "=A1 A2 A3 (", "=((((A1", "={1,2;3}", "=" + "(" * 500 + "A1"])
 def test_formulas_that_are_none_are_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=A1"})
-    import zipfile
-
     broken = tmp_path / "broken.xlsx"
     with zipfile.ZipFile(book) as source, zipfile.ZipFile(broken, "w") as out:
         for name in source.namelist():
@@ -252,8 +223,6 @@ def test_formulas_that_are_none_are_refused_in_a_sentence(tmp_path: Path, text: 
 
 
 def test_the_quick_reading_of_a_sheet_is_that_of_the_parser(tmp_path: Path) -> None:
-    from real_workbooks import WORKBOOKS, write_workbook
-
     from sheetsim.sheets.book import SheetBook
     from sheetsim.sheets.sheet_parts import FormulaParser, read_quickly
 
@@ -290,6 +259,62 @@ def test_the_result_is_a_live_workbook_that_agrees_with_engines(tmp_path: Path) 
     assert about["command"].startswith(f"sheetsim simulate {book} --input 'price=normal(10, 1)'")
     titles = openpyxl.load_workbook(out).sheetnames
     assert {"Overview", "Outputs", "Output Plan.B12", "Inputs", "Trials", "Sensitivity Plan.B13"} <= set(titles)
+
+
+def test_a_marked_copy_that_is_filled_in_says_what_to_simulate(tmp_path: Path) -> None:
+    book, marked = plan_book(tmp_path / "plan.xlsx"), tmp_path / "marked.xlsx"
+    result = CliRunner().invoke(app, ["simulate", str(book), "--mark", "--out", str(marked)], catch_exceptions=False)
+    assert "5 numbers that formulas use, 2 formulas that no other uses" in result.stdout
+    same_parts(book, marked, but=("[Content_Types].xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"))
+    filled = openpyxl.load_workbook(marked)
+    sheet = filled["Simulation"]
+    rows = {row[0].value: row for row in sheet.iter_rows()}
+    assert rows["Plan!B1"][7].value == "price"
+    rows["Plan!B1"][1].value, rows["Plan!B1"][2].value, rows["Plan!B1"][3].value = "normal", 10, 1
+    rows["Plan!B2"][1].value = "uniform(900, 1100)"
+    rows["Plan!B12"][1].value = "yes"
+    below = rows["Correlations"][0].row + 2
+    for column, value in enumerate(("price", "Plan!B2", 0.6), start=1):
+        sheet.cell(below, column, value)
+    filled.save(tmp_path / "filled.xlsx")
+    (tmp_path / "filled.toml").write_text('trials = 3000\nseed = 2\n[inputs]\ngrowth = "uniform(0.02, 0.04)"\n')
+    run = sheetsim.workbook(tmp_path / "filled.xlsx").simulate()
+    assert run.trials == 3000
+    assert run.given_outputs() == ["Plan!B12"]
+    trials = run.trial_frame()
+    assert list(trials)[:3] == ["Plan!B1", "Plan!B2", "growth"]
+    assert trials["Plan!B1"].corr(trials["Plan!B2"], "spearman") == pytest.approx(0.6, abs=0.05)
+    (tmp_path / "filled.toml").write_text("trails = 3000")
+    with pytest.raises(SheetsimError, match="trails"):
+        sheetsim.workbook(tmp_path / "filled.xlsx").simulate()
+
+
+def same_parts(first: Path, second: Path, but: tuple[str, ...]) -> None:
+    """The second book has every part of the first, byte for byte but for some."""
+    with zipfile.ZipFile(first) as one, zipfile.ZipFile(second) as two:
+        assert {name for name in one.namelist() if one.read(name) != two.read(name)} == set(but)
+
+
+def test_the_result_goes_into_a_copy_of_the_workbook_that_keeps_its_parts(tmp_path: Path) -> None:
+    book = plan_book(tmp_path / "plan.xlsx")
+    run = simulated(book, {"price": "normal(10, 1)", "B2": "uniform(900, 1100)"}, "B12")
+    titles = run.into(tmp_path / "copy.xlsx")
+    assert titles == ["Overview", "About", "Outputs", "Output Plan.B12", "Sensitivity", "Inputs", "Trials"]
+    lists = ("[Content_Types].xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml")
+    same_parts(book, tmp_path / "copy.xlsx", but=lists)
+    (read,) = recalculated([tmp_path / "copy.xlsx"], "ironcalc")
+    written_values = openpyxl.load_workbook(tmp_path / "copy.xlsx", data_only=True)
+    assert written_values.sheetnames == ["Plan", *titles]
+    compared = 0
+    for title in titles:
+        for row in written_values[title].iter_rows():
+            for cell in row:
+                if isinstance(cell.value, float):
+                    compared += 1
+                    assert read[title].get(cell.row, cell.column) == pytest.approx(cell.value, rel=1e-9, abs=1e-12)
+    assert compared > 800
+    with pytest.raises(SheetsimError, match="workbook itself"):
+        run.into(book)
 
 
 def test_functions_are_printed(sheetsim: Any) -> None:

@@ -460,6 +460,7 @@ def simulate_command(
     out: simulate.Out = None,
     form: simulate.FormatOption = Format.table,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    into: simulate.Into = None,
     mark: simulate.Mark = False,
     functions: simulate.FunctionsToo = False,
     force: Force = False,
@@ -479,13 +480,15 @@ def simulate_command(
     target = _book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
     if target.resolve() == Path(book).resolve():
         raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
-    _make_ready([target], force)
+    if into is not None and into.resolve() in (Path(book).resolve(), target.resolve()):
+        raise SheetsimError(f"--into {into} is the workbook itself, or the result: name another file")
+    _make_ready([target, *([into] if into else [])], force)
     if mark:
         simulate.mark(book, target)
         return 0
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until)
-    return simulate.simulate(book, *given, trials, seed, until, verify, target, form, values_only, command, _say)
+    return simulate.simulate(book, *given, trials, seed, until, verify, target, form, values_only, command, into, _say)
 
 
 class EngineName(StrEnum):

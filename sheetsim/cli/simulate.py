@@ -38,6 +38,14 @@ Correlations = Annotated[
     typer.Option("--correlation", metavar="A,B=R", help="A rank correlation of two inputs.", show_default=False),
 ]
 Trials = Annotated[int | None, typer.Option(help="How many trials; with --until, at most.", show_default="100,000")]
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="COPY.xlsx",
+        help="Also write a copy of the workbook with the result's sheets in it.",
+        show_default=False,
+    ),
+]
 Mark = Annotated[
     bool, typer.Option("--mark", help="Write a copy with a sheet Simulation to fill in, and run no trials.")
 ]
@@ -68,6 +76,7 @@ def simulate(
     form: Format,
     values_only: bool,
     command: list[str],
+    into: Path | None,
     say: "Callable[[str], None]",
 ) -> int:
     """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
@@ -94,6 +103,8 @@ def simulate(
         run.command = shlex.join(command)
         fits = run.trials < ROWS
         run.to_excel(target, values_only=values_only, matrices=fits)
+        if into is not None:
+            run.into(into)
         if not fits:
             run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds what is told of the trials, as values")
     _print(run, book, target, form, say)

@@ -1,6 +1,7 @@
 """The workbook of a simulated workbook: overview, outputs, inputs, trials with live formulas over them, sensitivity."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,11 +42,14 @@ SHOWN = ("n", "errors", "mean", "std", "se", "q05", "q50", "q95")
 class WorkbookBook:
     """The sheets of a run's workbook, whose numbers are columns of one sheet of trials.
 
-    matrices: whether that sheet is there: without it the book holds values.
+    matrices: whether that sheet is there: without it the book holds values; taken: titles that its sheets must not
+    have.
     """
 
-    def __init__(self, run: "WorkbookRun", matrices: bool, live: bool) -> None:
+    def __init__(self, run: "WorkbookRun", matrices: bool, live: bool, taken: Collection[str] = ()) -> None:
         self._run, self._matrices, self._live = run, matrices, live
+        self._taken = {title.casefold() for title in taken}
+        self._trials_title = self._title(TRIALS)
         model = run.model
         self._inputs = [str(node.name) for node in model.columns]
         self._asked = [one.name for one in model.asked]
@@ -53,7 +57,7 @@ class WorkbookBook:
             [np.arange(1.0, run.trials + 1), *(run[name][:, 0] for name in (*self._inputs, *self._asked))]
         )
         headings = ("trial", *run.column_names())
-        self._trials = Matrix(Data(numbers, None, headings), (), numbers.shape, "trials")
+        self._trials = Matrix(Data(numbers, None, headings), (), numbers.shape, "simulated_trials")
         self._columns = {name: column(self._trials, k) for k, name in enumerate((*self._inputs, *self._asked), start=2)}
         self._of = [
             Quantity(one.name, Output(self._trials, "", one.label), self._columns[one.name]) for one in model.asked
@@ -70,11 +74,12 @@ class WorkbookBook:
         pages, sensitivities = self._sensitivity()
         first = workbook_overview(self._run.title, self._sentences(), self._first_table(table), of, histograms)
         more = {quantity.label: self._base_rows(quantity) for quantity in of}
-        told = output_pages(of, table, percentiles, risk, histograms, TRIALS, more)
+        told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more)
         sheets: list[Sheet] = [first, *told, *pages, self._inputs_page(), self._about()]
         if self._matrices:
             sheets.append(MatrixSheet(TRIALS, self._trials, "row", self._trials.headings, 1, "the trials", tab="draws"))
-        layout = Layout(bound(sheets), live=self._live)
+        named = [replace(sheet, title=self._title(sheet.title)) for sheet in sheets]
+        layout = Layout(bound(named), live=self._live)
         values = evaluate(layout.places)
         tables = (table, percentiles, risk, *sensitivities)
         said = manifest(
@@ -85,6 +90,14 @@ class WorkbookBook:
             tables={one.name: one for one in tables},
         )
         return said, layout, values
+
+    def _title(self, title: str) -> str:
+        """The title, or another where it is taken."""
+        options = (
+            title,
+            *(f"{title[: 31 - len(end)]}{end}" for end in (" simulated", *(f" {k}" for k in range(2, 99)))),
+        )
+        return next(one for one in options if one.casefold() not in self._taken)
 
     def _first_table(self, table: Table) -> Table:
         base = Column("base", "the base case", tuple(cell_of(self._base[name]) for name in self._asked))

@@ -1,9 +1,12 @@
 """A person's workbook as a Model: uncertain cells are its inputs, and its formulas compute the outputs."""
 
+import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,6 +14,7 @@ import numpy as np
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values
 from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
 from sheetsim.model.distribution_text import parse_distribution
 from sheetsim.model.distributions import uniform
 from sheetsim.model.draws import Distribution, as_distribution
@@ -20,10 +24,11 @@ from sheetsim.runs.manifest import Manifest
 from sheetsim.runs.model import Model, ModelRun
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.compiled import ForeignReferenceError, UnknownFormulaError
+from sheetsim.sheets.package_merge import merge_into
 from sheetsim.sheets.program import BaseDifference, SheetPlan, SheetProgram, drawn_cells
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.workbook.layout import Layout
-from sheetsim.workbook.limits import check_name
+from sheetsim.workbook.limits import ROWS, check_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -290,6 +295,7 @@ class WorkbookRun(ModelRun):
         self.notes: list[str] = []
         self.checks: list[Any] = []
         self.command = MADE_IN_PYTHON
+        self._taken: tuple[str, ...] = ()
         super().__init__(model)
 
     @property
@@ -364,7 +370,24 @@ class WorkbookRun(ModelRun):
         """What the workbook says of itself, what stands where in it, and its numbers."""
         from sheetsim.runs.workbook_book import WorkbookBook
 
-        return WorkbookBook(self, matrices, matrices and not values_only).made(values_only)
+        return WorkbookBook(self, matrices, matrices and not values_only, self._taken).made(values_only)
+
+    def into(self, path: str | os.PathLike[str]) -> list[str]:
+        """Writes a copy of the person's workbook with the sheets of the result after its own, and returns their titles.
+
+        Every other part of it is kept byte for byte, but for the lists of sheets, names and styles, which are added to.
+        Raises SheetsimError when the path is the workbook itself, and where a name is taken.
+        """
+        source, target = self._model.book.path, path_of(path)
+        if target.exists() and target.samefile(source):
+            raise SheetsimError(f"{target} is the workbook itself, which is never changed: name another file")
+        self._taken = tuple(self._model.book.titles)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                ours = self.to_excel(Path(folder, "result.xlsx"), matrices=self.trials < ROWS)
+                return merge_into(source, ours, target)
+        finally:
+            self._taken = ()
 
     def trial_frame(self) -> "pd.DataFrame":
         """The trials: a column an input, a draw of the sheet's own, and an output."""

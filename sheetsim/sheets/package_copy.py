@@ -50,7 +50,7 @@ def copy_with_sheets(source: Path, target: Path, sheets: Sequence[AddedSheet]) -
     return target
 
 
-def _before_end(xml: bytes, element: str, added: bytes) -> bytes:
+def before_end(xml: bytes, element: str, added: bytes) -> bytes:
     """XML with something before the end of its last element of this name, whatever its prefix is."""
     ends = list(re.finditer(rb"</(?:\w+:)?%b\s*>" % element.encode(), xml))
     if not ends:
@@ -62,7 +62,7 @@ def _before_end(xml: bytes, element: str, added: bytes) -> bytes:
 def _typed(xml: bytes, names: Sequence[str]) -> bytes:
     namespace = "http://schemas.openxmlformats.org/package/2006/content-types"
     rows = (f'<Override xmlns="{namespace}" PartName="/{name}" ContentType="{_SHEET_TYPE}"/>' for name in names)
-    return _before_end(xml, "Types", "".join(rows).encode())
+    return before_end(xml, "Types", "".join(rows).encode())
 
 
 def _linked(xml: bytes, names: Mapping[str, str]) -> bytes:
@@ -71,7 +71,7 @@ def _linked(xml: bytes, names: Mapping[str, str]) -> bytes:
         f'<Relationship xmlns="{namespace}" Id="{key}" Type="{_OFFICE}/worksheet" Target="/{name}"/>'
         for key, name in names.items()
     )
-    return _before_end(xml, "Relationships", "".join(rows).encode())
+    return before_end(xml, "Relationships", "".join(rows).encode())
 
 
 def _listed(xml: bytes, titles: Mapping[str, str]) -> bytes:
@@ -80,7 +80,7 @@ def _listed(xml: bytes, titles: Mapping[str, str]) -> bytes:
         f'<sheet xmlns="{_MAIN}" xmlns:r="{_OFFICE}" name="{escape(title)}" sheetId="{number}" r:id="{key}"/>'
         for number, (key, title) in enumerate(titles.items(), start=max(numbers, default=0) + 1)
     )
-    return _before_end(xml, "sheets", "".join(rows).encode())
+    return before_end(xml, "sheets", "".join(rows).encode())
 
 
 def plain_sheet(rows: Sequence[Sequence[str | float | None]], widths: Sequence[float]) -> bytes:
