@@ -188,7 +188,7 @@ def _merged_styles(theirs: bytes, ours: bytes) -> tuple[bytes, tuple[int, int]]:
         raise SheetsimError(
             "the workbook's styles have a prefix that is not read: the result goes to a book of its own"
         )
-    own = {name: (_children(ours, name) or (0, 0, []))[2] for name in _LISTS}
+    added = {name: (_children(ours, name) or (0, 0, []))[2] for name in _LISTS}
     there = {name: _children(theirs, name) for name in _LISTS}
     counts = {name: len(place[2]) if place else 0 for name, place in there.items()}
     used = [int(one) for one in re.findall(rb'numFmtId="(\d+)"', theirs)]
@@ -202,16 +202,16 @@ def _merged_styles(theirs: bytes, ours: bytes) -> tuple[bytes, tuple[int, int]]:
         pattern = re.compile(rb'%b="(\d+)"' % attribute.encode())
         return lambda xml: pattern.sub(lambda m: b'%b="%d"' % (attribute.encode(), int(m[1]) + by), xml)
 
-    formats = [re.sub(rb'numFmtId="(\d+)"', number, one) for one in own["cellXfs"]]
+    formats = [re.sub(rb'numFmtId="(\d+)"', number, one) for one in added["cellXfs"]]
     for attribute, name in (("fontId", "fonts"), ("fillId", "fills"), ("borderId", "borders")):
         move = moved(attribute, counts[name])
         formats = [move(one) for one in formats]
     formats = [re.sub(rb'xfId="\d+"', b'xfId="0"', one) for one in formats]
     appended = {
-        "numFmts": [re.sub(rb'numFmtId="(\d+)"', number, one) for one in own["numFmts"]],
-        **{name: own[name] for name in ("fonts", "fills", "borders")},
+        "numFmts": [re.sub(rb'numFmtId="(\d+)"', number, one) for one in added["numFmts"]],
+        **{name: added[name] for name in ("fonts", "fills", "borders")},
         "cellXfs": formats,
-        "dxfs": [re.sub(rb'numFmtId="(\d+)"', number, one) for one in own["dxfs"]],
+        "dxfs": [re.sub(rb'numFmtId="(\d+)"', number, one) for one in added["dxfs"]],
     }
     styles = theirs
     for name, items in appended.items():
