@@ -153,6 +153,14 @@ def test_an_output_of_a_data_table_names_the_formula_that_it_repeats(tmp_path: P
         simulated(path, {"A1": "normal(1, 1)"}, "D1")
 
 
+def test_sumif_sums_as_many_cells_as_its_criteria_have(tmp_path: Path) -> None:
+    cells = {"A1": 1, "A2": 2, "A3": 3, "B1": 10, "B2": "=D1", "B3": "=D1*2", "C1": '=SUMIF(A1:A3,">1",B1)', "D1": 5}
+    run = simulated(written(tmp_path / "book.xlsx", cells), {"D1": "normal(5, 1)"}, "C1")
+    trials = run.trial_frame()
+    np.testing.assert_allclose(trials["C1"], 3 * trials["D1"])
+    assert not run.checks[0].failed
+
+
 def test_random_cells_are_inputs_by_themselves(tmp_path: Path) -> None:
     book = written(
         tmp_path / "book.xlsx",
@@ -335,3 +343,12 @@ def test_a_mistake_on_the_command_line_is_one_line_and_writes_nothing(sheetsim: 
         assert reason in err
         assert err.count("\n") == 1
     assert not list(tmp_path.glob("outputs/*.xlsx"))
+
+
+def test_let_names_parts_of_a_formula(tmp_path: Path) -> None:
+    let = "=_xlfn.LET(_xlpm.x,A1*2,_xlpm.y,_xlpm.x+1,IF(_xlpm.x>2,_xlpm.x*_xlpm.y,SUM(_xlpm.x,_xlpm.y)))"
+    trials = simulated(
+        written(tmp_path / "book.xlsx", {"A1": 1, "B1": let}), {"A1": "uniform(0, 2)"}, "B1", verify=0
+    ).trial_frame()
+    x = 2 * trials["A1"]
+    np.testing.assert_allclose(trials["B1"], np.where(x > 2, x * (x + 1), x + x + 1))

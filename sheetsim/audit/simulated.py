@@ -48,6 +48,7 @@ class Workbook:
         correlations: Sequence[Correlation] = (),
         until: float | None = None,
         verify: int = CHECKED,
+        engines: Sequence[str] = ("ironcalc",),
         progress: Told | None = None,
     ) -> WorkbookRun:
         """Runs trials of the workbook: what happens to the outputs when the inputs are uncertain.
@@ -56,8 +57,9 @@ class Workbook:
         text; outputs: cells or names; correlations: rank correlations, (input, input, number) each; until: with it,
         trials are doubled from 1,000 until every output's mean is known to so much of its size (half the 95 %
         interval), `trials` at most; verify: so many trials are recalculated by IronCalc from the file, where it is
-        installed; 0 for none. A cell without a sheet is of the sheet that the workbook opens with. What the workbook's
-        sheet `Simulation` says, or a TOML beside it (book.toml), is taken too; arguments go before it.
+        installed, and a few by LibreOffice where `engines` names it; 0 for none. A cell without a sheet is of the sheet
+        that the workbook opens with. What the workbook's sheet `Simulation` says, or a TOML beside it (book.toml), is
+        taken too; arguments go before it.
         Raises SheetsimError for what is no cell, no distribution or no formula, and for what cannot be computed.
         """
         arguments.whole("verify", verify)
@@ -89,7 +91,7 @@ class Workbook:
         run.notes += self._notes(run, until)
         if verify:
             said(f"checking {min(verify, run.trials)} trials")
-            self._check(run, verify)
+            self._check(run, verify, engines)
         return run
 
     def plan(self) -> SimulationPlan:
@@ -130,6 +132,9 @@ class Workbook:
                 f"{reason}"
             )
         differences = run.base_differences()
+        clock = model.sheet.plan.clock
+        if clock:
+            notes.append(f"{self.book.name_of(clock[0])} asks for the day or the time: the trials are of now")
         if differences:
             first = differences[0]
             size = f", by {first.size:.3g}" if first.size == first.size else ""
@@ -148,11 +153,11 @@ class Workbook:
             )
         return notes
 
-    def _check(self, run: WorkbookRun, trials: int) -> None:
+    def _check(self, run: WorkbookRun, trials: int, engines: Sequence[str]) -> None:
         if not has_ironcalc():
             run.notes.append("not checked by an engine: pip install 'sheetsim[verify]' brings IronCalc")
             return
-        run.checks += check_trials(run, trials)
+        run.checks += check_trials(run, trials, "libreoffice" in engines)
         run.notes += [check.sentence for check in run.checks]
 
     def close(self) -> None:

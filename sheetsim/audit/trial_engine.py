@@ -42,6 +42,9 @@ FEWEST_A_WORKER = 500
 # What IronCalc gives for functions and names that it does not know.
 UNKNOWN = ("#NAME?", "#ERROR", "#N/IMPL")
 
+# Seconds after which enough trials were checked.
+ENOUGH = 30.0
+
 # Trials that LibreOffice recalculates where IronCalc disagrees.
 LIBREOFFICE_TRIALS = 5
 
@@ -83,11 +86,12 @@ class TrialCheck:
 
 
 def ironcalc_trials(
-    book: SheetBook, cells: Mapping[CellId, Array], outputs: Sequence[CellId]
+    book: SheetBook, cells: Mapping[CellId, Array], outputs: Sequence[CellId], enough: float = 1e9
 ) -> tuple[Array, list[dict[int, Any]]]:
     """The outputs by IronCalc, outputs × trials, NaN for what is no number, and by output what stands there instead.
 
-    cells: by cell its numbers, a trial each, which are set in the book as it is in the file.
+    cells: by cell its numbers, a trial each, which are set in the book as it is in the file; enough: after so many
+    seconds it stops, so that the last trials may be missing.
     Raises SheetsimError when the engine is not there or cannot read the book.
     """
     if not has_ironcalc():
@@ -110,12 +114,13 @@ def ironcalc_trials(
             seconds = SECONDS + SECONDS_A_MEGABYTE * size // 1_000_000
             seconds += int(len(piece) * (0.01 + SECONDS_A_TRIAL * size / 1_000_000))
             memory = MEMORY + MEMORY_A_BYTE * size
-            command = [sys.executable, "-P", trials_child.__file__, str(place), str(memory), str(seconds), str(plain)]
+            limits = [str(memory), str(seconds), str(enough)]
+            command = [sys.executable, "-P", trials_child.__file__, str(place), *limits, str(plain)]
             status, reason = run_child(command, 2 * seconds)
             if status:
                 told = (reason.strip().splitlines() or [f"it ended with status {status}"])[-1][:300]
                 raise SheetsimError(f"ironcalc cannot recalculate {book.path.name}: {told}")
-            results = np.fromfile(Path(place, "results.bin")).reshape(len(piece), len(outputs))
+            results = np.fromfile(Path(place, "results.bin")).reshape(-1, len(outputs))
             return results, json.loads(Path(place, "results.json").read_text(encoding="utf-8"))
 
         with ThreadPoolExecutor(workers) as pool:
@@ -144,11 +149,11 @@ def _places(book: SheetBook, cells: Any) -> list[tuple[str, int, int]]:
     return [(book.titles[sheet], place // COLUMNS, place % COLUMNS + 1) for sheet, place in cells]
 
 
-def check_trials(run: WorkbookRun, trials: int) -> list[TrialCheck]:
+def check_trials(run: WorkbookRun, trials: int, libreoffice: bool = False) -> list[TrialCheck]:
     """Recalculates the first trials of a run by IronCalc from the person's file, and compares every output.
 
     An output that IronCalc already gets wrong for the file as it stands is not checked. Where it disagrees, LibreOffice
-    is asked for a few trials, if it is installed.
+    is asked for a few trials, if it is installed; with `libreoffice` in any case.
     """
     model = run.model
     count = min(trials, run.trials)
@@ -159,8 +164,8 @@ def check_trials(run: WorkbookRun, trials: int) -> list[TrialCheck]:
     # The file as it stands comes first.
     with_base = {cell: np.append(base[cell], numbers) for cell, numbers in cells.items()}
     outputs = [one.cell for one in model.asked]
-    theirs, others = ironcalc_trials(model.book, with_base, outputs)
-    ours = np.stack([run[one.name][:count, 0] for one in model.asked])
+    theirs, others = ironcalc_trials(model.book, with_base, outputs, ENOUGH)
+    ours = np.stack([run[one.name][: theirs.shape[1] - 1, 0] for one in model.asked])
     unread = {}
     for k, one in enumerate(model.asked):
         in_file, there = model.book.value(one.cell), others[k].get(0, float(theirs[k, 0]))
@@ -173,10 +178,10 @@ def check_trials(run: WorkbookRun, trials: int) -> list[TrialCheck]:
     places = [model.asked.index(one) for one in asked]
     names = [one.given for one in asked]
     first = _compared("IronCalc", names, ours[places], theirs[places, 1:], [moved[k] for k in places], unread)
-    if not first.failed:
+    if not first.failed and not libreoffice:
         return [first]
     second = _by_libreoffice(model.book, cells, asked, ours[places])
-    if second is None or second.failed:
+    if second is None or second.failed or not first.failed:
         return [first, second] if second else [first]
     wrong = dict.fromkeys(
         dict.fromkeys(output for output, *_ in first.failed), f"{first.sentence}; LibreOffice does not"

@@ -1,19 +1,21 @@
 """IronCalc in a process of its own, for many trials of one book: it sets cells, evaluates, and reads the outputs.
 
 Run as a file: it imports nothing of the package. The book is loaded into memory; its file is not written.
-Usage: trials_child.py FOLDER BYTES SECONDS BOOK   reads FOLDER/trials.json (cells to set and to read, each a sheet's
-title, row and column; trials) and trials.bin (trials × cells), writes results.bin (trials × outputs, NaN for what is no
-number) and results.json (by place in it, what stands there instead).
+Usage: trials_child.py FOLDER BYTES SECONDS ENOUGH BOOK
+It reads FOLDER/trials.json (cells to set and to read, each a sheet's title, row and column; trials) and trials.bin
+(trials × cells), and writes results.bin (trials × outputs, NaN for what is no number) and results.json (by place in it,
+what stands there instead). After ENOUGH seconds it begins no other trial.
 """
 
 import json
 import sys
 from array import array
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 
-def run_trials(folder: str, memory: str, seconds: str, book: str) -> None:
+def run_trials(folder: str, memory: str, seconds: str, enough: str, book: str) -> None:
     _limit_trials(int(memory), int(seconds))
     import ironcalc
 
@@ -30,7 +32,10 @@ def run_trials(folder: str, memory: str, seconds: str, book: str) -> None:
         results = array("d")
         others: dict[str, Any] = {}
         width = len(set_cells)
+        start = monotonic()
         for trial in range(plan["trials"]):
+            if trial > 1 and monotonic() - start > float(enough):
+                break
             for k, (sheet, row, column) in enumerate(set_cells):
                 model.update_cell_with_number(sheet, row, column, numbers[trial * width + k])
             model.evaluate()

@@ -458,7 +458,9 @@ def simulate_command(
     until: simulate.Until = None,
     verify: simulate.Verify = 50,
     out: simulate.Out = None,
+    table: simulate.TableOption = simulate.SimulateTable.outputs,
     form: simulate.FormatOption = Format.table,
+    engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
     into: simulate.Into = None,
     mark: simulate.Mark = False,
@@ -488,7 +490,9 @@ def simulate_command(
         return 0
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until)
-    return simulate.simulate(book, *given, trials, seed, until, verify, target, form, values_only, command, into, _say)
+    return simulate.simulate(
+        book, *given, trials, seed, until, verify, target, form, values_only, command, into, table, engine, _say
+    )
 
 
 class EngineName(StrEnum):

@@ -1,6 +1,7 @@
 """The command `simulate`: a person's workbook over trials. It parses, calls and prints."""
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,28 @@ from sheetsim.workbook.limits import ROWS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
+
     from sheetsim.runs.workbook_model import WorkbookRun
+
+
+class SimulateTable(StrEnum):
+    """The tables that `simulate` prints."""
+
+    outputs = "outputs"
+    percentiles = "percentiles"
+    risk = "risk"
+    histograms = "histograms"
+    sensitivity = "sensitivity"
+    trials = "trials"
+
+
+class CheckingEngine(StrEnum):
+    """The engines that recalculate trials."""
+
+    ironcalc = "ironcalc"
+    all = "all"
+
 
 # What is printed as a table: the other columns are in the workbook and in JSON.
 SHOWN = ("n", "errors", "mean", "std", "se", "q05", "q50", "q95", "base")
@@ -59,6 +81,10 @@ Until = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)]
 Verify = Annotated[int, typer.Option(metavar="N", help="Trials that IronCalc recalculates from the file, 0 for none.")]
+TableOption = Annotated[SimulateTable, typer.Option("--table", help="Which table to print; trials are all of them.")]
+Engine = Annotated[
+    CheckingEngine, typer.Option(help="Which engine recalculates trials: all is LibreOffice too, which takes seconds.")
+]
 FunctionsToo = Annotated[bool, typer.Option("--functions", help="Print the functions that are computed, and stop.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the records of the outputs.")]
 
@@ -77,6 +103,8 @@ def simulate(
     values_only: bool,
     command: list[str],
     into: Path | None,
+    table: SimulateTable,
+    engine: CheckingEngine,
     say: "Callable[[str], None]",
 ) -> int:
     """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
@@ -97,6 +125,7 @@ def simulate(
             correlations=list(map(_correlation, correlations)),
             until=share(until),
             verify=verify,
+            engines=("ironcalc", "libreoffice") if engine is CheckingEngine.all else ("ironcalc",),
             progress=progress.sheet,
         )
         progress.sheet("writing")
@@ -107,7 +136,7 @@ def simulate(
             run.into(into)
         if not fits:
             run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds what is told of the trials, as values")
-    _print(run, book, target, form, say)
+    _print(run, book, target, form, table, say)
     return 1 if any(check.failed for check in run.checks) else 0
 
 
@@ -139,13 +168,18 @@ def mark(book: str, target: Path) -> None:
     print("Fill in its sheet Simulation, save it, and run: sheetsim simulate " + shlex.quote(str(target)))
 
 
-def _print(run: "WorkbookRun", book: str, target: Path, form: Format, say: "Callable[[str], None]") -> None:
-    if form is Format.json:
+def _print(
+    run: "WorkbookRun", book: str, target: Path, form: Format, table: SimulateTable, say: "Callable[[str], None]"
+) -> None:
+    if form is Format.table:
+        print(f"{book}, {run.trials:,} trials → {target}")
+    if table is not SimulateTable.outputs:
+        for frame in _frames(run, table):
+            print_frame(frame, form)
+    elif form is Format.json:
         print_json(run.given_records())
     elif form is Format.table:
-        print(f"{book}, {run.trials:,} trials → {target}")
-        records = run.given_records()
-        print(lines_of([{key: record[key] for key in ("output", *SHOWN)} for record in records]))
+        print(lines_of([{key: record[key] for key in ("output", *SHOWN)} for record in run.given_records()]))
     else:
         print_frame(run.summary(), form)
     for note in run.notes:
@@ -153,6 +187,17 @@ def _print(run: "WorkbookRun", book: str, target: Path, form: Format, say: "Call
             print(f"  {note}")
         else:
             say(note)
+
+
+def _frames(run: "WorkbookRun", table: SimulateTable) -> "list[pd.DataFrame]":
+    if table is SimulateTable.trials:
+        return [run.trial_frame().rename_axis("trial")]
+    if table is not SimulateTable.sensitivity:
+        return [run.table(table.value)]
+    frames = [run.sensitivity(output).assign(output=output) for output in run.given_outputs()]
+    import pandas as pd
+
+    return [pd.concat(frames)]
 
 
 def assignment(text: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 What does not depend on an uncertain cell is computed when the formula is compiled, and is a constant from then on.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from sheetsim.workbook.reading.syntax import (
     AreaNode,
     ArrayNode,
     CallNode,
+    Corner,
     ErrorLiteral,
     ForeignNode,
     Literal,
@@ -33,6 +34,9 @@ from sheetsim.workbook.reading.values import Rectangle, key, within
 
 # Draws of a sheet's own: each is an input by itself.
 RANDOM = ("RAND", "RANDBETWEEN")
+
+# What is another value another day.
+CLOCK = ("TODAY", "NOW")
 
 # What stands for a range that is known when it is computed alone.
 DYNAMIC = ("OFFSET", "INDIRECT")
@@ -90,6 +94,7 @@ class Compiler:
         self.draws: dict[CellId, list[int]] = {}
         self.values: dict[CellId, Any] = {}
         self._static = Context(1, [], book.is_1904)
+        self._scope: dict[str, Compiled] = {}
         self._in_file: dict[tuple[int, Rectangle], list[list[Any]]] = {}
 
     # --- references
@@ -249,12 +254,27 @@ class Compiler:
             elif isinstance(part, CallNode):
                 if part.name in DYNAMIC:
                     areas += self._quietly(part, cell, home)
-                left += [(arg, depth) for arg in part.args]
+                left += [(arg, depth) for arg in self._resized(part, cell, home).args]
             elif isinstance(part, OperatorNode):
                 if part.symbol in (":", " "):
                     areas += self._quietly(part, cell, home)
                 left += [(arg, depth) for arg in part.args]
         return areas
+
+    def _resized(self, node: CallNode, cell: CellId, home: CellId) -> CallNode:
+        """SUMIF and AVERAGEIF sum from the first cell of their third range on, as many cells as the first one has."""
+        if node.name not in ("SUMIF", "AVERAGEIF") or len(node.args) != 3:
+            return node
+        first, third = (self._quietly(arg, cell, home) for arg in (node.args[0], node.args[2]))
+        if len(first) != 1 or len(third) != 1:
+            return node
+        block, start = first[0].block, third[0].block
+        bottom, right = start.top + block.bottom - block.top, start.left + block.right - block.left
+        if bottom > ROWS or right > COLUMNS:
+            return node
+        corners = (Corner(start.top, start.left, True, True), Corner(bottom, right, True, True))
+        area = AreaNode(self.book.titles[third[0].sheet], *corners)
+        return CallNode(node.name, (*node.args[:2], area))
 
     def _quietly(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         try:
@@ -262,14 +282,14 @@ class Compiler:
         except (_ReferenceError, UnknownFormulaError):
             return []
 
-    def draws_in(self, node: Node) -> int:
-        """How many random numbers of its own a formula draws, those of names included."""
+    def calls_in(self, node: Node, names: Collection[str]) -> int:
+        """How often a formula calls one of some functions, those of names included."""
         count = 0
         left: list[tuple[Node, int]] = [(node, 0)]
         while left:
             part, depth = left.pop()
             if isinstance(part, CallNode):
-                count += part.name in RANDOM
+                count += part.name in names
                 left += [(arg, depth) for arg in part.args]
             elif isinstance(part, OperatorNode):
                 left += [(arg, depth) for arg in part.args]
@@ -313,6 +333,8 @@ class Compiler:
         if isinstance(node, CallNode) and not self._is_reference(node):
             return self._call(node, cell, home, array)
         if isinstance(node, NameNode):
+            if node.name.casefold() in self._scope:
+                return self._scope[node.name.casefold()]
             try:
                 inner = self._named(node, home)
             except _ReferenceError as error:
@@ -328,6 +350,8 @@ class Compiler:
             rows = [[self.value(one, cell, home, False).value for one in row] for row in node.rows]
             return fixed(CellGrid(rows))
         if isinstance(node, NameNode):
+            if node.name.casefold() in self._scope:
+                return self._scope[node.name.casefold()]
             try:
                 return self.raw(self._named(node, home), cell, home, array)
             except _ReferenceError as error:
@@ -505,10 +529,13 @@ class Compiler:
     def _call(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         if node.name in RANDOM:
             return self._draw(node, cell, home)
+        if node.name == "LET":
+            return self._let(node, cell, home, array)
         if node.name == "SINGLE":
             return _single(self.value(node.args[0], cell, home, False))
         if node.name in ("ROW", "COLUMN") and not node.args:
             return fixed(float(cell[1] // COLUMNS if node.name == "ROW" else cell[1] % COLUMNS + 1))
+        node = self._resized(node, cell, home)
         function = FUNCTIONS.get(node.name)
         if function is None:
             if self.book.name_tree(node.name, home[0]) is None and not node.name.isascii():
@@ -546,6 +573,19 @@ class Compiler:
         if not any(arg.varies for arg in args):
             return fixed(self._evaluated(lambda context: function(context, *thunks)))
         return Compiled(lambda context: function(context, *thunks), True)
+
+    def _let(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
+        """LET: names for parts of a formula, each computed once in a block."""
+        if len(node.args) % 2 == 0 or not all(isinstance(name, NameNode) for name in node.args[:-1:2]):
+            raise UnknownFormulaError("LET with other arguments than names and values", self.book.name_of(cell))
+        before = dict(self._scope)
+        try:
+            for name, part in zip(node.args[:-1:2], node.args[1::2], strict=True):
+                assert isinstance(name, NameNode)
+                self._scope[name.name.casefold()] = _once(self.raw(part, cell, home, array))
+            return self.value(node.args[-1], cell, home, array)
+        finally:
+            self._scope = before
 
     def _draw(self, node: CallNode, cell: CellId, home: CellId) -> Compiled:
         slot = next(self._drawn, None)
@@ -585,6 +625,22 @@ class _EmptyIntersectionError(_ReferenceError):
 
 class _NoReferenceError(_ReferenceError):
     value = VALUE
+
+
+def _once(compiled: Compiled) -> Compiled:
+    """What is computed once in a block of trials, however often it is asked for."""
+    if not compiled.varies:
+        return compiled
+    token = object()
+
+    def compute(context: Context) -> Any:
+        if token not in context.memo:
+            value = compiled.compute(context)
+            single_cell = isinstance(value, CellGrid) and value.height == value.width == 1
+            context.memo[token] = value.at(0, 0) if single_cell else value
+        return context.memo[token]
+
+    return Compiled(compute, True)
 
 
 def _operated(context: Context, operate: Callable[..., Any], a: Any, b: Any) -> Any:

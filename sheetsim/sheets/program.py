@@ -12,7 +12,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
 from sheetsim.sheets.book import CellId, DataTable, SheetBook
-from sheetsim.sheets.compiled import CellArea, Compiled, Compiler, UnknownFormulaError
+from sheetsim.sheets.compiled import CLOCK, RANDOM, CellArea, Compiled, Compiler, UnknownFormulaError
 from sheetsim.sheets.operators import CellGrid, Context
 from sheetsim.sheets.values import BOOL, NUMBER, CellError, TextPool, TrialColumn, error_of
 from sheetsim.workbook.limits import COLUMNS
@@ -63,8 +63,8 @@ class SheetPlan:
     inputs: the uncertain cells; outputs: those that are asked for.
     order: the cells with formulas, and the inputs, that outputs are made of, each after what it needs; needs: by cell,
     those of these that it reads; drawn: by cell, how many random numbers of its own it draws; data_tables: by cell, the
-    data table that it reads; reach: by cell, the numbers of the inputs (and after them of the cells that draw) that
-    reach it.
+    data table that it reads; clock: the cells that ask for the day or the time; reach: by cell, the numbers of the
+    inputs (and after them of the cells that draw) that reach it, a bit each.
     Raises SheetsimError for a circular reference.
     """
 
@@ -78,6 +78,7 @@ class SheetPlan:
         self.needs: dict[CellId, list[CellId]] = {}
         self.drawn: dict[CellId, int] = {}
         self.data_tables: dict[CellId, DataTable] = {}
+        self.clock: list[CellId] = []
         self.order = self._ordered()
         self.draws = [(cell, k) for cell, count in self.drawn.items() for k in range(count)]
         self.reach = self._reach()
@@ -117,7 +118,9 @@ class SheetPlan:
             self.needs[cell] = []
             return []
         tree, home = self.book.tree(cell)
-        draws = self.compiler.draws_in(tree)
+        if self.compiler.calls_in(tree, CLOCK):
+            self.clock.append(cell)
+        draws = self.compiler.calls_in(tree, RANDOM)
         if draws:
             self.drawn[cell] = draws
         needs: dict[CellId, None] = {}

@@ -16,7 +16,7 @@ from sheetsim.workbook.limits import COLUMNS, ROWS
 from sheetsim.workbook.reading.parse import column_number
 
 # Excel nests 64 levels; a tree is walked by functions that call themselves.
-DEEPEST = 200
+DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
