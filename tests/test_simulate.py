@@ -352,3 +352,61 @@ def test_let_names_parts_of_a_formula(tmp_path: Path) -> None:
     ).trial_frame()
     x = 2 * trials["A1"]
     np.testing.assert_allclose(trials["B1"], np.where(x > 2, x * (x + 1), x + x + 1))
+
+
+@pytest.fixture
+def profit(tmp_path: Path) -> Path:
+    """Profit of a demand, a price and a cost: B1 = A1·(A2 − A3) − 100."""
+    return written(tmp_path / "profit.xlsx", {"A1": 100, "A2": 5, "A3": 3, "B1": "=A1*(A2-A3)-100"})
+
+
+def test_scenarios_share_their_draws_and_are_compared_pair_by_pair(profit: Path) -> None:
+    book = sheetsim.workbook(profit)
+    scenarios = {"now": {}, "dear": {"A2": 5.5}, "other demand": {"A1": "normal(110, 20)"}}
+    compared = book.compare(scenarios, {"A1": "normal(100, 20)"}, ["B1"], trials=4000, seed=1)
+    demand = (compared.trials()["now"] + 100) / 2
+    np.testing.assert_allclose(compared.trials()["dear"], demand * 2.5 - 100)
+    np.testing.assert_allclose(compared.trials()["other demand"], (demand + 10) * 2 - 100)
+    frame = compared.frame()
+    assert frame.loc["other demand", "difference"] == pytest.approx(20)
+    assert frame.loc["other demand", "high"] - frame.loc["other demand", "low"] == pytest.approx(0, abs=1e-9)
+    assert frame["best"].sum() == pytest.approx(1)
+    assert frame.loc["dear", "best"] == pytest.approx((demand * 0.5 > 20).mean())
+    decision = compared.decision()
+    assert decision.loc["mean", "best"] == "dear"
+    assert bool(decision.loc["mean", "decided"])
+    assert compared.frame(least=True).loc["now", "best"] == pytest.approx((demand > 0).mean(), abs=0.01)
+
+
+def test_a_grid_is_what_each_point_gives_alone(profit: Path) -> None:
+    book = sheetsim.workbook(profit)
+    inputs = {"A1": "normal(100, 20)"}
+    grid = book.grid({"A2": [4, 6], "A3": [2, 3]}, inputs, "B1", statistic="q05", trials=2000, seed=1)
+    alone = book.compare({"it": {"A2": 6, "A3": 2}}, inputs, ["B1"], trials=2000, seed=1).trials()["it"]
+    assert grid.loc[6, 2] == pytest.approx(np.quantile(alone, 0.05), rel=1e-12)
+    assert grid.shape == (2, 2)
+
+
+def test_a_goal_is_the_value_at_which_the_share_turns(profit: Path) -> None:
+    book = sheetsim.workbook(profit)
+    goal = book.goal("A3", {"A1": "normal(100, 20)"}, "B1", probability=0.9, trials=4001, seed=1)
+    demand = (
+        book.compare({"now": {}}, {"A1": "normal(100, 20)"}, ["B1"], trials=4001, seed=1).trials()["now"] + 100
+    ) / 2
+    assert goal.value == pytest.approx(5 - 100 / np.quantile(demand, 0.1), rel=1e-3)
+    assert goal.probability >= 0.9
+    with pytest.raises(SheetsimError, match="no value of A3"):
+        book.goal("A3", {"A1": "normal(100, 20)"}, "B1", above=1e300, trials=100)
+
+
+def test_scenarios_a_grid_and_a_goal_are_printed(profit: Path, sheetsim: Any) -> None:
+    words = ["simulate", str(profit), "--input", "A1=normal(100, 20)", "--trials", "500", "--format", "json"]
+    status, out, _ = sheetsim(*words, "--output", "B1", "--scenario", "dear: A2=5.5, A1=normal(90, 20)")
+    assert status == 0
+    assert [row["scenario"] for row in json.loads(out)] == ["as it is", "dear"]
+    _, out, _ = sheetsim(*words, "--output", "B1", "--grid", "A2=4:6:3", "--statistic", "loss")
+    assert [row["A2"] for row in json.loads(out)] == [4, 5, 6]
+    _, out, _ = sheetsim(*words, "--goal", "A3: P(B1>0)=90%")
+    assert json.loads(out)[0]["cell"] == "A3"
+    status, _, err = sheetsim(*words, "--goal", "A3=3")
+    assert (status, err.count("\n")) == (2, 1)

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +13,12 @@ from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
 from sheetsim.model.draws import check_seed
 from sheetsim.runs.workbook_model import WorkbookModel, WorkbookRun
+from sheetsim.runs.workbook_scenarios import Comparison, Goal, compared_scenarios, goal_of, grid_of, overridden
 from sheetsim.sheets.book import SheetBook
 from sheetsim.sheets.marking import SimulationPlan, plan_file, plan_sheet, write_marked
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRIALS = 100_000
 
@@ -63,20 +68,12 @@ class Workbook:
         Raises SheetsimError for what is no cell, no distribution or no formula, and for what cannot be computed.
         """
         arguments.whole("verify", verify)
-        plan = self.plan()
-        inputs = self._merged(plan.inputs, inputs or {})
-        outputs = outputs if len(arguments.listed("outputs", outputs, "cells")) else plan.outputs
-        correlations = [*correlations, *self._others(plan.correlations, correlations)]
-        seed = next((one for one in (seed, plan.seed) if one is not None), 0)
-        check_seed(seed)
-        most = arguments.whole("trials", trials or plan.trials or TRIALS, 2)
+        asked = self._asked(inputs, outputs, correlations, trials, seed)
+        most = asked.trials
         said = progress or (lambda _: None)
 
         def model_of(count: int) -> WorkbookModel:
-            engine = ironcalc_engine if has_ironcalc() else None
-            return WorkbookModel(
-                self.book, inputs, outputs, trials=count, seed=seed, correlations=correlations, engine=engine
-            )
+            return asked.model(count)
 
         said("reading")
         model = model_of(most if until is None else min(FIRST_LOOK, most))
@@ -94,6 +91,78 @@ class Workbook:
             self._check(run, verify, engines)
         return run
 
+    def compare(
+        self,
+        scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Sequence[str] = (),
+        *,
+        trials: int | None = None,
+        seed: int | None = None,
+        correlations: Sequence[Correlation] = (),
+    ) -> Comparison:
+        """Named scenarios side by side over the same draws: by name, numbers or distributions of cells; those of the
+        TOML beside the workbook if none are given.
+
+        book.compare({"as it is": {}, "cheaper": {"B3": 5}}, {"B1": "normal(10, 1)"}, ["B12"]).frame()
+        The other arguments are as of `simulate`.
+        """
+        asked = self._asked(inputs, outputs, correlations, trials, seed)
+        given = self.plan().scenarios if scenarios is None else scenarios
+        return compared_scenarios(asked.changed, asked.outputs, given)
+
+    def grid(
+        self,
+        axes: Mapping[str, Sequence[float]],
+        inputs: Mapping[str, Any] | None = None,
+        output: str = "",
+        *,
+        statistic: str = "mean",
+        trials: int | None = None,
+        seed: int | None = None,
+        correlations: Sequence[Correlation] = (),
+    ) -> "pd.DataFrame":
+        """A statistic of an output at every point of a grid of one or two cells, over the same draws: mean, std, q01 …
+        q99, loss (the share below 0). axes: by cell its numbers; the rest as of `simulate`."""
+        asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
+        return grid_of(asked.changed, self.book, axes, statistic)
+
+    def goal(
+        self,
+        cell: str,
+        inputs: Mapping[str, Any] | None = None,
+        output: str = "",
+        *,
+        above: float = 0.0,
+        probability: float = 0.9,
+        trials: int | None = None,
+        seed: int | None = None,
+        correlations: Sequence[Correlation] = (),
+    ) -> Goal:
+        """The value of a cell at which P(output > above) is so much, by bisection over the same draws.
+
+        Raises SheetsimError where no value near that in the file reaches it; the rest as of `simulate`.
+        """
+        asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
+        return goal_of(asked.changed, self.book, cell, arguments.number("above", above), probability)
+
+    def _asked(
+        self,
+        inputs: Mapping[str, Any] | None,
+        outputs: Sequence[str],
+        correlations: Sequence[Correlation],
+        trials: int | None,
+        seed: int | None,
+    ) -> "_Asked":
+        plan = self.plan()
+        merged = self._merged(plan.inputs, inputs or {})
+        named = arguments.listed("outputs", outputs, "cells") or plan.outputs
+        every = [*correlations, *self._others(plan.correlations, correlations)]
+        seed = next((one for one in (seed, plan.seed) if one is not None), 0)
+        check_seed(seed)
+        most = arguments.whole("trials", TRIALS if trials is None and plan.trials is None else trials or plan.trials, 2)
+        return _Asked(self.book, merged, named, every, most, seed)
+
     def plan(self) -> SimulationPlan:
         """What the sheet `Simulation` says is to be simulated, and over it a TOML beside the workbook."""
         plan = plan_sheet(self.book)
@@ -103,7 +172,7 @@ class Workbook:
             plan.inputs = self._merged(plan.inputs, more.inputs)
             plan.outputs = more.outputs or plan.outputs
             plan.correlations = [*more.correlations, *self._others(plan.correlations, more.correlations)]
-            plan.trials, plan.seed = more.trials, more.seed
+            plan.trials, plan.seed, plan.scenarios = more.trials, more.seed, more.scenarios
         return plan
 
     def _merged(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,6 +235,34 @@ class Workbook:
 
     def __repr__(self) -> str:
         return f"<Workbook {self.book.path.name}: {', '.join(self.book.titles[:6])}>"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a workbook."""
+
+    book: SheetBook
+    inputs: dict[str, Any]
+    outputs: list[str]
+    correlations: list[Correlation]
+    trials: int
+    seed: int
+
+    def model(self, trials: int) -> WorkbookModel:
+        """Its model with so many trials."""
+        return self._of(self.inputs, self.correlations, trials)
+
+    def changed(self, cells: Mapping[str, Any]) -> WorkbookModel:
+        """Its model with other laws or numbers of some cells; those with a number are correlated with nothing."""
+        numbers = {self.book.cell_of(name) for name, value in cells.items() if isinstance(value, int | float)}
+        left = [pair for pair in self.correlations if not numbers & set(map(self.book.cell_of, pair[:2]))]
+        return self._of(overridden(self.book, self.inputs, cells), left, self.trials)
+
+    def _of(self, inputs: Mapping[str, Any], correlations: Sequence[Correlation], trials: int) -> WorkbookModel:
+        engine = ironcalc_engine if has_ironcalc() else None
+        return WorkbookModel(
+            self.book, inputs, self.outputs, trials=trials, seed=self.seed, correlations=correlations, engine=engine
+        )
 
 
 def widest_of(run: WorkbookRun) -> float:

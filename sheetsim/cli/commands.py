@@ -462,6 +462,11 @@ def simulate_command(
     form: simulate.FormatOption = Format.table,
     engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
     values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    scenarios: simulate.Scenarios = None,
+    grid: simulate.GridAxes = None,
+    statistic: simulate.Statistic = "mean",
+    goal: simulate.GoalOption = None,
+    least: simulate.Least = False,
     into: simulate.Into = None,
     mark: simulate.Mark = False,
     functions: simulate.FunctionsToo = False,
@@ -479,6 +484,10 @@ def simulate_command(
         return 0
     if book is None:
         raise SheetsimError("name a workbook: sheetsim simulate BOOK.xlsx --input B2=normal(100,15) --output C10")
+    questions = simulate.Questions(scenarios or [], grid or [], statistic, goal, least)
+    if questions.any:
+        simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form)
+        return 0
     target = _book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
     if target.resolve() == Path(book).resolve():
         raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")

@@ -1,6 +1,8 @@
 """The command `simulate`: a person's workbook over trials. It parses, calls and prints."""
 
+import re
 import shlex
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,6 +83,33 @@ Until = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)]
 Verify = Annotated[int, typer.Option(metavar="N", help="Trials that IronCalc recalculates from the file, 0 for none.")]
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scenario",
+        metavar="NAME:CELL=VALUE,...",
+        help="Scenarios side by side over the same draws, numbers or distributions of cells, and which is best. It is "
+        "printed in place of a single run.",
+        show_default=False,
+    ),
+]
+GridAxes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid", metavar="CELL=FROM:TO:STEPS", help="Print a statistic over one or two cells.", show_default=False
+    ),
+]
+Statistic = Annotated[str, typer.Option(help="Of --grid: mean, std, q01, …, q99, or loss, the share below 0.")]
+GoalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--goal",
+        metavar='"CELL: P(OUTPUT>0)=90%"',
+        help="Print the value of a cell at which an output is above a number so often.",
+        show_default=False,
+    ),
+]
+Least = Annotated[bool, typer.Option("--least", help="Of scenarios, less is better, as of costs.")]
 TableOption = Annotated[SimulateTable, typer.Option("--table", help="Which table to print; trials are all of them.")]
 Engine = Annotated[
     CheckingEngine, typer.Option(help="Which engine recalculates trials: all is LibreOffice too, which takes seconds.")
@@ -138,6 +167,129 @@ def simulate(
             run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds what is told of the trials, as values")
     _print(run, book, target, form, table, say)
     return 1 if any(check.failed for check in run.checks) else 0
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked in place of a single run."""
+
+    scenarios: list[str]
+    axes: list[str]
+    statistic: str
+    goal: str | None
+    least: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether there is such a question."""
+        return bool(self.scenarios or self.axes or self.goal)
+
+
+def answer(
+    book: str,
+    inputs: list[str],
+    outputs: list[str],
+    correlations: list[str],
+    trials: int | None,
+    seed: int | None,
+    questions: Questions,
+    form: Format,
+) -> None:
+    """Prints scenarios, a grid or a goal."""
+    import pandas as pd
+
+    from sheetsim.audit.simulated import workbook
+
+    opened = workbook(book)
+    given: dict[str, Any] = {
+        "inputs": dict(map(assignment, inputs)),
+        "trials": trials,
+        "seed": seed,
+        "correlations": list(map(_correlation, correlations)),
+    }
+    if sum(map(bool, (questions.scenarios, questions.axes, questions.goal))) > 1:
+        raise SheetsimError("--scenario, --grid and --goal ask different things: give one of them")
+    if questions.goal is not None:
+        cell, output, above, probability = _goal(questions.goal)
+        goal = opened.goal(cell, output=output, above=above, probability=probability, **given)
+        row = {"cell": goal.cell, "value": goal.value, "probability": goal.probability, "mean": goal.mean}
+        print_frame(pd.DataFrame([row]).set_index("cell"), form)
+        return
+    if questions.axes:
+        axes = dict(map(_axis, questions.axes))
+        if len(outputs) != 1:
+            raise SheetsimError("--grid is of one --output")
+        print_frame(opened.grid(axes, output=outputs[0], statistic=questions.statistic, **given), form)
+        return
+    scenarios: dict[str, dict[str, Any]] = {"as it is": {}} | dict(map(_scenario, questions.scenarios))
+    compared = opened.compare(scenarios, outputs=outputs, **given)
+    for output in compared.outputs:
+        if form is Format.table and len(compared.outputs) > 1:
+            print(output)
+        print_frame(compared.frame(output, least=questions.least).drop(columns="errors"), form)
+        if form is Format.table:
+            print()
+            print_frame(compared.decision(output, least=questions.least), form)
+
+
+def _scenario(text: str) -> tuple[str, dict[str, Any]]:
+    """`name: cell=value, cell=distribution`."""
+    name, colon, rest = text.partition(":")
+    if not colon or not name.strip():
+        raise SheetsimError(f'--scenario {text:.80}: write NAME:CELL=VALUE,..., for example "cheaper: B3=5"')
+    cells: dict[str, Any] = {}
+    for piece in _split(rest):
+        cell, value = assignment(piece)
+        try:
+            cells[cell] = float(value.replace("_", ""))
+        except ValueError:
+            cells[cell] = value
+    return name.strip(), cells
+
+
+def _split(text: str) -> list[str]:
+    """The pieces between commas that stand in no brackets."""
+    pieces, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _axis(text: str) -> tuple[str, list[float]]:
+    """`cell=from:to:steps` or `cell=1,2,3`."""
+    cell, values = assignment(text)
+    try:
+        if ":" not in values:
+            return cell, [float(value) for value in values.split(",")]
+        first, last, steps = values.split(":")
+        return cell, _evenly(float(first), float(last), int(steps))
+    except ValueError:
+        raise SheetsimError(f"--grid {text:.80}: write CELL=FROM:TO:STEPS, for example B3=4:8:5") from None
+
+
+def _evenly(first: float, last: float, steps: int) -> list[float]:
+    """So many numbers from first to last."""
+    if steps < 2:
+        raise ValueError
+    return [first + (last - first) * k / (steps - 1) for k in range(steps)]
+
+
+_GOAL = re.compile(r"\s*(.+?)\s*:\s*P\(\s*(.+?)\s*>\s*(-?[0-9_.eE+-]+)\s*\)\s*=\s*([0-9.]+)\s*(%?)\s*\Z")
+
+
+def _goal(text: str) -> tuple[str, str, float, float]:
+    match = _GOAL.match(text)
+    try:
+        if match is None:
+            raise ValueError
+        share = float(match[4]) / (100 if match[5] else 1)
+        return match[1], match[2], float(match[3].replace("_", "")), share
+    except ValueError:
+        raise SheetsimError(f'--goal {text:.80}: write "CELL: P(OUTPUT>0)=90%"') from None
 
 
 def command_of(

@@ -43,13 +43,15 @@ HELP = (
 
 @dataclass
 class SimulationPlan:
-    """What is to be simulated: distributions (texts) by cell, outputs, rank correlations; None where it is not said."""
+    """What is to be simulated: distributions (texts) by cell, outputs, rank correlations, and by name of a scenario
+    what some cells hold; None where it is not said."""
 
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     correlations: list[tuple[str, str, float]] = field(default_factory=list)
     trials: int | None = None
     seed: int | None = None
+    scenarios: dict[str, dict[str, float | str]] = field(default_factory=dict)
 
 
 class _PlanFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,6 +60,7 @@ class _PlanFile(msgspec.Struct, forbid_unknown_fields=True):
     correlations: list[tuple[str, str, float]] = []
     trials: int | None = None
     seed: int | None = None
+    scenarios: dict[str, dict[str, float | str]] = {}
 
 
 def plan_file(path: Path) -> SimulationPlan:
@@ -70,7 +73,7 @@ def plan_file(path: Path) -> SimulationPlan:
         read = msgspec.convert(raw, _PlanFile)
     except msgspec.ValidationError as error:
         raise SheetsimError(f"{path}: {error}") from None
-    return SimulationPlan(read.inputs, read.outputs, read.correlations, read.trials, read.seed)
+    return SimulationPlan(read.inputs, read.outputs, read.correlations, read.trials, read.seed, read.scenarios)
 
 
 def plan_sheet(book: SheetBook) -> SimulationPlan:
