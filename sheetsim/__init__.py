@@ -84,6 +84,7 @@ _HOMES = {
     # The package itself, which can be called.
     "workbook": "sheetsim.workbook",
     "Workbook": "sheetsim.audit.simulated",
+    "sip": "sheetsim.runs.workbook_model",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
     **dict.fromkeys(INITIALIZERS, "sheetsim.model.initializers"),
     **dict.fromkeys(DISTRIBUTIONS, "sheetsim.model.distributions"),
@@ -197,6 +198,7 @@ if TYPE_CHECKING:
     from sheetsim.runs.study_sensitivity import sensitivity as sensitivity
     from sheetsim.runs.sweep import Sweep as Sweep
     from sheetsim.runs.sweep import sweep as sweep
+    from sheetsim.runs.workbook_model import sip as sip
     from sheetsim.studies.data_column import empirical as empirical
     from sheetsim.studies.registry import *  # noqa: F403  # the studies, of which it alone knows the names
     from sheetsim.summary.theory import InputMoments as InputMoments

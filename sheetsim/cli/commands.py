@@ -468,6 +468,7 @@ def simulate_command(
     goal: simulate.GoalOption = None,
     least: simulate.Least = False,
     into: simulate.Into = None,
+    sipmath: simulate.SipOut = None,
     mark: simulate.Mark = False,
     functions: simulate.FunctionsToo = False,
     force: Force = False,
@@ -499,9 +500,8 @@ def simulate_command(
         return 0
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until)
-    return simulate.simulate(
-        book, *given, trials, seed, until, verify, target, form, values_only, command, into, table, engine, _say
-    )
+    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table)
+    return simulate.simulate(book, *given, trials, seed, until, verify, engine, wanted, _say)
 
 
 class EngineName(StrEnum):

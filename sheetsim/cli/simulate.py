@@ -70,6 +70,12 @@ Into = Annotated[
         show_default=False,
     ),
 ]
+SipOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--sipmath", metavar="OUT.json", help="Also write the outputs as a SIPmath library.", show_default=False
+    ),
+]
 Mark = Annotated[
     bool, typer.Option("--mark", help="Write a copy with a sheet Simulation to fill in, and run no trials.")
 ]
@@ -118,6 +124,19 @@ FunctionsToo = Annotated[bool, typer.Option("--functions", help="Print the funct
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the records of the outputs.")]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Where a result goes, and how it is printed."""
+
+    target: Path
+    form: Format
+    values_only: bool
+    command: list[str]
+    into: Path | None
+    library: Path | None
+    table: SimulateTable
+
+
 def simulate(
     book: str,
     inputs: list[str],
@@ -127,13 +146,8 @@ def simulate(
     seed: int | None,
     until: str | None,
     verify: int,
-    target: Path,
-    form: Format,
-    values_only: bool,
-    command: list[str],
-    into: Path | None,
-    table: SimulateTable,
     engine: CheckingEngine,
+    wanted: Wanted,
     say: "Callable[[str], None]",
 ) -> int:
     """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
@@ -158,14 +172,16 @@ def simulate(
             progress=progress.sheet,
         )
         progress.sheet("writing")
-        run.command = shlex.join(command)
+        run.command = shlex.join(wanted.command)
         fits = run.trials < ROWS
-        run.to_excel(target, values_only=values_only, matrices=fits)
-        if into is not None:
-            run.into(into)
+        run.to_excel(wanted.target, values_only=wanted.values_only, matrices=fits)
+        if wanted.into is not None:
+            run.into(wanted.into)
+        if wanted.library is not None:
+            run.to_sipmath(wanted.library)
         if not fits:
             run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds what is told of the trials, as values")
-    _print(run, book, target, form, table, say)
+    _print(run, book, wanted, say)
     return 1 if any(check.failed for check in run.checks) else 0
 
 
@@ -320,11 +336,10 @@ def mark(book: str, target: Path) -> None:
     print("Fill in its sheet Simulation, save it, and run: sheetsim simulate " + shlex.quote(str(target)))
 
 
-def _print(
-    run: "WorkbookRun", book: str, target: Path, form: Format, table: SimulateTable, say: "Callable[[str], None]"
-) -> None:
+def _print(run: "WorkbookRun", book: str, wanted: Wanted, say: "Callable[[str], None]") -> None:
+    form, table = wanted.form, wanted.table
     if form is Format.table:
-        print(f"{book}, {run.trials:,} trials → {target}")
+        print(f"{book}, {run.trials:,} trials → {wanted.target}")
     if table is not SimulateTable.outputs:
         for frame in _frames(run, table):
             print_frame(frame, form)

@@ -20,6 +20,7 @@ from sheetsim.model.distributions import uniform
 from sheetsim.model.draws import Distribution, as_distribution
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array, Op, broadcast
+from sheetsim.model.sipmath import SipLibrary, write_library
 from sheetsim.runs.manifest import Manifest
 from sheetsim.runs.model import Model, ModelRun
 from sheetsim.sheets.book import CellId, SheetBook
@@ -27,6 +28,7 @@ from sheetsim.sheets.compiled import ForeignReferenceError, UnknownFormulaError
 from sheetsim.sheets.package_merge import merge_into
 from sheetsim.sheets.program import BaseDifference, SheetPlan, SheetProgram, drawn_cells
 from sheetsim.studies.model_book import MADE_IN_PYTHON
+from sheetsim.version import __version__
 from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import ROWS, check_name
 
@@ -46,12 +48,46 @@ FEWEST_TRIALS = 2
 
 
 @dataclass(frozen=True)
+class SipVariable:
+    """A variable of a SIPmath 3.0 library, whose numbers are those that every program has for these trials."""
+
+    library: SipLibrary
+    variable: str
+
+    def numbers(self, trials: int) -> Array:
+        """Its trials, from the first."""
+        return self.library.numbers(self.variable, trials)
+
+    def __str__(self) -> str:
+        return f"{self.variable} of {self.library.path.name}"
+
+
+def sip(path: str | os.PathLike[str], variable: str) -> SipVariable:
+    """A variable of a SIPmath 3.0 library (JSON) as an input of a workbook's simulation.
+
+    Raises SheetsimError for what is no such library, and for a variable that it does not have.
+    """
+    library = SipLibrary(path_of(path))
+    library.numbers(arguments.text("the variable", variable), 1)
+    return SipVariable(library, variable)
+
+
+def sip_variable(text: str) -> SipVariable:
+    """`sip(library.json, variable)`."""
+    inside = text.strip().removeprefix("sip(").removesuffix(")")
+    path, comma, variable = inside.rpartition(",")
+    if not comma:
+        raise SheetsimError(f"{text:.80}: write sip(LIBRARY.json, VARIABLE)")
+    return sip(path.strip(), variable.strip())
+
+
+@dataclass(frozen=True)
 class UncertainCell:
     """An input: the cell, as it was given, what is drawn, the name of its matrix, and what the cells beside it say."""
 
     given: str
     cell: CellId
-    law: Distribution
+    law: "Distribution | SipVariable"
     name: str
     label: str
 
@@ -260,6 +296,11 @@ class WorkbookModel(Model):
         for one in self.uncertain:
             with_others = {columns[other]: r for other, r in partners.get(one.cell, {}).items()}
             what = one.label or self.book.name_of(one.cell)
+            if isinstance(one.law, SipVariable):
+                if with_others:
+                    raise SheetsimError(f"the input {one.given} is of a library, which has its own correlations")
+                columns[one.cell] = self.input(one.name, one.law.numbers(trials).reshape(-1, 1), what=what)
+                continue
             try:
                 columns[one.cell] = self.input(
                     one.name, one.law, (trials, 1), correlation=with_others or None, what=what
@@ -372,6 +413,15 @@ class WorkbookRun(ModelRun):
 
         return WorkbookBook(self, matrices, matrices and not values_only, self._taken).made(values_only)
 
+    def to_sipmath(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the outputs as a SIPmath 3.0 library, whose variables any program that reads these draws alike.
+
+        Each is a metalog of 5 terms by least squares, so that it is near the trials and not the same; a Gaussian
+        copula keeps their correlations. Raises SheetsimError for an output that does not vary.
+        """
+        outputs = {one.given: self[one.name][:, 0] for one in self._model.asked}
+        return write_library(path_of(path), outputs, self._model.seed, f"{self.title}, by sheetsim {__version__}")
+
     def into(self, path: str | os.PathLike[str]) -> list[str]:
         """Writes a copy of the person's workbook with the sheets of the result after its own, and returns their titles.
 
@@ -442,8 +492,12 @@ def _as_number(value: Any) -> float:
     return float(value) if isinstance(value, float | bool | int) else float("nan")
 
 
-def _law(given: str, law: Any) -> Distribution:
+def _law(given: str, law: Any) -> "Distribution | SipVariable":
+    if isinstance(law, SipVariable):
+        return law
     try:
+        if isinstance(law, str) and law.startswith("sip("):
+            return sip_variable(law)
         made = parse_distribution(law) if isinstance(law, str) else as_distribution(law)
     except SheetsimError as error:
         raise SheetsimError(f"the input {given}: {error}") from None
