@@ -109,7 +109,7 @@ def check_random(path: Path, seed: int, engine: str, trials: int) -> None:
     np.testing.assert_array_equal(frame["Data!A8"], theirs[1], err_msg=f"seed {seed}")
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10**6))
 def test_random_workbooks_agree_with_ironcalc(tmp_path: Path, seed: int) -> None:
     check_random(tmp_path / "random.xlsx", seed, "ironcalc", 20)

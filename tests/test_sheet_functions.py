@@ -93,9 +93,9 @@ def differing(path: Path, engine: str, seed: int, each: int, mess: float) -> tup
 
 @pytest.mark.parametrize(("seed", "mess"), [(1, 0.0), (2, 0.3)])
 def test_functions_and_operators_agree_with_ironcalc(tmp_path: Path, seed: int, mess: float) -> None:
-    differences, count = differing(tmp_path / "cases.xlsx", "ironcalc", seed, 4, mess)
+    differences, count = differing(tmp_path / "cases.xlsx", "ironcalc", seed, 3, mess)
     exempt = IRONCALC | IRONCALC_ODD if mess else IRONCALC
-    assert count > 1200
+    assert count > 1000
     assert [one for one in differences if one[0] not in exempt] == []
 
 
@@ -192,11 +192,11 @@ def test_trials_together_give_what_each_gives_alone(tmp_path: Path, seed: int, m
     outputs = [cell for _, cell, _ in jobs]
     program = SheetProgram(SheetPlan(sheets, [(0, COLUMNS)], outputs))
     pool, together = program.values([np.arange(1.0, TRIALS + 1)], TRIALS)
-    compiler = Compiler(sheets)
     differences = []
     for (text, cell, cells), value in zip(jobs, together, strict=True):
         by_trial = scalars_of(value.at(0, 0) if isinstance(value, CellGrid) else value, pool, TRIALS)
         for k in range(TRIALS):
+            compiler = Compiler(sheets)
             compiler.values = {place: _read_value(options[k]) for place, options in cells}
             alone = single_value(sheets, compiler, cell)
             if not agree(shown(by_trial[k]), alone, 1e-12):

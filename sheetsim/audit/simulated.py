@@ -226,7 +226,11 @@ class Workbook:
         if not has_ironcalc():
             run.notes.append("not checked by an engine: pip install 'sheetsim[verify]' brings IronCalc")
             return
-        run.checks += check_trials(run, trials, "libreoffice" in engines)
+        try:
+            run.checks += check_trials(run, trials, "libreoffice" in engines)
+        except SheetsimError as error:
+            run.notes.append(f"not checked by an engine: {error}")
+            return
         run.notes += [check.sentence for check in run.checks]
 
     def close(self) -> None:

@@ -102,7 +102,9 @@ def ironcalc_trials(
     pieces = np.array_split(numbers, workers)
     size = unpacked_bytes([book.path])
     with tempfile.TemporaryDirectory() as folder:
-        plain = with_plain_names(book.path, Path(folder, "book.xlsx"))
+        plain = book.path
+        if not all(name.isascii() for _, name in book.names):
+            plain = with_plain_names(book.path, Path(folder, "book.xlsx"))
 
         def work(number: int) -> tuple[Array, dict[str, Any]]:
             place = Path(folder, str(number))

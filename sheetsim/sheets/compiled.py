@@ -41,6 +41,9 @@ CLOCK = ("TODAY", "NOW")
 # What stands for a range that is known when it is computed alone.
 DYNAMIC = ("OFFSET", "INDIRECT")
 
+# Cells of one range, and values of trials in one from which it is put together once for all formulas that read it.
+MOST_CELLS, MANY = 20_000_000, 32
+
 # Names that stand for names, and so on.
 DEEPEST_NAMES = 100
 
@@ -95,7 +98,7 @@ class Compiler:
         self.values: dict[CellId, Any] = {}
         self._static = Context(1, [], book.is_1904)
         self._scope: dict[str, Compiled] = {}
-        self._in_file: dict[tuple[int, Rectangle], list[list[Any]]] = {}
+        self._blocks: dict[tuple[int, Rectangle], tuple[list[list[Any]], list[tuple[int, int, int]]]] = {}
 
     # --- references
 
@@ -424,28 +427,42 @@ class Compiler:
         used = self.book.sheet(area.sheet).used
         bottom, right = max(min(block.bottom, used[0]), block.top), max(min(block.right, used[1]), block.left)
         kept = Rectangle(block.top, block.left, bottom, right)
-        rows = self._fixed_rows(area.sheet, kept)
-        varying = list(self._within(self.places, area.sheet, kept))
+        if kept.size > MOST_CELLS:
+            raise SheetsimError(f"a range of {kept.size:,} cells is more than the {MOST_CELLS:,} that are read at once")
+        at = (area.sheet, kept)
+        if at not in self._blocks:
+            # All its cells are compiled before the first formula that reads it.
+            self._blocks[at] = self._fixed_rows(area.sheet, kept), list(self._within(self.places, area.sheet, kept))
+        rows, varying = self._blocks[at]
         height, width = block.bottom - block.top + 1, block.right - block.left + 1
         place = (area.sheet, block.top, block.left)
         if not varying:
             return fixed(CellGrid(rows, height, width, place))
 
-        def compute(context: Context) -> CellGrid:
-            filled = [row.copy() for row in rows]
+        def filled(context: Context) -> list[list[Any]]:
+            values = rows.copy()
             slots = context.slots
+            copied: set[int] = set()
             for r, c, slot in varying:
-                filled[r][c] = slots[slot]
-            return CellGrid(filled, height, width, place)
+                if r not in copied:
+                    values[r] = values[r].copy()
+                    copied.add(r)
+                values[r][c] = slots[slot]
+            return values
+
+        if len(varying) < MANY:
+            return Compiled(lambda context: CellGrid(filled(context), height, width, place), True)
+
+        def compute(context: Context) -> CellGrid:
+            if at not in context.memo:
+                context.memo[at] = filled(context)
+            return CellGrid(context.memo[at], height, width, place)
 
         return Compiled(compute, True)
 
     def _fixed_rows(self, sheet: int, block: Rectangle) -> list[list[Any]]:
         """The values of a rectangle that are the same in all trials, row by row."""
-        at = (sheet, block)
-        if at not in self._in_file:
-            self._in_file[at] = self._rows_in_file(sheet, block)
-        rows = [row.copy() for row in self._in_file[at]]
+        rows = self._rows_in_file(sheet, block)
         for r, c, value in self._within(self.values, sheet, block):
             rows[r][c] = value
         return rows
