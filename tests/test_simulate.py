@@ -410,3 +410,26 @@ def test_scenarios_a_grid_and_a_goal_are_printed(profit: Path, sheetsim: Any) ->
     assert json.loads(out)[0]["cell"] == "A3"
     status, _, err = sheetsim(*words, "--goal", "A3=3")
     assert (status, err.count("\n")) == (2, 1)
+
+
+def test_names_that_double_one_another_and_stray_cells_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "names.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Sheet1")
+        sheet.write_row(0, 0, (1, 2))
+        book.define_name("n_0", "=Sheet1!$A$1")
+        for k in range(1, 60):
+            book.define_name(f"n_{k}", f"=n_{k - 1}+n_{k - 1}")
+        book.define_name("loop", "=loop+1")
+        sheet.write_formula("C1", "=n_59/2^59")
+        sheet.write_formula("C2", "=IFERROR(loop,A1)")
+        sheet.write("XFD10000", 3)
+        sheet.write_formula("C3", "=SUM(A:B)+A1")
+        sheet.write_formula("C4", "=SUM(D1:XFD1048576)+A1")
+    run = simulated(path, {"A1": "normal(1, 1)"}, "C1", "C2", "C3", verify=0)
+    trials = run.trial_frame()
+    np.testing.assert_allclose(trials["C1"], trials["A1"])
+    np.testing.assert_allclose(trials["C2"], trials["A1"])
+    np.testing.assert_allclose(trials["C3"], 2 * trials["A1"] + 2)
+    with pytest.raises(SheetsimError, match="range of"):
+        simulated(path, {"A1": "normal(1, 1)"}, "C4", verify=0)

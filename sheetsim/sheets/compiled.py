@@ -98,6 +98,7 @@ class Compiler:
         self.values: dict[CellId, Any] = {}
         self._static = Context(1, [], book.is_1904)
         self._scope: dict[str, Compiled] = {}
+        self._of_names: dict[Any, Compiled] = {}
         self._blocks: dict[tuple[int, Rectangle], tuple[list[list[Any]], list[tuple[int, int, int]]]] = {}
 
     # --- references
@@ -244,6 +245,8 @@ class Compiler:
     def precedents(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         """The areas that a formula reads; of a reference that is computed, also what it refers to in the base case."""
         areas: list[CellArea] = []
+        # Each name once: names that double one another have no end.
+        seen: set[Node] = set()
         left: list[tuple[Node, int]] = [(node, 0)]
         while left:
             part, depth = left.pop()
@@ -252,7 +255,8 @@ class Compiler:
             elif isinstance(part, NameNode):
                 number = self.book.sheet_number(part.sheet) if part.sheet else home[0]
                 inner = None if number is None else self.book.name_tree(part.name, number)
-                if inner is not None and depth < DEEPEST_NAMES:
+                if inner is not None and part not in seen:
+                    seen.add(part)
                     left.append((inner, depth + 1))
             elif isinstance(part, CallNode):
                 if part.name in DYNAMIC:
@@ -288,6 +292,7 @@ class Compiler:
     def calls_in(self, node: Node, names: Collection[str]) -> int:
         """How often a formula calls one of some functions, those of names included."""
         count = 0
+        seen: set[Node] = set()
         left: list[tuple[Node, int]] = [(node, 0)]
         while left:
             part, depth = left.pop()
@@ -296,7 +301,8 @@ class Compiler:
                 left += [(arg, depth) for arg in part.args]
             elif isinstance(part, OperatorNode):
                 left += [(arg, depth) for arg in part.args]
-            elif isinstance(part, NameNode) and depth < DEEPEST_NAMES:
+            elif isinstance(part, NameNode) and part not in seen:
+                seen.add(part)
                 inner = self.book.name_tree(part.name, self.book.active)
                 if inner is not None:
                     left.append((inner, depth + 1))
@@ -307,6 +313,7 @@ class Compiler:
     def formula(self, cell: CellId) -> Compiled:
         """The formula that computes a cell. Raises UnknownFormulaError for what there is no rule for."""
         tree, home = self.book.tree(cell)
+        self._of_names = {}
         self._drawn = iter(self.draws.get(cell, ()))
         block = self.book.sheet(cell[0]).arrays.get(cell[1])
         if block is None:
@@ -338,11 +345,7 @@ class Compiler:
         if isinstance(node, NameNode):
             if node.name.casefold() in self._scope:
                 return self._scope[node.name.casefold()]
-            try:
-                inner = self._named(node, home)
-            except _ReferenceError as error:
-                return fixed(error.value)
-            return self.value(inner, cell, home, array)
+            return self._of_name(node, cell, home, array, self.value)
         if isinstance(node, ArrayNode):
             return self.raw(node, cell, home, array)
         return self._referred(node, cell, home, array)
@@ -355,10 +358,7 @@ class Compiler:
         if isinstance(node, NameNode):
             if node.name.casefold() in self._scope:
                 return self._scope[node.name.casefold()]
-            try:
-                return self.raw(self._named(node, home), cell, home, array)
-            except _ReferenceError as error:
-                return fixed(error.value)
+            return self._of_name(node, cell, home, array, self.raw)
         if isinstance(node, AreaNode | TableNode) or self._is_reference(node):
             try:
                 areas = self.areas_of(node, cell, home)
@@ -370,6 +370,21 @@ class Compiler:
                 raise
             return self._grids(areas)
         return self.value(node, cell, home, array)
+
+    def _of_name(
+        self, node: NameNode, cell: CellId, home: CellId, array: bool, compile_part: Callable[..., Compiled]
+    ) -> Compiled:
+        """What a name stands for, compiled once in a formula."""
+        at = (node, array, compile_part.__name__)
+        if at not in self._of_names:
+            try:
+                inner = self._named(node, home)
+            except _ReferenceError as error:
+                return fixed(error.value)
+            # A name that is made of itself has no value.
+            self._of_names[at] = fixed(NAME)
+            self._of_names[at] = _once(compile_part(inner, cell, home, array))
+        return self._of_names[at]
 
     def _is_reference(self, node: Node) -> bool:
         if isinstance(node, OperatorNode):

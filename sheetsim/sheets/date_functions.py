@@ -177,6 +177,9 @@ def _workday(context: Context, start: Any, days: Any, holidays: Any = None) -> A
     begin, count = number_arg(context, start), number_arg(context, days)
     given = [begin, count]
     day = np.floor(begin + _shift(context))
+    # Beyond the last day of the calendar.
+    count = np.where(np.abs(count) > LAST_DAY, NUM.nan, count)
+    given = [begin, count]
     step = np.sign(np.trunc(count))
     left = np.abs(np.trunc(np.where(np.isfinite(count), count, 0.0)))
     width = np.broadcast_shapes(

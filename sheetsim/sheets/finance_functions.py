@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sheetsim.errors import SheetsimError
 from sheetsim.sheets.function import (
     NUMBERS,
     RAW,
@@ -20,6 +21,9 @@ from sheetsim.sheets.values import DIV, NUM, as_value
 
 # Steps of Newton's method, and the change of a rate at which it has arrived.
 MOST_STEPS, ARRIVED = 100, 1e-14
+
+# Payments that are summed up one by one.
+MOST_PERIODS = 100_000
 
 # A rate below it is none that was found: steps towards -1 grow small for ever.
 LEAST_RATE = -1 + 1e-9
@@ -229,6 +233,8 @@ def _cumulative(interest: bool) -> Callable[..., Any]:
         if not np.any(inside):
             return np.where(wrong, NUM.nan, 0.0)
         ends = np.where(inside, start, np.inf).min(), np.where(inside, stop, -np.inf).max()
+        if ends[1] - ends[0] > MOST_PERIODS:
+            raise SheetsimError(f"CUMIPMT and CUMPRINC are computed over {MOST_PERIODS:,} periods at most")
         total: Any = 0.0
         for period in range(int(ends[0]), int(ends[1]) + 1):
             part = (_ipmt if interest else _ppmt)(rate, float(period), periods, present, 0.0, due)

@@ -475,6 +475,9 @@ def _matrix_product(context: Context, first: Any, second: Any) -> Any:
     for value in (*a.cells(), *b.cells()):
         if value is None or isinstance(value, str | bool):
             return VALUE
+    if all(type(value) is float for value in (*a.cells(), *b.cells())):
+        product = np.array(a.rows) @ np.array(b.rows)
+        return CellGrid([[as_value(value) for value in row] for row in product])
     columns = list(zip(*b.rows, strict=True))
     rows = []
     for row in a.rows:
