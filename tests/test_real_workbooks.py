@@ -1,7 +1,10 @@
 """Workbooks as people write them, over trials: a script's answers, IronCalc's, and the same saved by LibreOffice."""
 
+import random
+import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from real_workbooks import WORKBOOKS, write_workbook
 
 import sheetsim
 from sheetsim.audit.recalculate import libreoffice_profile
+from sheetsim.errors import SheetsimError
 from sheetsim.runs.workbook_model import WorkbookRun
 
 
@@ -52,3 +56,28 @@ def test_books_that_libreoffice_saved_are_read_the_same(tmp_path: Path) -> None:
         assert not any(check.failed for check in run.checks)
         # LibreOffice 7.4 has no XLOOKUP.
         assert {one.cell for one in run.base_differences()} <= {"Units!B8", "Units!B16"}
+
+
+def test_damaged_workbooks_are_refused_in_a_sentence_or_read(tmp_path: Path) -> None:
+    chance = random.Random(5)
+    books = {name: write_workbook(name, tmp_path / f"{name}.xlsx") for name in WORKBOOKS}
+    path, refused = tmp_path / "damaged.xlsx", list[str]()
+    for _ in range(80):
+        name = chance.choice(list(books))
+        with zipfile.ZipFile(books[name]) as source, zipfile.ZipFile(path, "w") as out:
+            parts = [part for part in source.namelist() if re.search("sheet|workbook|table|Strings", part)]
+            damaged = chance.choice(parts)
+            for part in source.namelist():
+                data = bytearray(source.read(part))
+                at = chance.randrange(len(data))
+                if part == damaged and chance.random() < 0.5:
+                    data[at] = chance.choice(b'0123456789()+-*/,:$!&<>="ABC.%^# ')
+                elif part == damaged:
+                    del data[at : at + chance.randrange(1, 6)]
+                out.writestr(part, bytes(data))
+        try:
+            sheetsim.workbook(path).simulate(WORKBOOKS[name].inputs, WORKBOOKS[name].outputs, trials=20, verify=0)
+        except SheetsimError as error:
+            refused.append(str(error))
+    assert 20 < len(refused) < 80
+    assert not any("\n" in sentence for sentence in refused)

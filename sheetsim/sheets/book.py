@@ -167,17 +167,26 @@ class SheetBook:
                         sheet_of[normpath(whole)] = number
         tables = {}
         for part, number in sheet_of.items():
-            found_in = self._raw.elements(part, {"table": 1, "tableColumn": MOST_TABLE_COLUMNS})
-            head = next(one.attributes for one in found_in if one.name == "table")
-            columns = tuple(
-                one.attributes.get("name", "").replace("_x000a_", "\n").casefold()
-                for one in found_in
-                if one.name == "tableColumn"
-            )
-            name = head.get("displayName") or head.get("name", "")
-            headers, totals = int(head.get("headerRowCount", "1")), int(head.get("totalsRowCount", "0"))
-            tables[name.casefold()] = BookTable(number, rectangle(head.get("ref", "A1")), headers, totals, columns)
+            try:
+                name, table = self._table(part, number)
+            except (ValueError, StopIteration) as error:
+                if isinstance(error, SheetsimError):
+                    raise
+                raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
+            tables[name.casefold()] = table
         return tables
+
+    def _table(self, part: str, number: int) -> tuple[str, BookTable]:
+        elements = self._raw.elements(part, {"table": 1, "tableColumn": MOST_TABLE_COLUMNS})
+        head = next(one.attributes for one in elements if one.name == "table")
+        columns = tuple(
+            one.attributes.get("name", "").replace("_x000a_", "\n").casefold()
+            for one in elements
+            if one.name == "tableColumn"
+        )
+        headers, totals = int(head.get("headerRowCount", "1")), int(head.get("totalsRowCount", "0"))
+        name = head.get("displayName") or head.get("name", "")
+        return name, BookTable(number, rectangle(head.get("ref", "A1")), headers, totals, columns)
 
     def part_of(self, sheet: int) -> str:
         """The name of the part that holds a sheet."""
