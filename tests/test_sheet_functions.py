@@ -209,3 +209,53 @@ def test_every_function_has_arguments_to_be_tested_with() -> None:
     untested = {name for name in FUNCTIONS if not arguments_of(name)}
     # Of today, of arrays, and of formats: they have tests of their own.
     assert untested == {"TODAY", "NOW", "TRANSPOSE", "MMULT", "DATEVALUE", "TEXT"}
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        ("=0.1*3=0.3", True),
+        ("=1-0.9<0.1", False),
+        ("=-2^2", 4.0),
+        ("=2^3^2", 64.0),
+        ("=ROUND(1.005,2)", 1.01),
+        ("=ROUND(-2.5,0)", -3.0),
+        ("=MOD(-7,3)", 2.0),
+        ("=INT(-0.5)", -1.0),
+        ('="a"="A"', True),
+        ('="b">1E+300', True),
+        ('=TRUE>"z"', True),
+        ("=1/0", "#DIV/0!"),
+        ("=0^0", "#NUM!"),
+        ('="x"+1', "#VALUE!"),
+        ('="5%"*2', 0.1),
+        ('=SUM(1,TRUE,"2")', 4.0),
+        ("=MATCH(3,{9,7,5,3,1},-1)", 4.0),
+        ("=MATCH(4,{9,7,5,3,1},-1)", 3.0),
+        ('=TEXT(1234.567,"#,##0.00")', "1,234.57"),
+        ('=TEXT(0.256,"0.0%")', "25.6%"),
+        ('=TEXT(45351,"yyyy-mm-dd")', "2024-02-29"),
+        ('=DATEVALUE("2024-02-29")', 45351.0),
+        ("=DATE(1900,2,29)", 60.0),
+        ("=SUM(MMULT({1,2;3,4},{5;6}))", 17.0 + 39.0),
+        ("=SUM(TRANSPOSE({1,2;3,4}))", 10.0),
+        ("=NPV(0.1,100,200)", 100 / 1.1 + 200 / 1.21),
+        ("=IRR({-100,60,60})", 0.13066238629180749),
+        ("=XNPV(0.1,{-100,110},{40000,40365})", 0.0),
+        ("=PMT(0.01,12,1000)", -88.84878867834166),
+        ("=RATE(12,-88.84878867834166,1000)", 0.01),
+        ("=DB(1000000,100000,6,1,7)", 186083.33333333334),
+        ("=NETWORKDAYS(45292,45322)", 23.0),
+        ("=YEARFRAC(45292,45473,1)", 181 / 366),
+        ("=SUMPRODUCT(({1,2,3}>1)*{4,5,6})", 11.0),
+        ("=INDEX({1,2;3,4},2,1)", 3.0),
+        ("=TODAY()-INT(NOW())", 0.0),
+    ],
+)
+def test_known_answers(tmp_path: Path, formula: str, value: Any) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("A").write_formula("A1", formula)
+    sheets = SheetBook(path)
+    ours = single_value(sheets, Compiler(sheets), (0, COLUMNS))
+    assert ours == pytest.approx(value, rel=1e-12, abs=1e-12) if isinstance(value, float) else ours == value

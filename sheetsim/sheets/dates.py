@@ -45,8 +45,10 @@ def serials(year: Any, month: Any, day: Any) -> Array:
     """The day numbers of dates given by whole numbers, of which month and day may lie beyond the year and month."""
     months = (np.asarray(year, dtype=np.int64) - 1970) * 12 + np.asarray(month, dtype=np.int64) - 1
     first = months.astype("datetime64[M]").astype("datetime64[D]")
-    days = (first - _EPOCH).astype(np.int64) + np.asarray(day, dtype=np.int64) - 1
-    return np.where(days < 61, days - 1, days).astype(np.float64)
+    days = (first - _EPOCH).astype(np.int64)
+    # Days count from the first of the month, so that February 1900 has 29.
+    whole = np.where(days < 61, days - 1, days) + np.asarray(day, dtype=np.int64) - 1
+    return whole.astype(np.float64)
 
 
 def month_days(year: Any, month: Any) -> Array:

@@ -27,6 +27,9 @@ from sheetsim.sheets.values import (
 
 NUMBERS = (float, np.ndarray)
 
+# Numbers that may be equal to 15 digits, relative to one of them.
+NEAR = 1e-14
+
 
 class Context:
     """What a block of trials is computed in. trials: how many; slots: by step, its value; is_1904: of the book."""
@@ -148,10 +151,24 @@ def _comparison(symbol: str) -> Callable[[Context, Value, Value], Value]:
 
     def operate(context: Context, a: Value, b: Value) -> Value:
         if type(a) in NUMBERS and type(b) in NUMBERS:
-            return truth_value(_with_errors(ufunc(a, b), a, b))
+            return truth_value(_with_errors(ufunc(*_to_15_digits(a, b)), a, b))
         return truth_value(compared(context, ufunc, a, b))
 
     return operate
+
+
+def _to_15_digits(a: Any, b: Any) -> tuple[Any, Any]:
+    """Numbers to be compared: those that are equal to 15 digits are the same, as 0.1*3 and 0.3 are in a sheet."""
+    difference = np.subtract(a, b)
+    near = (np.abs(difference) <= NEAR * np.abs(b)) & (difference != 0)
+    if not np.any(near):
+        return a, b
+    first, second = (np.broadcast_to(x, near.shape).ravel() for x in (a, b))
+    first = first.astype(np.float64)
+    for k in np.flatnonzero(near).tolist():
+        if f"{first[k]:.15g}" == f"{second[k]:.15g}":
+            first[k] = second[k]
+    return (first.reshape(near.shape), b) if near.ndim else (float(first[0]), b)
 
 
 def _with_errors(truths: Any, a: Any, b: Any) -> Any:
@@ -177,7 +194,7 @@ def compared(context: Context, ufunc: Any, a: Value, b: Value) -> "float | Array
         x, y = (_ranked(numbers, kind, ranks) for numbers, kind in ((x, kind_a), (y, kind_b)))
     same = kind_a == kind_b
     order_a, order_b = _ORDER[kind_a], _ORDER[kind_b]
-    truths = np.where(same, ufunc(x, y), ufunc(order_a, order_b))
+    truths = np.where(same, ufunc(*_to_15_digits(x, y)), ufunc(order_a, order_b))
     truths = _with_errors(truths, first.numbers, second.numbers)
     return (
         truths
