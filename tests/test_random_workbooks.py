@@ -34,8 +34,10 @@ TEMPLATES = (
 )
 
 
-# Truth values are numbers to LibreOffice, which rounds a half in the 15th digit as it is shown, and joins such numbers.
-OF_LIBREOFFICE = [one for one in TEMPLATES if not one.startswith(("ROUND", "TRUNC", "LEN", "INT", "LEFT"))]
+# Truth values are numbers to LibreOffice, which rounds a half in the 15th digit as it is shown, joins such numbers, and
+# ranks numbers that are not there.
+OTHERS = ("ROUND", "TRUNC", "LEN", "INT", "LEFT", "IFERROR(RANK")
+OF_LIBREOFFICE = [one for one in TEMPLATES if not one.startswith(OTHERS)]
 
 
 def write_random(path: Path, chance: random.Random, templates: Sequence[str] = TEMPLATES) -> str:
