@@ -86,6 +86,10 @@ _HOMES = {
     "diff": "sheetsim.audit.verify",
     "grad": "sheetsim.model.grad",
     "Optimizer": "sheetsim.model.update_rules",
+    # The package itself, which can be called.
+    "workbook": "sheetsim.workbook",
+    "Workbook": "sheetsim.audit.simulated",
+    "sip": "sheetsim.runs.workbook_model",
     **dict.fromkeys(("InputMoments", "correlation_map", "fixed_point", "mean_field"), "sheetsim.summary.theory"),
     **dict.fromkeys(INITIALIZERS, "sheetsim.model.initializers"),
     **dict.fromkeys(DISTRIBUTIONS, "sheetsim.model.distributions"),
@@ -98,7 +102,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        home = import_module(_HOMES[name])
+        return home if name == "workbook" else getattr(home, name)
     if name == "__all__":
         return sorted([*_HOMES, *_studies()])
     # Asked for by a program that looks around, a name of Python's own loads no study.
@@ -118,6 +123,8 @@ def _studies() -> dict[str, type]:
 
 
 if TYPE_CHECKING:
+    from sheetsim.audit.simulated import Workbook as Workbook
+    from sheetsim.audit.simulated import workbook as workbook
     from sheetsim.audit.verify import diff as diff
     from sheetsim.audit.verify import verify as verify
     from sheetsim.errors import SheetsimError as SheetsimError
@@ -198,6 +205,7 @@ if TYPE_CHECKING:
     from sheetsim.runs.study_sensitivity import sensitivity as sensitivity
     from sheetsim.runs.sweep import Sweep as Sweep
     from sheetsim.runs.sweep import sweep as sweep
+    from sheetsim.runs.workbook_model import sip as sip
     from sheetsim.studies.data_column import empirical as empirical
     from sheetsim.studies.registry import *  # noqa: F403  # the studies, of which it alone knows the names
     from sheetsim.summary.theory import InputMoments as InputMoments

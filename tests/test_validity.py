@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import quick_run, small_run
+from real_workbooks import plan_book
 
 import sheetsim
 from sheetsim.runs import templates
@@ -54,6 +55,16 @@ def test_a_persons_model_is_valid(tmp_path: Path) -> None:
     model.choice("mode", ["a&b", "c"], "c")
     model.define("y", 1 / x)
     assert errors(model.to_excel(tmp_path / "model.xlsx")) == []
+
+
+def test_a_simulated_workbook_and_its_copies_are_valid(tmp_path: Path) -> None:
+    book = plan_book(tmp_path / "plan.xlsx")
+    workbook = sheetsim.workbook(book)
+    run = workbook.simulate({"price": "normal(10, 1)"}, ["B12"], trials=100, verify=0)
+    workbook.mark(tmp_path / "marked.xlsx")
+    run.into(tmp_path / "copy.xlsx")
+    for path in (run.to_excel(tmp_path / "out.xlsx"), tmp_path / "marked.xlsx", tmp_path / "copy.xlsx"):
+        assert errors(path) == []
 
 
 def test_the_validator_finds_what_is_wrong(tmp_path: Path) -> None:

@@ -200,14 +200,14 @@ def recalculated(books: Iterable[Path], engine: str) -> list[Recalculated]:
 def _ironcalc(books: list[Path]) -> list[Recalculated]:
     if importlib.util.find_spec("ironcalc") is None:
         raise SheetsimError("the engine ironcalc is not installed: pip install 'sheetsim[verify]'")
-    size = _unpacked(books)
+    size = unpacked_bytes(books)
     seconds = SECONDS + SECONDS_A_MEGABYTE * size // 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         # -P: a folder of modules named `write` and `values` is no place to import from.
         command = [sys.executable, "-P", ironcalc_child.__file__, folder]
         memory = MEMORY + MEMORY_A_BYTE * size
-        books = [_with_plain_names(book, Path(folder, f"{number}.xlsx")) for number, book in enumerate(books)]
-        status, reason = _run([*command, str(memory), str(seconds), *map(str, books)], 2 * seconds)
+        books = [with_plain_names(book, Path(folder, f"{number}.xlsx")) for number, book in enumerate(books)]
+        status, reason = run_child([*command, str(memory), str(seconds), *map(str, books)], 2 * seconds)
         if status:
             told = (reason.strip().splitlines() or [f"it ended with status {status}"])[-1][:300]
             if status < 0:
@@ -216,7 +216,7 @@ def _ironcalc(books: list[Path]) -> list[Recalculated]:
         return [_arrays(Path(folder, str(number))) for number in range(len(books))]
 
 
-def _with_plain_names(book: Path, target: Path) -> Path:
+def with_plain_names(book: Path, target: Path) -> Path:
     """IronCalc knows no names beyond ASCII: a copy with others in their place, or the book as it is."""
     with RawBook(book) as raw:
         strange = [name for name in raw.names if not name.isascii()]
@@ -274,11 +274,11 @@ def _libreoffice(books: list[Path]) -> list[Recalculated]:
     soffice = shutil.which("soffice")
     if soffice is None:
         raise SheetsimError("the engine libreoffice is not installed: there is no command soffice")
-    seconds = SECONDS + SECONDS_A_MEGABYTE * _unpacked(books) // 1_000_000
+    seconds = SECONDS + SECONDS_A_MEGABYTE * unpacked_bytes(books) // 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
         command = [soffice, libreoffice_profile(Path(folder)), "--headless", "--convert-to", "xlsx"]
-        status, reason = _run([*command, "--outdir", str(out), *map(str, books)], seconds)
+        status, reason = run_child([*command, "--outdir", str(out), *map(str, books)], seconds)
         results = [out / book.name for book in books]
         missing = [book for book, result in zip(books, results, strict=True) if not result.exists()]
         if missing:
@@ -292,7 +292,7 @@ def _values(path: Path) -> Recalculated:
         return {title: book.cells(title).values for title in book.titles}
 
 
-def _unpacked(books: Iterable[Path]) -> int:
+def unpacked_bytes(books: Iterable[Path]) -> int:
     """The bytes of the books' parts."""
     size = 0
     for book in books:
@@ -301,7 +301,7 @@ def _unpacked(books: Iterable[Path]) -> int:
     return size
 
 
-def _run(command: list[str], seconds: float) -> tuple[int, str]:
+def run_child(command: list[str], seconds: float) -> tuple[int, str]:
     """Runs a command for so long at most; its exit status, or TIMED_OUT, and what it says on standard error.
 
     With a session of its own: soffice starts other processes, which end with it.

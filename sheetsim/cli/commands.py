@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand
 
+from sheetsim.cli import simulate
 from sheetsim.cli.terminal import (
     MOST_LINES,
     Format,
@@ -472,6 +473,63 @@ def fit_command(
     print_frame(result.frame(), form)
     for family, reason in result.left_out.items():
         _say(f"{family} could not be fitted: {reason}")
+
+
+@app.command("simulate")
+def simulate_command(
+    book: simulate.Book = None,
+    inputs: simulate.Inputs = None,
+    outputs: simulate.Outputs = None,
+    correlations: simulate.Correlations = None,
+    trials: simulate.Trials = None,
+    seed: Seed = None,
+    until: simulate.Until = None,
+    verify: simulate.Verify = 50,
+    out: simulate.Out = None,
+    table: simulate.TableOption = simulate.SimulateTable.outputs,
+    form: simulate.FormatOption = Format.table,
+    engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    scenarios: simulate.Scenarios = None,
+    grid: simulate.GridAxes = None,
+    statistic: simulate.Statistic = "mean",
+    goal: simulate.GoalOption = None,
+    least: simulate.Least = False,
+    into: simulate.Into = None,
+    sipmath: simulate.SipOut = None,
+    mark: simulate.Mark = False,
+    functions: simulate.FunctionsToo = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> int:
+    """Run trials of your own workbook: what happens to its outputs when some of its cells are uncertain.
+
+    A sheet Simulation in it (see --mark), or BOOK.toml beside it, can say the same as the options. The workbook is
+    never changed. NumPy computes its formulas; IronCalc checks trials from the file. Exit status 1 where it disagrees.
+    """
+    form = Format.json if as_json else form
+    if functions:
+        simulate.print_functions(form)
+        return 0
+    if book is None:
+        raise SheetsimError("name a workbook: sheetsim simulate BOOK.xlsx --input B2=normal(100,15) --output C10")
+    questions = simulate.Questions(scenarios or [], grid or [], statistic, goal, least)
+    if questions.any:
+        simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form)
+        return 0
+    target = _book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
+    if target.resolve() == Path(book).resolve():
+        raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
+    if into is not None and into.resolve() in (Path(book).resolve(), target.resolve()):
+        raise SheetsimError(f"--into {into} is the workbook itself, or the result: name another file")
+    _make_ready([target, *([into] if into else [])], force)
+    if mark:
+        simulate.mark(book, target)
+        return 0
+    given = (inputs or [], outputs or [], correlations or [])
+    command = simulate.command_of(book, *given, trials, seed, until)
+    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table)
+    return simulate.simulate(book, *given, trials, seed, until, verify, engine, wanted, _say)
 
 
 class EngineName(StrEnum):

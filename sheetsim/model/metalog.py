@@ -26,6 +26,9 @@ LOGITS = np.linspace(-37, 37, 7401)
 # A slope of rounding alone, of the largest coefficient: symmetric quantiles leave coefficients that should be 0.
 ROUNDING = 1e-12
 
+# Ordered numbers that a metalog is fitted to, at most.
+MOST_FITTED = 10_000
+
 # Least uniform draw: 0 itself, which comes once in 9e15 draws, has no logit.
 LEAST = 2.0**-54
 
@@ -96,6 +99,31 @@ def logit_terms(probabilities: Numbers) -> Array:
     powers = _powers(len(probabilities))
     table: Array = np.stack([(y - 0.5) ** power * (logit if has_logit else 1.0) for power, has_logit in powers], axis=1)
     return table
+
+
+def metalog_numbers(coefficients: Array, y: Array, low: float = -math.inf, high: float = math.inf) -> Array:
+    """The quantiles of probabilities y of the metalog with these coefficients, and bounds if it has some."""
+    return _bounded(_sum(coefficients, y, np.log(y) - np.log1p(-y)), low, high)
+
+
+def fitted_metalog(numbers: Array, terms: int, low: float = -math.inf) -> Array:
+    """The coefficients of a metalog through data, by least squares on its ordered numbers, or those less a lower bound.
+
+    As many terms as go, up to so many: with fewer where the quantile function falls somewhere; two always go.
+    """
+    numbers = _unbounded(numbers, low, math.inf)
+    ordered = np.sort(numbers)
+    y = (np.arange(1, len(ordered) + 1) - 0.5) / len(ordered)
+    if len(ordered) > MOST_FITTED:
+        y = (np.arange(1, MOST_FITTED + 1) - 0.5) / MOST_FITTED
+        ordered = np.quantile(ordered, y)
+    logit = np.log(y) - np.log1p(-y)
+    for count in range(terms, 1, -1):
+        columns = [(y - 0.5) ** power * (logit if has_logit else 1.0) for power, has_logit in _powers(count)]
+        coefficients: Array = np.linalg.lstsq(np.stack(columns, axis=1), ordered, rcond=None)[0]
+        if (_slope(coefficients) >= -ROUNDING * np.abs(coefficients).max()).all():
+            break
+    return coefficients
 
 
 def _valid(p: Mapping[str, Any]) -> bool:

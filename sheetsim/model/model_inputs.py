@@ -71,7 +71,8 @@ def _parts_by_trial(node: Matrix, axis: int) -> list[tuple[Matrix, int]]:
     if not isinstance(op, Op):
         return []
     if op.shape is broadcast:
-        return [(arg, axis) for arg in node.args]
+        args = node.args if op.reads is None else [node.args[k] for k in op.reads]
+        return [(arg, axis) for arg in args]
     if op.name == "transpose":
         return [(node.args[0], 1 - axis)]
     place = _APART[axis].get(op.name)

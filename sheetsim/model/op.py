@@ -44,6 +44,8 @@ class Op:
     derivative: see Derivative.
     never_overflows: finite arguments never give an infinity, so that a large result need not be searched for one.
     by_cell: engines compute it of single numbers alone, so that each cell of a block has a formula of its own.
+    reads: which of its arguments its result depends on (None: all). An op of a workbook's formulas is no row of the
+    table: it has no template, so that its cells hold numbers alone.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Op:
     array: bool = False
     never_overflows: bool = False
     by_cell: bool = False
+    reads: tuple[int, ...] | None = None
 
     @property
     def is_elementwise(self) -> bool:

@@ -120,6 +120,11 @@ def _t_quantile(tails: Array, freedom: Array) -> Array:
     return _cell(stdtrit(freedom.item(), 1 - tails.item() / 2) if freedom.item() >= 1 else np.nan)
 
 
+def _quantile(x: Array, p: Array) -> Array:
+    """The p-quantile, linear between order statistics; NaN unless 0 <= p <= 1."""
+    return _cell(np.quantile(x, p.item()) if 0 <= p.item() <= 1 else np.nan)
+
+
 def _normal_quantile(p: Array) -> Array:
     """The number that a standard normal one is below with probability p; NaN unless 0 < p < 1."""
     if p.size == 1:
@@ -143,11 +148,6 @@ def _beta_quantile(p: Array, a: Array, b: Array) -> Array:
     from scipy.special import betaincinv
 
     return np.where((p > 0) & (p < 1) & (a > 0) & (b > 0), betaincinv(a, b, p), np.nan)
-
-
-def _quantile(x: Array, p: Array) -> Array:
-    """The p-quantile of all elements; NaN unless 0 <= p <= 1."""
-    return _cell(np.quantile(x, p.item()) if 0 <= p.item() <= 1 else np.nan)
 
 
 def _select(condition: Array, yes: Array, no: Array) -> Array:

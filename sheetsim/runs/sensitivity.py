@@ -117,10 +117,18 @@ class TrialSensitivity:
                 columns[name] = one.leaf if one.leaf.shape[1] == 1 else column(one.leaf, (one.column or 0) + 1)
         return columns
 
+    def labels(self) -> list[str]:
+        """The inputs' or groups' names."""
+        return list(self._groups)
+
+    def numbers(self) -> dict[str, Array]:
+        """The columns of AS_NUMBERS, a number an input or group."""
+        numbers = dict(zip(AS_NUMBERS, (self.associations.spearman, self.associations.src), strict=False))
+        return numbers | {"contribution": contributions(self.associations.spearman)}
+
     def table(self, name: str = "sensitivity", sheet: str = "", most: int | None = None) -> Table:
         """The rows by their swing, the widest first, at most so many."""
-        numbers = dict(zip(AS_NUMBERS, (self.associations.spearman, self.associations.src), strict=False))
-        numbers["contribution"] = contributions(self.associations.spearman)
+        numbers = self.numbers()
         whole = sensitivity_table(name, self.quantity, self._columns, numbers)
         swings = evaluate(whole["swing"], self.values)
         order = by_swing(np.array([swings[cell][0, 0] for cell in whole["swing"]]))[:most]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sheetsim.model.expr import Data
+from sheetsim.model.expr import Data, Matrix
 from sheetsim.studies.histogram_pages import BARS_NOTE
 from sheetsim.studies.sections import table_page
 from sheetsim.summary.outputs import OutputHistogram, Quantity
@@ -43,8 +43,14 @@ def output_pages(
     percentiles: Table,
     risk: Table,
     histograms: Mapping[str, OutputHistogram],
+    trials: str = "",
+    more_rows: Mapping[str, Sequence[tuple[str, Matrix, str, str]]] | None = None,
 ) -> list[Page]:
-    """The summary's page, and a page a quantity for the first MOST_PAGES."""
+    """The summary's page, and a page a quantity for the first MOST_PAGES.
+
+    trials: the sheet whose rows are trials, that of the output's matrix if it is not named; more_rows: by label, rows
+    below the risk numbers: a label, a cell, its style and a hint.
+    """
     longest = max(len(quantity.label) for quantity in of)
     widths = {0: max(12, longest + 2)} | dict.fromkeys(range(1, len(table.columns) + 1), 12)
     note = "A row an output: rows of its matrix are trials, and each of its columns is a quantity."
@@ -55,7 +61,8 @@ def output_pages(
     pages = [replace(summary, words="a row an output", tab="results")]
     for k, quantity in enumerate(of[:MOST_PAGES]):
         title = page_title_of(quantity.label, k)
-        pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label]))
+        more_of = (more_rows or {}).get(quantity.label, ())
+        pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label], trials, more_of))
     return pages
 
 
@@ -65,13 +72,27 @@ def page_title_of(label: str, number: int) -> str:
     return title if len(title) <= 31 else f"Output {number + 1}"
 
 
-def _page(title: str, quantity: Quantity, percentiles: Table, risk: Table, k: int, histogram: OutputHistogram) -> Page:
+def _page(
+    title: str,
+    quantity: Quantity,
+    percentiles: Table,
+    risk: Table,
+    k: int,
+    histogram: OutputHistogram,
+    trials: str,
+    more_rows: Sequence[tuple[str, Matrix, str, str]],
+) -> Page:
     output = quantity.output
     heading = f"{quantity.label} ({output.unit})" if output.unit else quantity.label
     said = f"{output.what[:1].upper()}{output.what[1:]}. " if output.what else ""
     items: list[Item] = [
         Text(0, 0, heading, "title", 5),
-        Text(1, 0, f"{said}A trial is a row of {output.matrix.name}; yellow cells can be changed.", "text"),
+        Text(
+            1,
+            0,
+            f"{said}A trial is a row of the sheet {trials or output.matrix.name}; yellow cells can be changed.",
+            "text",
+        ),
     ]
     row = 3
     large = _is_large(risk, k)
@@ -80,6 +101,10 @@ def _page(title: str, quantity: Quantity, percentiles: Table, risk: Table, k: in
         items += [Text(row, 0, label, "label"), Block(row, 1, risk[column][k], shown)]
         if hint:
             items.append(Text(row, 2, hint, "hint"))
+        row += 1
+    for label, cell, style, hint in more_rows:
+        shown = "amount-centre" if style == "centre" and large else style
+        items += [Text(row, 0, label, "label"), Block(row, 1, cell, shown), Text(row, 2, hint, "hint")]
         row += 1
     items += _percentiles(quantity, percentiles, large)
     items += _drawn(histogram)

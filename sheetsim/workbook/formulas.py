@@ -13,8 +13,18 @@ from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
 
 # How tightly each level binds, loosest first. Excel's order, not Python's: unary minus binds tighter than ^.
-LEVELS = ("comparison", "sum", "product", "power", "negation", "atom")
+LEVELS = ("comparison", "concatenation", "sum", "product", "power", "percent", "negation", "atom")
 BINDING = {level: k for k, level in enumerate(LEVELS)}
+
+# The operators between two operands and their levels; each takes a tighter one on its right, so that all are
+# left-associative, ^ too.
+OPERATORS = {
+    **dict.fromkeys(("=", "<>", "<", "<=", ">", ">="), "comparison"),
+    "&": "concatenation",
+    **dict.fromkeys(("+", "-"), "sum"),
+    **dict.fromkeys(("*", "/"), "product"),
+    "^": "power",
+}
 
 # Below it Excel reads a literal as 0 or refuses it (its smallest positive number is 2.2251e-308).
 SMALLEST_LITERAL = 1e-307

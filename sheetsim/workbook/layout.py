@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Choice, Constant, Draw, Matrix
-from sheetsim.model.op import Shape
+from sheetsim.model.op import Op, Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
@@ -351,7 +351,7 @@ class Layout:
         self._arrays: set[Matrix] = set()
         # Of a matrix whose cells have a formula each, its columns', in pieces with the numbers of rows between them.
         self._by_cell: dict[Matrix, list[list[str]]] = {}
-        self.formulas = {node: self._formula(node) for node in self.places if live and node.is_op}
+        self.formulas = {node: self._formula(node) for node in self.places if live and _has_formula(node)}
         for sheet in self.sheets:
             if isinstance(sheet, SeriesSheet) and any(map(self.is_by_cell, sheet.matrix)):
                 raise SheetsimError(f"{sheet.matrix.name}: a step of a series holds what is computed cell by cell")
@@ -473,6 +473,10 @@ class Layout:
     def named(self) -> Iterator[Matrix]:
         """The matrices that get a name in the workbook, in order of place."""
         return (node for node in self.places if node.name is not None)
+
+
+def _has_formula(node: Matrix) -> bool:
+    return isinstance(node.source, Op) and bool(node.source.excel)
 
 
 def _constant(item: Block, value: float | str) -> Text | Number:

@@ -175,7 +175,9 @@ _NOTHING, _NUMBER, _OTHER = 0, 1, 2
 
 
 class SheetParser(Parser):
-    """A sheet's cells. texts: the shared strings."""
+    """A sheet's cells. texts: the shared strings; keeps_empty_texts: a text of no characters is a value."""
+
+    keeps_empty_texts = False
 
     def __init__(self, texts: list[str], elements: int) -> None:
         super().__init__(elements)
@@ -226,11 +228,23 @@ class SheetParser(Parser):
             self._collected = []
         elif name == "f":
             self._collected = []
-            self._ref = attributes.get("ref") if attributes.get("t") == "array" else None
+            self.begin_formula(attributes)
         elif name == "row":
             self._row = int(attributes.get("r", self._row + 1))
             self._row_text = str(self._row)
             self._column = 0
+
+    def empty_text(self) -> None:
+        """A formula's value is a text of no characters."""
+        self._empty.append(self._keys[-1])
+
+    def begin_formula(self, attributes: dict[str, str]) -> None:
+        """A formula's element begins."""
+        self._ref = attributes.get("ref") if attributes.get("t") == "array" else None
+
+    def end_formula(self, place: tuple[int, int], text: str) -> None:
+        """A formula's text, and the row and column of its cell, from 1."""
+        self._formulas[place] = (text, rectangle(self._ref) if self._ref else Rectangle(*place, *place))
 
     def _begin(self, attributes: dict[str, str]) -> None:
         reference = attributes.get("r")
@@ -269,10 +283,9 @@ class SheetParser(Parser):
             if text:
                 self._value(text)
             elif self._kind == "str":
-                self._empty.append(self._keys[-1])
+                self.empty_text()
         elif name == "f":
-            place = self._row, self._column
-            self._formulas[place] = (text, rectangle(self._ref) if self._ref else Rectangle(*place, *place))
+            self.end_formula((self._row, self._column), text)
         elif self._kind == "inlineStr":
             self._other(self._others.get(self._keys[-1], "") + unescaped(text))
 
@@ -291,7 +304,7 @@ class SheetParser(Parser):
             self._other(unescaped(text) if self._kind == "str" else text)
 
     def _other(self, value: str | bool) -> None:
-        if value == "":
+        if value == "" and not self.keeps_empty_texts:
             return  # some programs write a cell without text so, and some as an empty one
         self._others[self._keys[-1]] = value
         self._kinds[-1] = _OTHER

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from xml.parsers import expat
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_regular, path_of
-from sheetsim.workbook.reading.parse import Cells, Elements, Parser, SharedStrings, SheetParser, rectangle
+from sheetsim.workbook.reading.parse import Cells, Element, Elements, Parser, SharedStrings, SheetParser, rectangle
 from sheetsim.workbook.reading.values import Rectangle
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, digest
 
@@ -40,6 +40,7 @@ SHORTEST_CELL = 28  # bytes: what names say of more cells than a part can hold c
 PIECE = 1 << 20
 
 _P = TypeVar("_P", bound=Parser)
+_S = TypeVar("_S", bound=SheetParser)
 
 _PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
 
@@ -97,7 +98,12 @@ def check_overwrite(path: Path) -> None:
 
 
 class RawBook:
-    """An open workbook file. Raises SheetsimError for anything that is none, or that is made to do harm."""
+    """An open workbook file. Raises SheetsimError for anything that is none, or that is made to do harm.
+
+    free_bytes, free_elements: what all sheets may have beside the cells of named blocks.
+    """
+
+    free_bytes, free_elements = FREE_BYTES, FREE_ELEMENTS
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path_of(path)
@@ -206,19 +212,31 @@ class RawBook:
 
     def cells(self, title: str) -> Cells:
         """Everything that stands on a sheet."""
-        others = sum(used for other, used in self._elements.items() if other != title)
-        allowed = FREE_ELEMENTS + ELEMENTS_A_CELL * sum(self._named.values()) - others
-        parser = self._parsed(self._parts[title], SheetParser(self.texts, allowed))
-        self._elements[title] = allowed - parser.left
+        parser = self.parsed_sheet(title, SheetParser)
         try:
             return parser.cells()
         except SheetsimError as error:
             raise SheetsimError(f"{self.path}, sheet {title!r}: {error}") from None
 
+    def parsed_sheet(self, title: str, kind: "Callable[[list[str], int], _S]") -> "_S":
+        """A sheet's part, read by a parser of this kind, which gets the shared strings and how many elements are left.
+
+        Raises SheetsimError for more of these than all sheets may have.
+        """
+        others = sum(used for other, used in self._elements.items() if other != title)
+        allowed = self.free_elements + ELEMENTS_A_CELL * sum(self._named.values()) - others
+        parser = self._parsed(self._parts[title], kind(self.texts, allowed))
+        self._elements[title] = allowed - parser.left
+        return parser
+
+    def elements(self, part: str, wanted: dict[str, int]) -> list[Element]:
+        """The wanted elements of a part that is no sheet, up to a number of each."""
+        return self._parsed(part, Elements(wanted)).elements
+
     def _check_size(self) -> None:
         """Before a sheet is read: no more of them than what the named blocks account for, and a rest."""
         size = sum(map(self.size, self._parts.values()))
-        if size > FREE_BYTES + BYTES_A_CELL * sum(self._named.values()):
+        if size > self.free_bytes + BYTES_A_CELL * sum(self._named.values()):
             raise SheetsimError(
                 f"{self.path} is refused: its sheets have {size:,} bytes, far more than its named blocks account for"
             )

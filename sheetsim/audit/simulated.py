@@ -1,0 +1,281 @@
+"""A person's workbook, simulated: trials by NumPy, and what an engine says of them. The file is never written."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sheetsim import arguments
+from sheetsim.audit.trial_engine import check_trials, has_ironcalc, ironcalc_engine
+from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
+from sheetsim.model.draws import check_seed
+from sheetsim.runs.workbook_model import WorkbookModel, WorkbookRun
+from sheetsim.runs.workbook_scenarios import Comparison, Goal, compared_scenarios, goal_of, grid_of, overridden
+from sheetsim.sheets.book import SheetBook
+from sheetsim.sheets.marking import SimulationPlan, plan_file, plan_sheet, write_marked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRIALS = 100_000
+
+# Trials that an engine recalculates, if no other number is asked for.
+CHECKED = 50
+
+# Trials of the first look with `until`, and of a 95 % interval's half width the standard errors.
+FIRST_LOOK, HALF_WIDTH = 1000, 1.959963984540054
+
+Correlation = tuple[str, str, float]
+
+# Called with what is being done.
+Told = Callable[[str], None]
+
+
+class Workbook:
+    """A person's workbook. Raises SheetsimError for a file that is none, or that is made to do harm.
+
+    run = sheetsim.workbook("book.xlsx").simulate(inputs={"B2": "normal(100, 15)"}, outputs=["C10"], trials=100_000)
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.book = SheetBook(path)
+
+    def simulate(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Sequence[str] = (),
+        *,
+        trials: int | None = None,
+        seed: int | None = None,
+        correlations: Sequence[Correlation] = (),
+        until: float | None = None,
+        verify: int = CHECKED,
+        engines: Sequence[str] = ("ironcalc",),
+        progress: Told | None = None,
+    ) -> WorkbookRun:
+        """Runs trials of the workbook: what happens to the outputs when the inputs are uncertain.
+
+        inputs: by cell ("B2", "Sheet1!B2") or defined name, a distribution of this package or of scipy.stats, or its
+        text; outputs: cells or names; correlations: rank correlations, (input, input, number) each; until: with it,
+        trials are doubled from 1,000 until every output's mean is known to so much of its size (half the 95 %
+        interval), `trials` at most; verify: so many trials are recalculated by IronCalc from the file, where it is
+        installed, and a few by LibreOffice where `engines` names it; 0 for none. A cell without a sheet is of the sheet
+        that the workbook opens with. What the workbook's sheet `Simulation` says, or a TOML beside it (book.toml), is
+        taken too; arguments go before it.
+        Raises SheetsimError for what is no cell, no distribution or no formula, and for what cannot be computed.
+        """
+        arguments.whole("verify", verify)
+        asked = self._asked(inputs, outputs, correlations, trials, seed)
+        most = asked.trials
+        said = progress or (lambda _: None)
+
+        def model_of(count: int) -> WorkbookModel:
+            return asked.model(count)
+
+        said("reading")
+        model = model_of(most if until is None else min(FIRST_LOOK, most))
+        run = model.run()
+        if until is not None:
+            share = arguments.number("until", until)
+            if not 0 < share < 1:
+                raise SheetsimError(f"until must lie between 0 and 1, not {until!r}")
+            while run.trials < most and widest_of(run) > share:
+                said(f"{run.trials:,} trials, widest interval ±{widest_of(run):.2%}")
+                run = model_of(min(2 * run.trials, most)).run()
+        run.notes += self._notes(run, until)
+        if verify:
+            said(f"checking {min(verify, run.trials)} trials")
+            self._check(run, verify, engines)
+        return run
+
+    def compare(
+        self,
+        scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Sequence[str] = (),
+        *,
+        trials: int | None = None,
+        seed: int | None = None,
+        correlations: Sequence[Correlation] = (),
+    ) -> Comparison:
+        """Named scenarios side by side over the same draws: by name, numbers or distributions of cells; those of the
+        TOML beside the workbook if none are given.
+
+        book.compare({"as it is": {}, "cheaper": {"B3": 5}}, {"B1": "normal(10, 1)"}, ["B12"]).frame()
+        The other arguments are as of `simulate`.
+        """
+        asked = self._asked(inputs, outputs, correlations, trials, seed)
+        given = self.plan().scenarios if scenarios is None else scenarios
+        return compared_scenarios(asked.changed, asked.outputs, given)
+
+    def grid(
+        self,
+        axes: Mapping[str, Sequence[float]],
+        inputs: Mapping[str, Any] | None = None,
+        output: str = "",
+        *,
+        statistic: str = "mean",
+        trials: int | None = None,
+        seed: int | None = None,
+        correlations: Sequence[Correlation] = (),
+    ) -> "pd.DataFrame":
+        """A statistic of an output at every point of a grid of one or two cells, over the same draws: mean, std, q01 …
+        q99, loss (the share below 0). axes: by cell its numbers; the rest as of `simulate`."""
+        asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
+        return grid_of(asked.changed, self.book, axes, statistic)
+
+    def goal(
+        self,
+        cell: str,
+        inputs: Mapping[str, Any] | None = None,
+        output: str = "",
+        *,
+        above: float = 0.0,
+        probability: float = 0.9,
+        trials: int | None = None,
+        seed: int | None = None,
+        correlations: Sequence[Correlation] = (),
+    ) -> Goal:
+        """The value of a cell at which P(output > above) is so much, by bisection over the same draws.
+
+        Raises SheetsimError where no value near that in the file reaches it; the rest as of `simulate`.
+        """
+        asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
+        return goal_of(asked.changed, self.book, cell, arguments.number("above", above), probability)
+
+    def _asked(
+        self,
+        inputs: Mapping[str, Any] | None,
+        outputs: Sequence[str],
+        correlations: Sequence[Correlation],
+        trials: int | None,
+        seed: int | None,
+    ) -> "_Asked":
+        plan = self.plan()
+        merged = self._merged(plan.inputs, inputs or {})
+        named = arguments.listed("outputs", outputs, "cells") or plan.outputs
+        every = [*correlations, *self._others(plan.correlations, correlations)]
+        seed = next((one for one in (seed, plan.seed) if one is not None), 0)
+        check_seed(seed)
+        most = arguments.whole("trials", TRIALS if trials is None and plan.trials is None else trials or plan.trials, 2)
+        return _Asked(self.book, merged, named, every, most, seed)
+
+    def plan(self) -> SimulationPlan:
+        """What the sheet `Simulation` says is to be simulated, and over it a TOML beside the workbook."""
+        plan = plan_sheet(self.book)
+        beside = self.book.path.with_suffix(".toml")
+        if beside.exists():
+            more = plan_file(beside)
+            plan.inputs = self._merged(plan.inputs, more.inputs)
+            plan.outputs = more.outputs or plan.outputs
+            plan.correlations = [*more.correlations, *self._others(plan.correlations, more.correlations)]
+            plan.trials, plan.seed, plan.scenarios = more.trials, more.seed, more.scenarios
+        return plan
+
+    def _merged(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+        """Inputs of two sources: of one cell the second's."""
+        if not isinstance(second, Mapping):
+            raise SheetsimError(f"inputs must be a mapping of cells to distributions, not {arguments.said(second)}")
+        given = {self.book.cell_of(arguments.text("an input", name)) for name in second}
+        return {name: law for name, law in first.items() if self.book.cell_of(name) not in given} | dict(second)
+
+    def _others(self, first: Sequence[Correlation], second: Sequence[Correlation]) -> list[Correlation]:
+        """The first's correlations of cells of which the second says none."""
+        given = {frozenset(map(self.book.cell_of, pair[:2])) for pair in second}
+        return [pair for pair in first if frozenset(map(self.book.cell_of, pair[:2])) not in given]
+
+    def mark(self, target: str | os.PathLike[str]) -> tuple[int, int]:
+        """Writes a copy with a sheet `Simulation` to fill in, which lists the numbers that formulas use, and the
+        formulas that no other uses; returns how many there are of each."""
+        return write_marked(self.book, path_of(target))
+
+    def _notes(self, run: WorkbookRun, until: float | None) -> list[str]:
+        model = run.model
+        notes = [*self.book.notes, *(f"the input {one} reaches no output" for one in model.idle)]
+        for cell, reason in model.sheet.unknown.items():
+            notes.append(
+                f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, about 0.05 ms and more each, as "
+                f"{reason}"
+            )
+        differences = run.base_differences()
+        clock = model.sheet.plan.clock
+        if clock:
+            notes.append(f"{self.book.name_of(clock[0])} asks for the day or the time: the trials are of now")
+        if differences:
+            first = differences[0]
+            size = f", by {first.size:.3g}" if first.size == first.size else ""
+            more = f" ({len(differences):,} cells in all)" if len(differences) > 1 else ""
+            notes.append(
+                f"the base case is not what the file holds: {first.cell} holds {first.in_file!r}, and its formula "
+                f"gives {first.computed!r}{size}{more}; the file may have been changed without recalculation"
+            )
+        elif run.base_compared:
+            notes.append(f"the base case agrees with the {run.base_compared:,} computed cells of the file")
+        else:
+            notes.append("the file holds no values of the formulas: the base case is not compared")
+        if until is not None and widest_of(run) > until:
+            notes.append(
+                f"after {run.trials:,} trials the widest interval is ±{widest_of(run):.2%}, and not {until:.2%}"
+            )
+        return notes
+
+    def _check(self, run: WorkbookRun, trials: int, engines: Sequence[str]) -> None:
+        if not has_ironcalc():
+            run.notes.append("not checked by an engine: pip install 'sheetsim[verify]' brings IronCalc")
+            return
+        try:
+            run.checks += check_trials(run, trials, "libreoffice" in engines)
+        except SheetsimError as error:
+            run.notes.append(f"not checked by an engine: {error}")
+            return
+        run.notes += [check.sentence for check in run.checks]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self.book.close()
+
+    def __repr__(self) -> str:
+        return f"<Workbook {self.book.path.name}: {', '.join(self.book.titles[:6])}>"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a workbook."""
+
+    book: SheetBook
+    inputs: dict[str, Any]
+    outputs: list[str]
+    correlations: list[Correlation]
+    trials: int
+    seed: int
+
+    def model(self, trials: int) -> WorkbookModel:
+        """Its model with so many trials."""
+        return self._of(self.inputs, self.correlations, trials)
+
+    def changed(self, cells: Mapping[str, Any]) -> WorkbookModel:
+        """Its model with other laws or numbers of some cells; those with a number are correlated with nothing."""
+        numbers = {self.book.cell_of(name) for name, value in cells.items() if isinstance(value, int | float)}
+        left = [pair for pair in self.correlations if not numbers & set(map(self.book.cell_of, pair[:2]))]
+        return self._of(overridden(self.book, self.inputs, cells), left, self.trials)
+
+    def _of(self, inputs: Mapping[str, Any], correlations: Sequence[Correlation], trials: int) -> WorkbookModel:
+        engine = ironcalc_engine if has_ironcalc() else None
+        return WorkbookModel(
+            self.book, inputs, self.outputs, trials=trials, seed=self.seed, correlations=correlations, engine=engine
+        )
+
+
+def widest_of(run: WorkbookRun) -> float:
+    """Half of the widest 95 % interval of an output's mean, relative to it."""
+    frame = run.summary()
+    with np.errstate(all="ignore"):
+        return float(np.nanmax(HALF_WIDTH * frame["se"] / frame["mean"].abs(), initial=0.0))
+
+
+def workbook(path: str | os.PathLike[str]) -> Workbook:
+    """A person's workbook, to be simulated: see `Workbook.simulate`. The file is never written."""
+    return Workbook(path)

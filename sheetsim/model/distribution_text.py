@@ -1,0 +1,213 @@
+"""A distribution as a person writes it, `normal(100, 15)`: text to a Distribution. It runs nothing that it reads."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model import distributions
+from sheetsim.model.draws import Distribution, full_parameters
+from sheetsim.model.families import BUILT_IN
+from sheetsim.model.scipy_families import family as scipy_family
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)\s*(?P<percent>%?)"
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>[()\[\]{},=:]))"
+)
+
+# Longer than any distribution that is written by hand; data come by file.
+LONGEST = 100_000
+
+# The functions that take more than a family's parameters, and the order in which theirs are written.
+_MADE_BY: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "normal": (distributions.normal, ("mean", "std")),
+    "uniform": (distributions.uniform, ("low", "high")),
+    "lognormal": (distributions.lognormal, ("mean", "std")),
+    "triangular": (distributions.triangular, ("low", "mode", "high")),
+    "pert": (distributions.pert, ("low", "mode", "high", "shape")),
+    "discrete": (distributions.discrete, ("values", "weights")),
+    "metalog": (distributions.metalog, ("quantiles",)),
+    "empirical": (distributions.resampled, ("values",)),
+}
+
+# Of these, low and high are parameters and cut nothing off.
+_WITH_ENDS = ("uniform", "triangular", "pert", "metalog")
+
+_EXAMPLE = "write NAME(PARAMETER, …), for example normal(100, 15) or pert(low=1, mode=2, high=5)"
+
+
+def parse_distribution(text: str) -> Distribution:
+    """The distribution of a text: `normal(100, 15)`, `pert(low=1, mode=2, high=5)`, `lognormal(p5=800, p95=3000)`.
+
+    Every distribution of the package and of scipy.stats by its name, parameters in their order or by name, lists in
+    brackets, percent as 5%. `low=` and `high=` truncate what has no such parameters: `normal(0, 1, low=-2)`.
+    Raises SheetsimError for what is no such text, and for parameters that the distribution does not take.
+    """
+    if len(text) > LONGEST:
+        raise SheetsimError(f"a distribution of {len(text):,} characters is too long: {text[:40]}…")
+    return _Reader(text).whole()
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens: list[tuple[str, Any]] = []
+        place = 0
+        stripped = text.strip()
+        while place < len(stripped):
+            match = _TOKEN.match(stripped, place)
+            if match is None:
+                raise SheetsimError(f"{text!r:.80} is no distribution: {_EXAMPLE}")
+            if match["number"] is not None:
+                number = float(match["number"].replace("_", ""))
+                self._tokens.append(("number", number / 100 if match["percent"] else number))
+            elif match["word"] is not None:
+                self._tokens.append(("word", match["word"]))
+            else:
+                self._tokens.append(("sign", match["sign"]))
+            place = match.end()
+        self._next = 0
+
+    def whole(self) -> Distribution:
+        made = self._distribution()
+        if self._next < len(self._tokens):
+            self._refuse()
+        return made
+
+    def _refuse(self) -> None:
+        raise SheetsimError(f"{self._text!r:.80} is no distribution: {_EXAMPLE}")
+
+    def _peek(self, ahead: int = 0) -> tuple[str, Any]:
+        place = self._next + ahead
+        return self._tokens[place] if place < len(self._tokens) else ("end", None)
+
+    def _take(self, sign: str) -> None:
+        if self._peek() != ("sign", sign):
+            self._refuse()
+        self._next += 1
+
+    def _distribution(self) -> Distribution:
+        kind, name = self._peek()
+        if kind != "word":
+            self._refuse()
+        self._next += 1
+        positional, keywords = self._arguments()
+        return _made(name, positional, keywords)
+
+    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        positional: list[Any] = []
+        keywords: dict[str, Any] = {}
+        if self._peek() == ("end", None):
+            return positional, keywords
+        self._take("(")
+        while self._peek() != ("sign", ")"):
+            kind, word = self._peek()
+            if kind == "word" and self._peek(1) == ("sign", "="):
+                self._next += 2
+                if word in keywords:
+                    raise SheetsimError(f"{self._text!r:.80}: {word} is given twice")
+                keywords[word] = self._argument()
+            elif keywords:
+                raise SheetsimError(f"{self._text!r:.80}: a parameter without a name stands after one with a name")
+            else:
+                positional.append(self._argument())
+            if self._peek() != ("sign", ","):
+                break
+            self._next += 1
+        self._take(")")
+        return positional, keywords
+
+    def _argument(self) -> Any:
+        kind, value = self._peek()
+        if kind == "number":
+            self._next += 1
+            return value
+        if (kind, value) == ("sign", "["):
+            return self._listed("]")
+        if (kind, value) == ("sign", "{"):
+            return self._mapping()
+        return self._distribution()
+
+    def _listed(self, end: str) -> list[float]:
+        self._next += 1
+        numbers: list[float] = []
+        while self._peek() != ("sign", end):
+            kind, value = self._peek()
+            if kind != "number":
+                self._refuse()
+            numbers.append(value)
+            self._next += 1
+            if self._peek() != ("sign", ","):
+                break
+            self._next += 1
+        self._take(end)
+        return numbers
+
+    def _mapping(self) -> dict[float, float]:
+        self._next += 1
+        pairs: dict[float, float] = {}
+        while self._peek() != ("sign", "}"):
+            (kind, key), (of_value, value) = self._peek(), self._peek(2)
+            if kind != "number" or self._peek(1) != ("sign", ":") or of_value != "number":
+                self._refuse()
+            pairs[key] = value
+            self._next += 3
+            if self._peek() != ("sign", ","):
+                break
+            self._next += 1
+        self._take("}")
+        return pairs
+
+
+def _made(name: str, positional: list[Any], keywords: dict[str, Any]) -> Distribution:
+    if name == "truncated":
+        return _truncated(positional, keywords)
+    ends = {} if name in _WITH_ENDS else {end: keywords.pop(end) for end in ("low", "high") if end in keywords}
+    if name not in _MADE_BY and ends and set(ends) & set(_parameters(name)):
+        keywords, ends = keywords | ends, {}
+    function, names = _MADE_BY.get(name, (None, _parameters(name)))
+    if len(positional) > len(names):
+        takes = f"{len(names)} parameters ({', '.join(names)})" if names else "no parameters"
+        raise SheetsimError(f"{name} takes {takes}, not {len(positional)}")
+    for key, value in zip(names, positional, strict=False):
+        if key in keywords:
+            raise SheetsimError(f"{name}: {key} is given twice")
+        keywords[key] = value
+    if function is None:
+        made = distributions.distribution(name, **keywords)
+    else:
+        missing = [key for key in ("low", "mode", "high") if name == "pert" and key not in keywords]
+        if missing:
+            raise SheetsimError(f"{name} needs the parameter {missing[0]!r} (its parameters: {', '.join(names)})")
+        try:
+            made = function(**keywords)
+        except TypeError:
+            unknown = sorted(set(keywords) - set(names))
+            what = f"no parameter {unknown[0]!r}" if unknown else "too few parameters"
+            raise SheetsimError(f"{name} has {what} (its parameters: {', '.join(names)})") from None
+    whole: Distribution = made
+    return _cut(whole, ends) if ends else whole
+
+
+def _cut(whole: Distribution, ends: Mapping[Any, Any]) -> Distribution:
+    """Truncated: a text has no cells, so that it is a distribution of numbers."""
+    made = distributions.truncated(whole, **ends)
+    assert isinstance(made, Distribution)
+    return made
+
+
+def _truncated(positional: list[Any], keywords: dict[str, Any]) -> Distribution:
+    unknown = set(keywords) - {"low", "high"}
+    if unknown or not 1 <= len(positional) <= 3 or not isinstance(positional[0], Distribution):
+        raise SheetsimError("write truncated(normal(0, 1), low=-2, high=2)")
+    ends = dict(zip(("low", "high"), positional[1:], strict=False)) | keywords
+    return _cut(positional[0], ends)
+
+
+def _parameters(name: str) -> tuple[str, ...]:
+    """The parameters of a family in their order. Raises SheetsimError for a name that no family has."""
+    family = BUILT_IN.get(name) or scipy_family(name)
+    if family is None:
+        full_parameters(name, {})
+    assert family is not None
+    return tuple(family.defaults)

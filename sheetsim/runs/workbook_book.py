@@ -1,0 +1,189 @@
+"""The workbook of a simulated workbook: overview, outputs, inputs, trials with live formulas over them, sensitivity."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sheetsim.engine.evaluate import Values, evaluate
+from sheetsim.model.expr import Data, Matrix, column, maximum, mean, minimum, quantile, sample_std
+from sheetsim.model.graph import Output
+from sheetsim.runs.manifest import Manifest, manifest
+from sheetsim.runs.sensitivity import TrialSensitivity
+from sheetsim.studies.about import about_page
+from sheetsim.studies.contents import bound
+from sheetsim.studies.output_pages import output_pages
+from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_title
+from sheetsim.studies.workbook_pages import InputRow, inputs_page, workbook_overview
+from sheetsim.summary.outputs import (
+    Quantity,
+    asked,
+    cell_of,
+    output_histogram,
+    output_table,
+    percentile_table,
+    quantities,
+    risk_table,
+)
+from sheetsim.summary.sensitivity import by_swing, sensitivity_table
+from sheetsim.summary.table import Column, Table
+from sheetsim.workbook.layout import Layout, MatrixSheet, Page, Sheet
+
+if TYPE_CHECKING:
+    from sheetsim.runs.workbook_model import WorkbookRun
+
+TRIALS = "Trials"
+
+# Columns of the first page's table.
+SHOWN = ("n", "errors", "mean", "std", "se", "q05", "q50", "q95")
+
+
+class WorkbookBook:
+    """The sheets of a run's workbook, whose numbers are columns of one sheet of trials.
+
+    matrices: whether that sheet is there: without it the book holds values; taken: titles that its sheets must not
+    have.
+    """
+
+    def __init__(self, run: "WorkbookRun", matrices: bool, live: bool, taken: Collection[str] = ()) -> None:
+        self._run, self._matrices, self._live = run, matrices, live
+        self._taken = {title.casefold() for title in taken}
+        self._trials_title = self._title(TRIALS)
+        model = run.model
+        self._inputs = [str(node.name) for node in model.columns]
+        self._asked = [one.name for one in model.asked]
+        numbers = np.column_stack(
+            [np.arange(1.0, run.trials + 1), *(run[name][:, 0] for name in (*self._inputs, *self._asked))]
+        )
+        headings = ("trial", *run.column_names())
+        self._trials = Matrix(Data(numbers, None, headings), (), numbers.shape, "simulated_trials")
+        self._columns = {name: column(self._trials, k) for k, name in enumerate((*self._inputs, *self._asked), start=2)}
+        self._of = [
+            Quantity(one.name, Output(self._trials, "", one.label), self._columns[one.name]) for one in model.asked
+        ]
+        self._base = dict(zip(self._asked, run.base().to_list(), strict=True))
+
+    def made(self, values_only: bool) -> tuple[Manifest, Layout, Values]:
+        """What the workbook says of itself, what stands where in it, and its numbers."""
+        of = self._of
+        table, percentiles = output_table(of), percentile_table(of)
+        columns = evaluate([quantity.x for quantity in of])
+        risk = risk_table(of, {quantity.label: asked(columns[quantity.x]) for quantity in of})
+        histograms = {quantity.label: output_histogram(quantity) for quantity in of}
+        pages, sensitivities = self._sensitivity()
+        first = workbook_overview(self._run.title, self._sentences(), self._first_table(table), of, histograms)
+        more = {quantity.label: self._base_rows(quantity) for quantity in of}
+        told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more)
+        sheets: list[Sheet] = [first, *told, *pages, self._inputs_page(), self._about()]
+        if self._matrices:
+            sheets.append(MatrixSheet(TRIALS, self._trials, "row", self._trials.headings, 1, "the trials", tab="draws"))
+        named = [replace(sheet, title=self._title(sheet.title)) for sheet in sheets]
+        layout = Layout(bound(named), live=self._live)
+        values = evaluate(layout.places)
+        tables = (table, percentiles, risk, *sensitivities)
+        said = manifest(
+            layout,
+            self._run.title,
+            values_only=values_only,
+            matrices=self._matrices,
+            tables={one.name: one for one in tables},
+        )
+        return said, layout, values
+
+    def _title(self, title: str) -> str:
+        """The title, or another where it is taken."""
+        options = (
+            title,
+            *(f"{title[: 31 - len(end)]}{end}" for end in (" simulated", *(f" {k}" for k in range(2, 99)))),
+        )
+        return next(one for one in options if one.casefold() not in self._taken)
+
+    def _first_table(self, table: Table) -> Table:
+        base = Column("base", "the base case", tuple(cell_of(self._base[name]) for name in self._asked))
+        shown = [one for one in table.columns if one.name in SHOWN]
+        return Table("overview", "output", self._run.given_outputs(), (*shown, base), "Overview")
+
+    def _base_rows(self, quantity: Quantity) -> list[tuple[str, Matrix, str, str]]:
+        value = self._base[quantity.label]
+        if not np.isfinite(value):
+            return []
+        base = cell_of(value)
+        share = quantity.share(quantity.x <= base).placed(None)
+        return [
+            ("Base case", base, "centre", "what the workbook holds: its formulas of the numbers that stand in it"),
+            ("P(output ≤ base case)", share, "percent-centre", "the share of trials at or below it"),
+        ]
+
+    def _sentences(self) -> list[str]:
+        run = self._run
+        cells = run.model.sheet.program.plan.book.path.name
+        lead = (
+            f"{run.trials:,} trials of {cells}, {len(self._inputs)} uncertain numbers, seed {run.model.seed}. "
+            "Each output has a page; the trials are a sheet, and numbers are formulas over it."
+        )
+        return [lead, *(f"{note[:1].upper()}{note[1:]}." for note in run.notes)]
+
+    def _inputs_page(self) -> Page:
+        run, model = self._run, self._run.model
+        laws = {one.name: (one.given, one.label, str(one.law)) for one in model.uncertain}
+        base = {one.name: model.base_value(one.cell) for one in model.uncertain}
+        rows = []
+        for name in self._inputs:
+            x = self._columns[name]
+            given, label, law = laws.get(name, (name, model.meanings.get(name, ""), "uniform(low 0, high 1)"))
+            cells = {
+                "mean": mean(x),
+                "std": sample_std(x),
+                "min": minimum(x),
+                **{f"q{100 * p:02.0f}": quantile(x, p) for p in (0.05, 0.5, 0.95)},
+                "max": maximum(x),
+            }
+            placed = {key: cell.placed(None) for key, cell in cells.items()}
+            placed |= {"base": cell_of(base[name])} if name in base else {}
+            rows.append(InputRow(given, label, law, placed))
+        return inputs_page(rows, run.model.correlations)
+
+    def _about(self) -> Page:
+        run, model = self._run, self._run.model
+        book = model.book
+        sections: dict[str, Mapping[str, str]] = {
+            "The workbook": {"file": book.path.name, "SHA-256": book.sha256, "sheets": ", ".join(book.titles)[:2000]},
+            "Uncertain cells": {one.given: f"{book.name_of(one.cell)}: {one.law}" for one in model.uncertain},
+            "Outputs": {one.given: f"{book.name_of(one.cell)}: {book.text_of(one.cell)[:500]}" for one in model.asked},
+        }
+        if run.notes:
+            sections["What was checked"] = {str(k): note for k, note in enumerate(run.notes, start=1)}
+        parameters: dict[str, Any] = {"seed": model.seed, "trials": run.trials}
+        return about_page(run.title, "", run.command, parameters, sections, scipy=True)
+
+    def _sensitivity(self) -> tuple[list[Page], list[Table]]:
+        """As `sensitivity_pages`, with formulas over the sheet of trials."""
+        run = self._run
+        pages: list[Page] = []
+        tables: list[Table] = []
+        there = {quantity.label: quantity for quantity in quantities(run.model)}
+        for k, shown in enumerate(self._of[:MOST_OUTPUTS]):
+            of_trials = TrialSensitivity(there[shown.label], run.values)
+            if not of_trials.is_told:
+                continue
+            numbers = of_trials.numbers()
+            labels = of_trials.labels()
+            inputs = {run.given_name(name): self._columns[name] for name in labels}
+            title = sensitivity_title(shown, k, len(self._of))
+            whole = sensitivity_table(title, shown, inputs, numbers)
+            swings = evaluate(whole["swing"])
+            order = by_swing(np.array([swings[cell][0, 0] for cell in whole["swing"]]))[:MOST_INPUTS]
+            names = list(inputs)
+            table = sensitivity_table(
+                title.lower() if len(self._of) == 1 else title,
+                shown,
+                {names[j]: inputs[names[j]] for j in order},
+                {key: of_column[order] for key, of_column in numbers.items()},
+                title,
+            )
+            r2 = float(of_trials.associations.r2)
+            average = shown.mean.placed(None)
+            pages.append(sensitivity_page(title, shown, table, average, r2, len(labels), of_trials.notes))
+            tables.append(table)
+        return pages, tables

@@ -1,0 +1,284 @@
+"""Options side by side over the same draws: scenarios of a workbook, grids over its cells, and the value that a goal
+needs."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sheetsim import arguments
+from sheetsim.engine.evaluate import evaluate
+from sheetsim.errors import SheetsimError
+from sheetsim.model.distributions import discrete
+from sheetsim.model.op import Array
+from sheetsim.runs.workbook_model import WorkbookModel
+from sheetsim.sheets.book import SheetBook
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Of intervals, the normal quantile of 97.5 %.
+WIDE = 1.959963984540054
+
+# What a grid's cells can be.
+STATISTICS: dict[str, Callable[[Array], float]] = {
+    "mean": lambda y: float(y.mean()),
+    "std": lambda y: float(y.std(ddof=1)),
+    **{f"q{p:02d}": (lambda y, p=p: float(np.quantile(y, p / 100))) for p in (1, 5, 10, 25, 50, 75, 90, 95, 99)},  # type: ignore[misc]
+    "loss": lambda y: float((y < 0).mean()),
+}
+
+MOST_POINTS = 10_000
+
+# Doublings of the distance from a cell's value in which a goal is looked for, and halvings between two values.
+DOUBLINGS, HALVINGS = 40, 60
+
+MakeModel = Callable[[Mapping[str, Any]], WorkbookModel]
+
+
+class Comparison:
+    """Scenarios over common draws: by name, the trials of each output.
+
+    numbers: by scenario, outputs × trials; outputs: as they were given.
+    """
+
+    def __init__(self, outputs: Sequence[str], numbers: Mapping[str, Array]) -> None:
+        self.outputs, self._numbers = list(outputs), dict(numbers)
+
+    def scenarios(self) -> list[str]:
+        """Their names."""
+        return list(self._numbers)
+
+    def trials(self, output: str | None = None) -> "pd.DataFrame":
+        """An output's trials, a column a scenario."""
+        import pandas as pd
+
+        return pd.DataFrame({name: numbers[self._row(output)] for name, numbers in self._numbers.items()})
+
+    def frame(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
+        """A row a scenario: n, errors, mean, std, q05, q50, q95, loss (share below 0), tail (mean of the worst 5 %),
+        best (share of trials in which no other is better), and the mean's difference from the first scenario's with a
+        paired 95 % interval.
+
+        least: whether less is better, as of costs: then the worst are the greatest.
+        """
+        import pandas as pd
+
+        row = self._row(output)
+        whole = np.stack([numbers[row] for numbers in self._numbers.values()])
+        sign = -1.0 if arguments.flag("least", least) else 1.0
+        there = np.isfinite(whole).all(axis=0)
+        with np.errstate(all="ignore"):
+            best = (sign * whole[:, there]).max(axis=0) if there.any() else np.empty(0)
+        rows = []
+        for name, y in zip(self._numbers, whole, strict=True):
+            rows.append({"scenario": name, **_scenario_row(y, whole[0], sign)})
+            shares = (sign * y[there] == best).mean() if there.any() else math.nan
+            rows[-1]["best"] = float(shares)
+        return pd.DataFrame(rows).set_index("scenario")
+
+    def decision(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
+        """By criterion (mean, q05, loss) the best scenario, its number, the second, and of the mean also by how much it
+        is better with a paired 95 % interval; `decided` says whether that lies above 0.
+
+        least: as of `frame`; the criterion q05 is then q95.
+        """
+        import pandas as pd
+
+        frame = self.frame(output, least=least)
+        trials = self.trials(output)
+        tail = "q95" if least else "q05"
+        rows = []
+        for criterion, ascending in (("mean", least), (tail, least), ("loss", not least)):
+            order = frame[criterion].sort_values(ascending=ascending, kind="stable").index
+            first, second = order[0], order[1] if len(order) > 1 else None
+            row = {"criterion": criterion, "best": first, "value": frame.loc[first, criterion], "second": second}
+            if criterion == "mean" and second is not None:
+                better = (trials[first] - trials[second]) * (-1 if least else 1)
+                row |= _paired(better.to_numpy())
+                row["decided"] = bool(row["low"] > 0)
+            rows.append(row)
+        return pd.DataFrame(rows).set_index("criterion")
+
+    def _row(self, output: str | None) -> int:
+        if output is None and len(self.outputs) == 1:
+            return 0
+        if output not in self.outputs:
+            raise SheetsimError(f"name one of the outputs: {', '.join(self.outputs)}")
+        return self.outputs.index(output)
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self._numbers)}: {', '.join(self.outputs)}>"
+
+
+def _scenario_row(y: Array, first: Array, sign: float) -> dict[str, Any]:
+    numbers = y[np.isfinite(y)]
+    row: dict[str, Any] = {"n": len(numbers), "errors": len(y) - len(numbers)}
+    if not len(numbers):
+        return row
+    q05, q50, q95 = np.quantile(numbers, (0.05, 0.5, 0.95)).tolist()
+    worst = numbers[numbers <= q05] if sign > 0 else numbers[numbers >= q95]
+    row |= {"mean": float(numbers.mean()), "std": float(numbers.std(ddof=1)), "q05": q05, "q50": q50, "q95": q95}
+    row |= {"loss": float((numbers < 0).mean()), "tail": float(worst.mean())}
+    paired = _paired(y - first)
+    return row | {"difference": paired["better"], "low": paired["low"], "high": paired["high"]}
+
+
+def _paired(differences: Array) -> dict[str, float]:
+    """The mean of paired differences, and the ends of its 95 % interval."""
+    there = differences[np.isfinite(differences)]
+    if len(there) < 2:
+        return {"better": math.nan, "low": math.nan, "high": math.nan}
+    middle, half = float(there.mean()), WIDE * float(there.std(ddof=1)) / math.sqrt(len(there))
+    return {"better": middle, "low": middle - half, "high": middle + half}
+
+
+def compared_scenarios(
+    make: MakeModel, outputs: Sequence[str], scenarios: Mapping[str, Mapping[str, Any]]
+) -> Comparison:
+    """The scenarios over the same draws: each input has a stream of its own, which its name picks.
+
+    scenarios: by name, numbers and distributions of cells in place of what inputs or the file say.
+    """
+    if not isinstance(scenarios, Mapping) or not scenarios:
+        raise SheetsimError("scenarios must be a mapping of names to what cells hold, at least one")
+    numbers: dict[str, Array] = {}
+    for name, cells in scenarios.items():
+        arguments.text("the name of a scenario", name)
+        if not isinstance(cells, Mapping):
+            raise SheetsimError(f"the scenario {name} must be a mapping of cells, not {arguments.said(cells)}")
+        try:
+            model = make(dict(cells))
+        except SheetsimError as error:
+            raise SheetsimError(f"the scenario {name}: {error}") from None
+        numbers[name] = sheet_outputs(model)
+    return Comparison(outputs, numbers)
+
+
+def sheet_outputs(model: WorkbookModel, held: Mapping[int, float] | None = None) -> Array:
+    """The outputs of a model's trials, outputs × trials. held: by number of a column, a number in all trials."""
+    drawn = evaluate(model.columns)
+    columns = [drawn[column] for column in model.columns]
+    for place, number in (held or {}).items():
+        columns[place] = np.full_like(columns[place], number)
+    results: Array = model.sheet(*columns)
+    return results
+
+
+def overridden(book: SheetBook, inputs: Mapping[str, Any], cells: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with other laws or numbers of some cells."""
+    places = {book.cell_of(arguments.text("a cell", name)): name for name in cells}
+    kept = {name: law for name, law in inputs.items() if book.cell_of(name) not in places}
+    laws = {}
+    for name, value in cells.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        laws[name] = discrete([arguments.number(name, value)]) if is_number else value
+    return kept | laws
+
+
+@dataclass(frozen=True)
+class Held:
+    """A model of which some cells are set from outside; places: their columns, in the order of `cells`."""
+
+    model: WorkbookModel
+    cells: tuple[str, ...]
+    places: tuple[int, ...]
+
+    def output(self, numbers: Sequence[float]) -> Array:
+        """The first output's trials with the cells at these numbers."""
+        trials: Array = sheet_outputs(self.model, dict(zip(self.places, numbers, strict=True)))[0]
+        return trials
+
+
+def held_model(make: MakeModel, book: SheetBook, cells: Sequence[str]) -> Held:
+    """A model whose trials are computed for numbers in some cells."""
+    model = make({cell: _in_file(book, cell) for cell in cells})
+    order = [one.cell for one in model.uncertain]
+    return Held(model, tuple(cells), tuple(order.index(book.cell_of(cell)) for cell in cells))
+
+
+def _in_file(book: SheetBook, cell: str) -> float:
+    value = book.value(book.cell_of(cell))
+    return float(value) if isinstance(value, float | bool) else 0.0
+
+
+def grid_of(make: MakeModel, book: SheetBook, axes: Mapping[str, Sequence[float]], statistic: str) -> "pd.DataFrame":
+    """A statistic of the output at every point of a grid of one or two cells, over common draws."""
+    import pandas as pd
+
+    arguments.one_of("statistic", statistic, STATISTICS)
+    if not isinstance(axes, Mapping) or not 1 <= len(axes) <= 2:
+        raise SheetsimError("a grid is of one or two cells, each with its numbers")
+    numbers = [[arguments.number(cell, x) for x in arguments.listed(cell, xs, "numbers")] for cell, xs in axes.items()]
+    points = math.prod(map(len, numbers))
+    if not 0 < points <= MOST_POINTS:
+        raise SheetsimError(f"a grid has 1 to {MOST_POINTS:,} points, not {points:,}")
+    held = held_model(make, book, list(axes))
+    names = list(axes)
+    columns = numbers[1] if len(numbers) > 1 else [math.nan]
+    values = []
+    for x in numbers[0]:
+        line = []
+        for y in columns:
+            trials = held.output([x] if len(numbers) == 1 else [x, y])
+            there = trials[np.isfinite(trials)]
+            line.append(STATISTICS[statistic](there) if len(there) else math.nan)
+        values.append(line)
+    index = pd.Index(numbers[0], name=names[0])
+    if len(numbers) == 1:
+        return pd.DataFrame({statistic: [line[0] for line in values]}, index=index)
+    return pd.DataFrame(values, index=index, columns=pd.Index(columns, name=names[1]))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The value of a cell at which an output is above a number with a probability, and what that is there."""
+
+    cell: str
+    value: float
+    probability: float
+    mean: float
+
+
+def goal_of(make: MakeModel, book: SheetBook, cell: str, above: float, probability: float) -> Goal:
+    """The value of a cell, nearest to that in the file by doubling the distance, at which P(output > above) turns.
+
+    By bisection over common draws: the share of trials is a step function of the cell, which must be monotone between
+    the ends. Raises SheetsimError where the probability is not reached on either side.
+    """
+    if not 0 < arguments.number("probability", probability) < 1:
+        raise SheetsimError(f"the probability of a goal must lie between 0 and 1, not {probability!r}")
+    held = held_model(make, book, [cell])
+
+    def share(value: float) -> float:
+        trials = held.output([value])
+        return float((trials > above).mean())
+
+    start = _in_file(book, cell)
+    at_start = share(start) >= probability
+    distance = abs(start) / 64 or 1 / 64
+    ends: tuple[float, float] | None = None
+    for _ in range(DOUBLINGS):
+        for value in (start + distance, start - distance):
+            if (share(value) >= probability) != at_start:
+                ends = start, value
+                break
+        if ends:
+            break
+        distance *= 2
+    if ends is None:
+        raise SheetsimError(
+            f"no value of {cell} near {start:g} makes P(output > {above:g}) pass {probability:g}: at {start:g} it is "
+            f"{share(start):.4g}"
+        )
+    a, b = ends
+    for _ in range(HALVINGS):
+        middle = (a + b) / 2
+        if middle in (a, b):
+            break
+        a, b = (middle, b) if (share(middle) >= probability) == at_start else (a, middle)
+    value = a if at_start else b
+    trials = held.output([value])
+    return Goal(cell, value, float((trials > above).mean()), float(np.nanmean(trials)))

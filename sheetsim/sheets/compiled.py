@@ -1,0 +1,707 @@
+"""Formulas compiled: from the tree of one to a function that computes its value from those of other cells.
+
+What does not depend on an uncertain cell is computed when the formula is compiled, and is a constant from then on.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sheetsim.errors import SheetsimError
+from sheetsim.sheets.book import CellId, SheetBook
+from sheetsim.sheets.function import LAZY, NUMBERS, RAW, VALUES, Function
+from sheetsim.sheets.functions import FUNCTIONS
+from sheetsim.sheets.operators import OPERATIONS, CellGrid, Context, lifted, negative, percent
+from sheetsim.sheets.values import ERROR_OF, NAME, NULL, REF, VALUE, CellError, to_number
+from sheetsim.workbook.formulas import BINDING, OPERATORS
+from sheetsim.workbook.limits import COLUMNS, ROWS
+from sheetsim.workbook.reading.syntax import (
+    AreaNode,
+    ArrayNode,
+    CallNode,
+    Corner,
+    ErrorLiteral,
+    ForeignNode,
+    Literal,
+    NameNode,
+    Node,
+    OperatorNode,
+    TableNode,
+)
+from sheetsim.workbook.reading.values import Rectangle, key, within
+
+# Draws of a sheet's own: each is an input by itself.
+RANDOM = ("RAND", "RANDBETWEEN")
+
+# What is another value another day.
+CLOCK = ("TODAY", "NOW")
+
+# What stands for a range that is known when it is computed alone.
+DYNAMIC = ("OFFSET", "INDIRECT")
+
+# Cells of one range, and values of trials in one from which it is put together once for all formulas that read it.
+MOST_CELLS, MANY = 20_000_000, 32
+
+# Names that stand for names, and so on.
+DEEPEST_NAMES = 100
+
+Function_ = Callable[[Context], Any]
+
+
+class UnknownFormulaError(SheetsimError):
+    """A formula that this package cannot compute over trials. what: the function or the reference; cell: where."""
+
+    def __init__(self, what: str, cell: str) -> None:
+        super().__init__(f"{cell} uses {what}, which sheetsim does not compute")
+        self.what, self.cell = what, cell
+
+
+class ForeignReferenceError(UnknownFormulaError):
+    """A formula that reads another workbook: no engine has it."""
+
+
+@dataclass(frozen=True)
+class CellArea:
+    """A rectangle on a sheet."""
+
+    sheet: int
+    block: Rectangle
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """compute: the value in a block of trials; varies: whether it differs between trials, or else what it is."""
+
+    compute: Function_
+    varies: bool
+    value: Any = None
+
+
+def fixed(value: Any) -> Compiled:
+    """A value that is the same in all trials."""
+    return Compiled(lambda context: value, False, value)
+
+
+class Compiler:
+    """Compiles the formulas of a book.
+
+    places: by cell that is computed over trials, its slot; draws: by cell, the slots of its own random numbers;
+    values: of cells that are computed but do not vary.
+    """
+
+    def __init__(self, book: SheetBook) -> None:
+        self.book = book
+        self.places: dict[CellId, int] = {}
+        self.draws: dict[CellId, list[int]] = {}
+        self.values: dict[CellId, Any] = {}
+        self._static = Context(1, [], book.is_1904)
+        self._scope: dict[str, Compiled] = {}
+        self._of_names: dict[Any, Compiled] = {}
+        self._blocks: dict[tuple[int, Rectangle], tuple[list[list[Any]], list[tuple[int, int, int]]]] = {}
+
+    # --- references
+
+    def areas_of(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
+        """The areas that a reference stands for. Raises UnknownFormulaError where that differs between trials."""
+        row, column = home[1] // COLUMNS, home[1] % COLUMNS + 1
+        if isinstance(node, AreaNode):
+            return self._areas(node, home[0], row, column)
+        if isinstance(node, NameNode):
+            return self.areas_of(self._named(node, home), cell, home)
+        if isinstance(node, TableNode):
+            return [self._table(node, cell)]
+        if isinstance(node, CallNode) and node.name in ("OFFSET", "INDIRECT"):
+            return [self._dynamic(node, cell, home)]
+        if isinstance(node, CallNode) and node.name == "INDEX":
+            return [self._indexed(node, cell, home)]
+        if isinstance(node, OperatorNode) and node.symbol in (":", " ", ","):
+            return self._combined(node, cell, home)
+        raise _NoReferenceError
+
+    def _areas(self, node: AreaNode, sheet: int, row: int, column: int) -> list[CellArea]:
+        sheets = [sheet]
+        if node.sheet is not None:
+            first, colon, last = node.sheet.partition(":")
+            ends = [self.book.sheet_number(title) for title in ((first, last) if colon else (node.sheet,))]
+            if None in ends:
+                raise _WrongReferenceError
+            sheets = list(range(ends[0], ends[-1] + 1))  # type: ignore[arg-type, operator]
+        top, left = node.first.at(row, column)
+        bottom, right = (node.last or node.first).at(row, column)
+        top, bottom, left, right = min(top, bottom), max(top, bottom), min(left, right), max(left, right)
+        if not (top >= 1 and bottom <= ROWS and left >= 1 and right <= COLUMNS):
+            raise _WrongReferenceError
+        return [CellArea(number, Rectangle(top, left, bottom, right)) for number in sheets]
+
+    def _named(self, node: NameNode, home: CellId) -> Node:
+        seen = 0
+        inner: Node = node
+        while isinstance(inner, NameNode):
+            number = self.book.sheet_number(inner.sheet) if inner.sheet else home[0]
+            following = None if number is None else self.book.name_tree(inner.name, number)
+            if following is None or seen > DEEPEST_NAMES:
+                raise _WrongNameError
+            inner, seen = following, seen + 1
+        return inner
+
+    def _table(self, node: TableNode, cell: CellId) -> CellArea:
+        table = self.book.tables.get(node.table.casefold())
+        if table is None:
+            raise _WrongReferenceError
+        block = table.block
+        left, right = block.left, block.right
+        if node.columns is not None:
+            try:
+                ends = [table.columns.index(name.casefold()) for name in node.columns]
+            except ValueError:
+                raise _WrongReferenceError from None
+            left, right = block.left + ends[0], block.left + ends[1]
+        data = block.top + table.headers, block.bottom - table.totals
+        rows = {
+            "#all": (block.top, block.bottom),
+            "#data": data,
+            "#headers": (block.top, block.top),
+            "#totals": (block.bottom, block.bottom),
+            "#this row": (cell[1] // COLUMNS,) * 2,
+        }
+        chosen = [rows[item.casefold()] for item in node.items if item.casefold() in rows] or [data]
+        return CellArea(table.sheet, Rectangle(min(r[0] for r in chosen), left, max(r[1] for r in chosen), right))
+
+    def _dynamic(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
+        if node.name == "INDIRECT":
+            text = self._fixed(node, node.args[0], cell, home)
+            try:
+                from sheetsim.workbook.reading.syntax import parse_formula
+
+                inner = parse_formula(str(text), home[1] // COLUMNS, home[1] % COLUMNS + 1)
+            except SheetsimError:
+                raise _WrongReferenceError from None
+            return self.areas_of(inner, cell, home)[0]
+        (area,) = self.areas_of(node.args[0], cell, home)
+        numbers: list[int | None] = []
+        for arg in node.args[1:]:
+            given = None if arg == Literal(None) else to_number(self._fixed(node, arg, cell, home), self._static.pool)
+            if given is not None and given != given:
+                raise _WrongReferenceError
+            numbers.append(None if given is None else int(np.trunc(given)))
+        rows, columns, height, width = (numbers + [None] * 4)[:4]
+        block = area.block
+        top, left = block.top + (rows or 0), block.left + (columns or 0)
+        height = block.bottom - block.top + 1 if height is None else height
+        width = block.right - block.left + 1 if width is None else width
+        if height < 0:
+            top, height = top + height + 1, -height
+        if width < 0:
+            left, width = left + width + 1, -width
+        bottom, right = top + height - 1, left + width - 1
+        if not (1 <= top <= bottom <= ROWS and 1 <= left <= right <= COLUMNS):
+            raise _WrongReferenceError
+        return CellArea(area.sheet, Rectangle(top, left, bottom, right))
+
+    def _indexed(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
+        (area, *_) = self.areas_of(node.args[0], cell, home)
+        numbers = [to_number(self._fixed(node, arg, cell, home), self._static.pool) for arg in node.args[1:3]]
+        if any(number != number for number in numbers):
+            raise _WrongReferenceError
+        block = area.block
+        height, width = block.bottom - block.top + 1, block.right - block.left + 1
+        row = int(numbers[0]) if numbers else 0
+        column = int(numbers[1]) if len(numbers) > 1 else 0
+        if len(node.args) == 2 and height == 1:
+            row, column = 0, row
+        if not (0 <= row <= height and 0 <= column <= width):
+            raise _WrongReferenceError
+        top, bottom = (block.top, block.bottom) if row == 0 else (block.top + row - 1,) * 2
+        left, right = (block.left, block.right) if column == 0 else (block.left + column - 1,) * 2
+        return CellArea(area.sheet, Rectangle(top, left, bottom, right))
+
+    def _fixed(self, node: CallNode, arg: Node, cell: CellId, home: CellId) -> Any:
+        """An argument that must be the same in all trials."""
+        compiled = self.value(arg, cell, home, False)
+        if compiled.varies:
+            raise UnknownFormulaError(f"{node.name} with a range that differs between trials", self.book.name_of(cell))
+        return compiled.value
+
+    def _combined(self, node: OperatorNode, cell: CellId, home: CellId) -> list[CellArea]:
+        parts = [self.areas_of(arg, cell, home) for arg in node.args]
+        if node.symbol == ",":
+            return [area for part in parts for area in part]
+        first, second = parts[0][0], parts[1][0]
+        if first.sheet != second.sheet:
+            raise _WrongReferenceError
+        a, b = first.block, second.block
+        if node.symbol == ":":
+            block = Rectangle(min(a.top, b.top), min(a.left, b.left), max(a.bottom, b.bottom), max(a.right, b.right))
+            return [CellArea(first.sheet, block)]
+        block = Rectangle(max(a.top, b.top), max(a.left, b.left), min(a.bottom, b.bottom), min(a.right, b.right))
+        if block.top > block.bottom or block.left > block.right:
+            raise _EmptyIntersectionError
+        return [CellArea(first.sheet, block)]
+
+    # --- what a formula needs
+
+    def precedents(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
+        """The areas that a formula reads; of a reference that is computed, also what it refers to in the base case."""
+        areas: list[CellArea] = []
+        # Each name once: names that double one another have no end.
+        seen: set[Node] = set()
+        left: list[tuple[Node, int]] = [(node, 0)]
+        while left:
+            part, depth = left.pop()
+            if isinstance(part, AreaNode | TableNode):
+                areas += self._quietly(part, cell, home)
+            elif isinstance(part, NameNode):
+                number = self.book.sheet_number(part.sheet) if part.sheet else home[0]
+                inner = None if number is None else self.book.name_tree(part.name, number)
+                if inner is not None and part not in seen:
+                    seen.add(part)
+                    left.append((inner, depth + 1))
+            elif isinstance(part, CallNode):
+                if part.name in DYNAMIC:
+                    areas += self._quietly(part, cell, home)
+                left += [(arg, depth) for arg in self._resized(part, cell, home).args]
+            elif isinstance(part, OperatorNode):
+                if part.symbol in (":", " "):
+                    areas += self._quietly(part, cell, home)
+                left += [(arg, depth) for arg in part.args]
+        return areas
+
+    def _resized(self, node: CallNode, cell: CellId, home: CellId) -> CallNode:
+        """SUMIF and AVERAGEIF sum from the first cell of their third range on, as many cells as the first one has."""
+        if node.name not in ("SUMIF", "AVERAGEIF") or len(node.args) != 3:
+            return node
+        first, third = (self._quietly(arg, cell, home) for arg in (node.args[0], node.args[2]))
+        if len(first) != 1 or len(third) != 1:
+            return node
+        block, start = first[0].block, third[0].block
+        bottom, right = start.top + block.bottom - block.top, start.left + block.right - block.left
+        if bottom > ROWS or right > COLUMNS:
+            return node
+        corners = (Corner(start.top, start.left, True, True), Corner(bottom, right, True, True))
+        area = AreaNode(self.book.titles[third[0].sheet], *corners)
+        return CallNode(node.name, (*node.args[:2], area))
+
+    def _quietly(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
+        try:
+            return self.areas_of(node, cell, home)
+        except (_ReferenceError, UnknownFormulaError):
+            return []
+
+    def calls_in(self, node: Node, names: Collection[str]) -> int:
+        """How often a formula calls one of some functions, those of names included."""
+        count = 0
+        seen: set[Node] = set()
+        left: list[tuple[Node, int]] = [(node, 0)]
+        while left:
+            part, depth = left.pop()
+            if isinstance(part, CallNode):
+                count += part.name in names
+                left += [(arg, depth) for arg in part.args]
+            elif isinstance(part, OperatorNode):
+                left += [(arg, depth) for arg in part.args]
+            elif isinstance(part, NameNode) and part not in seen:
+                seen.add(part)
+                inner = self.book.name_tree(part.name, self.book.active)
+                if inner is not None:
+                    left.append((inner, depth + 1))
+        return count
+
+    # --- formulas
+
+    def formula(self, cell: CellId) -> Compiled:
+        """The formula that computes a cell. Raises UnknownFormulaError for what there is no rule for."""
+        tree, home = self.book.tree(cell)
+        self._of_names = {}
+        self._drawn = iter(self.draws.get(cell, ()))
+        block = self.book.sheet(cell[0]).arrays.get(cell[1])
+        if block is None:
+            compiled = self.value(tree, cell, home, False)
+            return _single(compiled)
+        whole = self.raw(tree, cell, home, True)
+        row, column = cell[1] // COLUMNS - block.top, cell[1] % COLUMNS + 1 - block.left
+        if not whole.varies:
+            return fixed(_element(whole.value, row, column))
+        memo = (home, "array")
+
+        def compute(context: Context) -> Any:
+            if memo not in context.memo:
+                context.memo[memo] = whole.compute(context)
+            return _element(context.memo[memo], row, column)
+
+        return Compiled(compute, True)
+
+    def value(self, node: Node, cell: CellId, home: CellId, array: bool) -> Compiled:
+        """A part of a formula as a single value; with `array` as one or an array of them."""
+        if isinstance(node, Literal):
+            return fixed(node.value)
+        if isinstance(node, ErrorLiteral):
+            return fixed(ERROR_OF.get(node.text, VALUE))
+        if isinstance(node, OperatorNode) and node.symbol in (*OPERATIONS, "%"):
+            return self._operation(node, cell, home, array)
+        if isinstance(node, CallNode) and not self._is_reference(node):
+            return self._call(node, cell, home, array)
+        if isinstance(node, NameNode):
+            if node.name.casefold() in self._scope:
+                return self._scope[node.name.casefold()]
+            return self._of_name(node, cell, home, array, self.value)
+        if isinstance(node, ArrayNode):
+            return self.raw(node, cell, home, array)
+        return self._referred(node, cell, home, array)
+
+    def raw(self, node: Node, cell: CellId, home: CellId, array: bool) -> Compiled:
+        """A part of a formula with ranges as they are: a reference is a CellGrid, of a single cell too."""
+        if isinstance(node, ArrayNode):
+            rows = [[self.value(one, cell, home, False).value for one in row] for row in node.rows]
+            return fixed(CellGrid(rows))
+        if isinstance(node, NameNode):
+            if node.name.casefold() in self._scope:
+                return self._scope[node.name.casefold()]
+            return self._of_name(node, cell, home, array, self.raw)
+        if isinstance(node, AreaNode | TableNode) or self._is_reference(node):
+            try:
+                areas = self.areas_of(node, cell, home)
+            except _ReferenceError as error:
+                return fixed(error.value)
+            except UnknownFormulaError:
+                if isinstance(node, CallNode) and node.name == "INDEX":
+                    return self._call(node, cell, home, array)
+                raise
+            return self._grids(areas)
+        return self.value(node, cell, home, array)
+
+    def _of_name(
+        self, node: NameNode, cell: CellId, home: CellId, array: bool, compile_part: Callable[..., Compiled]
+    ) -> Compiled:
+        """What a name stands for, compiled once in a formula."""
+        at = (node, array, compile_part.__name__)
+        if at not in self._of_names:
+            try:
+                inner = self._named(node, home)
+            except _ReferenceError as error:
+                return fixed(error.value)
+            # A name that is made of itself has no value.
+            self._of_names[at] = fixed(NAME)
+            self._of_names[at] = _once(compile_part(inner, cell, home, array))
+        return self._of_names[at]
+
+    def _is_reference(self, node: Node) -> bool:
+        if isinstance(node, OperatorNode):
+            return node.symbol in (":", " ", ",")
+        return isinstance(node, CallNode) and node.name in DYNAMIC
+
+    def _referred(self, node: Node, cell: CellId, home: CellId, array: bool) -> Compiled:
+        """A reference where a single value is wanted: of a column what is in the formula's row, of a row likewise."""
+        if isinstance(node, ForeignNode):
+            raise ForeignReferenceError(f"another workbook ({node.text})", self.book.name_of(cell))
+        try:
+            areas = self.areas_of(node, cell, home)
+        except _ReferenceError as error:
+            return fixed(error.value)
+        if len(areas) > 1:
+            return fixed(VALUE)
+        (area,) = areas
+        if area.block.size == 1:
+            return self._cell((area.sheet, key(area.block.top, area.block.left)))
+        if array:
+            return self._grids(areas)
+        return self._intersection(area, cell)
+
+    def _intersection(self, area: CellArea, cell: CellId) -> Compiled:
+        row, column, block = cell[1] // COLUMNS, cell[1] % COLUMNS + 1, area.block
+        if block.left == block.right and block.top <= row <= block.bottom:
+            return self._cell((area.sheet, key(row, block.left)))
+        if block.top == block.bottom and block.left <= column <= block.right:
+            return self._cell((area.sheet, key(block.top, column)))
+        return fixed(VALUE)
+
+    def _cell(self, cell: CellId) -> Compiled:
+        slot = self.places.get(cell)
+        if slot is None:
+            return fixed(self.fixed_value(cell))
+        return Compiled(lambda context: context.slots[slot], True)
+
+    def fixed_value(self, cell: CellId) -> Any:
+        """What a cell holds in all trials."""
+        if cell in self.values:
+            return self.values[cell]
+        value = self.book.value(cell)
+        return ERROR_OF.get(value, value) if isinstance(value, str) and value.startswith("#") else value
+
+    def _grids(self, areas: list[CellArea]) -> Compiled:
+        if len(areas) > 1:
+            parts = [self._grid(area) for area in areas]
+            if not any(part.varies for part in parts):
+                return fixed(_together([part.value for part in parts]))
+            return Compiled(lambda context: _together([part.compute(context) for part in parts]), True)
+        return self._grid(areas[0])
+
+    def _grid(self, area: CellArea) -> Compiled:
+        block = area.block
+        used = self.book.sheet(area.sheet).used
+        bottom, right = max(min(block.bottom, used[0]), block.top), max(min(block.right, used[1]), block.left)
+        kept = Rectangle(block.top, block.left, bottom, right)
+        if kept.size > MOST_CELLS:
+            raise SheetsimError(f"a range of {kept.size:,} cells is more than the {MOST_CELLS:,} that are read at once")
+        at = (area.sheet, kept)
+        if at not in self._blocks:
+            # All its cells are compiled before the first formula that reads it.
+            self._blocks[at] = self._fixed_rows(area.sheet, kept), list(self._within(self.places, area.sheet, kept))
+        rows, varying = self._blocks[at]
+        height, width = block.bottom - block.top + 1, block.right - block.left + 1
+        place = (area.sheet, block.top, block.left)
+        if not varying:
+            return fixed(CellGrid(rows, height, width, place))
+
+        def filled(context: Context) -> list[list[Any]]:
+            values = rows.copy()
+            slots = context.slots
+            copied: set[int] = set()
+            for r, c, slot in varying:
+                if r not in copied:
+                    values[r] = values[r].copy()
+                    copied.add(r)
+                values[r][c] = slots[slot]
+            return values
+
+        if len(varying) < MANY:
+            return Compiled(lambda context: CellGrid(filled(context), height, width, place), True)
+
+        def compute(context: Context) -> CellGrid:
+            if at not in context.memo:
+                context.memo[at] = filled(context)
+            return CellGrid(context.memo[at], height, width, place)
+
+        return Compiled(compute, True)
+
+    def _fixed_rows(self, sheet: int, block: Rectangle) -> list[list[Any]]:
+        """The values of a rectangle that are the same in all trials, row by row."""
+        rows = self._rows_in_file(sheet, block)
+        for r, c, value in self._within(self.values, sheet, block):
+            rows[r][c] = value
+        return rows
+
+    def _rows_in_file(self, sheet: int, block: Rectangle) -> list[list[Any]]:
+        values = self.book.sheet(sheet).values
+        width = block.right - block.left + 1
+        rows: list[list[Any]] = [[None] * width for _ in range(block.bottom - block.top + 1)]
+        positions = within(values.keys, block)
+        for cell, number in zip(values.keys[positions].tolist(), values.numbers[positions].tolist(), strict=True):
+            value: Any = number
+            if number != number:
+                value = values.others[cell]
+                value = ERROR_OF.get(value, value) if isinstance(value, str) and value.startswith("#") else value
+            rows[cell // COLUMNS - block.top][cell % COLUMNS + 1 - block.left] = value
+        return rows
+
+    @staticmethod
+    def _within(values: Mapping[CellId, Any], sheet: int, block: Rectangle) -> Iterable[tuple[int, int, Any]]:
+        """What is said of the cells of a rectangle: row and column in it, from 0, and the value."""
+        if block.size <= len(values):
+            for r in range(block.bottom - block.top + 1):
+                for c in range(block.right - block.left + 1):
+                    at = (sheet, key(block.top + r, block.left + c))
+                    if at in values:
+                        yield r, c, values[at]
+            return
+        for (number, cell), value in values.items():
+            r, c = cell // COLUMNS - block.top, cell % COLUMNS + 1 - block.left
+            if number == sheet and 0 <= r <= block.bottom - block.top and 0 <= c <= block.right - block.left:
+                yield r, c, value
+
+    # --- operators and functions
+
+    def _operation(self, node: OperatorNode, cell: CellId, home: CellId, array: bool) -> Compiled:
+        if len(node.args) == 1:
+            inner = self.value(node.args[0], cell, home, array)
+            if node.symbol == "+":
+                return inner
+            of_one = negative if node.symbol == "-" else percent
+            return self._applied(lambda context, a: lifted(context, of_one, (a,)), [inner])
+        # A sum of a thousand terms is a thousand levels deep at its left, and is walked in a row.
+        spine: list[tuple[str, Node]] = []
+        part: Node = node
+        while isinstance(part, OperatorNode) and len(part.args) == 2 and part.symbol in OPERATIONS:
+            spine.append((part.symbol, part.args[1]))
+            part = part.args[0]
+        compiled = self.value(part, cell, home, array)
+        for symbol, right in reversed(spine):
+            compiled = self._pair(symbol, compiled, self.value(right, cell, home, array), array)
+        return compiled
+
+    def _pair(self, symbol: str, left: Compiled, right: Compiled, array: bool) -> Compiled:
+        operate = OPERATIONS[symbol]
+        a, b = left.compute, right.compute
+        if not left.varies and not right.varies:
+            return fixed(self._evaluated(lambda context: lifted(context, operate, (a(context), b(context)))))
+        if array or isinstance(left.value, CellGrid) or isinstance(right.value, CellGrid):
+            return Compiled(lambda context: lifted(context, operate, (a(context), b(context))), True)
+        if not right.varies:
+            value = right.value
+            return Compiled(lambda context: _operated(context, operate, a(context), value), True)
+        if not left.varies:
+            value = left.value
+            return Compiled(lambda context: _operated(context, operate, value, b(context)), True)
+        return Compiled(lambda context: _operated(context, operate, a(context), b(context)), True)
+
+    def _applied(self, function: Callable[..., Any], args: list[Compiled]) -> Compiled:
+        computes = [arg.compute for arg in args]
+        if not any(arg.varies for arg in args):
+            return fixed(self._evaluated(lambda context: function(context, *(one(context) for one in computes))))
+        if len(computes) == 1:
+            (only,) = computes
+            return Compiled(lambda context: function(context, only(context)), True)
+        return Compiled(lambda context: function(context, *[one(context) for one in computes]), True)
+
+    def _evaluated(self, compute: Function_) -> Any:
+        with np.errstate(all="ignore"):
+            return compute(self._static)
+
+    def _call(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
+        if node.name in RANDOM:
+            return self._draw(node, cell, home)
+        if node.name == "LET":
+            return self._let(node, cell, home, array)
+        if node.name == "SINGLE":
+            return _single(self.value(node.args[0], cell, home, False))
+        if node.name in ("ROW", "COLUMN") and not node.args:
+            return fixed(float(cell[1] // COLUMNS if node.name == "ROW" else cell[1] % COLUMNS + 1))
+        node = self._resized(node, cell, home)
+        function = FUNCTIONS.get(node.name)
+        if function is None:
+            if self.book.name_tree(node.name, home[0]) is None and not node.name.isascii():
+                return fixed(NAME)
+            raise UnknownFormulaError(node.name, self.book.name_of(cell))
+        count = len(node.args)
+        if count < function.least or (function.most is not None and count > function.most):
+            raise UnknownFormulaError(f"{node.name} with {count} arguments", self.book.name_of(cell))
+        array = array or function.array
+        if function.kind == LAZY:
+            return self._lazy(function, node, cell, home, array)
+        if function.kind in (NUMBERS, VALUES):
+            return self._applied(function, [self.value(arg, cell, home, array) for arg in node.args])
+        assert function.kind == RAW
+        return self._applied(function, [self.raw(arg, cell, home, array) for arg in node.args])
+
+    def _lazy(self, function: Function, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
+        args = []
+        failed: dict[int, UnknownFormulaError] = {}
+        for k, arg in enumerate(node.args):
+            try:
+                args.append(self.value(arg, cell, home, array))
+            except UnknownFormulaError as error:
+                # A branch that is never taken may hold what is not known.
+                failed[k] = error
+                args.append(fixed(None))
+        if failed and (0 in failed or args[0].varies or function.name != "IF"):
+            raise next(iter(failed.values()))
+        if failed:
+            taken = self._evaluated(args[0].compute)
+            branch = 1 if to_number(taken, self._static.pool) else 2
+            if branch in failed:
+                raise failed[branch]
+        thunks = [arg.compute for arg in args]
+        if not any(arg.varies for arg in args):
+            return fixed(self._evaluated(lambda context: function(context, *thunks)))
+        return Compiled(lambda context: function(context, *thunks), True)
+
+    def _let(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
+        """LET: names for parts of a formula, each computed once in a block."""
+        if len(node.args) % 2 == 0 or not all(isinstance(name, NameNode) for name in node.args[:-1:2]):
+            raise UnknownFormulaError("LET with other arguments than names and values", self.book.name_of(cell))
+        before = dict(self._scope)
+        try:
+            for name, part in zip(node.args[:-1:2], node.args[1::2], strict=True):
+                assert isinstance(name, NameNode)
+                self._scope[name.name.casefold()] = _once(self.raw(part, cell, home, array))
+            return self.value(node.args[-1], cell, home, array)
+        finally:
+            self._scope = before
+
+    def _draw(self, node: CallNode, cell: CellId, home: CellId) -> Compiled:
+        slot = next(self._drawn, None)
+        if slot is None:
+            raise UnknownFormulaError(f"{node.name} in a name", self.book.name_of(cell))
+        if node.name == "RAND":
+            return Compiled(lambda context: context.slots[slot], True)
+        ends = [self.value(arg, cell, home, False).compute for arg in node.args]
+        if len(ends) != 2:
+            raise UnknownFormulaError(f"{node.name} with {len(ends)} arguments", self.book.name_of(cell))
+
+        def between(context: Context) -> Any:
+            low, high = (to_number(end(context), context.pool) for end in ends)
+            low, high = np.ceil(low), np.floor(high)
+            return low + np.floor(context.slots[slot] * (high - low + 1))
+
+        return Compiled(between, True)
+
+
+class _ReferenceError(Exception):
+    """A reference that is an error value."""
+
+    value: CellError = REF
+
+
+class _WrongReferenceError(_ReferenceError):
+    value = REF
+
+
+class _WrongNameError(_ReferenceError):
+    value = NAME
+
+
+class _EmptyIntersectionError(_ReferenceError):
+    value = NULL
+
+
+class _NoReferenceError(_ReferenceError):
+    value = VALUE
+
+
+def _once(compiled: Compiled) -> Compiled:
+    """What is computed once in a block of trials, however often it is asked for."""
+    if not compiled.varies:
+        return compiled
+    token = object()
+
+    def compute(context: Context) -> Any:
+        if token not in context.memo:
+            value = compiled.compute(context)
+            single_cell = isinstance(value, CellGrid) and value.height == value.width == 1
+            context.memo[token] = value.at(0, 0) if single_cell else value
+        return context.memo[token]
+
+    return Compiled(compute, True)
+
+
+def _operated(context: Context, operate: Callable[..., Any], a: Any, b: Any) -> Any:
+    if isinstance(a, CellGrid) or isinstance(b, CellGrid):
+        return lifted(context, operate, (a, b))
+    return operate(context, a, b)
+
+
+def _single(compiled: Compiled) -> Compiled:
+    """The upper left value where an array is computed in a single cell."""
+    if not compiled.varies:
+        value = compiled.value
+        return fixed(value.at(0, 0)) if isinstance(value, CellGrid) else compiled
+    compute = compiled.compute
+
+    def single(context: Context) -> Any:
+        value = compute(context)
+        return value.at(0, 0) if isinstance(value, CellGrid) else value
+
+    return Compiled(single, True)
+
+
+def _element(value: Any, row: int, column: int) -> Any:
+    return value.at(row, column) if isinstance(value, CellGrid) else value
+
+
+def _together(grids: list[Any]) -> CellGrid:
+    """The cells of several ranges in a column."""
+    return CellGrid([[value] for grid in grids for value in grid.cells()], place=(grids[0].sheet or 0, 0, 0))
+
+
+assert set(OPERATORS) == set(OPERATIONS), BINDING
