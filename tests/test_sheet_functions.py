@@ -24,6 +24,7 @@ from sheetsim.workbook.reading.values import key
 # Where IronCalc 0.9 differs, whatever the arguments, and why Excel's documentation is followed.
 IRONCALC = {
     "POWER": "an overflow is #DIV/0! there, #NUM! in Excel",
+    "NUMBERVALUE": "signs of currencies are refused there",
     "RATE": "it gives up where there is a rate",
     "SECOND": "it cuts off parts of seconds; Excel rounds",
     "YEARFRAC": "basis 1 from the later to the earlier date is #NUM! there; Excel swaps them",
@@ -34,6 +35,7 @@ IRONCALC = {
 IRONCALC_ODD = {
     **dict.fromkeys(("SUMX2MY2", "SUMX2PY2", "SUMXMY2"), "a pair without two numbers counts there"),
     **dict.fromkeys(("COVAR", "COVARIANCE.P", "COVARIANCE.S"), "a pair without two numbers is #N/A there"),
+    "OR": "a condition that holds is enough there beside an error",
     **dict.fromkeys(("LCM", "GCD"), "an empty cell is passed over there, 0 here"),
     **dict.fromkeys(("RANK", "RANK.EQ", "RANK.AVG", "LARGE", "SMALL"), "truth values are no numbers there"),
     **dict.fromkeys(
@@ -45,7 +47,8 @@ IRONCALC_ODD = {
     ),
     **dict.fromkeys(("DAYS360", "DAYS", "MIRR", "XNPV", "XIRR", "IRR", "DB", "DDB"), "errors of another kind at edges"),
     **dict.fromkeys(("PV", "FV", "PMT", "IPMT", "PPMT", "NPER"), "errors of another kind where a rate is -1"),
-    **dict.fromkeys(("RIGHT", "LEFT", "MID", "NUMBERVALUE"), "texts and truth values are no counts there"),
+    **dict.fromkeys(("RIGHT", "LEFT", "MID"), "texts and truth values are no counts there"),
+    **dict.fromkeys(("FIND", "SEARCH"), "an empty text is not found in an empty one there"),
     **{name: "truth values and texts are no numbers there" for name in FUNCTIONS if "DIST" in name or "INV" in name},
     **dict.fromkeys(
         ("STANDARDIZE", "CONFIDENCE", "CONFIDENCE.T", "CONFIDENCE.NORM", "WEIBULL", "PHI", "GAUSS", "POISSON"),
@@ -199,8 +202,11 @@ def test_trials_together_give_what_each_gives_alone(tmp_path: Path, seed: int, m
             compiler = Compiler(sheets)
             compiler.values = {place: _read_value(options[k]) for place, options in cells}
             alone = single_value(sheets, compiler, cell)
-            if not agree(shown(by_trial[k]), alone, 1e-12):
-                differences.append((text, [options[k] for _, options in cells], shown(by_trial[k]), alone))
+            given, together_k = [options[k] for _, options in cells], shown(by_trial[k])
+            # Of two errors, which one a sum keeps is the processor's choice.
+            errors = {one for one in given if isinstance(one, str) and one.startswith("#")}
+            if not agree(together_k, alone, 1e-12) and not (len(errors) > 1 and {together_k, alone} <= errors):
+                differences.append((text, given, together_k, alone))
     assert len(jobs) > 300
     assert differences == []
 

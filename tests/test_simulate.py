@@ -119,6 +119,22 @@ def test_an_unknown_function_goes_to_ironcalc_and_is_said(tmp_path: Path) -> Non
     assert "IronCalc" in note
 
 
+def test_without_ironcalc_a_run_says_that_it_was_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sheetsim.audit.simulated.has_ironcalc", lambda: False)
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=BESSELJ(A1,0)", "C1": "=A1*2"})
+    run = simulated(book, {"A1": "uniform(0, 3)"}, "C1")
+    assert any("not checked by an engine" in note for note in run.notes)
+    with pytest.raises(SheetsimError, match=r"Sheet1!B1 uses BESSELJ"):
+        simulated(book, {"A1": "uniform(0, 3)"}, "B1")
+
+
+def test_every_formula_of_a_file_is_compared_with_its_value(tmp_path: Path) -> None:
+    assert sheetsim.workbook(plan_book(tmp_path / "plan.xlsx")).differences() == []
+    (wrong, *after) = sheetsim.workbook(plan_book(tmp_path / "stale.xlsx", stale=7.5)).differences()
+    assert (wrong.cell, wrong.size) == ("Plan!E10", pytest.approx(7.5))
+    assert [one.cell for one in after] == []
+
+
 def test_what_no_engine_computes_is_refused_with_its_cell(tmp_path: Path) -> None:
     book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=NOSUCHFUNCTION(A1)"})
     with pytest.raises(SheetsimError, match=r"Sheet1!B1"):
@@ -286,6 +302,7 @@ def test_a_marked_copy_that_is_filled_in_says_what_to_simulate(tmp_path: Path) -
         sheet.cell(below, column, value)
     filled.save(tmp_path / "filled.xlsx")
     (tmp_path / "filled.toml").write_text('trials = 3000\nseed = 2\n[inputs]\ngrowth = "uniform(0.02, 0.04)"\n')
+    assert sheetsim.workbook(tmp_path / "filled.xlsx").model.run().trials == 3000
     run = sheetsim.workbook(tmp_path / "filled.xlsx").simulate()
     assert run.trials == 3000
     assert run.given_outputs() == ["Plan!B12"]

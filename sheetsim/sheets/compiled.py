@@ -39,7 +39,7 @@ RANDOM = ("RAND", "RANDBETWEEN")
 CLOCK = ("TODAY", "NOW")
 
 # What stands for a range that is known when it is computed alone.
-DYNAMIC = ("OFFSET", "INDIRECT")
+DYNAMIC = ("OFFSET", "INDIRECT", "ANCHORARRAY")
 
 # Cells of one range, and values of trials in one from which it is put together once for all formulas that read it.
 MOST_CELLS, MANY = 20_000_000, 32
@@ -112,7 +112,7 @@ class Compiler:
             return self.areas_of(self._named(node, home), cell, home)
         if isinstance(node, TableNode):
             return [self._table(node, cell)]
-        if isinstance(node, CallNode) and node.name in ("OFFSET", "INDIRECT"):
+        if isinstance(node, CallNode) and node.name in DYNAMIC:
             return [self._dynamic(node, cell, home)]
         if isinstance(node, CallNode) and node.name == "INDEX":
             return [self._indexed(node, cell, home)]
@@ -170,6 +170,12 @@ class Compiler:
         return CellArea(table.sheet, Rectangle(min(r[0] for r in chosen), left, max(r[1] for r in chosen), right))
 
     def _dynamic(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
+        if node.name == "ANCHORARRAY":
+            (first,) = self.areas_of(node.args[0], cell, home)
+            spilled = self.book.sheet(first.sheet).arrays.get(key(first.block.top, first.block.left))
+            if spilled is None:
+                raise _WrongReferenceError
+            return CellArea(first.sheet, spilled)
         if node.name == "INDIRECT":
             text = self._fixed(node, node.args[0], cell, home)
             try:
