@@ -214,10 +214,8 @@ class Workbook:
         model = run.model
         notes = [*self.book.notes, *(f"the input {one} reaches no output" for one in model.idle)]
         for cell, reason in model.sheet.unknown.items():
-            notes.append(
-                f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, about 0.05 ms and more each, as "
-                f"{reason}"
-            )
+            cost = f"{run.trials:,} trials took {model.sheet.engine_seconds:.2g} s"
+            notes.append(f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, as {reason}: {cost}")
         differences = run.base_differences()
         clock = model.sheet.plan.clock
         if clock:

@@ -177,6 +177,8 @@ def check_trials(run: WorkbookRun, trials: int, libreoffice: bool = False) -> li
             unread[one.given] = f"IronCalc gives {there}, as of functions and names that it does not know"
     moved = [{trial - 1: what for trial, what in other.items()} for other in others]
     asked = [one for one in model.asked if one.cell not in model.sheet.unknown and one.given not in unread]
+    if not asked and not unread:
+        return []
     places = [model.asked.index(one) for one in asked]
     names = [one.given for one in asked]
     first = _compared("IronCalc", names, ours[places], theirs[places, 1:], [moved[k] for k in places], unread)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -105,7 +106,8 @@ class OutputCell:
 class SheetTrials:
     """The outputs' numbers from those of the inputs. It keeps those of the last call: all outputs ask for the same.
 
-    engine: of outputs that NumPy does not compute; without one these are refused.
+    engine: of outputs that NumPy does not compute; without one these are refused. unknown: by such an output, why;
+    engine_seconds: what the engine took last.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class SheetTrials:
         self.book, self.inputs, self.outputs = book, tuple(inputs), tuple(outputs)
         self.plan = SheetPlan(book, inputs, outputs)
         self.unknown: dict[CellId, UnknownFormulaError] = {}
+        self.engine_seconds = 0.0
         self._engine = engine
         try:
             self.program = SheetProgram(self.plan)
@@ -157,7 +160,9 @@ class SheetTrials:
             results[[places[cell] for cell in self.program.outputs]] = computed
         assert self._engine is not None
         cells = self.settings(given, drawn)
+        start = monotonic()
         results[[places[cell] for cell in self.unknown]] = self._engine(self.book, cells, list(self.unknown))
+        self.engine_seconds = monotonic() - start
         return results
 
     def settings(self, given: Sequence[Array], drawn: Sequence[Array]) -> dict[CellId, Array]:
