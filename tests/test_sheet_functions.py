@@ -265,3 +265,43 @@ def test_known_answers(tmp_path: Path, formula: str, value: Any) -> None:
     sheets = SheetBook(path)
     ours = single_value(sheets, Compiler(sheets), (0, COLUMNS))
     assert ours == pytest.approx(value, rel=1e-12, abs=1e-12) if isinstance(value, float) else ours == value
+
+
+# Over A1:C5 (1 to 5, 10 to 50, 0 to 28) and D1:D5 (yy, x, yy, x, yy), as people write them; not all engines know all.
+IDIOMS: dict[str, Any] = {
+    "=SUMPRODUCT(--(A1:A5>2),B1:B5)": 120.0,
+    "=LOOKUP(2,1/(A1:A5<4),B1:B5)": 30.0,
+    "=INDEX(B1:B5,MATCH(TRUE,INDEX(A1:A5>2,0),0))": 30.0,
+    "=SUMPRODUCT(IF(A1:A5>2,1,0))": 3.0,
+    "=_xlfn.XLOOKUP(1,(A1:A5>2)*(B1:B5>35),C1:C5)": 21.0,
+    "=SUM(INDEX(A1:C5,0,2))": 150.0,
+    "=SUM(OFFSET(A1,1,0,3,1))": 9.0,
+    "=SUM(A1:INDEX(A1:A5,3))": 6.0,
+    "=SUMPRODUCT(MOD(A1:A5,2)*B1:B5)": 90.0,
+    "=SUMPRODUCT(LARGE(B1:B5,{1,2}))": 90.0,
+    '=SUMPRODUCT(COUNTIF(D1:D5,{"x","yy"}))': 5.0,
+    '=SUMPRODUCT(SUMIF(D1:D5,{"x","yy"},A1:A5)*{1,10})': 6.0 + 90.0,
+    "=SUMPRODUCT(1/COUNTIF(D1:D5,D1:D5))": 2.0,
+    "=COUNTIF(D1:D5,D2:D2)": 2.0,
+    "=SUM(A1:A5 A3:C3)": 3.0,
+    "=SUM((A1:A2,B1:B2))": 33.0,
+    '=SUM(INDIRECT("A1:A"&3))': 6.0,
+    "=SUM(1:1)": 11.0,
+    "=AVERAGE(B:B)": 30.0,
+    '=D9=""': True,
+    "=D9=0": True,
+}
+
+
+def test_idioms_give_what_they_give_in_excel(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("A")
+        for k in range(5):
+            sheet.write_row(k, 0, [k + 1, 10 * (k + 1), 7 * k, "x" if k % 2 else "yy"])
+        for k, formula in enumerate(IDIOMS):
+            sheet.write_formula(20 + k, 5, formula)
+    sheets = SheetBook(path)
+    compiler = Compiler(sheets)
+    given = {formula: single_value(sheets, compiler, (0, key(21 + k, 6))) for k, formula in enumerate(IDIOMS)}
+    assert given == pytest.approx(IDIOMS)

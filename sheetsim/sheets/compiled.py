@@ -12,7 +12,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.function import LAZY, NUMBERS, RAW, VALUES, Function
-from sheetsim.sheets.functions import FUNCTIONS
+from sheetsim.sheets.functions import FUNCTIONS, SINGLE_ARGUMENTS
 from sheetsim.sheets.operators import OPERATIONS, CellGrid, Context, lifted, negative, percent
 from sheetsim.sheets.values import ERROR_OF, NAME, NULL, REF, VALUE, CellError, to_number
 from sheetsim.workbook.formulas import BINDING, OPERATORS
@@ -34,6 +34,18 @@ from sheetsim.workbook.reading.values import Rectangle, key, within
 
 # Draws of a sheet's own: each is an input by itself.
 RANDOM = ("RAND", "RANDBETWEEN")
+
+# Arguments that are computed as arrays in any formula, by function: `INDEX(A1:A9>0,0)`, `LOOKUP(2,1/(A1:A9>0),…)`.
+ARRAY_ARGUMENTS = {
+    "INDEX": (0,),
+    "LOOKUP": (1, 2),
+    "XLOOKUP": (1, 2),
+    "XMATCH": (1,),
+    "FREQUENCY": (0, 1),
+    **dict.fromkeys(
+        ("CORREL", "PEARSON", "COVAR", "COVARIANCE.P", "COVARIANCE.S", "SLOPE", "INTERCEPT", "RSQ"), (0, 1)
+    ),
+}
 
 # What is another value another day.
 CLOCK = ("TODAY", "NOW")
@@ -588,7 +600,13 @@ class Compiler:
         if function.kind in (NUMBERS, VALUES):
             return self._applied(function, [self.value(arg, cell, home, array) for arg in node.args])
         assert function.kind == RAW
-        return self._applied(function, [self.raw(arg, cell, home, array) for arg in node.args])
+        as_arrays = ARRAY_ARGUMENTS.get(node.name, ())
+        single = SINGLE_ARGUMENTS.get(node.name, ())
+        args = [
+            self.value(arg, cell, home, array) if k in single else self.raw(arg, cell, home, array or k in as_arrays)
+            for k, arg in enumerate(node.args)
+        ]
+        return self._applied(_over_arrays(function, single) if single else function, args)
 
     def _lazy(self, function: Function, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         args = []
@@ -663,6 +681,26 @@ class _EmptyIntersectionError(_ReferenceError):
 
 class _NoReferenceError(_ReferenceError):
     value = VALUE
+
+
+def _over_arrays(function: Function, single: Collection[int]) -> Callable[..., Any]:
+    """The function over the cells of arrays that stand where it takes single values."""
+
+    def apply(context: Context, *args: Any) -> Any:
+        places = [k for k, arg in enumerate(args) if k in single and isinstance(arg, CellGrid)]
+        if not places:
+            return function(context, *args)
+
+        def of_singles(of: Context, *values: Any) -> Any:
+            given = list(args)
+            for place, value in zip(places, values, strict=True):
+                given[place] = value
+            result = function(of, *given)
+            return result.at(0, 0) if isinstance(result, CellGrid) else result
+
+        return lifted(context, of_singles, tuple(args[place] for place in places))
+
+    return apply
 
 
 def _once(compiled: Compiled) -> Compiled:
