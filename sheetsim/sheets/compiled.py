@@ -111,6 +111,8 @@ class Compiler:
         self._static = Context(1, [], book.is_1904)
         self._scope: dict[str, Compiled] = {}
         self._of_names: dict[Any, Compiled] = {}
+        self._plain: dict[int, tuple[Node, list[AreaNode] | None]] = {}
+        self._calls: dict[tuple[int, tuple[str, ...]], tuple[Node, int]] = {}
         self._blocks: dict[tuple[int, Rectangle], tuple[list[list[Any]], list[tuple[int, int, int]]]] = {}
 
     # --- references
@@ -141,11 +143,14 @@ class Compiler:
                 raise _WrongReferenceError
             sheets = list(range(ends[0], ends[-1] + 1))  # type: ignore[arg-type, operator]
         top, left = node.first.at(row, column)
-        bottom, right = (node.last or node.first).at(row, column)
-        top, bottom, left, right = min(top, bottom), max(top, bottom), min(left, right), max(left, right)
+        bottom, right = top, left
+        if node.last is not None:
+            bottom, right = node.last.at(row, column)
+            top, bottom, left, right = min(top, bottom), max(top, bottom), min(left, right), max(left, right)
         if not (top >= 1 and bottom <= ROWS and left >= 1 and right <= COLUMNS):
             raise _WrongReferenceError
-        return [CellArea(number, Rectangle(top, left, bottom, right)) for number in sheets]
+        block = Rectangle(top, left, bottom, right)
+        return [CellArea(number, block) for number in sheets]
 
     def _named(self, node: NameNode, home: CellId) -> Node:
         seen = 0
@@ -262,6 +267,12 @@ class Compiler:
 
     def precedents(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         """The areas that a formula reads; of a reference that is computed, also what it refers to in the base case."""
+        plain = self._plain_areas(node)
+        if plain is None:
+            return self._walked_areas(node, cell, home)
+        return [area for part in plain for area in self._quietly(part, cell, home)]
+
+    def _walked_areas(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         areas: list[CellArea] = []
         # Each name once: names that double one another have no end.
         seen: set[Node] = set()
@@ -286,6 +297,29 @@ class Compiler:
                 left += [(arg, depth) for arg in part.args]
         return areas
 
+    def _plain_areas(self, node: Node) -> list[AreaNode] | None:
+        """The areas of a tree without names, tables and computed references, once for all cells that share it."""
+        at = id(node)
+        if at not in self._plain:
+            areas: list[AreaNode] = []
+            left: list[Node] = [node]
+            is_plain = True
+            while left and is_plain:
+                part = left.pop()
+                if isinstance(part, AreaNode):
+                    areas.append(part)
+                elif isinstance(part, CallNode):
+                    is_plain = part.name not in (*DYNAMIC, "SUMIF", "AVERAGEIF")
+                    left += part.args
+                elif isinstance(part, OperatorNode):
+                    is_plain = part.symbol not in (":", " ")
+                    left += part.args
+                elif isinstance(part, NameNode | TableNode):
+                    is_plain = False
+            # The tree is kept: another one would have its place in memory.
+            self._plain[at] = node, list(dict.fromkeys(areas)) if is_plain else None
+        return self._plain[at][1]
+
     def _resized(self, node: CallNode, cell: CellId, home: CellId) -> CallNode:
         """SUMIF and AVERAGEIF sum from the first cell of their third range on, as many cells as the first one has."""
         if node.name not in ("SUMIF", "AVERAGEIF") or len(node.args) != 3:
@@ -303,12 +337,18 @@ class Compiler:
 
     def _quietly(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         try:
-            return self.areas_of(node, cell, home)
+            if isinstance(node, AreaNode):
+                return self._areas(node, home[0], home[1] // COLUMNS, home[1] % COLUMNS + 1)
+            with np.errstate(all="ignore"):
+                return self.areas_of(node, cell, home)
         except (_ReferenceError, UnknownFormulaError):
             return []
 
-    def calls_in(self, node: Node, names: Collection[str]) -> int:
+    def calls_in(self, node: Node, names: tuple[str, ...]) -> int:
         """How often a formula calls one of some functions, those of names included."""
+        at = (id(node), names)
+        if at in self._calls:
+            return self._calls[at][1]
         count = 0
         seen: set[Node] = set()
         left: list[tuple[Node, int]] = [(node, 0)]
@@ -324,12 +364,17 @@ class Compiler:
                 inner = self.book.name_tree(part.name, self.book.active)
                 if inner is not None:
                     left.append((inner, depth + 1))
+        self._calls[at] = node, count
         return count
 
     # --- formulas
 
     def formula(self, cell: CellId) -> Compiled:
         """The formula that computes a cell. Raises UnknownFormulaError for what there is no rule for."""
+        with np.errstate(all="ignore"):
+            return self._formula(cell)
+
+    def _formula(self, cell: CellId) -> Compiled:
         tree, home = self.book.tree(cell)
         self._of_names = {}
         self._drawn = iter(self.draws.get(cell, ()))
@@ -573,8 +618,7 @@ class Compiler:
         return Compiled(lambda context: function(context, *[one(context) for one in computes]), True)
 
     def _evaluated(self, compute: Function_) -> Any:
-        with np.errstate(all="ignore"):
-            return compute(self._static)
+        return compute(self._static)
 
     def _call(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         if node.name in RANDOM:

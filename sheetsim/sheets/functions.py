@@ -27,8 +27,8 @@ _SECOND = (
     "TRIMMEAN",
 )
 
-# Of functions of ranges, the arguments that are single values: of a range what is in the formula's row or column, and of
-# an array one result each.
+# Of functions of ranges, the arguments that are single values: of a range what is in the formula's row or column, and
+# of an array one result each.
 SINGLE_ARGUMENTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("COUNTIF", "SUMIF", "AVERAGEIF", "IRR", *_SECOND), (1,)),
     "COUNTIFS": tuple(range(1, 256, 2)),

@@ -134,6 +134,9 @@ class SheetPlan:
 
     def _formulas_in(self, area: CellArea) -> list[CellId]:
         sheet, block = area.sheet, area.block
+        if block.top == block.bottom and block.left == block.right:
+            cell = (sheet, key(block.top, block.left))
+            return [cell] if cell in self.given or self.book.is_formula(cell) else []
         if block.size <= SMALL_RANGE:
             cells = [
                 (sheet, key(row, column))
