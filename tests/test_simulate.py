@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 import xlsxwriter
 from lint import lint
@@ -232,6 +234,9 @@ def test_the_model_is_a_model(tmp_path: Path) -> None:
     assert indices.loc["price", "total"] > 0.9 > indices.loc["cost", "total"]
     streamed = run.model.stream(5000).summary()
     assert streamed.iloc[0]["n"] == 5000
+    again = pickle.loads(pickle.dumps(run.model)).run()
+    pd.testing.assert_frame_equal(again.trial_frame(), run.trial_frame())
+    assert sheetsim.replicate(run.model, 3).count == 3
 
 
 @pytest.mark.parametrize("text", ["=1+", "=SUM(", '=" ', "=A1 A2 A3 (", "=((((A1", "={1,2;3}", "=" + "(" * 500 + "A1"])
