@@ -137,6 +137,22 @@ def test_every_formula_of_a_file_is_compared_with_its_value(tmp_path: Path) -> N
     assert [one.cell for one in after] == []
 
 
+def test_an_output_that_ironcalc_gets_wrong_for_the_file_itself_is_not_checked_by_it(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Sheet1")
+        sheet.write_column(0, 0, [1, 2, 3])
+        # IronCalc has no MOD of a range; the file has the value that Excel gives.
+        sheet.write_formula("C1", "=SUMPRODUCT(MOD(A1:A3,2)*A1:A3)", None, 4)
+        sheet.write_formula("C2", "=A1+A2", None, 99)
+    run = simulated(path, {"A1": "uniform(0, 1)"}, "C1", "C2")
+    np.testing.assert_allclose(run.trial_frame()["C1"], run.trial_frame()["A1"] ** 2 + 3)
+    (check,) = run.checks
+    assert list(check.unread) == ["C1"]
+    assert check.failed == ()
+    assert run.base_differences()[0].cell == "Sheet1!C2"
+
+
 def test_what_no_engine_computes_is_refused_with_its_cell(tmp_path: Path) -> None:
     book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=NOSUCHFUNCTION(A1)"})
     with pytest.raises(SheetsimError, match=r"Sheet1!B1"):
