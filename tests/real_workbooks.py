@@ -393,6 +393,7 @@ YEARS = 20
 def plan_book(path: Path, stale: float = 0.0) -> Path:
     """Twenty years of a product as people write them: a row a quantity, a column a year. stale: added to a value."""
     with xlsxwriter.Workbook(path) as book:
+        book.set_properties({"created": dt.datetime(2024, 1, 1)})
         sheet = book.add_worksheet("Plan")
         for row, (label, value) in enumerate(
             (("price", 10), ("volume", 1000), ("cost", 6), ("growth", 0.03), ("rate", 0.08))

@@ -13,7 +13,7 @@ from sheetsim.sheets.functions import FUNCTIONS
 # By function, a letter an argument: n any number, p above 0, u between 0 and 1, i 1 to 9, z -3 to 3 (whole), b a truth
 # value, o 0 or 1, d a date, t a text, w a text of digits and words, x anything; R a column of five, S the same of texts
 # and numbers, V flows with both signs, D dates, L rising numbers, M a table of five rows and three columns that begins
-# with rising numbers, c a condition of COUNTIF.
+# with rising numbers, Z a column of five of -3 to 3, c a condition of COUNTIF.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ROUND", "ROUNDUP", "ROUNDDOWN"), ("nz",)),
     "TRUNC": ("n", "nz"),
@@ -46,6 +46,10 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("SUMSQ", "AVERAGEA", "COUNTBLANK", "MEDIAN", "AVEDEV", "DEVSQ", "SKEW", "KURT"), ("R",)),
     **{name: ("R", "Rn") for name in FUNCTIONS if name.startswith(("STDEV", "VAR"))},
     **dict.fromkeys(("GEOMEAN", "HARMEAN"), ("P",)),
+    **dict.fromkeys(("MODE", "MODE.SNGL"), ("Z",)),
+    "TRIMMEAN": ("Ru",),
+    "FREQUENCY": ("RL",),
+    "ERROR.TYPE": ("x",),
     **dict.fromkeys(("SUMPRODUCT", "SUMX2MY2", "SUMX2PY2", "SUMXMY2", "CORREL", "PEARSON", "COVAR"), ("RR",)),
     **dict.fromkeys(("COVARIANCE.P", "COVARIANCE.S", "SLOPE", "INTERCEPT", "RSQ"), ("RR",)),
     **dict.fromkeys(("FORECAST", "FORECAST.LINEAR"), ("nRR",)),
@@ -189,13 +193,13 @@ NEW = (
 
 def prefixed(name: str) -> str:
     """The name as a file has it."""
-    return f"_xlfn.{name}" if name in NEW or ("." in name and name not in ("ERROR.TYPE",)) else name
+    return f"_xlfn.{name}" if name in NEW or ("." in name and name != "ERROR.TYPE") else name
 
 
 def argument(chance: random.Random, kind: str, mess: float) -> Any:
     """The value of an argument, or a list of rows."""
-    if kind in "RPVDLS":
-        rows = [[_single(chance, {"R": "n", "P": "p", "S": "x"}.get(kind, "n"))] for _ in range(5)]
+    if kind in "RPVDLSZ":
+        rows = [[_single(chance, {"R": "n", "P": "p", "S": "x", "Z": "z"}.get(kind, "n"))] for _ in range(5)]
         if kind == "V":
             rows = [[-chance.uniform(50, 200)], *([chance.uniform(10, 90)] for _ in range(4))]
         elif kind == "D":
@@ -203,7 +207,7 @@ def argument(chance: random.Random, kind: str, mess: float) -> Any:
             rows = [[first + 90 * k + chance.randint(0, 60)] for k in range(5)]
         elif kind == "L":
             rows = [[float(v)] for v in sorted(chance.sample(range(-20, 20), 5))]
-        if kind in "RPS":
+        if kind in "RPSZ":
             rows = [[chance.choice(MESS)] if chance.random() < mess / 2 else row for row in rows]
         return rows
     if kind == "M":
@@ -233,7 +237,7 @@ def _single(chance: random.Random, kind: str) -> Any:
         "t": lambda: chance.choice(["alpha beta", "Gamma", "a-b-a", "x1y22", "  two  words ", "12"]),
         "e": lambda: chance.choice(["a", "b", "A", "-", "w"]),
         "w": lambda: chance.choice(["12", "1,234.5", "5%", "$3", "-7", "1e3", "abc", " 8 "]),
-        "c": lambda: chance.choice([">0", "<=2.5", "<>3", "=abc", "a*", "3", 3.0, "?bc", "<>", "abc", True, ">=-1"]),
+        "c": lambda: chance.choice([">0", "<=2.5", "<>7", "=abc", "a*", "3", 3.0, "?bc", "<>", "abc", True, ">=-1"]),
         "x": lambda: chance.choice([1.0, -2.5, 0.0, 100.0, "abc", "ABD", "3", True, False, None, "#N/A", "#VALUE!"]),
     }
     return choices[kind]()

@@ -24,6 +24,7 @@ from sheetsim.workbook.reading.values import key
 # Where IronCalc 0.9 differs, whatever the arguments, and why Excel's documentation is followed.
 IRONCALC = {
     "POWER": "an overflow is #DIV/0! there, #NUM! in Excel",
+    "NUMBERVALUE": "signs of currencies are refused there",
     "RATE": "it gives up where there is a rate",
     "SECOND": "it cuts off parts of seconds; Excel rounds",
     "YEARFRAC": "basis 1 from the later to the earlier date is #NUM! there; Excel swaps them",
@@ -34,6 +35,7 @@ IRONCALC = {
 IRONCALC_ODD = {
     **dict.fromkeys(("SUMX2MY2", "SUMX2PY2", "SUMXMY2"), "a pair without two numbers counts there"),
     **dict.fromkeys(("COVAR", "COVARIANCE.P", "COVARIANCE.S"), "a pair without two numbers is #N/A there"),
+    "OR": "a condition that holds is enough there beside an error",
     **dict.fromkeys(("LCM", "GCD"), "an empty cell is passed over there, 0 here"),
     **dict.fromkeys(("RANK", "RANK.EQ", "RANK.AVG", "LARGE", "SMALL"), "truth values are no numbers there"),
     **dict.fromkeys(
@@ -45,7 +47,8 @@ IRONCALC_ODD = {
     ),
     **dict.fromkeys(("DAYS360", "DAYS", "MIRR", "XNPV", "XIRR", "IRR", "DB", "DDB"), "errors of another kind at edges"),
     **dict.fromkeys(("PV", "FV", "PMT", "IPMT", "PPMT", "NPER"), "errors of another kind where a rate is -1"),
-    **dict.fromkeys(("RIGHT", "LEFT", "MID", "NUMBERVALUE"), "texts and truth values are no counts there"),
+    **dict.fromkeys(("RIGHT", "LEFT", "MID"), "texts and truth values are no counts there"),
+    **dict.fromkeys(("FIND", "SEARCH"), "an empty text is not found in an empty one there"),
     **{name: "truth values and texts are no numbers there" for name in FUNCTIONS if "DIST" in name or "INV" in name},
     **dict.fromkeys(
         ("STANDARDIZE", "CONFIDENCE", "CONFIDENCE.T", "CONFIDENCE.NORM", "WEIBULL", "PHI", "GAUSS", "POISSON"),
@@ -199,8 +202,11 @@ def test_trials_together_give_what_each_gives_alone(tmp_path: Path, seed: int, m
             compiler = Compiler(sheets)
             compiler.values = {place: _read_value(options[k]) for place, options in cells}
             alone = single_value(sheets, compiler, cell)
-            if not agree(shown(by_trial[k]), alone, 1e-12):
-                differences.append((text, [options[k] for _, options in cells], shown(by_trial[k]), alone))
+            given, together_k = [options[k] for _, options in cells], shown(by_trial[k])
+            # Of two errors, which one a sum keeps is the processor's choice.
+            errors = {one for one in given if isinstance(one, str) and one.startswith("#")}
+            if not agree(together_k, alone, 1e-12) and not (len(errors) > 1 and {together_k, alone} <= errors):
+                differences.append((text, given, together_k, alone))
     assert len(jobs) > 300
     assert differences == []
 
@@ -259,3 +265,43 @@ def test_known_answers(tmp_path: Path, formula: str, value: Any) -> None:
     sheets = SheetBook(path)
     ours = single_value(sheets, Compiler(sheets), (0, COLUMNS))
     assert ours == pytest.approx(value, rel=1e-12, abs=1e-12) if isinstance(value, float) else ours == value
+
+
+# Over A1:C5 (1 to 5, 10 to 50, 0 to 28) and D1:D5 (yy, x, yy, x, yy), as people write them; not all engines know all.
+IDIOMS: dict[str, Any] = {
+    "=SUMPRODUCT(--(A1:A5>2),B1:B5)": 120.0,
+    "=LOOKUP(2,1/(A1:A5<4),B1:B5)": 30.0,
+    "=INDEX(B1:B5,MATCH(TRUE,INDEX(A1:A5>2,0),0))": 30.0,
+    "=SUMPRODUCT(IF(A1:A5>2,1,0))": 3.0,
+    "=_xlfn.XLOOKUP(1,(A1:A5>2)*(B1:B5>35),C1:C5)": 21.0,
+    "=SUM(INDEX(A1:C5,0,2))": 150.0,
+    "=SUM(OFFSET(A1,1,0,3,1))": 9.0,
+    "=SUM(A1:INDEX(A1:A5,3))": 6.0,
+    "=SUMPRODUCT(MOD(A1:A5,2)*B1:B5)": 90.0,
+    "=SUMPRODUCT(LARGE(B1:B5,{1,2}))": 90.0,
+    '=SUMPRODUCT(COUNTIF(D1:D5,{"x","yy"}))': 5.0,
+    '=SUMPRODUCT(SUMIF(D1:D5,{"x","yy"},A1:A5)*{1,10})': 6.0 + 90.0,
+    "=SUMPRODUCT(1/COUNTIF(D1:D5,D1:D5))": 2.0,
+    "=COUNTIF(D1:D5,D2:D2)": 2.0,
+    "=SUM(A1:A5 A3:C3)": 3.0,
+    "=SUM((A1:A2,B1:B2))": 33.0,
+    '=SUM(INDIRECT("A1:A"&3))': 6.0,
+    "=SUM(1:1)": 11.0,
+    "=AVERAGE(B:B)": 30.0,
+    '=D9=""': True,
+    "=D9=0": True,
+}
+
+
+def test_idioms_give_what_they_give_in_excel(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("A")
+        for k in range(5):
+            sheet.write_row(k, 0, [k + 1, 10 * (k + 1), 7 * k, "x" if k % 2 else "yy"])
+        for k, formula in enumerate(IDIOMS):
+            sheet.write_formula(20 + k, 5, formula)
+    sheets = SheetBook(path)
+    compiler = Compiler(sheets)
+    given = {formula: single_value(sheets, compiler, (0, key(21 + k, 6))) for k, formula in enumerate(IDIOMS)}
+    assert given == pytest.approx(IDIOMS)

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 import xlsxwriter
 from lint import lint
@@ -119,6 +121,38 @@ def test_an_unknown_function_goes_to_ironcalc_and_is_said(tmp_path: Path) -> Non
     assert "IronCalc" in note
 
 
+def test_without_ironcalc_a_run_says_that_it_was_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sheetsim.audit.simulated.has_ironcalc", lambda: False)
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=BESSELJ(A1,0)", "C1": "=A1*2"})
+    run = simulated(book, {"A1": "uniform(0, 3)"}, "C1")
+    assert any("not checked by an engine" in note for note in run.notes)
+    with pytest.raises(SheetsimError, match=r"Sheet1!B1 uses BESSELJ"):
+        simulated(book, {"A1": "uniform(0, 3)"}, "B1")
+
+
+def test_every_formula_of_a_file_is_compared_with_its_value(tmp_path: Path) -> None:
+    assert sheetsim.workbook(plan_book(tmp_path / "plan.xlsx")).differences() == []
+    (wrong, *after) = sheetsim.workbook(plan_book(tmp_path / "stale.xlsx", stale=7.5)).differences()
+    assert (wrong.cell, wrong.size) == ("Plan!E10", pytest.approx(7.5))
+    assert [one.cell for one in after] == []
+
+
+def test_an_output_that_ironcalc_gets_wrong_for_the_file_itself_is_not_checked_by_it(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Sheet1")
+        sheet.write_column(0, 0, [1, 2, 3])
+        # IronCalc has no MOD of a range; the file has the value that Excel gives.
+        sheet.write_formula("C1", "=SUMPRODUCT(MOD(A1:A3,2)*A1:A3)", None, 4)
+        sheet.write_formula("C2", "=A1+A2", None, 99)
+    run = simulated(path, {"A1": "uniform(0, 1)"}, "C1", "C2")
+    np.testing.assert_allclose(run.trial_frame()["C1"], run.trial_frame()["A1"] ** 2 + 3)
+    (check,) = run.checks
+    assert list(check.unread) == ["C1"]
+    assert check.failed == ()
+    assert run.base_differences()[0].cell == "Sheet1!C2"
+
+
 def test_what_no_engine_computes_is_refused_with_its_cell(tmp_path: Path) -> None:
     book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=NOSUCHFUNCTION(A1)"})
     with pytest.raises(SheetsimError, match=r"Sheet1!B1"):
@@ -216,6 +250,9 @@ def test_the_model_is_a_model(tmp_path: Path) -> None:
     assert indices.loc["price", "total"] > 0.9 > indices.loc["cost", "total"]
     streamed = run.model.stream(5000).summary()
     assert streamed.iloc[0]["n"] == 5000
+    again = pickle.loads(pickle.dumps(run.model)).run()
+    pd.testing.assert_frame_equal(again.trial_frame(), run.trial_frame())
+    assert sheetsim.replicate(run.model, 3).count == 3
 
 
 @pytest.mark.parametrize("text", ["=1+", "=SUM(", '=" ', "=A1 A2 A3 (", "=((((A1", "={1,2;3}", "=" + "(" * 500 + "A1"])
@@ -286,6 +323,7 @@ def test_a_marked_copy_that_is_filled_in_says_what_to_simulate(tmp_path: Path) -
         sheet.cell(below, column, value)
     filled.save(tmp_path / "filled.xlsx")
     (tmp_path / "filled.toml").write_text('trials = 3000\nseed = 2\n[inputs]\ngrowth = "uniform(0.02, 0.04)"\n')
+    assert sheetsim.workbook(tmp_path / "filled.xlsx").model.run().trials == 3000
     run = sheetsim.workbook(tmp_path / "filled.xlsx").simulate()
     assert run.trials == 3000
     assert run.given_outputs() == ["Plan!B12"]

@@ -16,6 +16,7 @@ from sheetsim.runs.workbook_model import WorkbookModel, WorkbookRun
 from sheetsim.runs.workbook_scenarios import Comparison, Goal, compared_scenarios, goal_of, grid_of, overridden
 from sheetsim.sheets.book import SheetBook
 from sheetsim.sheets.marking import SimulationPlan, plan_file, plan_sheet, write_marked
+from sheetsim.sheets.program import BaseDifference, formula_differences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +91,23 @@ class Workbook:
             said(f"checking {min(verify, run.trials)} trials")
             self._check(run, verify, engines)
         return run
+
+    @property
+    def model(self) -> WorkbookModel:
+        """What the sheet `Simulation`, or a TOML beside the workbook, says is to be simulated, as a Model.
+
+        Raises SheetsimError where neither names an output.
+        """
+        asked = self._asked(None, (), (), None, None)
+        return asked.model(asked.trials)
+
+    def differences(self) -> list[BaseDifference]:
+        """The cells whose value in the file is not what NumPy computes from the file's other cells, sheet by sheet.
+
+        Formulas that it does not compute are left out, and so are cells without a value. Raises SheetsimError for a
+        circular reference.
+        """
+        return formula_differences(self.book)
 
     def compare(
         self,
@@ -196,10 +214,8 @@ class Workbook:
         model = run.model
         notes = [*self.book.notes, *(f"the input {one} reaches no output" for one in model.idle)]
         for cell, reason in model.sheet.unknown.items():
-            notes.append(
-                f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, about 0.05 ms and more each, as "
-                f"{reason}"
-            )
+            cost = f"{run.trials:,} trials took {model.sheet.engine_seconds:.2g} s"
+            notes.append(f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, as {reason}: {cost}")
         differences = run.base_differences()
         clock = model.sheet.plan.clock
         if clock:

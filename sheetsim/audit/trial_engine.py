@@ -169,14 +169,19 @@ def check_trials(run: WorkbookRun, trials: int, libreoffice: bool = False) -> li
     theirs, others = ironcalc_trials(model.book, with_base, outputs, ENOUGH)
     ours = np.stack([run[one.name][: theirs.shape[1] - 1, 0] for one in model.asked])
     unread = {}
+    base_of = run.base().to_list()
     for k, one in enumerate(model.asked):
         in_file, there = model.book.value(one.cell), others[k].get(0, float(theirs[k, 0]))
-        if in_file is not None and not _same_base(in_file, there):
+        # A value in the file that is old is no reason: then both engines give another.
+        is_ours = in_file is not None and _same_base(in_file, base_of[k])
+        if is_ours and not _same_base(in_file, there):
             unread[one.given] = f"for the file as it stands IronCalc gives {there!r}, and the file holds {in_file!r}"
         elif str(there).startswith(UNKNOWN):
             unread[one.given] = f"IronCalc gives {there}, as of functions and names that it does not know"
     moved = [{trial - 1: what for trial, what in other.items()} for other in others]
     asked = [one for one in model.asked if one.cell not in model.sheet.unknown and one.given not in unread]
+    if not asked and not unread:
+        return []
     places = [model.asked.index(one) for one in asked]
     names = [one.given for one in asked]
     first = _compared("IronCalc", names, ours[places], theirs[places, 1:], [moved[k] for k in places], unread)

@@ -77,7 +77,10 @@ class WorkbookBook:
         told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more)
         sheets: list[Sheet] = [first, *told, *pages, self._inputs_page(), self._about()]
         if self._matrices:
-            sheets.append(MatrixSheet(TRIALS, self._trials, "row", self._trials.headings, 1, "the trials", tab="draws"))
+            words = "uncertain cells and outputs, a row a trial"
+            sheets.append(
+                MatrixSheet(TRIALS, self._trials, "row", self._trials.headings, 1, "drawn and computed", "draws", words)
+            )
         named = [replace(sheet, title=self._title(sheet.title)) for sheet in sheets]
         layout = Layout(bound(named), live=self._live)
         values = evaluate(layout.places)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -105,7 +106,8 @@ class OutputCell:
 class SheetTrials:
     """The outputs' numbers from those of the inputs. It keeps those of the last call: all outputs ask for the same.
 
-    engine: of outputs that NumPy does not compute; without one these are refused.
+    engine: of outputs that NumPy does not compute; without one these are refused. unknown: by such an output, why;
+    engine_seconds: what the engine took last.
     """
 
     def __init__(
@@ -114,7 +116,8 @@ class SheetTrials:
         self.book, self.inputs, self.outputs = book, tuple(inputs), tuple(outputs)
         self.plan = SheetPlan(book, inputs, outputs)
         self.unknown: dict[CellId, UnknownFormulaError] = {}
-        self._engine = engine
+        self.engine_seconds = 0.0
+        self.engine = engine
         try:
             self.program = SheetProgram(self.plan)
         except UnknownFormulaError as error:
@@ -155,9 +158,11 @@ class SheetTrials:
             at = {draw: k for k, draw in enumerate(self.plan.draws)}
             computed = self.program(given, [drawn[at[draw]] for draw in self.program.draws])
             results[[places[cell] for cell in self.program.outputs]] = computed
-        assert self._engine is not None
+        assert self.engine is not None
         cells = self.settings(given, drawn)
-        results[[places[cell] for cell in self.unknown]] = self._engine(self.book, cells, list(self.unknown))
+        start = monotonic()
+        results[[places[cell] for cell in self.unknown]] = self.engine(self.book, cells, list(self.unknown))
+        self.engine_seconds = monotonic() - start
         return results
 
     def settings(self, given: Sequence[Array], drawn: Sequence[Array]) -> dict[CellId, Array]:
@@ -224,6 +229,13 @@ class WorkbookModel(Model):
             op = Op("workbook", None, broadcast, _OfOutput(self.sheet, row), "", _no_derivative, reads=reads)
             node = Matrix(op, tuple(self.columns), broadcast("workbook", shapes))
             self.output(one.name, node, what=one.label)
+
+    def __reduce__(self) -> "tuple[Any, ...]":
+        # Another process reads the workbook again: an open file has no copy.
+        inputs = {one.given: one.law for one in self.uncertain}
+        outputs = [one.given for one in self.asked]
+        kept = self.columns[0].shape[0], self.seed, self.correlations, self.sheet.engine
+        return _read_again, (str(self.book.path.absolute()), inputs, outputs, *kept)
 
     def _uncertain(self, inputs: Mapping[str, Any]) -> list[UncertainCell]:
         if not isinstance(inputs, Mapping):
@@ -482,6 +494,20 @@ class WorkbookRun(ModelRun):
         if output not in by_given:
             raise SheetsimError(f"no output {arguments.said(output)}: there are {', '.join(by_given)}")
         return by_given[output]
+
+
+def _read_again(
+    path: str,
+    inputs: Mapping[str, Any],
+    outputs: Sequence[str],
+    trials: int,
+    seed: int,
+    correlations: Sequence[tuple[str, str, float]],
+    engine: CellEngine | None,
+) -> WorkbookModel:
+    return WorkbookModel(
+        SheetBook(path), inputs, outputs, trials=trials, seed=seed, correlations=correlations, engine=engine
+    )
 
 
 def _whole(name: str, value: Any) -> Any:

@@ -107,6 +107,7 @@ class SheetBook:
         self._numbers = {title.casefold(): k for k, title in enumerate(self.titles)}
         self._sheets: dict[int, BookSheet] = {}
         self._trees: dict[str, Node] = {}
+        self._tree_of: dict[CellId, Node] = {}
         self._read_workbook()
 
     def close(self) -> None:
@@ -245,7 +246,7 @@ class SheetBook:
 
     def data_table_in(self, sheet: int, block: Rectangle) -> "DataTable | None":
         """The first data table that fills cells of a rectangle."""
-        for table in self.sheet(sheet).data_tables:
+        for table in self.sheet(sheet).data_tables or ():
             one = table.block
             rows = one.top <= block.bottom and block.top <= one.bottom
             if rows and one.left <= block.right and block.left <= one.right:
@@ -260,13 +261,17 @@ class SheetBook:
         if block is not None:
             place = key(block.top, block.left)
         home = (cell[0], place)
+        if home in self._tree_of:
+            return self._tree_of[home], home
         text = sheet.formulas[place]
         if not text:
             if place not in sheet.shared:
                 raise SheetsimError(f"{self.name_of(cell)}: the formula that it shares is missing from the file")
             master = sheet.shared[place]
-            return self._parsed(sheet.formulas[master], (cell[0], master)), home
-        return self._parsed(text, home), home
+            self._tree_of[home] = self._parsed(sheet.formulas[master], (cell[0], master))
+        else:
+            self._tree_of[home] = self._parsed(text, home)
+        return self._tree_of[home], home
 
     def _parsed(self, text: str, cell: CellId) -> Node:
         row, column = cell[1] // COLUMNS, cell[1] % COLUMNS + 1

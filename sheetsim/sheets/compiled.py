@@ -12,7 +12,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.function import LAZY, NUMBERS, RAW, VALUES, Function
-from sheetsim.sheets.functions import FUNCTIONS
+from sheetsim.sheets.functions import FUNCTIONS, SINGLE_ARGUMENTS
 from sheetsim.sheets.operators import OPERATIONS, CellGrid, Context, lifted, negative, percent
 from sheetsim.sheets.values import ERROR_OF, NAME, NULL, REF, VALUE, CellError, to_number
 from sheetsim.workbook.formulas import BINDING, OPERATORS
@@ -35,11 +35,23 @@ from sheetsim.workbook.reading.values import Rectangle, key, within
 # Draws of a sheet's own: each is an input by itself.
 RANDOM = ("RAND", "RANDBETWEEN")
 
+# Arguments that are computed as arrays in any formula, by function: `INDEX(A1:A9>0,0)`, `LOOKUP(2,1/(A1:A9>0),…)`.
+ARRAY_ARGUMENTS = {
+    "INDEX": (0,),
+    "LOOKUP": (1, 2),
+    "XLOOKUP": (1, 2),
+    "XMATCH": (1,),
+    "FREQUENCY": (0, 1),
+    **dict.fromkeys(
+        ("CORREL", "PEARSON", "COVAR", "COVARIANCE.P", "COVARIANCE.S", "SLOPE", "INTERCEPT", "RSQ"), (0, 1)
+    ),
+}
+
 # What is another value another day.
 CLOCK = ("TODAY", "NOW")
 
 # What stands for a range that is known when it is computed alone.
-DYNAMIC = ("OFFSET", "INDIRECT")
+DYNAMIC = ("OFFSET", "INDIRECT", "ANCHORARRAY")
 
 # Cells of one range, and values of trials in one from which it is put together once for all formulas that read it.
 MOST_CELLS, MANY = 20_000_000, 32
@@ -99,6 +111,8 @@ class Compiler:
         self._static = Context(1, [], book.is_1904)
         self._scope: dict[str, Compiled] = {}
         self._of_names: dict[Any, Compiled] = {}
+        self._plain: dict[int, tuple[Node, list[AreaNode] | None]] = {}
+        self._calls: dict[tuple[int, tuple[str, ...]], tuple[Node, int]] = {}
         self._blocks: dict[tuple[int, Rectangle], tuple[list[list[Any]], list[tuple[int, int, int]]]] = {}
 
     # --- references
@@ -112,7 +126,7 @@ class Compiler:
             return self.areas_of(self._named(node, home), cell, home)
         if isinstance(node, TableNode):
             return [self._table(node, cell)]
-        if isinstance(node, CallNode) and node.name in ("OFFSET", "INDIRECT"):
+        if isinstance(node, CallNode) and node.name in DYNAMIC:
             return [self._dynamic(node, cell, home)]
         if isinstance(node, CallNode) and node.name == "INDEX":
             return [self._indexed(node, cell, home)]
@@ -129,11 +143,14 @@ class Compiler:
                 raise _WrongReferenceError
             sheets = list(range(ends[0], ends[-1] + 1))  # type: ignore[arg-type, operator]
         top, left = node.first.at(row, column)
-        bottom, right = (node.last or node.first).at(row, column)
-        top, bottom, left, right = min(top, bottom), max(top, bottom), min(left, right), max(left, right)
+        bottom, right = top, left
+        if node.last is not None:
+            bottom, right = node.last.at(row, column)
+            top, bottom, left, right = min(top, bottom), max(top, bottom), min(left, right), max(left, right)
         if not (top >= 1 and bottom <= ROWS and left >= 1 and right <= COLUMNS):
             raise _WrongReferenceError
-        return [CellArea(number, Rectangle(top, left, bottom, right)) for number in sheets]
+        block = Rectangle(top, left, bottom, right)
+        return [CellArea(number, block) for number in sheets]
 
     def _named(self, node: NameNode, home: CellId) -> Node:
         seen = 0
@@ -170,6 +187,12 @@ class Compiler:
         return CellArea(table.sheet, Rectangle(min(r[0] for r in chosen), left, max(r[1] for r in chosen), right))
 
     def _dynamic(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
+        if node.name == "ANCHORARRAY":
+            (first,) = self.areas_of(node.args[0], cell, home)
+            spilled = self.book.sheet(first.sheet).arrays.get(key(first.block.top, first.block.left))
+            if spilled is None:
+                raise _WrongReferenceError
+            return CellArea(first.sheet, spilled)
         if node.name == "INDIRECT":
             text = self._fixed(node, node.args[0], cell, home)
             try:
@@ -244,6 +267,12 @@ class Compiler:
 
     def precedents(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         """The areas that a formula reads; of a reference that is computed, also what it refers to in the base case."""
+        plain = self._plain_areas(node)
+        if plain is None:
+            return self._walked_areas(node, cell, home)
+        return [area for part in plain for area in self._quietly(part, cell, home)]
+
+    def _walked_areas(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         areas: list[CellArea] = []
         # Each name once: names that double one another have no end.
         seen: set[Node] = set()
@@ -268,6 +297,29 @@ class Compiler:
                 left += [(arg, depth) for arg in part.args]
         return areas
 
+    def _plain_areas(self, node: Node) -> list[AreaNode] | None:
+        """The areas of a tree without names, tables and computed references, once for all cells that share it."""
+        at = id(node)
+        if at not in self._plain:
+            areas: list[AreaNode] = []
+            left: list[Node] = [node]
+            is_plain = True
+            while left and is_plain:
+                part = left.pop()
+                if isinstance(part, AreaNode):
+                    areas.append(part)
+                elif isinstance(part, CallNode):
+                    is_plain = part.name not in (*DYNAMIC, "SUMIF", "AVERAGEIF")
+                    left += part.args
+                elif isinstance(part, OperatorNode):
+                    is_plain = part.symbol not in (":", " ")
+                    left += part.args
+                elif isinstance(part, NameNode | TableNode):
+                    is_plain = False
+            # The tree is kept: another one would have its place in memory.
+            self._plain[at] = node, list(dict.fromkeys(areas)) if is_plain else None
+        return self._plain[at][1]
+
     def _resized(self, node: CallNode, cell: CellId, home: CellId) -> CallNode:
         """SUMIF and AVERAGEIF sum from the first cell of their third range on, as many cells as the first one has."""
         if node.name not in ("SUMIF", "AVERAGEIF") or len(node.args) != 3:
@@ -285,12 +337,18 @@ class Compiler:
 
     def _quietly(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
         try:
-            return self.areas_of(node, cell, home)
+            if isinstance(node, AreaNode):
+                return self._areas(node, home[0], home[1] // COLUMNS, home[1] % COLUMNS + 1)
+            with np.errstate(all="ignore"):
+                return self.areas_of(node, cell, home)
         except (_ReferenceError, UnknownFormulaError):
             return []
 
-    def calls_in(self, node: Node, names: Collection[str]) -> int:
+    def calls_in(self, node: Node, names: tuple[str, ...]) -> int:
         """How often a formula calls one of some functions, those of names included."""
+        at = (id(node), names)
+        if at in self._calls:
+            return self._calls[at][1]
         count = 0
         seen: set[Node] = set()
         left: list[tuple[Node, int]] = [(node, 0)]
@@ -306,12 +364,17 @@ class Compiler:
                 inner = self.book.name_tree(part.name, self.book.active)
                 if inner is not None:
                     left.append((inner, depth + 1))
+        self._calls[at] = node, count
         return count
 
     # --- formulas
 
     def formula(self, cell: CellId) -> Compiled:
         """The formula that computes a cell. Raises UnknownFormulaError for what there is no rule for."""
+        with np.errstate(all="ignore"):
+            return self._formula(cell)
+
+    def _formula(self, cell: CellId) -> Compiled:
         tree, home = self.book.tree(cell)
         self._of_names = {}
         self._drawn = iter(self.draws.get(cell, ()))
@@ -555,8 +618,7 @@ class Compiler:
         return Compiled(lambda context: function(context, *[one(context) for one in computes]), True)
 
     def _evaluated(self, compute: Function_) -> Any:
-        with np.errstate(all="ignore"):
-            return compute(self._static)
+        return compute(self._static)
 
     def _call(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         if node.name in RANDOM:
@@ -582,7 +644,13 @@ class Compiler:
         if function.kind in (NUMBERS, VALUES):
             return self._applied(function, [self.value(arg, cell, home, array) for arg in node.args])
         assert function.kind == RAW
-        return self._applied(function, [self.raw(arg, cell, home, array) for arg in node.args])
+        as_arrays = ARRAY_ARGUMENTS.get(node.name, ())
+        single = SINGLE_ARGUMENTS.get(node.name, ())
+        args = [
+            self.value(arg, cell, home, array) if k in single else self.raw(arg, cell, home, array or k in as_arrays)
+            for k, arg in enumerate(node.args)
+        ]
+        return self._applied(_over_arrays(function, single) if single else function, args)
 
     def _lazy(self, function: Function, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         args = []
@@ -657,6 +725,26 @@ class _EmptyIntersectionError(_ReferenceError):
 
 class _NoReferenceError(_ReferenceError):
     value = VALUE
+
+
+def _over_arrays(function: Function, single: Collection[int]) -> Callable[..., Any]:
+    """The function over the cells of arrays that stand where it takes single values."""
+
+    def apply(context: Context, *args: Any) -> Any:
+        places = [k for k, arg in enumerate(args) if k in single and isinstance(arg, CellGrid)]
+        if not places:
+            return function(context, *args)
+
+        def of_singles(of: Context, *values: Any) -> Any:
+            given = list(args)
+            for place, value in zip(places, values, strict=True):
+                given[place] = value
+            result = function(of, *given)
+            return result.at(0, 0) if isinstance(result, CellGrid) else result
+
+        return lifted(context, of_singles, tuple(args[place] for place in places))
+
+    return apply
 
 
 def _once(compiled: Compiled) -> Compiled:

@@ -22,4 +22,23 @@ PARTS: dict[str, tuple[Function, ...]] = {
     "distributions": DISTRIBUTION_FUNCTIONS,
 }
 
+_SECOND = (
+    *("LARGE", "SMALL", "PERCENTILE", "PERCENTILE.INC", "PERCENTILE.EXC", "QUARTILE", "QUARTILE.INC"),
+    "TRIMMEAN",
+)
+
+# Of functions of ranges, the arguments that are single values: of a range what is in the formula's row or column, and
+# of an array one result each.
+SINGLE_ARGUMENTS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("COUNTIF", "SUMIF", "AVERAGEIF", "IRR", *_SECOND), (1,)),
+    "COUNTIFS": tuple(range(1, 256, 2)),
+    **dict.fromkeys(("SUMIFS", "AVERAGEIFS", "MAXIFS", "MINIFS"), tuple(range(2, 256, 2))),
+    **dict.fromkeys(("RANK", "RANK.EQ", "RANK.AVG", "MATCH"), (0, 2)),
+    **dict.fromkeys(("VLOOKUP", "HLOOKUP"), (0, 2, 3)),
+    **dict.fromkeys(("XLOOKUP", "XMATCH", "LOOKUP", "NPV", "XNPV", "FORECAST", "FORECAST.LINEAR", "SUBTOTAL"), (0,)),
+    **dict.fromkeys(("INDEX", "MIRR"), (1, 2)),
+    "XIRR": (2,),
+    **dict.fromkeys(("NETWORKDAYS", "WORKDAY", "TEXTJOIN"), (0, 1)),
+}
+
 FUNCTIONS: dict[str, Function] = {function.name: function for part in PARTS.values() for function in part}

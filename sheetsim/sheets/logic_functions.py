@@ -202,6 +202,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool)
 
 
+def _error_type(context: Context, value: Value) -> Value:
+    if isinstance(value, CellError):
+        return float(value.code)
+    numbers = value.numbers if isinstance(value, TrialColumn) else value
+    if not isinstance(numbers, np.ndarray):
+        return NA
+    codes = codes_of(numbers).astype(np.float64)
+    return np.where(codes > 0, codes, NA.nan)
+
+
 def _is_odd(context: Context, value: Value) -> Value:
     number = to_number(value, context.pool)
     return truth_value(np.where(np.isnan(number), number, np.trunc(np.abs(number)) % 2 == 1))
@@ -240,6 +250,7 @@ LOGIC = (
     Function("FALSE", 0, 0, VALUES, lambda context: False, "FALSE"),
     Function("NA", 0, 0, VALUES, _not_available, "#N/A"),
     Function("N", 1, 1, VALUES, _number, "a number, 0 of a text"),
+    Function("ERROR.TYPE", 1, 1, VALUES, _error_type, "the number of an error"),
     Function("ISERROR", 1, 1, VALUES, _kind_test(lambda v: isinstance(v, CellError), (), True), "an error?"),
     Function("ISERR", 1, 1, VALUES, _is_err, "an error that is not #N/A?"),
     Function("ISNA", 1, 1, VALUES, _is_na, "#N/A?"),
@@ -248,6 +259,6 @@ LOGIC = (
     Function("ISNONTEXT", 1, 1, VALUES, _is_no_text, "no text?"),
     Function("ISLOGICAL", 1, 1, VALUES, _kind_test(lambda v: isinstance(v, bool), (BOOL,)), "a truth value?"),
     Function("ISBLANK", 1, 1, VALUES, _kind_test(lambda v: v is None, (EMPTY,)), "an empty cell?"),
-    Function("ISODD", 1, 1, VALUES, _is_odd, "an odd number?"),
-    Function("ISEVEN", 1, 1, VALUES, _is_even, "an even number?"),
+    Function("ISODD", 1, 1, VALUES, _is_odd, "an odd number?", strict=True),
+    Function("ISEVEN", 1, 1, VALUES, _is_even, "an even number?", strict=True),
 )

@@ -11,6 +11,7 @@ from sheetsim.sheets.operators import CellGrid, Context, compared, is_error, lif
 from sheetsim.sheets.statistic_functions import as_grid, wildcard_pattern
 from sheetsim.sheets.values import (
     NA,
+    NUMBER,
     REF,
     VALUE,
     CellError,
@@ -196,6 +197,10 @@ def _varying_places(context: Context, asked: Any, cells: Sequence[Any], how: str
         for k, value in enumerate(cells):
             met = _comparable(context, value, asked) & (compared(context, ufunc, value, asked) == 1)
             place = np.where(met, float(k), place)
+        if _all_numbers(cells):
+            column = to_column(asked, context.pool, trials)
+            numeric = np.asarray(column.kinds) == NUMBER
+            place = np.where(numeric, _bisected_places(context, column.numbers, cells, how == "falling"), place)
     else:
         ufunc, closer = (np.less_equal, np.greater) if how == "smaller" else (np.greater_equal, np.less)
         best: Any = None
@@ -212,6 +217,30 @@ def _varying_places(context: Context, asked: Any, cells: Sequence[Any], how: str
                 best, place = np.where(better, number, best), np.where(better, float(k), place)
     number = to_column(asked, context.pool, trials).numbers
     return np.where(np.isnan(number), number, place)
+
+
+def _all_numbers(values: Sequence[Any]) -> bool:
+    """Whether these are numbers in every trial."""
+    arrays = [value for value in values if isinstance(value, np.ndarray)]
+    plain = all(type(value) is float for value in values if not isinstance(value, np.ndarray))
+    return plain and not any(np.isnan(array).any() for array in arrays)
+
+
+def _bisected_places(context: Context, asked: Any, cells: Sequence[Any], descending: bool) -> Any:
+    """As `_sorted_place`, of numbers that differ between trials."""
+    matrix = np.stack([np.broadcast_to(value, (context.trials,)) for value in cells])
+    x = np.broadcast_to(asked, (context.trials,))
+    low, high = np.zeros(context.trials, dtype=np.int64), np.full(context.trials, len(cells) - 1)
+    best = np.full(context.trials, NA.nan)
+    columns = np.arange(context.trials)
+    while (low <= high).any():
+        middle = np.clip((low + high) // 2, 0, len(cells) - 1)
+        value = matrix[middle, columns]
+        before = (value >= x if descending else value <= x) & (low <= high)
+        after = ~before & (low <= high)
+        best = np.where(before, middle, best)
+        low, high = np.where(before, middle + 1, low), np.where(after, middle - 1, high)
+    return best
 
 
 def _comparable(context: Context, a: Any, b: Any) -> Any:
@@ -407,13 +436,11 @@ def _index(context: Context, area: Any, row: Any = 0.0, column: Any = None) -> A
     if not isinstance(rows, np.ndarray) and not isinstance(columns, np.ndarray):
         return _indexed_once(grid, rows, columns)
     rows, columns = (np.trunc(np.broadcast_to(one, (context.trials,))) for one in (rows, columns))
-    if grid.height == 1:
-        rows = np.where(rows == 0, 1.0, rows)
-    if grid.width == 1:
-        columns = np.where(columns == 0, 1.0, columns)
+    # Of a whole row or column a single cell shows the first value.
+    rows, columns = np.where(rows == 0, 1.0, rows), np.where(columns == 0, 1.0, columns)
     unknown = np.where(np.isnan(rows), rows, np.where(np.isnan(columns), columns, 0.0))
     wrong = (rows < 0) | (columns < 0)
-    beyond = (rows > grid.height) | (columns > grid.width) | (rows == 0) | (columns == 0)
+    beyond = (rows > grid.height) | (columns > grid.width)
     wide = len(grid.rows[0]) if grid.rows else 1
     inside = (rows <= len(grid.rows)) & (columns <= wide)
     flat = np.where(inside, (rows - 1) * wide + columns - 1, -1.0)

@@ -134,6 +134,9 @@ class SheetPlan:
 
     def _formulas_in(self, area: CellArea) -> list[CellId]:
         sheet, block = area.sheet, area.block
+        if block.top == block.bottom and block.left == block.right:
+            cell = (sheet, key(block.top, block.left))
+            return [cell] if cell in self.given or self.book.is_formula(cell) else []
         if block.size <= SMALL_RANGE:
             cells = [
                 (sheet, key(row, column))
@@ -343,6 +346,29 @@ class SheetProgram:
 
     def _in_file(self, cell: CellId) -> Any:
         return self._compiler.fixed_value(cell)
+
+
+def formula_differences(book: SheetBook) -> list[BaseDifference]:
+    """The cells whose value in the file is not what their formula gives, of those that are computed."""
+    cells = [
+        (number, place) for number in range(len(book.titles)) for place in book.sheet(number).formula_keys.tolist()
+    ]
+    plan = SheetPlan(book, [], cells)
+    compiler = Compiler(book)
+    differences = []
+    for cell in plan.order:
+        if not book.is_formula(cell) or cell in plan.drawn:
+            continue
+        try:
+            value = compiler.formula(cell).value
+        except UnknownFormulaError:
+            continue
+        in_file = compiler.fixed_value(cell)
+        value = 0.0 if value is None else value
+        if book.has_value(cell) and not _agree(in_file, value):
+            differences.append(BaseDifference(book.name_of(cell), in_file, value))
+        compiler.values[cell] = value
+    return differences
 
 
 def drawn_cells(plan: SheetPlan, given: Sequence[Array], drawn: Sequence[Array]) -> dict[CellId, Array]:

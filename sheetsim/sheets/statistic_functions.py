@@ -274,8 +274,9 @@ def _pairs(context: Context, first: Any, second: Any) -> Any:
     matrices = np.zeros((2, len(a), width))
     mask = np.ones((len(a), width), dtype=bool)
     for k, pair in enumerate(zip(*columns, strict=True)):
-        for one in pair:
-            mask[k] &= (np.asarray(one.kinds) == NUMBER) | np.isnan(one.numbers)
+        numeric = [np.asarray(one.kinds) == NUMBER for one in pair]
+        errors = np.isnan(pair[0].numbers) | np.isnan(pair[1].numbers)
+        mask[k] = (numeric[0] & numeric[1]) | errors
         matrices[:, k] = [np.where(mask[k], one.numbers, 0.0) for one in pair]
     return matrices[0], matrices[1], mask
 
@@ -361,6 +362,33 @@ def _numbers_alone(value: Any) -> Any:
 
 def _sum_of_differences(compute: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return _of_pairs(lambda x, y, mask: np.where(mask, compute(x, y), 0.0).sum(axis=0), 0)
+
+
+def _mode(matrix: Any, mask: Any, counts: Any) -> Any:
+    """The number that is there most often, of several the one that stands first."""
+    times = ((matrix[:, None, :] == matrix[None, :, :]) & mask[:, None, :] & mask[None, :, :]).sum(axis=1)
+    first = times.argmax(axis=0)
+    columns = np.arange(matrix.shape[1])
+    return np.where(times[first, columns] > 1, matrix[first, columns], NA.nan)
+
+
+def _trimmed_mean(ordered: Any, counts: Any, share: Any, mask: Any) -> Any:
+    inside = np.greater_equal(share, 0) & np.less(share, 1)
+    left_out = np.floor(counts * np.where(inside, share, 0) / 2)
+    ranks = np.arange(len(ordered)).reshape(-1, 1)
+    kept = (ranks >= left_out) & (ranks < counts - left_out)
+    total = np.where(kept, np.where(np.isinf(ordered), 0.0, ordered), 0.0).sum(axis=0)
+    return np.where(inside, total / (counts - 2 * left_out), NUM.nan)
+
+
+def _frequency(context: Context, numbers: Any, edges: Any) -> Any:
+    data, mask, errors = stacked_numbers(context, [numbers])
+    bins, _, wrong = stacked_numbers(context, [edges])
+    ordered = np.sort(bins, axis=0)
+    at_most = [((data <= edge) & mask).sum(axis=0) for edge in ordered]
+    counts = np.diff([np.zeros_like(mask.sum(axis=0)), *at_most, mask.sum(axis=0)], axis=0)
+    unknown = np.where(np.isnan(errors), errors, wrong)
+    return CellGrid([[as_value(with_errors_of(count.astype(float), [unknown]))] for count in counts])
 
 
 def _geometric_mean(matrix: Any, mask: Any, counts: Any) -> Any:
@@ -668,6 +696,10 @@ STATISTICS = tuple(
         ("VAR.S", 1, None, _VAR_S, "the variance of a sample"),
         ("VARP", 1, None, _VAR_P, "the variance"),
         ("VAR.P", 1, None, _VAR_P, "the variance"),
+        ("MODE", 1, None, _of_rows(1, _mode, NA), "the number that is there most often"),
+        ("MODE.SNGL", 1, None, _of_rows(1, _mode, NA), "the number that is there most often"),
+        ("TRIMMEAN", 2, 2, _with_number(_trimmed_mean), "the mean without a share at both ends"),
+        ("FREQUENCY", 2, 2, _frequency, "how many numbers lie between edges"),
         ("AVEDEV", 1, None, _of_rows(1, _deviations(1), NUM), "the mean deviation"),
         ("DEVSQ", 1, None, _of_rows(1, _deviations(2), NUM), "the sum of squared deviations"),
         ("SKEW", 1, None, _of_rows(3, _skewness_of_sample), "the skewness of a sample"),
