@@ -11,7 +11,19 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.cell_families import CellDistribution
 from sheetsim.model.correlated_inputs import partners_of
 from sheetsim.model.draws import Distribution, as_distribution, check_seed
-from sheetsim.model.expr import KINDS, NUMBER, Choice, Data, Draw, Matrix, Source, apply, column_count, row_count
+from sheetsim.model.expr import (
+    KINDS,
+    NUMBER,
+    Choice,
+    Data,
+    Draw,
+    Matrix,
+    Routine,
+    Source,
+    apply,
+    column_count,
+    row_count,
+)
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.packing import packed, unpacked
@@ -190,6 +202,15 @@ class Graph:
         NaN and infinities may stand among them, as error values in the workbook. what: as of `input`.
         """
         return self._leaf(name, Data(values), values.shape, what)
+
+    def routine(self, name: str, routine: Routine, args: Sequence[Matrix], shape: Shape, *, what: str = "") -> Matrix:
+        """What NumPy alone computes of other matrices: constants in the workbook, computed anew with every other seed.
+
+        shape: of what the routine gives. what: as of `input`. Raises SheetsimError for a name that is taken.
+        """
+        node = Matrix(routine, tuple(args), shape, name)
+        self._named(node, what)
+        return node
 
     def take(self, leaf: Matrix, *, what: str = "") -> Matrix:
         """A leaf with a name that was made elsewhere, as what a training gives, as a matrix of this graph.
