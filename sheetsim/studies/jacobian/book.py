@@ -72,6 +72,7 @@ class JacobianBook:
             self._overview(live, drawn),
             table_page(table, widths),
             StepPage("Mean field", "Mean-field theory by layer", NOTES, shown, HEAD, wide=19).page(),
+            *(table_page(table, {0: 12} | dict.fromkeys(range(1, 40), 17)) for table in self.tables[1:]),
             self._values(),
             self._histograms(drawn),
         ]
@@ -84,7 +85,7 @@ class JacobianBook:
                 ("Node weights", "node_weights", "node", "their weights"),
             )
         ]
-        return with_about(self.study, self.graph, sheets, command, live, tables=(table,))
+        return with_about(self.study, self.graph, sheets, command, live, tables=self.tables)
 
     def _overview(self, live: bool, drawn: Mapping[int, Matrix]) -> Page:
         study, table = self.study, self.tables[0]

@@ -245,7 +245,9 @@ def jacobian_histograms(
         told |= {f"{kind}_theory": "the same in theory, for the identity alone"}
     columns = tuple(Column(name, told[name], tuple(of[name] for of in rows), "size") for name in told)
     said = "shares of singular values by depth and bin"
-    return JacobianHistograms(tuple(made), Table("histogram", "depth: bin", labels, columns, what=said, observed=False))
+    return JacobianHistograms(
+        tuple(made), Table("histogram", "depth: bin", labels, columns, "Shares", said, observed=False)
+    )
 
 
 def values_table(values: Mapping[str, Sequence[Values]], depths: Sequence[int]) -> Table:
@@ -262,4 +264,4 @@ def values_table(values: Mapping[str, Sequence[Values]], depths: Sequence[int]) 
         for depth in depths
     )
     said = "singular values at some depths, the largest first"
-    return Table("values", "number", range(1, units + 1), columns, what=said, observed=False)
+    return Table("values", "number", range(1, units + 1), columns, "Values", said, observed=False)
