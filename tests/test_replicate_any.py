@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "optimizers": {"start_std": 2.0, "steps": 4, "contours": 0},
     "rnn-gradients": {"samples": 3, "units": 4, "steps": 4, "draws": "mt19937"},
     "correlation": {"pairs": 8, "units": 6, "layers": 2},
+    "phase-diagram": {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2},
     "jacobian": {"units": 6, "layers": 2},
 }
 

@@ -221,11 +221,11 @@ def _within_reach(q: float) -> float:
 
 def _values(activation: str, a: Array) -> Array:
     """f(a) by the model's own expression, for the numbers of an array."""
-    return _computed(activation, a, slope=False)[0]
+    return computed(activation, a, slope=False)[0]
 
 
-def _computed(activation: str, a: Array, *, slope: bool = True) -> list[Array]:
-    """f(a), and f′(a) by the model's own derivative."""
+def computed(activation: str, a: Array, *, slope: bool = True) -> list[Array]:
+    """f(a), and f′(a) by the model's own derivative, of an array's numbers."""
     # An infinity is an error to the model; the largest number stands for it.
     leaf = Matrix(Data(np.clip(a, -GREATEST, GREATEST).reshape(1, -1)), (), (1, a.size))
     z = ACTIVATIONS[activation].function(leaf)
@@ -258,7 +258,7 @@ def _rule(edges: Array) -> tuple[Array, Array]:
 def _at_nodes(activation: str, q: float) -> tuple[Array, Array, Array]:
     """Weights, f(a) and f′(a) at nodes of a ~ N(0, q)."""
     t, w = _rule(_edges(q)) if q > 0 else (np.zeros(1), np.ones(1))
-    z, slope = _computed(activation, np.sqrt(q) * t)
+    z, slope = computed(activation, np.sqrt(q) * t)
     return w, z, slope
 
 

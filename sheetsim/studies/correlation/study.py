@@ -4,6 +4,7 @@ Here stand its parameters and its graph; `layers.py` says what is measured, `mea
 `book.py` how the workbook shows it.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
@@ -93,7 +94,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, layers))
 
     def _findings(self, graph: Graph, layers: list[Layer]) -> Findings:
-        theory = mean_field_series(graph, len(layers))
+        theory = mean_field_series(graph, len(layers), partial(activate, graph["activation"]))
         table = correlation_table(graph, layers, theory)
         words: tuple[Matrix, ...] = correlation_verdicts(graph, layers, table)
 
