@@ -24,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "rnn-gradients": {"samples": 3, "units": 4, "steps": 4, "draws": "mt19937"},
     "correlation": {"pairs": 8, "units": 6, "layers": 2},
     "phase-diagram": {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2},
+    "finite-width": {"networks": 8, "inputs": 9, "layers": [9, 8]},
     "jacobian": {"units": 6, "layers": 2},
 }
 

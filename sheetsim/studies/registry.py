@@ -1,6 +1,7 @@
 """The studies, a line each: what the key `study` can say, the package's names, `--help` and the tests follow."""
 
 from sheetsim.studies.correlation.study import Correlation as Correlation
+from sheetsim.studies.finite_width.study import FiniteWidth as FiniteWidth
 from sheetsim.studies.forward.study import Forward as Forward
 from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
 from sheetsim.studies.jacobian.study import Jacobian as Jacobian
