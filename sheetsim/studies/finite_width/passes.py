@@ -25,7 +25,7 @@ def passes(activation: str, gain: float, widths: Sequence[int], networks: int) -
     return Routine("passes through networks", partial(_passes, activation, gain, tuple(widths), networks))
 
 
-def expected(activation: str, gain: float, widths: Sequence[int]) -> Routine:
+def theory_of_lengths(activation: str, gain: float, widths: Sequence[int]) -> Routine:
     """Theory by layer, L × 4: mean and variance of both logarithms. Its argument: the input.
 
     To the first order in 1/width, for given lengths before, ln ‖z_l‖² has the variance κ/n_l, κ = E[f⁴]/E[f²]² − 1, and

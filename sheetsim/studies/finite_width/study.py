@@ -17,7 +17,7 @@ from sheetsim.model.initializers import GAINS
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.op import Shape
 from sheetsim.studies.finite_width.layers import VERDICTS, log_histogram, width_table, width_verdicts
-from sheetsim.studies.finite_width.passes import expected, passes
+from sheetsim.studies.finite_width.passes import passes, theory_of_lengths
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         routine = passes(self.activation, self.sigma, widths, self.networks)
         logs = graph.routine("logs", routine, [start, x], (self.networks, 2 * count), what=what)
         what = "theory by layer: mean and variance of ln ‖z‖², of ln ‖d‖², by NumPy: constants"
-        theory = graph.routine("theory", expected(self.activation, self.sigma, widths), [x], (count, 4), what=what)
+        theory = graph.routine(
+            "theory", theory_of_lengths(self.activation, self.sigma, widths), [x], (count, 4), what=what
+        )
         table = width_table(logs, theory, count)
         words = width_verdicts(graph, table)
         histogram = log_histogram(graph, logs, theory, count, self.bins)
