@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sheetsim.model.activations import LEAK
-from sheetsim.model.distributions import distribution, normal, uniform
+from sheetsim.model.distributions import distribution, normal, truncated, uniform
 from sheetsim.model.draws import Distribution
 from sheetsim.model.expr import Matrix, Operand, largest, sqrt
 from sheetsim.model.sampling import ORTHOGONAL
@@ -14,6 +14,22 @@ STANDARD = normal()
 
 # Of mean 0 and variance 1.
 UNIFORM = uniform(-math.sqrt(3), math.sqrt(3))
+
+
+# How weights can be drawn that schemes draw as normal numbers.
+WEIGHT_DRAWS = ("normal", "uniform", "truncated")
+
+# Standard deviation of a standard normal number without what lies beyond two of them.
+KEPT = 0.87962566103423978
+
+
+def weight_draws(name: str) -> Distribution:
+    """One of WEIGHT_DRAWS, with mean 0 and variance 1. truncated: a normal number within two of its own standard
+    deviations, enlarged to have a variance of 1 (TensorFlow's VarianceScaling)."""
+    if name == "truncated":
+        # Not before it is asked for: it takes SciPy.
+        return truncated(normal(0, 1 / KEPT), -2 / KEPT, 2 / KEPT)
+    return UNIFORM if name == "uniform" else STANDARD
 
 
 @dataclass(frozen=True)

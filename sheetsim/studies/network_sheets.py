@@ -8,8 +8,9 @@ from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import INITIALIZER_NAMES, STANDARD
 from sheetsim.model.nets import NetworkLayer
+from sheetsim.model.traversal import topological
 from sheetsim.studies.sections import Control, Row
-from sheetsim.workbook.layout import MatrixSheet, Sheet
+from sheetsim.workbook.layout import Block, Item, MatrixSheet, Page, Sheet, Text
 from sheetsim.workbook.limits import check_size
 
 # Of an input that is not drawn.
@@ -42,11 +43,14 @@ DRAWS = OfLayers("Draws", "fan-in", "draws", "standard draws that the weights ar
 
 def network_controls(graph: Graph) -> list[Control]:
     """The yellow cells of a network of one activation and initializer."""
-    return [
+    cells = [
         Control("Activation", graph["activation"]),
         Control("Initializer", graph["initializer"]),
         Control("Custom standard deviation", graph["custom_std"]),
     ]
+    # Of some networks.
+    more = {"gain": "Gain of the weights", "bias_std": "Standard deviation of biases"}
+    return cells + [Control(label, graph[name]) for name, label in more.items() if name in graph]
 
 
 def layer_controls(graph: Graph, layers: int) -> list[Row]:
@@ -86,6 +90,24 @@ def matrix_sheets(x: Matrix, layers: Sequence[NetworkLayer | LayerGradient], act
     yield from (WEIGHTS.sheet(layer.number, layer.W) for layer in layers)
     yield from (SUMS.sheet(layer.number, layer.a) for layer in layers)
     yield from (OUTPUTS.sheet(layer.number, layer.z) for layer in layers[:activated])
+
+
+def bias_page(layers: Sequence[NetworkLayer | LayerGradient]) -> Iterator[Page]:
+    """The biases, a row a layer, their draws, and the gradients by them; none where there are none."""
+    biased = [layer for layer in layers if layer.b is not None]
+    items: list[Item] = [Text(0, 0, "Biases by layer", "section")]
+    row = 1
+    for layer in biased:
+        assert layer.b is not None
+        (draws,) = (node for node in topological([layer.b]) if isinstance(node.source, Draw))
+        parts = {"biases": layer.b, "draws": draws, "gradient": getattr(layer, "d_b", None)}
+        for label, node in parts.items():
+            if node is not None:
+                items += [Text(row, 0, f"Layer {layer.number}: {label}", "label"), Block(row, 1, node)]
+                row += 1
+    if biased:
+        words = "biases: their standard deviation times the draws"
+        yield Page("Biases", tuple(items), {0: 22}, freeze=(1, 1), tab="weights", words=words)
 
 
 def draws_sheets(layers: Sequence[NetworkLayer | LayerGradient]) -> Iterator[Sheet]:
