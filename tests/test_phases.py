@@ -94,7 +94,7 @@ def test_relus_correlations_follow_the_arc_cosine_kernel_with_biases() -> None:
         kernel = (np.sqrt(1 - c**2) + (np.pi - np.arccos(c)) * c) / np.pi
         c = (1.5 * q / 2 * kernel + 0.2) / (1.5 * q / 2 + 0.2)
         q = 1.5 * q / 2 + 0.2
-    assert np.allclose(followed("relu", 1.5, 0.2, 1.0, 0.3, 5), (q, c, 0.75), rtol=2e-5)
+    assert np.allclose(followed("relu", 1.5, 0.2, 1.0, 0.3, 5)[-1], (q, c, 0.75), rtol=2e-5)
 
 
 def test_networks_agree_with_theory_over_seeds() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sheetsim.model.backward import LayerGradient
 from sheetsim.model.expr import Draw, Matrix
@@ -92,13 +93,12 @@ def matrix_sheets(x: Matrix, layers: Sequence[NetworkLayer | LayerGradient], act
     yield from (OUTPUTS.sheet(layer.number, layer.z) for layer in layers[:activated])
 
 
-def bias_page(layers: Sequence[NetworkLayer | LayerGradient]) -> Iterator[Page]:
-    """The biases, a row a layer, their draws, and the gradients by them; none where there are none."""
+def bias_page(layers: Sequence[Any]) -> Iterator[Page]:
+    """The biases of layers with `number` and `b`, their draws and the gradients by them; none where there are none."""
     biased = [layer for layer in layers if layer.b is not None]
     items: list[Item] = [Text(0, 0, "Biases by layer", "section")]
     row = 1
     for layer in biased:
-        assert layer.b is not None
         (draws,) = (node for node in topological([layer.b]) if isinstance(node.source, Draw))
         parts = {"biases": layer.b, "draws": draws, "gradient": getattr(layer, "d_b", None)}
         for label, node in parts.items():

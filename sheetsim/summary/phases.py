@@ -156,22 +156,20 @@ def check_activation(activation: str) -> None:
 @np.errstate(all="ignore")
 def followed(
     activation: str, weight_variance: float, bias_variance: float, second: float, c: float, layers: int
-) -> tuple[float, float, float]:
-    """q, c and χ of the sums of a layer so deep, for inputs of mean square `second` and correlation c."""
+) -> Array:
+    """q, c and χ of the sums by layer, layers × 3, for inputs of mean square `second` and correlation c."""
     q = weight_variance * second + bias_variance
     c = (weight_variance * second * c + bias_variance) / q if q > 0 else np.nan
-    chi = np.nan
-    for layer in range(1, layers + 1):
+    path = []
+    for _ in range(layers):
         f, slope, _, w = _at_nodes(activation, np.array([q]))
-        chi = weight_variance * float((slope**2 @ w)[0])
-        if layer == layers:
-            break
+        path.append((q, c, weight_variance * float((slope**2 @ w)[0])))
         a = (f @ _hermite())[0] ** 2
         square = float((f**2 @ w)[0])
         product = float(a @ c ** np.arange(len(a))) + (square - a.sum()) * c ** len(a)
         q = weight_variance * square + bias_variance
         c = (weight_variance * product + bias_variance) / q if q > 0 else np.nan
-    return float(q), float(c), float(chi)
+    return np.array(path, dtype=np.float64)
 
 
 def _depth(slope: Array) -> Array:

@@ -27,7 +27,7 @@ FINE = 64.0
 LEAST = 1e-5
 
 # What is told of the theory by layer; the other series are on the way to it.
-SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
+SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope", "q_slope")
 
 # Layers beyond the network's last that the map is followed through, towards its fixed point.
 FURTHER = 64
@@ -39,6 +39,7 @@ SERIES = {
     "c_theory": "the correlation of the two inputs' sums in that theory",
     "chi_theory": "χ: the growth of a small difference's square to the next layer",
     "map_slope": "what the next layer's c changes by with this one's",
+    "q_slope": "what the next layer's q changes by with this one's",
     "squares": "the squares a_k² of f's coefficients, from degree 1",
     "second": "E[f²], the sum of all from degree 0",
 }
@@ -48,8 +49,8 @@ def mean_field_series(
     graph: Graph, layers: int, f: Callable[[Matrix], Matrix], bias: Matrix | None = None
 ) -> dict[str, Series]:
     """By layer, step 0 the input: `q_theory` and `c_theory` of the sums, and from layer 1 `chi_theory`, the growth of a
-    small difference n·sd² E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope`, what
-    the next layer's c changes by with this one's.
+    small difference n·sd² E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope` and
+    `q_slope`, what the next layer's c and q change by with this one's.
 
     f: the activation; bias: the variance of the biases, where there are some. FURTHER layers more than there
     are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`, and by layer
@@ -97,7 +98,8 @@ def mean_field_series(
         slope_of_map = rising / shown["second"]
         if bias is not None:
             slope_of_map *= scale * shown["second"] / (scale * shown["second"] + bias)
-        return told | {"map_slope": slope_of_map} | shown
+        q_slope = scale * (weights @ (outputs * slope * nodes)) / sqrt(q)
+        return told | {"map_slope": slope_of_map, "q_slope": q_slope} | shown
 
     q = graph.define("q_0", 0 * graph["c_0"] + 1, what="the inputs' mean square in theory")
     start = {"q_theory": q, "c_theory": graph["c_0"] + 0}

@@ -78,7 +78,7 @@ def points_table(
         routine = Routine("a pass through the layers", partial(_passed, activation))
         what = "q, c and χ of the last layer’s sums, by NumPy: constants"
         passed = graph.routine(f"measured_{number}", routine, [*draws, point], (1, 3), what=what)
-        theory = followed(activation, w2, b2, 1.0, c, layers)
+        theory = followed(activation, w2, b2, 1.0, c, layers)[-1]
         q, correlation, chi = (column(passed, n) for n in (1, 2, 3))
         constants = [leaf(value) for value in (*theory, at.c[k], at.chi[k], at.xi_c[k])]
         rows.append(
