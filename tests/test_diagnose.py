@@ -163,19 +163,8 @@ def test_places_outside_of_the_file_and_objects_are_refused(tmp_path: Path) -> N
 def test_the_command_prints_json_and_writes_a_live_book(sheetsim: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", W_1=W_1, b_1=B_1, W_2=W_2)
     np.save(tmp_path / "x.npy", X)
-    arguments = [
-        "diagnose",
-        "w.npz",
-        "--data",
-        "x.npy",
-        "--activation",
-        "tanh",
-        "--format",
-        "json",
-        "--output",
-        "d.xlsx",
-    ]
-    status, out, error = sheetsim(*arguments)
+    command = "diagnose w.npz --data x.npy --activation tanh --format json --output d.xlsx"
+    status, out, error = sheetsim(*command.split())
     assert status == 0, error
     rows = json.loads(out)
     expected = package.diagnose(tmp_path / "w.npz", data=X, activation="tanh")
