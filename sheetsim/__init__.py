@@ -82,6 +82,7 @@ _HOMES = {
     "sensitivity": "sheetsim.runs.study_sensitivity",
     "Sweep": "sheetsim.runs.sweep",
     "sweep": "sheetsim.runs.sweep",
+    "diagnose": "sheetsim.runs.diagnose",
     "verify": "sheetsim.audit.verify",
     "diff": "sheetsim.audit.verify",
     "grad": "sheetsim.model.grad",
@@ -192,6 +193,7 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.runs.diagnose import diagnose as diagnose
     from sheetsim.runs.fit import Fit as Fit
     from sheetsim.runs.fit import fit as fit
     from sheetsim.runs.model import Model as Model

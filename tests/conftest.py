@@ -11,7 +11,10 @@ from sheetsim.cli import commands as cli
 from sheetsim.runs import templates
 from sheetsim.runs.run import Run
 from sheetsim.studies.correlation.study import Correlation
+from sheetsim.studies.finite_width.study import FiniteWidth
 from sheetsim.studies.forward.study import Forward
+from sheetsim.studies.jacobian.study import Jacobian
+from sheetsim.studies.phase_diagram.study import PhaseDiagram
 from sheetsim.studies.study import Experiment
 from sheetsim.studies.training.gradients import TrainingGradients
 from sheetsim.studies.training.scales import BatchNormScales
@@ -21,12 +24,17 @@ from sheetsim.studies.training_in_cells.study import TrainingInCells
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
 FEW_PICTURES = {"pictures": 8, "steps": 4}
+FEW_UNITS = {"units": 6, "layers": 3, "bins": 4}
+FEW_NETWORKS = {"networks": 12, "inputs": 9, "layers": [9, 8, 9], "bins": 4}
+SMALL_GRID = {"steps": 3, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2}
 FEW_STEPS = {"data": "iris", "samples": 60, "batch": 20, "steps": 12, "every": 4, "seeds": 2}
 
 # Templates with large books, which are small in a plain run of the tests, and full with -m slow.
 EXPERIMENTS = {name: templates.load(name).experiment for name in templates.names()}
 LARGE = [
-    name for name, known in EXPERIMENTS.items() if isinstance(known, Forward | Correlation | Trained | TrainingInCells)
+    name
+    for name, known in EXPERIMENTS.items()
+    if isinstance(known, Forward | Correlation | FiniteWidth | Jacobian | PhaseDiagram | Trained | TrainingInCells)
 ]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
@@ -42,6 +50,12 @@ def small_run(name: str = "relu-he", **overrides: object) -> Run:
 
 def small_keys(known: Experiment) -> dict[str, object]:
     """Keys that make a template's book small."""
+    if isinstance(known, Jacobian):
+        return FEW_UNITS
+    if isinstance(known, FiniteWidth):
+        return FEW_NETWORKS
+    if isinstance(known, PhaseDiagram):
+        return SMALL_GRID
     if not isinstance(known, Trained):
         return {Correlation: FEW_PAIRS, TrainingInCells: FEW_PICTURES}.get(type(known), SMALL)
     keys = {**FEW_STEPS, "layers": [5] * min(len(known.layers), 3)}

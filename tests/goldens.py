@@ -64,11 +64,15 @@ def _simulated(path: Path) -> object:
 # Of the templates that differ in a scheme alone, some.
 NETWORKS = ("relu-he", "sigmoid-std1", "tanh-std1", "gradient-flow", "gradient-flow-sigmoid-std1")
 NAMES = (*NETWORKS, "optimizers", "rnn-gradients", "rnn-gradients-tanh", "symmetry", "training-in-cells")
+NAMES += ("jacobian-linear", "phase-diagram", "finite-width")
 STEPS = {
     "optimizers": {"steps": 3},
     "rnn-gradients": {"steps": 3},
     "symmetry": {"steps": 3, "samples": 4},
     "training-in-cells": {"steps": 2, "pictures": 4},
+    "finite-width": {"networks": 4, "inputs": 9, "layers": [9, 8], "bins": 3},
+    "phase-diagram": {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 4, "layers": 2},
+    "jacobian-linear": {"units": 4, "layers": 2, "bins": 3},
 }
 
 BOOKS: dict[str, Callable[[Path], object]] = {

@@ -15,6 +15,7 @@ from sheetsim.audit.verify import verify
 from sheetsim.engine.evaluate import Program, evaluate
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.runs.run import Run
+from sheetsim.summary.phases import phases
 
 SMALL = {"pairs": 8, "units": 10, "layers": 3}
 
@@ -155,6 +156,44 @@ def test_a_book_reads_as_it_ran_and_verifies(tmp_path: Path) -> None:
     assert verify(path).state == "as made"
 
 
+def test_pairs_at_other_angles_pass_the_same_layers_and_follow_the_map(tmp_path: Path) -> None:
+    keys = {"pairs": 40, "units": 200, "layers": 4, "bias": 0.3, "initializer": 1.5 / 200**0.5}
+    run = sheetsim.run("correlation", correlation=0.5, angles=[0, 45, 60, 90], **keys)
+    table = run.table("angles")
+    # The pair of the study itself is 60 degrees apart.
+    assert np.allclose(table["c_60"], run.summary()["c"], rtol=1e-10)
+    assert np.allclose(table["c_60_theory"], run.summary()["c_theory"], atol=1e-4)
+    assert np.allclose(table["c_0"], 1)
+    assert np.allclose(table["c_0_theory"], 1)
+    for angle in ("45", "60", "90"):
+        assert np.abs(table[f"c_{angle}"] - table[f"c_{angle}_theory"]).max() < 0.06, angle
+    assert np.abs(table["c_45"] - table["c_90_theory"]).max() > 0.2
+    few = sheetsim.run("correlation", angles=[30.5], bias=0.2, **SMALL)
+    path = few.to_excel(tmp_path / "book.xlsx")
+    assert verify(path).state == "as made"
+    assert few.table("angles").columns.tolist() == ["c_30_5", "c_30_5_theory"]
+    book = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+    titles = [sheet.title for sheet in few._layout.sheets]
+    place = few._layout.places[few._study.graph["bias_std"]]
+    book.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, "0.5")
+    book.evaluate()
+    shown = few._layout.places[few._study.tables["angles"]["c_30_5"][0]]
+    assert book.get_cell_value(titles.index(shown.sheet), shown.row + 1, shown.column + 1) == "#N/A"
+
+
+def test_depth_scales_are_those_of_the_phase_diagram() -> None:
+    scale, bias = 3.0, 0.4
+    initializer = float(np.sqrt(scale / 4))
+    study = sheetsim.Correlation(
+        activation="tanh", initializer=initializer, bias=bias, pairs=2, units=4, layers=1, correlation=0.5
+    ).build()
+    nodes = [study.named(name) for name in ("q_theory", "c_theory", "map_slope", "q_slope")]
+    q, c, of_c, of_q = (float(value[-1, 0]) for value in evaluate(nodes).values())
+    at = phases("tanh", [scale], [bias**2])
+    assert np.allclose([q, c], [at.q[0], at.c[0]], rtol=1e-3)
+    assert np.allclose([-1 / np.log(of_c), -1 / np.log(of_q)], [at.xi_c[0], at.xi_q[0]], rtol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
@@ -163,6 +202,9 @@ def test_a_book_reads_as_it_ran_and_verifies(tmp_path: Path) -> None:
         ({"pairs": 10_000, "units": 2_000}, "pairs · units · layers must be at most 2,000,000"),
         ({"activation": "cos"}, "activation must be one of"),
         ({"initializer": "orthogonal"}, "initializer must have independent draws, as theory has them, not orthogonal"),
+        ({"bias": -1.0}, "bias must be a finite standard deviation from 0, not -1"),
+        ({"angles": [91.0]}, "angles must list up to 19 numbers of degrees, from 0 to 90"),
+        ({"angles": [30, 30.0]}, "angles lists one twice"),
         ({"initializer": -1.0}, "initializer as a number is a standard deviation from 0"),
     ],
 )

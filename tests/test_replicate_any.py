@@ -28,6 +28,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "correlation": {"pairs": 8, "units": 6, "layers": 2},
     **{name: small_keys(kind()) for name, kind in STUDIES.items() if issubclass(kind, Trained)},
     "training-in-cells": {"pictures": 4, "steps": 3},
+    "phase-diagram": {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2},
+    "finite-width": {"networks": 8, "inputs": 9, "layers": [9, 8]},
+    "jacobian": {"units": 6, "layers": 2},
 }
 
 

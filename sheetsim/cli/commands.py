@@ -258,6 +258,55 @@ def summary(
     print_frame(frame, Format.json if as_json else form)
 
 
+@app.command("diagnose")
+def diagnose_command(
+    weights: Annotated[list[Path], typer.Argument(metavar="WEIGHTS.npz|.safetensors|W.npy...", show_default=False)],
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Inputs (.csv, .xlsx, .npy).", show_default="normal draws")
+    ] = None,
+    activation: Annotated[str, typer.Option(help="Of all layers.")] = "relu",
+    samples: Annotated[int | None, typer.Option(help="How many inputs are drawn.", show_default="1000")] = None,
+    seed: Annotated[int, typer.Option(help="The seed of drawn inputs.")] = 0,
+    layout: Annotated[str, typer.Option(help="Rows of weights: in-out (inputs), out-in (units: PyTorch).")] = "auto",
+    layers: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="The weights to use, in their order.", show_default=False)
+    ] = None,
+    all_layers: Annotated[bool, typer.Option("--all-layers", help="The last weights are no linear output.")] = False,
+    table: Annotated[str | None, typer.Option(metavar="NAME", help="Another table: variance, claims, …")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the book.", show_default=False)] = None,
+    summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
+    force: Force = False,
+) -> None:
+    """Print the layers of your own weights, fresh or trained, with verdicts, as of the study forward."""
+    import shlex
+
+    from sheetsim.runs.diagnose import diagnose
+
+    target = None if output is None else _book_of("diagnose", output)
+    result = diagnose(
+        weights,
+        data=data,
+        activation=activation,
+        samples=samples,
+        seed=seed,
+        layout=layout,
+        layers=() if layers is None else [name.strip() for name in layers.split(",")],
+        output_layer=not all_layers,
+        report="summary" if summary_only else "full",
+        command=shlex.join(["sheetsim", *sys.argv[1:]]),
+    )
+    frame = result.summary() if table is None else result.table(table)
+    if table is None:
+        frame.insert(0, "verdict", result.verdicts())
+    print_frame(frame, form)
+    for note in result.notes:
+        _say(note)
+    if target is not None:
+        _make_ready([target], force)
+        print(f"{result.name} → {result.to_excel(target)}", file=sys.stderr)
+
+
 class ReplicateTable(StrEnum):
     """The tables that `replicate` prints."""
 

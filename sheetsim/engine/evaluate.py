@@ -15,7 +15,7 @@ import numpy as np
 
 from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Constant, Data, Matrix, Outcome, Slot, Stack
+from sheetsim.model.expr import Choice, Constant, Data, Matrix, Outcome, Routine, Slot, Stack
 from sheetsim.model.op import OPS, Array, Op
 from sheetsim.model.op_table import is_finite
 from sheetsim.model.sampling import Draw
@@ -164,6 +164,8 @@ def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None, draw
     source = node.source
     if isinstance(source, Op):
         return args[0] if chosen else source.numpy(*args)
+    if isinstance(source, Routine):
+        return source.function(*args)
     if isinstance(source, Draw):
         return source.sample(node.shape, seed, drawn)
     if isinstance(source, Data):

@@ -19,6 +19,7 @@ GRADIENTS = {
     "z": "gradients of the loss by the activations: d_a of the layer above · its weights transposed",
     "a": "gradients of the loss by the linear sums: d_z times f′(a); the last one is by the output",
     "W": "gradients of the loss by the weights: the layer's input transposed · d_a",
+    "b": "gradients of the loss by the biases: d_a summed over the samples",
 }
 SHIFT = (
     "each sample's greatest output, taken off its outputs before EXP against overflow: the last column of the sheet "
@@ -30,7 +31,7 @@ SHIFT = (
 class LayerGradient:
     """The gradients of the loss at one layer: by its linear sums, its activations and its weights.
 
-    Of the output layer, which is linear, d_z is d_a.
+    Of the output layer, which is linear, d_z is d_a. b, d_b: biases and the gradient by them, where there are some.
     """
 
     number: int
@@ -43,6 +44,8 @@ class LayerGradient:
     d_a: Matrix
     d_z: Matrix
     d_W: Matrix  # noqa: N815  # the matrix's own name
+    b: Matrix | None = None
+    d_b: Matrix | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def backward_pass(graph: Graph, network: Network, outputs: int, initializer: Ini
     value = graph.define("loss_value", choose(loss, {name: way() for name, way in ways.items()}), what="the loss")
     layers = network.layers
     by = [out, *(layer.a for layer in layers), *(layer.z for layer in layers), W, *(layer.W for layer in layers)]
+    by += [layer.b for layer in layers if layer.b is not None]
     gradients = dict(zip(by, grad(value, by, fixed=[shift]), strict=True))
 
     def gradient(letter: str, number: int, of: Matrix) -> Matrix:
@@ -109,9 +113,10 @@ def backward_pass(graph: Graph, network: Network, outputs: int, initializer: Ini
     for layer in reversed(layers):
         d_z, d_a = gradient("z", layer.number, layer.z), gradient("a", layer.number, layer.a)
         d_W = gradient("W", layer.number, layer.W)
-        steps.append(
-            LayerGradient(layer.number, layer.W, layer.a, layer.z, layer.given, layer.sd, layer.e, d_a, d_z, d_W)
-        )
+        d_b = None if layer.b is None else gradient("b", layer.number, layer.b)
+        number, given = layer.number, layer.given
+        parts = layer.W, layer.a, layer.z, given, layer.sd, layer.e, d_a, d_z, d_W, layer.b, d_b
+        steps.append(LayerGradient(number, *parts))
     maxima = (*first, shift)
     return BackwardPass(network, loss, normals, draws, classes, labels, targets, maxima, value, tuple(reversed(steps)))
 

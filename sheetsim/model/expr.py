@@ -4,7 +4,7 @@ Every value is a 2-D matrix; a single number or text is 1×1. `==` compares iden
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -83,7 +83,19 @@ class Outcome:
         self.part = part
 
 
-Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack | Slot | Outcome"
+@dataclass(frozen=True)
+class Routine:
+    """What NumPy computes of other matrices and no formula of a sheet does, as singular values: constants in a book.
+
+    name: in messages; function: a function of a module, of 2-D arrays, to a 2-D array; it must give NaN and no error
+    for what is not finite.
+    """
+
+    name: str
+    function: Callable[..., Array] = field(repr=False)
+
+
+Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack | Slot | Outcome | Routine"
 
 # The unnamed nodes that are in use, by what they are made of.
 _EXPRESSIONS: "WeakValueDictionary[tuple[Any, ...], Matrix]" = WeakValueDictionary()

@@ -10,6 +10,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import (
     Choice,
     Matrix,
+    Routine,
     Stack,
     column_sum,
     matrix,
@@ -83,6 +84,8 @@ def _backward(
     for node in reversed(order):
         if node in gradients and isinstance(node.source, Stack):
             raise SheetsimError(f"{node.name} is a whole series, which has no derivative here: use its steps")
+        if node in gradients and isinstance(node.source, Routine):
+            raise SheetsimError(f"{node.source.name} have no derivative here: take them out of the way to the loss")
         # Nothing but steps leads from here to the start.
         if node not in gradients or not isinstance(node.source, Op):
             continue

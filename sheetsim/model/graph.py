@@ -19,6 +19,7 @@ from sheetsim.model.expr import (
     DataOfSeed,
     Draw,
     Matrix,
+    Routine,
     Source,
     apply,
     column_count,
@@ -203,6 +204,15 @@ class Graph:
         NaN and infinities may stand among them, as error values in the workbook. what: as of `input`.
         """
         return self._leaf(name, Data(values), values.shape, what)
+
+    def routine(self, name: str, routine: Routine, args: Sequence[Matrix], shape: Shape, *, what: str = "") -> Matrix:
+        """What NumPy alone computes of other matrices: constants in the workbook, computed anew with every other seed.
+
+        shape: of what the routine gives. what: as of `input`. Raises SheetsimError for a name that is taken.
+        """
+        node = Matrix(routine, tuple(args), shape, name)
+        self._named(node, what)
+        return node
 
     def take(self, leaf: Matrix, *, what: str = "") -> Matrix:
         """A leaf with a name that was made elsewhere, as what a training gives, as a matrix of this graph.

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sheetsim.model.distributions import distribution, normal, uniform
+from sheetsim.model.activations import LEAK
+from sheetsim.model.distributions import distribution, normal, truncated, uniform
 from sheetsim.model.draws import Distribution
 from sheetsim.model.expr import Matrix, Operand, largest, sqrt
 from sheetsim.model.sampling import ORTHOGONAL
@@ -13,6 +14,24 @@ STANDARD = normal()
 
 # Of mean 0 and variance 1.
 UNIFORM = uniform(-math.sqrt(3), math.sqrt(3))
+
+
+# How weights can be drawn that schemes draw as normal numbers.
+WEIGHT_DRAWS = ("normal", "uniform", "truncated")
+
+# Standard deviation of a standard normal number without what lies beyond two of them.
+KEPT = 0.87962566103423978
+
+
+def weight_draws(name: str) -> Distribution:
+    """One of WEIGHT_DRAWS, with mean 0 and variance 1. truncated: a normal number within two of its own standard
+    deviations, enlarged to have a variance of 1 (TensorFlow's VarianceScaling)."""
+    if name == "truncated":
+        # Not before it is asked for: it takes SciPy.
+        made = truncated(normal(0, 1 / KEPT), -2 / KEPT, 2 / KEPT)
+        assert isinstance(made, Distribution)
+        return made
+    return UNIFORM if name == "uniform" else STANDARD
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,20 @@ def constant(value: Operand) -> Initializer:
     """All weights equal (the draws are all 1): the units of a layer then never differ."""
     return Initializer(lambda fan_in, fan_out: value, distribution("ones"))
 
+
+# σ_w by activation: weights of the standard deviation gain/√fan_in. With those of relu and of leaky relu, √(2/(1 + a²))
+# for the slope a below 0 (He et al. 2015, §2.2), E[z²] stays; selu's is LeCun's (Klambauer et al. 2017).
+# That of tanh, 5/3, is PyTorch's convention: no theory has it, and deep networks are chaotic with it.
+GAINS: dict[str, float] = {
+    "relu": math.sqrt(2),
+    "leaky relu": math.sqrt(2 / (1 + LEAK**2)),
+    "gelu": math.sqrt(2),
+    "selu": 1.0,
+    "tanh": 5 / 3,
+    "sigmoid": 1.0,
+    "softplus": 1.0,
+    "identity": 1.0,
+}
 
 SCHEMES: dict[str, Initializer] = {
     "std 1": scaled(1.0),

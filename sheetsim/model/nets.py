@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sheetsim.model.activations import ACTIVATIONS as ACTIVATIONS
 from sheetsim.model.activations import activate as activate
+from sheetsim.model.distributions import normal
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer
@@ -12,11 +13,16 @@ from sheetsim.model.initializers import Initializer
 # What the matrices W_l and a_l are.
 WEIGHTS = "weights, sd · e"
 SUMS = "linear sums, the layer's input × its weights"
+BIASED_SUMS = f"{SUMS} + its biases"
+BIASES = "biases, bias_std · e_b: 1 × units"
 
 
 @dataclass(frozen=True)
 class NetworkLayer:
-    """One layer: z = f(a), a = input · W, W = sd · e; `given` is the layer's input, samples × fan-in."""
+    """One layer: z = f(a), a = input · W + b, W = sd · e; `given` is the layer's input, samples × fan-in.
+
+    b: its biases, 1 × units, where it has some.
+    """
 
     number: int
     given: Matrix
@@ -25,6 +31,7 @@ class NetworkLayer:
     W: Matrix
     a: Matrix
     z: Matrix
+    b: Matrix | None = None
 
 
 @dataclass(frozen=True)
@@ -37,15 +44,29 @@ class Network:
 
 
 def feed_forward(
-    graph: Graph, x: Matrix, activation: Matrix, widths: Sequence[int], initializers: Sequence[Initializer]
+    graph: Graph,
+    x: Matrix,
+    activation: Matrix,
+    widths: Sequence[int],
+    initializers: Sequence[Initializer],
+    bias: Matrix | None = None,
 ) -> Network:
-    """a_l = z_{l-1} W_l without bias, z_l = f(a_l), with z_0 = x; one width and one initializer a layer."""
+    """a_l = z_{l-1} W_l + b_l, z_l = f(a_l), with z_0 = x; one width and one initializer a layer.
+
+    bias: the biases' standard deviation, b_l = bias · e_b_l with standard normal e_b_l; without it there are none.
+    """
     layers = []
     given = x
     for number, (width, initializer) in enumerate(zip(widths, initializers, strict=True), start=1):
         W = graph.weights(f"W_{number}", initializer, (given.shape[1], width), what=WEIGHTS)
-        a = graph.define(f"a_{number}", given @ W, what=SUMS)
+        b = None
+        if bias is None:
+            a = graph.define(f"a_{number}", given @ W, what=SUMS)
+        else:
+            draws = graph.input(f"e_b_{number}", normal(), (1, width), what="standard normal draws of the biases")
+            b = graph.define(f"b_{number}", bias * draws, what=BIASES)
+            a = graph.define(f"a_{number}", given @ W + b, what=BIASED_SUMS)
         z = graph.define(f"z_{number}", activate(activation, a), what="activations f(a)")
-        layers.append(NetworkLayer(number, given, graph[f"e_{number}"], graph[f"sd_{number}"], W, a, z))
+        layers.append(NetworkLayer(number, given, graph[f"e_{number}"], graph[f"sd_{number}"], W, a, z, b))
         given = z
     return Network(x, activation, tuple(layers))

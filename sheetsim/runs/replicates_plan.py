@@ -70,7 +70,7 @@ def expected(study: Forward) -> Theory:
     sds = [graph[f"sd_{k}"] for k in layers]
     values = evaluate(sds)
     fan_in = [graph[f"W_{k}"].shape[0] for k in layers]
-    frame = mean_field(study.activation, fan_in, [float(values[sd][0, 0]) for sd in sds], given)
+    frame = mean_field(study.activation, fan_in, [float(values[sd][0, 0]) for sd in sds], given, study.bias)
     # Theory speaks of means over ever more samples; over N of them a part within/N is found between the units.
     part = 1 / graph["x"].shape[0]
     frame["between"] += frame["within"] * part
@@ -202,6 +202,7 @@ class _Step(NamedTuple):
     W: Matrix
     a: Matrix
     z: Matrix
+    b: Matrix | None
     sd: Any
     weights: Program
     outputs: Program
@@ -240,9 +241,13 @@ class Replicator:
                 W := graph[f"W_{k}"],
                 a := graph[f"a_{k}"],
                 z,
+                b := graph[f"b_{k}"] if study.bias else None,
                 self._sds[graph[f"sd_{k}"]][0, 0],
-                Program([W], given=self._sds),
-                Program([a, z] if self._is_wide(W) or not activation.rises else [z], given=[given, W]),
+                Program([W] if b is None else [W, b], given=self._sds),
+                Program(
+                    [a, z] if self._is_wide(W) or not activation.rises else [z],
+                    given=[given, W] if b is None else [given, W, b],
+                ),
             )
             for k, (given, z) in enumerate(pairwise(inputs), start=1)
         ]
@@ -282,12 +287,13 @@ class Replicator:
         given = x = UnitMoments.of(z)
         measured = []
         for step in self._steps:
-            W = step.weights(self._sds, seed=seed)[step.W]
-            computed, z, saturated = self._outputs(step, z, W)
+            drawn = step.weights(self._sds, seed=seed)
+            W = drawn[step.W]
+            computed, z, saturated = self._outputs(step, z, drawn)
             layer = self._layer()
             layer.add(z, saturated)
-            sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else given.through(W)
-            measured.append((layer.statistics(given, sums, W, step.sd), layer.counts))
+            sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else _through(given, step, drawn)
+            measured.append((layer.statistics(given, sums, W, step.sd, self._study.bias), layer.counts))
             assert layer.units is not None
             given = layer.units
         return measured, x
@@ -301,21 +307,22 @@ class Replicator:
 
     def _in_blocks(self, seed: int) -> tuple[list[tuple[Any, Any]], UnitMoments]:
         """Block after block: what is kept of a layer does not grow with the samples."""
-        weights = [step.weights(self._sds, seed=seed)[step.W] for step in self._steps]
+        weights = [step.weights(self._sds, seed=seed) for step in self._steps]
         layers = [self._layer() for _ in self._steps]
         given: UnitMoments | None = None
         for z in self._blocks(seed):
             units = UnitMoments.of(z)
             given = units if given is None else given.merge(units)
-            for step, W, layer in zip(self._steps, weights, layers, strict=True):
-                _, z, saturated = self._outputs(step, z, W)
+            for step, drawn, layer in zip(self._steps, weights, layers, strict=True):
+                _, z, saturated = self._outputs(step, z, drawn)
                 layer.add(z, saturated)
         measured = []
         assert given is not None
         x = given
-        for step, W, layer in zip(self._steps, weights, layers, strict=True):
+        for step, drawn, layer in zip(self._steps, weights, layers, strict=True):
             assert given is not None
-            measured.append((layer.statistics(given, given.through(W), W, step.sd), layer.counts))
+            sums, W = _through(given, step, drawn), drawn[step.W]
+            measured.append((layer.statistics(given, sums, W, step.sd, self._study.bias), layer.counts))
             given = layer.units
         return measured, x
 
@@ -330,10 +337,11 @@ class Replicator:
         for block in blocks:
             yield block.astype(self._dtype, copy=False)
 
-    def _outputs(self, step: _Step, z: Any, W: Any) -> tuple[Values, Any, int]:
+    def _outputs(self, step: _Step, z: Any, drawn: Values) -> tuple[Values, Any, int]:
         """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`): 0
         where f rises, as the outputs themselves tell there."""
-        computed = step.outputs({step.given: z, step.W: W.astype(self._dtype, copy=False)})
+        given: Values = {node: numbers.astype(self._dtype, copy=False) for node, numbers in drawn.items()}
+        computed = step.outputs({step.given: z, **given})
         # Constants of a formula are in double precision.
         z = computed[step.z].astype(self._dtype, copy=False)
         if self._activation.rises:
@@ -346,3 +354,9 @@ class Replicator:
         x, tail = self._graph["x"], self._graph["tail"]
         first = next(iter(self._blocks(seed)))
         return float(Program([tail], given=[x])({x: first}, seed=seed)[tail][0, 0])
+
+
+def _through(given: UnitMoments, step: _Step, drawn: Values) -> tuple[Any, Any]:
+    """Means and variances over the samples of a layer's sums, from those of its input: biases move the means alone."""
+    means, variances = given.through(drawn[step.W])
+    return means if step.b is None else means + drawn[step.b], variances

@@ -128,11 +128,13 @@ class Outputs:
             off = np.abs(z[:, candidates] - first) > CONSTANT * np.abs(first)
             self._same[candidates] = ~off.any(axis=0)
 
-    def statistics(self, given: UnitMoments, sums: tuple[Array, Array], W: Array, sd: np.float64) -> tuple[float, ...]:
+    def statistics(
+        self, given: UnitMoments, sums: tuple[Array, Array], W: Array, sd: np.float64, bias: float = 0.0
+    ) -> tuple[float, ...]:
         """The numbers of COLUMNS, from what was added.
 
         given: the moments of the layer's input; sums: means and variances over the samples of its sums a, 1×units each;
-        W: fan-in × fan-out.
+        W: fan-in × fan-out; sd, bias: the standard deviations of weights and biases.
         """
         assert self.units is not None
         assert self._pooled is not None
@@ -166,7 +168,7 @@ class Outputs:
             between,
             additive,
             within - additive,
-            len(W) * sd**2 * square_given,
+            len(W) * sd**2 * square_given + bias**2,
             var / pooled_a if pooled_a > 0 else np.nan,
             square / square_a if square_a > 0 else np.nan,
         )

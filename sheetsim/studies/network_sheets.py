@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sheetsim.model.backward import LayerGradient
 from sheetsim.model.expr import Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import INITIALIZER_NAMES, STANDARD
 from sheetsim.model.nets import NetworkLayer
+from sheetsim.model.traversal import topological
 from sheetsim.studies.sections import Control, Row
-from sheetsim.workbook.layout import MatrixSheet, Sheet
+from sheetsim.workbook.layout import Block, Item, MatrixSheet, Page, Sheet, Text
 from sheetsim.workbook.limits import check_size
 
 # Of an input that is not drawn.
@@ -35,6 +37,7 @@ class OfLayers:
 
 
 WEIGHTS = OfLayers("Weights", "fan-in", "weights", "weights: their standard deviation times the draws")
+GIVEN_WEIGHTS = OfLayers("Weights", "fan-in", "weights", "the weights that were given")
 SUMS = OfLayers("Linear", "sample", "sums", "linear sums: what goes into the layer times its weights")
 OUTPUTS = OfLayers("Activation", "sample", "activations", "what comes out of the layer: f of its linear sums")
 DRAWS = OfLayers("Draws", "fan-in", "draws", "standard draws that the weights are made of")
@@ -42,11 +45,15 @@ DRAWS = OfLayers("Draws", "fan-in", "draws", "standard draws that the weights ar
 
 def network_controls(graph: Graph) -> list[Control]:
     """The yellow cells of a network of one activation and initializer."""
-    return [
-        Control("Activation", graph["activation"]),
-        Control("Initializer", graph["initializer"]),
-        Control("Custom standard deviation", graph["custom_std"]),
-    ]
+    cells = {
+        "activation": "Activation",
+        "initializer": "Initializer",
+        "custom_std": "Custom standard deviation",
+        "gain": "Gain of the weights",
+        "bias_std": "Standard deviation of biases",
+    }
+    # Given weights have no initializer, and few networks the last two.
+    return [Control(label, graph[name]) for name, label in cells.items() if name in graph]
 
 
 def layer_controls(graph: Graph, layers: int) -> list[Row]:
@@ -60,6 +67,8 @@ def layer_controls(graph: Graph, layers: int) -> list[Row]:
 
 def network_hints(layers: Sequence[NetworkLayer]) -> list[str]:
     """What is said beside the yellow cells."""
+    if all(layer.e is layer.W for layer in layers):
+        return [CHOOSE]  # weights that are given
     hints = [CHOOSE, CUSTOM_COUNTS, INITIALIZER_NAMES]
     drawn = {layer.e.source.law for layer in layers if isinstance(layer.e.source, Draw)} - {str(STANDARD)}
     if any(law.startswith("ones(") for law in drawn):
@@ -83,11 +92,29 @@ def matrix_sheets(x: Matrix, layers: Sequence[NetworkLayer | LayerGradient], act
         check_size(f"W_{layer.number} on sheet 'Weights {layer.number}'", rows + 1, columns + 1)
     words = "what goes in: a row a sample, a column an input"
     yield MatrixSheet("Input", x, "sample", constants=GIVEN, tab="input", words=words)
-    yield from (WEIGHTS.sheet(layer.number, layer.W) for layer in layers)
+    for layer in layers:
+        yield (GIVEN_WEIGHTS if layer.e is layer.W else WEIGHTS).sheet(layer.number, layer.W)
     yield from (SUMS.sheet(layer.number, layer.a) for layer in layers)
     yield from (OUTPUTS.sheet(layer.number, layer.z) for layer in layers[:activated])
 
 
+def bias_page(layers: Sequence[Any]) -> Iterator[Page]:
+    """The biases of layers with `number` and `b`, their draws and the gradients by them; none where there are none."""
+    biased = [layer for layer in layers if layer.b is not None]
+    items: list[Item] = [Text(0, 0, "Biases by layer", "section")]
+    row = 1
+    for layer in biased:
+        draws = next((node for node in topological([layer.b]) if isinstance(node.source, Draw)), None)
+        parts = {"biases": layer.b, "draws": draws, "gradient": getattr(layer, "d_b", None)}
+        for label, node in parts.items():
+            if node is not None:
+                items += [Text(row, 0, f"Layer {layer.number}: {label}", "label"), Block(row, 1, node)]
+                row += 1
+    if biased:
+        words = "the layers' biases, and what goes with them"
+        yield Page("Biases", tuple(items), {0: 22}, freeze=(1, 1), tab="weights", words=words)
+
+
 def draws_sheets(layers: Sequence[NetworkLayer | LayerGradient]) -> Iterator[Sheet]:
     """The draws of the weights."""
-    yield from (DRAWS.sheet(layer.number, layer.e) for layer in layers)
+    yield from (DRAWS.sheet(layer.number, layer.e) for layer in layers if layer.e is not layer.W)

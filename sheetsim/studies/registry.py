@@ -1,9 +1,12 @@
 """The studies, a line each: what the key `study` can say, the package's names, `--help` and the tests follow."""
 
 from sheetsim.studies.correlation.study import Correlation as Correlation
+from sheetsim.studies.finite_width.study import FiniteWidth as FiniteWidth
 from sheetsim.studies.forward.study import Forward as Forward
 from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
+from sheetsim.studies.jacobian.study import Jacobian as Jacobian
 from sheetsim.studies.optimizers.study import Optimizers as Optimizers
+from sheetsim.studies.phase_diagram.study import PhaseDiagram as PhaseDiagram
 from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
 from sheetsim.studies.study import Experiment as _Experiment
 from sheetsim.studies.symmetry.study import Symmetry as Symmetry

@@ -1,13 +1,14 @@
 """What theory expects of a network's layers, beside which the measured tables stand. It simulates and measures nothing.
 
-Mean-field theory: weights are independent with mean 0, there is no bias, and the layers are so wide that the linear
+Mean-field theory: weights, and biases if there are some, are independent with mean 0, and layers so wide that the
 sums a_l = z_{l-1} W_l of a layer are normal, N(0, q_l), as are those of two samples together, with correlation c_l:
 
     q_l     = n_l sd_l² E[z_{l-1}²]          (Glorot & Bengio 2010 near 0; He et al. 2015, arXiv:1502.01852, for relu)
     q_l c_l = n_l sd_l² E[z_{l-1} z′_{l-1}]  (Poole et al. 2016, arXiv:1606.05340)
     χ_l     = n_l sd_l² E[f′(a_l)²]          (Schoenholz et al. 2017, arXiv:1611.01232)
 
-with n_l the fan-in. Given a sample x, the sums of the first layer are normal with variance sd_1² ‖x‖²: where samples
+with n_l the fan-in; biases of variance σ_b² add that to q_l and to q_l c_l. Given a sample x, the sums of the first
+layer are normal with variance sd_1² ‖x‖² + σ_b²: where samples
 differ in size (correlated inputs, uneven data), all of this holds for each size, and a layer is a scale mixture.
 Real layers deviate by O(1/width). For sd(a) over 1e9, χ of sigmoid and tanh is not resolved.
 """
@@ -111,16 +112,18 @@ class FixedPoint:
 
 
 @np.errstate(all="ignore")
-def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], given: InputMoments) -> "pd.DataFrame":
+def mean_field(
+    activation: str, fan_in: Sequence[int], sd: Sequence[float], given: InputMoments, bias: float = 0.0
+) -> "pd.DataFrame":
     """One row a layer, from 1; columns of `layer_table` and `variance_table` by their names, and three of theory alone.
 
-    fan_in, sd: number of inputs of each layer and standard deviation of its weights. `pooled` is q, `within` q(1 - c)
-    and `between` q·c, for so many samples that the mean of a unit is known: of N samples, a part within/N is found in
-    `between` instead. Theory's own: `second_moment` E[z²]; `correlation` c; and `chi`, of the step z_{l-1} → z_l: the
-    mean square of a small change of the inputs grows by χ_l there, and backward that of gradients by
-    χ_l·fan_out/fan_in. All pairs of samples are taken to have one c, which is so for independent inputs. Where
-    samples differ in size they have not: then every column is an average over the sizes, and `within`, `between`,
-    `additive` and `correlation`, which are of pairs, are NaN from layer 2 on, and `over_samples` everywhere.
+    fan_in, sd: number of inputs of each layer and standard deviation of its weights; bias: that of the biases.
+    `pooled` is q, `within` q(1 - c) and `between` q·c, for so many samples that the mean of a unit is known: of N
+    samples, a part within/N is found in `between` instead. Theory's own: `second_moment` E[z²]; `correlation` c; and
+    `chi`, of the step z_{l-1} → z_l: the mean square of a small change of the inputs grows by χ_l there, and backward
+    that of gradients by χ_l·fan_out/fan_in. All pairs of samples are taken to have one c, which is so for independent
+    inputs. Where samples differ in size they have not: then every column is an average over the sizes, and `within`,
+    `between`, `additive` and `correlation`, which are of pairs, are NaN from layer 2 on, and `over_samples` everywhere.
     Ratios to a variance of 0 are NaN; overflow gives infinity, and NaN after it.
     Raises SheetsimError for an unknown activation and lists that do not fit.
     """
@@ -141,7 +144,9 @@ def mean_field(activation: str, fan_in: Sequence[int], sd: Sequence[float], give
     for n, deviation in zip(fan_in, sd, strict=True):
         scale = n * np.float64(deviation) ** 2
         q, within, between, apart = scale * second, scale * spread, scale * (second - spread), spread / second
-        row, seconds, steepness = _outputs(activation, scale * seconds, weights)
+        if bias:
+            q, between, apart = q + bias**2, between + bias**2, within / (q + bias**2)
+        row, seconds, steepness = _outputs(activation, scale * seconds + bias**2, weights)
         second = np.float64(weights @ seconds)
         spread = np.float64(np.nan) if given.sizes else _spread(activation, q, apart, second)
         row["over_samples"] = spread / row["var"] if row["var"] > 0 else np.nan
@@ -221,11 +226,11 @@ def _within_reach(q: float) -> float:
 
 def _values(activation: str, a: Array) -> Array:
     """f(a) by the model's own expression, for the numbers of an array."""
-    return _computed(activation, a, slope=False)[0]
+    return computed(activation, a, slope=False)[0]
 
 
-def _computed(activation: str, a: Array, *, slope: bool = True) -> list[Array]:
-    """f(a), and f′(a) by the model's own derivative."""
+def computed(activation: str, a: Array, *, slope: bool = True) -> list[Array]:
+    """f(a), and f′(a) by the model's own derivative, of an array's numbers."""
     # An infinity is an error to the model; the largest number stands for it.
     leaf = Matrix(Data(np.clip(a, -GREATEST, GREATEST).reshape(1, -1)), (), (1, a.size))
     z = ACTIVATIONS[activation].function(leaf)
@@ -258,7 +263,7 @@ def _rule(edges: Array) -> tuple[Array, Array]:
 def _at_nodes(activation: str, q: float) -> tuple[Array, Array, Array]:
     """Weights, f(a) and f′(a) at nodes of a ~ N(0, q)."""
     t, w = _rule(_edges(q)) if q > 0 else (np.zeros(1), np.ones(1))
-    z, slope = _computed(activation, np.sqrt(q) * t)
+    z, slope = computed(activation, np.sqrt(q) * t)
     return w, z, slope
 
 

@@ -104,13 +104,17 @@ def quotient(numerator: Matrix, denominator: Matrix) -> Matrix:
     return if_error(numerator / denominator, NONE)
 
 
-def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> Table:
-    """One row a layer: the decomposition of the linear sums' variance and what the rules predict."""
+def variance_table(network: Network, var_x: Matrix, units: Sequence[Units], bias: Matrix | None = None) -> Table:
+    """One row a layer: the decomposition of the linear sums' variance and what the rules predict.
+
+    bias: the biases' standard deviation, where there are some.
+    """
     rows = []
     for layer, by_unit, given in zip(network.layers, units, [var_x, *(u.var_z for u in units[:-1])], strict=True):
         pooled, within = variance(layer.a), mean(by_unit.var_a)
         fan_in, sd = row_count(layer.W), layer.sd
         additive = mean(given @ layer.W**2)
+        moment = fan_in * sd**2 * mean(layer.given**2)
         rows.append(
             {
                 "fan_in": fan_in,
@@ -120,7 +124,7 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
                 "between": variance(by_unit.mean_a),
                 "additive": additive,
                 "covariance": within - additive,
-                "moment": fan_in * sd**2 * mean(layer.given**2),
+                "moment": moment if bias is None else moment + bias**2,
                 "var_ratio": quotient(variance(layer.z), pooled),
                 "moment_ratio": quotient(mean(layer.z**2), mean(layer.a**2)),
             }
@@ -130,7 +134,12 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units]) -> T
         "layer",
         [layer.number for layer in network.layers],
         tuple(
-            Column(name, what, tuple(row[name] for row in rows), "count" if name == "fan_in" else "number")
+            Column(
+                name,
+                what if bias is None else OF_BIASED.get(name, what),
+                tuple(row[name] for row in rows),
+                "count" if name == "fan_in" else "number",
+            )
             for name, what in COLUMNS.items()
         ),
         sheet="Variance",
@@ -150,6 +159,10 @@ COLUMNS = {
     "var_ratio": "Var(z) / Var(a)",
     "moment_ratio": "E[z²] / E[a²]",
 }
+
+
+# Where there are biases.
+OF_BIASED = {"moment": "n·sd²·E[z²] of the layer before, and bias_std²: what the moment rule predicts for pooled"}
 
 
 @dataclass(frozen=True)

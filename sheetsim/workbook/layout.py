@@ -6,7 +6,7 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Choice, Constant, Draw, Matrix
+from sheetsim.model.expr import Choice, Constant, Draw, Matrix, Routine
 from sheetsim.model.op import Op, Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
@@ -463,6 +463,8 @@ class Layout:
             said += dict.fromkeys(f"{part.name or 'cells'}: sheet {self.places[part].sheet}" for part in parts)
         elif isinstance(node.source, Draw):
             said.append(f"Constants, drawn: {node.source.law}")
+        elif isinstance(node.source, Routine):
+            said.append(f"Constants, computed by NumPy: {node.source.name}")
         elif shown.is_op:
             said.append("Numbers without formulas")
         else:

@@ -12,7 +12,7 @@ from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
 from sheetsim.studies.correlation.matrix_sheets import pass_sheets, slopes_page, theory_sheets
 from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, SHOWN
-from sheetsim.studies.network_sheets import CHOOSE, CUSTOM_COUNTS, network_controls
+from sheetsim.studies.network_sheets import CHOOSE, CUSTOM_COUNTS, bias_page, network_controls
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.sections import (
     Control,
@@ -31,7 +31,7 @@ from sheetsim.studies.sections import (
 )
 from sheetsim.summary.table import Table
 from sheetsim.summary.theory import EDGE
-from sheetsim.workbook.layout import Line, Lines, Page, Sheet
+from sheetsim.workbook.layout import Block, Line, Lines, Page, Sheet, Text
 
 if TYPE_CHECKING:
     from sheetsim.studies.correlation.study import Correlation
@@ -58,26 +58,29 @@ class CorrelationBook:
     graph: Graph
     layers: Sequence[Layer]
     theory: Mapping[str, Series]
-    table: Table
+    tables: Sequence[Table]
     verdicts: Sequence[Matrix]
 
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         graph, theory = self.graph, self.theory
         shown = [Steps(theory[name], name) for name in (*SHOWN, "second")]
-        widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns) + 1), 12)
+        most = max(len(table.columns) for table in self.tables)
+        widths = {0: 8} | dict.fromkeys(range(1, most + 1), 12)
         sheets: list[Sheet] = [
             self._overview(live),
-            table_page(self.table, widths),
+            *(table_page(table, widths) for table in self.tables),
             StepPage("Mean field", "Mean-field theory by layer", NOTES, shown, HEAD, wide=13).page(),
             *pass_sheets(graph, self.layers),
             slopes_page(graph, self.layers),
+            *bias_page(self.layers),
+            *self._angles(),
             *theory_sheets(graph, theory),
         ]
-        return StudyBook(self.study, graph, sheets, command, live, tables=(self.table,))
+        return StudyBook(self.study, graph, sheets, command, live, tables=self.tables)
 
     def _overview(self, live: bool) -> Page:
-        graph, table, count = self.graph, self.table, len(self.layers)
+        graph, table, count = self.graph, self.tables[0], len(self.layers)
         wide = ACROSS + 1
         told = (
             f"{self.study.pairs:,} pairs of inputs, of correlation c, pass through {count} layers of "
@@ -86,6 +89,8 @@ class CorrelationBook:
             "slope at c = 1 is χ: below 1 inputs become alike (ordered), above 1 they part however near they are "
             "(chaotic), and differences change e-fold over the depth scale ξ = 1/|ln χ| (Schoenholz et al. 2017).",
             "relu with n·sd² = 2 stays at the edge, χ = 1, and yet c goes to 1, the more slowly the nearer it is.",
+            "What two inputs differ by is lost after a few ξ_c layers: networks trained to a depth of about 6 ξ_c, and "
+            "no deeper. ξ_q is mostly shorter: sizes settle first, and the way of c decides.",
         )
         cells = [*network_controls(graph), Control("Correlation c of the inputs", graph["c_0"])]
         rows = [
@@ -102,13 +107,16 @@ class CorrelationBook:
             Row("Mean square of the sums", table["q"]),
             Row("    mean field", table["q_theory"]),
         ]
-        chi = self.theory["chi_theory"][-1]
-        depth = if_error(where(absolute(chi - 1) > EDGE, 1 / absolute(log(chi)), float("nan")), float("nan"))
+        chi, slope = self.theory["chi_theory"][-1], self.theory["map_slope"][-1]
         limits = [
             Row("n·sd²", [graph["weight_scale"]], hint="inputs of a unit times the variance of its weights"),
             Row(f"c {FURTHER} layers further", [self.theory["c_theory"][-1]], hint="mean field, towards c*"),
             Row("χ there", [chi], hint="the slope of the map at c = 1"),
-            Row("Depth scale ξ there", [depth], hint="in layers; #N/A at the edge, where it has no end"),
+            Row(
+                "Depth scale ξ there", [_depth(chi)], hint="1/|ln χ|, in layers; #N/A at the edge, where it has no end"
+            ),
+            Row("    ξ_c, of correlations", [_depth(slope)], hint="1/|ln of the map's slope at that c|"),
+            Row("    ξ_q, of variances", [_depth(self.theory["q_slope"][-1])], hint="1/|ln of the slope of q's map|"),
         ]
         ends = [Line(name, table[f"c_{name}"], "faint") for name in ("low", "high")]
         near = Line("measured", table["c"]), *ends, Line("mean field", table["c_theory"], "dashed")
@@ -118,12 +126,39 @@ class CorrelationBook:
             Lines(0, 5, "χ by layer", grown, CHART, "layer"),
         )
         sections: list[Section] = [
-            lead(told, wide, (17, 32, 17)),
+            lead(told, wide, (17, 32, 17, 32)),
             controls(cells, (CHOOSE, CUSTOM_COUNTS, INITIALIZER_NAMES) if live else (), wide - 2),
             *by_layer("By layer", count, ACROSS, rows),
             numbers(limits, hint_column=2),
             charts(by_number, CHART[1]),
+            *self._angle_charts(),
             meaning(VERDICTS, wide - 1),
         ]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), 14)
         return Overview(self.study.title, self.study.TITLE, wide, sections, widths, VERDICTS).page()
+
+    def _angle_charts(self) -> list[Section]:
+        """The correlations of pairs at other angles by layer, measured and by the map."""
+        if len(self.tables) == 1:
+            return []
+        columns = self.tables[1].columns
+        lines = [Line(f"{column.name[2:].replace('_', '.')}°", column.cells) for column in columns[::2]]
+        theory = [Line(f"{column.name[2:-7].replace('_', '.')}°", column.cells) for column in columns[1::2]]
+        said = "Pairs of inputs at other angles through the same layers, by NumPy: #N/A where a yellow cell was changed"
+        beside = (
+            Lines(0, 0, "Correlation c by angle, measured", tuple(lines), CHART, "layer"),
+            Lines(0, 5, "The same by the map of theory", tuple(theory), CHART, "layer"),
+        )
+        return [charts(beside, CHART[1], heading=("Other angles", said))]
+
+    def _angles(self) -> list[Page]:
+        """NumPy's numbers of the other angles."""
+        if len(self.tables) == 1:
+            return []
+        items = (Text(0, 0, "Correlations at other angles by layer, theory’s, and that of x and y", "section"),)
+        words = "what NumPy gave for other angles, constants"
+        return [Page("Angles by NumPy", (*items, Block(1, 0, self.graph["angles"])), words=words)]
+
+
+def _depth(slope: Matrix) -> Matrix:
+    return if_error(where(absolute(slope - 1) > EDGE, 1 / absolute(log(slope)), float("nan")), float("nan"))

@@ -61,7 +61,8 @@ SLOPES = "by unit, the mean of f′(a_x)² over the pairs"
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its weights W = sd · e, and linear sums and activations of x and of y, pairs × units each."""
+    """One layer: its weights W = sd · e, and biases b if there are some, and linear sums and activations of x
+    and of y, pairs × units each."""
 
     number: int
     e: Matrix
@@ -69,6 +70,7 @@ class Layer:
     W: Matrix
     sums: tuple[Matrix, ...]
     outputs: tuple[Matrix, ...]
+    b: Matrix | None = None
 
 
 # Correlations: everything else is never below 0.

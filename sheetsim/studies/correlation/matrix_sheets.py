@@ -35,9 +35,16 @@ def slopes_page(graph: Graph, layers: Sequence[Layer]) -> Page:
 
 def theory_sheets(graph: Graph, theory: Mapping[str, Series]) -> Iterator[Sheet]:
     """What the theory's expectations are sums of; the draws of y stand among them."""
+    squares, *others = expectation_sheets(graph, theory)
+    yield squares
+    yield MatrixSheet("Draws y", graph["e_y"], "pair", tab="draws", words="standard draws that y is made of")
+    yield from others
+
+
+def expectation_sheets(graph: Graph, theory: Mapping[str, Series]) -> Iterator[Sheet]:
+    """What the theory's expectations are sums of."""
     yield SeriesSheet("Squares", theory["squares"], words="the squares of f's coefficients by layer, a row a degree")
     for title, name, corner, words in (
-        ("Draws y", "e_y", "pair", "standard draws that y is made of"),
         ("Nodes", "nodes", "node", "where f is taken for the expectations"),
         ("Node weights", "node_weights", "node", "their weights"),
         ("Hermite", "hermite", "node", "weights times the polynomials, a column a degree"),

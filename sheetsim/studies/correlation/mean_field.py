@@ -6,12 +6,13 @@ Hermite polynomials (O'Donnell 2014, §11.2; Daniely et al. 2016, arXiv:1602.058
 is exact at the kink of relu, and a power series.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sheetsim.model.expr import Matrix, absolute, row, sqrt, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
-from sheetsim.model.nets import activate
 from sheetsim.model.op import Array
 from sheetsim.model.series import Series
 from sheetsim.summary.theory import normal_rule
@@ -26,7 +27,7 @@ FINE = 64.0
 LEAST = 1e-5
 
 # What is told of the theory by layer; the other series are on the way to it.
-SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
+SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope", "q_slope")
 
 # Layers beyond the network's last that the map is followed through, towards its fixed point.
 FURTHER = 64
@@ -38,17 +39,21 @@ SERIES = {
     "c_theory": "the correlation of the two inputs' sums in that theory",
     "chi_theory": "χ: the growth of a small difference's square to the next layer",
     "map_slope": "what the next layer's c changes by with this one's",
+    "q_slope": "what the next layer's q changes by with this one's",
     "squares": "the squares a_k² of f's coefficients, from degree 1",
     "second": "E[f²], the sum of all from degree 0",
 }
 
 
-def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
+def mean_field_series(
+    graph: Graph, layers: int, f: Callable[[Matrix], Matrix], bias: Matrix | None = None
+) -> dict[str, Series]:
     """By layer, step 0 the input: `q_theory` and `c_theory` of the sums, and from layer 1 `chi_theory`, the growth of a
-    small difference n·sd² E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope`, what
-    the next layer's c changes by with this one's.
+    small difference n·sd² E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope` and
+    `q_slope`, what the next layer's c and q change by with this one's.
 
-    FURTHER layers more than there are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`, and by layer
+    f: the activation; bias: the variance of the biases, where there are some. FURTHER layers more than there
+    are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`, and by layer
     `squares` (a_k² from k = 1) and `second` (E[f²]).
     """
     s, w, hermite = _quadrature()
@@ -57,25 +62,32 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
     polynomials = graph.input("hermite", hermite, what=HERMITE).T
     degrees = np.arange(1.0, DEGREES + 1).reshape(-1, 1)
     degree = graph.input("degree", degrees, what="the degrees of the polynomials")
-    activation, scale = graph["activation"], graph["weight_scale"]
+    scale = graph["weight_scale"]
 
     shown: dict[str, Matrix] = {}
     hidden: dict[str, Matrix] = {}
 
     def step(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
-        q, c = scale * before["q_theory"], before["c_theory"] + 0  # the first sums are of the inputs themselves
+        # The first sums are of the inputs themselves.
+        q, c = scale * before["q_theory"], before["c_theory"] + 0
+        if bias is not None:
+            c = (q * before["c_theory"] + bias) / (q + bias)
+            q = q + bias
         if t > 1:
             base = where(absolute(before["c_theory"]) > LEAST, before["c_theory"], 0)
             powers = total(shown["squares"] * base**degree) + hidden["left"] * base ** (DEGREES + 1)
             powers += row(shown["squares"], 1) * (before["c_theory"] - base)
             q, c = scale * shown["second"], (hidden["mean_square"] + powers) / shown["second"]
+            if bias is not None:
+                c = (q * c + bias) / (q + bias)
+                q = q + bias
         at = sqrt(q) * nodes
-        f = activate(activation, at)
-        (slope,) = grad(total(f), [at])
+        outputs = f(at)
+        (slope,) = grad(total(outputs), [at])
         shown["squares"], hidden["mean_square"], shown["second"] = (
-            (polynomials @ f) ** 2,
-            (weights @ f) ** 2,
-            weights @ f**2,
+            (polynomials @ outputs) ** 2,
+            (weights @ outputs) ** 2,
+            weights @ outputs**2,
         )
         hidden["left"] = shown["second"] - hidden["mean_square"] - total(shown["squares"])
         base = where(absolute(c) > LEAST, c, 0)
@@ -83,7 +95,11 @@ def mean_field_series(graph: Graph, layers: int) -> dict[str, Series]:
         rising = total(shown["squares"] * degree * base ** where(degree > 2, degree - 1, 1))
         rising += row(shown["squares"], 1) * (1 - base) + (DEGREES + 1) * hidden["left"] * base**DEGREES
         told = {"q_theory": q, "c_theory": c, "chi_theory": scale * (weights @ slope**2)}
-        return told | {"map_slope": rising / shown["second"]} | shown
+        slope_of_map = rising / shown["second"]
+        if bias is not None:
+            slope_of_map *= scale * shown["second"] / (scale * shown["second"] + bias)
+        q_slope = scale * (weights @ (outputs * slope * nodes)) / sqrt(q)
+        return told | {"map_slope": slope_of_map, "q_slope": q_slope} | shown
 
     q = graph.define("q_0", 0 * graph["c_0"] + 1, what="the inputs' mean square in theory")
     start = {"q_theory": q, "c_theory": graph["c_0"] + 0}

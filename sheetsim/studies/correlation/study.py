@@ -4,7 +4,11 @@ Here stand its parameters and its graph; `layers.py` says what is measured, `mea
 `book.py` how the workbook shows it.
 """
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
@@ -14,6 +18,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.nets import ACTIVATIONS, activate
 from sheetsim.model.op import Shape
+from sheetsim.studies.correlation.angles import angle_name, angle_table
 from sheetsim.studies.correlation.layers import VERDICTS, Layer, correlation_table, correlation_verdicts
 from sheetsim.studies.correlation.mean_field import mean_field_series
 from sheetsim.studies.forward.study import check_scheme, chosen_activation, chosen_initializer
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 MOST = {"pairs": 10_000, "units": 2_000, "layers": 100}
 # Of pairs · units · layers: numbers of one matrix of each layer, of which the book has six.
 MOST_CELLS = 2_000_000
+MOST_ANGLES = 19
 
 
 class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,7 +38,8 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     pairs: of inputs x and y = c·x + √(1 − c²)·e, standard normal each; correlation: c, from 0 to 1; units: of the input
     and of each layer; layers: how many; activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, or a number,
-    the standard deviation.
+    the standard deviation; bias: σ_b, the standard deviation of drawn biases, none where it is 0; angles: of more pairs
+    of inputs, in degrees from 0 to 90, that are followed through the same layers.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -48,6 +55,8 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     layers: int = 8
     activation: str = "tanh"
     initializer: str | float = "xavier"
+    bias: float = 0.0
+    angles: list[float] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,6 +68,12 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise SheetsimError(f"pairs · units · layers must be at most {MOST_CELLS:,}")
         if not 0 <= self.correlation <= 1:
             raise SheetsimError(f"correlation must be from 0 to 1, not {self.correlation:g}")
+        if not 0 <= self.bias < math.inf:
+            raise SheetsimError(f"bias must be a finite standard deviation from 0, not {self.bias:g}")
+        if len(self.angles) > MOST_ANGLES or not all(0 <= angle <= 90 for angle in self.angles):
+            raise SheetsimError(f"angles must list up to {MOST_ANGLES} numbers of degrees, from 0 to 90")
+        if len(set(map(angle_name, self.angles))) < len(self.angles):
+            raise SheetsimError("angles lists one twice")
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         check_scheme(self.initializer)
         if isinstance(self.initializer, str) and SCHEMES[self.initializer].design != "random":
@@ -74,20 +89,27 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         given: tuple[Matrix, ...] = x, y
         activation = chosen_activation(graph, self.activation)
         initializer = chosen_initializer(graph, "initializer", "custom_std", self.initializer)
+        bias = None
+        if self.bias:
+            bias = graph.input("bias_std", self.bias, at_least=0.0, what="σ_b: the biases' standard deviation")
         layers = []
         for number in range(1, self.layers + 1):
             W = graph.weights(
                 f"W_{number}", initializer, (self.units, self.units), what="weights, sd · e, the same for x and y"
             )
+            b = None
+            if bias is not None:
+                draws = graph.input(f"e_b_{number}", normal(), (1, self.units), what="draws of the biases")
+                b = graph.define(f"b_{number}", bias * draws, what="biases, bias_std · e_b, the same for x and y")
             sums = tuple(
-                graph.define(f"a_{of}_{number}", z @ W, what=f"linear sums of {of}")
+                graph.define(f"a_{of}_{number}", z @ W if b is None else z @ W + b, what=f"linear sums of {of}")
                 for of, z in zip("xy", given, strict=True)
             )
             given = tuple(
                 graph.define(f"z_{of}_{number}", activate(activation, a), what=f"activations f(a) of {of}")
                 for of, a in zip("xy", sums, strict=True)
             )
-            layers.append(Layer(number, graph[f"e_{number}"], graph[f"sd_{number}"], W, sums, given))
+            layers.append(Layer(number, graph[f"e_{number}"], graph[f"sd_{number}"], W, sums, given, b))
         scale = self.units * graph["sd_1"] ** 2
         graph.define("weight_scale", scale, what="n·sd²: units times the variance of the weights")
         if self.pairs > 1:
@@ -97,17 +119,21 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, layers))
 
     def _findings(self, graph: Graph, layers: list[Layer]) -> Findings:
-        theory = mean_field_series(graph, len(layers))
+        bias = graph["bias_std"] ** 2 if self.bias else None
+        theory = mean_field_series(graph, len(layers), partial(activate, graph["activation"]), bias)
         table = correlation_table(graph, layers, theory)
+        tables = [table]
+        if self.angles:
+            tables.append(angle_table(graph, layers, self.activation, self.angles, table["c"][-1]))
         words: tuple[Matrix, ...] = correlation_verdicts(graph, layers, table)
 
         def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.correlation.book import CorrelationBook
 
-            return CorrelationBook(self, graph, layers, theory, table, words).sheets(command, live)
+            return CorrelationBook(self, graph, layers, theory, tables, words).sheets(command, live)
 
         headline = ("c", "c_low", "c_high", "c_theory", "chi", "chi_theory", "rate", "rate_low", "rate_high")
-        return Findings(sheets, (table,), verdicts=words, words=VERDICTS, headline=headline)
+        return Findings(sheets, tables, verdicts=words, words=VERDICTS, headline=headline)
 
     def sizes(self) -> dict[str, Shape]:
         """The inputs' shape, that of a layer's sums, and of the last layer's weights."""

@@ -12,6 +12,7 @@ from sheetsim.studies.forward.histograms_page import output_histograms
 from sheetsim.studies.forward.variance_page import variance_page
 from sheetsim.studies.histogram_pages import BARS_NOTE, ZEROS_NOTE, bars_page, small_bars
 from sheetsim.studies.network_sheets import (
+    bias_page,
     draws_sheets,
     layer_controls,
     matrix_sheets,
@@ -72,16 +73,18 @@ class ForwardBook:
         bars = bars_page({"Outputs of each layer": self.histogram.drawn})
         sheets: list[Sheet] = [self._overview(live), *results, bars]
         if full:
-            sheets = [sheets[0], *matrices, *results, *draws_sheets(network.layers), bars]
+            draws = [*bias_page(network.layers), *draws_sheets(network.layers)]
+            sheets = [sheets[0], *matrices, *results, *draws, bars]
         return StudyBook(self.study, self.graph, sheets, command, live, tables=(self.table, self.variance))
 
     def _overview(self, live: bool) -> Page:
         layers = self.network.layers
         samples, inputs = self.network.x.shape
         wide = ACROSS + 1
+        biases = " + Biases" if layers[0].b is not None else ""
         told = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(layers))}: a layer multiplies "
-            "by weights (Linear = input × Weights) and applies the activation (Activation = f(Linear)).",
+            f"by weights (Linear = input × Weights{biases}) and applies the activation (Activation = f(Linear)).",
             f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; the charts show how every layer's outputs are distributed "
             "under the chosen start of the weights.",
             "A good start keeps the spread, and what tells samples apart, from layer to layer; a bad one saturates the "

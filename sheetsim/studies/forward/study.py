@@ -15,7 +15,18 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATION_NAMES
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import INITIALIZER_NAMES, MORE_NAMES, SCHEMES, Initializer, constant, scaled
+from sheetsim.model.initializers import (
+    GAINS,
+    INITIALIZER_NAMES,
+    MORE_NAMES,
+    SCHEMES,
+    STANDARD,
+    WEIGHT_DRAWS,
+    Initializer,
+    constant,
+    scaled,
+    weight_draws,
+)
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.studies import input_files
@@ -47,6 +58,11 @@ MOST_SHEETS = 2000
 MOST = 1e100
 
 INPUT = "the input, samples × inputs"
+BIAS = "σ_b: the biases' standard deviation"
+GAIN = "what the standard deviations of all weights are multiplied by"
+
+# Keys that are left out where they say nothing.
+UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal"}
 
 # What a drop-down of initializers and the cell of its custom standard deviation are: a network's, and a layer's own.
 OF_NETWORK = (
@@ -100,7 +116,10 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
     activation: a name of ACTIVATIONS; initializer: a name of SCHEMES (xavier, lecun and lecun normal are 1/√n, glorot
     is what PyTorch calls xavier; glorot uniform, he uniform and orthogonal have draws of their own), a number (the
-    standard deviation), {"constant": value}, or a list with one a layer; input: "normal", a distribution with
+    standard deviation), {"constant": value}, or a list with one a layer; bias: σ_b, the standard deviation of drawn
+    biases, none where it is 0; gain: what all standard deviations of weights are multiplied by, a number or
+    "activation", the activation's of GAINS; weight_draws: a name of WEIGHT_DRAWS, for weights that the scheme draws as
+    normal numbers; input: "normal", a distribution with
     parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
     distribution of scipy.stats, {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of
     drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins); report: "full", or "summary"
@@ -122,6 +141,9 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     layers: list[int] = msgspec.field(default_factory=lambda: [100] * 5)
     activation: str = "relu"
     initializer: Scheme | list[Scheme] = "he"
+    bias: float = 0.0
+    gain: float | str = 1.0
+    weight_draws: str = "normal"
     input: Any = "normal"
     sampling: str = "random"
     histogram: Bins = Bins()
@@ -140,7 +162,17 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             raise SheetsimError(f"initializer lists {len(schemes)} schemes for {len(self.layers)} layers")
         for scheme in schemes:
             check_scheme(scheme)
+        self._check_scales()
         self._check_input()
+
+    def _check_scales(self) -> None:
+        check_one_of("weight_draws", self.weight_draws, WEIGHT_DRAWS)
+        if not 0 <= self.bias < math.inf:
+            raise SheetsimError(f"bias must be a finite standard deviation from 0, not {self.bias:g}")
+        if isinstance(self.gain, str):
+            check_one_of("gain", self.gain, ("activation",))
+        elif not 0 <= self.gain < math.inf:
+            raise SheetsimError(f"gain must be a finite number from 0, or activation, not {self.gain:g}")
 
     def _check_sizes(self) -> None:
         if self.seed < 0:
@@ -197,7 +229,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             binning.reach or 0.0,
             binning.tallest or 0.0,
         )
-        decomposition = variance_table(network, var_x, units)
+        decomposition = variance_table(network, var_x, units, graph["bias_std"] if self.bias else None)
         checked = claims(graph, network, decomposition, var_x, units)
 
         def sheets(command: str, live: bool) -> "StudyBook":
@@ -221,7 +253,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         keys["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
         if not isinstance(self.input, str):
             keys["input"] = said_of_input(self.input)
-        return keys
+        # A book without biases, gains and other draws is what it was before there were any.
+        return {key: value for key, value in keys.items() if (key, value) not in UNSAID.items()}
 
     @property
     def given_in_python(self) -> str:
@@ -235,7 +268,19 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         """Inputs, drop-downs and layers, named in the graph. Raises SheetsimError for data that cannot be read."""
         x = self._input(graph)
         activation = chosen_activation(graph, self.activation)
-        return feed_forward(graph, x, activation, self.layers, self._initializers(graph))
+        initializers = self._initializers(graph)
+        if self.gain != 1:
+            size = GAINS[self.activation] if isinstance(self.gain, str) else self.gain
+            gain = graph.input("gain", size, at_least=0.0, what=GAIN)
+            initializers = [_scaled(initializer, gain) for initializer in initializers]
+        if self.weight_draws != "normal":
+            draws = weight_draws(self.weight_draws)
+            initializers = [
+                replace(one, draws=draws) if (one.draws, one.design) == (STANDARD, "random") else one
+                for one in initializers
+            ]
+        bias = graph.input("bias_std", self.bias, at_least=0.0, what=BIAS) if self.bias else None
+        return feed_forward(graph, x, activation, self.layers, initializers, bias)
 
     def widths(self) -> list[int]:
         """The columns of each layer's linear sums."""
@@ -277,6 +322,11 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             inner = chosen_initializer(graph, *names, scheme, OF_LAYER)
             result.append(_chosen(chosen, offered, {CUSTOM: custom, PER_LAYER: inner}, scheme))
         return result
+
+
+def _scaled(initializer: Initializer, gain: Matrix) -> Initializer:
+    """The initializer with standard deviations that are so many times as large."""
+    return replace(initializer, sd=lambda fan_in, fan_out: gain * initializer.sd(fan_in, fan_out))
 
 
 def chosen_activation(graph: Graph, name: str) -> Matrix:

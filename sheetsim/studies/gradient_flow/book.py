@@ -15,6 +15,7 @@ from sheetsim.studies.gradient_flow.matrix_sheets import backward_sheets, target
 from sheetsim.studies.histogram_pages import bars_page
 from sheetsim.studies.network_sheets import (
     CHOOSE,
+    bias_page,
     draws_sheets,
     layer_controls,
     matrix_sheets,
@@ -77,6 +78,7 @@ class GradientFlowBook:
         sheets: list[Sheet] = [self._overview(live), *results, bars]
         if full:
             matrices, draws = [*network, *backward_sheets(flow)], [*draws_sheets(flow.steps), *target_sheets(flow)]
+            matrices += bias_page(flow.steps)
             sheets = [sheets[0], *matrices, *results, *draws, bars]
         return StudyBook(self.study, self.graph, sheets, command, live, tables=(self.table, self.layers))
 

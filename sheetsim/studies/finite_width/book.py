@@ -1,0 +1,140 @@
+"""How the study of finite width looks as a workbook: which matrix stands where, and what is said beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sheetsim.model.expr import Matrix
+from sheetsim.model.graph import Graph
+from sheetsim.studies.about import StudyBook
+from sheetsim.studies.finite_width.layers import VERDICTS, sum_of_inverses
+from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.sections import (
+    Overview,
+    Row,
+    Section,
+    by_layer,
+    charts,
+    lead,
+    meaning,
+    table_page,
+)
+from sheetsim.summary.histogram import labels
+from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Block, Item, Line, Lines, MatrixSheet, Page, Sheet, Text
+
+if TYPE_CHECKING:
+    from sheetsim.studies.finite_width.study import FiniteWidth
+
+ACROSS = 8  # layers side by side on Overview
+CHART = (520, 280)
+RIGHT = 4  # the column of the charts at the right
+
+ROWS = (
+    ("Mean of ln ‖z‖²", "log_mean", "centre"),
+    ("    its 95 % interval: low", "log_mean_low", "centre"),
+    ("    high", "log_mean_high", "centre"),
+    ("    theory", "log_mean_theory", "centre"),
+    ("Variance of ln ‖z‖²", "log_variance", "centre"),
+    ("    its 95 % interval: low", "log_variance_low", "centre"),
+    ("    high", "log_variance_high", "centre"),
+    ("    theory", "log_variance_theory", "centre"),
+    ("Arithmetic mean of ‖z‖²", "arithmetic", "centre"),
+    ("Geometric mean", "geometric", "centre"),
+    ("Within a factor of 2", "within", "percent-centre"),
+    ("Below a tenth", "below_tenth", "percent-centre"),
+    ("Back: variance of ln ‖d‖²", "back_variance", "centre"),
+    ("    theory", "back_variance_theory", "centre"),
+)
+
+
+@dataclass(frozen=True)
+class FiniteWidthBook:
+    """Everything that the workbook shows; `sheets` lays it out. tables: by layer, and the last one's histogram."""
+
+    study: "FiniteWidth"
+    graph: Graph
+    tables: tuple[Table, Table]
+    verdicts: Sequence[Matrix]
+
+    def sheets(self, command: str, live: bool) -> StudyBook:
+        """The sheets in their order."""
+        graph, table = self.graph, self.tables[0]
+        axis = labels(graph["up_to"])
+        widths = {0: 8} | dict.fromkeys(range(1, len(table.columns) + 1), 17)
+        words = "logarithms of the lengths, a row a network"
+        sheets: list[Sheet] = [
+            self._overview(axis),
+            table_page(table, widths),
+            table_page(self.tables[1], widths),
+            self._drawn(axis),
+            MatrixSheet("Logarithms", graph["logs"], "network", words=words),
+        ]
+        return StudyBook(self.study, graph, sheets, command, live, tables=self.tables)
+
+    def _overview(self, axis: Matrix) -> Page:
+        study, table = self.study, self.tables[0]
+        wide, count = ACROSS + 1, len(study.layers)
+        inverses = sum_of_inverses(study.layers)
+        told = (
+            f"{study.networks:,} networks of {count} layers and {study.activation} units take one input through "
+            f"weights of their own, σ_w = {study.sigma:.4g}. Each layer’s squared length ‖z‖² stands beside its "
+            "mean-field value. For relu it is a mean of n terms that vary by 5: its logarithm varies by 5/n a layer.",
+            f"Over layers that adds up to κ Σ 1/n, here with Σ 1/n = {inverses:.3g}: depth over width. The logarithm "
+            "is near a normal one, with minus half the variance as mean: the arithmetic mean stays at 1, carried by "
+            "few networks, while a typical one has the geometric mean (Hanin 2018; Hanin & Rolnick 2018; Hanin & Nica "
+            "2019).",
+            "Numbers of the networks are NumPy’s, constants of this book; all that is told of them are formulas.",
+        )
+        rows = [Row("Verdict", self.verdicts, "verdict")]
+        rows += [Row(label, table[name], style) for label, name, style in ROWS]
+        variance = self._with_interval("log_variance"), self._with_interval("back_variance")
+        beside = (
+            Lines(0, 0, "Variance of ln ‖z‖² by layer", variance[0], CHART, "layer"),
+            Lines(0, RIGHT, "Variance of ln ‖d‖² by layers back", variance[1], CHART, "layers back"),
+        )
+        means = Line("arithmetic", table["arithmetic"]), Line("geometric", table["geometric"])
+        share = Line("networks", (self.graph["share"],)), Line("normal, by theory", (self.graph["expected"],), "dashed")
+        below = (
+            Lines(0, 0, "Means of ‖z‖² over its mean-field value", means, CHART, "layer"),
+            Lines(0, RIGHT, "ln ‖z‖² at the last layer: share of networks", share, CHART, "up to", (axis,)),
+        )
+        sections: list[Section] = [
+            lead(told, wide, (34, 51, 17)),
+            *by_layer("Over networks", count, ACROSS, rows),
+            charts(beside, CHART[1]),
+            charts(below, CHART[1]),
+            meaning(VERDICTS, wide - 1),
+        ]
+        widths = {0: LABEL_WIDTH + 4} | dict.fromkeys(range(1, wide), 14)
+        return Overview(study.title, study.TITLE, wide, sections, widths, VERDICTS).page()
+
+    def _with_interval(self, name: str) -> tuple[Line, ...]:
+        table = self.tables[0]
+        ends = [Line(end, table[f"{name}_{end}"], "faint") for end in ("low", "high")]
+        return Line("measured", table[name]), *ends, Line("theory", table[f"{name}_theory"], "dashed")
+
+    def _drawn(self, axis: Matrix) -> Page:
+        """What the chart of the histogram draws, the input, and theory."""
+        graph = self.graph
+        items: list[Item] = [Text(0, 0, "What the histogram draws", "section")]
+        columns = (
+            ("bin", graph["bin"], "whole"),
+            ("up to", graph["up_to"], "edge"),
+            ("on the axis", axis, "up-to"),
+            ("edge", graph["edge"], "whole"),
+            ("edges", graph["edges"], "edge"),
+            ("networks", graph["counts"], "count"),
+            ("share", graph["share"], "percent"),
+            ("normal", graph["expected"], "percent"),
+        )
+        for k, (heading, node, style) in enumerate(columns):
+            items += [Text(1, k, heading, "column"), Block(2, k, node, style)]
+        left = len(columns) + 1
+        items += [Text(0, left, "Theory by layer: mean and variance of ln ‖z‖², of ln ‖d‖²", "section")]
+        items += [Block(2, left, graph["theory"])]
+        bottom = 3 + max(graph["bin"].shape[0], graph["theory"].shape[0])
+        items += [Text(bottom, 0, "draw", "label"), Block(bottom, 1, graph["start"])]
+        items += [Text(bottom + 1, 0, "input", "label"), Block(bottom + 1, 1, graph["x"])]
+        words = "the histogram’s bins, theory and the input"
+        return Page("Drawn", tuple(items), dict.fromkeys(range(left + 4), 12), words=words)
