@@ -80,6 +80,8 @@ _HOMES = {
     "sensitivity": "sheetsim.runs.study_sensitivity",
     "Sweep": "sheetsim.runs.sweep",
     "sweep": "sheetsim.runs.sweep",
+    "Search": "sheetsim.runs.search",
+    "search": "sheetsim.runs.search",
     "verify": "sheetsim.audit.verify",
     "diff": "sheetsim.audit.verify",
     "grad": "sheetsim.model.grad",
