@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "optimizers": {"start_std": 2.0, "steps": 4, "contours": 0},
     "rnn-gradients": {"samples": 3, "units": 4, "steps": 4, "draws": "mt19937"},
     "correlation": {"pairs": 8, "units": 6, "layers": 2},
+    "bayesian-search": {"noise_std": 0.1, "steps": 2, "grid": 9},
 }
 
 
