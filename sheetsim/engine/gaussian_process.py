@@ -1,7 +1,8 @@
 """A Gaussian process over points of the unit cube: its posterior, and its hyperparameters by maximum likelihood.
 
 Kernel: Matérn's of smoothness 5/2 with a length scale a coordinate (Rasmussen & Williams 2006, eq. 4.17), times a
-variance, with independent noise on each observation. Everything follows from the arguments: no draw is made here.
+variance, with independent noise on each observation. Everything follows from the arguments: no draw is made here. SciPy
+is loaded with the module, as its linear algebra can be held to one thread only then (see `blas.one_thread`).
 """
 
 import math
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 
 from sheetsim.model.op import Array
 
@@ -52,17 +56,19 @@ class GaussianProcess:
 
     def projected(self, points: Array) -> Array:
         """L⁻¹ k(x, points), n × m: what posterior covariances are made of."""
-        from scipy.linalg import solve_triangular
-
         between = self.kernel.between(self.x, points)
         return np.asarray(solve_triangular(self.factor, between, lower=True, check_finite=False))
 
     @cached_property
     def whitened(self) -> Array:
         """L⁻¹ y."""
-        from scipy.linalg import solve_triangular
-
         return np.asarray(solve_triangular(self.factor, self.y, lower=True, check_finite=False))
+
+    @property
+    def fits(self) -> Array:
+        """The posterior means at x: y less what is taken for noise, σ² K⁻¹ y."""
+        weights = solve_triangular(self.factor, self.whitened, lower=True, trans=1, check_finite=False)
+        return np.asarray(self.y - self.kernel.noise * weights)
 
     def posterior(self, points: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the process, without noise, at points (m×d) (Rasmussen & Williams, alg. 2.1).
@@ -102,8 +108,6 @@ def fitted(x: Array, y: Array, starts: Sequence[Kernel]) -> Kernel:
 
     y: observations of mean 0 and variance 1.
     """
-    from scipy.optimize import minimize
-
     d = x.shape[1]
     bounds = np.log([*[LENGTHS] * d, SIGNALS, NOISES])
 
@@ -117,7 +121,7 @@ def fitted(x: Array, y: Array, starts: Sequence[Kernel]) -> Kernel:
     best = None
     for start in starts:
         logs = np.log([*start.lengths, start.signal, start.noise]).clip(bounds[:, 0], bounds[:, 1])
-        optimum = minimize(negative, logs, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
+        optimum = minimize(negative, logs, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
         if best is None or optimum.fun < best.fun:
             best = optimum
     assert best is not None
@@ -130,6 +134,4 @@ def _kernel(logs: Array) -> Kernel:
 
 
 def _distances(a: Array, b: Array, lengths: Sequence[float]) -> Array:
-    from scipy.spatial.distance import cdist
-
     return np.asarray(cdist(a / np.asarray(lengths), b / np.asarray(lengths)))

@@ -32,6 +32,9 @@ MOST_FITTED, FIT_AGAIN = 150, 1.25
 # Median deviations within which values are taken nearly as they are.
 TAME = 3.0
 
+# From so many trials on a fit goes on from the one before it alone.
+SETTLED = 40
+
 # Trials before the first fit.
 FIRST_TRIALS = 5
 
@@ -167,6 +170,7 @@ class Surrogate:
         self.space, self.options = space, options
         self.points: list[Keys] = []
         self.values: list[float] = []
+        self._seen: set[str] = set()
         self._u = np.zeros((0, len(space)))
         self._kernel: Kernel | None = None
         self._fitted_at = 0
@@ -175,6 +179,7 @@ class Surrogate:
         """Takes in what trials found."""
         self.points += points
         self.values += values
+        self._seen |= set(map(identity, points))
         self._u = np.concatenate([self._u, [self.space.coordinates(point) for point in points]])
 
     @property
@@ -197,12 +202,10 @@ class Surrogate:
 
     def _fit(self, x: Array, y: Array) -> None:
         some = np.unique(np.linspace(0, len(y) - 1, MOST_FITTED).astype(int)) if len(y) > MOST_FITTED else slice(None)
-        starts = [Kernel((0.3,) * x.shape[1])]
-        if self._kernel is not None:
-            starts.append(self._kernel)
-        else:
-            starts.append(Kernel((1.0,) * x.shape[1], 1.0, 0.1))
-        self._kernel = fitted(x[some], y[some], starts)
+        d = x.shape[1]
+        fresh = [Kernel((0.3,) * d), Kernel((1.0,) * d, 1.0, 0.1)]
+        before = [] if self._kernel is None else [self._kernel]
+        self._kernel = fitted(x[some], y[some], before if len(y) >= SETTLED else [*before, *fresh][:2])
         self._fitted_at = len(y)
 
     def proposals(self, count: int, rng: np.random.Generator) -> list[Keys]:
@@ -215,9 +218,8 @@ class Surrogate:
         mean = projected.T @ process.whitened
         variance = process.kernel.signal - np.einsum("ij,ij->j", projected, projected)
         # At a trial the process is without its noise: the best mean, and not the luckiest value.
-        fits, _ = process.posterior(process.x)
-        best = max(_scores(fits, goal, near))
-        seen = set(map(identity, self.points))
+        best = max(_scores(process.fits, goal, near))
+        seen = self._seen.copy()
         chosen: list[Keys] = []
         while len(chosen) < count:
             deviation = np.sqrt(np.maximum(variance, 1e-12))
