@@ -2,7 +2,8 @@
 
     python benchmarks/search.py [--quick] [--json FILE]
 
-Overhead: milliseconds of processor time a trial, of whole searches less the trials' own work; and of the methods alone, on a function that costs nothing. Optimum: Branin's least value
+Overhead: milliseconds of processor time a trial, of whole searches less the trials' own work; and of the methods
+alone, on a function that costs nothing. Optimum: Branin's least value
 (0.397887) over seeds, beside Optuna, bayesian-optimization and scikit-optimize where they are installed:
 `pip install optuna bayesian-optimization scikit-optimize`.
 """

@@ -205,7 +205,7 @@ class Surrogate:
         d = x.shape[1]
         fresh = [Kernel((0.3,) * d), Kernel((1.0,) * d, 1.0, 0.1)]
         before = [] if self._kernel is None else [self._kernel]
-        self._kernel = fitted(x[some], y[some], before if len(y) >= SETTLED else [*before, *fresh][:2])
+        self._kernel = fitted(x[some], y[some], before if before and len(y) >= SETTLED else [*before, *fresh][:2])
         self._fitted_at = len(y)
 
     def proposals(self, count: int, rng: np.random.Generator) -> list[Keys]:
