@@ -349,7 +349,8 @@ def test_mistakes_on_the_command_line_and_from_python(sheetsim, tmp_path: Path) 
 
 def test_halving_spends_more_on_fewer() -> None:
     found = search({
-        "template": "training", "value": "final.test_accuracy", "method": "halving", "trials": 9, "replicates": 1,
+        "template": "training", "value": "final.test_accuracy", "method": "halving", "trials": 3, "replicates": 1,
+        "least": 3,
         "set": {"networks": [], "seeds": 1, "steps": 27, "layers": [8], "samples": 100, "every": 27},
         "space": {"rate": {"from": 1e-4, "to": 1.0, "scale": "log"}},
     })  # fmt: skip

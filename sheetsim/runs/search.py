@@ -146,18 +146,25 @@ class Search:
         return pd.DataFrame(data)
 
     def best_so_far(self) -> "pd.DataFrame":
-        """A row a search and trial: method, repeat, trial, the best value up to it (NaN before the first)."""
+        """A row a search and trial: method, repeat, trial, cost (of it and those before, in trials with the whole
+        budget), and the best value up to it (NaN before the first; of halving with any budget)."""
         import pandas as pd
 
         rows = []
+        costs: dict[tuple[str, int], float] = {}
         best: dict[tuple[str, int], float] = {}
         for trial in self._trials:
             search = trial.method, trial.repeat
             before = best.get(search, math.nan)
             score = self.plan.goal.score
             best[search] = trial.value if score(trial.value) > score(before) else before
-            rows.append((*search, trial.number, best[search]))
-        return pd.DataFrame(rows, columns=["method", "repeat", "trial", "best"])
+            costs[search] = costs.get(search, 0.0) + self._cost(trial)
+            rows.append((*search, trial.number, costs[search], best[search]))
+        return pd.DataFrame(rows, columns=["method", "repeat", "trial", "cost", "best"])
+
+    def _cost(self, trial: Trial) -> float:
+        """In trials with the whole budget."""
+        return trial.keys[self.plan.asked.resource] / self.plan.budget if trial.method == "halving" else 1.0
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
         """Writes `frame()` and returns the path. Raises SheetsimError without pyarrow, or when that fails."""
@@ -212,10 +219,15 @@ class Search:
         return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
 
     def _aligned(self) -> tuple[int, dict[str, Array]]:
-        """By method, best so far by trial × repeats, from the first trial at which every search has one; a search that
-        has ended stays at its best. Methods of which a search has no value at all are left out."""
+        """By method, best so far by cost × repeats, from the first cost at which every search has one.
+
+        A search that has ended stays at its best. Methods of which a search has no value at all are left out.
+        """
         frame = self.best_so_far()
-        searches = {name: of["best"].to_numpy() for name, of in frame.groupby(["method", "repeat"], sort=False)}
+        searches = {
+            name: _at_costs(of["cost"].to_numpy(), of["best"].to_numpy())
+            for name, of in frame.groupby(["method", "repeat"], sort=False)
+        }
         methods = [
             method
             for method in self.plan.methods
@@ -465,6 +477,12 @@ class _Clock:
 
     def _stop(self, reason: str) -> None:
         self.reason, self.stopped = reason, True
+
+
+def _at_costs(costs: Array, best: Array) -> Array:
+    """The best so far once 1, 2, 3, … whole trials are paid for; NaN before the first is."""
+    places = np.searchsorted(costs, np.arange(1, math.ceil(costs[-1] - 1e-9) + 1) + 1e-9, side="right") - 1
+    return np.where(places >= 0, best[places], np.nan)
 
 
 def _without(keys: Keys, plan: SearchPlan) -> Keys:

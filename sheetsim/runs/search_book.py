@@ -22,6 +22,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
 from sheetsim.runs.search_importance import WHAT, Importance
 from sheetsim.runs.search_plan import SearchPlan
+from sheetsim.runs.search_space import identity
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.study import toml_value
@@ -130,6 +131,15 @@ class SearchBook:
     def _several(self) -> bool:
         return len(self.plan.methods) > 1 or self.plan.asked.repeats > 1
 
+    def _distinct(self) -> list[int]:
+        """The places of the best trials that differ: searches by several methods may have the same points."""
+        places: dict[str, int] = {}
+        for k, trial in enumerate(self._good):
+            places.setdefault(identity(trial.keys), k)
+            if len(places) == BEST:
+                break
+        return list(places.values())
+
     def _heads(self) -> list[str]:
         return ["trial", *(["method", "repeat"] if self._several else [])]
 
@@ -174,11 +184,12 @@ class SearchBook:
         r = 2 + len(lead)
         items += [Text(r, c, head, "column") for c, head in enumerate(heads)]
         left = len(self._heads())
-        for k, trial in enumerate(self._good[:BEST]):
-            items += self._of_trial(r + 1 + k, trial)
-            items += table.cells(r + 1 + k, left, k)
-            items += self._values(r + 1 + k, left + 7, trial)
-        r += 2 + min(BEST, len(self._good))
+        places = self._distinct()
+        for at, k in enumerate(places, start=r + 1):
+            items += self._of_trial(at, self._good[k])
+            items += table.cells(at, left, k)
+            items += self._values(at, left + 7, self._good[k])
+        r += 2 + len(places)
         if self._claimed:
             section, r = self._claims(table.graph, r, wide)
             items += section
@@ -189,7 +200,7 @@ class SearchBook:
         r += 2 + len(said)
         items += [
             Text(r, 0, "Importance of hyperparameters", "section"),
-            Text(r + 1, 0, IMPORTANCE_CAUTION, "text", wide),
+            Text(r + 1, 0, IMPORTANCE_CAUTION, "lead", wide),
         ]
         heights[r + 1] = 34.0
         names = ("hyperparameter", "trials", "rank correlation", "first order")
@@ -198,7 +209,7 @@ class SearchBook:
             items += [Text(k, 0, one.key, "label"), Number(k, left, one.trials, "whole")]
             for c, number in ((left + 1, one.rank_correlation), (left + 2, one.first_order)):
                 items.append(Text(k, c, "–", "muted") if math.isnan(number) else Number(k, c, number, "ratio"))
-        widths = {0: 18.0} | dict.fromkeys(range(1, wide), 13.0) | {left + 6: 16.0}
+        widths = {0: 18.0} | dict.fromkeys(range(1, wide), 16.0)
         return Page("Overview", tuple(items), widths, heights, tones=tones(WORDS, CLAIMS))
 
     @property
@@ -242,7 +253,8 @@ class SearchBook:
         if plan.asked.repeats > 1:
             note += f" Lines: means over {plan.asked.repeats} searches with seeds of their own, with 95 % intervals."
         if "halving" in self.so_far and len(self.so_far) > 1:
-            note += " A trial of halving costs less than one of the others in all rungs but the last."
+            note += " Of halving, of which a trial costs its share of the budget, by what is paid for; its values are "
+            note += "also those of trials with a part of the budget."
         items.append(Text(1, 0, note, "text"))
         if not self.so_far:
             items.append(Text(3, 0, "No search has a value.", "text"))
@@ -267,9 +279,12 @@ class SearchBook:
             center = graph.define(f"mean_{method}", center, what=f"mean over the searches by {method}")
             spread = sqrt(row_sum((node - center) ** 2) / float(repeats - 1))
             half = t_quantile(1 - self.confidence, float(repeats - 1)) * spread / math.sqrt(repeats)
+            low, high = center - half, center + half
+            low = where(low < 0, 0, low) if plan.searched.nonnegative else low
+            high = where(high > 1, 1, high) if plan.searched.share else high
             ends = [
-                graph.define(f"low_{method}", center - half, what="low end of its interval"),
-                graph.define(f"high_{method}", center + half, what="high end of its interval"),
+                graph.define(f"low_{method}", low, what="low end of its interval"),
+                graph.define(f"high_{method}", high, what="high end of its interval"),
             ]
             for k, (name, one) in enumerate(zip(("mean", "low", "high"), (center, *ends), strict=True)):
                 items += [Text(top, left + k, name, "column"), Block(top + 1, left + k, one)]
@@ -299,7 +314,10 @@ class SearchBook:
             if named is not None and named.choices:
                 told = "; ".join(f"{n}: {_text(choice)}" for n, choice in enumerate(named.choices, start=1))
                 items.append(Text(top - 1, left, told[:250], "text"))
-            window = _ticks(points[:, 0]), _ticks(points[:, 1])
+            across = _ticks(points[:, 0])
+            if named is not None and named.choices:
+                across = Ticks(0.0, len(named.choices) + 1.0, 1.0)
+            window = across, _ticks(points[:, 1])
             trace = (Trace(plan.value, node, 0, "point"),)
             place = 3 + CHART_ROWS * (k // 2), 6 * (k % 2)
             charts.append(

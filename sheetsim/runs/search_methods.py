@@ -62,8 +62,12 @@ class Goal:
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """How a method goes about it. trials: how many; seed: of its own draws; batch: points that bayes proposes at once;
-    acquisition: `ei` (expected improvement) or `ucb` (mean + κ · deviation); kappa: κ; eta, budget: see `halving`."""
+    """How a method goes about it.
+
+    trials: how many; seed: of its own draws; batch: points that bayes proposes at once; acquisition: `ei` (expected
+    improvement) or `ucb` (mean + κ · deviation); kappa: κ; eta, resource, budget, least: of `halving`, which spends the
+    budget of the key `resource`, and least of it at least on a trial.
+    """
 
     trials: int
     seed: int
@@ -126,31 +130,43 @@ def bayes(space: Space, options: MethodOptions) -> Method:
 
 
 def halving(space: Space, options: MethodOptions) -> Method:
-    """Successive halving (Jamieson & Talwalkar 2016): all of so many random points with a small budget, then the best
-    1/eta of them with eta times as much, and so on up to the whole budget.
+    """Successive halving (Jamieson & Talwalkar 2016): many random points with a small budget, then the best 1/eta of
+    them with eta times as much, and so on up to the whole budget; in all as much as so many whole trials take.
 
     A trial of a later rung begins anew: a schedule of the rate may depend on the budget.
     """
-    points = _new(space, _random(space, options), options.trials)
     rungs = halving_rungs(options)
-    for k, budget in enumerate(rungs):
+    points = _new(space, _random(space, options), rungs[0][1])
+    for k, (budget, _) in enumerate(rungs):
         values = yield [point | {options.resource: budget} for point in points]
         if k + 1 < len(rungs):
-            order = sorted(range(len(points)), key=lambda k: -options.goal.score(values[k]))
-            kept = [k for k in order if math.isfinite(options.goal.score(values[k]))]
-            points = [points[k] for k in kept[: max(1, len(points) // options.eta)]]
+            scores = [options.goal.score(value) for value in values]
+            order = sorted((k for k in range(len(points)) if scores[k] > -math.inf), key=lambda k: -scores[k])
+            points = [points[k] for k in order[: rungs[k + 1][1]]]
         if not points:
             return
 
 
-def halving_rungs(options: MethodOptions) -> list[int]:
-    """The budgets, from the least to the whole: each eta times the one before, and as many as leave one point."""
+def halving_rungs(options: MethodOptions) -> list[tuple[int, int]]:
+    """The budgets with how many trials each has, from the least to the whole.
+
+    Each budget is eta times the one before. Of the numbers of rungs that leave one trial at least for the last, the
+    greatest is taken.
+    """
+    best: list[tuple[int, int]] = []
     budgets = [options.budget]
-    points = options.trials // options.eta
-    while points >= 1 and budgets[-1] / options.eta >= max(1, options.least):
+    while budgets[-1] >= max(1, options.least):
+        rising = budgets[::-1]
+        most = options.trials * options.budget
+        count = int(most / sum(budget / options.eta**k for k, budget in enumerate(rising)))
+        counts = [count // options.eta**k for k in range(len(rising))]
+        if counts[-1] < 1:
+            break
+        best = list(zip(rising, counts, strict=True))
+        if budgets[-1] == 1:
+            break
         budgets.append(math.ceil(budgets[-1] / options.eta))
-        points //= options.eta
-    return budgets[::-1]
+    return best
 
 
 METHODS: dict[str, Callable[[Space, MethodOptions], Method]] = {

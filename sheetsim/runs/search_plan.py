@@ -48,11 +48,11 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     template: its name, or a .toml beside the file; value: the number that is looked for, a statistic of the study's
     tables (`test_accuracy`), of a single row (`20.chi`, `adam.steps_to_1_percent`), or with its table
     (`final.test_accuracy`); goal: `max`, `min`, or {near = number}; method: of METHODS, or several that are compared;
-    trials: of each method; replicates: of each trial, 1 for a single run; seed: of the methods' own draws (the
-    template's seed is that of the trials); repeats: searches by each method, with seeds of their own;
-    until: see `Until`; batch: points that `bayes` proposes at once, whatever the number of workers; acquisition: `ei`
-    or `ucb`; kappa: of the latter; resource: the key of the template whose share `halving` spends, up to the
-    template's; eta: the share that it keeps is 1/eta; least: the least budget;
+    trials: of each method; of halving as many as cost what so many with the whole budget do; replicates: of each trial,
+    1 for a single run; seed: of the methods' own draws (the template's seed is that of the trials); repeats: searches
+    by each method, with seeds of their own; until: see `Until`; batch: points that `bayes` proposes at once, whatever
+    the number of workers; acquisition: `ei` or `ucb`; kappa: of the latter; resource: the key of the template that
+    `halving` spends, up to the template's; eta: the share of trials that it keeps is 1/eta; least: the least budget;
     set: keys of the template with other values; space: by key a list of choices, or {from, to, scale, whole, when}.
     Raises SheetsimError with the key and the reason.
     """
@@ -202,17 +202,9 @@ class SearchPlan:
     def most_trials(self) -> int:
         """How many trials there are at most."""
         until = self.until.trials or math.inf
-        of_halving = sum(self.rungs) if "halving" in self.methods else 0
+        of_halving = sum(count for _, count in halving_rungs(self.options(0)))
         each = [of_halving if method == "halving" else self.asked.trials for method in self.methods]
         return self.asked.repeats * int(sum(min(until, count) for count in each))
-
-    @property
-    def rungs(self) -> list[int]:
-        """Of successive halving, how many trials each rung has."""
-        counts = [self.asked.trials]
-        for _ in halving_rungs(self.options(0))[1:]:
-            counts.append(max(1, counts[-1] // self.asked.eta))
-        return counts
 
     def options(self, repeat: int) -> MethodOptions:
         """Of the search of that number, from 0, by each method."""
@@ -371,8 +363,8 @@ def _budget(asked: SearchFile, space: Space, source: Source) -> int:
     rungs = halving_rungs(MethodOptions(asked.trials, 0, eta=asked.eta, budget=budget, least=asked.least))
     if len(rungs) < 2:
         raise SheetsimError(
-            f"method: halving of {asked.trials} trials with {key} = {budget} has a single rung: give it {asked.eta} "
-            "trials at least, and a smaller least"
+            f"method: halving of {asked.trials} trials with {key} = {budget} has a single rung: give it more "
+            "trials, or a smaller least"
         )
     return budget
 
