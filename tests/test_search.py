@@ -22,7 +22,7 @@ from sheetsim.engine.gaussian_process import GaussianProcess, Kernel, fitted
 from sheetsim.errors import SheetsimError
 from sheetsim.runs.search import search
 from sheetsim.runs.search_methods import Goal, MethodOptions, acquired
-from sheetsim.runs.search_plan import until_of
+from sheetsim.runs.search_plan import load_search, shipped_searches, until_of
 from sheetsim.runs.search_space import space_of
 
 TOML = """
@@ -227,6 +227,25 @@ def test_the_command_prints_trials_best_first_and_takes_up_again(sheetsim, tmp_p
     assert {path.name: path.read_bytes() for path in folder.glob("mine.*")} == first
     assert {path: path.stat().st_mtime_ns for path in parts[2:]} == kept
     assert len(sorted((folder / "parts").iterdir())) == 12
+
+
+def test_on_a_terminal_progress_shows_the_best_so_far(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.toml").write_text(TOML.replace("trials = 12", "trials = 3"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    err = sheetsim("search", "mine.toml")[2]
+    values = pd.read_parquet("outputs/mine/mine.parquet").groupby("trial")["value"].mean()
+    for done in (1, 2, 3):
+        best = min(values[:done], key=lambda value: abs(value - 1))
+        assert f"mine: trial {done} of 3, best so far {best:.4g}" in err
+
+
+def test_shipped_searches_are_sound(sheetsim) -> None:
+    assert {"digits-rate", "edge-of-chaos", "search-methods"} <= set(shipped_searches())
+    for name in shipped_searches():
+        plan = load_search(name)
+        assert plan.title
+        assert sheetsim("show", name)[1].startswith("# ")
+        assert len(list(plan.space.ends())) >= 2
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:

@@ -212,10 +212,11 @@ def list_templates(as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """A template's TOML, to copy and edit."""
+    """A template's TOML, or a shipped search's, to copy and edit."""
     from sheetsim.runs import templates
 
-    print(templates.template_text(name), end="")
+    search = templates.folder() / "searches" / f"{Path(name).name}.toml"
+    print(search.read_text(encoding="utf-8") if search.is_file() else templates.template_text(name), end="")
 
 
 class _WithTables(TyperCommand):

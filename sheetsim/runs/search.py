@@ -128,7 +128,7 @@ class Search:
         import pandas as pd
 
         plan = self.plan
-        seeds = [child_seed(self._seed, k) for k in range(plan.replicates)]
+        seeds = [child_seed(plan.seed, k, plan.draws) for k in range(plan.replicates)]
         count = len(self._trials)
         data: dict[str, Any] = {
             "method": np.repeat(np.array([trial.method for trial in self._trials], dtype=object), plan.replicates),
@@ -136,8 +136,7 @@ class Search:
             "trial": np.repeat([trial.number for trial in self._trials], plan.replicates),
         }
         for key in plan.columns:
-            values = column_of([trial.keys.get(key, math.nan) for trial in self._trials])
-            data[key] = np.repeat(values, plan.replicates)
+            data[key] = np.repeat(_column([trial.keys.get(key) for trial in self._trials]), plan.replicates)
         status = np.array([trial.failure or "ok" for trial in self._trials], dtype=object)
         data["status"] = np.repeat(status, plan.replicates)
         data["replicate"] = np.tile(np.arange(plan.replicates), count)
@@ -248,10 +247,6 @@ class Search:
 
     def _repr_html_(self) -> str:
         return f"<p>{self.title}: {self.reason}</p>{self.trials().to_html(float_format='{:.4g}'.format, index=False)}"
-
-    @property
-    def _seed(self) -> int:
-        return int(getattr(self.plan.make(self._trials[0].keys), "seed", 0)) if self._trials else 0
 
     def _numbers(self, trials: Sequence[Trial]) -> Array:
         """Trials × replicates; NaN of those that failed without any."""
@@ -477,6 +472,14 @@ class _Clock:
 
     def _stop(self, reason: str) -> None:
         self.reason, self.stopped = reason, True
+
+
+def _column(values: list[Any]) -> Any:
+    """Values of a hyperparameter: numbers, NaN where a trial has none, or else texts and None."""
+    column = column_of([math.nan if value is None else value for value in values])
+    if column.dtype.kind == "O":
+        column[[value is None for value in values]] = None
+    return column
 
 
 def _at_costs(costs: Array, best: Array) -> Array:

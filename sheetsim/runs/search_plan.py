@@ -6,12 +6,13 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from sheetsim.arguments import number as number_of
 from sheetsim.arguments import said
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
@@ -141,14 +142,17 @@ def until_of(asked: str | float | None) -> Until:
     """What is asked for: a number, `20 trials`, or a time as `90 s`, `10 min`, `2 h`. Raises SheetsimError."""
     if asked is None:
         return Until()
-    parts = re.fullmatch(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(trials?|s|min|h|)\s*", str(asked))
+    asked = asked if isinstance(asked, str) else repr(number_of("until", asked))
+    parts = re.fullmatch(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(trials?|s|min|h|)\s*", asked)
     try:
         number = float(parts[1]) if parts else math.nan
     except ValueError:
         number = math.nan
     unit = parts[2] if parts else ""
     if not math.isfinite(number):
-        raise SheetsimError(f"until {asked}: write a value (0.95), a number of trials (20 trials) or a time (10 min)")
+        raise SheetsimError(
+            f"until {asked:.60}: write a value (0.95), a number of trials (20 trials) or a time (10 min)"
+        )
     if unit.startswith("trial"):
         if number < 1 or number != int(number):
             raise SheetsimError(f"until {asked}: a number of trials is a whole number from 1")
@@ -165,7 +169,7 @@ class SearchPlan:
     """A search that has been checked.
 
     name: what to call it; command: what makes it again; parameters: the file's keys; make: the study or model of a
-    point; searched: what the value is; replicates: of a trial, 1 where nothing is drawn.
+    point; searched: what the value is; replicates: of a trial, 1 where nothing is drawn; seed, draws: of the trials.
     """
 
     name: str
@@ -180,8 +184,9 @@ class SearchPlan:
     searched: Searched
     replicates: int
     make: Callable[[Keys], Source]
+    seed: int
+    draws: str
     budget: int = 0
-    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def value(self) -> str:
@@ -322,16 +327,15 @@ def _checked(
 ) -> SearchPlan:
     goal = asked.wish
     budget = _budget(asked, space, source)
-    first: Source = source
-    for k, point in enumerate(space.ends()):
+    values: list[Searched] = []
+    for point in space.ends():
         try:
-            first = make(point)
-            if k == 0:
-                value = searched(first, asked.value)
+            values.append(searched(make(point), asked.value))
         except SheetsimError as error:
-            if str(error).startswith("value:"):
+            if str(error).startswith("value:") and not values:
                 raise
             raise SheetsimError(f"the point {identity(point)}: {error}") from None
+    is_drawn = any(value.is_drawn for value in values)
     return SearchPlan(
         name,
         title,
@@ -342,9 +346,11 @@ def _checked(
         goal,
         until_of(asked.until if until is None else until),
         space,
-        value,
-        asked.replicates if value.is_drawn else 1,
+        replace(values[0], is_drawn=is_drawn),
+        asked.replicates if is_drawn else 1,
         make,
+        int(getattr(source, "seed", 0)),
+        str(getattr(source, "draws", "pcg64")),
         budget,
     )
 

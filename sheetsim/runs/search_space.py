@@ -246,9 +246,9 @@ def _hyperparameter(
     if key in FIXED or key in TAKEN:
         reason = "replicates have seeds of their own" if key == "seed" else "it is no key that can be searched"
         raise SheetsimError(f"it cannot vary: {reason}")
-    plain = spec.tolist() if hasattr(spec, "tolist") else spec
+    plain = _listed(spec)
     if isinstance(plain, Mapping):
-        plain = {name: unwrapped(value) for name, value in plain.items()}
+        plain = {str(name): _listed(value) for name, value in plain.items()}
         kind: Any = Choices if "choices" in plain else Range
         keys = ("choices", "when") if kind is Choices else ("from", "to", "scale", "whole", "when")
     elif isinstance(plain, list | tuple):
@@ -268,6 +268,11 @@ def _hyperparameter(
     if whole and declared.scale == "log" and declared.low < 1:
         raise SheetsimError(f"whole numbers on a log scale need from to be 1 at least, not {declared.low:g}")
     return Hyperparameter(key, (), declared.low, declared.high, declared.scale == "log", whole, when)
+
+
+def _listed(value: Any) -> Any:
+    """Numbers and arrays of NumPy's as Python's."""
+    return value.tolist() if isinstance(value, np.ndarray) else unwrapped(value)
 
 
 def _choices(values: list[Any]) -> list[Any]:
