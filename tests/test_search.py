@@ -185,7 +185,7 @@ def test_a_space_that_is_tried_out_ends_the_search() -> None:
 def test_failed_trials_are_kept_shown_and_survived(tmp_path: Path) -> None:
     def model(x: float) -> sheetsim.Model:
         if 0.35 < x < 0.45:
-            raise SheetsimError("no such model")
+            raise ValueError("no such model")
         made = noisy(x)
         made.output("root", sheetsim.sqrt(made["at"] - 0.2) + 0 * made["e"])
         return made
@@ -195,7 +195,10 @@ def test_failed_trials_are_kept_shown_and_survived(tmp_path: Path) -> None:
     found = search(model, {"x": {"from": 0.0, "to": 1}}, value="root.mean", method="sobol", trials=32, replicates=2)
     records = found.records()
     failed = [row for row in records if row["status"] != "ok"]
-    assert {row["status"] for row in failed} == {"refused: no such model", "no number in 2 of 2 replicates"}
+    assert {row["status"] for row in failed} == {
+        "refused: the function failed: ValueError: no such model",
+        "no number in 2 of 2 replicates",
+    }
     assert records[-len(failed) :] == failed
     book = found.to_excel(tmp_path / "book.xlsx")
     assert lint(book) == []

@@ -287,7 +287,12 @@ def planned_search(
     space = space_of(asked.space, ())
 
     def make(point: Keys) -> Source:
-        made = function(**point)
+        try:
+            made = function(**point)
+        except SheetsimError:
+            raise
+        except Exception as error:  # a person's own
+            raise SheetsimError(f"the function failed: {type(error).__name__}: {error}") from error
         if not isinstance(made, Graph | Experiment):
             raise SheetsimError(f"the function gave {said(made)}, which is no model or study")
         return made

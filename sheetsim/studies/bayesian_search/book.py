@@ -103,6 +103,9 @@ class BayesianSearchBook:
         """The first points with their values, and a row a step."""
         names = [column.name for column in self.table.columns]
         items: list[Item] = [Text(0, c, text, "heading") for c, text in enumerate(["step", *names, "verdict"])]
+        if 1 + len(names) < WIDE - 1:
+            # A space is content: without it LibreOffice cuts the page after the last column of numbers.
+            items.append(Text(0, WIDE - 1, " "))
         r = 1
         for k in () if self.study.points else range(1, 4):
             items.append(Text(r, 0, "first points" if k == 1 else "", "label"))
