@@ -27,6 +27,7 @@ FUNCTIONS = (
     "floor",
     "frequency",
     "if_error",
+    "inverse",
     "kurtosis",
     "largest",
     "log",
@@ -83,6 +84,8 @@ _HOMES = {
     "Sweep": "sheetsim.runs.sweep",
     "sweep": "sheetsim.runs.sweep",
     "diagnose": "sheetsim.runs.diagnose",
+    "Search": "sheetsim.runs.search",
+    "search": "sheetsim.runs.search",
     "verify": "sheetsim.audit.verify",
     "diff": "sheetsim.audit.verify",
     "grad": "sheetsim.model.grad",
@@ -153,6 +156,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import floor as floor
     from sheetsim.model.expr import frequency as frequency
     from sheetsim.model.expr import if_error as if_error
+    from sheetsim.model.expr import inverse as inverse
     from sheetsim.model.expr import kurtosis as kurtosis
     from sheetsim.model.expr import largest as largest
     from sheetsim.model.expr import log as log
@@ -203,6 +207,8 @@ if TYPE_CHECKING:
     from sheetsim.runs.run import Run as Run
     from sheetsim.runs.run import read as read
     from sheetsim.runs.run import run as run
+    from sheetsim.runs.search import Search as Search
+    from sheetsim.runs.search import search as search
     from sheetsim.runs.study_sensitivity import Sensitivity as Sensitivity
     from sheetsim.runs.study_sensitivity import sensitivity as sensitivity
     from sheetsim.runs.sweep import Sweep as Sweep

@@ -64,8 +64,20 @@ def _simulated(path: Path) -> object:
 # Of the templates that differ in a scheme alone, some.
 NETWORKS = ("relu-he", "sigmoid-std1", "tanh-std1", "gradient-flow", "gradient-flow-sigmoid-std1")
 NAMES = (*NETWORKS, "optimizers", "rnn-gradients", "rnn-gradients-tanh", "symmetry", "training-in-cells")
-NAMES += ("jacobian-linear", "phase-diagram", "finite-width")
+NAMES += ("jacobian-linear", "phase-diagram", "finite-width", "bayesian-search")
+SEARCH = {
+    "template": "symmetry",
+    "value": "small.loss_end",
+    "goal": "min",
+    "method": ["random", "bayes"],
+    "trials": 6,
+    "replicates": 2,
+    "repeats": 2,
+    "set": {"samples": 4, "steps": 3},
+    "space": {"rate": {"from": 0.1, "to": 20.0, "scale": "log"}, "activation": ["tanh", "sigmoid"]},
+}
 STEPS = {
+    "bayesian-search": {"steps": 1, "grid": 7},
     "optimizers": {"steps": 3},
     "rnn-gradients": {"steps": 3},
     "symmetry": {"steps": 3, "samples": 4},
@@ -84,6 +96,7 @@ BOOKS: dict[str, Callable[[Path], object]] = {
     "values-only": lambda path: sheetsim.run("sigmoid-std1", **TINY).to_excel(path, values_only=True),
     "replicates": lambda path: sheetsim.replicate("relu-he", 4, **TINY).to_excel(path),
     "sweep": lambda path: sheetsim.sweep(SWEEP).to_excel(path),
+    "search": lambda path: sheetsim.search(SEARCH).to_excel(path),
     "model": _model,
 }
 

@@ -18,6 +18,7 @@ NETWORK = {"samples": 6, "inputs": 4, "layers": [3] * 5, "histogram.bins": 4}
 FEW: dict[str, dict[str, Any]] = {
     "forward": NETWORK,
     "gradient-flow": NETWORK,
+    "bayesian-search": {"steps": 2, "grid": 7},
     "correlation": {"pairs": 8, "units": 6, "layers": 5},
     "optimizers": {"steps": 2, "contours": 5},
     "rnn-gradients": {"steps": 2},

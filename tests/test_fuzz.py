@@ -137,12 +137,22 @@ def with_x(function: Callable[..., Any]) -> Any:
     return function(own, own["x"])
 
 
+LOOKED_FOR = {"template": "relu-he", "value": "1.var", "set": {"samples": 3, "inputs": 2, "layers": [2]}, "trials": 2}
 TINY = {"samples": 3, "inputs": 2, "layers": [2]}
 MOMENTS = sheetsim.InputMoments(1, 0)
 CALLS: dict[str, Callable[[Any], Any]] = {
     "run": sheetsim.run,
     "read": sheetsim.read,
     "sweep": sheetsim.sweep,
+    "search": sheetsim.search,
+    "space": lambda v: sheetsim.search({**LOOKED_FOR, "space": v}),
+    "hyperparameter": lambda v: sheetsim.search({**LOOKED_FOR, "space": {"initializer": v}}),
+    "from": lambda v: sheetsim.search({**LOOKED_FOR, "space": {"initializer": {"from": v, "to": 1}}}),
+    "when": lambda v: sheetsim.search({**LOOKED_FOR, "space": {"initializer": {"from": 0, "to": 1, "when": v}}}),
+    "choices": lambda v: sheetsim.search({**LOOKED_FOR, "space": {"initializer": [v]}}),
+    "goal": lambda v: sheetsim.search({**LOOKED_FOR, "space": {"width": [2, 3]}, "goal": v}),
+    "method": lambda v: sheetsim.search({**LOOKED_FOR, "space": {"width": [2, 3]}, "method": v}),
+    "search until": lambda v: sheetsim.search({**LOOKED_FOR, "space": {"initializer": [1, 2]}}, until=v),
     "verify": verify,
     "diff": lambda v: diff(v, v),
     "title": lambda v: sheetsim.Model(v),

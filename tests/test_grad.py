@@ -83,6 +83,7 @@ def test_the_derivative_of_each_op_is_that_of_central_differences(op: str, shape
         "normal_quantile": lambda: apply(op, expr.sigmoid(a * b)),
         "row": lambda: apply(op, a * b, 1.0),
         "column": lambda: apply(op, a * b, 1.0),
+        "inverse": lambda: apply(op, (a * b) @ (a * b).T + expr.equal(number := expr.row_numbers(a * b), number.T)),
         "largest": lambda: apply(op, expr.total(a), expr.mean(b), 0.2),
     }
     arity = OPS[op].arity

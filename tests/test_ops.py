@@ -97,6 +97,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, Callable[..., Any]]] = {
     "maximum": (("x",), "MAX(x)", lambda x: [[sorted(x.ravel())[-1]]]),
     "quantile": (("x", "third"), "PERCENTILE(x,third)", lambda x, p: [[np.percentile(x, 100 / 3)]]),
     "largest": (("two", "third"), "MAX(two,third)", lambda a, b: [[2.0]]),
+    "inverse": (("full",), "MINVERSE(full)", lambda a: np.linalg.solve(a, np.eye(3))),
     "frequency": (
         ("x", "edges"),
         "FREQUENCY(x,edges)",
@@ -110,6 +111,7 @@ INPUTS = {
     "positive": POSITIVE,
     "square": SQUARE,
     "edges": EDGES,
+    "full": SQUARE[:, :3] + 3 * np.eye(3),
     "two": [[2.0]],
     "third": [[1 / 3]],
 }

@@ -161,7 +161,7 @@ def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Grap
     """A person's model made again, where the book is one's and the model is there."""
     if model is None:
         return None
-    if manifest is None or "study" in manifest.parameters or manifest.sweep:
+    if manifest is None or "study" in manifest.parameters or manifest.sweep or manifest.search:
         raise SheetsimError("the book is of no model of one's own, so that none can be named for it")
     own_model = model_of(model, manifest.title)
     if manifest.replicates:

@@ -213,10 +213,11 @@ def list_templates(as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """A template's TOML, to copy and edit."""
+    """A template's TOML, or a shipped search's, to copy and edit."""
     from sheetsim.runs import templates
 
-    print(templates.template_text(name), end="")
+    search = templates.folder() / "searches" / f"{Path(name).name}.toml"
+    print(search.read_text(encoding="utf-8") if search.is_file() else templates.template_text(name), end="")
 
 
 class _WithTables(TyperCommand):
@@ -479,6 +480,66 @@ def sweep_command(
     print(lines_of(frame[:MOST_LINES].to_dict(orient="records")))
     if len(frame) > MOST_LINES:
         print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
+
+
+@app.command("search")
+def search_command(
+    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="0.95|'20 trials'|'10 min'",
+            help="Stop at a value, after so many trials of a method, or after a time.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print the trials.")] = Format.table,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Look for hyperparameters of a template that give a good value: prints the trials, best first. Can be taken up
+    again.
+
+    FILE.toml names a template, a value, a goal, a method (grid, random, sobol, lhs, bayes, halving) and a [space] of
+    keys with ranges or lists of choices. Trials are kept in the folder as they are done: after a stop, the same command
+    runs only those that are missing. A Parquet file and a workbook of all trials are written beside them.
+    """
+    from sheetsim.runs import search, search_plan
+
+    plan = search_plan.load_search(what, until)
+    folder = output or OUTPUTS / plan.name
+    if folder.suffix.lower() in (".xlsx", ".parquet"):
+        raise SheetsimError(f"--output {folder} is a file: a search writes several, name a folder")
+    table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
+    search.check_search(plan)
+    _make_ready([book], force)
+    with ProgressLine(1) as progress:
+        progress.begin(plan.name)
+        result = search.run_search(plan, folder / "parts", workers, scheduler, progress.search())
+        progress.sheet("writing")
+        result.to_parquet(table)
+        result.to_excel(book, values_only=values_only)
+    form = Format.json if as_json else form
+    if form is Format.json:
+        print_json(result.records())
+        return
+    if form is not Format.table:
+        print_frame(result.trials().set_index("trial"), form)
+        return
+    print(f"{plan.name}: {result.reason} → {table}, {book}")
+    print(lines_of(result.records()[:MOST_LINES]))
+    if len(result.records()) > MOST_LINES:
+        print(f"… and {len(result.records()) - MOST_LINES} lines more: the sheet Trials, or --format json")
+    for note in result.notes:
+        print(f"\n{note}")
 
 
 @app.command("fit")

@@ -176,6 +176,8 @@ def lines_of(records: list[dict[Any, Any]]) -> str:
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return "–"
     if not isinstance(value, float):
         return str(value)
     return f"{value:.4g}" if value == value else "–"
@@ -260,6 +262,20 @@ class ProgressLine:
             left = f", {_duration(rest)} left" if spent > FIRST else ""
             self.sheet(f"{done:,} of {points:,} points, {share:.0%} of the work{left}")
             self._tell(spent, rest, f"{done:,} of {points:,} points")
+
+        return show
+
+    def search(self) -> Callable[[int, int, float], None]:
+        """Shows how many trials are done, the best value so far, and the time left."""
+        start = monotonic()
+
+        def show(done: int, trials: int, best: float) -> None:
+            spent = monotonic() - start
+            rest = spent / done * (trials - done)
+            said = f", best so far {best:.4g}" if best == best else ", none with a value so far"
+            left = f", {_duration(rest)} left at most" if spent > FIRST else ""
+            self.sheet(f"trial {done:,} of {trials:,}{said}{left}")
+            self._tell(spent, rest, f"{done:,} of {trials:,} trials{said}")
 
         return show
 

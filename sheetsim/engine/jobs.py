@@ -40,13 +40,36 @@ def in_order(
     "local" for one of `workers` processes. Each task computes on one thread, so that a result depends on neither.
     Raises SheetsimError when the cluster cannot be reached, or when the system killed a process.
     """
+    with crew(function, workers=workers, scheduler=scheduler) as run:
+        yield from run(tasks)
+
+
+# Results of tasks, in their order.
+Crew = Callable[[Iterable[Task]], Iterator[Result]]
+
+
+@contextmanager
+def crew(
+    function: Callable[[Task], Result], *, workers: int = 1, scheduler: str | None = None
+) -> "Iterator[Crew[Task, Result]]":
+    """The same for several lots of tasks, one after another: the processes stay between them.
+
+    What it gives takes a lot's tasks, and gives their results in order; of a lot that is left before its end, what is
+    under way is not waited for.
+    """
     if scheduler is not None:
-        yield from _on_cluster(function, tasks, workers, scheduler)
+        with _client(workers, scheduler) as client:
+            ahead = TASKS_AHEAD * max(1, sum(client.nthreads().values()))
+            # pure: a task that is asked for twice is two tasks; retries are Dask's own when a worker is lost.
+            yield lambda tasks: _windowed(lambda task: client.submit(alone, function, task, pure=False), tasks, ahead)
     elif workers == 1:
-        for task in tasks:
-            yield alone(function, task)
+        yield lambda tasks: (alone(function, task) for task in tasks)
     else:
-        yield from _on_processes(function, tasks, workers)
+        team: list[_Worker] = []
+        try:
+            yield lambda tasks: _on_processes(function, tasks, workers, team)
+        finally:
+            _end(team)
 
 
 def check_workers(workers: object, scheduler: object) -> None:
@@ -72,10 +95,13 @@ class _Worker:
     number: int = -1  # of the task that it is at
 
 
-def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """A worker has one task at a time. Work goes on until TASKS_AHEAD results a worker wait for one before them."""
+def _on_processes(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, team: list[_Worker]
+) -> Iterator[Result]:
+    """A worker has one task at a time. Work goes on until TASKS_AHEAD results a worker wait for one before them.
+
+    team: the processes that are there already; those that are started join it."""
     rest = enumerate(tasks)
-    team: list[_Worker] = []
     busy: list[_Worker] = []
     done: dict[int, Any] = {}
     asked_for, given = 0, 0
@@ -105,11 +131,16 @@ def _on_processes(function: Callable[[Task], Result], tasks: Iterable[Task], wor
                 yield result
     finally:
         # Also after Ctrl-C, a mistake, or when nobody wants more: what is under way is not waited for.
-        for worker in team:
-            worker.process.kill()
-        for worker in team:
-            worker.process.join()
-            worker.pipe.close()
+        _end(busy)
+        team[:] = [worker for worker in team if worker not in busy]
+
+
+def _end(team: list[_Worker]) -> None:
+    for worker in team:
+        worker.process.kill()
+    for worker in team:
+        worker.process.join()
+        worker.pipe.close()
 
 
 @contextmanager
@@ -154,15 +185,6 @@ def _work(function: Callable[[Task], Result], pipe: Connection) -> None:
             error.add_note(f"in a worker process: {traceback.format_exc()}")
             result = error
         pipe.send(result)
-
-
-def _on_cluster(
-    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, scheduler: str
-) -> Iterator[Result]:
-    with _client(workers, scheduler) as client:
-        ahead = TASKS_AHEAD * max(1, sum(client.nthreads().values()))
-        # pure: a task that is asked for twice is two tasks; retries are Dask's own when a worker is lost.
-        yield from _windowed(lambda task: client.submit(alone, function, task, pure=False), tasks, ahead)
 
 
 @contextmanager

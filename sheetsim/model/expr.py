@@ -482,6 +482,11 @@ def kurtosis(x: Operand) -> Matrix:
     return apply("kurtosis", x)
 
 
+def inverse(x: Operand) -> Matrix:
+    """The inverse of a square matrix; NaN of a singular one."""
+    return apply("inverse", x)
+
+
 def minimum(x: Operand) -> Matrix:
     """The least of all elements."""
     return apply("minimum", x)

@@ -94,6 +94,12 @@ def transposed(name: str, shapes: Sequence[Shape]) -> Shape:
     return shapes[0][1], shapes[0][0]
 
 
+def square(name: str, shapes: Sequence[Shape]) -> Shape:
+    if shapes[0][0] != shapes[0][1]:
+        raise SheetsimError(f"{name} takes as many rows as columns, not {_text(shapes[0])}")
+    return shapes[0]
+
+
 def scalar(name: str, shapes: Sequence[Shape]) -> Shape:
     return 1, 1
 

@@ -38,6 +38,7 @@ from sheetsim.model.op import (
     one_row,
     product,
     scalar,
+    square,
     transposed,
 )
 
@@ -179,6 +180,14 @@ def _row_log_sum_exp(x: Array) -> Array:
     """log Σ exp of each row, less its greatest number before and with it again after, so that nothing overflows."""
     most = x.max(axis=1, keepdims=True)
     return np.asarray(most + np.log(np.exp(x - most).sum(axis=1, keepdims=True)))
+
+
+def _inverse(a: Array) -> Array:
+    """NaN of a singular matrix, of which a sheet has an error."""
+    try:
+        return np.asarray(np.linalg.inv(a), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.full(a.shape, np.nan)
 
 
 def _steps(d: Matrix, z: Matrix, *args: Matrix) -> tuple[None, ...]:
@@ -477,6 +486,7 @@ TABLE: tuple[Op, ...] = (
     Op("quantile", 2, scalar, _quantile, "PERCENTILE({0},{1})", _unknown),
     Op("largest", None, of_scalars, lambda *xs: np.maximum.reduce(xs), "MAX({*})", _largest),
     Op("frequency", 2, bins, _frequency, "FREQUENCY({0},{1})", _steps),
+    Op("inverse", 1, square, _inverse, "MINVERSE({0})", lambda d, z, a: (-(z.T @ spread_out(d, z) @ z.T),)),
 )
 
 OPS.update({op.name: op for op in TABLE})

@@ -91,12 +91,12 @@ class Manifest(_Strict, frozen=True, kw_only=True):
 
     command: what makes the file again, in words where none does; template: the name or path that it begins with;
     versions: by name, of what computed it; parameters: a
-    template's keys (without `study` those of a person's own model); replicates, sweep: how often it was run, and over
-    what grid; live: whether there are formulas; values_only: whether they were not wanted; matrices: whether it holds
-    the matrices, or a summary. tables (the summary first), histograms: by the name under which they are asked for;
-    output_histograms: by label of an output's quantity;
-    verdicts: names of cells, one a row of the summary; kinds: names of matrices by what their numbers are (COUNT,
-    ROUNDING); series, headings: by name of the matrix.
+    template's keys (without `study` those of a person's own model); replicates, sweep, search: how often it was
+    run, over what grid, and the keys of a search; live: whether there are formulas; values_only: whether they were not
+    wanted; matrices: whether it holds the matrices, or a summary. tables (the summary first), histograms: by the name
+    under which they are asked for; output_histograms: by label of an output's quantity; verdicts: names of cells, one a
+    row of the summary; kinds: names of matrices by what their numbers are (COUNT, ROUNDING); series, headings: by name
+    of the matrix.
     """
 
     format: int
@@ -107,6 +107,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     parameters: dict[str, Any]
     replicates: Replicated | None = None
     sweep: dict[str, Any] | None = None
+    search: dict[str, Any] | None = None
     live: bool
     values_only: bool
     matrices: bool
@@ -142,6 +143,7 @@ def manifest(
     verdicts: Sequence[Matrix] = (),
     replicates: Replicated | None = None,
     sweep: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """The manifest of a layout, which has a sheet About; parameters: where they are others than it shows; histograms:
     edges, and counts by layer; outputs: where they have pages."""
@@ -159,6 +161,7 @@ def manifest(
         parameters=parameters,
         replicates=replicates,
         sweep=None if sweep is None else dict(sweep),
+        search=None if search is None else dict(search),
         live=layout.live,
         values_only=values_only,
         matrices=matrices,

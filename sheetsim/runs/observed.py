@@ -308,8 +308,7 @@ class TableMeasurer:
         """The cells of the tables, numbers and words, in the order of their labels."""
         return self._cells_of(self._built or self._study(None))
 
-    @staticmethod
-    def _cells_of(study: Study) -> tuple[list[Matrix], list[Matrix]]:
+    def _cells_of(self, study: Study) -> tuple[list[Matrix], list[Matrix]]:
         numbers, words = labelled(study)
         return list(numbers.values()), list(words.values())
 
@@ -319,20 +318,27 @@ class TableMeasurer:
         return (self._source if seed is None else replace(self._source, seed=seed)).build()
 
     @cached_property
+    def is_drawn(self) -> bool:
+        """Whether any of the cells depends on a draw or a training."""
+        numbers, words = self.cells
+        return any(isinstance(node.source, Draw | DataOfSeed | Outcome) for node in topological([*numbers, *words]))
+
+    @cached_property
     def program(self) -> Program | None:
         """What computes any replicate; None where a study must be built anew for each, as what depends on its seed is
-        not in leaves of draws alone."""
+        not in leaves of draws alone: a training's data may be split by it."""
         numbers, words = self.cells
         nodes = topological([*numbers, *words])
-        drawn = any(isinstance(node.source, Draw | DataOfSeed | Outcome) for node in nodes)
         if not isinstance(self._source, Graph):
             if not hasattr(self._source, "seed"):
                 raise SheetsimError(_NOTHING_DRAWN)
+            if any(isinstance(node.source, Outcome) for node in nodes):
+                return None
             numbers_of_other, words_of_other = self._cells_of(self._study(self._source.seed + 1))
             other = topological([*numbers_of_other, *words_of_other])
             if len(nodes) != len(other) or not all(map(_alike, nodes, other)):
                 return None
-        if not drawn:
+        if not self.is_drawn:
             raise SheetsimError(_NOTHING_DRAWN)
         return Program([*numbers, *words])
 
@@ -370,8 +376,6 @@ def _alike(a: Matrix, b: Matrix) -> bool:
         return np.array_equal(a.source.values, b.source.values)  # type: ignore[union-attr]
     if isinstance(a.source, Constant):
         return repr(a.source) == repr(b.source)
-    if isinstance(a.source, Outcome):  # its data may have been split by the seed
-        return False
     return not isinstance(a.source, Op) or a.source is b.source
 
 

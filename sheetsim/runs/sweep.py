@@ -110,7 +110,7 @@ class Sweep:
         data = self._keys([plan.replicates * count for count in counts])
         data["replicate"] = np.concatenate([np.repeat(np.arange(plan.replicates), count) for count in counts])
         data["seed"] = np.array(seeds, dtype=np.int64)[data["replicate"]]
-        data[plan.index] = _column([row for of in rows for _ in range(plan.replicates) for row in of])
+        data[plan.index] = column_of([row for of in rows for _ in range(plan.replicates) for row in of])
         for name in plan.columns:
             blocks = []
             for point, of, numbers in zip(plan.points, rows, self._numbers, strict=True):
@@ -137,7 +137,7 @@ class Sweep:
         labels = [
             point.observed.labels[k] for point, order in zip(self.plan.points, orders, strict=True) for k in order
         ]
-        data[self.plan.index] = _column([row for row, _ in labels])
+        data[self.plan.index] = column_of([row for row, _ in labels])
         data["statistic"] = np.array([name for _, name in labels], dtype=object)
         for name in self._intervals[0]:
             columns = [of[name][order] for of, order in zip(self._intervals, orders, strict=True)]
@@ -213,7 +213,7 @@ class Sweep:
     def _keys(self, rows: list[int]) -> dict[str, Any]:
         """By key of the grid, its value at each point, as many times as the point has rows."""
         return {
-            key: np.repeat(_column([point.keys[key] for point in self.plan.points]), rows) for key in self.plan.grid
+            key: np.repeat(column_of([point.keys[key] for point in self.plan.points]), rows) for key in self.plan.grid
         }
 
 
@@ -402,7 +402,7 @@ def _kept(parts: Parts | None, unit: Unit) -> Any:
     return numbers if numbers is None or numbers.shape == unit.shape else None
 
 
-def _column(values: list[Any]) -> Any:
+def column_of(values: list[Any]) -> Any:
     """Values of a key as a column of numbers, or of texts where they are not all numbers."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return np.array(values)

@@ -1,5 +1,6 @@
 """The studies, a line each: what the key `study` can say, the package's names, `--help` and the tests follow."""
 
+from sheetsim.studies.bayesian_search.study import BayesianSearch as BayesianSearch
 from sheetsim.studies.correlation.study import Correlation as Correlation
 from sheetsim.studies.finite_width.study import FiniteWidth as FiniteWidth
 from sheetsim.studies.forward.study import Forward as Forward
