@@ -78,6 +78,8 @@ _HOMES = {
     "read": "sheetsim.runs.run",
     "Replicates": "sheetsim.runs.replicates",
     "replicate": "sheetsim.runs.replicates",
+    "Comparison": "sheetsim.runs.compare",
+    "compare": "sheetsim.runs.compare",
     "Sensitivity": "sheetsim.runs.study_sensitivity",
     "sensitivity": "sheetsim.runs.study_sensitivity",
     "Sweep": "sheetsim.runs.sweep",
@@ -185,6 +187,8 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.runs.compare import Comparison as Comparison
+    from sheetsim.runs.compare import compare as compare
     from sheetsim.runs.fit import Fit as Fit
     from sheetsim.runs.fit import fit as fit
     from sheetsim.runs.model import Model as Model
