@@ -22,6 +22,7 @@ FUNCTIONS = (
     "column_sum",
     "column_variance",
     "cos",
+    "entry",
     "equal",
     "exp",
     "floor",
@@ -37,6 +38,7 @@ FUNCTIONS = (
     "normal_probability",
     "normal_quantile",
     "not_equal",
+    "pick",
     "quantile",
     "relu",
     "row",
@@ -142,6 +144,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import column_sum as column_sum
     from sheetsim.model.expr import column_variance as column_variance
     from sheetsim.model.expr import cos as cos
+    from sheetsim.model.expr import entry as entry
     from sheetsim.model.expr import equal as equal
     from sheetsim.model.expr import exp as exp
     from sheetsim.model.expr import floor as floor
@@ -157,6 +160,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import normal_probability as normal_probability
     from sheetsim.model.expr import normal_quantile as normal_quantile
     from sheetsim.model.expr import not_equal as not_equal
+    from sheetsim.model.expr import pick as pick
     from sheetsim.model.expr import quantile as quantile
     from sheetsim.model.expr import relu as relu
     from sheetsim.model.expr import row as row
