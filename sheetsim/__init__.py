@@ -22,6 +22,7 @@ FUNCTIONS = (
     "column_sum",
     "column_variance",
     "cos",
+    "entry",
     "equal",
     "exp",
     "floor",
@@ -38,6 +39,7 @@ FUNCTIONS = (
     "normal_probability",
     "normal_quantile",
     "not_equal",
+    "pick",
     "quantile",
     "relu",
     "row",
@@ -79,6 +81,8 @@ _HOMES = {
     "read": "sheetsim.runs.run",
     "Replicates": "sheetsim.runs.replicates",
     "replicate": "sheetsim.runs.replicates",
+    "Comparison": "sheetsim.runs.compare",
+    "compare": "sheetsim.runs.compare",
     "Sensitivity": "sheetsim.runs.study_sensitivity",
     "sensitivity": "sheetsim.runs.study_sensitivity",
     "Sweep": "sheetsim.runs.sweep",
@@ -151,6 +155,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import column_sum as column_sum
     from sheetsim.model.expr import column_variance as column_variance
     from sheetsim.model.expr import cos as cos
+    from sheetsim.model.expr import entry as entry
     from sheetsim.model.expr import equal as equal
     from sheetsim.model.expr import exp as exp
     from sheetsim.model.expr import floor as floor
@@ -167,6 +172,7 @@ if TYPE_CHECKING:
     from sheetsim.model.expr import normal_probability as normal_probability
     from sheetsim.model.expr import normal_quantile as normal_quantile
     from sheetsim.model.expr import not_equal as not_equal
+    from sheetsim.model.expr import pick as pick
     from sheetsim.model.expr import quantile as quantile
     from sheetsim.model.expr import relu as relu
     from sheetsim.model.expr import row as row
@@ -197,6 +203,8 @@ if TYPE_CHECKING:
     from sheetsim.model.initializers import scaled as scaled
     from sheetsim.model.initializers import xavier as xavier
     from sheetsim.model.initializers import zeros as zeros
+    from sheetsim.runs.compare import Comparison as Comparison
+    from sheetsim.runs.compare import compare as compare
     from sheetsim.runs.diagnose import diagnose as diagnose
     from sheetsim.runs.fit import Fit as Fit
     from sheetsim.runs.fit import fit as fit

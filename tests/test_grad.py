@@ -84,6 +84,8 @@ def test_the_derivative_of_each_op_is_that_of_central_differences(op: str, shape
         "row": lambda: apply(op, a * b, 1.0),
         "column": lambda: apply(op, a * b, 1.0),
         "inverse": lambda: apply(op, (a * b) @ (a * b).T + expr.equal(number := expr.row_numbers(a * b), number.T)),
+        "entry": lambda: apply(op, a * b, 1.0, 1.0),
+        "pick": lambda: apply(op, 2.0, expr.total(a), expr.total(a * b)),
         "largest": lambda: apply(op, expr.total(a), expr.mean(b), 0.2),
     }
     arity = OPS[op].arity

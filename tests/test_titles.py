@@ -58,6 +58,8 @@ def test_titles_follow_every_yellow_cell_and_come_back(tmp_path: Path, study: st
     begun = said()
     assert begun[0] == begun[1] == run.title
     cells = [cell for cell in yellow(run) if isinstance(cell.source, Choice | Data)]
+    # What the page Trace shows changes no number of another.
+    cells = [cell for cell in cells if not str(cell.name).startswith("trace_")]
     for cell in cells[:4] + cells[-6:]:
         place = run._layout.places[cell]
         where = titles.index(place.sheet), place.row + 1, place.column + 1

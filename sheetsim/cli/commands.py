@@ -394,6 +394,49 @@ def replicate_command(
         print(f"\n{note}")
 
 
+@app.command("compare")
+def compare_command(
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME|FILE.toml|BOOK.xlsx]...", show_default=False)
+    ] = None,
+    replicates: Annotated[
+        int, typer.Option(help="So many runs of each with common draws, for differences from the first with intervals.")
+    ] = 0,
+    workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    settings: Settings = None,
+    seed: Seed = None,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
+    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Compare networks layer by layer in one workbook (with no name: the article's five), and print a row a layer.
+
+    Histograms side by side on common scales, key numbers in colours, lines by layer.
+    """
+    from sheetsim.runs.compare import compare
+
+    target = _book_of("comparison", output)
+    _make_ready([target], force)
+    with ProgressLine(1) as progress:
+        progress.begin("comparison")
+        overrides = _overrides(settings, seed)
+        result = compare(*what or (), replicates=replicates, workers=workers, progress=progress.sheet, **overrides)
+        progress.sheet("writing")
+        result.to_excel(target, values_only=values_only)
+    form = Format.json if as_json else form
+    frame = result.frame()
+    if form is not Format.table:
+        print_frame(frame, form)
+        return
+    print(f"{', '.join(result.names)} → {target}")
+    print(text_of(frame[["verdict", *result.shown]]))
+    if replicates:
+        print(f"\nDifferences from {result.names[0]}, means of {replicates} replicates with common draws")
+        print(text_of(result.differences()))
+
+
 @app.command("sensitivity")
 def sensitivity_command(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
@@ -719,12 +762,17 @@ def _load(
 ) -> "Scenario":
     from sheetsim.runs import templates
 
+    return templates.load(name, _overrides(settings, seed) | dict(more or {}))
+
+
+def _overrides(settings: list[str] | None, seed: int | None) -> dict[str, Any]:
+    """The keys that --set and --seed give."""
     overrides = dict(map(_setting, settings or []))
     if seed is not None:
         if "seed" in overrides:
             raise SheetsimError("--seed and --set seed=… say the same: give one of them")
         overrides["seed"] = seed
-    return templates.load(name, overrides | dict(more or {}))
+    return overrides
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -378,6 +378,21 @@ def column(x: Operand, number: int) -> Matrix:
     return apply("column", checked, number)
 
 
+def entry(x: Operand, row: Operand, column: Operand) -> Matrix:
+    """The element in a row and a column, computed numbers from 1; NaN, in a sheet an error, where there is none."""
+    return apply("entry", x, row, column)
+
+
+def pick(number: Operand, *options: Operand) -> Matrix:
+    """The option of a number from 1, single numbers all; NaN, in a sheet an error, where there is none.
+
+    Raises SheetsimError for more options than Excel's CHOOSE has.
+    """
+    if not 1 <= len(options) <= 254:
+        raise SheetsimError(f"pick takes 1 to 254 options, not {len(options)}")
+    return apply("pick", number, *options)
+
+
 def row_count(x: Operand) -> Matrix:
     return apply("row_count", x)
 

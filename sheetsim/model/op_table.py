@@ -151,6 +151,18 @@ def _beta_quantile(p: Array, a: Array, b: Array) -> Array:
     return np.where((p > 0) & (p < 1) & (a > 0) & (b > 0), betaincinv(a, b, p), np.nan)
 
 
+def _entry(x: Array, r: Array, c: Array) -> Array:
+    """The element of a row and a column from 1, numbers cut to whole ones; NaN where there is none."""
+    row, column = r.item(), c.item()
+    there = 1 <= row < x.shape[0] + 1 and 1 <= column < x.shape[1] + 1
+    return x[int(row) - 1 : int(row), int(column) - 1 : int(column)] if there else _cell(np.nan)
+
+
+def _pick(number: Array, *options: Array) -> Array:
+    """The option of a number from 1, cut to a whole one; NaN where there is none."""
+    return options[int(number.item()) - 1] if 1 <= number.item() < len(options) + 1 else _cell(np.nan)
+
+
 def _select(condition: Array, yes: Array, no: Array) -> Array:
     """np.where by bits: it takes a branch an element, and five times as long where the truths are in no order."""
     if yes.dtype != np.float64 or no.dtype != np.float64:
@@ -377,6 +389,24 @@ TABLE: tuple[Op, ...] = (
         lambda x, k: x[:, int(k.item()) - 1 : int(k.item())],
         "INDEX({0},0,{1})",
         lambda d, z, x, k: (d * equal(row_numbers(x.T).T, k), None),
+    ),
+    Op(
+        "entry",
+        3,
+        scalar,
+        _entry,
+        "INDEX({0},{1},{2})",
+        lambda d, z, x, r, c: (d * equal(row_numbers(x), r) * equal(row_numbers(x.T).T, c), None, None),
+        never_overflows=True,
+    ),
+    Op(
+        "pick",
+        None,
+        of_scalars,
+        _pick,
+        "CHOOSE({*})",
+        lambda d, z, k, *xs: (None, *(d * equal(k, float(number)) for number in range(1, len(xs) + 1))),
+        never_overflows=True,
     ),
     Op("row_numbers", 1, first_column, lambda x: np.arange(1.0, len(x) + 1).reshape(-1, 1), "{0:numbers}", _steps),
     Op("row_count", 1, scalar, lambda x: _cell(float(x.shape[0])), "{0:rows}", _steps),

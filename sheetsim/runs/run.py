@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -26,7 +26,7 @@ from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import AS_MADE, CHANGED
 from sheetsim.studies.study import Experiment, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
-from sheetsim.summary.histogram import histogram_frame
+from sheetsim.summary.histogram import LayerCounts, histogram_frame
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import MANIFEST_TITLE
@@ -46,6 +46,13 @@ class Results:
     """The accessors that a run and a book that was read share."""
 
     title: str
+
+    def __getitem__(self, name: str) -> Any:
+        """The named matrix: a 2-D array (read-only), or a number or text where it is a single cell."""
+        raise NotImplementedError
+
+    def __contains__(self, name: str) -> bool:
+        raise NotImplementedError
 
     def table(self, name: str) -> "pd.DataFrame":
         """A table by name, one of its study's: of forward `layers`, `variance`, `claims` and `histograms`."""
@@ -80,6 +87,23 @@ class Results:
     def histograms(self) -> "pd.DataFrame":
         """Counts by layer and bin, those below and above the edges included."""
         return self.table("histograms")
+
+    def _placed_histograms(self) -> "Mapping[str, tuple[str, Sequence[str]]]":
+        """By name of a histogram the name of its edges, and those of its counts by layer."""
+        raise NotImplementedError
+
+    def layer_counts(self, name: str = "histograms") -> LayerCounts:
+        """The numbers of a histogram by layer, by the name of its table. Raises SheetsimError for another name."""
+        placed = self._placed_histograms()
+        if name not in placed:
+            raise SheetsimError(f"there is no histogram {name!r}; there are {', '.join(placed) or 'none'}")
+        edges, names = placed[name]
+        counts = [self[one] for one in names]
+        # Without a bar of zeros what is drawn are the counts themselves.
+        bars = [f"bars{one.removeprefix('counts')}" for one in names]
+        return LayerCounts.of(
+            self[edges], counts, [self[bar if bar in self else one] for bar, one in zip(bars, names, strict=True)]
+        )
 
     def _repr_html_(self) -> str:
         frame = self.summary()
@@ -259,6 +283,12 @@ class Run(Results):
             manifest=study_manifest(self._study, layout, self._risk, values_only, self._template).rows(),
             progress=progress,
         )
+
+    def _placed_histograms(self) -> Mapping[str, tuple[str, Sequence[str]]]:
+        return {
+            name: (str(one.edges.name), [str(counts.name) for counts in one.counts])
+            for name, one in self._study.histograms.items()
+        }
 
     def _histograms_of_outputs(self) -> "pd.DataFrame":
         """Counts by output and bin, those below and above the edges included."""
@@ -484,6 +514,9 @@ class Book(Results):
 
         arrays = {label: self._histogram(placed) for label, placed in of_outputs.items()}
         return output_histogram_frame((label, edges, counts) for label, (edges, counts, *_) in arrays.items())
+
+    def _placed_histograms(self) -> Mapping[str, tuple[str, Sequence[str]]]:
+        return {name: (one.edges, one.counts) for name, one in self.manifest.histograms.items()}
 
     def _histogram(self, placed: PlacedHistogram) -> list[Array]:
         """Its edges, and its counts by layer."""

@@ -135,7 +135,7 @@ class SweepBook:
         row = 2
         for name, of in self._shown.items():
             ends = np.array([interval["mean"][-1] for interval in of])
-            steep = _steep(ends)
+            steep = steep_scale(ends)
             heading = f"log10 of the mean of {name}" if steep else f"Mean of {name}"
             items.append(Text(row, 0, f"{heading}: {self._meanings[name]}", "section"))
             row += 1
@@ -203,7 +203,7 @@ class SweepBook:
     ) -> Lines:
         points = [self._indices[_identity({**fixed, by: value})] for value in values]
         means = np.concatenate([self._shown[name][point]["mean"] for point in points])
-        steep = _steep(means)
+        steep = steep_scale(means)
         cells = [_above(self._means[name][point]) if steep else self._means[name][point] for point in points]
         lines = tuple(Line(_label(value), line) for value, line in zip(values, cells, strict=True) if line)
         title = f"{name} by {by}: {said}" if said else f"{name} by {by}: {self._meanings[name]}"
@@ -292,7 +292,7 @@ def _single(grid: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     return {key: values[0] for key, values in grid.items() if len(values) == 1}
 
 
-def _steep(numbers: Any) -> bool:
+def steep_scale(numbers: Any) -> bool:
     """Whether they are above 0, or 0, and differ by more than a chart or colours on a plain scale can show."""
     finite = numbers[np.isfinite(numbers)]
     above = finite[finite > 0]

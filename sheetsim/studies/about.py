@@ -123,7 +123,9 @@ def about_page(
 class StudyBook:
     """A study's sheets, the first one a page, and what About and the contents tell of them.
 
-    graph: of which About explains the names that have a place on the sheets; tables: of which it tells the columns.
+    graph: of which About explains the names that have a place on the sheets; tables: of which it tells the columns;
+    asking: titles of pages whose yellow cells ask something of the numbers, and change none; names: what the names are
+    that stand in no graph.
     """
 
     experiment: Experiment
@@ -133,6 +135,8 @@ class StudyBook:
     live: bool
     tables: Sequence[Table]
     verdicts: Sequence[Verdict] = ()
+    asking: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def bound(
         self, pages: Sequence[Page] = (), tables: Sequence[Table] = (), matrices: Sequence[Matrix] = ()
@@ -150,7 +154,9 @@ class StudyBook:
         ]
         tables = [*self.tables, *tables]
         sheets = at_home([first, *pages, *others, *more], tables)
-        sections = {"Defined names": glossary(self.graph, sheets)}
+        placed_names = {node.name for node, _ in _placed(sheets)}
+        more_names = {name: what for name, what in self.names.items() if name in placed_names}
+        sections = {"Defined names": glossary(self.graph, sheets) | more_names}
         sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
         if self.verdicts:
             sections["The verdicts"] = meanings(self.verdicts)
@@ -158,7 +164,7 @@ class StudyBook:
         title = experiment.title or experiment.TITLE
         parameters, scipy = experiment.shown(), uses_scipy(self.graph)
         about = about_page(title, experiment.description, self.command, parameters, sections, scipy=scipy)
-        return follow([*sheets, about], self.live, [page.title for page in pages])
+        return follow([*sheets, about], self.live, [*self.asking, *(page.title for page in pages)])
 
 
 def glossary(graph: Graph, sheets: Iterable[Sheet]) -> dict[str, str]:

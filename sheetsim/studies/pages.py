@@ -12,7 +12,7 @@ from sheetsim.model.expr import column as column_of
 from sheetsim.model.series import Series
 from sheetsim.studies.contents import bound
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Block, Colours, Echo, Item, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Colours, Echo, Item, Link, Number, Page, Sheet, Text
 
 # Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
 LABEL_WIDTH = 27
@@ -187,12 +187,16 @@ def abreast(layers: int, most: int) -> list[range]:
     return [range(first, min(first + most, layers)) for first in range(0, layers, most)]
 
 
-def layer_heads(row: int, label: str, places: range, wide: int, last: str = "") -> list[Item]:
-    """The heading of some layers in a row of `wide` columns, from their places; last: what the last one is called."""
+def layer_heads(row: int, label: str, places: range, wide: int, last: str = "", to: str = "") -> list[Item]:
+    """The heading of some layers in a row of `wide` columns, from their places; last: what the last one is called; to:
+    the title, without its number, of the sheets that the headings lead to, if any."""
     items: list[Item] = [Text(row, 0, label, "heading-left")]
-    items += [Number(row, c, 1 + k, "layer") for c, k in enumerate(places, start=1)]
-    if last:
-        items[-1] = Text(row, len(places), last, "heading")
+    for c, k in enumerate(places, start=1):
+        name = last if last and c == len(places) else f"Layer {k + 1}"
+        if to:
+            items.append(Link(row, c, name, "index-link", sheet=f"{to} {k + 1}"))
+        else:
+            items.append(Text(row, c, name, "heading") if name == last else Number(row, c, 1 + k, "layer"))
     return items + [Text(row, column, " ", "heading") for column in range(len(places) + 1, wide + 1)]
 
 

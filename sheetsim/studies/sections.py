@@ -15,6 +15,7 @@ from sheetsim.workbook.layout import (
     HorizontalBars,
     Item,
     Lines,
+    Link,
     Number,
     Page,
     Scatter,
@@ -49,18 +50,20 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of numbers or words: its label, a cell a column (none where there is None), their style or styles, and a
-    hint."""
+    """A row of numbers or words: its label, a cell a column (none where there is None), their style or styles, a hint,
+    and the sheet that the label leads to, if any."""
 
     label: str
     cells: Sequence[Matrix | None]
     style: str | Sequence[str] = "centre"
     hint: str = ""
+    sheet: str = ""
 
     def items(self, row: int, hint_column: int = 0) -> list[Item]:
         """Its items at a row of a page."""
         styles = [self.style] * len(self.cells) if isinstance(self.style, str) else self.style
-        shown: list[Item] = [Text(row, 0, self.label, "label")]
+        label = Link(row, 0, self.label, "link", sheet=self.sheet) if self.sheet else Text(row, 0, self.label, "label")
+        shown: list[Item] = [label]
         shown += [
             Block(row, c, cell, style)
             for c, (cell, style) in enumerate(zip(self.cells, styles, strict=True), start=1)
@@ -172,15 +175,16 @@ def by_layer(
     height: float = 0,
     note: str = "",
     last: str = "",
+    to: str = "",
 ) -> list[Section]:
     """Layers side by side, so many at most, then the next ones below: charts and rows of numbers.
 
     drawn: the charts of a layer (from 0) at a column; note: left of the first charts; last: what the last layer is
-    called.
+    called; to: the title of the sheets that the headings lead to.
     """
     sections = []
     for places in abreast(layers, across):
-        items = layer_heads(0, label, places, across, last if places[-1] + 1 == layers else "")
+        items = layer_heads(0, label, places, across, last if places[-1] + 1 == layers else "", to)
         first = 2 if drawn else 1
         if drawn:
             items += [Text(1, 0, note, "note")] if note and places[0] == 0 else []

@@ -105,6 +105,32 @@ class Histogram:
         return histogram_frame(values[self.edges], [values[node] for node in self.counts])
 
 
+@dataclass(frozen=True)
+class LayerCounts:
+    """The numbers of a histogram: edges (bins + 1), counts (layers × bins + 2), and how many of these are exact zeros
+    where charts show them as a bar of their own (layers), with their bin's place among the counts."""
+
+    edges: Array
+    counts: Array
+    zeros: Array
+    at: int
+
+    @classmethod
+    def of(cls, edges: Array, counts: Sequence[Array], bars: Sequence[Array]) -> "LayerCounts":
+        """bars: the counts without the exact zeros."""
+        taken = np.reshape(counts, (len(counts), -1)) - np.reshape(bars, (len(bars), -1))
+        at = int(np.searchsorted(np.ravel(edges), 0.0))
+        return cls(np.ravel(edges), np.reshape(counts, taken.shape), taken.sum(axis=1), at)
+
+    @property
+    def bars(self) -> Array:
+        """The counts without the exact zeros."""
+        bars = self.counts.copy()
+        if self.zeros.any():
+            bars[:, self.at] -= self.zeros
+        return bars
+
+
 def histogram_frame(edges: Array, counts: Sequence[Array]) -> "pd.DataFrame":
     """A row a layer and bin: `layer` (index), `bin`, `above`, `up_to`, `count`, `share`; bin 0 is open below, the last
     above. edges: (bins + 1)×1; counts: a layer each, (bins + 2)×1."""

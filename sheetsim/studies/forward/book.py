@@ -1,6 +1,6 @@
 """How the study of initial weights looks as a workbook: which matrix stands where, and what is said beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from sheetsim.studies.forward.histograms_page import output_histograms
 from sheetsim.studies.forward.variance_page import variance_page
 from sheetsim.studies.histogram_pages import BARS_NOTE, ZEROS_NOTE, bars_page, small_bars
 from sheetsim.studies.network_sheets import (
+    OUTPUTS,
     bias_page,
     draws_sheets,
     layer_controls,
@@ -32,6 +33,7 @@ from sheetsim.studies.sections import (
     numbers,
     table_page,
 )
+from sheetsim.studies.trace_pages import NAMES, TRACES
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
@@ -59,6 +61,7 @@ class ForwardBook:
     variance: Table
     claims: Sequence[Claim]
     units: tuple[Matrix | Units, ...]
+    traces: Callable[[], Sequence[Page]]
 
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order; of a summary only those that hold results.
@@ -74,8 +77,9 @@ class ForwardBook:
         sheets: list[Sheet] = [self._overview(live), *results, bars]
         if full:
             draws = [*bias_page(network.layers), *draws_sheets(network.layers)]
-            sheets = [sheets[0], *matrices, *results, *draws, bars]
-        return StudyBook(self.study, self.graph, sheets, command, live, tables=(self.table, self.variance))
+            sheets = [sheets[0], *self.traces(), *matrices, *results, *draws, bars]
+        tables = self.table, self.variance
+        return StudyBook(self.study, self.graph, sheets, command, live, tables=tables, asking=TRACES, names=NAMES)
 
     def _overview(self, live: bool) -> Page:
         layers = self.network.layers
@@ -94,12 +98,12 @@ class ForwardBook:
             Row("Verdict", self.verdicts, "verdict"),
             *layer_controls(self.graph, len(layers)),
             Row("Standard deviation of weights", [layer.sd for layer in layers]),
-            Row("Mean of outputs", self.table["mean"]),
-            Row("Standard deviation of outputs", self.table["std"]),
-            Row("Of their variance, over samples", self.table["over_samples"], "percent-centre"),
-            Row("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre"),
-            Row("Dead units", self.table["dead_units"], "count-centre"),
-            Row("Effective units", self.table["effective_units"], "one-decimal-centre"),
+            Row("Mean of outputs", self.table["mean"], sheet="Layers"),
+            Row("Standard deviation of outputs", self.table["std"], sheet="Layers"),
+            Row("Of their variance, over samples", self.table["over_samples"], "percent-centre", sheet="Layers"),
+            Row("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre", sheet="Layers"),
+            Row("Dead units", self.table["dead_units"], "count-centre", sheet="Layers"),
+            Row("Effective units", self.table["effective_units"], "one-decimal-centre", sheet="Layers"),
         ]
         given = [
             Row("Mean square of the input", [self.given.square]),
@@ -121,6 +125,7 @@ class ForwardBook:
                 small_bars(self.histogram.drawn),
                 CHART[1],
                 note,
+                to=OUTPUTS.title if self.study.is_full else "",
             ),
             numbers(given),
             meaning(VERDICTS, wide - 1),

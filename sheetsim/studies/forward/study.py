@@ -6,6 +6,7 @@ Here stand its parameters and what is computed; `book.py` says how the workbook 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import msgspec
@@ -38,6 +39,7 @@ from sheetsim.summary.variance import claim_table, claims, unit_statistics, vari
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
+    from sheetsim.workbook.layout import Page
 
 CUSTOM = "custom"
 PER_LAYER = "per layer"
@@ -232,11 +234,18 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         decomposition = variance_table(network, var_x, units, graph["bias_std"] if self.bias else None)
         checked = claims(graph, network, decomposition, var_x, units)
 
+        # Once for all books of the study, which share their cells.
+        @cache
+        def traces() -> "Sequence[Page]":
+            from sheetsim.studies.trace_pages import forward_traces
+
+            return forward_traces(network)
+
         def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.forward.book import ForwardBook
 
             parts = graph, network, table, words, given, bars, decomposition, checked
-            return ForwardBook(self, *parts, (var_x, *units)).sheets(command, live)
+            return ForwardBook(self, *parts, (var_x, *units), traces).sheets(command, live)
 
         return Findings(
             sheets,

@@ -1,6 +1,6 @@
 """How the study of gradient flow looks as a workbook: which matrix stands where, and what is said beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from sheetsim.model.initializers import INITIALIZER_NAMES
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.gradient_flow.gradients import FLOWS, Curve
 from sheetsim.studies.gradient_flow.histograms import HISTOGRAMS, chart_sections, gradient_histograms_page
-from sheetsim.studies.gradient_flow.matrix_sheets import backward_sheets, target_sheets
+from sheetsim.studies.gradient_flow.matrix_sheets import BY_SUMS, backward_sheets, target_sheets
 from sheetsim.studies.histogram_pages import bars_page
 from sheetsim.studies.network_sheets import (
     CHOOSE,
@@ -35,6 +35,7 @@ from sheetsim.studies.sections import (
     numbers,
     table_page,
 )
+from sheetsim.studies.trace_pages import NAMES, TRACES
 from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Line, Lines, Page, Sheet
@@ -60,6 +61,7 @@ class GradientFlowBook:
     verdicts: Sequence[Matrix]
     histograms: Mapping[str, Histogram]
     curve: Curve
+    traces: Callable[[], Sequence[Page]]
 
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order; of a summary only those that hold results.
@@ -79,8 +81,9 @@ class GradientFlowBook:
         if full:
             matrices, draws = [*network, *backward_sheets(flow)], [*draws_sheets(flow.steps), *target_sheets(flow)]
             matrices += bias_page(flow.steps)
-            sheets = [sheets[0], *matrices, *results, *draws, bars]
-        return StudyBook(self.study, self.graph, sheets, command, live, tables=(self.table, self.layers))
+            sheets = [sheets[0], *self.traces(), *matrices, *results, *draws, bars]
+        told = self.table, self.layers
+        return StudyBook(self.study, self.graph, sheets, command, live, tables=told, asking=TRACES, names=NAMES)
 
     def _overview(self, live: bool) -> Page:
         steps = self.flow.steps
@@ -103,10 +106,11 @@ class GradientFlowBook:
         ]
         hints = (CHOOSE, "The custom standard deviations count when their initializer is “custom”.", INITIALIZER_NAMES)
         output = f"Output (layer {len(steps)})"
+        to = BY_SUMS.title if self.study.is_full else ""
         sections: list[Section] = [
             lead(told, wide),
             controls(cells, hints if live else (), wide - 2, gap=0),
-            *by_layer("Gradients of each layer", len(steps), ACROSS, list(self._rows()), last=output),
+            *by_layer("Gradients of each layer", len(steps), ACROSS, list(self._rows()), last=output, to=to),
             numbers([Row("Loss", [self.flow.loss])], gap=0),
             self._norms(),
             *chart_sections(self.histograms, self.curve, ACROSS),
@@ -120,18 +124,18 @@ class GradientFlowBook:
         yield Row("Verdict", self.verdicts, "verdict")
         yield from layer_controls(self.graph, len(self.flow.steps) - 1)
         yield Row("Standard deviation of weights", [step.sd for step in self.flow.steps])
-        yield Row("‖d_a‖", table["d_a_norm"])
-        yield Row("Of that at the output", table["reach"])
-        yield Row("Rate a layer, of ‖d_z‖: √χ", table["rate"][:-2])
-        yield Row("    its 95 % interval: low", table["rate_low"][:-2])
-        yield Row("    high", table["rate_high"][:-2])
-        yield Row("Total, of ‖d_z‖", table["total"][:-2])
-        yield Row("Of that of the layer before", table["d_a_ratio"][:-1])
-        yield Row("Expected", table["expected"][:-1])
-        yield Row("Mean of f′(a)²", table["slope_square"])
-        yield Row("d_a exactly 0", table["d_a_zeros"], "percent-centre")
-        yield Row("‖d_z‖", table["d_z_norm"])
-        yield Row("‖d_W‖", table["d_W_norm"])
+        yield Row("‖d_a‖", table["d_a_norm"], sheet="Gradients")
+        yield Row("Of that at the output", table["reach"], sheet="Gradients")
+        yield Row("Rate a layer, of ‖d_z‖: √χ", table["rate"][:-2], sheet="Gradients")
+        yield Row("    its 95 % interval: low", table["rate_low"][:-2], sheet="Gradients")
+        yield Row("    high", table["rate_high"][:-2], sheet="Gradients")
+        yield Row("Total, of ‖d_z‖", table["total"][:-2], sheet="Gradients")
+        yield Row("Of that of the layer before", table["d_a_ratio"][:-1], sheet="Gradients")
+        yield Row("Expected", table["expected"][:-1], sheet="Gradients")
+        yield Row("Mean of f′(a)²", table["slope_square"], sheet="Gradients")
+        yield Row("d_a exactly 0", table["d_a_zeros"], "percent-centre", sheet="Gradients")
+        yield Row("‖d_z‖", table["d_z_norm"], sheet="Gradients")
+        yield Row("‖d_W‖", table["d_W_norm"], sheet="Gradients")
 
     def _norms(self) -> Section:
         note = (

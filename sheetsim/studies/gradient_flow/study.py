@@ -3,7 +3,8 @@
 Here stand its parameters and what is computed; `book.py` says how the workbook shows it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
@@ -22,6 +23,7 @@ from sheetsim.summary.layers import layer_table
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
+    from sheetsim.workbook.layout import Page
 
 # What the output layer's drop-down and its cell beside it are.
 OF_OUTPUT = (
@@ -80,10 +82,17 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         words = flow_verdicts(graph, table, flow)
         histograms, curve = gradient_histograms(graph, flow, table, self.histogram.bins)
 
+        # Once for all books of the study, which share their cells.
+        @cache
+        def traces() -> "Sequence[Page]":
+            from sheetsim.studies.trace_pages import backward_traces
+
+            return backward_traces(flow)
+
         def sheets(command: str, live: bool) -> "StudyBook":
             from sheetsim.studies.gradient_flow.book import GradientFlowBook
 
-            parts = graph, flow, table, layers, words, histograms, curve
+            parts = graph, flow, table, layers, words, histograms, curve, traces
             return GradientFlowBook(self, *parts).sheets(command, live)
 
         return Findings(

@@ -178,15 +178,17 @@ def horizontal_chart(book: Any, item: HorizontalBars, places: Places) -> tuple[A
     """Bars from left to right with the names of their rows, and what they show in words."""
     chart = book.add_chart({"type": "bar"})
     first = places[item.parts[0].cells[0]]
-    names = _range(first._replace(column=item.names, shape=(len(item.parts[0].cells), 1)))
+    rows = sum(node.shape[0] for node in item.parts[0].cells)
+    names = _range(first._replace(column=item.names, shape=(rows, 1)))
     for part, color in zip(item.parts, line_colours(len(item.parts)), strict=True):
         look = {"fill": {"color": color}, "border": {"none": True}, "gap": 40, "overlap": 100 if item.stacked else 0}
         chart.add_series({"name": part.name, "categories": names, "values": _down(part.cells, places), **look})
-    chart.set_legend({"position": "bottom", "font": SMALL_FONT})
+    chart.set_legend({"position": "bottom", "font": SMALL_FONT} if len(item.parts) > 1 else {"none": True})
     # The first row on top puts the scale there too, unless its labels stand at its high end.
     chart.set_y_axis(
         {
             "reverse": True,
+            "interval_unit": 1,
             "num_font": {**SMALL_FONT, "color": INK},
             "label_position": "low",
             "line": {"color": RULE_COLOUR},

@@ -357,6 +357,7 @@ class _Writer:
         worksheet.write_string(item.row, item.column, item.text, style)
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
+        self._verdict(worksheet, item)
 
     def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
         node, values = item.matrix, self.values[item.matrix]
@@ -409,7 +410,7 @@ class _Writer:
             worksheet.write_value(item.row, item.column, value, style)
         self._verdict(worksheet, item)
 
-    def _verdict(self, worksheet: ExactWorksheet, item: Block | Echo) -> None:
+    def _verdict(self, worksheet: ExactWorksheet, item: Text | Block | Echo) -> None:
         if item.style != "verdict":
             return
         for text, tone in worksheet.tones.items():
