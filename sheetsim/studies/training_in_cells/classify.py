@@ -16,8 +16,9 @@ class Classified:
     """What the page Classify shows.
 
     asked, after: the drop-down of pictures, and the cell for the number of a step; chosen, moment: what they mean;
-    truth: what the picture is; picture: it, 3×3; p, says: by start, of the chosen picture after the chosen step; drawn, p_drawn: a
-    picture to draw in, and what is said of it after the last step; units: by start the hidden units' weights, 3×3 each.
+    truth: what the picture is; picture: it, 3×3; p, says: by start, of the chosen picture after the chosen step; drawn,
+    p_drawn: a picture to draw in, and what is said of it after the last step; units: by start the hidden units'
+    weights, 3×3 each.
     """
 
     asked: Matrix
