@@ -1,4 +1,4 @@
-"""The figures that the README and docs/training.md quote of templates, computed, and whether these pages say them.
+"""The figures that the README and the pages of docs/ quote of templates, computed, and whether these pages say them.
 
     python docs/figures.py [--long]
 
@@ -8,6 +8,8 @@ own, in benchmarks/.
 """
 
 import argparse
+import contextlib
+import io
 import re
 import sys
 import tempfile
@@ -18,7 +20,8 @@ from typing import Any
 
 import sheetsim
 
-PAGES = Path(__file__).parent.parent / "README.md", Path(__file__).parent / "training.md"
+DOCS = Path(__file__).parent
+PAGES = DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))
 
 FLOWS = {
     "gradient-flow": "`gradient-flow` (tanh, Xavier)",
@@ -193,12 +196,22 @@ def trained() -> Iterator[str]:
     yield f"learns at two scales ({' and '.join(learned)})"
 
 
+def example() -> Iterator[str]:
+    """What the README's example prints, as the README shows it."""
+    code = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(encoding="utf-8"), re.DOTALL)[0]
+    out = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(out):
+        exec(code, {})
+    yield " ".join(out.getvalue().split())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
     asked = parser.parse_args()
     text = re.sub(r"\s+", " ", " ".join(page.read_text(encoding="utf-8") for page in PAGES))
     parts = [
+        example,
         claims,
         layers,
         gradients,
