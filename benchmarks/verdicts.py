@@ -143,8 +143,8 @@ def through_time(seeds: int) -> Iterator[Record]:
 
 
 def ranges(seeds: int, depth: int) -> Iterator[Record]:
-    """The README's networks over seeds: what is left at layer 1, of ‖d_a‖ at the output and of ‖d_z‖ at the last hidden
-    layer, and the rate."""
+    """The networks of docs/studies/gradient-flow.md over seeds: what is left at layer 1, of ‖d_a‖ at the output and of
+    ‖d_z‖ at the last hidden layer, and the rate."""
     for name in templates.names():
         if not name.startswith("gradient-flow"):
             continue

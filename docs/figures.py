@@ -1,13 +1,15 @@
-"""The figures that the README and docs/training.md quote of templates, computed, and whether these pages say them.
+"""The figures that the README and the pages of docs/ quote of templates, computed, and whether these pages say them.
 
     python docs/figures.py [--long]
 
 Prints a line a figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000 replicates,
-of 100 of symmetry, and of trainings (three to five minutes). Tables of error rates and times have commands of their
-own, in benchmarks/.
+of 100 of symmetry, and of longer trainings (three to six minutes). Tables of error rates and times have commands of
+their own, in benchmarks/.
 """
 
 import argparse
+import contextlib
+import io
 import re
 import sys
 import tempfile
@@ -18,7 +20,8 @@ from typing import Any
 
 import sheetsim
 
-PAGES = Path(__file__).parent.parent / "README.md", Path(__file__).parent / "training.md"
+DOCS = Path(__file__).parent
+PAGES = DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))
 
 FLOWS = {
     "gradient-flow": "`gradient-flow` (tanh, Xavier)",
@@ -193,12 +196,48 @@ def trained() -> Iterator[str]:
     yield f"learns at two scales ({' and '.join(learned)})"
 
 
+def example() -> Iterator[str]:
+    """What the README's example prints, as the README shows it."""
+    code = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(encoding="utf-8"), re.DOTALL)[0]
+    out = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(out):
+        exec(code, {})
+    yield " ".join(out.getvalue().split())
+
+
+def in_cells() -> Iterator[str]:
+    table = sheetsim.run("training-in-cells").summary()
+    accuracy, steps = table["accuracy"], table["steps_to_95_percent"]
+    shown = [
+        f"{accuracy[name]:.2f} from {who}" for name, who in (("constant", "equal weights"), ("small", "small ones"))
+    ]
+    yield f"Accuracy after 80 steps is {', '.join(shown)} and {accuracy['xavier']:.2f} from Xavier's"
+    yield f"at step {steps['small']:.0f} from small weights and at step {steps['xavier']:.0f} from Xavier's"
+
+
+def first_layer() -> Iterator[str]:
+    row = sheetsim.run("training-gradients").table("claims").iloc[0]
+    yield f"{row['number']:.3f} ({row['number_low']:.3f} to {row['number_high']:.3f}) comes after update 10"
+
+
+def regularized() -> Iterator[str]:
+    for name in ("weight-decay", "dropout"):
+        run = sheetsim.run(name, workers=2)
+        table, gap = run.summary(), run.table("claims").iloc[1]
+        before, after = table.iloc[0], table.iloc[1]
+        yield f"from {before['accuracy']:.3f} to {after['accuracy']:.3f}"
+        yield f"{before['test_accuracy']:.3f} to {after['test_accuracy']:.3f}"
+        low, high = (f"{-gap[end]:.3f}".replace("-", "−") for end in ("number_high", "number_low"))
+        yield f"{-gap['number']:.3f} ({low} to {high})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
     asked = parser.parse_args()
     text = re.sub(r"\s+", " ", " ".join(page.read_text(encoding="utf-8") for page in PAGES))
     parts = [
+        example,
         claims,
         layers,
         gradients,
@@ -207,7 +246,9 @@ def main() -> None:
         recurrent,
         two_inputs,
         books,
-        *[replicates, symmetry_over_seeds, trained] * asked.long,
+        in_cells,
+        first_layer,
+        *[replicates, symmetry_over_seeds, trained, regularized] * asked.long,
     ]
     wrong = 0
     for part in parts:

@@ -1,4 +1,4 @@
-"""A spreadsheet-style Monte Carlo engine with Excel export: matrix models computed by NumPy, written as live workbooks.
+"""A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes.
 
 run = sheetsim.run("relu-he", seed=0)
 run.summary()

@@ -375,9 +375,9 @@ def test_an_input_over_cells_reads_as_a_formula_and_has_a_gradient(tmp_path: Pat
     assert "IF(mean>=1" in formulas[model["z"]]
 
 
-def test_the_readmes_example_runs_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    (code,) = [c for c in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "sheetsim.normal(mean, 2)" in c]
+def test_the_documented_example_runs_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parent.parent / "docs/distributions.md").read_text()
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "sheetsim.normal(mean, 2)" in c]
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code.replace("10_000", "500"), names)

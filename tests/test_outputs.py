@@ -281,9 +281,9 @@ def test_a_matrix_that_has_the_name_is_the_output() -> None:
     assert model.run().outputs() == ["profit"]
 
 
-def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    (code,) = [c for c in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "model.output" in c and "risk" in c]
+def test_the_documented_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parent.parent / "docs/own-model.md").read_text()
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "model.output" in c and "risk" in c]
     monkeypatch.chdir(tmp_path)
     exec(code.replace("10_000", "500").replace(", 200, until", ", 30, until").replace("1_000_000", "1000"), {})
     assert sheetsim.verify("launch.xlsx").ok

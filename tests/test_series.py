@@ -19,7 +19,7 @@ from sheetsim.model.expr import Matrix, mean, sum_squares, total
 from sheetsim.model.traversal import topological
 from sheetsim.runs.run import Run
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs/own-model.md"
 START = [[-7.0, 2.0]]
 
 
@@ -284,14 +284,14 @@ def test_a_matrix_in_two_places_is_referred_to(tmp_path: Path) -> None:
 
 
 def trained(steps: int = 50) -> tuple[sheetsim.Model, dict[str, Any]]:
-    """The README's worked example, as it stands there."""
-    (code,) = [c for c in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "model.series" in c]
+    """The worked example of docs/own-model.md, as it stands there."""
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "model.series" in c]
     names: dict[str, Any] = {}
     exec(code.replace("steps=50", f"steps={steps}").replace('model.to_excel("training.xlsx")', ""), names)
     return names["model"], names
 
 
-def test_the_readme_s_network_trains_as_a_plain_loop_does_and_ironcalc_agrees(tmp_path: Path) -> None:
+def test_the_documented_network_trains_as_a_plain_loop_does_and_ironcalc_agrees(tmp_path: Path) -> None:
     run = trained()[0].run()
     x, y, W, V = (run[name] for name in ("x", "y", "W_1", "W_2"))
     losses = []

@@ -481,9 +481,9 @@ def test_distributions_from_python_are_said_in_the_book(tmp_path: Path) -> None:
         sweep({**SMALL, "grid": {"input": [scipy.stats.gamma(2.0)]}})
 
 
-def test_the_readmes_example_is_a_sweep(tmp_path: Path) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    text = readme.partition("```toml\n")[2].partition("```")[0]
+def test_the_documented_example_is_a_sweep(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs/sweeps.md").read_text()
+    text = page.partition("```toml\n")[2].partition("```")[0]
     (tmp_path / "scale.toml").write_text(text)
     plan = load_sweep(tmp_path / "scale.toml")
     assert len(plan.points) == 12 * 3 * 2

@@ -114,7 +114,7 @@ def _say(message: str) -> None:
 def start(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
 ) -> None:
-    """Monte Carlo in matrices: NumPy computes, and the workbook is alive."""
+    """A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes."""
     if version:
         print(f"sheetsim {__version__}")
         raise typer.Exit

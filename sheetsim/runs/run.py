@@ -557,7 +557,7 @@ class Book(Results):
         return [self[name] for name in self.manifest.verdicts]
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._reader.close()
 
     def __enter__(self) -> "Book":

@@ -113,7 +113,7 @@ DEEPEST = 8
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A template's keys as an object that builds its study. An heir is one study, and STUDY its name.
+    """A template's keys as an object that builds its study. A subclass is one study, and STUDY its name.
 
     study: the name of a study of registry.STUDIES; title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first.

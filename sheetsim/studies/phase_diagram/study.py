@@ -47,8 +47,9 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     """The parameters of the study, which are the keys of its templates.
 
     activation: a name of ACTIVATIONS whose variance has one fixed point (all but gelu); weight_variance,
-    bias_variance: the ends of σ_w² and σ_b²; steps: how many values of each; points: [σ_w², σ_b²] at which networks of
-    `layers` layers and `units` units take `pairs` pairs of inputs of correlation `correlation` through.
+    bias_variance: the ends of σ_w² and σ_b²; steps: how many values of each; points: [σ_w², σ_b²] at which networks
+    are measured; pairs: of inputs that pass through each of these networks; units: of each of their layers; layers: how
+    many; correlation: of the inputs of a pair.
     Raises SheetsimError with the key and the reason.
     """
 

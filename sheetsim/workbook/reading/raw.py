@@ -77,7 +77,9 @@ def check_archive(path: Path) -> None:
                 f"{path} is refused: the part {member.filename!r} would grow to {member.file_size:,} bytes"
             )
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise SheetsimError(f"{path} is refused: the part {member.filename!r} is packed as no workbook is")
+            raise SheetsimError(
+                f"{path} is refused: the part {member.filename!r} has a compression that workbooks do not use"
+            )
         if member.flag_bits & 1:
             raise SheetsimError(f"{path} is encrypted: save it without a password")
 
@@ -125,7 +127,7 @@ class RawBook:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._archive.close()
 
     @property

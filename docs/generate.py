@@ -1,0 +1,454 @@
+"""The reference pages that are made from the code: commands, templates' keys, and JSON schemas of templates and sweeps.
+
+    python docs/generate.py [--check]
+
+Writes docs/cli.md, docs/templates.md, docs/schema/template.json and docs/schema/sweep.json. `--check` writes nothing,
+names the files that are not up to date, and exits with 1 then. A key's meaning is read from the docstring of the class
+that declares it, as "key, key: meaning; key: meaning".
+"""
+
+import argparse
+import inspect
+import json
+import re
+import sys
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import typer
+
+from sheetsim.cli.commands import app
+from sheetsim.model.activations import ACTIVATIONS
+from sheetsim.model.backward import LOSSES
+from sheetsim.model.draws import GENERATORS
+from sheetsim.model.initializers import SCHEMES
+from sheetsim.model.layers import LOSSES as TRAINED_LOSSES
+from sheetsim.model.layers import PLACES
+from sheetsim.model.sampling import DESIGNS
+from sheetsim.model.training import ORDERS
+from sheetsim.model.update_rules import CELLS, RULES, SCHEDULES, Optimizer
+from sheetsim.runs import templates
+from sheetsim.runs.sweep_grid import Grid, GridSteps
+from sheetsim.studies.data_sets.source import SCALES, DataSource
+from sheetsim.studies.forward.study import Bins
+from sheetsim.studies.registry import STUDIES
+from sheetsim.studies.rnn_gradients.study import CLIPS, NORMS
+from sheetsim.studies.study import Experiment, toml_value
+from sheetsim.studies.symmetry.study import CURVES
+from sheetsim.studies.training.keys import EQUAL, HALF_GLOROT, OWN, TrainingKeys
+from sheetsim.studies.training_in_cells.descent import CURVES as CELL_CURVES
+
+DOCS = Path(__file__).parent
+MADE = "<!-- Made by docs/generate.py: change the code's declarations, and run it again. -->"
+
+TEMPLATES = f"""# Templates and their keys
+
+{MADE}
+
+A template is a complete description of a study in TOML. `sheetsim show relu-he > mine.toml` writes one to copy and
+edit, `sheetsim run mine.toml` runs it, and `--set key=value` sets any key on the command line (keys of a table with a
+dot: `--set histogram.bins=40`). For the networks of `forward` and `gradient-flow`, `--set depth=50` and
+`--set width=200` stand for `layers`, and `--set size=small` for a small book.
+
+Editors that read JSON schemas (for example Taplo in VS Code) complete and check a template that begins with `#:schema`
+and the path of [schema/template.json](schema/template.json); for sweeps it is [schema/sweep.json](schema/sweep.json).
+""".splitlines()
+
+CLI = f"""# Commands
+
+{MADE}
+
+A mistake is one line on standard error and exit status 2; nothing is written then. The format `parquet` needs
+`sheetsim[parquet]`. `sheetsim --version` prints the version. Every command has `--help`.
+""".splitlines()
+
+# Keys that have no words of their own in a docstring.
+MORE = {
+    "study": "the study that the template describes",
+    "title": "for people: the heading of the book",
+    "description": "for people: a sentence under the heading",
+    "seed": "the seed of all draws, a whole number from 0",
+    "factor": "what the schedule `step` multiplies the rate by",
+    "drop_every": "after how many steps the schedule `step` does so",
+    "decoupled": "whether weight decay is decoupled from the gradient: W ← W − ηλW (AdamW)",
+    "reach": "the range of activations without bounds reaches as far at least",
+    **CELLS,
+}
+
+# Where a docstring speaks of several keys at once.
+OWN_WORDS: dict[str, dict[str, str]] = {
+    "forward": {"samples": "rows of x", "inputs": "columns of x"},
+    "gradient-flow": {
+        "samples": "rows of x",
+        "inputs": "columns of x",
+        "loss": "one of LOSSES",
+        "histogram": "bins alone: the gradients' range is that of the numbers",
+    },
+    "correlation": {
+        "pairs": "pairs of inputs x and y = c·x + √(1 − c²)·e, standard normal each",
+        "correlation": "c of the inputs, from 0 to 1",
+        "units": "units of the input and of each layer",
+        "layers": "how many layers",
+    },
+    "optimizers": {
+        "start": "x and y at the start of every path",
+        "steps": "steps of each path",
+        "f": 'a function of x and y as text, such as "x**2/20 + y**2"',
+    },
+    "rnn-gradients": {
+        "samples": "N: rows of h",
+        "units": "H: columns of h, and rows and columns of W",
+        "steps": "T: steps through time",
+        "clip": "when the gradient is clipped: one of CLIPS",
+        "norm": "√(Σd²)/N or √(Σd²): one of NORMS",
+        "log": "whether the chart of the norms has a scale of powers of ten",
+    },
+    "symmetry": {
+        "samples": "2, 4, 8, 16 or 32; the second half mirrors the first, so that both classes are equally many",
+        "steps": "steps of gradient descent",
+        "activation": "of the hidden units: one of CURVES",
+        "constant": "what all weights are in the start `constant`",
+        "small": "what standard normal draws are multiplied by in the start `small`",
+        "large": "what the same draws are multiplied by in the start `large`",
+    },
+    "training-in-cells": {
+        "steps": "steps of full-batch gradient descent",
+        "rate": "the learning rate (with tanh and a rate from about 1 on, rounding can grow in a long training, and "
+        "spreadsheet programs differ then in the ninth digit)",
+        "momentum": "the share of the velocity that stays",
+        "constant": "what all weights are in the first start",
+        "small": "what standard normal draws are multiplied by in the second start",
+    },
+}
+
+# What a key of text can say, by study where studies differ.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "activation": tuple(ACTIVATIONS),
+    "sampling": DESIGNS,
+    "report": ("full", "summary"),
+    "loss": LOSSES,
+    "draws": GENERATORS,
+    "clip": CLIPS,
+    "norm": NORMS,
+    "initializer": tuple(SCHEMES),
+    "output_initializer": tuple(SCHEMES),
+    "optimizer": tuple(RULES),
+    "schedule": SCHEDULES,
+    "order": ORDERS,
+    "batch_norm_place": PLACES,
+    "scale": SCALES,
+}
+OF_STUDY: dict[tuple[str, str], tuple[str, ...]] = {
+    ("symmetry", "activation"): CURVES,
+    ("training-in-cells", "activation"): CELL_CURVES,
+}
+
+WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "", Any: "see the meaning"}
+
+
+def options_of(kind: type[Experiment], key: str) -> tuple[str, ...]:
+    """What a key of text can say; empty where that is any text."""
+    if key == "loss" and issubclass(kind, TrainingKeys):
+        return TRAINED_LOSSES
+    return OF_STUDY.get((kind.STUDY, key), OPTIONS.get(key, ()))
+
+
+def said(text: str | None, keys: tuple[str, ...]) -> dict[str, str]:
+    """The meanings of keys in a docstring: "key, key: meaning; key: meaning"."""
+    text = " ".join(inspect.cleandoc(text or "").partition("Raises ")[0].split())
+    name = "|".join(sorted(map(re.escape, keys), key=len, reverse=True))
+    listed = rf"(?:{name})(?: \(\w\))?"
+    starts = list(re.finditer(rf"(?:(?<=[;.:] )|(?<=, and )|^)({listed}(?:, {listed})*): ", text))
+    meanings: dict[str, str] = {}
+    ends = [*(start.start() for start in starts[1:]), len(text)] if starts else []
+    for start, end in zip(starts, ends, strict=True):
+        meaning = text[start.end() : end]
+        meaning = re.sub(r"[;.\s]+$", "", re.sub(r"[.;] (?:Data|Network|Training): ?$", "", meaning))
+        for key in re.findall(rf"\b(?:{name})\b", start[1]):
+            meanings[key] = meaning
+    return meanings
+
+
+def meanings_of(kind: type[Any]) -> dict[str, str]:
+    """Of each key of a study, what it is. Raises SystemExit for one of which no docstring speaks."""
+    fields = tuple(kind.__struct_fields__)
+    meanings: dict[str, str] = {}
+    for parent in reversed(kind.__mro__):
+        if parent.__module__.startswith("sheetsim"):
+            meanings |= said(parent.__doc__, fields)
+    if issubclass(kind, TrainingKeys):
+        rules = {key: text for key, text in said(Optimizer.__doc__, fields).items() if text != "of the rules"}
+        others = rules | said(DataSource.__doc__, (*fields, "task", "limit"))
+        meanings = others | {key: text for key, text in meanings.items() if "see Optimizer" not in text}
+    meanings = {**MORE, **meanings, **OWN_WORDS.get(kind.STUDY, {})} | {
+        key: MORE[key] for key in ("study", "title", "description")
+    }
+    without = [key for key in fields if not meanings.get(key)]
+    if without:
+        sys.exit(f"{kind.__name__}: no docstring says what these keys are: {', '.join(without)}")
+    return {key: meanings[key] for key in fields}
+
+
+def plain(kind: type[Experiment], key: str, meaning: str) -> str:
+    """The meaning with the values in place of the names of constants."""
+    options = ", ".join(f"`{option}`" for option in options_of(kind, key))
+    meaning = re.sub(r"a name of [A-Z_]+|one of [A-Z_]+", f"one of {options}" if options else "", meaning)
+    own = ", ".join(f"`{name}`" for name in OWN)
+    meaning = meaning.replace("the keys of OWN that it has of its own", f"keys of its own, any of {own}")
+    meaning = re.sub(r": see [A-Z_]+$|^see [A-Z_]+$", f"one of {options}", meaning)
+    meaning = meaning.replace("names of CLIPS and NORMS", f"one of {options}")
+    meaning = meaning.replace("(None: all)", "(without it all)").replace("None for what", "without it what")
+    meaning = meaning.replace("the first one if None", "without it the first one")
+    return meaning.replace("see Bins", "see below").replace("|", "\\|").strip()
+
+
+def type_words(kind: Any) -> str:
+    """A key's type in words."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return "table"
+    origin = get_origin(kind)
+    if origin is list:
+        inner = type_words(get_args(kind)[0])
+        return "list of these" if ", or " in inner else f"list of {inner}s".replace("texts", "text")
+    if origin is tuple:
+        return f"{len(get_args(kind))} numbers"
+    if origin is dict:
+        return "table"
+    if origin in (Union, types.UnionType):
+        return ", or ".join(filter(None, dict.fromkeys(map(type_words, get_args(kind)))))
+    return WORDS[kind]
+
+
+def default_of(field: Any) -> Any:
+    """A field's default; None where it has none or the study decides."""
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    return None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+
+
+def default_words(field: Any) -> str:
+    if field.required:
+        return "required"
+    value = default_of(field)
+    if value is None or value == "":
+        return ""
+    if isinstance(value, msgspec.Struct):
+        return "see below"
+    return f"`{toml_value(value)}`"
+
+
+def key_rows(kind: type[Any], keys: tuple[str, ...], meanings: Mapping[str, str]) -> Iterator[str]:
+    yield "| key | type | default | meaning |"
+    yield "|---|---|---|---|"
+    for field in msgspec.structs.fields(kind):
+        if field.name in keys:
+            kind_said = type_words(field.type)
+            yield f"| `{field.encode_name}` | {kind_said} | {default_words(field)} | {meanings[field.name]} |"
+
+
+def study_meanings(kind: type[Experiment]) -> dict[str, str]:
+    return {key: plain(kind, key, meaning) for key, meaning in meanings_of(kind).items()}
+
+
+def training_last(item: tuple[str, type[Experiment]]) -> tuple[bool, bool]:
+    return issubclass(item[1], TrainingKeys), item[0] != "training"
+
+
+def templates_page() -> str:
+    """docs/templates.md."""
+    lines = [*TEMPLATES, "", "## Shipped templates", "", "| template | study | title |", "|---|---|---|"]
+    for name in templates.names():
+        keys = tomllib.loads(templates.template_text(name))
+        lines.append(f"| `{name}` | [`{keys['study']}`](#{keys['study']}) | {keys['title']} |")
+    shared = tuple(TrainingKeys.__struct_fields__)
+    for study, kind in sorted(STUDIES.items(), key=training_last):
+        fields = tuple(kind.__struct_fields__)
+        meanings = study_meanings(kind)
+        lines += ["", f"## {study}", "", f"Tables: {', '.join(f'`{table}`' for table in kind.TABLES)}.", ""]
+        if issubclass(kind, TrainingKeys) and study != "training":
+            standard = {field.name: default_of(field) for field in msgspec.structs.fields(STUDIES["training"])}
+            keys = tuple(
+                field.name
+                for field in msgspec.structs.fields(kind)
+                if field.name not in shared or default_of(field) != standard[field.name]
+            )
+            lines += [
+                f"{inspect.cleandoc(kind.__doc__ or '').partition(chr(10) * 2)[0]}",
+                "",
+                "All keys of [`training`](#training), of which these are new or have another default:",
+                "",
+            ]
+        else:
+            keys = fields
+        lines += key_rows(kind, keys, meanings)
+    bins = said(Bins.__doc__, tuple(Bins.__struct_fields__)) | {
+        "bins": "bins of equal width, 1 to 1000",
+        "range": "lower and upper end, in place of what suits the activation",
+        "decoupled": "whether weight decay is decoupled from the gradient: W ← W − ηλW (AdamW)",
+        "reach": "the range of activations without bounds reaches as far at least",
+        "tallest": "the charts' scale is that of a bar of so many outputs at least",
+    }
+    lines += ["", "## The table histogram", "", *key_rows(Bins, tuple(Bins.__struct_fields__), bins)]
+    sweep = said(Grid.__doc__, tuple(Grid.__struct_fields__)) | {key: MORE[key] for key in ("title", "description")}
+    lines += ["", "## A sweep", "", "The keys of a [sweep's](sweeps.md) file.", ""]
+    lines += key_rows(Grid, tuple(Grid.__struct_fields__), sweep)
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    commands = {info.name or info.callback.__name__: info.callback for info in app.registered_commands if info.callback}
+    lines = [*CLI, "", "| command | |", "|---|---|"]
+    for name, call in commands.items():
+        first = " ".join(inspect.getdoc(call).partition("\n\n")[0].split())
+        lines.append(f"| [`sheetsim {name}`](#sheetsim-{name}) | {first} |")
+    for name, call in commands.items():
+        lines += ["", f"## sheetsim {name}", ""]
+        for part in inspect.getdoc(call).split("\n\n"):
+            lines += [" ".join(part.split()), ""]
+        hints = get_type_hints(call, include_extras=True)
+        parameters = [
+            (parameter, *get_args(hints[key])) for key, parameter in inspect.signature(call).parameters.items()
+        ]
+        arguments = [info.metavar for _, _, info in parameters if isinstance(info, typer.models.ArgumentInfo)]
+        lines += ["```text", " ".join(["sheetsim", name, *arguments, "[OPTIONS]"]), "```", ""]
+        lines += ["| option | default | |", "|---|---|---|"]
+        lines += [
+            f"| {option_words(parameter.name, kind, info)} | {option_default(parameter, info)} | {option_help(info)} |"
+            for parameter, kind, info in parameters
+            if isinstance(info, typer.models.OptionInfo)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def option_words(name: str, kind: Any, info: typer.models.OptionInfo) -> str:
+    # In Annotated the first name stands where a default would.
+    first = [info.default] if isinstance(info.default, str) and info.default.startswith("--") else []
+    names = ", ".join([*first, *(info.param_decls or ())] or [f"--{name.replace('_', '-')}"])
+    kinds = [part for part in (get_args(kind) or [kind]) if part is not type(None)]
+    if kinds == [bool]:
+        return f"`{names}`"
+    options = list(kinds[0]) if isinstance(kinds[0], type) and issubclass(kinds[0], StrEnum) else []
+    value = "\\|".join(options) or info.metavar or {int: "N"}.get(kinds[0], "TEXT")
+    return f"`{names}` {value}"
+
+
+def option_default(parameter: inspect.Parameter, info: typer.models.OptionInfo) -> str:
+    if isinstance(info.show_default, str):
+        return info.show_default
+    if parameter.default is inspect.Parameter.empty:
+        return "required"
+    return "" if parameter.default in (None, False) else f"`{parameter.default}`"
+
+
+def option_help(info: typer.models.OptionInfo) -> str:
+    text = (info.help or "").replace("|", "\\|")
+    return f"{text} [Templates](templates.md) lists them." if text == "Which table of its study." else text
+
+
+def with_options(schema: dict[str, Any], options: tuple[str, ...], key: str, kind: type[Experiment]) -> dict[str, Any]:
+    """The schema of a key with its texts listed."""
+    if schema.get("type") == "string":
+        listed: dict[str, Any] = {"type": "string", "enum": list(options)}
+        if key == "initializer" and issubclass(kind, TrainingKeys):
+            listed = {"anyOf": [{"enum": [*options, HALF_GLOROT]}, {"type": "string", "pattern": f"^{EQUAL}"}]}
+        return {**{k: v for k, v in schema.items() if k != "type"}, **listed}
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [with_options(part, options, key, kind) for part in schema["anyOf"]]}
+    if schema.get("type") == "array" and isinstance(schema.get("items"), dict):
+        return {**schema, "items": with_options(schema["items"], options, key, kind)}
+    return schema
+
+
+def template_schema() -> dict[str, Any]:
+    """docs/schema/template.json: a template is one of the studies, each with its keys."""
+    kinds = list(STUDIES.values())
+    _, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    for kind in kinds:
+        made = components[kind.__name__]
+        meanings = {key: text.replace("\\|", "|") for key, text in study_meanings(kind).items()}
+        made["description"] = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+        for key, schema in made["properties"].items():
+            options = options_of(kind, key)
+            made["properties"][key] = {**with_options(schema, options, key, kind), "description": meanings[key]}
+            if not options:
+                made["properties"][key] = {**schema, "description": meanings[key]}
+        made["properties"]["study"] = {"const": kind.STUDY, "description": MORE["study"]}
+        # Without it a template is of the study forward.
+        made["required"] = [] if kind.STUDY == "forward" else ["study"]
+    for made in components.values():
+        made.pop("title", None)
+        made["description"] = " ".join(made["description"].split())
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A template of sheetsim",
+        "anyOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds],
+        "$defs": {name: as_draft_07(made) for name, made in components.items()},
+    }
+
+
+def as_draft_07(schema: Any) -> Any:
+    """Lists of fixed length as editors know them: msgspec writes those of draft 2020-12."""
+    if isinstance(schema, list):
+        return [as_draft_07(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "prefixItems" in schema:
+        schema = {**schema, "items": schema["prefixItems"], "additionalItems": False}
+        del schema["prefixItems"]
+    return {key: as_draft_07(part) for key, part in schema.items()}
+
+
+def sweep_schema() -> dict[str, Any]:
+    """docs/schema/sweep.json."""
+    _, components = msgspec.json.schema_components([Grid, GridSteps], ref_template="#/$defs/{name}")
+    grid = components["Grid"]
+    sweep = said(Grid.__doc__, tuple(Grid.__struct_fields__)) | {key: MORE[key] for key in ("title", "description")}
+    for key, schema in grid["properties"].items():
+        schema["description"] = sweep[key]
+    steps = components["GridSteps"]
+    steps["properties"]["scale"]["enum"] = ["linear", "log"]
+    values = {"anyOf": [{"type": "array"}, {"$ref": "#/$defs/GridSteps"}]}
+    grid["properties"]["grid"]["additionalProperties"] = values
+    for made in components.values():
+        made["description"] = " ".join(made.pop("description").partition("\n\n")[0].split())
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A sweep of sheetsim",
+        "allOf": [{"$ref": "#/$defs/Grid"}],
+        "$defs": components,
+    }
+
+
+def pages() -> dict[Path, str]:
+    def text(schema: dict[str, Any]) -> str:
+        return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+    return {
+        DOCS / "cli.md": cli_page(),
+        DOCS / "templates.md": templates_page(),
+        DOCS / "schema/template.json": text(template_schema()),
+        DOCS / "schema/sweep.json": text(sweep_schema()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if check and stale:
+        sys.exit(f"not up to date, run python docs/generate.py: {', '.join(path.name for path in stale)}")
+    for path in stale:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(pages()[path], encoding="utf-8")
+        print(path.relative_to(DOCS.parent))
+
+
+if __name__ == "__main__":
+    main()

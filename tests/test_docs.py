@@ -1,0 +1,183 @@
+"""README and docs/: what they show runs, what they name exists."""
+
+import json
+import re
+import runpy
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+import typer
+from sybil import Document, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+import sheetsim
+from sheetsim.cli.commands import app
+from sheetsim.runs import templates
+from sheetsim.runs.sweep_grid import load_sweep
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PROSE = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md") if (ROOT / name).exists())]
+COMMANDS = typer.main.get_command(app)
+
+# Examples that take seconds. docs/figures.py runs the README's, and compares what it prints.
+SLOW = {
+    "README.md",
+    "docs/own-model.md",
+    "docs/replicates.md",
+    "docs/tutorials/analyst.md",
+    "docs/tutorials/engineer.md",
+}
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The page's code blocks in a language."""
+    document = Sybil(parsers=[CodeBlockParser(language, evaluator=lambda example: None)]).parse(page)
+    return [str(example.parsed) for example in document.examples()]
+
+
+def having(language: str) -> list[object]:
+    """The pages with blocks in a language, as parameters."""
+    return [
+        pytest.param(page, id=name_of(page), marks=[pytest.mark.slow] if name_of(page) in SLOW else [])
+        for page in PAGES
+        if f"```{language}\n" in page.read_text(encoding="utf-8") and page.name != "README.ja.md"
+    ]
+
+
+@pytest.mark.parametrize("page", having("python"))
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    document: Document = Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
+    document.namespace["__name__"] = "__main__"
+    for example in document.examples():
+        example.evaluate()
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PROSE])
+def test_commands_are_accepted_by_the_parser(page: Path) -> None:
+    for line in commands(page):
+        check_command(line)
+
+
+def commands(page: Path) -> Iterator[str]:
+    """The lines of shell blocks that call sheetsim, and the commands within sentences."""
+    for block in blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("sheetsim "):
+                yield line.partition("  #")[0]
+    without_blocks = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for text in re.findall(r"`(sheetsim [^`]+)`", without_blocks):
+        yield " ".join(text.split()).partition(" > ")[0]
+
+
+def check_command(line: str) -> None:
+    """Parses a command, with its options; loads the template that it names, with what it sets."""
+    name, *arguments = shlex.split(re.sub(r"\bN\b", "1", line))[1:]
+    if name.startswith("-"):
+        return
+    try:
+        context = COMMANDS.commands[name].make_context(name, list(arguments))  # type: ignore[attr-defined]
+    except Exception as error:
+        # A sentence may leave out what the command needs.
+        if type(error).__name__ == "MissingParameter":
+            return
+        raise
+    what = context.params.get("what") or ()
+    for template in [what] if isinstance(what, str) else what:
+        if name in ("run", "replicate", "summary", "sensitivity") and template.islower() and "." not in template:
+            settings = [text.partition("=")[::2] for text in context.params.get("settings") or ()]
+            templates.load(template, {key: value_of(value) for key, value in settings if value != "…"})
+
+
+def value_of(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def test_a_wrong_command_is_found() -> None:
+    for line in ("sheetsim run relu-he --ouput x", "sheetsim run relu-hee", "sheetsim run relu-he --set sample=3"):
+        with pytest.raises(Exception, match=r"No such option|unknown"):
+            check_command(line)
+    with pytest.raises(KeyError):
+        check_command("sheetsim runn relu-he")
+
+
+@pytest.mark.parametrize("page", having("toml"))
+def test_toml_blocks_are_templates_or_sweeps(page: Path, tmp_path: Path) -> None:
+    for text in blocks(page, "toml"):
+        keys = tomllib.loads(text)
+        if "grid" in keys:
+            (tmp_path / "sweep.toml").write_text(text)
+            assert load_sweep(tmp_path / "sweep.toml").points
+        else:
+            assert templates.convert(keys).study == keys["study"]
+
+
+def test_links_between_files_of_the_top_level_and_pages_lead_somewhere() -> None:
+    for page in PROSE:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_commands_that_run_a_file_name_one_that_exists() -> None:
+    for page in PROSE:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"(?:python|pytest) ((?:benchmarks|docs|tests|examples)/[\w./]+)", text):
+            assert (ROOT / target).exists(), (page.name, target)
+
+
+def test_the_readmes_of_both_languages_have_the_same_code_and_output() -> None:
+    english, japanese = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md"))
+    pattern = re.compile(r"^```.*?^```$|^    \S.*?$", re.DOTALL | re.MULTILINE)
+    assert set(pattern.findall(japanese)) <= set(pattern.findall(english))
+
+
+def test_one_sentence_says_what_it_is_in_the_readme_the_site_and_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
+    for page in (ROOT / "README.md", ROOT / "docs/index.md"):
+        assert " ".join(page.read_text(encoding="utf-8").split("\n\n")[1].split()) == project
+    first = project.partition(". ")[0] + "."
+    assert (sheetsim.__doc__ or "").startswith(first)
+    assert COMMANDS.help == first
+
+
+@pytest.fixture(scope="module")
+def template_schema() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(json.loads((ROOT / "docs/schema/template.json").read_text(encoding="utf-8")))
+
+
+def test_the_schema_takes_every_shipped_template_and_refuses_wrong_keys_and_values(
+    template_schema: jsonschema.Draft7Validator,
+) -> None:
+    for name in templates.names():
+        template_schema.validate(tomllib.loads(templates.template_text(name)))
+    for wrong in ({"activaton": "relu"}, {"activation": "rleu"}, {"samples": "many"}, {"histogram": {"bin": 3}}):
+        assert not template_schema.is_valid({"study": "forward", **wrong}), wrong
+    assert not template_schema.is_valid({"study": "optimizers", "samples": 3})
+
+
+def test_the_schema_of_sweeps_takes_the_documented_one() -> None:
+    schema = jsonschema.Draft7Validator(json.loads((ROOT / "docs/schema/sweep.json").read_text(encoding="utf-8")))
+    for path in (ROOT / "examples").glob("*.toml"):
+        schema.validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    (text,) = blocks(ROOT / "docs/sweeps.md", "toml")
+    keys = tomllib.loads(text)
+    schema.validate(keys)
+    assert not schema.is_valid({**keys, "grid": {"depth": {"from": 1, "to": 2}}})
+
+
+def test_reference_pages_are_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs/generate.py"))["pages"]()
+    assert {name_of(path) for path, text in made.items() if path.read_text(encoding="utf-8") != text} == set()
