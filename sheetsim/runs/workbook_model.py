@@ -25,9 +25,9 @@ from sheetsim.model.sipmath import SipLibrary, write_library
 from sheetsim.runs.manifest import Manifest
 from sheetsim.runs.model import Model, ModelRun
 from sheetsim.sheets.book import CellId, SheetBook
-from sheetsim.sheets.compiled import ForeignReferenceError, UnknownFormulaError
 from sheetsim.sheets.package_merge import merge_into
 from sheetsim.sheets.program import BaseDifference, SheetPlan, SheetProgram, drawn_cells
+from sheetsim.sheets.references import ForeignReferenceError, UnknownFormulaError
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.version import __version__
 from sheetsim.workbook.layout import Layout

@@ -14,14 +14,22 @@ from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.function import LAZY, NUMBERS, RAW, VALUES, Function
 from sheetsim.sheets.functions import FUNCTIONS, SINGLE_ARGUMENTS
 from sheetsim.sheets.operators import OPERATIONS, CellGrid, Context, lifted, negative, percent
-from sheetsim.sheets.values import ERROR_OF, NAME, NULL, REF, VALUE, CellError, to_number
+from sheetsim.sheets.references import (
+    DYNAMIC,
+    RANDOM,
+    CellArea,
+    ForeignReferenceError,
+    References,
+    ReferenceValueError,
+    UnknownFormulaError,
+)
+from sheetsim.sheets.values import ERROR_OF, NAME, VALUE, to_number
 from sheetsim.workbook.formulas import BINDING, OPERATORS
-from sheetsim.workbook.limits import COLUMNS, ROWS
+from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.syntax import (
     AreaNode,
     ArrayNode,
     CallNode,
-    Corner,
     ErrorLiteral,
     ForeignNode,
     Literal,
@@ -31,9 +39,6 @@ from sheetsim.workbook.reading.syntax import (
     TableNode,
 )
 from sheetsim.workbook.reading.values import Rectangle, key, within
-
-# Draws of a sheet's own: each is an input by itself.
-RANDOM = ("RAND", "RANDBETWEEN")
 
 # Arguments that are computed as arrays in any formula, by function: `INDEX(A1:A9>0,0)`, `LOOKUP(2,1/(A1:A9>0),…)`.
 ARRAY_ARGUMENTS = {
@@ -47,46 +52,17 @@ ARRAY_ARGUMENTS = {
     ),
 }
 
-# What is another value another day.
-CLOCK = ("TODAY", "NOW")
-
-# What stands for a range that is known when it is computed alone.
-DYNAMIC = ("OFFSET", "INDIRECT", "ANCHORARRAY")
-
 # Cells of one range, and values of trials in one from which it is put together once for all formulas that read it.
 MOST_CELLS, MANY = 20_000_000, 32
 
-# Names that stand for names, and so on.
-DEEPEST_NAMES = 100
-
-Function_ = Callable[[Context], Any]
-
-
-class UnknownFormulaError(SheetsimError):
-    """A formula that this package cannot compute over trials. what: the function or the reference; cell: where."""
-
-    def __init__(self, what: str, cell: str) -> None:
-        super().__init__(f"{cell} uses {what}, which sheetsim does not compute")
-        self.what, self.cell = what, cell
-
-
-class ForeignReferenceError(UnknownFormulaError):
-    """A formula that reads another workbook: no engine has it."""
-
-
-@dataclass(frozen=True)
-class CellArea:
-    """A rectangle on a sheet."""
-
-    sheet: int
-    block: Rectangle
+Compute = Callable[[Context], Any]
 
 
 @dataclass(frozen=True)
 class Compiled:
     """compute: the value in a block of trials; varies: whether it differs between trials, or else what it is."""
 
-    compute: Function_
+    compute: Compute
     varies: bool
     value: Any = None
 
@@ -96,7 +72,7 @@ def fixed(value: Any) -> Compiled:
     return Compiled(lambda context: value, False, value)
 
 
-class Compiler:
+class Compiler(References):
     """Compiles the formulas of a book.
 
     places: by cell that is computed over trials, its slot; draws: by cell, the slots of its own random numbers;
@@ -104,268 +80,19 @@ class Compiler:
     """
 
     def __init__(self, book: SheetBook) -> None:
-        self.book = book
+        super().__init__(book)
         self.places: dict[CellId, int] = {}
         self.draws: dict[CellId, list[int]] = {}
         self.values: dict[CellId, Any] = {}
         self._static = Context(1, [], book.is_1904)
         self._scope: dict[str, Compiled] = {}
         self._of_names: dict[Any, Compiled] = {}
-        self._plain: dict[int, tuple[Node, list[AreaNode] | None]] = {}
-        self._calls: dict[tuple[int, tuple[str, ...]], tuple[Node, int]] = {}
         self._blocks: dict[tuple[int, Rectangle], tuple[list[list[Any]], list[tuple[int, int, int]]]] = {}
 
-    # --- references
-
-    def areas_of(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
-        """The areas that a reference stands for. Raises UnknownFormulaError where that differs between trials."""
-        row, column = home[1] // COLUMNS, home[1] % COLUMNS + 1
-        if isinstance(node, AreaNode):
-            return self._areas(node, home[0], row, column)
-        if isinstance(node, NameNode):
-            return self.areas_of(self._named(node, home), cell, home)
-        if isinstance(node, TableNode):
-            return [self._table(node, cell)]
-        if isinstance(node, CallNode) and node.name in DYNAMIC:
-            return [self._dynamic(node, cell, home)]
-        if isinstance(node, CallNode) and node.name == "INDEX":
-            return [self._indexed(node, cell, home)]
-        if isinstance(node, OperatorNode) and node.symbol in (":", " ", ","):
-            return self._combined(node, cell, home)
-        raise _NoReferenceError
-
-    def _areas(self, node: AreaNode, sheet: int, row: int, column: int) -> list[CellArea]:
-        sheets = [sheet]
-        if node.sheet is not None:
-            first, colon, last = node.sheet.partition(":")
-            ends = [self.book.sheet_number(title) for title in ((first, last) if colon else (node.sheet,))]
-            if None in ends:
-                raise _WrongReferenceError
-            sheets = list(range(ends[0], ends[-1] + 1))  # type: ignore[arg-type, operator]
-        top, left = node.first.at(row, column)
-        bottom, right = top, left
-        if node.last is not None:
-            bottom, right = node.last.at(row, column)
-            top, bottom, left, right = min(top, bottom), max(top, bottom), min(left, right), max(left, right)
-        if not (top >= 1 and bottom <= ROWS and left >= 1 and right <= COLUMNS):
-            raise _WrongReferenceError
-        block = Rectangle(top, left, bottom, right)
-        return [CellArea(number, block) for number in sheets]
-
-    def _named(self, node: NameNode, home: CellId) -> Node:
-        seen = 0
-        inner: Node = node
-        while isinstance(inner, NameNode):
-            number = self.book.sheet_number(inner.sheet) if inner.sheet else home[0]
-            following = None if number is None else self.book.name_tree(inner.name, number)
-            if following is None or seen > DEEPEST_NAMES:
-                raise _WrongNameError
-            inner, seen = following, seen + 1
-        return inner
-
-    def _table(self, node: TableNode, cell: CellId) -> CellArea:
-        table = self.book.tables.get(node.table.casefold())
-        if table is None:
-            raise _WrongReferenceError
-        block = table.block
-        left, right = block.left, block.right
-        if node.columns is not None:
-            try:
-                ends = [table.columns.index(name.casefold()) for name in node.columns]
-            except ValueError:
-                raise _WrongReferenceError from None
-            left, right = block.left + ends[0], block.left + ends[1]
-        data = block.top + table.headers, block.bottom - table.totals
-        rows = {
-            "#all": (block.top, block.bottom),
-            "#data": data,
-            "#headers": (block.top, block.top),
-            "#totals": (block.bottom, block.bottom),
-            "#this row": (cell[1] // COLUMNS,) * 2,
-        }
-        chosen = [rows[item.casefold()] for item in node.items if item.casefold() in rows] or [data]
-        return CellArea(table.sheet, Rectangle(min(r[0] for r in chosen), left, max(r[1] for r in chosen), right))
-
-    def _dynamic(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
-        if node.name == "ANCHORARRAY":
-            (first,) = self.areas_of(node.args[0], cell, home)
-            spilled = self.book.sheet(first.sheet).arrays.get(key(first.block.top, first.block.left))
-            if spilled is None:
-                raise _WrongReferenceError
-            return CellArea(first.sheet, spilled)
-        if node.name == "INDIRECT":
-            text = self._fixed(node, node.args[0], cell, home)
-            try:
-                from sheetsim.workbook.reading.syntax import parse_formula
-
-                inner = parse_formula(str(text), home[1] // COLUMNS, home[1] % COLUMNS + 1)
-            except SheetsimError:
-                raise _WrongReferenceError from None
-            return self.areas_of(inner, cell, home)[0]
-        (area,) = self.areas_of(node.args[0], cell, home)
-        numbers: list[int | None] = []
-        for arg in node.args[1:]:
-            given = None if arg == Literal(None) else to_number(self._fixed(node, arg, cell, home), self._static.pool)
-            if given is not None and given != given:
-                raise _WrongReferenceError
-            numbers.append(None if given is None else int(np.trunc(given)))
-        rows, columns, height, width = (numbers + [None] * 4)[:4]
-        block = area.block
-        top, left = block.top + (rows or 0), block.left + (columns or 0)
-        height = block.bottom - block.top + 1 if height is None else height
-        width = block.right - block.left + 1 if width is None else width
-        if height < 0:
-            top, height = top + height + 1, -height
-        if width < 0:
-            left, width = left + width + 1, -width
-        bottom, right = top + height - 1, left + width - 1
-        if not (1 <= top <= bottom <= ROWS and 1 <= left <= right <= COLUMNS):
-            raise _WrongReferenceError
-        return CellArea(area.sheet, Rectangle(top, left, bottom, right))
-
-    def _indexed(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
-        (area, *_) = self.areas_of(node.args[0], cell, home)
-        numbers = [to_number(self._fixed(node, arg, cell, home), self._static.pool) for arg in node.args[1:3]]
-        if any(number != number for number in numbers):
-            raise _WrongReferenceError
-        block = area.block
-        height, width = block.bottom - block.top + 1, block.right - block.left + 1
-        row = int(numbers[0]) if numbers else 0
-        column = int(numbers[1]) if len(numbers) > 1 else 0
-        if len(node.args) == 2 and height == 1:
-            row, column = 0, row
-        if not (0 <= row <= height and 0 <= column <= width):
-            raise _WrongReferenceError
-        top, bottom = (block.top, block.bottom) if row == 0 else (block.top + row - 1,) * 2
-        left, right = (block.left, block.right) if column == 0 else (block.left + column - 1,) * 2
-        return CellArea(area.sheet, Rectangle(top, left, bottom, right))
-
-    def _fixed(self, node: CallNode, arg: Node, cell: CellId, home: CellId) -> Any:
-        """An argument that must be the same in all trials."""
-        compiled = self.value(arg, cell, home, False)
-        if compiled.varies:
-            raise UnknownFormulaError(f"{node.name} with a range that differs between trials", self.book.name_of(cell))
-        return compiled.value
-
-    def _combined(self, node: OperatorNode, cell: CellId, home: CellId) -> list[CellArea]:
-        parts = [self.areas_of(arg, cell, home) for arg in node.args]
-        if node.symbol == ",":
-            return [area for part in parts for area in part]
-        first, second = parts[0][0], parts[1][0]
-        if first.sheet != second.sheet:
-            raise _WrongReferenceError
-        a, b = first.block, second.block
-        if node.symbol == ":":
-            block = Rectangle(min(a.top, b.top), min(a.left, b.left), max(a.bottom, b.bottom), max(a.right, b.right))
-            return [CellArea(first.sheet, block)]
-        block = Rectangle(max(a.top, b.top), max(a.left, b.left), min(a.bottom, b.bottom), min(a.right, b.right))
-        if block.top > block.bottom or block.left > block.right:
-            raise _EmptyIntersectionError
-        return [CellArea(first.sheet, block)]
-
-    # --- what a formula needs
-
-    def precedents(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
-        """The areas that a formula reads; of a reference that is computed, also what it refers to in the base case."""
-        plain = self._plain_areas(node)
-        if plain is None:
-            return self._walked_areas(node, cell, home)
-        return [area for part in plain for area in self._quietly(part, cell, home)]
-
-    def _walked_areas(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
-        areas: list[CellArea] = []
-        # Each name once: names that double one another have no end.
-        seen: set[Node] = set()
-        left: list[tuple[Node, int]] = [(node, 0)]
-        while left:
-            part, depth = left.pop()
-            if isinstance(part, AreaNode | TableNode):
-                areas += self._quietly(part, cell, home)
-            elif isinstance(part, NameNode):
-                number = self.book.sheet_number(part.sheet) if part.sheet else home[0]
-                inner = None if number is None else self.book.name_tree(part.name, number)
-                if inner is not None and part not in seen:
-                    seen.add(part)
-                    left.append((inner, depth + 1))
-            elif isinstance(part, CallNode):
-                if part.name in DYNAMIC:
-                    areas += self._quietly(part, cell, home)
-                left += [(arg, depth) for arg in self._resized(part, cell, home).args]
-            elif isinstance(part, OperatorNode):
-                if part.symbol in (":", " "):
-                    areas += self._quietly(part, cell, home)
-                left += [(arg, depth) for arg in part.args]
-        return areas
-
-    def _plain_areas(self, node: Node) -> list[AreaNode] | None:
-        """The areas of a tree without names, tables and computed references, once for all cells that share it."""
-        at = id(node)
-        if at not in self._plain:
-            areas: list[AreaNode] = []
-            left: list[Node] = [node]
-            is_plain = True
-            while left and is_plain:
-                part = left.pop()
-                if isinstance(part, AreaNode):
-                    areas.append(part)
-                elif isinstance(part, CallNode):
-                    is_plain = part.name not in (*DYNAMIC, "SUMIF", "AVERAGEIF")
-                    left += part.args
-                elif isinstance(part, OperatorNode):
-                    is_plain = part.symbol not in (":", " ")
-                    left += part.args
-                elif isinstance(part, NameNode | TableNode):
-                    is_plain = False
-            # The tree is kept: another one would have its place in memory.
-            self._plain[at] = node, list(dict.fromkeys(areas)) if is_plain else None
-        return self._plain[at][1]
-
-    def _resized(self, node: CallNode, cell: CellId, home: CellId) -> CallNode:
-        """SUMIF and AVERAGEIF sum from the first cell of their third range on, as many cells as the first one has."""
-        if node.name not in ("SUMIF", "AVERAGEIF") or len(node.args) != 3:
-            return node
-        first, third = (self._quietly(arg, cell, home) for arg in (node.args[0], node.args[2]))
-        if len(first) != 1 or len(third) != 1:
-            return node
-        block, start = first[0].block, third[0].block
-        bottom, right = start.top + block.bottom - block.top, start.left + block.right - block.left
-        if bottom > ROWS or right > COLUMNS:
-            return node
-        corners = (Corner(start.top, start.left, True, True), Corner(bottom, right, True, True))
-        area = AreaNode(self.book.titles[third[0].sheet], *corners)
-        return CallNode(node.name, (*node.args[:2], area))
-
-    def _quietly(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:
-        try:
-            if isinstance(node, AreaNode):
-                return self._areas(node, home[0], home[1] // COLUMNS, home[1] % COLUMNS + 1)
-            with np.errstate(all="ignore"):
-                return self.areas_of(node, cell, home)
-        except (_ReferenceError, UnknownFormulaError):
-            return []
-
-    def calls_in(self, node: Node, names: tuple[str, ...]) -> int:
-        """How often a formula calls one of some functions, those of names included."""
-        at = (id(node), names)
-        if at in self._calls:
-            return self._calls[at][1]
-        count = 0
-        seen: set[Node] = set()
-        left: list[tuple[Node, int]] = [(node, 0)]
-        while left:
-            part, depth = left.pop()
-            if isinstance(part, CallNode):
-                count += part.name in names
-                left += [(arg, depth) for arg in part.args]
-            elif isinstance(part, OperatorNode):
-                left += [(arg, depth) for arg in part.args]
-            elif isinstance(part, NameNode) and part not in seen:
-                seen.add(part)
-                inner = self.book.name_tree(part.name, self.book.active)
-                if inner is not None:
-                    left.append((inner, depth + 1))
-        self._calls[at] = node, count
-        return count
+    def argument(self, node: Node, cell: CellId, home: CellId) -> tuple[bool, Any]:
+        """Whether a part of a formula differs between trials, and its value where it does not."""
+        compiled = self.value(node, cell, home, False)
+        return compiled.varies, compiled.value
 
     # --- formulas
 
@@ -425,7 +152,7 @@ class Compiler:
         if isinstance(node, AreaNode | TableNode) or self._is_reference(node):
             try:
                 areas = self.areas_of(node, cell, home)
-            except _ReferenceError as error:
+            except ReferenceValueError as error:
                 return fixed(error.value)
             except UnknownFormulaError:
                 if isinstance(node, CallNode) and node.name == "INDEX":
@@ -438,11 +165,11 @@ class Compiler:
         self, node: NameNode, cell: CellId, home: CellId, array: bool, compile_part: Callable[..., Compiled]
     ) -> Compiled:
         """What a name stands for, compiled once in a formula."""
-        at = (node, array, compile_part.__name__)
+        at = (node, home, array, compile_part.__name__)
         if at not in self._of_names:
             try:
                 inner = self._named(node, home)
-            except _ReferenceError as error:
+            except ReferenceValueError as error:
                 return fixed(error.value)
             # A name that is made of itself has no value.
             self._of_names[at] = fixed(NAME)
@@ -460,7 +187,7 @@ class Compiler:
             raise ForeignReferenceError(f"another workbook ({node.text})", self.book.name_of(cell))
         try:
             areas = self.areas_of(node, cell, home)
-        except _ReferenceError as error:
+        except ReferenceValueError as error:
             return fixed(error.value)
         if len(areas) > 1:
             return fixed(VALUE)
@@ -617,7 +344,7 @@ class Compiler:
             return Compiled(lambda context: function(context, only(context)), True)
         return Compiled(lambda context: function(context, *[one(context) for one in computes]), True)
 
-    def _evaluated(self, compute: Function_) -> Any:
+    def _evaluated(self, compute: Compute) -> Any:
         return compute(self._static)
 
     def _call(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
@@ -703,28 +430,6 @@ class Compiler:
             return low + np.floor(context.slots[slot] * (high - low + 1))
 
         return Compiled(between, True)
-
-
-class _ReferenceError(Exception):
-    """A reference that is an error value."""
-
-    value: CellError = REF
-
-
-class _WrongReferenceError(_ReferenceError):
-    value = REF
-
-
-class _WrongNameError(_ReferenceError):
-    value = NAME
-
-
-class _EmptyIntersectionError(_ReferenceError):
-    value = NULL
-
-
-class _NoReferenceError(_ReferenceError):
-    value = VALUE
 
 
 def _over_arrays(function: Function, single: Collection[int]) -> Callable[..., Any]:

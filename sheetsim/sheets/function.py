@@ -9,6 +9,7 @@ import numpy as np
 from sheetsim.sheets.operators import CellGrid, Context, lifted
 from sheetsim.sheets.values import (
     BOOL,
+    DIV,
     NUMBER,
     VALUE,
     CellError,
@@ -86,11 +87,6 @@ def with_errors_of(result: Any, numbers: Any) -> Any:
         if np.any(nans):
             result = np.where(nans, number, result)
     return result
-
-
-def truncated_number(x: Any) -> Any:
-    """Towards 0, as the arguments that are whole numbers are taken."""
-    return np.trunc(x)
 
 
 def single(value: Any) -> Any:
@@ -183,3 +179,10 @@ def settled(result: Any, errors: Any) -> Value:
 def truth_arg(context: Context, value: Any) -> Any:
     """A raw argument as a condition."""
     return to_truth(single(value), context.pool)
+
+
+def mean_of(total: Any, count: Any) -> Any:
+    """A sum over how many numbers there are; #DIV/0! of none."""
+    if not isinstance(count, np.ndarray):
+        return as_value(total / count) if count else DIV
+    return as_value(np.where(np.equal(count, 0), DIV.nan, np.divide(total, count)))

@@ -1,6 +1,7 @@
 """The table of the sheet functions that are computed, by name."""
 
 from sheetsim.sheets.arithmetic_functions import ARITHMETIC
+from sheetsim.sheets.conditional_functions import CONDITIONAL
 from sheetsim.sheets.date_functions import DATES
 from sheetsim.sheets.distribution_functions import DISTRIBUTION_FUNCTIONS
 from sheetsim.sheets.finance_functions import FINANCE
@@ -15,6 +16,7 @@ PARTS: dict[str, tuple[Function, ...]] = {
     "arithmetic": ARITHMETIC,
     "logic": LOGIC,
     "statistics": STATISTICS,
+    "conditions": CONDITIONAL,
     "look-up": LOOKUP,
     "finance": FINANCE,
     "dates": DATES,

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.sheets.conditional_functions import as_grid, wildcard_pattern
 from sheetsim.sheets.function import RAW, Function, for_each, number_arg, single, truth_arg
 from sheetsim.sheets.operators import CellGrid, Context, compared, is_error, lifted
-from sheetsim.sheets.statistic_functions import as_grid, wildcard_pattern
 from sheetsim.sheets.values import (
     NA,
     NUMBER,

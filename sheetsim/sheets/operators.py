@@ -63,10 +63,6 @@ class CellGrid:
         self.sheet: int | None = None if place is None else place[0]
         self.top, self.left = (0, 0) if place is None else place[1:]
 
-    @property
-    def is_range(self) -> bool:
-        return self.sheet is not None
-
     def at(self, row: int, column: int) -> Any:
         """The value in a row and column from 0; a single row or column stands for all; #N/A beyond."""
         row, column = 0 if self.height == 1 else row, 0 if self.width == 1 else column

@@ -12,8 +12,9 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
 from sheetsim.sheets.book import CellId, DataTable, SheetBook
-from sheetsim.sheets.compiled import CLOCK, RANDOM, CellArea, Compiled, Compiler, UnknownFormulaError
+from sheetsim.sheets.compiled import Compiled, Compiler
 from sheetsim.sheets.operators import CellGrid, Context
+from sheetsim.sheets.references import CLOCK, RANDOM, CellArea, UnknownFormulaError
 from sheetsim.sheets.values import BOOL, NUMBER, CellError, TextPool, TrialColumn, error_of
 from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.values import key

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sheetsim.errors import SheetsimError
+from sheetsim.sheets.conditional_functions import wildcard_pattern
 from sheetsim.sheets.dates import parts
 from sheetsim.sheets.function import RAW, VALUES, Function
 from sheetsim.sheets.operators import CellGrid, Context
-from sheetsim.sheets.statistic_functions import wildcard_pattern
 from sheetsim.sheets.values import (
     VALUE,
     CellError,
