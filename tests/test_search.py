@@ -337,6 +337,7 @@ SPACE = "[space]\n"
         (changed('"bayes"', '"bayesian"'), "method must be one of grid, random, sobol, lhs, bayes, halving"),
         (changed('"bayes"', '"halving"'), "halving needs a study of training"),
         (changed('"bayes"', '["random", "random"]'), "method names one method twice"),
+        (changed("trials = 12", "trials = 3000"), "bayes has 2,000 trials at most, not 3,000"),
         (changed("trials = 12", "trials = 0"), "trials must be a whole number from 1 to 10,000, not 0"),
         (changed("trials = 12", "trails = 12"), "unknown key 'trails': did you mean 'trials'?"),
         (changed("seed = 3", 'until = "soon"'), "until soon: write a value (0.95), a number of trials"),

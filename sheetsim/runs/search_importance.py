@@ -10,8 +10,8 @@ from sheetsim.model.op import Array
 from sheetsim.runs.search_methods import MethodOptions, Surrogate
 from sheetsim.runs.search_space import Hyperparameter, Keys, Space
 
-# Points of the space over which the surrogate's variance is taken, and the fewest trials that it is asked with.
-POINTS, FEWEST = 1024, 8
+# Points of the space over which the surrogate's variance is taken, and the fewest and most trials that it is made of.
+POINTS, FEWEST, MOST_POINTS = 1024, 8, 500
 
 WHAT = {
     "rank_correlation": "Spearman’s rank correlation of the hyperparameter and the value over the trials that have "
@@ -69,7 +69,8 @@ def _first_orders(space: Space, options: MethodOptions, points: Sequence[Keys], 
     if len(points) < FEWEST or np.ptp(values) == 0:
         return [float("nan")] * d
     surrogate = Surrogate(space, options)
-    surrogate.add(points, values.tolist())
+    chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_POINTS)).astype(int)).tolist()
+    surrogate.add([points[k] for k in chosen], [float(values[k]) for k in chosen])
     both = qmc.Sobol(2 * d, rng=np.random.default_rng([options.seed, 6])).random(POINTS)
     a, b = both[:, :d], both[:, d:]
     with one_thread():

@@ -38,6 +38,9 @@ REPLICATES, TRIALS = 3, 30
 MOST = {"trials": 10_000, "replicates": 10_000, "repeats": 1000, "batch": 100, "least": 1_000_000}
 MOST_TRIALS = 100_000
 
+# A Gaussian process takes the cube of them in time, and the square in memory.
+MOST_BAYES = 2000
+
 ACQUISITIONS = ("ei", "ucb")
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -98,6 +101,8 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             raise SheetsimError("method names one method twice: repeats says how often each searches")
         if len(self.methods) * self.repeats * self.trials > MOST_TRIALS:
             raise SheetsimError(f"methods × repeats × trials are more than {MOST_TRIALS:,}")
+        if "bayes" in self.methods and self.trials > MOST_BAYES:
+            raise SheetsimError(f"method: bayes has {MOST_BAYES:,} trials at most, not {self.trials:,}")
         check_one_of("acquisition", self.acquisition, ACQUISITIONS)
         if not 2 <= self.eta <= 100:
             raise SheetsimError(f"eta must be a whole number from 2 to 100, not {self.eta}")
