@@ -50,8 +50,9 @@ def _model(path: Path) -> object:
 # Of the templates that differ in a scheme alone, some.
 NETWORKS = ("relu-he", "sigmoid-std1", "tanh-std1", "gradient-flow", "gradient-flow-sigmoid-std1")
 NAMES = (*NETWORKS, "optimizers", "rnn-gradients", "rnn-gradients-tanh", "symmetry", "jacobian-linear", "phase-diagram")
-NAMES += ("finite-width",)
+NAMES += ("finite-width", "layer-norm")
 STEPS = {"optimizers": {"steps": 3}, "rnn-gradients": {"steps": 3}, "symmetry": {"steps": 3, "samples": 4}}
+STEPS["layer-norm"] = {"samples": 4, "units": 3, "layers": 2}
 STEPS["finite-width"] = {"networks": 4, "inputs": 9, "layers": [9, 8], "bins": 3}
 STEPS["phase-diagram"] = {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 4, "layers": 2}
 STEPS["jacobian-linear"] = {"units": 4, "layers": 2, "bins": 3}
