@@ -15,6 +15,7 @@ from sheetsim.studies.finite_width.study import FiniteWidth
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.jacobian.study import Jacobian
 from sheetsim.studies.phase_diagram.study import PhaseDiagram
+from sheetsim.studies.propagation.study import Propagation
 from sheetsim.studies.study import Experiment
 from sheetsim.studies.training.gradients import TrainingGradients
 from sheetsim.studies.training.scales import BatchNormScales
@@ -25,6 +26,7 @@ SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 
 FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
 FEW_PICTURES = {"pictures": 8, "steps": 4}
 FEW_UNITS = {"units": 6, "layers": 3, "bins": 4}
+FEW_BLOCKS = {"samples": 8, "units": 7, "layers": 3}
 FEW_NETWORKS = {"networks": 12, "inputs": 9, "layers": [9, 8, 9], "bins": 4}
 SMALL_GRID = {"steps": 3, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2}
 FEW_STEPS = {"data": "iris", "samples": 60, "batch": 20, "steps": 12, "every": 4, "seeds": 2}
@@ -34,7 +36,10 @@ EXPERIMENTS = {name: templates.load(name).experiment for name in templates.names
 LARGE = [
     name
     for name, known in EXPERIMENTS.items()
-    if isinstance(known, Forward | Correlation | FiniteWidth | Jacobian | PhaseDiagram | Trained | TrainingInCells)
+    if isinstance(
+        known,
+        Forward | Correlation | FiniteWidth | Jacobian | PhaseDiagram | Propagation | Trained | TrainingInCells,
+    )
 ]
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
@@ -52,6 +57,8 @@ def small_keys(known: Experiment) -> dict[str, object]:
     """Keys that make a template's book small."""
     if isinstance(known, Jacobian):
         return FEW_UNITS
+    if isinstance(known, Propagation):
+        return FEW_BLOCKS
     if isinstance(known, FiniteWidth):
         return FEW_NETWORKS
     if isinstance(known, PhaseDiagram):

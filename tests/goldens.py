@@ -64,7 +64,7 @@ def _simulated(path: Path) -> object:
 # Of the templates that differ in a scheme alone, some.
 NETWORKS = ("relu-he", "sigmoid-std1", "tanh-std1", "gradient-flow", "gradient-flow-sigmoid-std1")
 NAMES = (*NETWORKS, "optimizers", "rnn-gradients", "rnn-gradients-tanh", "symmetry", "training-in-cells")
-NAMES += ("jacobian-linear", "phase-diagram", "finite-width", "bayesian-search")
+NAMES += ("jacobian-linear", "phase-diagram", "finite-width", "layer-norm", "bayesian-search")
 SEARCH = {
     "template": "symmetry",
     "value": "small.loss_end",
@@ -84,6 +84,7 @@ STEPS = {
     "training-in-cells": {"steps": 2, "pictures": 4},
     "finite-width": {"networks": 4, "inputs": 9, "layers": [9, 8], "bins": 3},
     "phase-diagram": {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 4, "layers": 2},
+    "layer-norm": {"samples": 4, "units": 3, "layers": 2},
     "jacobian-linear": {"units": 4, "layers": 2, "bins": 3},
 }
 

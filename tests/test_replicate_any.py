@@ -30,6 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "training-in-cells": {"pictures": 4, "steps": 3},
     "phase-diagram": {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2},
     "finite-width": {"networks": 8, "inputs": 9, "layers": [9, 8]},
+    "propagation": {"samples": 6, "units": 5, "layers": 2},
     "jacobian": {"units": 6, "layers": 2},
     "bayesian-search": {"noise_std": 0.1, "steps": 2, "grid": 9},
 }

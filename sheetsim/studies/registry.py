@@ -8,6 +8,7 @@ from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
 from sheetsim.studies.jacobian.study import Jacobian as Jacobian
 from sheetsim.studies.optimizers.study import Optimizers as Optimizers
 from sheetsim.studies.phase_diagram.study import PhaseDiagram as PhaseDiagram
+from sheetsim.studies.propagation.study import Propagation as Propagation
 from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
 from sheetsim.studies.study import Experiment as _Experiment
 from sheetsim.studies.symmetry.study import Symmetry as Symmetry

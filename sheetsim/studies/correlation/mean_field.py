@@ -56,7 +56,7 @@ def mean_field_series(
     are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`, and by layer
     `squares` (a_k² from k = 1) and `second` (E[f²]).
     """
-    s, w, hermite = _quadrature()
+    s, w, hermite = quadrature()
     nodes = graph.input("nodes", s.reshape(-1, 1), what="nodes of the expectations over a standard normal")
     weights = graph.input("node_weights", w.reshape(-1, 1), what="the weights of the nodes").T
     polynomials = graph.input("hermite", hermite, what=HERMITE).T
@@ -107,7 +107,7 @@ def mean_field_series(
     return graph.series(start, step=step, steps=layers + FURTHER, columns=columns, what=SERIES)
 
 
-def _quadrature() -> tuple[Array, Array, Array]:
+def quadrature() -> tuple[Array, Array, Array]:
     """Nodes, weights, and columns w·h_k of the normalised Hermite polynomials from k = 1, for the standard normal."""
     s, w = normal_rule(FINE)
     rows = [np.ones_like(s), s]

@@ -1,0 +1,42 @@
+"""Blocks of networks with skips and normalisation, as expressions: what a layer makes of what goes into it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sheetsim.model.expr import Matrix, column_mean, column_variance, row_sum, sqrt
+
+# plain: z ← f(norm(z W)); residual: z ← z + α f(norm(z) W).
+BLOCKS = ("plain", "residual")
+
+# layer: each sample over its units (Ba, Kiros & Hinton 2016); batch: each unit over the samples (Ioffe & Szegedy 2015).
+# Both to mean 0 and variance 1, without ε, gain and shift.
+NORMS = ("none", "layer", "batch")
+
+
+@dataclass(frozen=True)
+class PropagationBlock:
+    """One layer: draws e and weights W = gain/√units · e, sums a, outputs z (samples × units), and what was normalised
+    where that is not what goes in."""
+
+    number: int
+    e: Matrix
+    W: Matrix
+    normed: Matrix | None
+    a: Matrix
+    z: Matrix
+
+
+def normed_matrix(norm: str, x: Matrix) -> Matrix:
+    """The matrix, samples × units, normalised by rows (layer), by columns (batch), or as it is."""
+    if norm == "layer":
+        centred = x - row_sum(x) / float(x.shape[1])
+        return centred / sqrt(row_sum(centred**2) / float(x.shape[1]))
+    if norm == "batch":
+        centre = column_mean(x)
+        return (x - centre) / sqrt(column_variance(x, centre))
+    return x
+
+
+def outputs(block: str, f: Callable[[Matrix], Matrix], alpha: Matrix, z: Matrix, a: Matrix) -> Matrix:
+    """What comes out of a block: z what goes in, a what f takes."""
+    return f(a) if block == "plain" else z + alpha * f(a)

@@ -1,0 +1,128 @@
+"""The study of propagation: what skips and normalisation do with sizes, correlations and gradients, by depth.
+
+Here stand its parameters and its graph; `blocks.py` has the blocks, `theory.py` what is expected, `layers.py` what is
+measured.
+"""
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from sheetsim.errors import SheetsimError
+from sheetsim.model.distributions import normal
+from sheetsim.model.draws import check_seed
+from sheetsim.model.expr import Matrix, sqrt, total
+from sheetsim.model.grad import grad
+from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import Initializer
+from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.model.op import Shape
+from sheetsim.studies.propagation.blocks import BLOCKS, NORMS, PropagationBlock, normed_matrix, outputs
+from sheetsim.studies.propagation.layers import VERDICTS, propagation_table, propagation_verdicts
+from sheetsim.studies.propagation.theory import theory_series
+from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+
+if TYPE_CHECKING:
+    from sheetsim.studies.about import StudyBook
+
+MOST = {"samples": (4, 2_000), "units": (2, 1_000), "layers": (1, 100)}
+# Of layers · units · (samples + units): numbers of the matrices of all layers.
+MOST_CELLS = 4_000_000
+
+
+class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of the study, which are the keys of its templates.
+
+    block: a name of BLOCKS; norm: a name of NORMS; samples: of the batch; units: of the input and each layer; layers:
+    how many; activation: a name of ACTIVATIONS; gain: σ_w, the weights' standard deviation times √units; alpha: what a
+    residual block's branch is multiplied by; correlation: of any two inputs, from 0 to below 1.
+    Raises SheetsimError with the key and the reason.
+    """
+
+    STUDY: ClassVar[str] = "propagation"
+    TITLE: ClassVar[str] = "Propagation with skips and normalisation"
+    TABLES: ClassVar[tuple[str, ...]] = ("propagation",)
+
+    study: str = "propagation"
+    seed: int = 0
+    block: str = "residual"
+    norm: str = "none"
+    samples: int = 40
+    units: int = 50
+    layers: int = 10
+    activation: str = "relu"
+    gain: float = 2**0.5
+    alpha: float = 1.0
+    correlation: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_seed(self.seed, "pcg64")
+        for key, options in (("block", BLOCKS), ("norm", NORMS), ("activation", tuple(ACTIVATIONS))):
+            check_one_of(key, getattr(self, key), options)
+        for key, (least, most) in MOST.items():
+            if not least <= getattr(self, key) <= most:
+                raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
+        if self.layers * self.units * (self.samples + self.units) > MOST_CELLS:
+            raise SheetsimError(f"layers · units · (samples + units) must be at most {MOST_CELLS:,}")
+        for key in ("gain", "alpha"):
+            if not 0 <= getattr(self, key) < math.inf:
+                raise SheetsimError(f"{key} must be a finite number from 0, not {getattr(self, key):g}")
+        if not 0 <= self.correlation < 1:
+            raise SheetsimError(f"correlation must be from 0 to below 1, not {self.correlation:g}")
+
+    def build(self) -> Study:
+        """The network, and a gradient back through it."""
+        graph = Graph(seed=self.seed)
+        shape = self.samples, self.units
+        f = ACTIVATIONS[self.activation].function
+        gain = graph.input("gain", self.gain, at_least=0.0, what="σ_w: the weights' standard deviation times √units")
+        alpha = graph.input("alpha", self.alpha, at_least=0.0, what="α: what the branch is multiplied by")
+        c = graph.input("c_0", self.correlation, at_least=0.0, what="the correlation of any two inputs")
+        common = graph.input("e_common", normal(), (1, self.units), what="standard normal draws that inputs share")
+        each = graph.input("e_x", normal(), shape, what="standard normal draws of each input, samples × units")
+        z = x = graph.define("x", sqrt(c) * common + sqrt(1 - c) * each, what="the inputs, samples × units")
+        u = graph.input("d_last", normal(), shape, what="the gradient by the last outputs: standard normal draws")
+        blocks = []
+        for number in range(1, self.layers + 1):
+            initializer = Initializer(lambda fan_in, fan_out: gain / sqrt(fan_in))
+            W = graph.weights(f"W_{number}", initializer, (self.units, self.units), what="weights, gain/√units · e")
+            made = _block(graph, self.block, self.norm, number, z, W)
+            normed, a = made
+            z = graph.define(f"z_{number}", outputs(self.block, f, alpha, z, a), what="outputs of the layer")
+            blocks.append(PropagationBlock(number, graph[f"e_{number}"], W, normed, a, z))
+        by = [x, *(block.z for block in blocks[:-1])]
+        gradients = [
+            graph.define(f"d_z_{k}", d, what="gradients of Σ z ∘ d_last by the outputs, of 0 by the input")
+            for k, d in enumerate(grad(total(z * u), by))
+        ]
+        return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, blocks, [*gradients, u]))
+
+    def _findings(self, graph: Graph, blocks: list[PropagationBlock], gradients: list[Matrix]) -> Findings:
+        f = ACTIVATIONS[self.activation].function
+        theory = theory_series(graph, self.block, self.norm, f, self.samples, self.layers)
+        table = propagation_table(gradients, [block.z for block in blocks], theory)
+        words = propagation_verdicts(graph, table)
+
+        def sheets(command: str, live: bool) -> "StudyBook":
+            from sheetsim.studies.propagation.book import PropagationBook
+
+            return PropagationBook(self, graph, blocks, gradients, theory, table, words).sheets(command, live)
+
+        names = ("q", "q_theory", "c", "c_theory", "chi", "chi_theory", "rate", "rate_theory")
+        return Findings(sheets, (table,), verdicts=words, words=VERDICTS, headline=names)
+
+    def sizes(self) -> dict[str, Shape]:
+        """The shapes of the inputs, of the last layer's outputs, and of its weights."""
+        shape = self.samples, self.units
+        return {"x": shape, f"z_{self.layers}": shape, f"W_{self.layers}": (self.units, self.units)}
+
+
+def _block(graph: Graph, block: str, norm: str, number: int, z: Matrix, W: Matrix) -> tuple[Matrix | None, Matrix]:
+    """What is normalised, where it is, and what f takes. Names `h_l` and `a_l`."""
+    if norm == "none":
+        return None, graph.define(f"a_{number}", z @ W, what="sums, what f takes")
+    if block == "plain":
+        sums = graph.define(f"h_{number}", z @ W, what="sums, before they are normalised")
+        return sums, graph.define(f"a_{number}", normed_matrix(norm, sums), what="normalised sums, what f takes")
+    normed = graph.define(f"h_{number}", normed_matrix(norm, z), what="what goes into the branch, normalised")
+    return normed, graph.define(f"a_{number}", normed @ W, what="sums, what f takes")
