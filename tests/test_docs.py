@@ -148,6 +148,9 @@ def test_one_sentence_says_what_it_is_in_the_readme_the_site_and_the_package() -
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
     for page in (ROOT / "README.md", ROOT / "docs/index.md"):
         assert " ".join(page.read_text(encoding="utf-8").split("\n\n")[1].split()) == project
+    citation = " ".join((ROOT / "CITATION.cff").read_text(encoding="utf-8").split())
+    assert project in citation
+    assert f" version: {sheetsim.__version__} " in citation
     first = project.partition(". ")[0] + "."
     assert (sheetsim.__doc__ or "").startswith(first)
     assert COMMANDS.help == first
