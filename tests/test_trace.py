@@ -76,7 +76,12 @@ def test_a_choice_of_a_unit_is_no_change_of_the_book(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "overrides",
-    [{"layers": [1]}, {"layers": [2, 1, 2], "inputs": 1}, {"initializer": 0}],
+    [
+        {"layers": [1]},
+        {"layers": [1], "inputs": 1, "samples": 1},
+        {"layers": [2, 1, 2], "inputs": 1},
+        {"initializer": 0},
+    ],
     ids=str,
 )
 def test_small_and_silent_networks_are_traced(overrides: dict[str, Any], tmp_path: Path) -> None:

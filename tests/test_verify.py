@@ -474,7 +474,7 @@ def test_a_diff_of_a_million_cells_takes_little_memory(he_book: Path, tmp_path: 
         ("xl/charts/chart2.xml", b'val="100"', b'val="90"', "charts"),
         ("xl/styles.xml", b"<sz val=", b'<sz x="1" val=', "styles"),
         ("xl/worksheets/sheet1.xml", b"<dataValidation ", b'<dataValidation x="1" ', "styles"),
-        ("xl/worksheets/sheet3.xml", b'<c r="C3" s="', b'<c r="C3" s="1', "styles"),
+        ("xl/worksheets/sheet4.xml", b'<c r="C3" s="', b'<c r="C3" s="1', "styles"),
     ],
 )
 def test_diff_and_verify_say_that_charts_or_styles_differ(
@@ -886,7 +886,7 @@ def insist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "old", "new"),
     [
-        pytest.param("xl/worksheets/sheet3.xml", b'ref="B2:', b'ref="B2:XFD3000" x="', marks=pytest.mark.slow),
+        pytest.param("xl/worksheets/sheet4.xml", b'ref="B2:', b'ref="B2:XFD3000" x="', marks=pytest.mark.slow),
         ("xl/workbook.xml", b'<sheet name="Input"', b"<sheet "),
         ("xl/workbook.xml", b'encoding="UTF-8"', b'encoding="foo"'),
         ("xl/workbook.xml", b"Input!$B$2:", b"Input!$F$41:"),

@@ -149,10 +149,10 @@ def _forward(network: Network, cells: Traced) -> Page:
     layers, sample, unit = network.layers, cells.sample, cells.unit
 
     def term(given: Matrix, W: Matrix) -> Term:
-        return Term(W.shape[0], lambda k: (entry(given, sample, float(k)), entry(W, float(k), unit)))
+        return Term(W.shape[0], lambda k: (_at(given, sample, float(k)), _at(W, float(k), unit)))
 
     linear, output = (
-        pick(cells.layer, *(entry(of, sample, unit) for of in each)).placed(name)
+        pick(cells.layer, *(_at(of, sample, unit) for of in each)).placed(name)
         for name, each in (("traced_a", [one.a for one in layers]), ("traced_z", [one.z for one in layers]))
     )
     way = Way(
@@ -194,10 +194,10 @@ def _backward(flow: BackwardPass, cells: Traced) -> Page:
     steps, sample, unit = flow.steps, cells.sample, cells.unit
 
     def term(d_a: Matrix, W: Matrix) -> Term:
-        return Term(W.shape[1], lambda k: (entry(d_a, sample, float(k)), entry(W, unit, float(k))))
+        return Term(W.shape[1], lambda k: (_at(d_a, sample, float(k)), _at(W, unit, float(k))))
 
     d_z, d_a, linear = (
-        pick(cells.layer, *(entry(of, sample, unit) for of in each))
+        pick(cells.layer, *(_at(of, sample, unit) for of in each))
         for each in ([one.d_z for one in steps[:-1]], [one.d_a for one in steps[:-1]], [one.a for one in steps[:-1]])
     )
     way = Way(
@@ -222,6 +222,11 @@ def _backward(flow: BackwardPass, cells: Traced) -> Page:
 
 def _numbers(cells: Traced) -> tuple[Matrix, Matrix, Matrix]:
     return cells.layer, cells.unit, cells.sample
+
+
+def _at(x: Matrix, row: Operand, column: Operand) -> Matrix:
+    """The element, of numbers within the matrix. INDEX of a single cell is an error in IronCalc."""
+    return x if x.shape == (1, 1) else entry(x, row, column)
 
 
 def _given(name: str | None, values: object, at_least: float | None = None) -> Matrix:

@@ -175,7 +175,8 @@ class Line:
     """A line of a chart: cells one under another (single matrices, or one column) and a name.
 
     style: "solid", "dashed" (theory), "guide" (dashed, in a colour of its own), "faint" (an interval's end), "band"
-    (the same, in the colour of the line before it, and in no legend) or "none" (unseen, for the scale).
+    (the same, in the colour of the line before it, and in no legend), "inner" and "outer" (thinner and dashed, in that
+    colour too) or "none" (unseen, for the scale).
     """
 
     name: str
@@ -217,6 +218,15 @@ class HorizontalBars:
     size: tuple[int, int]
     axis: str = ""
     stacked: bool = False
+
+
+@dataclass(frozen=True)
+class DataBars:
+    """Bars in so many cells under one another, from 0 to 1 full."""
+
+    row: int
+    column: int
+    rows: int
 
 
 class Ticks(NamedTuple):
@@ -277,7 +287,7 @@ class Area(NamedTuple):
     shape: Shape
 
 
-Item: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | Colours
+Item: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | Colours | DataBars
 
 
 @dataclass(frozen=True)

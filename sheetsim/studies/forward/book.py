@@ -1,10 +1,11 @@
 """How the study of initial weights looks as a workbook: which matrix stands where, and what is said beside it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sheetsim.model.expr import Matrix
+from sheetsim.model.expr import Matrix, quantile
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
 from sheetsim.studies.about import StudyBook
@@ -26,6 +27,7 @@ from sheetsim.studies.sections import (
     Row,
     Section,
     by_layer,
+    charts,
     controls,
     lead,
     lines,
@@ -38,13 +40,15 @@ from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
 from sheetsim.summary.variance import Claim, Units
-from sheetsim.workbook.layout import Page, Sheet
+from sheetsim.workbook.layout import Block, DataBars, Item, Line, Lines, Number, Page, Sheet, Text
 
 if TYPE_CHECKING:
     from sheetsim.studies.forward.study import Forward
 
 # Layers side by side on Overview.
 ACROSS = 5
+
+FAN = (645, 260)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class ForwardBook:
         matrices = list(matrix_sheets(network.x, network.layers, len(network.layers))) if full else []
         checked = variance_page(self.graph, network, self.variance, self.claims, self.units, full)
         results = [output_histograms(self.graph, self.histogram), self._layers(), checked]
-        bars = bars_page({"Outputs of each layer": self.histogram.drawn})
+        bars = self._bars()
         sheets: list[Sheet] = [self._overview(live), *results, bars]
         if full:
             draws = [*bias_page(network.layers), *draws_sheets(network.layers)]
@@ -128,12 +132,55 @@ class ForwardBook:
                 to=OUTPUTS.title if self.study.is_full else "",
             ),
             numbers(given),
+            *self._fan(),
             meaning(VERDICTS, wide - 1),
             lines(INPUT_LOST, "lead", wide, 34),
         ]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         return Overview(self.study.title, self.study.TITLE, wide, sections, widths, VERDICTS).page()
 
+    def _fan(self) -> list[Section]:
+        """Quantiles by layer, of a network with several."""
+        if len(self.network.layers) < 2:
+            return []
+        quantiles = {name: self.table[name] for name in ("q05", "q50", "q95")} | self._quartiles
+        fan = (
+            Line("median", quantiles["q50"]),
+            Line("25 %", quantiles["q25"], "inner"),
+            Line("75 %", quantiles["q75"], "inner"),
+            Line("5 %", quantiles["q05"], "outer"),
+            Line("95 %", quantiles["q95"], "outer"),
+        )
+        note = (
+            "Half of a layer's outputs lie between the thin lines, 90 % between the dashed ones: what spreads, shrinks "
+            "or saturates with depth shows as a fan. Numbers: sheets Layers and Bars."
+        )
+        return [charts([Lines(0, 1, "Quantiles of the outputs by layer", fan, FAN, "layer")], FAN[1], note)]
+
+    @cached_property
+    def _quartiles(self) -> dict[str, tuple[Matrix, ...]]:
+        shares = {"q25": 0.25, "q75": 0.75}
+        layers = self.network.layers
+        return {name: tuple(quantile(layer.z, p) for layer in layers) for name, p in shares.items()}
+
+    def _bars(self) -> Page:
+        """What charts draw and no table has: histograms, and quartiles."""
+        page = bars_page({"Outputs of each layer": self.histogram.drawn})
+        if len(self.network.layers) < 2:
+            return page
+        row = 2 + max(item.row for item in page.items if isinstance(item, Text))
+        more: list[Item] = [Text(row, 0, "Quartiles of the outputs", "section"), Text(row + 1, 0, "layer", "column")]
+        more += [Number(row + 1 + k, 0, k, "whole") for k in range(1, 1 + len(self.network.layers))]
+        for c, (name, cells) in enumerate(self._quartiles.items(), start=1):
+            more.append(Text(row + 1, c, name, "column"))
+            more += [Block(row + 2 + k, c, cell) for k, cell in enumerate(cells)]
+        return replace(page, items=(*page.items, *more))
+
     def _layers(self) -> Page:
-        last = len(self.table.columns)
-        return table_page(self.table, {0: 8} | dict.fromkeys(range(1, last), 11) | {last: 15})
+        last, rows = len(self.table.columns), len(self.table.labels)
+        more: list[Item] = []
+        for c, column in enumerate(self.table.columns, start=1):
+            if column.kind == "share":
+                more.append(DataBars(1, c, rows))
+        widths = {0: 8} | dict.fromkeys(range(1, last), 11) | {last: 15}
+        return table_page(self.table, widths, more=more)

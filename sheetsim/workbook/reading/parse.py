@@ -194,6 +194,8 @@ class SheetParser(Parser):
         self._kind = "n"
         self._collected: list[str] | None = None
         self._ref: str | None = None
+        # In a list of extensions, where `xm:f` is a sparkline's or a rule's and no cell's.
+        self._extended = False
 
     def cells(self) -> Cells:
         """What was read. Raises SheetsimError for a cell that stands there twice and for array formulas without end."""
@@ -226,7 +228,9 @@ class SheetParser(Parser):
             self._begin(attributes)
         elif name == "v" or name == "t":
             self._collected = []
-        elif name == "f":
+        elif name == "extLst":
+            self._extended = True
+        elif name == "f" and not self._extended:
             self._collected = []
             self.begin_formula(attributes)
         elif name == "row":
@@ -270,6 +274,7 @@ class SheetParser(Parser):
 
     def end(self, name: str) -> None:
         if self._collected is None:
+            self._extended = self._extended and not name.endswith("extLst")
             return
         if ":" in name:
             name = _local(name)

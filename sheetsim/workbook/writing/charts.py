@@ -1,6 +1,7 @@
 """Native charts: histograms and lines, from the places of the cells that they show. It places none on a sheet."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -118,15 +119,21 @@ def _up(area: Area, rows: int) -> Area:
 
 
 # Points of a line, by its style.
-WIDTHS = {"solid": 1.75, "band": 0.5}
+WIDTHS = {"solid": 1.75, "band": 0.5, "inner": 1.25, "outer": 0.75}
+
+# In the colour of the line before it.
+ALIKE = ("band", "inner", "outer")
+
+# A shape a line, so that a print in black and white tells them apart.
+MARKERS = ("circle", "square", "diamond", "triangle", "x")
 
 
 def _colours(lines: Sequence[Line]) -> list[str]:
     """A colour a line; an interval's ends have that of the line before them."""
-    colours = iter(line_colours(sum(line.style != "band" for line in lines)))
+    colours = iter(line_colours(sum(line.style not in ALIKE for line in lines)))
     chosen: list[str] = []
     for line in lines:
-        chosen.append(chosen[-1] if line.style == "band" else next(colours))
+        chosen.append(chosen[-1] if line.style in ALIKE else next(colours))
     return chosen
 
 
@@ -136,9 +143,10 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
     colours = _colours(item.lines)
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
+    shapes = cycle(MARKERS)
     for line, line_colour in zip(item.lines, colours, strict=True):
-        color = line_colour if line.style in ("solid", "guide", "band") else MUTED
-        dash = {"dash_type": "dash"} if line.style in ("dashed", "guide") else {}
+        color = line_colour if line.style in ("solid", "guide", *ALIKE) else MUTED
+        dash = {"dash_type": "dash"} if line.style in ("dashed", "guide", "outer") else {}
         solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
             "name": line.name,
@@ -147,7 +155,7 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
             "line": {"none": True}
             if line.style == "none"
             else {"color": color, "width": WIDTHS.get(line.style, 1), **dash},
-            "marker": {"type": "circle", "size": 5, "fill": {"color": color}, "border": {"color": color}}
+            "marker": {"type": next(shapes), "size": 5, "fill": {"color": color}, "border": {"color": color}}
             if solid and not item.labels
             else {"type": "none"},
         }

@@ -11,7 +11,19 @@ from itertools import accumulate
 from math import ceil, floor
 from typing import TypeAlias
 
-from sheetsim.workbook.layout import Bars, Block, Colours, Echo, HorizontalBars, Lines, Number, Page, Scatter, Text
+from sheetsim.workbook.layout import (
+    Bars,
+    Block,
+    Colours,
+    DataBars,
+    Echo,
+    HorizontalBars,
+    Lines,
+    Number,
+    Page,
+    Scatter,
+    Text,
+)
 
 # Inches: A4 lying on its side, and what a printer leaves free.
 PAPER = (11.69, 8.27)
@@ -37,7 +49,7 @@ MOST_BREAKS = 1000
 HEADING_STYLES = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
 WRAPPED_STYLES = ("title", "lead", "note", "heading", "code", "wrapped")
 CHARTS = Bars | HorizontalBars | Lines | Scatter
-Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter
+Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | DataBars
 
 
 @dataclass(frozen=True)
@@ -190,7 +202,7 @@ def _rows(items: Sequence[Placed], heights: Sequence[int], page: Page) -> _Lines
             lines.glued[item.row + 1 : bottom + 1] = [True] * (bottom - item.row)
             lines.charts.add(item.row)
             bottoms.add(bottom)
-        if isinstance(item, CHARTS) or item.style not in HEADING_STYLES:
+        if isinstance(item, CHARTS | DataBars) or item.style not in HEADING_STYLES:
             numbers[covered] = lines.held[covered]
     for row, (held, number) in enumerate(zip(lines.held, numbers, strict=True), start=1):
         lines.glued[row] |= held and not number

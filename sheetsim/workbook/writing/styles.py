@@ -11,7 +11,8 @@ OUTSIDE = "#B58900"
 SPIKE = "#8A94A3"
 # Of charts: thin lines behind and around them, and the gap in a bar that is broken.
 RULED, GAP = "#E5E7EB", "#FFFFFF"
-LINES = ("#2F6DB5", "#C4541B", "#2E8B57", "#8A5AA8", "#B58900")
+# Told apart without red, green or blue receptors too, and most in grey (test_charts).
+LINES = ("#2F6DB5", "#B23A0E", "#53B89C", "#5B2A6E", "#E0A000")
 RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
 RULE_COLOUR = "#C9D1DC"
 CONTOUR = "#A3ADBA"
@@ -33,6 +34,16 @@ MAGNITUDES: tuple[tuple[dict[str, Any], str], ...] = (
 NEGATIVE, ZERO, POSITIVE = "#7FB2E5", "#FFFFFF", "#F2A65A"
 COLOURS = "Colours: blue below 0, white at 0, orange above; strongest at the sheet's largest magnitude."
 COLOUR_SCALE = {"type": "3_color_scale", "min_color": NEGATIVE, "mid_color": ZERO, "max_color": POSITIVE}
+# Of shares, full at 1. Without the extensions of Excel 2010, as of sparklines: openpyxl, and pandas with it, warns of
+# each that it does not know.
+DATA_BARS = {
+    "type": "data_bar",
+    "bar_color": "#B9D3EE",
+    "min_type": "num",
+    "min_value": 0,
+    "max_type": "num",
+    "max_value": 1,
+}
 LINK = "#1F5FA8"
 # By what a sheet holds.
 TABS = {

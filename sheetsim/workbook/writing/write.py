@@ -28,6 +28,7 @@ from sheetsim.workbook.layout import (
     Bars,
     Block,
     Colours,
+    DataBars,
     Echo,
     HorizontalBars,
     Item,
@@ -50,6 +51,7 @@ from sheetsim.workbook.writing.printing import MARGINS, printed, scale_of, width
 from sheetsim.workbook.writing.styles import (
     COLOUR_SCALE,
     COLOURS,
+    DATA_BARS,
     FONT,
     MAGNITUDES,
     NEGATIVE,
@@ -326,6 +328,8 @@ class _Writer:
             self._block(worksheet, item)
         elif isinstance(item, Echo):
             self._echo(worksheet, item)
+        elif isinstance(item, DataBars):
+            worksheet.conditional_format(item.row, item.column, item.row + item.rows - 1, item.column, DATA_BARS)
         elif not isinstance(item, Colours):
             chart, said = self._chart(item)
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
