@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sheetsim.model.activations import LEAK
-from sheetsim.model.distributions import distribution, normal, truncated, uniform
-from sheetsim.model.draws import Distribution
+from sheetsim.model.distributions import distribution, normal, uniform
+from sheetsim.model.draws import Distribution, checked_distribution
 from sheetsim.model.expr import Matrix, Operand, largest, sqrt
 from sheetsim.model.sampling import ORTHOGONAL
 
@@ -28,9 +28,7 @@ def weight_draws(name: str) -> Distribution:
     deviations, enlarged to have a variance of 1 (TensorFlow's VarianceScaling)."""
     if name == "truncated":
         # Not before it is asked for: it takes SciPy.
-        made = truncated(normal(0, 1 / KEPT), -2 / KEPT, 2 / KEPT)
-        assert isinstance(made, Distribution)
-        return made
+        return checked_distribution("normal", {"mean": 0.0, "std": 1 / KEPT}, -2 / KEPT, 2 / KEPT)
     return UNIFORM if name == "uniform" else STANDARD
 
 

@@ -13,6 +13,7 @@ from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
 from sheetsim.studies.study import Experiment as _Experiment
 from sheetsim.studies.symmetry.study import Symmetry as Symmetry
 from sheetsim.studies.training.distributions import TrainingDistributions as TrainingDistributions
+from sheetsim.studies.training.glorot_figures import GlorotFigures as GlorotFigures
 from sheetsim.studies.training.gradients import TrainingGradients as TrainingGradients
 from sheetsim.studies.training.regularised import Dropout as Dropout
 from sheetsim.studies.training.regularised import WeightDecay as WeightDecay
