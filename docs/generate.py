@@ -36,6 +36,7 @@ from sheetsim.runs import templates
 from sheetsim.runs.sweep_grid import Grid, GridSteps
 from sheetsim.studies.data_sets.source import SCALES, DataSource
 from sheetsim.studies.forward.study import Bins
+from sheetsim.studies.propagation.blocks import NORMS as PROPAGATION_NORMS
 from sheetsim.studies.registry import STUDIES
 from sheetsim.studies.rnn_gradients.study import CLIPS, NORMS
 from sheetsim.studies.study import Experiment, toml_value
@@ -146,6 +147,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 OF_STUDY: dict[tuple[str, str], tuple[str, ...]] = {
     ("symmetry", "activation"): CURVES,
     ("training-in-cells", "activation"): CELL_CURVES,
+    ("propagation", "norm"): tuple(PROPAGATION_NORMS),
 }
 
 WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "", Any: "see the meaning"}

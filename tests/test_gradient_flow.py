@@ -338,7 +338,10 @@ def test_books_of_values_alone_are_clean_and_verify(report: str, tmp_path: Path)
         ({"outputs": 0}, "outputs must be at least 1"),
         ({"output_initializer": "best"}, "initializer must be one of"),
         ({"histogram": {"range": (0.0, 1.0)}}, "histogram.range is for the study forward"),
-        ({"study": "backward"}, "study must be one of correlation, .*forward, gradient-flow, .*, not 'backward'"),
+        (
+            {"study": "backward"},
+            "study must be one of .*forward, gradient-flow, .*, not 'backward'",
+        ),
     ],
 )
 def test_mistakes_are_refused_with_the_key(overrides: dict[str, Any], reason: str) -> None:

@@ -66,6 +66,8 @@ class Writer:
         """The operands, or for an op that does not take any, ones of the kind that it does."""
         name, node = self.nodes[self.rng.integers(len(self.nodes))]
         number = float(self.rng.integers(0, 5)) / 4
+        if op in ("entry", "pick", "inverse"):
+            return self.looked_up(op, operands, number)
         if op == "quantile":
             return [(name, node), (repr(number), matrix(number))]
         if op == "row":
@@ -88,6 +90,16 @@ class Writer:
         if op == "largest":
             return [(text, node) for text, node in operands if node.shape == (1, 1)] or [(repr(number), matrix(number))]
         return operands
+
+    def looked_up(self, op: str, operands: list[tuple[str, Matrix]], number: float) -> list[tuple[str, Matrix]]:
+        """Operands of what looks up a number, or inverts one: a block may have no inverse."""
+        first = ("1.0", matrix(1.0))
+        if op == "entry":
+            return [operands[0], first, first]
+        if op == "pick":
+            singles = [one for one in operands if one[1].shape == (1, 1)]
+            return [first, *(singles or [(repr(number), matrix(number))])]
+        return [(repr(number + 1), matrix(number + 1))]
 
     def define(self) -> None:
         made = self.applied()

@@ -13,7 +13,14 @@ from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
 from sheetsim.model.draws import check_seed
 from sheetsim.runs.workbook_model import WorkbookModel, WorkbookRun
-from sheetsim.runs.workbook_scenarios import Comparison, Goal, compared_scenarios, goal_of, grid_of, overridden
+from sheetsim.runs.workbook_scenarios import (
+    CellGoal,
+    ComparedScenarios,
+    compared_scenarios,
+    goal_of,
+    grid_of,
+    overridden,
+)
 from sheetsim.sheets.book import SheetBook
 from sheetsim.sheets.marking import SimulationPlan, plan_file, plan_sheet, write_marked
 from sheetsim.sheets.program import BaseDifference, formula_differences
@@ -118,7 +125,7 @@ class Workbook:
         trials: int | None = None,
         seed: int | None = None,
         correlations: Sequence[Correlation] = (),
-    ) -> Comparison:
+    ) -> ComparedScenarios:
         """Named scenarios side by side over the same draws: by name, numbers or distributions of cells; those of the
         TOML beside the workbook if none are given.
 
@@ -156,7 +163,7 @@ class Workbook:
         trials: int | None = None,
         seed: int | None = None,
         correlations: Sequence[Correlation] = (),
-    ) -> Goal:
+    ) -> CellGoal:
         """The value of a cell at which P(output > above) is so much, by bisection over the same draws.
 
         Raises SheetsimError where no value near that in the file reaches it; the rest as of `simulate`.

@@ -38,7 +38,7 @@ DOUBLINGS, HALVINGS = 40, 60
 MakeModel = Callable[[Mapping[str, Any]], WorkbookModel]
 
 
-class Comparison:
+class ComparedScenarios:
     """Scenarios over common draws: by name, the trials of each output.
 
     numbers: by scenario, outputs × trials; outputs: as they were given.
@@ -110,7 +110,7 @@ class Comparison:
         return self.outputs.index(output)
 
     def __repr__(self) -> str:
-        return f"<Comparison of {', '.join(self._numbers)}: {', '.join(self.outputs)}>"
+        return f"<ComparedScenarios of {', '.join(self._numbers)}: {', '.join(self.outputs)}>"
 
 
 def _scenario_row(y: Array, first: Array, sign: float) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _paired(differences: Array) -> dict[str, float]:
 
 def compared_scenarios(
     make: MakeModel, outputs: Sequence[str], scenarios: Mapping[str, Mapping[str, Any]]
-) -> Comparison:
+) -> ComparedScenarios:
     """The scenarios over the same draws: each input has a stream of its own, which its name picks.
 
     scenarios: by name, numbers and distributions of cells in place of what inputs or the file say.
@@ -154,7 +154,7 @@ def compared_scenarios(
         except SheetsimError as error:
             raise SheetsimError(f"the scenario {name}: {error}") from None
         numbers[name] = sheet_outputs(model)
-    return Comparison(outputs, numbers)
+    return ComparedScenarios(outputs, numbers)
 
 
 def sheet_outputs(model: WorkbookModel, held: Mapping[int, float] | None = None) -> Array:
@@ -233,7 +233,7 @@ def grid_of(make: MakeModel, book: SheetBook, axes: Mapping[str, Sequence[float]
 
 
 @dataclass(frozen=True)
-class Goal:
+class CellGoal:
     """The value of a cell at which an output is above a number with a probability, and what that is there."""
 
     cell: str
@@ -242,7 +242,7 @@ class Goal:
     mean: float
 
 
-def goal_of(make: MakeModel, book: SheetBook, cell: str, above: float, probability: float) -> Goal:
+def goal_of(make: MakeModel, book: SheetBook, cell: str, above: float, probability: float) -> CellGoal:
     """The value of a cell, nearest to that in the file by doubling the distance, at which P(output > above) turns.
 
     By bisection over common draws: the share of trials is a step function of the cell, which must be monotone between
@@ -281,4 +281,4 @@ def goal_of(make: MakeModel, book: SheetBook, cell: str, above: float, probabili
         a, b = (middle, b) if (share(middle) >= probability) == at_start else (a, middle)
     value = a if at_start else b
     trials = held.output([value])
-    return Goal(cell, value, float((trials > above).mean()), float(np.nanmean(trials)))
+    return CellGoal(cell, value, float((trials > above).mean()), float(np.nanmean(trials)))
