@@ -161,7 +161,7 @@ class SearchBook:
         plan, failed = self.plan, sum(bool(trial.failure) for trial in self.trials)
         heads = [
             *self._heads(),
-            plan.value,
+            "value",
             "low",
             "high",
             "behind",
@@ -468,7 +468,7 @@ def _ticks(numbers: Array) -> Ticks:
 
 def _shown(row_number: int, place: int, value: Any) -> Item:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Number(row_number, place, value, "whole" if isinstance(value, int) else "number")
+        return Number(row_number, place, value, "whole" if isinstance(value, int) else "up-to")
     return Text(row_number, place, _text(value), "hint")
 
 

@@ -116,7 +116,8 @@ class CorrelationBook:
                 "Depth scale ξ there", [_depth(chi)], hint="1/|ln χ|, in layers; #N/A at the edge, where it has no end"
             ),
             Row("    ξ_c, of correlations", [_depth(slope)], hint="1/|ln of the map's slope at that c|"),
-            Row("    ξ_q, of variances", [_depth(self.theory["q_slope"][-1])], hint="1/|ln of the slope of q's map|"),
+            Row("Slope of q's map there", [graph["q_slope"]], hint="what the next q changes by with this one"),
+            Row("    ξ_q, of variances", [_depth(graph["q_slope"])], hint="1/|ln of it|"),
         ]
         ends = [Line(name, table[f"c_{name}"], "faint") for name in ("low", "high")]
         near = Line("measured", table["c"]), *ends, Line("mean field", table["c_theory"], "dashed")

@@ -20,7 +20,7 @@ from sheetsim.model.nets import ACTIVATIONS, activate
 from sheetsim.model.op import Shape
 from sheetsim.studies.correlation.angles import angle_name, angle_table
 from sheetsim.studies.correlation.layers import VERDICTS, Layer, correlation_table, correlation_verdicts
-from sheetsim.studies.correlation.mean_field import mean_field_series
+from sheetsim.studies.correlation.mean_field import mean_field_series, variance_slope
 from sheetsim.studies.forward.study import check_scheme, chosen_activation, chosen_initializer
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 
@@ -120,7 +120,9 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def _findings(self, graph: Graph, layers: list[Layer]) -> Findings:
         bias = graph["bias_std"] ** 2 if self.bias else None
-        theory = mean_field_series(graph, len(layers), partial(activate, graph["activation"]), bias)
+        f = partial(activate, graph["activation"])
+        theory = mean_field_series(graph, len(layers), f, bias)
+        variance_slope(graph, theory, f)
         table = correlation_table(graph, layers, theory)
         tables = [table]
         if self.angles:
