@@ -56,7 +56,8 @@ class Writer:
         arity = op.arity or int(self.rng.integers(1, 4))
         operands = [self.operand() for _ in range(arity)]
         try:
-            operands = self.fitting(op.name, operands)
+            fitting = self.looked_up if op.name in ("entry", "pick", "inverse") else self.fitting
+            operands = fitting(op.name, operands)
             node = apply(op.name, *(node for _, node in operands))
         except SheetsimError:
             return None
@@ -66,8 +67,6 @@ class Writer:
         """The operands, or for an op that does not take any, ones of the kind that it does."""
         name, node = self.nodes[self.rng.integers(len(self.nodes))]
         number = float(self.rng.integers(0, 5)) / 4
-        if op in ("entry", "pick", "inverse"):
-            return self.looked_up(op, operands, number)
         if op == "quantile":
             return [(name, node), (repr(number), matrix(number))]
         if op == "row":
@@ -91,11 +90,16 @@ class Writer:
             return [(text, node) for text, node in operands if node.shape == (1, 1)] or [(repr(number), matrix(number))]
         return operands
 
-    def looked_up(self, op: str, operands: list[tuple[str, Matrix]], number: float) -> list[tuple[str, Matrix]]:
+    def looked_up(self, op: str, operands: list[tuple[str, Matrix]]) -> list[tuple[str, Matrix]]:
         """Operands of what looks up a number, or inverts one: a block may have no inverse."""
+        number = float(self.rng.integers(0, 5)) / 4
         first = ("1.0", matrix(1.0))
         if op == "entry":
-            return [operands[0], first, first]
+            # IronCalc looks up in blocks alone.
+            blocks = [one for one in self.nodes if min(one[1].shape) > 1]
+            if not blocks:
+                raise SheetsimError("there is no block to look up in")
+            return [blocks[self.rng.integers(len(blocks))], first, first]
         if op == "pick":
             singles = [one for one in operands if one[1].shape == (1, 1)]
             return [first, *(singles or [(repr(number), matrix(number))])]
