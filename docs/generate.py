@@ -216,7 +216,8 @@ def type_words(kind: Any) -> str:
     origin = get_origin(kind)
     if origin is list:
         inner = type_words(get_args(kind)[0])
-        return "list of these" if ", or " in inner else f"list of {inner}s".replace("texts", "text")
+        several = inner if inner.endswith("s") else f"{inner}s"
+        return "list of these" if ", or " in inner else f"list of {several}".replace("texts", "text")
     if origin is tuple:
         return f"{len(get_args(kind))} numbers"
     if origin is dict:

@@ -1,8 +1,10 @@
 """Runs and books that several tests look at, made once a process."""
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,17 @@ LARGE = [
         Forward | Correlation | FiniteWidth | Jacobian | PhaseDiagram | Propagation | Trained | TrainingInCells,
     )
 ]
+
+# One template of each study in a plain run of the tests, and all with -m slow.
+FIRST_OF = {known.study: name for name, known in reversed(EXPERIMENTS.items())} | {"forward": "relu-he"}
+
+
+def some(names: Iterable[str]) -> list[Any]:
+    """Parameters of a test: what is not the first template of its study is slow."""
+    plain = {*FIRST_OF.values(), "gradient-flow", "tanh-std1"}
+    return [pytest.param(name, marks=() if name in plain else pytest.mark.slow) for name in names]
+
+
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]
 
 
