@@ -11,10 +11,6 @@ from sheetsim.model.expr import (
     Matrix,
     column,
     mean,
-    row_count,
-    sample_std,
-    sqrt,
-    t_quantile,
 )
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
@@ -26,6 +22,7 @@ from sheetsim.studies.histogram_pages import BARS_NOTE, BINS_NOTE, COUNTED, ZERO
 from sheetsim.studies.pages import LABEL_WIDTH, LAYER_WIDTH
 from sheetsim.studies.sections import LINE
 from sheetsim.summary.histogram import COUNTS, Drawn, LayerCounts, drawn
+from sheetsim.summary.student import half_width
 from sheetsim.summary.verdict import Verdict, meanings, tones
 from sheetsim.workbook.layout import Block, Colours, Echo, Item, Line, Lines, Number, Page, Sheet, Text
 
@@ -120,10 +117,9 @@ class CompareBook:
             for name, numbers in of.items():
                 less = self._graph.define(f"less_{numbers.name}", numbers - first[name])
                 # Layer by layer: an error value in one makes errors of a whole matrix product.
-                n, t = row_count(less), t_quantile(1 - self._confidence, row_count(less) - 1)
                 layers = [column(less, k) for k in range(1, less.shape[1] + 1)]
                 means = tuple(map(mean, layers))
-                halves = [t * sample_std(layer) / sqrt(n) for layer in layers]
+                halves = [half_width(one, middle, self._confidence) for one, middle in zip(layers, means, strict=True)]
                 low = tuple(middle - half for middle, half in zip(means, halves, strict=True))
                 high = tuple(middle + half for middle, half in zip(means, halves, strict=True))
                 paired.append(PairedDifference(member.name, name, means, low, high))

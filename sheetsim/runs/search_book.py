@@ -12,10 +12,9 @@ from sheetsim.model.expr import (
     Matrix,
     absolute,
     exp,
+    mean,
     row,
     row_sum,
-    sqrt,
-    t_quantile,
     where,
 )
 from sheetsim.model.graph import Graph
@@ -26,6 +25,7 @@ from sheetsim.runs.search_space import identity
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.study import toml_value
+from sheetsim.summary.student import cut, half_width, row_half_widths
 from sheetsim.summary.verdict import Verdict, meanings, tones
 from sheetsim.workbook.layout import (
     Block,
@@ -228,7 +228,8 @@ class SearchBook:
             for earlier in methods[:k][::-1]:
                 ends = [self._end(graph, method) for method in (later, earlier)]
                 difference = ends[0] - ends[1] if self.plan.goal.kind == "max" else ends[1] - ends[0]
-                center, half = _interval(difference, self.confidence)
+                center = mean(difference)
+                half = half_width(difference, center, self.confidence)
                 name = f"{later}_over_{earlier}"
                 center = graph.define(name, center, what=f"how much better {later} ends than {earlier}, over repeats")
                 low = graph.define(f"{name}_low", center - half, what="low end of its 95 % interval")
@@ -277,11 +278,10 @@ class SearchBook:
                 continue
             center = row_sum(node) / float(repeats)
             center = graph.define(f"mean_{method}", center, what=f"mean over the searches by {method}")
-            spread = sqrt(row_sum((node - center) ** 2) / float(repeats - 1))
-            half = t_quantile(1 - self.confidence, float(repeats - 1)) * spread / math.sqrt(repeats)
-            low, high = center - half, center + half
-            low = where(low < 0, 0, low) if plan.searched.nonnegative else low
-            high = where(high > 1, 1, high) if plan.searched.share else high
+            half = row_half_widths(node, center, self.confidence)
+            low, high = cut(
+                center - half, center + half, nonnegative=plan.searched.nonnegative, share=plan.searched.share
+            )
             ends = [
                 graph.define(f"low_{method}", low, what="low end of its interval"),
                 graph.define(f"high_{method}", high, what="high end of its interval"),
@@ -370,7 +370,7 @@ class _Columns:
         best = row(value, 1)
         goal, near = plan.goal, plan.goal.near
         if plan.replicates > 1:
-            half = self._half(x, value, count)
+            half = row_half_widths(x, value)
             low, high = value - half, value + half
             if plan.searched.nonnegative:
                 above = value > 0
@@ -390,16 +390,12 @@ class _Columns:
                 reach = half + row(half, 1)
             else:
                 difference = row(x, 1) - x
-                reach = self._half(difference, row_sum(difference) / count, count)
+                reach = row_half_widths(difference, row_sum(difference) / count)
             self._made["behind_low"] = graph.define("behind_low", behind - reach, what="low end of that interval")
             self._made["behind_high"] = graph.define("behind_high", behind + reach, what="high end of that interval")
             self.words += WORDS[1:3]
         else:
             self.words += [WORDS[2], WORDS[4]] if not plan.searched.is_drawn else [WORDS[3]]
-
-    def _half(self, x: Matrix, center: Matrix, count: float) -> Matrix:
-        spread = sqrt(row_sum((x - center) ** 2) / (count - 1))
-        return t_quantile(1 - 0.95, count - 1) * spread / math.sqrt(count)
 
     def cells(self, row_number: int, left: int, k: int) -> list[Item]:
         """What Overview shows of the k-th trial: value, its interval, how far behind the best, and a word."""
@@ -429,14 +425,6 @@ class _Columns:
         left += 1
         items += [Text(0, left + k, f"replicate {k}", "column") for k in range(self._plan.replicates)]
         return [*items, Block(1, left, self._x)], left + self._plan.replicates
-
-
-def _interval(numbers: Matrix, confidence: float) -> tuple[Matrix, Matrix]:
-    """The mean of a row of numbers, and half the width of its interval."""
-    count = float(numbers.shape[1])
-    center = row_sum(numbers) / count
-    spread = sqrt(row_sum((numbers - center) ** 2) / (count - 1))
-    return center, t_quantile(1 - confidence, count - 1) * spread / math.sqrt(count)
 
 
 def _replicated(plan: SearchPlan) -> str:
