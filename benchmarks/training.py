@@ -35,7 +35,7 @@ from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.layers import CROSS_ENTROPY, DenseLayer, data_loss, network
-from sheetsim.model.training import StateVariable, TrainingLoop, batches, slot
+from sheetsim.model.training import TrainingLoop, batches, slot, updated
 from sheetsim.model.update_rules import Optimizer
 
 PACKAGES = ("sheetsim", "numpy", "jax", "torch")
@@ -63,14 +63,9 @@ class Ours:
         loss = data_loss(CROSS_ENTROPY, net.through(rows["x"], masks={}).logits, rows["y"])
         parameters = list(net.parameters.values())
         optimizer, step = Optimizer(rule, rate=RATE, epsilon=EPSILON), slot("step", (1, 1))
-        rate = optimizer.rate_at(step, 1)
-        variables, states = [], []
-        for p, gradient in zip(parameters, grad(loss, parameters), strict=True):
-            letters = {one: slot(f"{one}_{p.name}", p.shape) for one in optimizer.starts(p)}
-            after, state = optimizer.after(p, gradient, letters, step, rate, True)
-            variables.append(StateVariable(p, net.starts[str(p.name)], after))
-            states += [StateVariable(letters[one], net.starts[str(p.name)] * 0, state[one]) for one in letters]
-        self.training = TrainingLoop("training", 1_000_000, (*variables, *states), loss, rows, step, 0)
+        places = [(node, net.starts[name]) for name, node in net.parameters.items()]
+        state = updated(optimizer, places, (), grad(loss, parameters), step, 1)
+        self.training = TrainingLoop("training", 1_000_000, tuple(state), loss, rows, step, 0)
         self.starts = list(evaluate([net.starts[name] for name in net.parameters]).values())
         self.run = TrainingRun(self.training)
 

@@ -348,7 +348,7 @@ def test_distributions_count_every_weight() -> None:
 
 def test_a_rate_that_diverges_ends_that_network_and_not_the_others() -> None:
     networks = [{"name": "wild", "rate": 1e6, "optimizer": "momentum"}, {"name": "tame"}]
-    run = small_run("training", networks=networks, activation="relu", loss="squares", steps=40)
+    run = small_run("training", networks=networks, activation="relu", loss="squares", steps=40, every=1)
     assert run.verdicts()[0] == "overflow"
     assert run.verdicts()[1] != "overflow"
     final, curves = run.table("final"), run.table("curves")
@@ -356,6 +356,10 @@ def test_a_rate_that_diverges_ends_that_network_and_not_the_others() -> None:
     assert np.isfinite(final.loss["tame"])
     wild = curves.loc["wild"]
     assert np.isfinite(wild.loss.iloc[0])
+    # The step is told: that whose loss was no finite number, or the one after the curve's last.
+    ends = wild.step[np.isnan(wild.loss)].iloc[0]
+    assert final.overflow_step["wild"] in (ends, ends + 1)
+    assert np.isnan(final.overflow_step["tame"])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from sheetsim.engine.blas import one_thread
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.op import OPS, Array, Op
-from sheetsim.model.training import BY_RUN, FIRST_RUN, Recording, TrainingLoop, drawn_at
+from sheetsim.model.training import BY_RUN, ENDED, FIRST_RUN, Recording, TrainingLoop, drawn_at
 
 # What a run of a training gives: records by name (kept steps × columns), and kept states by their number and step.
 Results = dict[Hashable, Array]
@@ -258,6 +258,7 @@ class TrainingRun:
         made: Results = {
             name: _filled(records, progress.rows[name], training.steps) for name, records in training.records.items()
         }
+        made[ENDED] = np.array([[float(progress.step) if self.diverged else math.nan]])
         for number, variable in enumerate(training.state):
             for step in training.kept:
                 made[number, step] = progress.kept.get((number, step), np.full(variable.slot.shape, np.nan))

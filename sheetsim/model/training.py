@@ -4,7 +4,7 @@ A step is given the state (parameters, and what the optimizer keeps of each), ro
 number, and gives the state after it. All of these are slots: leaves that have no value but the one that is given.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -30,6 +30,9 @@ ROWS = "rows"
 
 # A part of the results: one column of records, a column a run.
 BY_RUN = "by run"
+
+# Another: by run, the step whose loss was no finite number.
+ENDED = "ended"
 
 # Another: all columns of one expression, of the first run.
 FIRST_RUN = "first run"
@@ -225,17 +228,15 @@ class TrainingLoop:
         base = self.seed if seed is None else seed
         return base if run == 0 else child_seed(base, run - 1)
 
-    def outcome(self, part: str, name: str | None = None) -> Matrix:
-        """Recording by their name, all runs one under another, as a leaf of a graph: (runs · kept steps) × columns."""
-        records = self.records[part]
-        rows = len(records.steps(self.steps)) * self.seeds
-        return self._leaf(part, (rows, len(records.columns)), name)
-
     def by_run(self, part: str, column: str, name: str | None = None) -> Matrix:
         """One column of records as a leaf of a graph: kept steps × runs."""
         records = self.records[part]
         steps = len(records.steps(self.steps))
         return self._leaf((BY_RUN, part, records.columns.index(column)), (steps, self.seeds), name)
+
+    def ended(self, name: str | None = None) -> Matrix:
+        """By run, the step whose loss was no finite number, NaN where there was none, as a leaf: runs × 1."""
+        return self._leaf(ENDED, (self.seeds, 1), name)
 
     def of_first(self, part: str, column: str, name: str | None = None) -> Matrix:
         """Recording of an expression of several numbers, of the first run, as a leaf: kept steps × numbers."""
@@ -256,6 +257,29 @@ class TrainingLoop:
         if part not in self._outcomes:
             self._outcomes[part] = Matrix(Outcome(self, part), (), shape, name)
         return self._outcomes[part]
+
+
+def updated(
+    optimizer: Optimizer,
+    parameters: Sequence[tuple[Matrix, Matrix]],
+    weights: Collection[Matrix],
+    gradients: Sequence[Matrix],
+    step: Matrix,
+    steps: int,
+) -> list[StateVariable]:
+    """Parameters after a step, and what the optimizer keeps of each, which begins at 0.
+
+    parameters: the slot of each and what it is at first; weights: those slots that decay; gradients: by each, in their
+    order; step: the slot of the step's number; steps: of the whole training.
+    """
+    rate = optimizer.rate_at(step, steps)
+    moved, kept = [], []
+    for (place, start), gradient in zip(parameters, optimizer.clipped(gradients), strict=True):
+        letters = {letter: slot(f"{letter}_{place.name}", place.shape) for letter in optimizer.starts(place)}
+        after, state_after = optimizer.after(place, gradient, letters, step, rate, place in weights)
+        moved.append(StateVariable(place, start, after))
+        kept += [StateVariable(letters[one], start * 0, state_after[one]) for one in letters]
+    return moved + kept
 
 
 class TrainedModel:
@@ -315,20 +339,15 @@ def train(
     if not isinstance(optimizer, Optimizer):
         raise SheetsimError(f"{name}: the optimizer is a sheetsim.Optimizer, as Optimizer('adam', rate=0.001)")
     step = slot("step", (1, 1))
-    rate = optimizer.rate_at(step, steps)
-    gradients = optimizer.clipped(grad(loss, checked))
-    variables, states = [], []
-    for node, gradient in zip(checked, gradients, strict=True):
-        letters = {letter: slot(f"{letter}_{node.name}", node.shape) for letter in optimizer.starts(node)}
-        after, state_after = optimizer.after(node, gradient, letters, step, rate, node.shape[0] > 1)
-        variables.append(StateVariable(node, node, after))
-        states += [StateVariable(letters[one], node * 0, state_after[one]) for one in letters]
+    places = [(node, node) for node in checked]
+    weights = [node for node in checked if node.shape[0] > 1]
+    variables = updated(optimizer, places, weights, grad(loss, checked), step, steps)
     records = {
         "loss": Recording({"loss": loss}),
         **{key: Recording({key: one}, every, True) for key, one in record.items()},
     }
     training = TrainingLoop(
-        name, steps, (*variables, *states), loss, rows, step, seed, records=records, kept=(steps,), seeds=seeds
+        name, steps, tuple(variables), loss, rows, step, seed, records=records, kept=(steps,), seeds=seeds
     )
     told = {}
     for key, node in record.items():
@@ -347,13 +366,3 @@ def trainings(nodes: Iterable[Matrix]) -> list[TrainingLoop]:
 def drawn_at(draw: StepDraw, seed: int, step: int) -> Array:
     """The numbers of a step's draw."""
     return draw.distribution.sample(stream(seed, f"{draw.stream}_{step}"), draw.slot.shape)
-
-
-def state_variables(slots: Sequence[Matrix], starts: Sequence[Matrix], after: Sequence[Matrix]) -> list[StateVariable]:
-    """Variables from their parts. Raises SheetsimError where shapes differ."""
-    variables = []
-    for place, start, end in zip(slots, starts, after, strict=True):
-        if not place.shape == start.shape == end.shape:
-            raise SheetsimError(f"{place.name}: a step makes {end.shape} of {start.shape}")
-        variables.append(StateVariable(place, start, end))
-    return variables

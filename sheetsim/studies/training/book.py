@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
+from sheetsim.model.layers import CROSS_ENTROPY, LOGISTIC, SQUARES
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.pages import abreast
 from sheetsim.studies.sections import Overview, Row, Section, charts, headed, lead, meaning, numbers, table_page
-from sheetsim.studies.training.live_network import LiveNetwork, network_page, network_sheets
+from sheetsim.studies.training.live_network import NETWORK_PAGE, LiveNetwork, network_page, network_sheets
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
-from sheetsim.studies.training.pages import runs_page
+from sheetsim.studies.training.pages import overflow_page, runs_page
 from sheetsim.studies.training.tables import HOLDS, VERDICTS, recorded_quantities
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Block, Item, Line, Lines, Number, Page, Sheet, Text
@@ -35,6 +36,7 @@ ROWS = (
     ("Test loss", "test_loss", "centre"),
     ("Test accuracy", "test_accuracy", "percent-centre"),
     ("Distinct hidden units, most", "units_most", "count-centre"),
+    ("First step with an overflow (#N/A: none)", "overflow_step", "count-centre"),
 )
 
 # Charts: title, quantity, whether on a scale of powers of ten, and whether in percent.
@@ -46,6 +48,12 @@ CURVES = (
     ("Test loss by step", "test_loss", True, False),
     ("Test accuracy by step", "test_accuracy", False, True),
 )
+
+
+# What outputs that do not look at the input reach, by loss.
+BASELINES = dict.fromkeys((CROSS_ENTROPY, LOGISTIC), "the entropy of the classes") | {
+    SQUARES: "half the variance of what is to be learned"
+}
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,21 @@ class TrainingBook:
             told, nodes = quantity.replace("_", " "), [one.curves[quantity] for one in self.compared]
             words = f"{told} by network, recorded step and run"
             sheets.append(runs_page(f"Runs {told}", names, nodes, self.compared[0].steps, words))
+        sheets.append(overflow_page(names, [one.ended for one in self.compared]))
         if self.network is not None:
             sheets += network_sheets(self.network)
         tables = list(self.tables.values())
-        return StudyBook(self.study, self.graph, sheets, command, live, tables=tables, verdicts=(*VERDICTS, *HOLDS))
+        # To choose a checkpoint or a sample, or to draw, changes nothing that the other pages say.
+        return StudyBook(
+            self.study,
+            self.graph,
+            sheets,
+            command,
+            live,
+            tables=tables,
+            verdicts=(*VERDICTS, *HOLDS),
+            asking=(NETWORK_PAGE,),
+        )
 
     def _overview(self, live: bool) -> Page:
         wide = ACROSS + 1
@@ -113,7 +132,8 @@ class TrainingBook:
             f"{networks} from {rows:,} samples of {inputs:,} inputs ({study.data}{tested}), {study.steps:,} steps with "
             f"{batch} at each: {runs}. In a run all networks have the same draws, order and masks.",
             "Numbers are means over the runs with 95 % intervals by Student’s t; the data are split once, by the seed. "
-            "Outputs that do not look at the input reach the entropy of the classes as their loss, and no less.",
+            f"Outputs that do not look at the input reach the baseline as their loss, {BASELINES[self.data.kind]}, and "
+            "no less.",
         ]
         if self.network is None:
             told.append("The workbook holds no live network: its weights are too many for one that opens fast.")
@@ -122,7 +142,7 @@ class TrainingBook:
     def _final(self) -> list[Section]:
         final, sections = self.tables["final"], []
         has = {column.name for column in final.columns}
-        level = [Row("Entropy of the classes", [self.graph["entropy"]], "centre", "")]
+        level = [Row(f"Baseline: {BASELINES[self.data.kind]}", [self.graph["entropy"]], "centre")]
         for places in abreast(len(self.compared), ACROSS):
             rows = [Row("Verdict", [self.verdicts[k] for k in places], "verdict")]
             for label, name, style in ROWS:

@@ -30,7 +30,8 @@ MOST_CLASSES = 30
 # Numbers of weights that a book holds: of all checkpoints, and of the last one alone.
 MOST_WEIGHTS, MOST_WEIGHTS_AT_ALL = 1_500_000, 500_000
 
-PICTURE_TOP = 6
+# Its title.
+NETWORK_PAGE = "Network"
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,9 @@ def network_page(live: LiveNetwork, data: TaskData) -> Page:
     items += [Colours((area,)) for area in areas]
     if pictures:
         items.append(Colours(tuple(pictures)))
-    return Page("Network", tuple(items), widths, {0: 28}, tab="results", words="a trained network, live", freeze=(1, 0))
+    return Page(
+        NETWORK_PAGE, tuple(items), widths, {0: 28}, tab="results", words="a trained network, live", freeze=(1, 0)
+    )
 
 
 def network_sheets(live: LiveNetwork) -> list[Sheet]:

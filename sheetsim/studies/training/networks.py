@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sheetsim.errors import SheetsimError
-from sheetsim.model.expr import Matrix, largest, sqrt, sum_squares
+from sheetsim.model.expr import Matrix, largest
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.layers import (
@@ -26,7 +26,7 @@ from sheetsim.model.layers import (
     penalty,
 )
 from sheetsim.model.op import Array
-from sheetsim.model.training import Batches, Recording, StateVariable, TrainingLoop, batches, slot
+from sheetsim.model.training import Batches, Recording, StateVariable, TrainingLoop, batches, slot, updated
 from sheetsim.studies.data_sets.records import Records
 from sheetsim.studies.data_sets.source import DataSource, load_records
 from sheetsim.studies.data_sets.split import DataSet, split_records
@@ -71,8 +71,11 @@ class TaskData:
 
 @dataclass(frozen=True)
 class ComparedNetwork:
-    """A network of the comparison: its keys, slots and training, and by quantity (loss, accuracy, …) the recorded
-    numbers, kept steps × runs."""
+    """A network of the comparison: its keys, slots and training.
+
+    curves: by quantity (loss, accuracy, …) the recorded numbers, recorded steps × runs; steps: the numbers of these;
+    ended: by run the step whose loss was no finite number, NaN where there was none, runs × 1.
+    """
 
     name: str
     keys: TrainingKeys
@@ -80,6 +83,7 @@ class ComparedNetwork:
     training: TrainingLoop
     curves: Mapping[str, Matrix]
     steps: Sequence[int]
+    ended: Matrix
 
 
 # More records of a network, by name: of its slots, its keys, the data, the batch, a step's loss, and gradients by slot.
@@ -188,7 +192,8 @@ def compared_network(
     parameters = list(net.parameters.values())
     gradients = grad(objective, parameters)
     step = slot("step", (1, 1))
-    state = _updated(net, keys, gradients, step) + [
+    places = [(node, net.starts[key]) for key, node in net.parameters.items()]
+    state = updated(keys.rule(), places, net.weights, gradients, step, keys.steps) + [
         StateVariable(average, net.starts[str(average.name)], passed.running[average])
         for average in net.averages.values()
     ]
@@ -215,7 +220,8 @@ def compared_network(
         leaf = training.by_run(CURVES, column, f"{column}_{told}")
         graph.take(leaf, what=f"{QUANTITIES[column]}, by recorded step and run")
         curves[column] = leaf
-    return ComparedNetwork(name, keys, net, training, curves, records[CURVES].steps(keys.steps))
+    ended = graph.take(training.ended(f"ended_{told}"), what="by run the step whose loss was no finite number, if any")
+    return ComparedNetwork(name, keys, net, training, curves, records[CURVES].steps(keys.steps), ended)
 
 
 QUANTITIES = {
@@ -243,24 +249,3 @@ def _curves(net: TrainedNetwork, data: TaskData, keys: TrainingKeys) -> Recordin
     counts = [distinct_units(net.parameters[f"W_{k}"], net.parameters.get(f"b_{k}")) for k in hidden]
     made["units"] = largest(*counts)
     return Recording(made, keys.every, of_state=True)
-
-
-def _updated(net: TrainedNetwork, keys: TrainingKeys, gradients: Sequence[Matrix], step: Matrix) -> list[StateVariable]:
-    """Parameters and the optimizer's state after a step."""
-    rule = keys.rule()
-    rate = rule.rate_at(step, keys.steps)
-    parameters = list(net.parameters.items())
-    clipped = rule.clipped(gradients)
-    variables, states = [], []
-    for (name, p), gradient in zip(parameters, clipped, strict=True):
-        letters = {letter: slot(f"{letter}_{name}", p.shape) for letter in rule.starts(p)}
-        after, state_after = rule.after(p, gradient, letters, step, rate, name.startswith("W_"))
-        variables.append(StateVariable(p, net.starts[name], after))
-        states += [StateVariable(letters[one], net.starts[name] * 0, state_after[one]) for one in letters]
-    return variables + states
-
-
-def global_norm(gradients: Sequence[Matrix]) -> Matrix:
-    """The L2 norm of all gradients together."""
-    first, *others = [sum_squares(gradient) for gradient in gradients]
-    return sqrt(sum(others, first))

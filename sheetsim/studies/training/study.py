@@ -11,6 +11,7 @@ import msgspec
 from sheetsim.model.expr import Matrix, maximum, total
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Shape
+from sheetsim.model.training import Recording
 from sheetsim.studies.study import Findings, Study
 from sheetsim.studies.training.keys import TrainingKeys
 from sheetsim.studies.training.networks import (
@@ -19,6 +20,7 @@ from sheetsim.studies.training.networks import (
     TaskData,
     baseline,
     compared_network,
+    identifier,
     task_data,
 )
 from sheetsim.studies.training.tables import (
@@ -38,10 +40,6 @@ if TYPE_CHECKING:
     from sheetsim.studies.sections import Section
     from sheetsim.workbook.layout import Sheet
 
-# Numbers of the shown network's weights that the workbook keeps, at each of its checkpoints.
-MOST_KEPT = 400_000
-
-
 STARTS: tuple[Mapping[str, object], ...] = (
     {"name": "zeros", "initializer": "zeros"},
     {"name": "constant", "initializer": "constant 0.01"},
@@ -53,7 +51,7 @@ STARTS: tuple[Mapping[str, object], ...] = (
 
 
 class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all studies of training compute: an heir says its networks, what else it records, and its claims."""
+    """What all studies of training compute. A study is a subclass: its networks, what else it records, its claims."""
 
     TABLES: ClassVar[tuple[str, ...]] = ("final", "curves", "differences", "claims")
 
@@ -149,8 +147,9 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return Findings(sheets, tables, verdicts=words, words=tuple(declared), headline=headline)
 
     def sizes(self) -> dict[str, Shape]:
-        """Of the curves alone: the data's are known when they are read."""
-        return {}
+        """Of the recorded curves: the data's are known when they are read."""
+        recorded = len(Recording({}, self.every, of_state=True).steps(self.steps))
+        return {f"loss_{identifier(name)}": (recorded, self.seeds) for name, _ in self.compared()}
 
 
 class Training(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):

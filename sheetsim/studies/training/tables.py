@@ -1,6 +1,5 @@
 """What is told of trained networks: where they end, how they get there, how they differ, and a word for each."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,17 +10,14 @@ from sheetsim.model.expr import (
     matrix,
     maximum,
     mean,
+    minimum,
     row,
-    sqrt,
-    t_quantile,
-    total,
     where,
 )
 from sheetsim.studies.training.networks import QUANTITIES, ComparedNetwork
+from sheetsim.summary.student import Interval, interval
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.verdict import Verdict
-
-CONFIDENCE = 0.95
 
 # As near as this share to the entropy of the classes a network has learned no more than how frequent they are.
 NEAR_ENTROPY = 0.05
@@ -32,13 +28,16 @@ MORE = 0.05
 # Overfitting: this much more of the training part right than of the test part, at least.
 GAP = 0.1
 
+# In place of the step of an overflow that there was not.
+NEVER = 1e15
+
 KINDS = {"loss": "size", "accuracy": "share", "units": "count"}
 
 VERDICTS = (
     Verdict(
         "learns",
-        "the loss ends below 95 % of the entropy of the classes, and training and test accuracy are less than "
-        "10 percentage points apart",
+        "the loss ends below 95 % of the baseline, and of classes less than 10 percentage points more of the training "
+        "part than of the test part are right. The baseline is the least loss of outputs that do not look at the input",
         "good",
     ),
     Verdict(
@@ -49,52 +48,29 @@ VERDICTS = (
     ),
     Verdict(
         "one unit a layer",
-        "it learns, but the hidden units of each layer never differ: the network has the use of one unit a layer",
+        "it learns, but the hidden units of each layer never differ at a recorded step: the network has the use of one "
+        "unit a layer",
         "bad",
     ),
     Verdict(
         "slow",
-        "the loss ends at 95 % or more of the entropy of the classes, but more of the training part is right than by "
-        "saying the most frequent class: it has begun to learn",
+        "the loss ends at 95 % or more of the baseline, but of the training part over 5 percentage points more are "
+        "right than by saying the most frequent class: it has begun to learn",
         "warning",
     ),
     Verdict(
         "does not learn",
-        "the loss ends at 95 % or more of the entropy of the classes, as without a look at the input, and at most 5 "
-        "percentage points more are right than by saying the most frequent class",
+        "the loss ends at 95 % or more of the baseline, and of classes at most 5 percentage points more are right than "
+        "by saying the most frequent one",
         "bad",
     ),
     Verdict("overflow", "in a run at least the loss became no finite number, and the training ended there", "bad"),
 )
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A mean over runs and the ends of its interval by Student's t; without runs enough, the mean alone."""
-
-    mean: Matrix
-    low: Matrix | None = None
-    high: Matrix | None = None
-
-
 def over_runs(numbers: Matrix, kind: str = "number") -> Interval:
-    """The mean of a number of each run, with its 95 % interval where there are two runs at least.
-
-    The interval of a size ends at 0, that of a share at 0 and 1.
-    """
-    centre = mean(numbers)
-    runs = numbers.shape[0] * numbers.shape[1]
-    if runs < 2:
-        return Interval(centre)
-    # Not by STDEV.S: IronCalc's loses half of its digits where runs are nearly equal.
-    spread = sqrt(total((numbers - centre) ** 2) / float(runs - 1))
-    half = t_quantile(1 - CONFIDENCE, float(runs - 1)) * spread / math.sqrt(runs)
-    low, high = centre - half, centre + half
-    if kind in ("size", "share"):
-        low = where(low < 0, 0, low)
-    if kind == "share":
-        high = where(high > 1, 1, high)
-    return Interval(centre, low, high)
+    """The mean of a number of each run, with its interval; that of a size or share ends where such numbers do."""
+    return interval(numbers, nonnegative=kind in ("size", "share"), share=kind == "share")
 
 
 def kind_of(quantity: str) -> str:
@@ -136,6 +112,11 @@ def final_table(compared: Sequence[ComparedNetwork]) -> Table:
         columns += columns_over_runs(
             quantity, what, [over_runs(end, kind_of(quantity)) for end in ends], kind_of(quantity)
         )
+    first = [minimum(if_error(one.ended, NEVER)) for one in compared]
+    steps = tuple(where(step < NEVER, step, float("nan")) for step in first)
+    columns.append(
+        Column("overflow_step", "the first step of all runs whose loss was no finite number, if any", steps, "count")
+    )
     names = [one.name for one in compared]
     return Table("final", "network", names, tuple(columns), "Final", "where each network ends, over runs")
 
@@ -197,7 +178,7 @@ def network_verdicts(
         if {"accuracy", "test_accuracy"} <= has:
             gap = final["accuracy"][k] - final["test_accuracy"][k]
             word = where(gap >= GAP, "overfits", word)
-        if "units_most" in has:
+        if max(compared[k].keys.layers) > 1:
             word = where(final["units_most"][k] < 2, "one unit a layer", word)
         stays: Matrix | str = "does not learn"
         if "accuracy" in has and common is not None:
@@ -249,14 +230,14 @@ def training_claims(claims: Sequence[TrainingClaim]) -> Table:
     limits = tuple(matrix(claim.below) for claim in claims)
     columns.append(Column("limit", "the claim: the number is below this", limits))
     words = []
-    for claim, interval in zip(claims, intervals, strict=True):
-        if interval.low is None or interval.high is None:
-            word = where(interval.mean < claim.below, "in this run", "not in this run")
+    for claim, one in zip(claims, intervals, strict=True):
+        if one.low is None or one.high is None:
+            word = where(one.mean < claim.below, "in this run", "not in this run")
         else:
             # Runs that all give one number have an interval of no width.
-            inside = where(interval.low >= claim.below, "does not hold", "undecided")
-            word = where(interval.high < claim.below, "holds", inside)
-        words.append(where(if_error(0 * interval.mean + 1, 0) > 0, word, "no number"))
+            inside = where(one.low >= claim.below, "does not hold", "undecided")
+            word = where(one.high < claim.below, "holds", inside)
+        words.append(where(if_error(0 * one.mean + 1, 0) > 0, word, "no number"))
     columns.append(Column("verdict", "whether it holds", tuple(words), "text"))
     columns.append(Column("claim", "the claim in words", tuple(matrix(claim.what) for claim in claims), "text"))
     return Table(
