@@ -28,6 +28,7 @@ from sheetsim.model.draws import child_seed
 from sheetsim.model.op import Array
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import manifest
+from sheetsim.runs.parts import Parts, fingerprint
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.search_book import CAUTIONS, SearchBook
 from sheetsim.runs.search_importance import Importance, importances
@@ -36,7 +37,6 @@ from sheetsim.runs.search_plan import SearchPlan, is_training, load_search, plan
 from sheetsim.runs.search_space import Keys, identity
 from sheetsim.runs.search_trials import FAILURES, TrialTask, digests, loaded, run_trial
 from sheetsim.runs.sweep import check_parquet, column_of
-from sheetsim.runs.sweep_parts import Parts, fingerprint
 from sheetsim.runs.templates import writing
 from sheetsim.studies.study import properties, toml_value
 from sheetsim.whole_file import whole_file

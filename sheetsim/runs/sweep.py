@@ -31,11 +31,11 @@ from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import manifest
 from sheetsim.runs.observed import Batch, Label, Measurer, Observed, child_seed, measure
 from sheetsim.runs.observed_forward import ForwardMeasurer, ForwardObserved
+from sheetsim.runs.parts import Parts, fingerprint
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK
 from sheetsim.runs.sweep_book import SweepBook
 from sheetsim.runs.sweep_grid import REPLICATES, Point, SweepPlan, load_sweep, planned
-from sheetsim.runs.sweep_parts import Parts, fingerprint
 from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
 from sheetsim.studies.study import Experiment, properties, toml_value

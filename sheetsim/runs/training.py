@@ -19,7 +19,7 @@ from sheetsim.model.expr import Matrix, Outcome
 from sheetsim.model.packing import content
 from sheetsim.model.training import TrainingLoop, trainings
 from sheetsim.model.traversal import topological
-from sheetsim.runs.sweep_parts import FORMAT, Parts
+from sheetsim.runs.parts import FORMAT, Parts
 from sheetsim.version import __version__
 
 # Steps between looks at the clock, and seconds between the states that are kept on the way.
