@@ -116,7 +116,7 @@ def __getattr__(name: str) -> Any:
         return sorted([*_HOMES, *_studies()])
     # Asked for by a program that looks around, a name of Python's own loads no study.
     if not name.startswith("_") and name in _studies():
-        return _studies()[name]
+        return import_module("sheetsim.studies.registry").STUDIES[_studies()[name]]
     raise AttributeError(f"module 'sheetsim' has no attribute {name!r}")
 
 
@@ -124,10 +124,10 @@ def __dir__() -> list[str]:
     return [*globals(), *__getattr__("__all__")]
 
 
-def _studies() -> dict[str, type]:
-    """The studies' classes by name."""
-    studies = import_module("sheetsim.studies.registry").STUDIES
-    return {kind.__name__: kind for kind in studies.values()}
+def _studies() -> dict[str, str]:
+    """The studies' names by those of their classes."""
+    classes: dict[str, str] = import_module("sheetsim.studies.registry").CLASSES
+    return classes
 
 
 if TYPE_CHECKING:
@@ -222,8 +222,27 @@ if TYPE_CHECKING:
     from sheetsim.runs.sweep import Sweep as Sweep
     from sheetsim.runs.sweep import sweep as sweep
     from sheetsim.runs.workbook_model import sip as sip
+    from sheetsim.studies.bayesian_search.study import BayesianSearch as BayesianSearch
+    from sheetsim.studies.correlation.study import Correlation as Correlation
     from sheetsim.studies.data_column import empirical as empirical
-    from sheetsim.studies.registry import *  # noqa: F403  # the studies, of which it alone knows the names
+    from sheetsim.studies.finite_width.study import FiniteWidth as FiniteWidth
+    from sheetsim.studies.forward.study import Forward as Forward
+    from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
+    from sheetsim.studies.jacobian.study import Jacobian as Jacobian
+    from sheetsim.studies.optimizers.study import Optimizers as Optimizers
+    from sheetsim.studies.phase_diagram.study import PhaseDiagram as PhaseDiagram
+    from sheetsim.studies.propagation.study import Propagation as Propagation
+    from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
+    from sheetsim.studies.symmetry.study import Symmetry as Symmetry
+    from sheetsim.studies.training.distributions import TrainingDistributions as TrainingDistributions
+    from sheetsim.studies.training.glorot_figures import GlorotFigures as GlorotFigures
+    from sheetsim.studies.training.gradients import TrainingGradients as TrainingGradients
+    from sheetsim.studies.training.regularised import Dropout as Dropout
+    from sheetsim.studies.training.regularised import WeightDecay as WeightDecay
+    from sheetsim.studies.training.scales import BatchNormScales as BatchNormScales
+    from sheetsim.studies.training.study import Training as Training
+    from sheetsim.studies.training.study import TrainingStarts as TrainingStarts
+    from sheetsim.studies.training_in_cells.study import TrainingInCells as TrainingInCells
     from sheetsim.summary.theory import InputMoments as InputMoments
     from sheetsim.summary.theory import correlation_map as correlation_map
     from sheetsim.summary.theory import fixed_point as fixed_point

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import sheetsim
+from sheetsim.studies.registry import STUDIES
+
 ROOT = Path(__file__).parent.parent
 
 # Names that say nothing of what they hold.
@@ -100,3 +103,12 @@ def _bound(tree: ast.AST) -> Iterator[tuple[str, int]]:
 def test_variables_are_named_by_what_they_hold() -> None:
     bound = ((module, *name) for module, path in MODULES.items() for name in _bound(ast.parse(path.read_text())))
     assert [f"{module}:{line}: {name}" for module, name, line in bound if name in EMPTY_NAMES] == []
+
+
+def test_a_study_has_its_own_name_in_the_registry_and_one_for_type_checkers() -> None:
+    """The registry loads a study when it is asked for, so that neither is looked at before."""
+    assert {study: kind.STUDY for study, kind in STUDIES.items()} == {study: study for study in STUDIES}
+    text = Path(sheetsim.__file__).read_text(encoding="utf-8")
+    for kind in STUDIES.values():
+        assert f"from {kind.__module__} import {kind.__name__} as {kind.__name__}\n" in text
+        assert getattr(sheetsim, kind.__name__) is kind

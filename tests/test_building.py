@@ -65,7 +65,8 @@ def test_a_replicate_loads_no_layout_and_builds_no_table() -> None:
         "own.one(0)\n"
         "assert 'findings' not in vars(own._built)\n"
         "assert 'sheetsim.workbook.layout' not in sys.modules\n"
-        "import sheetsim.studies.registry\n"
+        "from sheetsim.studies.registry import STUDIES\n"
+        "assert len(list(STUDIES.values())) > 5\n"
         "assert 'sheetsim.workbook.layout' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

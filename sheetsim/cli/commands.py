@@ -178,9 +178,7 @@ def _kept(
     target: Path, scenario: "Scenario", workers: int, resume: bool, progress: ProgressLine
 ) -> "Iterator[TrainingOptions | None]":
     """How a study's trainings are run, where it has some: their states are kept beside the book until it is written."""
-    from sheetsim.studies.training.study import Trained
-
-    if not isinstance(scenario.experiment, Trained):
+    if not scenario.experiment.TRAINS:
         yield None
         return
     from sheetsim.runs.training import TrainingOptions, forget

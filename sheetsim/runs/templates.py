@@ -137,7 +137,7 @@ def scenario(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str
     """The same for an experiment, too; overrides: its keys with other values."""
     if isinstance(what, str | os.PathLike):
         return load(os.fspath(what), overrides)
-    if not isinstance(what, tuple(STUDIES.values())):
+    if not isinstance(what, Experiment):
         raise SheetsimError(f"{type(what).__name__} is no template, study or model")
     keys = {key: getattr(what, key) for key in what.__struct_fields__}
     return given(_entitled(what, convert({**keys, **overrides}), overrides) if overrides else what)

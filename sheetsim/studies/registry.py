@@ -1,31 +1,52 @@
 """The studies, a line each: what the key `study` can say, the package's names, `--help` and the tests follow."""
 
-from sheetsim.studies.bayesian_search.study import BayesianSearch as BayesianSearch
-from sheetsim.studies.correlation.study import Correlation as Correlation
-from sheetsim.studies.finite_width.study import FiniteWidth as FiniteWidth
-from sheetsim.studies.forward.study import Forward as Forward
-from sheetsim.studies.gradient_flow.study import GradientFlow as GradientFlow
-from sheetsim.studies.jacobian.study import Jacobian as Jacobian
-from sheetsim.studies.optimizers.study import Optimizers as Optimizers
-from sheetsim.studies.phase_diagram.study import PhaseDiagram as PhaseDiagram
-from sheetsim.studies.propagation.study import Propagation as Propagation
-from sheetsim.studies.rnn_gradients.study import RnnGradients as RnnGradients
-from sheetsim.studies.study import Experiment as _Experiment
-from sheetsim.studies.symmetry.study import Symmetry as Symmetry
-from sheetsim.studies.training.distributions import TrainingDistributions as TrainingDistributions
-from sheetsim.studies.training.glorot_figures import GlorotFigures as GlorotFigures
-from sheetsim.studies.training.gradients import TrainingGradients as TrainingGradients
-from sheetsim.studies.training.regularised import Dropout as Dropout
-from sheetsim.studies.training.regularised import WeightDecay as WeightDecay
-from sheetsim.studies.training.scales import BatchNormScales as BatchNormScales
-from sheetsim.studies.training.study import Training as Training
-from sheetsim.studies.training.study import TrainingStarts as TrainingStarts
-from sheetsim.studies.training_in_cells.study import TrainingInCells as TrainingInCells
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+from sheetsim.studies.study import Experiment
+
+# Where the class of each study lives: it is loaded when it is asked for, as a command needs one of them.
+HOMES: dict[str, str] = {
+    "batch-norm-scales": "training.scales.BatchNormScales",
+    "bayesian-search": "bayesian_search.study.BayesianSearch",
+    "correlation": "correlation.study.Correlation",
+    "dropout": "training.regularised.Dropout",
+    "finite-width": "finite_width.study.FiniteWidth",
+    "forward": "forward.study.Forward",
+    "glorot-figures": "training.glorot_figures.GlorotFigures",
+    "gradient-flow": "gradient_flow.study.GradientFlow",
+    "jacobian": "jacobian.study.Jacobian",
+    "optimizers": "optimizers.study.Optimizers",
+    "phase-diagram": "phase_diagram.study.PhaseDiagram",
+    "propagation": "propagation.study.Propagation",
+    "rnn-gradients": "rnn_gradients.study.RnnGradients",
+    "symmetry": "symmetry.study.Symmetry",
+    "training": "training.study.Training",
+    "training-distributions": "training.distributions.TrainingDistributions",
+    "training-gradients": "training.gradients.TrainingGradients",
+    "training-in-cells": "training_in_cells.study.TrainingInCells",
+    "training-starts": "training.study.TrainingStarts",
+    "weight-decay": "training.regularised.WeightDecay",
+}
+
+# The studies' names by those of their classes.
+CLASSES: dict[str, str] = {home.rpartition(".")[2]: study for study, home in HOMES.items()}
 
 
-def _is_study(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, _Experiment) and hasattr(kind, "STUDY")
+class _Studies(Mapping[str, type[Experiment]]):
+    """The class of each study by its name."""
+
+    def __getitem__(self, study: str) -> type[Experiment]:
+        module, _, name = HOMES[study].rpartition(".")
+        kind: type[Experiment] = getattr(import_module(f"sheetsim.studies.{module}"), name)
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HOMES)
+
+    def __len__(self) -> int:
+        return len(HOMES)
 
 
 # What the key `study` can say.
-STUDIES: dict[str, type[_Experiment]] = {kind.STUDY: kind for kind in list(globals().values()) if _is_study(kind)}
+STUDIES: Mapping[str, type[Experiment]] = _Studies()

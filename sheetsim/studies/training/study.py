@@ -54,6 +54,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """What all studies of training compute. A study is a subclass: its networks, what else it records, its claims."""
 
     TABLES: ClassVar[tuple[str, ...]] = ("final", "curves", "differences", "claims")
+    TRAINS: ClassVar[bool] = True
 
     def more_records(self) -> MoreRecords | None:
         """What a study records beside the curves."""
