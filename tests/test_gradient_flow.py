@@ -340,7 +340,7 @@ def test_books_of_values_alone_are_clean_and_verify(report: str, tmp_path: Path)
         ({"histogram": {"range": (0.0, 1.0)}}, "histogram.range is for the study forward"),
         (
             {"study": "backward"},
-            "study must be one of .*forward, gradient-flow, .*, not 'backward'",
+            "study must be one of .*forward, .*gradient-flow, .*, not 'backward'",
         ),
     ],
 )
