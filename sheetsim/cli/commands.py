@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from sheetsim.cli import simulate
+from sheetsim.cli.paths import OUTPUTS, book_of, make_ready, targets_of
 from sheetsim.cli.terminal import (
     MOST_LINES,
     Format,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from sheetsim.runs.templates import Scenario
     from sheetsim.runs.training import TrainingOptions
 
-OUTPUTS = Path("outputs")
-
 # Longer than any text that a key may have.
 LONGEST_WORD = 1000
 
@@ -53,6 +52,13 @@ Settings = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
 Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
+Form = Annotated[Format, typer.Option("--format", help="How to print it.")]
+BookPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)]
+ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")]
+Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is no book of sheetsim.")
 ]
@@ -130,7 +136,7 @@ def run_command(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    values_only: ValuesOnly = False,
     force: Force = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with trainings that were stopped.")] = False,
@@ -145,9 +151,9 @@ def run_command(
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
     scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
-    targets = _targets(scenarios, output)
+    targets = targets_of(scenarios, output)
     checked: list[CheckedScenario | None] = [check_scenario(scenario) for scenario in scenarios]
-    _make_ready(targets, force)
+    make_ready(targets, force)
     records: list[dict[str, Any]] = []
     with ProgressLine(len(scenarios)) as progress:
         progress.sheet("common scales")
@@ -237,7 +243,7 @@ def summary(
     table: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which table of its study.", show_default="the first")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
     as_json: Json = False,
@@ -272,7 +278,7 @@ def diagnose_command(
     ] = None,
     all_layers: Annotated[bool, typer.Option("--all-layers", help="The last weights are no linear output.")] = False,
     table: Annotated[str | None, typer.Option(metavar="NAME", help="Another table: variance, claims, …")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    form: Form = Format.table,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the book.", show_default=False)] = None,
     summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
     force: Force = False,
@@ -282,7 +288,7 @@ def diagnose_command(
 
     from sheetsim.runs.diagnose import diagnose
 
-    target = None if output is None else _book_of("diagnose", output)
+    target = None if output is None else book_of("diagnose", output)
     result = diagnose(
         weights,
         data=data,
@@ -302,7 +308,7 @@ def diagnose_command(
     for note in result.notes:
         _say(note)
     if target is not None:
-        _make_ready([target], force)
+        make_ready([target], force)
         print(f"{result.name} → {result.to_excel(target)}", file=sys.stderr)
 
 
@@ -332,21 +338,19 @@ def replicate_command(
             show_default="of forward pooled,var, else the first two",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
-    ] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Bootstrap intervals too.")] = False,
     single: Annotated[bool, typer.Option("--single", help="Layers in single precision.")] = False,
     table: Annotated[
         ReplicateTable | None,
         typer.Option(help="Print this table whole; the workbook is written too.", show_default=False),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    output: BookPath = None,
+    values_only: ValuesOnly = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -359,8 +363,8 @@ def replicate_command(
     names = () if statistics is None else tuple(name.strip() for name in statistics.split(","))
     plan = plan_of(scenario, replicates, share(until), names, single, bootstrap)
     # Beside the run's own book, and not in its place.
-    target = _targets([replace(scenario, name=f"{scenario.name}-replicates")], output)[0]
-    _make_ready([target], force)
+    target = targets_of([replace(scenario, name=f"{scenario.name}-replicates")], output)[0]
+    make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin(scenario.name)
         result = run_replicates(plan, workers, scheduler, progress.replicate(replicates))
@@ -401,11 +405,11 @@ def compare_command(
         int, typer.Option(help="So many runs of each with common draws, for differences from the first with intervals.")
     ] = 0,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    output: BookPath = None,
+    values_only: ValuesOnly = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -415,8 +419,8 @@ def compare_command(
     """
     from sheetsim.runs.compare import compare
 
-    target = _book_of("comparison", output)
-    _make_ready([target], force)
+    target = book_of("comparison", output)
+    make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin("comparison")
         overrides = _overrides(settings, seed)
@@ -447,11 +451,11 @@ def sensitivity_command(
         typer.Option("--group", metavar="NAME=INPUT,...", help="Draws that are taken together.", show_default=False),
     ] = None,
     resamples: Annotated[int, typer.Option(help="Of the bootstrap's intervals, 0 for none.")] = 1000,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)] = None,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    output: BookPath = None,
+    values_only: ValuesOnly = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -463,8 +467,8 @@ def sensitivity_command(
 
     scenario = _load(what, settings, seed)
     plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
-    targets = [] if output is None else _targets([scenario], output)
-    _make_ready(targets, force)
+    targets = [] if output is None else targets_of([scenario], output)
+    make_ready(targets, force)
     with ProgressLine(1) as progress:
         progress.begin(scenario.name)
         show = progress.replicate(trials)
@@ -482,14 +486,12 @@ def sensitivity_command(
 @app.command("sweep")
 def sweep_command(
     what: Annotated[str, typer.Argument(metavar="FILE.toml")],
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
-    ] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
     ] = None,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    values_only: ValuesOnly = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -506,7 +508,7 @@ def sweep_command(
     if folder.suffix.lower() in (".xlsx", ".parquet"):
         raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
     table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
-    _make_ready([book], force)
+    make_ready([book], force)
     with ProgressLine(1) as progress:
         progress.begin(plan.name)
         result = sweep.run_sweep(plan, folder / "parts", workers, scheduler, progress.sweep())
@@ -526,10 +528,8 @@ def sweep_command(
 @app.command("search")
 def search_command(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
-    ] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     until: Annotated[
         str | None,
         typer.Option(
@@ -542,7 +542,7 @@ def search_command(
         Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print the trials.")] = Format.table,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    values_only: ValuesOnly = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -561,7 +561,7 @@ def search_command(
         raise SheetsimError(f"--output {folder} is a file: a search writes several, name a folder")
     table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
     search.check_search(plan)
-    _make_ready([book], force)
+    make_ready([book], force)
     with ProgressLine(1) as progress:
         progress.begin(plan.name)
         result = search.run_search(plan, folder / "parts", workers, scheduler, progress.search())
@@ -601,8 +601,8 @@ def fit_command(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    form: Form = Format.table,
+    values_only: ValuesOnly = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -615,8 +615,8 @@ def fit_command(
 
     names = None if families is None else [name.strip() for name in families.split(",")]
     result = fit(data, column, families=names)
-    target = _book_of(f"{Path(data).stem}-fit", output)
-    _make_ready([target], force)
+    target = book_of(f"{Path(data).stem}-fit", output)
+    make_ready([target], force)
     result.to_excel(target, values_only=values_only)
     form = Format.json if as_json else form
     if form is Format.table:
@@ -640,7 +640,7 @@ def simulate_command(
     table: simulate.TableOption = simulate.SimulateTable.outputs,
     form: simulate.FormatOption = Format.table,
     engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
-    values_only: Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")] = False,
+    values_only: ValuesOnly = False,
     scenarios: simulate.Scenarios = None,
     grid: simulate.GridAxes = None,
     statistic: simulate.Statistic = "mean",
@@ -668,12 +668,12 @@ def simulate_command(
     if questions.any:
         simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form)
         return 0
-    target = _book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
+    target = book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
     if target.resolve() == Path(book).resolve():
         raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
     if into is not None and into.resolve() in (Path(book).resolve(), target.resolve()):
         raise SheetsimError(f"--into {into} is the workbook itself, or the result: name another file")
-    _make_ready([target, *([into] if into else [])], force)
+    make_ready([target, *([into] if into else [])], force)
     if mark:
         simulate.mark(book, target)
         return 0
@@ -797,52 +797,3 @@ def _group(text: str) -> tuple[str, list[str]]:
     if not name or not equals or not members:
         raise SheetsimError(f"--group {text}: write name=input,input, for example --group weights=e_1,e_2")
     return name, [member.strip() for member in members.split(",")]
-
-
-def _targets(scenarios: list["Scenario"], output: Path | None) -> list[Path]:
-    """Where each workbook goes: one file, or a file a run in a folder."""
-    if len(scenarios) > 1 and output is not None and output.suffix.lower() == ".xlsx":
-        raise SheetsimError(f"--output {output} is one file for {len(scenarios)} workbooks: name a folder")
-    targets = [_book_of(scenario.name, output) for scenario in scenarios]
-    twice = {target for target in targets if targets.count(target) > 1}
-    if twice:
-        raise SheetsimError(f"two of the runs would write {twice.pop()}: give them different names")
-    return targets
-
-
-def _book_of(name: str, output: Path | None) -> Path:
-    """Where a single workbook goes: the file that is named, or a file of this name in the folder."""
-    output = OUTPUTS if output is None else output
-    if output.suffix.lower() == ".xlsx":
-        return output
-    if output.suffix and not _is_folder(output):
-        raise SheetsimError(f"--output {output} is neither an .xlsx file nor a folder that is there")
-    return output / f"{name}.xlsx"
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError as error:
-        raise SheetsimError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
-
-
-def _make_ready(targets: list[Path], force: bool) -> None:
-    """Makes the folders of the books; a file in a book's place must be as sheetsim wrote it."""
-    from sheetsim.workbook.reading.raw import check_overwrite
-
-    for target in () if force else targets:
-        check_overwrite(target)
-    for folder in {target.parent for target in targets}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SheetsimError(f"cannot make the folder {folder}: {(error.strerror or str(error)).lower()}") from None
-        if not _writable(folder):
-            raise SheetsimError(f"cannot write in the folder {folder}: permission denied")
-
-
-def _writable(folder: Path) -> bool:
-    import os
-
-    return os.access(folder, os.W_OK | os.X_OK)
