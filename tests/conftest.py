@@ -1,7 +1,7 @@
 """Runs and books that several tests look at, made once a process."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,16 @@ def some(names: Iterable[str]) -> list[Any]:
     """Parameters of a test: what is not the first template of its study is slow."""
     plain = {*FIRST_OF.values(), "gradient-flow", "tanh-std1"}
     return [pytest.param(name, marks=() if name in plain else pytest.mark.slow) for name in names]
+
+
+def every(step: int, cases: Iterable[Any], ids: Callable[[Any], str] = str) -> list[Any]:
+    """Parameters of a test: each step-th case in a plain run of the tests, and all with -m slow."""
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)), id=ids(case), marks=pytest.mark.slow if k % step else ()
+        )
+        for k, case in enumerate(cases)
+    ]
 
 
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]

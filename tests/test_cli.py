@@ -15,7 +15,7 @@ import pytest
 from conftest import quick_run, small_run
 
 from sheetsim.cli import commands as cli
-from sheetsim.cli import terminal
+from sheetsim.cli import paths, terminal
 from sheetsim.runs import templates
 from sheetsim.runs.run import read, run
 
@@ -301,7 +301,7 @@ def test_long_work_off_a_terminal_says_how_long(capsys: pytest.CaptureFixture[st
 
 def test_a_folder_that_cannot_be_written_is_one_line(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
     # Asked for, as root may write anywhere.
-    monkeypatch.setattr(cli, "_writable", lambda folder: False)
+    monkeypatch.setattr(paths, "_writable", lambda folder: False)
     status, _, err = sheetsim("run", "relu-he", *QUICK)
     assert status == 2
     assert "cannot write in the folder outputs" in err

@@ -22,8 +22,8 @@ def errors(book: Path) -> list[object]:
     return [] if report["ok"] else report["errors"]
 
 
-# One of each study; the others in the slower run.
-PLAIN = ("relu-he", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation", "training-in-cells")
+# A few studies; the others in the slower run.
+PLAIN = ("relu-he", "gradient-flow", "symmetry", "training-in-cells")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 from sheetsim.engine.blas import kernels
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.graph import Graph
-from sheetsim.studies.pages import CHANGED, AsMade, at_home, follow
+from sheetsim.studies.pages import CHANGED, AsMade, at_home, follow, title_height
 from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings
@@ -90,7 +90,7 @@ def about_page(
     for label, text, _ in rows:
         check_cell_text(f"{label} on sheet 'About'", text)
     items: list[Item] = []
-    heights: dict[int, float] = {0: 28}
+    heights: dict[int, float] = {0: title_height(title)}
     for row, (label, text, style) in enumerate(rows):
         longest = AS_IT_WAS_MADE + text if style == "description" else text
         lines = ceil(len(longest) / PER_LINE[style]) if style in PER_LINE else 1
