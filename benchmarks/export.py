@@ -4,7 +4,7 @@
 
 The standard data are 1.15 million doubles, standard normal, in 16 sheets. Every writer gets them in the form that it
 takes (arrays, lists, frames) before the clock starts, and writes no headings, while sheetsim writes its usual workbook:
-row and column numbers, defined names, a colour scale, a list of the sheets. A competitor that is not installed is
+row and column numbers, defined names, a color scale, a list of the sheets. A competitor that is not installed is
 skipped: pip install pyexcelerate polars xlsxturbo pyarrow.
 
 Ratios are theirs / ours. Runs alternate in one process, ours before and after each of theirs, and the ratio is the
@@ -39,7 +39,7 @@ import xlsxwriter
 import sheetsim
 from sheetsim.workbook import layout
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.writing.styles import COLOUR_SCALE
+from sheetsim.workbook.writing.styles import COLOR_SCALE
 from sheetsim.workbook.writing.write import _Writer
 from sheetsim.workbook.writing.xlsxwriter_parts import ExactWorksheet
 
@@ -184,7 +184,7 @@ class PlainBook(_Writer):
         self._block(worksheet, layout.Block(1, 1, sheet.matrix, "matrix"))
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, columns, 8)
-        worksheet.conditional_format(1, 1, rows, columns, COLOUR_SCALE)
+        worksheet.conditional_format(1, 1, rows, columns, COLOR_SCALE)
 
 
 # Measuring.

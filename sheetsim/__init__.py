@@ -237,8 +237,8 @@ if TYPE_CHECKING:
     from sheetsim.studies.training.distributions import TrainingDistributions as TrainingDistributions
     from sheetsim.studies.training.glorot_figures import GlorotFigures as GlorotFigures
     from sheetsim.studies.training.gradients import TrainingGradients as TrainingGradients
-    from sheetsim.studies.training.regularised import Dropout as Dropout
-    from sheetsim.studies.training.regularised import WeightDecay as WeightDecay
+    from sheetsim.studies.training.regularized import Dropout as Dropout
+    from sheetsim.studies.training.regularized import WeightDecay as WeightDecay
     from sheetsim.studies.training.scales import BatchNormScales as BatchNormScales
     from sheetsim.studies.training.study import Training as Training
     from sheetsim.studies.training.study import TrainingStarts as TrainingStarts

@@ -210,7 +210,7 @@ class _Sheet:
         self._check_rules(root)
 
     def _check_rules(self, root: Any) -> None:
-        """No cell has two blocks of conditional formats: LibreOffice drops the colour scale of one of them."""
+        """No cell has two blocks of conditional formats: LibreOffice drops the color scale of one of them."""
         blocks = [
             [rectangle(part) for part in str(block.get("sqref")).split()]
             for block in root.iter(f"{MAIN}conditionalFormatting")

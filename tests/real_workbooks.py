@@ -356,7 +356,7 @@ WORKBOOKS: dict[str, RealWorkbook] = {
         ["B7", "B10"],
         _project_answers,
     ),
-    "call centre": RealWorkbook(
+    "call center": RealWorkbook(
         _call_centre, {"B1": "normal(60, 15, low=5)", "B2": "uniform(3, 6)"}, ["F2", "F3"], _call_centre_answers
     ),
     "retirement": RealWorkbook(_retirement, {"B2": "uniform(8000, 16000)"}, ["F1", "F3"], _retirement_answers),

@@ -1,4 +1,4 @@
-"""What charts look like: colours that are told apart, the fan of quantiles, bars in tables."""
+"""What charts look like: colors that are told apart, the fan of quantiles, bars in tables."""
 
 import itertools
 from pathlib import Path
@@ -46,14 +46,14 @@ def lab(linear: np.ndarray) -> np.ndarray:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def linear(colour: str) -> np.ndarray:
-    share = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+def linear(color: str) -> np.ndarray:
+    share = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)]) / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
 
 
 def test_lines_are_told_apart_without_a_receptor_and_by_their_markers() -> None:
     for seen in SEEN.values():
-        labs = [lab(np.array(seen) @ linear(colour)) for colour in LINES]
+        labs = [lab(np.array(seen) @ linear(color)) for color in LINES]
         assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(labs, 2)) > 20
     assert len(set(MARKERS)) == len(LINES)
 

@@ -1,4 +1,4 @@
-"""A book finds its own way about: contents, links, notes, colours, names of columns, and a small one for the mail."""
+"""A book finds its own way about: contents, links, notes, colors, names of columns, and a small one for the mail."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from lint import lint
 import sheetsim
 from sheetsim.audit.verify import verify
 from sheetsim.runs import templates
-from sheetsim.workbook.writing.styles import COLOURS
+from sheetsim.workbook.writing.styles import COLORS
 
 NETWORKS = [name for name in templates.names() if templates.small(name)]
 
@@ -63,7 +63,7 @@ def test_the_note_of_a_matrix_says_what_it_is_and_where_from(small_book: Path) -
     assert "Constants, drawn: normal" in told["Input"]
     assert "=MMULT(z_1,W_2)\nz_1: sheet Activation 1\nW_2: sheet Weights 2\n" in told["Linear 2"]
     assert "sd_1: sheet Overview" in told["Weights 1"] or "sd_1: sheet Variance" in told["Weights 1"]
-    assert all(text.endswith(COLOURS) for text in told.values())
+    assert all(text.endswith(COLORS) for text in told.values())
 
 
 def test_tabs_tell_kinds_apart(small_book: Path) -> None:
@@ -76,7 +76,7 @@ def test_tabs_tell_kinds_apart(small_book: Path) -> None:
 
 
 @pytest.mark.parametrize("values_only", [False, True])
-def test_one_rule_colours_all_matrices(values_only: bool, tmp_path: Path) -> None:
+def test_one_rule_colors_all_matrices(values_only: bool, tmp_path: Path) -> None:
     """Ends at the largest magnitude on both sides of 0, by formulas that follow the cells."""
     book = loaded(small_run("sigmoid-std1").to_excel(tmp_path / "book.xlsx", values_only=values_only))
     for title in ("Input", "Weights 1", "Linear 1", "Activation 1", "Draws 1"):
@@ -90,7 +90,7 @@ def test_one_rule_colours_all_matrices(values_only: bool, tmp_path: Path) -> Non
             ("num", 0),
             ("formula", most),
         ]
-        assert [colour.rgb for colour in scale.color] == ["FF7FB2E5", "FFFFFFFF", "FFF2A65A"]
+        assert [color.rgb for color in scale.color] == ["FF7FB2E5", "FFFFFFFF", "FFF2A65A"]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])

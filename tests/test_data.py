@@ -43,8 +43,8 @@ def test_npy_is_read_and_exact(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run(tmp_path / "data.npy")["x"], values)
 
 
-def test_standardised_columns_have_mean_0_and_variance_1(tmp_path: Path) -> None:
-    x = run(write(tmp_path / "data.csv", TABLE.tolist()), standardise=True)["x"]
+def test_standardized_columns_have_mean_0_and_variance_1(tmp_path: Path) -> None:
+    x = run(write(tmp_path / "data.csv", TABLE.tolist()), standardize=True)["x"]
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-15)
     np.testing.assert_allclose(x.var(axis=0), 1)
 
@@ -175,9 +175,9 @@ def test_a_cell_beyond_any_sheet_is_refused_at_once(tmp_path: Path, old: str, ne
     assert time.monotonic() - start < 10
 
 
-def test_a_constant_column_cannot_be_standardised(tmp_path: Path) -> None:
+def test_a_constant_column_cannot_be_standardized(tmp_path: Path) -> None:
     with pytest.raises(SheetsimError, match="column 2 is constant"):
-        run(write(tmp_path / "data.csv", [[k, 0.1] for k in range(1000)]), standardise=True)
+        run(write(tmp_path / "data.csv", [[k, 0.1] for k in range(1000)]), standardize=True)
 
 
 def test_sizes_that_contradict_the_file_are_refused(tmp_path: Path) -> None:

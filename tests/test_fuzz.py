@@ -36,7 +36,7 @@ words = st.one_of(
     st.text(max_size=12),
 )
 plain = st.one_of(numbers, words, st.booleans())
-KEYS = "file distribution std low sheet constant bins range standardise x correlation a mu loc scale"
+KEYS = "file distribution std low sheet constant bins range standardize x correlation a mu loc scale"
 tables = st.dictionaries(
     st.sampled_from(KEYS.split()),
     st.one_of(plain, st.lists(numbers, max_size=3)),

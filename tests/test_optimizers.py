@@ -1,4 +1,4 @@
-"""The study of optimisers against plain NumPy loops, closed forms and autograd; its book, its charts, its verdicts."""
+"""The study of optimizers against plain NumPy loops, closed forms and autograd; its book, its charts, its verdicts."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Skips and normalisation by depth: a plain loop with autograd, closed forms of relu, theory over seeds, the book."""
+"""Skips and normalization by depth: a plain loop with autograd, closed forms of relu, theory over seeds, the book."""
 
 from functools import cache
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_the_formulas_of_theory_are_relus_closed_forms(block: str, norm: str) ->
     assert np.abs(found / relu_theory(block, norm, 1.2, 0.6, 0.3, 9, 6) - 1).max() < 1e-3
 
 
-def test_batch_normalised_relu_networks_explode_by_the_known_factor() -> None:
+def test_batch_normalized_relu_networks_explode_by_the_known_factor() -> None:
     """√(π/(π − 1)) a layer for many samples (Yang et al. 2019), measured within 3 % over seeds."""
     keys = {"block": "plain", "norm": "batch", "samples": 100, "units": 100, "layers": 6}
     table = sheetsim.Propagation(**keys).build().tables["propagation"]
@@ -83,7 +83,7 @@ def test_batch_normalised_relu_networks_explode_by_the_known_factor() -> None:
     known = np.sqrt(np.pi / (np.pi - 1))
     assert abs(rates[:, 0].mean() / known - 1) < 0.03
     assert abs(rates[0, 1] / known - 1) < 0.01
-    # Control: with layer normalisation they are steady.
+    # Control: with layer normalization they are steady.
     other = sheetsim.Propagation(**{**keys, "norm": "layer"}).build().tables["propagation"]
     assert abs(float(evaluate([other["rate"][0]])[other["rate"][0]][0, 0]) - 1) < 0.05
 

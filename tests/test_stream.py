@@ -31,7 +31,7 @@ def test_blocks_give_what_all_trials_at_once_give(keys: dict[str, Any], monkeypa
     assert list(by_blocks.index) == list(summary.index)
     exact = ["n", "errors", "mean", "std", "se", "skew", "kurtosis", "min", "max"]
     np.testing.assert_allclose(by_blocks[exact].astype(float), summary[exact].astype(float), rtol=1e-10)
-    # Of so few trials the neighbours of a quantile lie further apart than a bin is wide.
+    # Of so few trials the neighbors of a quantile lie further apart than a bin is wide.
     between = (summary["q75"] - summary["q25"]).to_numpy()[:, None]
     quantiles = ["q01", "q05", "q25", "q50", "q75", "q95", "q99"]
     assert (abs(by_blocks[quantiles] - summary[quantiles]) < 0.02 * between).all(axis=None)

@@ -39,7 +39,7 @@ Y = np.eye(3)[CLASSES]
 
 NETWORKS = {
     "plain": [DenseLayer(4, "tanh", SCHEMES["xavier"]), DenseLayer(3, "identity", SCHEMES["xavier"])],
-    "normalised": [
+    "normalized": [
         DenseLayer(4, "relu", SCHEMES["he"], batch_norm="before"),
         DenseLayer(6, "sigmoid", SCHEMES["xavier"], batch_norm="after"),
         DenseLayer(3, "identity", SCHEMES["xavier"]),
@@ -318,7 +318,7 @@ def test_weight_decay_and_dropout_lower_the_training_accuracy() -> None:
         assert set(run.table("gaps").columns) >= {"gap", "gap_low", "gap_high"}
 
 
-def test_batch_normalisation_learns_at_scales_where_plain_networks_do_not() -> None:
+def test_batch_normalization_learns_at_scales_where_plain_networks_do_not() -> None:
     run = sheetsim.run("batch-norm-scales", scales=[0.3, 0.01, 0.001], layers=[40] * 4, seeds=2, steps=120, rate=0.05)
     scales = run.table("scales")
     assert (scales.accuracy_batch_norm > 0.5).all()

@@ -137,18 +137,18 @@ def test_what_lies_outside_the_range_and_exact_zeros_are_bars_of_their_own(small
     bars, point = root.findall(".//c:barChart/c:ser", space), root.find(".//c:lineChart/c:ser", space)
     found = []
     for own in bars:
-        colour = own.find("c:spPr/a:solidFill/a:srgbClr", space)
+        color = own.find("c:spPr/a:solidFill/a:srgbClr", space)
         label = own.find("c:dLbls/c:numFmt", space)
         ref = own.findtext("c:val//c:f", "", space)
         found.append(
-            (ref, None if colour is None else colour.get("val"), None if label is None else label.get("formatCode"))
+            (ref, None if color is None else color.get("val"), None if label is None else label.get("formatCode"))
         )
-    grey, blue, ochre = SPIKE[1:], BAR[1:], OUTSIDE[1:]
+    gray, blue, ochre = SPIKE[1:], BAR[1:], OUTSIDE[1:]
     assert found == [
         ("Bars!$C$3", None, None),
-        ("Bars!$J$3:$J$4", grey, None),
+        ("Bars!$J$3:$J$4", gray, None),
         ("Bars!$N$3:$N$4", "FFFFFF", None),
-        ("Bars!$R$3:$R$4", grey, None),
+        ("Bars!$R$3:$R$4", gray, None),
         ("Bars!$F$3:$F$16", ochre, '"more";;'),
         ("Bars!$F$3:$F$15", blue, None),
         ("Bars!$F$3", ochre, '"below";;'),

@@ -415,7 +415,7 @@ def compare_command(
 ) -> None:
     """Compare networks layer by layer in one workbook (with no name: the article's five), and print a row a layer.
 
-    Histograms side by side on common scales, key numbers in colours, lines by layer.
+    Histograms side by side on common scales, key numbers in colors, lines by layer.
     """
     from sheetsim.runs.compare import compare
 

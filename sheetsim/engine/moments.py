@@ -62,8 +62,8 @@ class UnitMoments:
     def of(cls, x: Array) -> "UnitMoments":
         """The moments of a samples × units array."""
         mean = np.add.reduce(x, axis=0, keepdims=True, dtype=np.float64) / len(x)
-        centred = x - mean.astype(x.dtype, copy=False)
-        return cls(len(x), mean, (centred.T @ centred).astype(np.float64, copy=False))
+        centered = x - mean.astype(x.dtype, copy=False)
+        return cls(len(x), mean, (centered.T @ centered).astype(np.float64, copy=False))
 
     def merge(self, other: "UnitMoments") -> "UnitMoments":
         """The moments of both sets of samples together (Chan, Golub & LeVeque 1979)."""

@@ -1,4 +1,4 @@
-"""Measures of sensitivity from numbers: correlations, standardised regression coefficients, Sobol indices by Jansen's
+"""Measures of sensitivity from numbers: correlations, standardized regression coefficients, Sobol indices by Jansen's
 estimators, and their intervals by the bootstrap over rows. It knows no model.
 
 Where an output or an input does not vary, what is divided by its variance is NaN.
@@ -24,7 +24,7 @@ PIECE = 1_000_000
 
 
 class Associations(NamedTuple):
-    """By input or group, of one sample: correlations, ranks' correlations, standardised coefficients; and R² of the
+    """By input or group, of one sample: correlations, ranks' correlations, standardized coefficients; and R² of the
     regression, a single number."""
 
     pearson: Array
@@ -47,15 +47,15 @@ class Regression:
         has = np.isfinite(y)
         every, x, y = x, x[has], y[has]
         # Of the size 1, so that sums of squares lose no digits.
-        self._z = np.column_stack([_standardised(x), _standardised(y[:, None])])
+        self._z = np.column_stack([_standardized(x), _standardized(y[:, None])])
         coefficients = _coefficients(_covariances(self._z, np.ones(len(y))), len(y))
         self.scores: Array = np.column_stack(
             [
-                every[:, places[0]] if len(places) == 1 else _standardised(every[:, places]) @ coefficients[places]
+                every[:, places[0]] if len(places) == 1 else _standardized(every[:, places]) @ coefficients[places]
                 for places in groups
             ]
         )
-        self._s = np.column_stack([_standardised(self.scores[has]), self._z[:, -1]])
+        self._s = np.column_stack([_standardized(self.scores[has]), self._z[:, -1]])
         self._ties = [np.unique(column, return_inverse=True)[1] for column in self._s.T]
 
     @one_thread()
@@ -93,7 +93,7 @@ def _part(b: Array, covariances: Array) -> float:
     return float(b[0] * np.sqrt(covariances[0, 0])) if len(b) == 1 else float(np.sqrt(b @ covariances @ b))
 
 
-def _standardised(x: Array) -> Array:
+def _standardized(x: Array) -> Array:
     """Columns of mean 0 and variance 1; zeros where a column does not vary."""
     middle, spread = x.mean(axis=0), x.std(axis=0)
     varies = spread > CONSTANT * np.abs(middle)
@@ -104,8 +104,8 @@ def _standardised(x: Array) -> Array:
 def _covariances(z: Array, w: Array) -> Array:
     """The covariances of the columns."""
     total = w.sum()
-    centred = z - w @ z / total
-    covariances: Array = (centred * w[:, None]).T @ centred / total
+    centered = z - w @ z / total
+    covariances: Array = (centered * w[:, None]).T @ centered / total
     return covariances
 
 
@@ -124,9 +124,9 @@ def _coefficients(covariances: Array, rows: int) -> Array:
 
 def _with_last(x: Array, w: Array) -> Array:
     """The correlation of each column with the last one."""
-    centred = x - w @ x / w.sum()
-    squares = w @ centred**2
-    correlations: Array = (w * centred[:, -1]) @ centred / np.sqrt(squares * squares[-1])
+    centered = x - w @ x / w.sum()
+    squares = w @ centered**2
+    correlations: Array = (w * centered[:, -1]) @ centered / np.sqrt(squares * squares[-1])
     return np.where(squares > 0, correlations, np.nan)[:-1]
 
 

@@ -66,7 +66,7 @@ def fitted_families(data: Array, families: Sequence[str]) -> tuple[list[FittedFa
                 ranked.append(_fitted(name, law, ordered))
         except SheetsimError as error:
             left_out[name] = str(error)
-        except Exception as error:  # an optimiser and a density may raise whatever they like on data of another kind
+        except Exception as error:  # an optimizer and a density may raise whatever they like on data of another kind
             left_out[name] = " ".join(str(error).split())[:200] or type(error).__name__
     return sorted(ranked, key=lambda one: one.aic), left_out
 

@@ -1,4 +1,4 @@
-"""Layers of a network that is trained: dense, batch normalisation, dropout; and the losses. All are expressions.
+"""Layers of a network that is trained: dense, batch normalization, dropout; and the losses. All are expressions.
 
 A network is written once, and passed through twice: while it is trained, with the statistics of the batch and with
 dropout, and to be evaluated, with running averages and without.
@@ -41,7 +41,7 @@ EPSILON, MOMENTUM = 1e-7, 0.9
 
 CROSS_ENTROPY, LOGISTIC, SQUARES = LOSSES = ("cross-entropy", "logistic", "squares")
 
-# Where batch normalisation stands in a layer: at the linear sums, before the activation, as in the paper; or behind it.
+# Where batch normalization stands in a layer: at the linear sums, before the activation, as in the paper; or behind it.
 BEFORE, AFTER = PLACES = ("before", "after")
 
 
@@ -96,7 +96,7 @@ class TrainedNetwork:
         named: Callable[[str, Matrix], Matrix] = lambda name, node: node,
     ) -> Pass:
         """A pass; values: parameters and averages in place of the slots, by name; masks: uniform draws by layer from 1,
-        in training, and None to evaluate; named: gives sums (a_1), what batch normalisation makes of them (n_1) and
+        in training, and None to evaluate; named: gives sums (a_1), what batch normalization makes of them (n_1) and
         outputs (z_1) cells of their own, where they are to have some."""
         has = {**self.parameters, **self.averages, **(values or {})}
         trains = masks is not None
@@ -109,31 +109,31 @@ class TrainedNetwork:
                 a = a + has[f"b_{number}"]
             a = named(f"a_{number}", a)
             if layer.batch_norm == BEFORE:
-                a = named(f"n_{number}", self._normalised(a, number, has, trains, running))
+                a = named(f"n_{number}", self._normalized(a, number, has, trains, running))
             z = ACTIVATIONS[layer.activation].function(a)
             if z is not a:
                 z = named(f"z_{number}", z)
             if layer.batch_norm == AFTER:
-                z = named(f"n_{number}", self._normalised(z, number, has, trains, running))
+                z = named(f"n_{number}", self._normalized(z, number, has, trains, running))
             sums.append(a)
             outputs.append(z)
             if masks is not None and number in masks:
                 z = dropped(z, masks[number], layer.dropout)
         return Pass(sums[-1], tuple(sums), tuple(outputs), running)
 
-    def _normalised(
+    def _normalized(
         self, a: Matrix, number: int, has: Mapping[str, Matrix], trains: bool, running: dict[Matrix, Matrix]
     ) -> Matrix:
         gamma, beta, average, spread = (has[f"{name}_{number}"] for name in ("gamma", "beta", "mean", "variance"))
         if not trains:
-            return normalised(a, average, spread, gamma, beta)
+            return normalized(a, average, spread, gamma, beta)
         of_batch = column_mean(a)
         variance = column_variance(a, of_batch)
         running |= {
             average: MOMENTUM * average + (1 - MOMENTUM) * of_batch,
             spread: MOMENTUM * spread + (1 - MOMENTUM) * variance,
         }
-        return normalised(a, of_batch, variance, gamma, beta)
+        return normalized(a, of_batch, variance, gamma, beta)
 
     def masks(self, rows: int) -> dict[int, StepDraw]:
         """Uniform draws for each layer with dropout: those of one layer are the same for all networks of a seed."""
@@ -175,7 +175,7 @@ def _filled(shape: tuple[int, int], value: float) -> Matrix:
     return Matrix(Data(np.full(shape, value)), (), shape)
 
 
-def normalised(a: Matrix, average: Matrix, variance: Matrix, gamma: Matrix, beta: Matrix) -> Matrix:
+def normalized(a: Matrix, average: Matrix, variance: Matrix, gamma: Matrix, beta: Matrix) -> Matrix:
     """γ·(a − μ)/√(σ² + ε) + β, by column (Ioffe & Szegedy 2015, algorithm 1)."""
     return gamma * ((a - average) / sqrt(variance + EPSILON)) + beta
 

@@ -52,7 +52,7 @@ def _cell(value: ArrayLike) -> Array:
 
 
 def is_finite(x: Array) -> bool:
-    """Whether all of x surely are finite; finite numbers above 1e150 may go unrecognised."""
+    """Whether all of x surely are finite; finite numbers above 1e150 may go unrecognized."""
     # BLAS's sum of squares takes half the time of a plain sum, but a copy where the numbers do not lie in a row.
     return bool(np.isfinite(np.vdot(x, x) if x.flags.c_contiguous else x.sum()))
 

@@ -26,7 +26,7 @@ def arranged(numbers: Array, others: Sequence[Array], correlations: Sequence[flo
     normal scores (Pearson 1907). Where chance has correlated the others so that no column can have all the
     correlations, they are taken by one factor nearer to 0.
     """
-    z = np.stack([_standardised(_scores(other)) for other in others], axis=1)
+    z = np.stack([_standardized(_scores(other)) for other in others], axis=1)
     asked = 2 * np.sin(np.pi / 6 * np.asarray(correlations))
     between = z.T @ z / len(z)
     inverse = np.linalg.pinv(between, rcond=SINGULAR, hermitian=True)
@@ -34,7 +34,7 @@ def arranged(numbers: Array, others: Sequence[Array], correlations: Sequence[flo
     explained = float(weights @ between @ weights)
     if explained > 1:
         weights, explained = weights / np.sqrt(explained), 1.0
-    own_scores = _standardised(_scores(numbers))
+    own_scores = _standardized(_scores(numbers))
     apart = own_scores - z @ (inverse @ (z.T @ own_scores / len(z)))
     size = float(apart @ apart)
     target = z @ weights
@@ -60,8 +60,8 @@ def _scores(numbers: Array) -> Array:
     return scores
 
 
-def _standardised(scores: Array) -> Array:
-    centred = scores - scores.mean()
-    spread = np.sqrt((centred @ centred) / len(centred))
-    standardised: Array = centred / spread if spread > 0 else centred
-    return standardised
+def _standardized(scores: Array) -> Array:
+    centered = scores - scores.mean()
+    spread = np.sqrt((centered @ centered) / len(centered))
+    standardized: Array = centered / spread if spread > 0 else centered
+    return standardized

@@ -1,4 +1,4 @@
-"""Five rules by which an optimiser steps, with their cells and their sources; and one with its numbers, to train by."""
+"""Five rules by which an optimizer steps, with their cells and their sources; and one with its numbers, to train by."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -75,7 +75,7 @@ class Comparison:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The columns that the workbook shows in colours and as lines."""
+        """The columns that the workbook shows in colors and as lines."""
         return SHOWN[self._study]
 
     def frame(self) -> "pd.DataFrame":

@@ -1,4 +1,4 @@
-"""How a comparison looks as a workbook: histograms side by side, key numbers in colours, lines, differences."""
+"""How a comparison looks as a workbook: histograms side by side, key numbers in colors, lines, differences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -24,7 +24,7 @@ from sheetsim.studies.sections import LINE
 from sheetsim.summary.histogram import COUNTS, Drawn, LayerCounts, drawn
 from sheetsim.summary.student import half_width
 from sheetsim.summary.verdict import Verdict, meanings, tones
-from sheetsim.workbook.layout import Block, Colours, Echo, Item, Line, Lines, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Colors, Echo, Item, Line, Lines, Number, Page, Sheet, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +166,7 @@ class CompareBook:
         lead = [
             f"{len(self._members)} networks, a row each, and their layers side by side: how a layer's numbers are "
             "distributed, and under it the verdict.",
-            "Networks that count over the same range have one scale of counts. Numbers compares them in colours, Lines "
+            "Networks that count over the same range have one scale of counts. Numbers compares them in colors, Lines "
             "by layer" + (", Differences over replicates with the same draws." if self._replicates else "."),
             f"{BARS_NOTE} {ZEROS_NOTE}",
         ]
@@ -225,7 +225,7 @@ class CompareBook:
 
     def _echo(self, row: int, column: int, place: int, name: str, layer: int) -> Item:
         cell = self._cells[place][name][layer - 1]
-        style = "count-centre" if self._members[place].frame[name].dtype.kind == "i" else "centre"
+        style = "count-center" if self._members[place].frame[name].dtype.kind == "i" else "center"
         return Text(row, column, "no value", "muted") if cell is None else Echo(row, column, cell, style)
 
     def _said(self, name: str) -> str:
@@ -233,7 +233,7 @@ class CompareBook:
         return f"{name}: {self._what[name].partition(';')[0].partition(', ')[0].partition(': ')[0]}"
 
     def _numbers(self) -> Page:
-        """A block of networks × layers for each statistic, under one scale of colours."""
+        """A block of networks × layers for each statistic, under one scale of colors."""
         wide = max(8, self._depth + 1)
         items: list[Item] = [Text(0, 0, "Key numbers by network and layer", "title", wide)]
         items.append(Text(1, 0, "Of each statistic the least number is blue, the greatest orange.", "text"))
@@ -246,10 +246,10 @@ class CompareBook:
                 items.append(Text(r, 0, member.name, "label"))
                 layers = range(1, len(member.frame) + 1)
                 items += [self._echo(r, k, r - row - 2, name, k) for k in layers]
-            items.append(Colours(((row + 2, 1, len(self._members), self._depth),)))
+            items.append(Colors(((row + 2, 1, len(self._members), self._depth),)))
             row += len(self._members) + 3
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), 12)
-        return Page("Numbers", tuple(items), widths, {0: 28}, words="key numbers in colours: a row a network")
+        return Page("Numbers", tuple(items), widths, {0: 28}, words="key numbers in colors: a row a network")
 
     def _lines(self) -> Page:
         items: list[Item] = [Text(0, 0, "Key numbers by layer", "title", 2 * CHART_COLUMNS)]

@@ -237,7 +237,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
     Raises SheetsimError where it has no table.
     """
     study = source.build() if isinstance(source, Experiment) else model_study(source)
-    numbers, words = labelled(study)
+    numbers, words = labeled(study)
     if not numbers:
         raise SheetsimError(
             f"{name} has no output to observe: say which with model.output(name, expression), or define a table"
@@ -273,7 +273,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
     )
 
 
-def labelled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
+def labeled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
     """The cells of a study's tables by label, numbers and words; a name that two tables have is told by its table's."""
     numbers: dict[Label, Matrix] = {}
     words: dict[Label, Matrix] = {}
@@ -309,7 +309,7 @@ class TableMeasurer:
         return self._cells_of(self._built or self._study(None))
 
     def _cells_of(self, study: Study) -> tuple[list[Matrix], list[Matrix]]:
-        numbers, words = labelled(study)
+        numbers, words = labeled(study)
         return list(numbers.values()), list(words.values())
 
     def _study(self, seed: int | None) -> Study:

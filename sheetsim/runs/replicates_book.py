@@ -292,7 +292,7 @@ class ReplicatesBook:
                     if k:
                         items.append(Text(row + k, 0, "    interval: low" if k == 1 else "    high", "label"))
                     items += [
-                        Echo(row + k, inside[label[0]], cell[number], "percent-centre")
+                        Echo(row + k, inside[label[0]], cell[number], "percent-center")
                         for number, (label, said, _) in enumerate(self.said)
                         if said == word and label[0] in inside and label[1] == "verdict"
                     ]
@@ -305,10 +305,10 @@ class ReplicatesBook:
         items = self._heads(row, "Over replicates", [rows[k] for k in part])
         for statistic, title in self._observed.shown.items():
             items.append(Text(row + 1, 0, _short(f"{title} ({statistic}), mean"), "label"))
-            parts = [("mean", "centre"), ("low", "centre"), ("high", "centre")]
+            parts = [("mean", "center"), ("low", "center"), ("high", "center")]
             if statistic in self._skewed:
-                parts += [(name, "centre") for name in ("geometric", "geometric_low", "geometric_high", "read")]
-            parts += [("theory", "centre"), ("z", "one-decimal-centre")]
+                parts += [(name, "center") for name in ("geometric", "geometric_low", "geometric_high", "read")]
+            parts += [("theory", "center"), ("z", "one-decimal-center")]
             parts = [one for one in parts if any(map(_is_there, self._cells(one[0], statistic)))]
             for k, (column, style) in enumerate(parts):
                 if k:
@@ -332,7 +332,7 @@ class ReplicatesBook:
                     (claim.sentence, claim.ratio, "ratio"),
                     ("    interval: low", claim.low, "ratio"),
                     ("    high", claim.high, "ratio"),
-                    (f"    {claim.expected:g} expected; off by", claim.off, "percent-centre"),
+                    (f"    {claim.expected:g} expected; off by", claim.off, "percent-center"),
                     ("    verdict", claim.verdict, "verdict"),
                 )
             ):

@@ -13,7 +13,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
-from sheetsim.runs.observed import Label, Measured, Measurer, TableMeasurer, labelled
+from sheetsim.runs.observed import Label, Measured, Measurer, TableMeasurer, labeled
 from sheetsim.runs.observed_forward import ForwardMeasurer
 from sheetsim.runs.replicates import observed
 from sheetsim.runs.replicates_plan import with_data
@@ -132,7 +132,7 @@ class ValueMeasurer(TableMeasurer):
         return [self._cell(study)[1]], []
 
     def _cell(self, study: Study) -> tuple[Label, Matrix]:
-        numbers, _ = labelled(study)
+        numbers, _ = labeled(study)
         labels = list(numbers)
         if isinstance(self._source, Graph) and self._value in self._source:
             node = self._source[self._value]

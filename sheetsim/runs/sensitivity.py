@@ -49,7 +49,7 @@ BOOTSTRAP, SHUFFLE = "sensitivity bootstrap", "sensitivity order"
 
 CORRELATED = (
     "{names} are correlated: Pearson and rank correlations and the swing then tell of an input together with all that "
-    "goes along with it, a standardised regression coefficient of what it adds where the model is nearly linear; "
+    "goes along with it, a standardized regression coefficient of what it adds where the model is nearly linear; "
     "contributions count what is shared more than once, and R² holds for all inputs together."
 )
 

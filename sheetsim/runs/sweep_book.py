@@ -11,7 +11,7 @@ from sheetsim.model.expr import Data, Matrix, log10
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.study import toml_value
-from sheetsim.workbook.layout import Block, Colours, Echo, Item, Line, Lines, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Colors, Echo, Item, Line, Lines, Number, Page, Sheet, Text
 from sheetsim.workbook.limits import check_cell_text
 
 # A cell of a page costs memory; the table of every number is the Parquet file.
@@ -146,7 +146,7 @@ class SweepBook:
                 items += self._map(row + 1, name, fixed, down, across, steep)
                 areas.append((row + 2, 1, len(self._grid[down]), columns))
                 row += len(self._grid[down]) + 3
-            items.append(Colours(tuple(areas)))
+            items.append(Colors(tuple(areas)))
             row += 1
         widths = {0: KEY_WIDTH} | dict.fromkeys(range(1, wide), CELL_WIDTH)
         words = "means by the first two keys of the grid"
@@ -167,11 +167,11 @@ class SweepBook:
 
     def _cell(self, row: int, column: int, name: str, point: int, steep: bool) -> Item:
         mean, last = float(self._shown[name][point]["mean"][-1]), self._means[name][point][-1]
-        # A single error value keeps Excel from colouring the whole area.
+        # A single error value keeps Excel from coloring the whole area.
         if not np.isfinite(mean):
             return Text(row, column, "no value" if np.isnan(mean) else "overflow", "muted")
         if not steep:
-            return Echo(row, column, last, "centre")
+            return Echo(row, column, last, "center")
         return Block(row, column, log10(last), "exponent") if mean > 0 else Text(row, column, "0", "muted")
 
     def _lines(self) -> Page:
@@ -293,7 +293,7 @@ def _single(grid: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 
 def steep_scale(numbers: Any) -> bool:
-    """Whether they are above 0, or 0, and differ by more than a chart or colours on a plain scale can show."""
+    """Whether they are above 0, or 0, and differ by more than a chart or colors on a plain scale can show."""
     finite = numbers[np.isfinite(numbers)]
     above = finite[finite > 0]
     return bool(len(above) and (finite >= 0).all() and above.max() > STEEP * above.min())

@@ -114,8 +114,8 @@ class WorkbookBook:
         base = cell_of(value)
         share = quantity.share(quantity.x <= base).placed(None)
         return [
-            ("Base case", base, "centre", "what the workbook holds: its formulas of the numbers that stand in it"),
-            ("P(output ≤ base case)", share, "percent-centre", "the share of trials at or below it"),
+            ("Base case", base, "center", "what the workbook holds: its formulas of the numbers that stand in it"),
+            ("P(output ≤ base case)", share, "percent-center", "the share of trials at or below it"),
         ]
 
     def _sentences(self) -> list[str]:

@@ -1,12 +1,12 @@
-"""What makes sheets a book: contents on the first one, a way back from the others, and tabs coloured by kind."""
+"""What makes sheets a book: contents on the first one, a way back from the others, and tabs colored by kind."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sheetsim.workbook.layout import Block, Colours, Item, Link, MatrixSheet, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Colors, Item, Link, MatrixSheet, Page, Sheet, Text
 from sheetsim.workbook.writing.printing import CHARTS, Placed, chart_end
-from sheetsim.workbook.writing.styles import COLOURS
+from sheetsim.workbook.writing.styles import COLORS
 
 # The tab of a sheet that says no other.
 RESULTS = "results"
@@ -33,11 +33,11 @@ def _family(title: str) -> str:
 def _with_contents(page: Page, others: Sequence[Sheet]) -> Page:
     """A row a sheet; sheets with one title and a number have a row of words, and links under it."""
     wide = max(page.widths, default=0) + 1
-    held = {row for item in page.items if not isinstance(item, Colours) for row in _rows(page, item)}
+    held = {row for item in page.items if not isinstance(item, Colors) for row in _rows(page, item)}
     row = top = 2 + max(held)
     added: list[Item] = [Text(row, 0, "Contents", "section"), Text(row + 1, 0, WAY_BACK, "text")]
     if any(isinstance(sheet, MatrixSheet) and not sheet.wholes for sheet in others):
-        added.append(Text(row + 2, 0, f"{COLOURS} So on every matrix sheet; its first cell has a note.", "text"))
+        added.append(Text(row + 2, 0, f"{COLORS} So on every matrix sheet; its first cell has a note.", "text"))
         row += 1
     row += 2
     for family, sheets in _families(others):

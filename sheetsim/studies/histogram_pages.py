@@ -13,9 +13,9 @@ COUNTED = "counts in bins, as the charts show them"
 # How a bin counts: the first note under the counts.
 BINS_NOTE = "A bin counts what is above the edge before it and up to its own edge (Excel's FREQUENCY; edges: Bars)."
 
-# What the colours of a histogram mean.
+# What the colors of a histogram mean.
 BARS_NOTE = "Ochre: outside the range, “below” or “more”."
-ZEROS_NOTE = "Grey: exact zeros, with their share; broken where it is taller than the scale, which is the others'."
+ZEROS_NOTE = "Gray: exact zeros, with their share; broken where it is taller than the scale, which is the others'."
 
 
 def layer_bars(

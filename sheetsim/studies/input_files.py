@@ -32,14 +32,14 @@ MOST_NAMES = 20
 class File:
     """A file of numbers, samples × inputs; a first row that holds text is a heading, and names the columns.
 
-    sheet: of an .xlsx, the first one if None; standardise: each column less its mean, over its population standard
+    sheet: of an .xlsx, the first one if None; standardize: each column less its mean, over its population standard
     deviation; key: the template's, which a mistake names; column: the name of the one column that is read, or its
     number from 1 where no column has that name, or "" for the only one. The others may then hold anything.
     """
 
     path: Path
     sheet: str | None = None
-    standardise: bool = False
+    standardize: bool = False
     key: str = "input.file"
     column: str | None = None
 
@@ -70,7 +70,7 @@ class File:
             else:
                 rows = csv_rows(path) if suffix == ".csv" else xlsx_rows(path, self.sheet)
                 array, names = _numbers(path, rows if self.column is None else _one_column(path, rows, self.column))
-            return _named(_standardised(path, array) if self.standardise else array, names)
+            return _named(_standardized(path, array) if self.standardize else array, names)
         except SheetsimError as error:
             raise SheetsimError(f"{self.key}: {error}") from None
         except OSError as error:
@@ -268,13 +268,13 @@ def shown_cell(cell: Any) -> str:
     return str(cell).upper() if isinstance(cell, bool) else repr(str(cell)[:40])
 
 
-def _standardised(path: Path, array: Array) -> Array:
+def _standardized(path: Path, array: Array) -> Array:
     spread = array.std(axis=0)
     constant = np.flatnonzero(spread <= CONSTANT * np.abs(array.mean(axis=0)))
     if len(constant):
-        raise SheetsimError(f"{path}, column {constant[0] + 1} is constant and cannot be standardised")
-    standardised: Array = (array - array.mean(axis=0)) / spread
-    return standardised
+        raise SheetsimError(f"{path}, column {constant[0] + 1} is constant and cannot be standardized")
+    standardized: Array = (array - array.mean(axis=0)) / spread
+    return standardized
 
 
 def in_words(error: Exception) -> str:

@@ -107,11 +107,11 @@ def _file(keys: Mapping[str, Any]) -> input_files.File:
     kinds: dict[str, tuple[type, str]] = {
         "file": (str, "text"),
         "sheet": (str, "text"),
-        "standardise": (bool, "true or false"),
+        "standardize": (bool, "true or false"),
     }
     for key, value in keys.items():
         if key not in kinds:
             raise SheetsimError(f"input.{key} is unknown beside a file: the keys are {', '.join(kinds)}")
         if not isinstance(value, kinds[key][0]):
             raise SheetsimError(f"input.{key} must be {kinds[key][1]}, not {value!r}")
-    return input_files.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardise", False))
+    return input_files.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardize", False))

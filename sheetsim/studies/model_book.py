@@ -8,7 +8,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import about_page, uses_scipy
 from sheetsim.workbook.layout import Block, Item, Link, MatrixSheet, Page, SeriesSheet, Sheet, Text
-from sheetsim.workbook.writing.styles import COLOURS
+from sheetsim.workbook.writing.styles import COLORS
 
 # What About says in place of a command.
 MADE_IN_PYTHON = "made in Python from a model of one's own: no command makes it again"
@@ -49,7 +49,7 @@ def model_sheets(
             tab = "sums" if node.is_op else "draws" if isinstance(node.source, Draw) else "input"
             sheets.append(MatrixSheet(name, node, tab=tab, back="Model"))
     if sheets:
-        said = f"The first cell of a sheet has a note, and leads back here. {COLOURS}"
+        said = f"The first cell of a sheet has a note, and leads back here. {COLORS}"
         items.append(Text(2, 0, said, "note", 3))
     model = Page("Model", tuple(items), {0: 24, 1: 16, 2: 24}, {0: 28, 2: 42}, tab="results")
     about = about_page(

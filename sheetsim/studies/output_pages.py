@@ -21,16 +21,16 @@ CHART = (710, 250)
 # What stands in a row of the page: its label, the column of the risk table, its style, and what is said beside it.
 RISK_ROWS = (
     ("A number t", "threshold", "input", "change it: the share of trials at or below it follows"),
-    ("P(output ≤ t)", "at_most", "percent-centre", "the share of trials at or below t"),
-    ("    its 95 % interval: low", "at_most_low", "percent-centre", "Wilson's, of independent trials"),
-    ("    high", "at_most_high", "percent-centre", ""),
+    ("P(output ≤ t)", "at_most", "percent-center", "the share of trials at or below t"),
+    ("    its 95 % interval: low", "at_most_low", "percent-center", "Wilson's, of independent trials"),
+    ("    high", "at_most_high", "percent-center", ""),
     ("A probability p", "probability", "input", "change it: the value at it follows"),
-    ("The value at p", "value", "centre", "so much of the trials lies at or below it: the p-quantile"),
-    ("Mean of what is at or above it", "mean_above", "centre", "the expected shortfall of a cost"),
-    ("Mean of what is at or below it", "mean_below", "centre", "the expected shortfall of a profit"),
+    ("The value at p", "value", "center", "so much of the trials lies at or below it: the p-quantile"),
+    ("Mean of what is at or above it", "mean_above", "center", "the expected shortfall of a cost"),
+    ("Mean of what is at or below it", "mean_below", "center", "the expected shortfall of a profit"),
     ("A number a", "low", "input", "change it, and b: the share between them follows"),
     ("A number b", "high", "input", ""),
-    ("P(a < output ≤ b)", "between", "percent-centre", "the share of trials above a and at or below b"),
+    ("P(a < output ≤ b)", "between", "percent-center", "the share of trials above a and at or below b"),
 )
 
 # Columns of the page: what is typed and answered, percentiles, and what the charts draw.
@@ -97,13 +97,13 @@ def _page(
     row = 3
     large = _is_large(risk, k)
     for label, column, style, hint in RISK_ROWS:
-        shown = "amount-centre" if style == "centre" and large else style
+        shown = "amount-center" if style == "center" and large else style
         items += [Text(row, 0, label, "label"), Block(row, 1, risk[column][k], shown)]
         if hint:
             items.append(Text(row, 2, hint, "hint"))
         row += 1
     for label, cell, style, hint in more_rows:
-        shown = "amount-centre" if style == "centre" and large else style
+        shown = "amount-center" if style == "center" and large else style
         items += [Text(row, 0, label, "label"), Block(row, 1, cell, shown), Text(row, 2, hint, "hint")]
         row += 1
     items += _percentiles(quantity, percentiles, large)

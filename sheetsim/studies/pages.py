@@ -12,7 +12,7 @@ from sheetsim.model.expr import column as column_of
 from sheetsim.model.series import Series
 from sheetsim.studies.contents import bound
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Block, Colours, Echo, Item, Link, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Colors, Echo, Item, Link, Number, Page, Sheet, Text
 
 # Widths: a column as wide as its chart, so that a layer's numbers stand under its histogram.
 LABEL_WIDTH = 27
@@ -74,7 +74,7 @@ def follow(sheets: Sequence[Sheet], live: bool, but: Collection[str] = ()) -> li
     if not live or not truths:
         return sheets
     about = next(page for page in pages if page.title == "About")
-    row = 2 + max(item.row for item in about.items if not isinstance(item, Colours))
+    row = 2 + max(item.row for item in about.items if not isinstance(item, Colors))
     added: list[Item] = [Text(row, 0, "Since it was made", "section")]
     as_made, *truths = truths
     for first in range(0, max(1, len(truths)), MOST_COMPARED):

@@ -10,7 +10,7 @@ HOMES: dict[str, str] = {
     "batch-norm-scales": "training.scales.BatchNormScales",
     "bayesian-search": "bayesian_search.study.BayesianSearch",
     "correlation": "correlation.study.Correlation",
-    "dropout": "training.regularised.Dropout",
+    "dropout": "training.regularized.Dropout",
     "finite-width": "finite_width.study.FiniteWidth",
     "forward": "forward.study.Forward",
     "glorot-figures": "training.glorot_figures.GlorotFigures",
@@ -26,7 +26,7 @@ HOMES: dict[str, str] = {
     "training-gradients": "training.gradients.TrainingGradients",
     "training-in-cells": "training_in_cells.study.TrainingInCells",
     "training-starts": "training.study.TrainingStarts",
-    "weight-decay": "training.regularised.WeightDecay",
+    "weight-decay": "training.regularized.WeightDecay",
 }
 
 # The studies' names by those of their classes.

@@ -11,7 +11,7 @@ from sheetsim.summary.verdict import Verdict, meanings, tones
 from sheetsim.workbook.layout import (
     Bars,
     Block,
-    Colours,
+    Colors,
     HorizontalBars,
     Item,
     Lines,
@@ -55,7 +55,7 @@ class Row:
 
     label: str
     cells: Sequence[Matrix | None]
-    style: str | Sequence[str] = "centre"
+    style: str | Sequence[str] = "center"
     hint: str = ""
     sheet: str = ""
 
@@ -108,7 +108,7 @@ def stacked(sections: Iterable[Section], top: int) -> tuple[list[Item], dict[int
 
 def moved(item: Item, rows: int) -> Item:
     """The item so many rows further down."""
-    assert not isinstance(item, Colours)
+    assert not isinstance(item, Colors)
     return replace(item, row=item.row + rows)
 
 
@@ -237,7 +237,7 @@ class StepPage:
     """Series side by side, a row a step, or several rows; from left to right as they are computed.
 
     head: rows above the first step; heading, notes: the texts above; columns: that they go over; steps: the matrix of
-    the numbers of steps, where it is at home here; labelled: the style of the series' labels; wide: a column's width,
+    the numbers of steps, where it is at home here; labeled: the style of the series' labels; wide: a column's width,
     in characters; gap: the width of the column behind the series of a section, none if 0; side: input cells at the
     right; more: what else stands there, with the number of columns that the series take.
     """
@@ -249,7 +249,7 @@ class StepPage:
     head: int
     columns: tuple[int, int] = (12, 12)
     steps: Matrix | None = None
-    labelled: str = "heading"
+    labeled: str = "heading"
     index: str = "heading"
     wide: float = 11
     gap: float = 0
@@ -301,7 +301,7 @@ class StepPage:
 
     def _headed(self, left: int, label: str, headings: Iterable[str], over: int = 0) -> list[Item]:
         texts = list(headings)
-        items: list[Item] = [Text(self.head - 2, left, label, self.labelled, over or len(texts))] if label else []
+        items: list[Item] = [Text(self.head - 2, left, label, self.labeled, over or len(texts))] if label else []
         return items + [Text(self.head - 1, left + k, text, "column") for k, text in enumerate(texts)]
 
     def _index(self, rows: int) -> list[Item]:

@@ -143,11 +143,11 @@ def effective_units(z: Matrix) -> Matrix:
     For n independent units alike, about 1/(1/n + 1/N) of N samples, whose covariance is not exactly diagonal; n for
     ever more samples.
     """
-    centred = z - column_mean(z)
-    power = sum_squares(centred)
+    centered = z - column_mean(z)
+    power = sum_squares(centered)
     # A ratio of sizes, as IronCalc takes numbers under 2E-16 for equal; of an overflow it is an error, by the last 0.
     moves = if_error(sqrt(power / sum_squares(z)), 0) > STILL
-    return where(moves, power**2 / sum_squares(centred.T @ centred), 0 * power)
+    return where(moves, power**2 / sum_squares(centered.T @ centered), 0 * power)
 
 
 def _over_samples(z: Matrix, over: Matrix, whole: Matrix) -> Matrix:

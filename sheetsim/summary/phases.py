@@ -6,7 +6,7 @@ At the fixed point q* of the sums' variance, with weights of variance σ_w²/n a
 
 with s standard normal, u and v normal of variance q* and correlation c*. Below χ_1 = 1 inputs become alike, c* = 1
 (ordered); above it they part, c* < 1 (chaotic); the edge lies at χ_1 = 1 (Poole et al. 2016, arXiv:1606.05340;
-Schoenholz et al. 2017, arXiv:1611.01232). E[f(u) f(v)] = Σ a_k² c^k with the coefficients of f(√q* s) by normalised
+Schoenholz et al. 2017, arXiv:1611.01232). E[f(u) f(v)] = Σ a_k² c^k with the coefficients of f(√q* s) by normalized
 Hermite polynomials (O'Donnell 2014, §11.2).
 """
 
@@ -191,7 +191,7 @@ def _at_nodes(activation: str, q: Array) -> tuple[Array, Array, Array, Array]:
 
 @lru_cache(maxsize=1)
 def _hermite() -> Array:
-    """Columns w·h_k of the normalised Hermite polynomials from k = 0, at the nodes."""
+    """Columns w·h_k of the normalized Hermite polynomials from k = 0, at the nodes."""
     s, w = _rule()
     rows = [np.ones_like(s), s]
     for k in range(1, DEGREES):

@@ -75,7 +75,7 @@ class InputMoments:
     def of_sizes(cls, sizes: ArrayLike, weights: ArrayLike, product: float) -> "InputMoments":
         """Of samples with these mean squares, each of a weight; the weights add up to 1.
 
-        Many sizes are shared out among SIZES, in equal ratios, each between its two neighbours so that the mean stays.
+        Many sizes are shared out among SIZES, in equal ratios, each between its two neighbors so that the mean stays.
         """
         sizes, weights = np.asarray(sizes, dtype=np.float64), np.asarray(weights, dtype=np.float64)
         second = float(weights @ sizes)
@@ -275,8 +275,8 @@ def _outputs(activation: str, q: Array, weights: Array) -> tuple[dict[str, Any],
     z, slope = (np.concatenate([of_one[k] for of_one in nodes]) for k in (1, 2))
     seconds = np.array([w @ outputs**2 for w, outputs, _ in nodes])
     mean, second = w @ z, weights @ seconds
-    centred = z - mean
-    var = w @ centred**2 if np.isfinite(second) else second
+    centered = z - mean
+    var = w @ centered**2 if np.isfinite(second) else second
     std = np.sqrt(var)
     varies = std > CONSTANT * abs(mean)
     # Where f rises its quantiles are those of a, activated; where it falls below 0 to come back to 0, those from 0 up.
@@ -286,8 +286,8 @@ def _outputs(activation: str, q: Array, weights: Array) -> tuple[dict[str, Any],
         "mean": mean,
         "std": std,
         "var": var,
-        "skew": w @ centred**3 / std**3 if varies else np.nan,
-        "kurtosis": w @ centred**4 / var**2 - 3 if varies else np.nan,
+        "skew": w @ centered**3 / std**3 if varies else np.nan,
+        "kurtosis": w @ centered**4 / var**2 - 3 if varies else np.nan,
         "q05": low,
         "q50": median,
         "q95": high,

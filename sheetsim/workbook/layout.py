@@ -26,7 +26,7 @@ class MatrixSheet:
 
     corner: the text of A1, which says what the rows are ("sample"); headings: texts in place of the column numbers,
     the matrix's own if there are none; wholes: so many first columns hold whole numbers, and the others are of
-    different kinds, without one colour scale; constants: where its numbers are from, where they are no draws.
+    different kinds, without one color scale; constants: where its numbers are from, where they are no draws.
     tab, words, back: as of every sheet (see Page).
     """
 
@@ -134,7 +134,7 @@ class Echo:
 
 @dataclass(frozen=True)
 class Spike:
-    """A bar of a histogram in a colour of its own, which can be broken, with a share beside it where that is not 0.
+    """A bar of a histogram in a color of its own, which can be broken, with a share beside it where that is not 0.
 
     at: its place among the bars, from 0; parts: heights of three bars, each over the one before: what is above the
     gap, the gap, what is below it. A cell of `parts` and `share` has at least `at` empty cells above it.
@@ -150,7 +150,7 @@ class Spike:
 class Bars:
     """A native column chart without gaps: a histogram of `counts`, one more than there are `labels`.
 
-    The first and the last bar are what lies outside the range: in a colour of their own, and named where they are not
+    The first and the last bar are what lies outside the range: in a color of their own, and named where they are not
     empty. The labels are those cells and the one below them.
 
     height: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
@@ -174,9 +174,9 @@ class Bars:
 class Line:
     """A line of a chart: cells one under another (single matrices, or one column) and a name.
 
-    style: "solid", "dashed" (theory), "guide" (dashed, in a colour of its own), "faint" (an interval's end), "band"
-    (the same, in the colour of the line before it, and in no legend), "inner" and "outer" (thinner and dashed, in that
-    colour too) or "none" (unseen, for the scale).
+    style: "solid", "dashed" (theory), "guide" (dashed, in a color of its own), "faint" (an interval's end), "band"
+    (the same, in the color of the line before it, and in no legend), "inner" and "outer" (thinner and dashed, in that
+    color too) or "none" (unseen, for the scale).
     """
 
     name: str
@@ -241,18 +241,18 @@ class Ticks(NamedTuple):
 class Trace:
     """Points of a scatter chart (n×2, an x and a y a row), joined in their order.
 
-    colour: its number among the lines' colours; style: "path" (a thin line with markers) or "point" (a marker alone).
+    color: its number among the lines' colors; style: "path" (a thin line with markers) or "point" (a marker alone).
     """
 
     name: str
     points: Matrix
-    colour: int = 0
+    color: int = 0
     style: str = "path"
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """A native scatter chart: traces over `contours`, thin grey lines (points n×2) that the legend leaves out.
+    """A native scatter chart: traces over `contours`, thin gray lines (points n×2) that the legend leaves out.
 
     window: the axes of x and y. Fixed, so that lines stay in sight when a trace leaves it.
     """
@@ -268,10 +268,10 @@ class Scatter:
 
 
 @dataclass(frozen=True)
-class Colours:
-    """Three colours from the least number to the greatest, one scale over all areas (row, column, rows, columns).
+class Colors:
+    """Three colors from the least number to the greatest, one scale over all areas (row, column, rows, columns).
 
-    at: the numbers of the three colours, instead of the least, the median and the greatest.
+    at: the numbers of the three colors, instead of the least, the median and the greatest.
     """
 
     areas: tuple[tuple[int, int, int, int], ...]
@@ -287,7 +287,7 @@ class Area(NamedTuple):
     shape: Shape
 
 
-Item: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | Colours | DataBars
+Item: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | Colors | DataBars
 
 
 @dataclass(frozen=True)
@@ -295,7 +295,7 @@ class Page:
     """A sheet for people: items at chosen cells. `widths` in characters by first column, `heights` in points by row.
 
     heads: so many rows above the frozen line are printed on each sheet of paper; printed: so many rows are printed at
-    all, where those below are for the screen. tab: the colour of its tab, a name of styles.TABS; words: what it holds;
+    all, where those below are for the screen. tab: the color of its tab, a name of styles.TABS; words: what it holds;
     back: the sheet that its first cell leads to; tones: what the cells of the style `verdict` can say, each word with
     its tone, a name of styles.TONES.
     """

@@ -109,12 +109,12 @@ class BayesianSearchBook:
         r = 1
         for k in () if self.study.points else range(1, 4):
             items.append(Text(r, 0, "first points" if k == 1 else "", "label"))
-            items.append(Echo(r, 1, self.graph[f"point_{k}"], "centre"))
-            items.append(Echo(r, 1 + names.index("y"), self.graph[f"value_{k}"], "centre"))
+            items.append(Echo(r, 1, self.graph[f"point_{k}"], "center"))
+            items.append(Echo(r, 1 + names.index("y"), self.graph[f"value_{k}"], "center"))
             r += 1
         for k, label in enumerate(self.table.labels):
             items.append(Text(r, 0, str(label), "label"))
-            items += [Echo(r, c, self.table[name][k], "centre") for c, name in enumerate(names, start=1)]
+            items += [Echo(r, c, self.table[name][k], "center") for c, name in enumerate(names, start=1)]
             items.append(Block(r, 1 + len(names), self.words[k], "verdict"))
             r += 1
         return Section(items, r)
@@ -145,12 +145,12 @@ class BayesianSearchBook:
         n = study.count
         typed = "input" if study.points else "number"
         items: list[Item] = [Text(0, 0, f"Step {number}", "title", 12)]
-        items += [Text(1, 0, "Next point", "label"), Block(1, 1, step["next"], "centre")]
-        items += [Text(1, 2, "mean there", "hint"), Block(1, 3, step["next_mean"], "centre")]
-        items += [Text(1, 4, "deviation", "hint"), Block(1, 5, step["next_deviation"], "centre")]
+        items += [Text(1, 0, "Next point", "label"), Block(1, 1, step["next"], "center")]
+        items += [Text(1, 2, "mean there", "hint"), Block(1, 3, step["next_mean"], "center")]
+        items += [Text(1, 4, "deviation", "hint"), Block(1, 5, step["next_deviation"], "center")]
         items += [Text(1, 6, "place", "hint"), Block(1, 7, step["place"], "whole")]
-        items += [Text(1, 8, "prior mean", "hint"), Block(1, 9, step["prior"], "centre")]
-        items += [Text(2, 6, "nearest tried", "hint"), Block(2, 7, step["nearest"], "centre")]
+        items += [Text(1, 8, "prior mean", "hint"), Block(1, 9, step["prior"], "center")]
+        items += [Text(2, 6, "nearest tried", "hint"), Block(2, 7, step["nearest"], "center")]
         if study.points:
             items += [Text(2, 0, "Number of points", "label"), Block(2, 1, graph["count"], "input")]
         top = 4 + CHART_ROWS

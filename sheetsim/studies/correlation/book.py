@@ -44,7 +44,7 @@ NOTES = (
     "Step 0 is the input, step l layer l: q the variance of its sums, c the correlation of two inputs' sums, χ the "
     "growth of a small difference, map_slope what the next layer's c changes by with this one's.",
     f"After the network's last layer {FURTHER} further ones follow, of the same width: towards the fixed point c*.",
-    "The next c is E[f(u) f(v)]/E[f²] = Σ a_k² c^k/Σ a_k², a_k = E[f(√q s) h_k(s)] with normalised Hermite polynomials "
+    "The next c is E[f(u) f(v)]/E[f²] = Σ a_k² c^k/Σ a_k², a_k = E[f(√q s) h_k(s)] with normalized Hermite polynomials "
     f"(sheet Hermite, to degree {DEGREES}; what is left of E[f²] as one degree more). Good to 0.001; where c is over "
     "0.98 and weights are so large that f is a step, to 0.04.",
 )

@@ -1,7 +1,7 @@
 """What mean-field theory expects of two inputs' correlation, by layer, as formulas that follow the drop-downs.
 
 A layer takes the correlation c of two normal sums of variance q to E[f(u) f(v)] / E[f²] (Poole et al. 2016,
-arXiv:1606.05340). By Mehler's formula E[f(u) f(v)] = Σ a_k² c^k, with a_k the coefficients of f(√q s) by normalised
+arXiv:1606.05340). By Mehler's formula E[f(u) f(v)] = Σ a_k² c^k, with a_k the coefficients of f(√q s) by normalized
 Hermite polynomials (O'Donnell 2014, §11.2; Daniely et al. 2016, arXiv:1602.05897): quadrature of one variable, which
 is exact at the kink of relu, and a power series.
 """
@@ -33,7 +33,7 @@ SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
 FURTHER = 64
 
 # What the matrices are.
-HERMITE = "weights times normalised Hermite polynomials of degree 1, 2, … at the nodes"
+HERMITE = "weights times normalized Hermite polynomials of degree 1, 2, … at the nodes"
 SERIES = {
     "q_theory": "by layer, step 0 the input: the variance of the sums in mean-field theory",
     "c_theory": "the correlation of the two inputs' sums in that theory",
@@ -118,7 +118,7 @@ def variance_slope(graph: Graph, theory: Mapping[str, Series], f: Callable[[Matr
 
 
 def quadrature() -> tuple[Array, Array, Array]:
-    """Nodes, weights, and columns w·h_k of the normalised Hermite polynomials from k = 1, for the standard normal."""
+    """Nodes, weights, and columns w·h_k of the normalized Hermite polynomials from k = 1, for the standard normal."""
     s, w = normal_rule(FINE)
     rows = [np.ones_like(s), s]
     for k in range(1, DEGREES):

@@ -121,7 +121,7 @@ def _numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
 
 
 def _picture(shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """The rows and columns of a sample that is a picture in one colour."""
+    """The rows and columns of a sample that is a picture in one color."""
     if shape == (MNIST_PIXELS,):
         return MNIST_SHAPE
     return (shape[0], shape[1]) if len(shape) == 2 or shape[2:] == (1,) else None

@@ -31,20 +31,20 @@ CHART = (520, 280)
 RIGHT = 4  # the column of the charts at the right
 
 ROWS = (
-    ("Mean of ln ‖z‖²", "log_mean", "centre"),
-    ("    its 95 % interval: low", "log_mean_low", "centre"),
-    ("    high", "log_mean_high", "centre"),
-    ("    theory", "log_mean_theory", "centre"),
-    ("Variance of ln ‖z‖²", "log_variance", "centre"),
-    ("    its 95 % interval: low", "log_variance_low", "centre"),
-    ("    high", "log_variance_high", "centre"),
-    ("    theory", "log_variance_theory", "centre"),
-    ("Arithmetic mean of ‖z‖²", "arithmetic", "centre"),
-    ("Geometric mean", "geometric", "centre"),
-    ("Within a factor of 2", "within", "percent-centre"),
-    ("Below a tenth", "below_tenth", "percent-centre"),
-    ("Back: variance of ln ‖d‖²", "back_variance", "centre"),
-    ("    theory", "back_variance_theory", "centre"),
+    ("Mean of ln ‖z‖²", "log_mean", "center"),
+    ("    its 95 % interval: low", "log_mean_low", "center"),
+    ("    high", "log_mean_high", "center"),
+    ("    theory", "log_mean_theory", "center"),
+    ("Variance of ln ‖z‖²", "log_variance", "center"),
+    ("    its 95 % interval: low", "log_variance_low", "center"),
+    ("    high", "log_variance_high", "center"),
+    ("    theory", "log_variance_theory", "center"),
+    ("Arithmetic mean of ‖z‖²", "arithmetic", "center"),
+    ("Geometric mean", "geometric", "center"),
+    ("Within a factor of 2", "within", "percent-center"),
+    ("Below a tenth", "below_tenth", "percent-center"),
+    ("Back: variance of ln ‖d‖²", "back_variance", "center"),
+    ("    theory", "back_variance_theory", "center"),
 )
 
 

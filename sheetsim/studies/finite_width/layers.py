@@ -80,21 +80,21 @@ def width_table(logs: Matrix, theory: Matrix, layers: int) -> Table:
     for layer in range(1, layers + 1):
         forward, back = column(logs, layer), column(logs, layers + layer)
         expected = [column(row(theory, layer), k) for k in range(1, 5)]
-        centre, variance, error = _moments(forward)
+        center, variance, error = _moments(forward)
         back_centre, back_variance, back_error = _moments(back)
         half = t * sqrt(variance / networks)
         rows.append(
             {
-                "log_mean": centre,
-                "log_mean_low": centre - half,
-                "log_mean_high": centre + half,
+                "log_mean": center,
+                "log_mean_low": center - half,
+                "log_mean_high": center + half,
                 "log_mean_theory": expected[0],
                 "log_variance": variance,
                 "log_variance_low": variance - NORMAL_95 * error,
                 "log_variance_high": variance + NORMAL_95 * error,
                 "log_variance_theory": expected[1],
                 "arithmetic": mean(exp(forward)),
-                "geometric": exp(centre),
+                "geometric": exp(center),
                 "within": mean(absolute(forward) <= math.log(FACTOR)),
                 "below_tenth": mean(forward < math.log(0.1)),
                 "back_mean": back_centre,
@@ -119,12 +119,12 @@ def _kind(name: str) -> str:
 def _moments(x: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     """Mean, variance over n − 1, and its standard error √((m₄ − m₂²)/n) (Cramér 1946, §27.4)."""
     count = float(x.shape[0])
-    centre = mean(x)
-    squares = (x - centre) ** 2
+    center = mean(x)
+    squares = (x - center) ** 2
     second = mean(squares)
     # Rounding may leave less than nothing of equal numbers.
     spread = mean((squares - second) ** 2)
-    return centre, total(squares) / (count - 1), sqrt(spread / count)
+    return center, total(squares) / (count - 1), sqrt(spread / count)
 
 
 def width_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:

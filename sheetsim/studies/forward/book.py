@@ -104,15 +104,15 @@ class ForwardBook:
             Row("Standard deviation of weights", [layer.sd for layer in layers]),
             Row("Mean of outputs", self.table["mean"], sheet="Layers"),
             Row("Standard deviation of outputs", self.table["std"], sheet="Layers"),
-            Row("Of their variance, over samples", self.table["over_samples"], "percent-centre", sheet="Layers"),
-            Row("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-centre", sheet="Layers"),
-            Row("Dead units", self.table["dead_units"], "count-centre", sheet="Layers"),
-            Row("Effective units", self.table["effective_units"], "one-decimal-centre", sheet="Layers"),
+            Row("Of their variance, over samples", self.table["over_samples"], "percent-center", sheet="Layers"),
+            Row("Saturated outputs (relu: zeros)", self.table["saturated"], "percent-center", sheet="Layers"),
+            Row("Dead units", self.table["dead_units"], "count-center", sheet="Layers"),
+            Row("Effective units", self.table["effective_units"], "one-decimal-center", sheet="Layers"),
         ]
         given = [
             Row("Mean square of the input", [self.given.square]),
-            Row("Of it, variance over samples", [self.given.over_samples], "percent-centre"),
-            Row("Effective units of the input", [self.given.effective_units], "one-decimal-centre"),
+            Row("Of it, variance over samples", [self.given.over_samples], "percent-center"),
+            Row("Effective units of the input", [self.given.effective_units], "one-decimal-center"),
         ]
         note = (
             "Counts of all outputs in bins of equal width, on one scale for all layers. "

@@ -123,7 +123,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     "activation", the activation's of GAINS; weight_draws: a name of WEIGHT_DRAWS, for weights that the scheme draws as
     normal numbers; input: "normal", a distribution with
     parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
-    distribution of scipy.stats, {"file": path} with `sheet` and `standardise`, or an array; sampling: the design of
+    distribution of scipy.stats, {"file": path} with `sheet` and `standardize`, or an array; sampling: the design of
     drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins); report: "full", or "summary"
     for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.

@@ -14,7 +14,7 @@ from sheetsim.workbook.layout import Block, Item, Number, Page, Text
 CLAIM_LINES = (
     ("", "ratio", "ratio"),
     ("std error", "error", "error"),
-    ("units", "units", "one-decimal-centre"),
+    ("units", "units", "one-decimal-center"),
     ("from", "low", "ratio"),
     ("to", "high", "ratio"),
     ("verdict", "word", "verdict"),
@@ -86,7 +86,7 @@ def _claim(row: int, claim: Claim) -> Iterator[Item]:
     """The claim's verdict, and the layers that it comes from: how many are said what, and each one's numbers."""
     yield Text(row, 0, claim.sentence, "label", 6)
     yield Block(row, 6, claim.verdict, "verdict")
-    yield Block(row, 7, claim.checked, "count-centre")
+    yield Block(row, 7, claim.checked, "count-center")
     yield Number(row, 8, claim.expected, "ratio")
     for k, (word, count) in enumerate(zip(WORDS, claim.counts, strict=True), start=1):
         yield from (Text(row + k, 6, word, "muted"), Block(row + k, 7, count, "state"))

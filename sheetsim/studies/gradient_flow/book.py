@@ -133,7 +133,7 @@ class GradientFlowBook:
         yield Row("Of that of the layer before", table["d_a_ratio"][:-1], sheet="Gradients")
         yield Row("Expected", table["expected"][:-1], sheet="Gradients")
         yield Row("Mean of f′(a)²", table["slope_square"], sheet="Gradients")
-        yield Row("d_a exactly 0", table["d_a_zeros"], "percent-centre", sheet="Gradients")
+        yield Row("d_a exactly 0", table["d_a_zeros"], "percent-center", sheet="Gradients")
         yield Row("‖d_z‖", table["d_z_norm"], sheet="Gradients")
         yield Row("‖d_W‖", table["d_W_norm"], sheet="Gradients")
 

@@ -117,15 +117,15 @@ class JacobianBook:
         for place, kind in enumerate(self.networks):
             rows = [Row("Verdict", self.verdicts[place * count : (place + 1) * count], "verdict")]
             for label, name, style in (
-                ("Mean square", "mean_square", "centre"),
-                ("    mean field", "mean_square_theory", "centre"),
-                ("Fourth power, relative", "fourth", "centre"),
-                ("    theory", "fourth_theory", "centre"),
-                ("Largest", "largest", "centre"),
-                ("Median", "median", "centre"),
-                ("Smallest", "smallest", "centre"),
-                ("Largest over smallest", "condition", "centre"),
-                ("Rank", "rank", "count-centre"),
+                ("Mean square", "mean_square", "center"),
+                ("    mean field", "mean_square_theory", "center"),
+                ("Fourth power, relative", "fourth", "center"),
+                ("    theory", "fourth_theory", "center"),
+                ("Largest", "largest", "center"),
+                ("Median", "median", "center"),
+                ("Smallest", "smallest", "center"),
+                ("Largest over smallest", "condition", "center"),
+                ("Rank", "rank", "count-center"),
             ):
                 rows.append(Row(label, table[name][place * count : (place + 1) * count], style))
             sections += by_layer(f"{kind.capitalize()} weights", count, ACROSS, rows)

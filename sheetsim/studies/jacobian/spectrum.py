@@ -28,7 +28,7 @@ def fuss_catalan(factors: int) -> tuple[Array, Array]:
     u, v, w = np.sin(phi), np.sin(s * phi), np.sin((s + 1) * phi)
     log_x = (s + 1) * np.log(w) - np.log(u) - s * np.log(v)
     falls = np.cos(phi) * v * w + s**2 * np.cos(s * phi) * u * w - (s + 1) ** 2 * np.cos((s + 1) * phi) * u * v
-    # density · x · |d log x / dφ|, in which what is 0 at an end has cancelled.
+    # density · x · |d log x / dφ|, in which what is 0 at an end has canceled.
     density = falls / (np.pi * v**2)
     steps = np.diff(phi) * (density[1:] + density[:-1]) / 2
     above = np.concatenate([[0.0], np.cumsum(steps)])

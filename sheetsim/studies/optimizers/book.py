@@ -1,4 +1,4 @@
-"""How the study of optimisers looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of optimizers looks as a workbook: which matrix stands where, and what is said beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,13 +39,13 @@ KEPT = {"momentum": "momentum", "rmsprop": "decay", "adam": "beta_1"}
 
 # Of Overview: label, column of the table and style.
 ROWS = (
-    ("x at the end", "x", "centre"),
-    ("y at the end", "y", "centre"),
-    ("f at the end", "f", "centre"),
-    ("f over f at the start", "f_ratio", "centre"),
-    ("Steps to 1 % (#N/A: never)", "steps_to_1_percent", "count-centre"),
-    ("Length of the path", "path_length", "centre"),
-    ("Steps outside of the window", "outside", "count-centre"),
+    ("x at the end", "x", "center"),
+    ("y at the end", "y", "center"),
+    ("f at the end", "f", "center"),
+    ("f over f at the start", "f_ratio", "center"),
+    ("Steps to 1 % (#N/A: never)", "steps_to_1_percent", "count-center"),
+    ("Length of the path", "path_length", "center"),
+    ("Steps outside of the window", "outside", "count-center"),
 )
 
 
@@ -78,7 +78,7 @@ class OptimizersBook:
     def _overview(self, live: bool) -> Page:
         graph, wide = self.graph, len(self.paths) + 1
         told = (
-            f"Five optimisers go {len(self.paths[0].p) - 1:,} steps down f(x, y) from one start. A sheet each has "
+            f"Five optimizers go {len(self.paths[0].p) - 1:,} steps down f(x, y) from one start. A sheet each has "
             "a row a step: position p, f, gradient g, state, and the length of the step"
             + (", each a formula over the row before." if live else "; values without formulas."),
             FIXED_LINES,
@@ -96,7 +96,7 @@ class OptimizersBook:
         start: list[Item] = []
         for row, name in enumerate(("e_start", "start") if drawn else ()):
             label = "Start: x and y" if row else "Start: standard normal draws"
-            start += [Text(row, 0, label, "label"), Block(row, 1, graph[name], "centre")]
+            start += [Text(row, 0, label, "label"), Block(row, 1, graph[name], "center")]
         change = Text(0, 3, "Change a yellow cell: paths, charts, tables and verdicts follow.", "hint", 3)
         labels = [RULES[path.name].label for path in self.paths]
         rows = [
@@ -113,7 +113,7 @@ class OptimizersBook:
         paths = [self.shown.chart(0, c, "", [path], SMALL_CHART) for c, path in enumerate(self.paths, start=1)]
         together = self.shown.chart(0, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses()
         # least_f is at home on the sheet Paths.
-        least_f: Item = Echo(0, 1, self.least, "centre") if self.minimum else Block(0, 1, graph["best_f"], "centre")
+        least_f: Item = Echo(0, 1, self.least, "center") if self.minimum else Block(0, 1, graph["best_f"], "center")
         called = Text(0, 0, "least f" if self.minimum else "best f", "label")
         least = [Text(k, 2, text, "hint", wide - 2) for k, text in enumerate(least_said(self.minimum))]
         sections: list[Section] = [
@@ -121,7 +121,7 @@ class OptimizersBook:
             Section(formulas, 3),
             controls(cells, more=[change] if live else (), gap=0),
             *([Section(start, 2, gap=0)] if drawn else []),
-            numbers(rows, headed("Optimiser", labels)),
+            numbers(rows, headed("Optimizer", labels)),
             charts(paths, SMALL_CHART[1], "Paths over contour lines of f", gap=0),
             charts(together, WIDE_CHART[1], heading=["All together"]),
             *rule_sections(wide),

@@ -1,4 +1,4 @@
-"""The least value of a function of two variables, looked for when a book is made: it knows no optimiser's path."""
+"""The least value of a function of two variables, looked for when a book is made: it knows no optimizer's path."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ WIDER, PARTS, POINTS = 5, 3, 9
 # Of so many of the points that came lowest in a short descent the way down is followed to its end.
 FOLLOWED = 3
 
-# What stands where f is no number: the minimiser compares and subtracts.
+# What stands where f is no number: the minimizer compares and subtracts.
 HIGH = 1e300
 
 # So many windows, and ways to the origin, away no end is looked for: f falls without one, or towards one at infinity.
 FAR = 100
 
 # The point is written with the fewest of these digits that raise f by no more than a part in 10⁹ of what the descent
-# took: the last digits of a minimiser differ between its versions.
+# took: the last digits of a minimizer differ between its versions.
 DIGITS = (6, 9, 12, 15)
 RAISED = 1e-9
 

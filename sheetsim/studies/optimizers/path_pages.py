@@ -21,16 +21,16 @@ FIRST_POINT = 10
 FIRST = next(iter(RULES))
 
 # What the sheet Contours holds.
-LINES = "points of equal f: the grey lines of the charts"
+LINES = "points of equal f: the gray lines of the charts"
 
 FIXED_LINES = (
-    "Grey lines join points of equal f. They belong to f as this book was made, and follow neither the start nor the "
+    "Gray lines join points of equal f. They belong to f as this book was made, and follow neither the start nor the "
     "rates; a path that leaves the window is cut off at its frame."
 )
 
 GRADIENT = (
     "g is the gradient of f at p. Squares, roots and quotients go element by element; t counts the steps from 1. The "
-    "optimisers' sheets name their sources in full."
+    "optimizers' sheets name their sources in full."
 )
 
 
@@ -68,7 +68,7 @@ class PathPages:
             HEAD,
             columns=(8, 1),
             steps=self.graph["step"] if path.name == FIRST else None,
-            labelled="heading-left",
+            labeled="heading-left",
             index="index",
             wide=12,
             more=lambda left: [told, self.chart(HEAD, left + 1, title, [path], CHART)],

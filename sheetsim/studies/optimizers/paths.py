@@ -39,7 +39,7 @@ PATHS = (
 
 @dataclass(frozen=True)
 class Path:
-    """One optimiser's series: its positions p (x and y) and f there, from the start; its gradient and its state, and
+    """One optimizer's series: its positions p (x and y) and f there, from the start; its gradient and its state, and
     the lengths of its steps."""
 
     name: str
@@ -52,7 +52,7 @@ class Path:
 def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, minimum_f: Matrix | None) -> tuple[Table, Matrix]:
     """One row a path, and the least f that is known (`least_f`): that found without the paths, or a lower one on one.
 
-    window: 2×2, x from and to, y from and to; minimum_f: f where a minimiser found it least, None where it found none:
+    window: 2×2, x from and to, y from and to; minimum_f: f where a minimizer found it least, None where it found none:
     then no least f is known, and `least_f` is NaN (#N/A).
     Where f overflows it counts as that of the start, in what looks for a least one.
     """

@@ -1,4 +1,4 @@
-"""The study of optimisers: five rules that descend a function of two variables, each from the same start.
+"""The study of optimizers: five rules that descend a function of two variables, each from the same start.
 
 Here stand its parameters and what is computed; `book.py` says how the workbook shows it.
 """
@@ -59,7 +59,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
     STUDY: ClassVar[str] = "optimizers"
-    TITLE: ClassVar[str] = "Optimisers"
+    TITLE: ClassVar[str] = "Optimizers"
     TABLES: ClassVar[tuple[str, ...]] = ("paths",)
 
     study: str = "optimizers"

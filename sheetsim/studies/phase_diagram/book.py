@@ -36,7 +36,7 @@ from sheetsim.summary.table import Table
 from sheetsim.summary.theory import EDGE
 from sheetsim.workbook.layout import (
     Block,
-    Colours,
+    Colors,
     Echo,
     Item,
     Number,
@@ -131,7 +131,7 @@ class PhaseBook:
         ]
         rows = []
         for k, (label, verdict) in enumerate(zip(points.labels, self.verdicts, strict=True)):
-            styles = ("verdict", *["centre"] * len(SHOWN_OF_POINTS))
+            styles = ("verdict", *["center"] * len(SHOWN_OF_POINTS))
             rows.append(Row(f"Point {label}", [verdict, *(points[name][k] for _, name in SHOWN_OF_POINTS)], styles))
         measured = (
             f"{study.pairs:,} pairs of inputs of correlation {study.correlation:g} through {study.layers} layers of "
@@ -185,8 +185,8 @@ class PhaseBook:
                 for c in range(count):
                     k = place * count + c
                     items.append(_map_cell(r, 1 + c, table[name][k], values[k], steep))
-                items.append(Echo(r, count + 1, self.tables[2]["weight_variance"][place], "centre"))
-            items.append(Colours(((row + 2, 1, len(down), count),)))
+                items.append(Echo(r, count + 1, self.tables[2]["weight_variance"][place], "center"))
+            items.append(Colors(((row + 2, 1, len(down), count),)))
             row += len(down) + 4
         said = "–: no value: signals die (q* = 0), explode, or the depth scale is infinite. line at: the critical σ_w²."
         items.append(Text(row, 0, said, "text"))
@@ -212,7 +212,7 @@ def _constants(values: Array) -> Matrix:
 
 
 def _map_cell(row: int, column: int, cell: Matrix, value: float, steep: bool) -> Item:
-    # A single error value keeps Excel from colouring the whole area.
+    # A single error value keeps Excel from coloring the whole area.
     if not np.isfinite(value) or (steep and value <= 0):
         return Text(row, column, "–", "muted")
     return Block(row, column, log10(cell), "exponent") if steep else Echo(row, column, cell, "exponent")

@@ -1,4 +1,4 @@
-"""Blocks of networks with skips and normalisation, as expressions: what a layer makes of what goes into it."""
+"""Blocks of networks with skips and normalization, as expressions: what a layer makes of what goes into it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NORMS = ("none", "layer", "batch")
 
 @dataclass(frozen=True)
 class PropagationBlock:
-    """One layer: draws e and weights W = gain/√units · e, sums a, outputs z (samples × units), and what was normalised
+    """One layer: draws e and weights W = gain/√units · e, sums a, outputs z (samples × units), and what was normalized
     where that is not what goes in."""
 
     number: int
@@ -27,13 +27,13 @@ class PropagationBlock:
 
 
 def normed_matrix(norm: str, x: Matrix) -> Matrix:
-    """The matrix, samples × units, normalised by rows (layer), by columns (batch), or as it is."""
+    """The matrix, samples × units, normalized by rows (layer), by columns (batch), or as it is."""
     if norm == "layer":
-        centred = x - row_sum(x) / float(x.shape[1])
-        return centred / sqrt(row_sum(centred**2) / float(x.shape[1]))
+        centered = x - row_sum(x) / float(x.shape[1])
+        return centered / sqrt(row_sum(centered**2) / float(x.shape[1]))
     if norm == "batch":
-        centre = column_mean(x)
-        return (x - centre) / sqrt(column_variance(x, centre))
+        center = column_mean(x)
+        return (x - center) / sqrt(column_variance(x, center))
     return x
 
 

@@ -40,35 +40,35 @@ HEAD = 7
 NOTES = (
     "Step 0 is the input, step l layer l: q, mean and product of its outputs, v and r of what f takes, χ of a gradient "
     "back through it.",
-    "For wide layers, and for batch normalisation many samples; gradients are taken to be independent of the outputs.",
+    "For wide layers, and for batch normalization many samples; gradients are taken to be independent of the outputs.",
 )
 
 # What the network is, and what is known of it.
 FORMULAS = {
     ("plain", "none"): "z ← f(z W)",
-    ("plain", "layer"): "z ← f(norm(z W)), each sample normalised over its units",
-    ("plain", "batch"): "z ← f(norm(z W)), each unit normalised over the samples",
+    ("plain", "layer"): "z ← f(norm(z W)), each sample normalized over its units",
+    ("plain", "batch"): "z ← f(norm(z W)), each unit normalized over the samples",
     ("residual", "none"): "z ← z + α f(z W)",
-    ("residual", "layer"): "z ← z + α f(norm(z) W), each sample normalised over its units",
-    ("residual", "batch"): "z ← z + α f(norm(z) W), each unit normalised over the samples",
+    ("residual", "layer"): "z ← z + α f(norm(z) W), each sample normalized over its units",
+    ("residual", "batch"): "z ← z + α f(norm(z) W), each unit normalized over the samples",
 }
 KNOWN = {
     ("plain", "none"): "Of a plain network gradients grow by √χ a layer, χ = σ_w² E[f′²].",
     (
         "plain",
         "layer",
-    ): "Layer normalisation takes σ_w out: gradients grow by √(E[f′²]/E[f²]) a layer, 1 for relu, "
+    ): "Layer normalization takes σ_w out: gradients grow by √(E[f′²]/E[f²]) a layer, 1 for relu, "
     "while two samples still become alike.",
-    ("plain", "batch"): "Batch normalisation keeps samples apart, and at the start makes gradients explode whatever "
+    ("plain", "batch"): "Batch normalization keeps samples apart, and at the start makes gradients explode whatever "
     "σ_w: by √(E[f′²]/Var f) a layer, √(π/(π − 1)) = 1.21 for relu and many samples (Yang et al. 2019).",
     (
         "residual",
         "none",
     ): "A skip adds 1: χ = 1 + α² σ_w² E[f′²]. Sizes grow too, exponentially for relu and by a "
     "power of depth for tanh (Yang & Schoenholz 2017); with α = 1/√layers gradients’ squares grow e-fold at most.",
-    ("residual", "layer"): "Normalised branches have one size in every layer: sizes grow by a power of depth and not "
+    ("residual", "layer"): "Normalized branches have one size in every layer: sizes grow by a power of depth and not "
     "exponentially, and a gradient’s growth falls as 1 + constant/depth.",
-    ("residual", "batch"): "Normalised branches have one size in every layer: the skip tames what batch normalisation "
+    ("residual", "batch"): "Normalized branches have one size in every layer: the skip tames what batch normalization "
     "does to gradients of plain networks, as their growth falls with depth.",
 }
 
@@ -154,7 +154,7 @@ class PropagationBook:
             yield MatrixSheet(f"Weights {block.number}", block.W, "fan-in", tab="weights", words="weights")
         for block in self.blocks:
             if block.normed is not None:
-                words = "what is normalised, or was"
+                words = "what is normalized, or was"
                 yield MatrixSheet(f"Norm {block.number}", block.normed, "sample", tab="sums", words=words)
         for block in self.blocks:
             yield MatrixSheet(f"Sums {block.number}", block.a, "sample", tab="sums", words="what f takes")

@@ -1,4 +1,4 @@
-"""The study of propagation: what skips and normalisation do with sizes, correlations and gradients, by depth.
+"""The study of propagation: what skips and normalization do with sizes, correlations and gradients, by depth.
 
 Here stand its parameters and its graph; `blocks.py` has the blocks, `theory.py` what is expected, `layers.py` what is
 measured.
@@ -39,7 +39,7 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     STUDY: ClassVar[str] = "propagation"
-    TITLE: ClassVar[str] = "Propagation with skips and normalisation"
+    TITLE: ClassVar[str] = "Propagation with skips and normalization"
     TABLES: ClassVar[tuple[str, ...]] = ("propagation",)
 
     study: str = "propagation"
@@ -118,11 +118,11 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 def _block(graph: Graph, block: str, norm: str, number: int, z: Matrix, W: Matrix) -> tuple[Matrix | None, Matrix]:
-    """What is normalised, where it is, and what f takes. Names `h_l` and `a_l`."""
+    """What is normalized, where it is, and what f takes. Names `h_l` and `a_l`."""
     if norm == "none":
         return None, graph.define(f"a_{number}", z @ W, what="sums, what f takes")
     if block == "plain":
-        sums = graph.define(f"h_{number}", z @ W, what="sums, before they are normalised")
-        return sums, graph.define(f"a_{number}", normed_matrix(norm, sums), what="normalised sums, what f takes")
-    normed = graph.define(f"h_{number}", normed_matrix(norm, z), what="what goes into the branch, normalised")
+        sums = graph.define(f"h_{number}", z @ W, what="sums, before they are normalized")
+        return sums, graph.define(f"a_{number}", normed_matrix(norm, sums), what="normalized sums, what f takes")
+    normed = graph.define(f"h_{number}", normed_matrix(norm, z), what="what goes into the branch, normalized")
     return normed, graph.define(f"a_{number}", normed @ W, what="sums, what f takes")

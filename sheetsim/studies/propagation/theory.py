@@ -1,9 +1,9 @@
-"""What mean-field theory expects of blocks with skips and normalisation, as formulas by layer.
+"""What mean-field theory expects of blocks with skips and normalization, as formulas by layer.
 
 q = E[z²], m = E[z] over units, p = E[z z′] of two samples. What f takes is normal with variance v and correlation c:
 
     plain      v = σ_w² q, c = p/q; with a norm v = 1; by batch c = −1/(N − 1) for N samples that are all alike
-    residual   v = σ_w² q, c = p/q; with a norm v = σ_w², c of what was centred: (p − m²)/(q − m²) by layer
+    residual   v = σ_w² q, c = p/q; with a norm v = σ_w², c of what was centered: (p − m²)/(q − m²) by layer
 
 and then q, m, p ← E[f²], E[f], E[f f′], of a residual block q + 2α m E[f] + α² E[f²], and so on. A gradient's square
 grows back by χ = σ_w² E[f′²]/s, s the variance that the norm divides by: q or q − p of plain blocks by layer or batch
@@ -54,24 +54,24 @@ def theory_series(
         at = root(v) * nodes
         values = f(at)
         (slope,) = grad(total(values), [at])
-        centre, square, squares = weights @ values, weights @ values**2, (polynomials @ values) ** 2
+        center, square, squares = weights @ values, weights @ values**2, (polynomials @ values) ** 2
         # 0 to a power is an error in a sheet.
         base = where(absolute(c) > LEAST, c, LEAST)
-        left = square - centre**2 - total(squares)
-        product = centre**2 + total(squares * base**degree) + left * base ** (DEGREES + 1)
+        left = square - center**2 - total(squares)
+        product = center**2 + total(squares * base**degree) + left * base ** (DEGREES + 1)
         chi = scale * (weights @ slope**2) / spread
-        told = {"v_theory": v, "r_theory": c, "squares": squares, "f_mean": centre, "f_square": square}
+        told = {"v_theory": v, "r_theory": c, "squares": squares, "f_mean": center, "f_square": square}
         told |= {"f_product": product}
         if block == "plain":
             return (
                 told
-                | {"q_theory": square + 0, "mean_theory": centre + 0, "product_theory": product + 0}
+                | {"q_theory": square + 0, "mean_theory": center + 0, "product_theory": product + 0}
                 | {"chi_theory": chi}
             )
-        cross = 2 * alpha * m * centre
+        cross = 2 * alpha * m * center
         return told | {
             "q_theory": q + cross + alpha**2 * square,
-            "mean_theory": m + alpha * centre,
+            "mean_theory": m + alpha * center,
             "product_theory": p + cross + alpha**2 * product,
             "chi_theory": 1 + alpha**2 * chi,
         }

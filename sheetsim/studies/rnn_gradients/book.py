@@ -95,13 +95,13 @@ class RnnGradientsBook:
         told = "which of the two decides; what the words mean stands below"
         rows = [Row(label, [node], hint=hint) for label, node, hint in spectrum]
         rows.append(Row("The growth follows", [growth.decides], "verdict", told))
-        styles = ("verdict", *["centre"] * (len(HEADINGS) - 1))
+        styles = ("verdict", *["center"] * (len(HEADINGS) - 1))
         columns = growth.table.columns[: len(HEADINGS) - 1]
         gradients = [
             Row(str(kind), [verdict, *(column.cells[k] for column in columns)], styles)
             for k, (kind, verdict) in enumerate(zip(growth.table.labels, growth.verdicts, strict=True))
         ]
-        gradients.append(Row("steps clipped", [growth.clipped_steps], "count-centre"))
+        gradients.append(Row("steps clipped", [growth.clipped_steps], "count-center"))
         over = [Text(0, 0, "Weights and growth", "heading-left"), Text(0, 1, " ", "heading", ACROSS - 1)]
         hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
         sections: list[Section] = [

@@ -47,16 +47,16 @@ LEAD = (
 
 # Of Overview: label, column of the table, style and what is said behind.
 ROWS = (
-    ("Distinct hidden units at the start", "distinct_start", "count-centre", "1: the two are the same"),
-    ("Distinct hidden units at the end", "distinct_end", "count-centre", "of every step: sheet Steps"),
-    ("Distance ‖w_1 − w_2‖ at the start", "distance_start", "centre", "exactly 0 for equal units"),
-    ("Distance at the end", "distance_end", "centre", ""),
-    ("Loss at the start", "loss_start", "centre", "log 2 = 0.693 where the output is 0"),
-    ("Loss at the end", "loss_end", "centre", ""),
-    ("Gradient’s norm at the start", "gradient_start", "centre", "by the hidden units’ weights"),
-    ("Gradient’s norm at the end", "gradient_end", "centre", ""),
-    ("f′(a) at the start", "slope_start", "percent-centre", "mean, as a share of the greatest f′"),
-    ("f′(a), mean of all steps", "slope_mean", "percent-centre", "falls where weights grow, too"),
+    ("Distinct hidden units at the start", "distinct_start", "count-center", "1: the two are the same"),
+    ("Distinct hidden units at the end", "distinct_end", "count-center", "of every step: sheet Steps"),
+    ("Distance ‖w_1 − w_2‖ at the start", "distance_start", "center", "exactly 0 for equal units"),
+    ("Distance at the end", "distance_end", "center", ""),
+    ("Loss at the start", "loss_start", "center", "log 2 = 0.693 where the output is 0"),
+    ("Loss at the end", "loss_end", "center", ""),
+    ("Gradient’s norm at the start", "gradient_start", "center", "by the hidden units’ weights"),
+    ("Gradient’s norm at the end", "gradient_end", "center", ""),
+    ("f′(a) at the start", "slope_start", "percent-center", "mean, as a share of the greatest f′"),
+    ("f′(a), mean of all steps", "slope_mean", "percent-center", "falls where weights grow, too"),
 )
 
 
@@ -100,7 +100,7 @@ class SymmetryBook:
         sections: list[Section] = [
             lead([LEAD[0], *said], WIDE, 32),
             lines(change, gap=int(not live)),
-            controls(cells, more=[Text(0, 3, "greatest f′", "hint"), Block(0, 4, graph["steepest"], "centre")], gap=0),
+            controls(cells, more=[Text(0, 3, "greatest f′", "hint"), Block(0, 4, graph["steepest"], "center")], gap=0),
             numbers(rows, headed("Start", [*names, ""]), WIDE - 1),
             charts([self._chart(0, "distance"), self._chart(3, "loss")], HEIGHT, more=8),
             charts([self._chart(0, "gradient"), self._chart(3, "slope")], HEIGHT, more=8, gap=0),
@@ -110,7 +110,7 @@ class SymmetryBook:
         return Overview(self.study.title, self.study.TITLE, WIDE, sections, widths, VERDICTS).page()
 
     def _chart(self, column: int, key: str) -> Lines:
-        # Random starts first: a start has one colour in all charts, and zeros have no logarithm.
+        # Random starts first: a start has one color in all charts, and zeros have no logarithm.
         logarithmic = {"distance": ("small", "large"), "gradient": ("small", "large", "constant")}
         names = logarithmic.get(key, ("small", "large", "constant", "zeros"))
         titles = {

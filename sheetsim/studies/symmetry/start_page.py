@@ -59,7 +59,7 @@ def start_page(start: Start, verdict: Matrix, steps: Matrix | None) -> Page:
         HEAD,
         columns=(6, 1),
         steps=steps,
-        labelled="heading-left",
+        labeled="heading-left",
         index="index",
         wide=10,
         gap=3,

@@ -29,14 +29,14 @@ MOST_LINES = 8  # networks whose curves stand in one chart
 
 # Of Overview: label, column of the table final, and style.
 ROWS = (
-    ("Training loss", "loss", "centre"),
-    ("Training accuracy", "accuracy", "percent-centre"),
-    ("Validation loss", "validation_loss", "centre"),
-    ("Validation accuracy", "validation_accuracy", "percent-centre"),
-    ("Test loss", "test_loss", "centre"),
-    ("Test accuracy", "test_accuracy", "percent-centre"),
-    ("Distinct hidden units, most", "units_most", "count-centre"),
-    ("First step with an overflow (#N/A: none)", "overflow_step", "count-centre"),
+    ("Training loss", "loss", "center"),
+    ("Training accuracy", "accuracy", "percent-center"),
+    ("Validation loss", "validation_loss", "center"),
+    ("Validation accuracy", "validation_accuracy", "percent-center"),
+    ("Test loss", "test_loss", "center"),
+    ("Test accuracy", "test_accuracy", "percent-center"),
+    ("Distinct hidden units, most", "units_most", "count-center"),
+    ("First step with an overflow (#N/A: none)", "overflow_step", "count-center"),
 )
 
 # Charts: title, quantity, whether on a scale of powers of ten, and whether in percent.
@@ -142,7 +142,7 @@ class TrainingBook:
     def _final(self) -> list[Section]:
         final, sections = self.tables["final"], []
         has = {column.name for column in final.columns}
-        level = [Row(f"Baseline: {BASELINES[self.data.kind]}", [self.graph["entropy"]], "centre")]
+        level = [Row(f"Baseline: {BASELINES[self.data.kind]}", [self.graph["entropy"]], "center")]
         for places in abreast(len(self.compared), ACROSS):
             rows = [Row("Verdict", [self.verdicts[k] for k in places], "verdict")]
             for label, name, style in ROWS:
@@ -236,7 +236,7 @@ class TrainingBook:
         items.append(Text(0, 4, "what is claimed of it", "heading-left", wide - 4))
         for k, label in enumerate(table.labels, start=1):
             items.append(Text(k, 0, str(label), "label-top"))
-            cells = (table["verdict"], "verdict"), (table["number"], "centre"), (table["limit"], "centre")
+            cells = (table["verdict"], "verdict"), (table["number"], "center"), (table["limit"], "center")
             items += [Block(k, c, of[k - 1], style) for c, (of, style) in enumerate(cells, start=1)]
             items.append(Text(k, 4, self.claimed[k - 1], "wrapped", wide - 4))
         return [Section(items, 1 + len(table.labels), dict.fromkeys(range(1, 1 + len(table.labels)), 30.0))]

@@ -31,8 +31,8 @@ TINY = 1e-300
 
 
 class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Three hidden layers, batch normalisation, three more, dropout 0.25 and softmax: ReLU against sigmoid, with and
-    without batch normalisation.
+    """Three hidden layers, batch normalization, three more, dropout 0.25 and softmax: ReLU against sigmoid, with and
+    without batch normalization.
 
     reach: weights and biases are counted from −reach to reach. Heat maps are of the first run: weights, biases and
     gradients of the first and the last layer, and outputs of the first and the last hidden layer over a batch.
@@ -62,7 +62,7 @@ class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw
             raise SheetsimError(f"reach must be a number from 1e-6 to 1e6, not {self.reach:g}")
 
     def networks_of_its_own(self) -> Sequence[Mapping[str, object]]:
-        """ReLU and sigmoid, each without and with batch normalisation in the middle."""
+        """ReLU and sigmoid, each without and with batch normalization in the middle."""
         middle = [max(1, len(self.layers) // 2)]
         return tuple(
             {"name": name, "activation": activation, "batch_norm": middle if has else False}

@@ -1,7 +1,7 @@
 """The figures of Glorot & Bengio (2010): activations by layer while deep tanh networks learn, and the first pass.
 
 Figures 2 and 3 are means and spreads of the activations by update; 6 and 7 distributions of activations and of
-gradients that came back, at the start, for the usual weights and for the paper's normalised ones.
+gradients that came back, at the start, for the usual weights and for the paper's normalized ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,10 +39,10 @@ BINS, REACH = 40, 4.0
 
 
 class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Deep tanh networks from the usual weights and from normalised ones, with the same draws.
+    """Deep tanh networks from the usual weights and from normalized ones, with the same draws.
 
     The paper's networks have 5 layers of 1000 units; these have 100 by default. initializer: also `standard`, uniform
-    on ±1/√n; the paper's normalised one is `glorot uniform`.
+    on ±1/√n; the paper's normalized one is `glorot uniform`.
     """
 
     STUDY: ClassVar[str] = "glorot-figures"
@@ -66,7 +66,7 @@ class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """The usual weights, and the paper's."""
         return (
             {"name": STANDARD, "initializer": STANDARD},
-            {"name": "normalised", "initializer": "glorot uniform"},
+            {"name": "normalized", "initializer": "glorot uniform"},
         )
 
     @property

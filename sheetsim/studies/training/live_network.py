@@ -21,7 +21,7 @@ from sheetsim.model.expr import (
 from sheetsim.model.graph import Graph
 from sheetsim.model.layers import CROSS_ENTROPY, LOGISTIC, SQUARES, TrainedNetwork, accuracy, data_loss
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
-from sheetsim.workbook.layout import Block, Colours, Item, MatrixSheet, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Block, Colors, Item, MatrixSheet, Number, Page, Sheet, Text
 
 # Held-out samples that pass through the live network, and classes that a chain of conditions tells apart.
 MOST_SAMPLES = 200
@@ -94,7 +94,7 @@ def live_network(graph: Graph, one: ComparedNetwork, data: TaskData) -> LiveNetw
 
 _PASS = {
     "a": "linear sums: what goes into the layer times its weights, and the bias",
-    "n": "what batch normalisation makes of it, by the running averages",
+    "n": "what batch normalization makes of it, by the running averages",
     "z": "activations f of the sums",
 }
 
@@ -102,12 +102,12 @@ _PASS = {
 _PARAMETERS = {
     "W": ("Weights", "weights"),
     "b": ("Bias", "biases"),
-    "gamma": ("Gamma", "scale γ of batch normalisation"),
-    "beta": ("Beta", "shift β of batch normalisation"),
-    "mean": ("Mean", "running mean of batch normalisation"),
-    "variance": ("Variance", "running variance of batch normalisation"),
+    "gamma": ("Gamma", "scale γ of batch normalization"),
+    "beta": ("Beta", "shift β of batch normalization"),
+    "mean": ("Mean", "running mean of batch normalization"),
+    "variance": ("Variance", "running variance of batch normalization"),
 }
-_TITLES = {"a": "Linear", "n": "Normalised", "z": "Activation"}
+_TITLES = {"a": "Linear", "n": "Normalized", "z": "Activation"}
 
 
 def _title(name: str) -> str:
@@ -267,9 +267,9 @@ def network_page(live: LiveNetwork, data: TaskData) -> Page:
         items += [Text(row + 2 + k, 0, name, "index") for k, name in enumerate(names)]
         items.append(Block(row + 2, 2, told["confusion"], "count"))
         areas.append((row + 2, 2, *told["confusion"].shape))
-    items += [Colours((area,)) for area in areas]
+    items += [Colors((area,)) for area in areas]
     if pictures:
-        items.append(Colours(tuple(pictures)))
+        items.append(Colors(tuple(pictures)))
     return Page(
         NETWORK_PAGE, tuple(items), widths, {0: 28}, tab="results", words="a trained network, live", freeze=(1, 0)
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.expr import row as take_row
-from sheetsim.workbook.layout import Block, Colours, Item, Line, Lines, Number, Page, Text
+from sheetsim.workbook.layout import Block, Colors, Item, Line, Lines, Number, Page, Text
 
 # Rows of a page that a chart beside a heat map is high.
 CHART_ROWS = 16
@@ -59,7 +59,7 @@ def heat_page(
     maps: Sequence[tuple[str, Matrix, Sequence[float], Sequence[int]]],
     words: str,
 ) -> Page:
-    """Histograms by step as heat maps, one under another: steps down, bins across, one scale of colours each.
+    """Histograms by step as heat maps, one under another: steps down, bins across, one scale of colors each.
 
     maps: of each what it shows, counts (steps × bins), the bins' lower edges (the first bin is all below), and the
     steps.
@@ -70,7 +70,7 @@ def heat_page(
         items += [Text(row, 0, said, "section"), Text(row + 1, 0, "step", "index"), Text(row + 1, 1, "below", "axis")]
         items += [Number(row + 1, 2 + k, edge, "axis") for k, edge in enumerate(edges)]
         items += [Number(row + 2 + k, 0, float(step), "index") for k, step in enumerate(steps)]
-        items += [Block(row + 2, 1, counts, "pixel"), Colours(((row + 2, 1, *counts.shape),))]
+        items += [Block(row + 2, 1, counts, "pixel"), Colors(((row + 2, 1, *counts.shape),))]
         items += _some_steps(row, 4 + counts.shape[1], said, counts, edges, steps)
         row += max(counts.shape) + 4
     widths = {0: 12} | dict.fromkeys(range(1, 80), 5.0)

@@ -1,4 +1,4 @@
-"""Batch normalisation over scales of the weights: final accuracy by scale, with and without."""
+"""Batch normalization over scales of the weights: final accuracy by scale, with and without."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 # Accuracies that are as near as this to one another count as nearly the same.
 NEARLY = 0.1
 
-PLAIN, NORMALISED = KINDS = "plain", "batch norm"
+PLAIN, NORMALIZED = KINDS = "plain", "batch norm"
 
 
 def scale_networks(scales: Sequence[float]) -> tuple[Mapping[str, object], ...]:
-    """Two networks a scale: without and with batch normalisation."""
+    """Two networks a scale: without and with batch normalization."""
     return tuple(
-        {"name": f"{kind} {scale:.4g}", "initializer": float(scale), "batch_norm": kind == NORMALISED}
+        {"name": f"{kind} {scale:.4g}", "initializer": float(scale), "batch_norm": kind == NORMALIZED}
         for scale in scales
-        for kind in (PLAIN, NORMALISED)
+        for kind in (PLAIN, NORMALIZED)
     )
 
 
 class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sixteen standard deviations of the weights, from 1 to 0.0001, with and without batch normalisation.
+    """Sixteen standard deviations of the weights, from 1 to 0.0001, with and without batch normalization.
 
     scales: the standard deviations. The setting is that of the book's program: 1000 samples, five hidden layers of 100
-    units, batches of 100, gradient descent at 0.01, 191 steps; batch normalisation before ReLU.
+    units, batches of 100, gradient descent at 0.01, 191 steps; batch normalization before ReLU.
     """
 
     STUDY: ClassVar[str] = "batch-norm-scales"
-    TITLE: ClassVar[str] = "Batch normalisation over scales of the weights"
+    TITLE: ClassVar[str] = "Batch normalization over scales of the weights"
     TABLES: ClassVar[tuple[str, ...]] = (*Trained.TABLES, "scales")
 
     study: str = "batch-norm-scales"
@@ -63,10 +63,10 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
         """The final accuracy by scale."""
         by_name = {one.name: one for one in compared}
         names = [f"{scale:.4g}" for scale in self.scales]
-        if not all(f"{kind} {name}" in by_name for name in names for kind in (PLAIN, NORMALISED)):
+        if not all(f"{kind} {name}" in by_name for name in names for kind in (PLAIN, NORMALIZED)):
             return []
         columns = [Column("std", "standard deviation of the weights at the start", tuple(map(matrix, self.scales)))]
-        for kind in (PLAIN, NORMALISED):
+        for kind in (PLAIN, NORMALIZED):
             told = _told(kind)
             intervals = [over_runs(_final(by_name[f"{kind} {name}"]), "share") for name in names]
             columns += columns_over_runs(f"accuracy_{told}", f"final training accuracy, {kind}", intervals, "share")
@@ -84,14 +84,14 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
         return [
             TrainingClaim(
                 "independent of the scale",
-                "With batch normalisation learning is nearly independent of the scale: the greatest less the least "
+                "With batch normalization learning is nearly independent of the scale: the greatest less the least "
                 "final training accuracy over all scales, run by run.",
                 with_norm,
                 NEARLY,
             ),
             TrainingClaim(
                 "less than without",
-                "With batch normalisation final accuracy depends less on the scale than without: the same spread with, "
+                "With batch normalization final accuracy depends less on the scale than without: the same spread with, "
                 "less the spread without. A network that ended in overflow counts as one that is never right.",
                 with_norm - plain,
                 0.0,
@@ -123,7 +123,7 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
             return []
         table = tables["scales"]
         lines = []
-        for kind in (PLAIN, NORMALISED):
+        for kind in (PLAIN, NORMALIZED):
             told = f"accuracy_{_told(kind)}"
             lines.append(Line(kind, table[told]))
             ends = [f"{told}_{end}" for end in ("low", "high")]

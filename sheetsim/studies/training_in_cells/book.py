@@ -44,17 +44,17 @@ LEAD = (
 )
 OF_NEGATIVES = (
     "Half of the pictures are negatives, dark on light. Without noise no single unit tells the classes apart: the mean "
-    "of a shape and its negative is the same grey for circle and cross."
+    "of a shape and its negative is the same gray for circle and cross."
 )
 
 # Of Overview: label, column of the table, style and what is said behind.
 ROWS = (
-    ("Loss at the start", "loss_start", "centre", "log 2 = 0.693 where outputs do not look at the picture"),
-    ("Loss at the end", "loss", "centre", "cross-entropy, mean over the pictures"),
-    ("Pictures that are right at the end", "accuracy", "percent-centre", "of all that it learns from"),
-    ("First step with 95 % right", "steps_to_95_percent", "count-centre", "#N/A: none"),
-    ("Distinct hidden units, most of all steps", "units_most", "count-centre", "1: the three are the same"),
-    ("Gradient’s norm at the start", "gradient_start", "centre", "by all weights and biases"),
+    ("Loss at the start", "loss_start", "center", "log 2 = 0.693 where outputs do not look at the picture"),
+    ("Loss at the end", "loss", "center", "cross-entropy, mean over the pictures"),
+    ("Pictures that are right at the end", "accuracy", "percent-center", "of all that it learns from"),
+    ("First step with 95 % right", "steps_to_95_percent", "count-center", "#N/A: none"),
+    ("Distinct hidden units, most of all steps", "units_most", "count-center", "1: the three are the same"),
+    ("Gradient’s norm at the start", "gradient_start", "center", "by all weights and biases"),
 )
 
 

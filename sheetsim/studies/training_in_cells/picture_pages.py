@@ -9,7 +9,7 @@ from sheetsim.model.series import Series
 from sheetsim.studies.training_in_cells.classify import Classified
 from sheetsim.studies.training_in_cells.descent import HIDDEN, UNITS, Descent
 from sheetsim.studies.training_in_cells.pictures import CLASSES, PIXELS, SIDE, kinds
-from sheetsim.workbook.layout import Block, Colours, Item, Number, Page, Text, step_blocks
+from sheetsim.workbook.layout import Block, Colors, Item, Number, Page, Text, step_blocks
 
 if TYPE_CHECKING:
     from sheetsim.studies.training_in_cells.study import TrainingInCells
@@ -38,7 +38,7 @@ def classify_page(graph: Graph, descents: Sequence[Descent], shown: Classified, 
     top, right = 7, 2 + SIDE + 4
     items += [Text(top - 1, 2, "the chosen picture", "section"), Block(top, 2, shown.picture, "pixel")]
     items += [Text(top - 1, right, "draw here", "section"), Block(top, right, shown.drawn, "drawing")]
-    items.append(Colours(((top, 2, SIDE, SIDE), (top, right, SIDE, SIDE)), BRIGHTNESS))
+    items.append(Colors(((top, 2, SIDE, SIDE), (top, right, SIDE, SIDE)), BRIGHTNESS))
     heights = {0: 28.0} | dict.fromkeys(range(top, top + SIDE), PIXEL_HEIGHT)
     row = top + SIDE + 1
     items += [
@@ -68,7 +68,7 @@ def classify_page(graph: Graph, descents: Sequence[Descent], shown: Classified, 
         items.append(Text(row, 0, one.name, "label"))
         for left, unit in zip(lefts, shown.units[one.name], strict=True):
             items.append(Block(row, left, unit, "number"))
-        items.append(Colours(tuple((row, left, SIDE, SIDE) for left in lefts)))
+        items.append(Colors(tuple((row, left, SIDE, SIDE) for left in lefts)))
         row += SIDE + 1
     widths = {0: 22.0, 1: 14.0} | dict.fromkeys(range(2, 2 + HIDDEN * BESIDE), PIXEL_WIDTH)
     return Page("Classify", tuple(items), widths, heights, tab="results", words="what the networks say of a picture")
@@ -94,7 +94,7 @@ def pictures_page(graph: Graph, one: Descent, study: "TrainingInCells") -> Page:
             "times a standard normal draw is added; what lies outside of 0 to 1 becomes 0 or 1.",
             "text",
         ),
-        Text(3, 0, "Colours: 0 is blue, 1 is orange.", "text"),
+        Text(3, 0, "Colors: 0 is blue, 1 is orange.", "text"),
     ]
     areas = []
     heights = {0: 28.0}
@@ -110,8 +110,8 @@ def pictures_page(graph: Graph, one: Descent, study: "TrainingInCells") -> Page:
             items.append(Block(top + 1, left, graph[f"picture_{number}"], "drawing"))
             areas.append((top + 1, left, SIDE, SIDE))
             said = column(row(last, number), 1).placed(None)
-            items.append(Block(top + 1 + SIDE, left, said, "percent-centre", SIDE))
-    items.append(Colours(tuple(areas), BRIGHTNESS))
+            items.append(Block(top + 1 + SIDE, left, said, "percent-center", SIDE))
+    items.append(Colors(tuple(areas), BRIGHTNESS))
     widths = {0: 16.0} | {1 + c: 1.5 if c % BESIDE == SIDE else 5.0 for c in range(across * BESIDE)}
     words = "the pictures that are learned, to change"
     return Page("Pictures", tuple(items), widths, heights, (0, 1), tab="input", words=words)

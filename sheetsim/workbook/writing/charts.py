@@ -19,11 +19,11 @@ from sheetsim.workbook.writing.styles import (
     LINES,
     MUTED,
     OUTSIDE,
-    RULE_COLOUR,
+    RULE_COLOR,
     RULED,
     SPIKE,
     axis_format,
-    line_colours,
+    line_colors,
 )
 
 Places = Mapping[Matrix, Area]
@@ -121,19 +121,19 @@ def _up(area: Area, rows: int) -> Area:
 # Points of a line, by its style.
 WIDTHS = {"solid": 1.75, "band": 0.5, "inner": 1.25, "outer": 0.75}
 
-# In the colour of the line before it.
+# In the color of the line before it.
 ALIKE = ("band", "inner", "outer")
 
 # A shape a line, so that a print in black and white tells them apart.
 MARKERS = ("circle", "square", "diamond", "triangle", "x")
 
 
-def _colours(lines: Sequence[Line]) -> list[str]:
-    """A colour a line; an interval's ends have that of the line before them."""
-    colours = iter(line_colours(sum(line.style not in ALIKE for line in lines)))
+def _colors(lines: Sequence[Line]) -> list[str]:
+    """A color a line; an interval's ends have that of the line before them."""
+    colors = iter(line_colors(sum(line.style not in ALIKE for line in lines)))
     chosen: list[str] = []
     for line in lines:
-        chosen.append(chosen[-1] if line.style in ALIKE else next(colours))
+        chosen.append(chosen[-1] if line.style in ALIKE else next(colors))
     return chosen
 
 
@@ -141,11 +141,11 @@ def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, 
     """Lines with error bars where they have them, and what they show in words."""
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
-    colours = _colours(item.lines)
+    colors = _colors(item.lines)
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
     shapes = cycle(MARKERS)
-    for line, line_colour in zip(item.lines, colours, strict=True):
-        color = line_colour if line.style in ("solid", "guide", *ALIKE) else MUTED
+    for line, line_color in zip(item.lines, colors, strict=True):
+        color = line_color if line.style in ("solid", "guide", *ALIKE) else MUTED
         dash = {"dash_type": "dash"} if line.style in ("dashed", "guide", "outer") else {}
         solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
         series: dict[str, Any] = {
@@ -188,7 +188,7 @@ def horizontal_chart(book: Any, item: HorizontalBars, places: Places) -> tuple[A
     first = places[item.parts[0].cells[0]]
     rows = sum(node.shape[0] for node in item.parts[0].cells)
     names = _range(first._replace(column=item.names, shape=(rows, 1)))
-    for part, color in zip(item.parts, line_colours(len(item.parts)), strict=True):
+    for part, color in zip(item.parts, line_colors(len(item.parts)), strict=True):
         look = {"fill": {"color": color}, "border": {"none": True}, "gap": 40, "overlap": 100 if item.stacked else 0}
         chart.add_series({"name": part.name, "categories": names, "values": _down(part.cells, places), **look})
     chart.set_legend({"position": "bottom", "font": SMALL_FONT} if len(item.parts) > 1 else {"none": True})
@@ -199,7 +199,7 @@ def horizontal_chart(book: Any, item: HorizontalBars, places: Places) -> tuple[A
             "interval_unit": 1,
             "num_font": {**SMALL_FONT, "color": INK},
             "label_position": "low",
-            "line": {"color": RULE_COLOUR},
+            "line": {"color": RULE_COLOR},
             "major_tick_mark": "none",
         }
     )
@@ -248,7 +248,7 @@ def _trace_style(trace: Trace) -> dict[str, Any]:
     if trace.style == "point":
         shape = {"type": "diamond", "size": 7, "fill": {"color": INK}, "border": {"color": INK}}
         return {"line": {"none": True}, "marker": shape}
-    color = LINES[trace.colour]
+    color = LINES[trace.color]
     size = 4 if trace.points.shape[0] <= MOST_MARKERS else 2
     marker = {"type": "circle", "size": size, "fill": {"color": color}, "border": {"color": color}}
     return {"line": {"color": color, "width": 1}, "marker": marker}
@@ -263,7 +263,7 @@ def _fixed_axis(name: str, ticks: Ticks) -> dict[str, Any]:
         "max": ticks.high,
         "major_unit": ticks.tick,
         "crossing": "min",
-        "line": {"color": RULE_COLOUR},
+        "line": {"color": RULE_COLOR},
         "major_gridlines": {"visible": False},
         "major_tick_mark": "outside",
         "label_position": "low",
@@ -293,7 +293,7 @@ def _x_axis(name: str, every: int) -> dict[str, Any]:
         "num_font": {**SMALL_FONT, "rotation": 360},
         "interval_unit": every,
         "interval_tick": every,
-        "line": {"color": RULE_COLOUR},
+        "line": {"color": RULE_COLOR},
         "major_tick_mark": "outside",
         "label_position": "low",
     }

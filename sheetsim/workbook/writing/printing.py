@@ -14,7 +14,7 @@ from typing import TypeAlias
 from sheetsim.workbook.layout import (
     Bars,
     Block,
-    Colours,
+    Colors,
     DataBars,
     Echo,
     HorizontalBars,
@@ -70,7 +70,7 @@ class Print:
 
 def printed(page: Page) -> Print:
     """How the page is printed: whole in width where that can be read, and no chart, heading or block cut in two."""
-    items: list[Placed] = [item for item in page.items if not isinstance(item, Colours)]
+    items: list[Placed] = [item for item in page.items if not isinstance(item, Colors)]
     if page.printed is not None:
         items = [item for item in items if item.row < page.printed]
     last = _extent(page, items)

@@ -1,4 +1,4 @@
-"""How cells look: named formats as data, in XlsxWriter's property names. One place for colours and number formats."""
+"""How cells look: named formats as data, in XlsxWriter's property names. One place for colors and number formats."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ OUTSIDE = "#B58900"
 SPIKE = "#8A94A3"
 # Of charts: thin lines behind and around them, and the gap in a bar that is broken.
 RULED, GAP = "#E5E7EB", "#FFFFFF"
-# Told apart without red, green or blue receptors too, and most in grey (test_charts).
+# Told apart without red, green or blue receptors too, and most in gray (test_charts).
 LINES = ("#2F6DB5", "#B23A0E", "#53B89C", "#5B2A6E", "#E0A000")
 RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
-RULE_COLOUR = "#C9D1DC"
+RULE_COLOR = "#C9D1DC"
 CONTOUR = "#A3ADBA"
 HEADING = "#E8EEF6"
 
@@ -32,8 +32,8 @@ MAGNITUDES: tuple[tuple[dict[str, Any], str], ...] = (
 )
 # Of the cells of a matrix: what is below 0, 0, and what is above it.
 NEGATIVE, ZERO, POSITIVE = "#7FB2E5", "#FFFFFF", "#F2A65A"
-COLOURS = "Colours: blue below 0, white at 0, orange above; strongest at the sheet's largest magnitude."
-COLOUR_SCALE = {"type": "3_color_scale", "min_color": NEGATIVE, "mid_color": ZERO, "max_color": POSITIVE}
+COLORS = "Colors: blue below 0, white at 0, orange above; strongest at the sheet's largest magnitude."
+COLOR_SCALE = {"type": "3_color_scale", "min_color": NEGATIVE, "mid_color": ZERO, "max_color": POSITIVE}
 # Of shares, full at 1. Without the extensions of Excel 2010, as of sparklines: openpyxl, and pandas with it, warns of
 # each that it does not know.
 DATA_BARS = {
@@ -56,7 +56,7 @@ TABS = {
     "draws": "#A3ADBA",
     "about": "#E8EEF6",
 }
-_head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE_COLOUR}
+_head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE_COLOR}
 
 STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True, "font_size": 18, "font_color": INK, "text_wrap": True, "valign": "vcenter"},
@@ -77,19 +77,19 @@ STYLES: dict[str, dict[str, Any]] = {
     "index-link": {**_head, "align": "center", "font_color": LINK, "underline": 1},
     "layer": {**_head, "align": "center", "num_format": '"Layer "0'},
     "number": {"num_format": NUMBER, "align": "right"},
-    "centre": {"num_format": NUMBER, "align": "center"},
+    "center": {"num_format": NUMBER, "align": "center"},
     "amount": {"num_format": "#,##0", "align": "right"},
-    "amount-centre": {"num_format": "#,##0", "align": "center"},
+    "amount-center": {"num_format": "#,##0", "align": "center"},
     "count": {"num_format": "#,##0", "align": "right"},
-    "count-centre": {"num_format": "#,##0", "align": "center"},
+    "count-center": {"num_format": "#,##0", "align": "center"},
     "whole": {"num_format": "0", "align": "right"},
     "ratio": {"num_format": "0.000", "align": "center"},
     "error": {"num_format": '"± "0.0%', "align": "center", "font_color": MUTED},
     "state": {"num_format": "0", "align": "center", "font_color": MUTED},
     "one-decimal": {"num_format": "0.0", "align": "right"},
-    "one-decimal-centre": {"num_format": "0.0", "align": "center"},
+    "one-decimal-center": {"num_format": "0.0", "align": "center"},
     "percent": {"num_format": "0.0%", "align": "right"},
-    "percent-centre": {"num_format": "0.0%", "align": "center"},
+    "percent-center": {"num_format": "0.0%", "align": "center"},
     "edge": {"num_format": NUMBER, "align": "right"},
     "up-to": {"num_format": "General", "align": "right"},
     "edge-muted": {"align": "right", "font_color": MUTED, "italic": True},
@@ -106,9 +106,9 @@ STYLES: dict[str, dict[str, Any]] = {
         "align": "left",
         "num_format": '"all as this file was made";;"changed: parameters and description are those it was made with"',
     },
-    # Of pictures: their colour scale alone is seen.
+    # Of pictures: their color scale alone is seen.
     "pixel": {"num_format": ";;;"},
-    # Of pictures whose pixels are meant to be changed: the colour scale covers a fill.
+    # Of pictures whose pixels are meant to be changed: the color scale covers a fill.
     "drawing": {
         "num_format": "General",
         "align": "center",
@@ -127,7 +127,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "index": {**_head, "align": "center"},
 }
 
-# What a verdict's cell looks like by the tone of its text; set as conditional formats, so that the colour follows the
+# What a verdict's cell looks like by the tone of its text; set as conditional formats, so that the color follows the
 # formula.
 TONES: dict[str, dict[str, str]] = {
     "good": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
@@ -137,8 +137,8 @@ TONES: dict[str, dict[str, str]] = {
 }
 
 
-def line_colours(count: int) -> tuple[str, ...]:
-    """Colours of so many lines: distinct ones while there are, then a ramp from blue to red, in the lines' order."""
+def line_colors(count: int) -> tuple[str, ...]:
+    """Colors of so many lines: distinct ones while there are, then a ramp from blue to red, in the lines' order."""
     if count <= len(LINES):
         return LINES[:count]
     ramp = []

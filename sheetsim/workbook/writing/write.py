@@ -27,7 +27,7 @@ from sheetsim.workbook.formulas import address, local_range
 from sheetsim.workbook.layout import (
     Bars,
     Block,
-    Colours,
+    Colors,
     DataBars,
     Echo,
     HorizontalBars,
@@ -49,8 +49,8 @@ from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import MARGINS, printed, scale_of, width_of
 from sheetsim.workbook.writing.styles import (
-    COLOUR_SCALE,
-    COLOURS,
+    COLOR_SCALE,
+    COLORS,
     DATA_BARS,
     FONT,
     MAGNITUDES,
@@ -257,7 +257,7 @@ class _Writer:
         rows, columns = sheet.matrix.shape
         self._number_strings((sheet.corner, *sheet.columns))
         worksheet.write_block(rows, columns)
-        self._note(worksheet, sheet, *(() if sheet.wholes else (COLOURS,)))
+        self._note(worksheet, sheet, *(() if sheet.wholes else (COLORS,)))
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
         worksheet.set_column(1, columns, 8)
@@ -305,14 +305,14 @@ class _Writer:
             for item in page.items
             if isinstance(item, Block | Echo) and item.style in ADAPTIVE
         ]
-        # Cells with a colour scale have one block of rules: LibreOffice drops the scale where a second one covers them.
-        for areas, at in ((item.areas, item.at) for item in page.items if isinstance(item, Colours)):
+        # Cells with a color scale have one block of rules: LibreOffice drops the scale where a second one covers them.
+        for areas, at in ((item.areas, item.at) for item in page.items if isinstance(item, Colors)):
             plain = [block for block in numbers if not any(_meet(block, area) for area in areas)]
             blocks = [(row, column, row + rows - 1, column + columns - 1) for row, column, rows, columns in areas]
             if len(plain) < len(numbers):
                 self._show_magnitudes(worksheet, blocks)
             ends = {} if at is None else _fixed_ends(at)
-            worksheet.conditional_format(*blocks[0], {**COLOUR_SCALE, **ends, "multi_range": _covered(blocks)})
+            worksheet.conditional_format(*blocks[0], {**COLOR_SCALE, **ends, "multi_range": _covered(blocks)})
             numbers = plain
         self._show_magnitudes(worksheet, _stacked(numbers))
         worksheet.tones = page.tones
@@ -330,7 +330,7 @@ class _Writer:
             self._echo(worksheet, item)
         elif isinstance(item, DataBars):
             worksheet.conditional_format(item.row, item.column, item.row + item.rows - 1, item.column, DATA_BARS)
-        elif not isinstance(item, Colours):
+        elif not isinstance(item, Colors):
             chart, said = self._chart(item)
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
@@ -428,14 +428,14 @@ class _Writer:
 
 
 def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
-    """The numbers at which a scale has its three colours."""
+    """The numbers at which a scale has its three colors."""
     ends = dict(zip(("min", "mid", "max"), at, strict=True))
     return {f"{end}_type": "num" for end in ends} | {f"{end}_value": number for end, number in ends.items()}
 
 
 def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
-    """A matrix's colours: away from 0 on both sides, as far as its largest magnitude. Where all is 0 the ends are not
-    0 themselves: three equal ends have no colour between them."""
+    """A matrix's colors: away from 0 on both sides, as far as its largest magnitude. Where all is 0 the ends are not
+    0 themselves: three equal ends have no color between them."""
     place = address(sheet.title, 1, 1, sheet.matrix.shape).rpartition("!")[2]
     most = f"MAX(MAX({place}),-MIN({place}),1E-300)"
     return {
@@ -453,7 +453,7 @@ def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
 
 
 # Styles of numbers of any size; counts, shares and the like have a format of their own.
-ADAPTIVE = ("number", "centre", "edge")
+ADAPTIVE = ("number", "center", "edge")
 
 
 def _covered(blocks: Iterable[tuple[int, int, int, int]]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WITHOUT = "without"
 
 
-class Regularised(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Regularized(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What weight decay and dropout share: 300 samples, six hidden layers of 100 units, batches of 100 at 0.01."""
 
     TABLES: ClassVar[tuple[str, ...]] = (*Trained.TABLES, "gaps")
@@ -83,7 +83,7 @@ class Regularised(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True
         return [charts([chart], CHART[1], more=8)]
 
 
-class WeightDecay(Regularised, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class WeightDecay(Regularized, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Weight decay λ = 0.1 against none: 601 steps."""
 
     STUDY: ClassVar[str] = "weight-decay"
@@ -97,7 +97,7 @@ class WeightDecay(Regularised, frozen=True, forbid_unknown_fields=True, kw_only=
         return {"name": WITHOUT}, {"name": "weight decay 0.1", "weight_decay": 0.1}
 
 
-class Dropout(Regularised, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Dropout(Regularized, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Dropout of 0.2 after each hidden layer against none: 903 steps."""
 
     STUDY: ClassVar[str] = "dropout"
