@@ -258,17 +258,17 @@ def apply(name: str, *operands: Operand) -> Matrix:
     """The op `name` of the table on the operands. Raises SheetsimError when their shapes do not fit."""
     op = OPS[name]
     args = tuple(matrix(operand) for operand in operands)
+    # Equal arguments are the same nodes, so that equal expressions have equal keys.
+    key = (name, *args)
+    node = _EXPRESSIONS.get(key)
+    if node is not None:
+        return node
     if op.arity is not None and len(args) != op.arity:
         raise SheetsimError(f"{name} takes {op.arity} arguments, not {len(args)}")
     if name not in OF_TEXTS and any(
         isinstance(arg.source, Constant) and isinstance(arg.source.value, str) for arg in args
     ):
         raise SheetsimError(f"{name} takes numbers, and no text")
-    # Equal arguments are the same nodes, so that equal expressions have equal keys.
-    key = (name, *args)
-    node = _EXPRESSIONS.get(key)
-    if node is not None:
-        return node
     return _EXPRESSIONS.setdefault(key, Matrix(op, args, op.shape(name, [arg.shape for arg in args])))
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from string import Formatter
 from typing import NamedTuple
 
 from sheetsim.errors import SheetsimError
@@ -42,10 +43,11 @@ _WORD = re.compile(
 
 Reference = Callable[[Matrix], str | None]
 
-_SLOT = re.compile(r"\{([0-9*]+)(?::(\w+))?\}")
-
 # Spellings of a slot that do not write its argument out.
 SLOTS_WITHOUT_TEXT = ("ones", "across", "numbers", "rows", "columns")
+
+# The slot `{*}`, of all arguments.
+ALL = -1
 
 
 class Formula(NamedTuple):
@@ -65,69 +67,75 @@ def formula(node: Matrix, reference: Reference, what: str = "an expression") -> 
     return lowered(node, reference, what).text
 
 
-def lowered(node: Matrix, reference: Reference, what: str = "an expression") -> Formula:
+def lowered(
+    node: Matrix, reference: Reference, what: str = "an expression", texts: "dict[Matrix, Text] | None" = None
+) -> Formula:
     """The formula that computes the node from the matrices that `reference` finds in the workbook.
 
     reference: the text that stands for a matrix (its name or address), None for one that must be inlined; what: what to
-    call it. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters, and
-    where it has an op of single numbers, of a block, and also takes blocks as a whole.
+    call it; texts: of the parts of formulas with the same reference, to which those of this one are added. Raises
+    SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters, and where it has an
+    op of single numbers, of a block, and also takes blocks as a whole.
     """
-    texts: dict[Matrix, _Text] = {}
-    is_array, by_cell, of_blocks = node.shape != (1, 1), "", ""
-    for part in _inlined(node, reference):
-        stand_in = None if part is node else reference(part)
-        piece = _spelled_out(part, texts, reference, part is node) if stand_in is None else _Text(stand_in, "atom", 0)
-        if piece.height > limits.NESTING:
-            raise SheetsimError(
-                f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
-            )
-        if len(piece.text) > limits.FORMULA_CHARACTERS:
-            # What stands twice at each of many levels has no end: its length is told without writing it.
-            limits.check_length(what, characters(node, reference))
-        texts[part] = piece
-        op = part.source
-        if stand_in is None and isinstance(op, Op):
-            is_array = is_array or part.shape != (1, 1) or op.array
-            if op.by_cell and part.shape != (1, 1):
-                by_cell = op.name
-            elif not op.is_elementwise:
-                of_blocks = op.name
-    if by_cell and of_blocks:
+    texts = {} if texts is None else texts
+
+    def args(part: Matrix) -> Sequence[Matrix]:
+        if part is not node:
+            if part in texts:
+                return ()
+            stand_in = reference(part)
+            if stand_in is not None:
+                texts[part] = Text(stand_in)
+                return ()
+        return [part.args[k] for k in dict.fromkeys(_written(part))]
+
+    for part in topological([node], args)[:-1]:
+        if part not in texts:
+            texts[part] = _checked(_spelled_out(part, texts, reference, False), node, reference, what)
+    whole = _checked(_spelled_out(node, texts, reference, True), node, reference, what)
+    if whole.by_cell and whole.of_blocks:
         raise SheetsimError(
-            f"{what}: {by_cell} is computed cell by cell, and {of_blocks} of a block: name a part of it"
+            f"{what}: {whole.by_cell} is computed cell by cell, and {whole.of_blocks} of a block: name a part of it"
         )
-    whole = texts[node]
     # A cell of truth values would not add up: SUM and AVERAGE pass over them.
     text = f"IF({whole.text},1,0)" if whole.level == "comparison" else whole.text
-    return Formula(text, is_array, by_cell != "")
+    return Formula(text, whole.is_array, whole.by_cell != "")
+
+
+def _checked(piece: "Text", node: Matrix, reference: Reference, what: str) -> "Text":
+    """The text of a part of the node, if Excel can hold it."""
+    if piece.height > limits.NESTING:
+        raise SheetsimError(
+            f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
+        )
+    if len(piece.text) > limits.FORMULA_CHARACTERS:
+        # What stands twice at each of many levels has no end: its length is told without writing it.
+        limits.check_length(what, characters(node, reference))
+    return piece
 
 
 def characters(node: Matrix, reference: Reference) -> int:
     """How many characters `formula` writes at least, told without writing them: all but the brackets."""
     sizes: dict[Matrix, int] = {}
-    for part in _inlined(node, reference):
+
+    def args(part: Matrix) -> Sequence[Matrix]:
         stand_in = None if part is node else reference(part)
         if stand_in is not None:
             sizes[part] = len(stand_in)
-        elif isinstance(part.source, Constant):
+            return ()
+        return [part.args[k] for k in dict.fromkeys(_written(part))]
+
+    for part in topological([node], args):
+        if part in sizes:
+            continue
+        if isinstance(part.source, Constant):
             sizes[part] = len(literal(part.source.value))
         elif _is_left_out(part):
             sizes[part] = sizes[part.args[0]]
         elif isinstance(part.source, Op):
             written = sum(sizes[part.args[k]] for k in _written(part))
-            sizes[part] = len(_SLOT.sub("", part.source.excel)) + written
+            sizes[part] = sum(len(text) for text, _, _ in _pieces(part.source.excel)) + written
     return sizes[node]
-
-
-def _inlined(node: Matrix, reference: Reference) -> list[Matrix]:
-    """What the node's formula is written of, arguments first: its parts as far down as those that have a place."""
-
-    def args(part: Matrix) -> Sequence[Matrix]:
-        if part is not node and reference(part) is not None:
-            return ()
-        return [part.args[k] for k in dict.fromkeys(_written(part))]
-
-    return topological([node], args)
 
 
 def _written(part: Matrix) -> Sequence[int]:
@@ -141,8 +149,17 @@ def _written(part: Matrix) -> Sequence[int]:
 @cache
 def _slots(template: str) -> tuple[int, ...] | None:
     """The numbers of the slots that write their arguments out; None for all that there are."""
-    slots = [(k, spelling) for k, spelling in _SLOT.findall(template) if spelling not in SLOTS_WITHOUT_TEXT]
-    return None if ("*", "") in slots else tuple(int(k) for k, _ in slots)
+    slots = [k for _, k, spelling in _pieces(template) if k is not None and spelling not in SLOTS_WITHOUT_TEXT]
+    return None if ALL in slots else tuple(slots)
+
+
+@cache
+def _pieces(template: str) -> tuple[tuple[str, int | None, str], ...]:
+    """A template's texts, each with the slot after it, None for none, and how the slot is spelled."""
+    return tuple(
+        (text, None if slot is None else ALL if slot == "*" else int(slot), spelling or "")
+        for text, slot, spelling, _ in Formatter().parse(template)
+    )
 
 
 def literal(value: float | str) -> str:
@@ -219,58 +236,82 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     return _WORD.sub(other, text)
 
 
-class _Text(NamedTuple):
-    """A part of a formula: its text, how tightly it binds, and how many levels of parts are in it."""
+class Text(NamedTuple):
+    """A part of a formula: its text, how tightly it binds, and how many levels of parts are in it.
+
+    is_array: whether more than one number is made in it; by_cell, of_blocks: the name of an op in it that engines
+    compute of single numbers alone, and of one that takes blocks as a whole.
+    """
 
     text: str
-    level: str
-    height: int
+    level: str = "atom"
+    height: int = 0
+    is_array: bool = False
+    by_cell: str = ""
+    of_blocks: str = ""
 
 
-class _Slot:
-    """An argument in a template: `{0:power}` is its text, in brackets where it binds less tightly than a power."""
-
-    def __init__(self, node: Matrix, texts: Mapping[Matrix, _Text], reference: Reference) -> None:
-        self._node = node
-        self._texts = texts
-        self._reference = reference
-
-    def __format__(self, level: str) -> str:
-        if level == "across":
-            return f"ROW($1:${self._node.shape[1]})^0"
-        if level == "numbers":
-            return f"ROW($1:${self._node.shape[0]})"
-        if level == "ones":
-            return _ones(self._node, self._reference)
-        if level in ("rows", "columns"):
-            block = self._reference(self._node)
-            # ROWS and COLUMNS take a block of cells; in LibreOffice nothing else.
-            return f"{level.upper()}({block})" if block else str(self._node.shape[level == "columns"])
-        text, text_level, _ = self._texts[self._node]
-        if level == "truth":
-            return text
-        if text_level == "comparison":
-            return f"IF({text},1,0)"
-        return text if not level or BINDING[text_level] >= BINDING[level] else f"({text})"
-
-
-def _spelled_out(part: Matrix, texts: Mapping[Matrix, _Text], reference: Reference, whole: bool) -> _Text:
+def _spelled_out(part: Matrix, texts: Mapping[Matrix, Text], reference: Reference, whole: bool) -> Text:
     """A node's text from those of its arguments; whole: it is the formula, and no part of one."""
-    if isinstance(part.source, Constant):
-        text = literal(part.source.value)
-        return _Text(text, "negation" if text.startswith("-") else "atom", 0)
-    if not isinstance(part.source, Op):
+    op = part.source
+    if isinstance(op, Constant):
+        text = literal(op.value)
+        return Text(text, "negation" if text.startswith("-") else "atom")
+    if not isinstance(op, Op):
         raise SheetsimError(f"{part!r} is a leaf without a place in the workbook")
-    if not whole and part.source.name in ("where", "if_error"):
+    if not whole and op.name in ("where", "if_error"):
         _check_spread(part)
-    height = 1 + max((texts[part.args[k]].height for k in _written(part)), default=0)
+    height, is_array, by_cell, of_blocks = 0, part.shape != (1, 1) or op.array, "", ""
+    for k in _written(part):
+        arg = texts[part.args[k]]
+        height, is_array = max(height, arg.height), is_array or arg.is_array
+        by_cell, of_blocks = by_cell or arg.by_cell, of_blocks or arg.of_blocks
+    if op.by_cell and part.shape != (1, 1):
+        by_cell = op.name
+    elif not op.is_elementwise:
+        of_blocks = op.name
     if _is_left_out(part):
-        text, level, _ = texts[part.args[0]]
-        return _Text(text, level, height)
-    slots = [_Slot(arg, texts, reference) for arg in part.args]
-    template = part.source.excel
-    text = template.replace("{*}", ",".join(map(format, slots))) if "{*}" in template else template.format(*slots)
-    return _Text(text, part.source.level, height)
+        first = texts[part.args[0]]
+        return Text(first.text, first.level, height + 1, is_array, by_cell, of_blocks)
+    text = _filled(op.excel, part.args, texts, reference)
+    return Text(text, op.level, height + 1, is_array, by_cell, of_blocks)
+
+
+def _filled(template: str, args: Sequence[Matrix], texts: Mapping[Matrix, Text], reference: Reference) -> str:
+    """A template with its arguments in its slots."""
+    written = []
+    for text, slot, spelling in _pieces(template):
+        written.append(text)
+        if slot == ALL:
+            written.append(",".join(_slot(arg, spelling, texts, reference) for arg in args))
+        elif slot is not None:
+            written.append(_slot(args[slot], spelling, texts, reference))
+    return "".join(written)
+
+
+def _slot(arg: Matrix, spelling: str, texts: Mapping[Matrix, Text], reference: Reference) -> str:
+    """An argument in a template: `{0:power}` is its text, in brackets where it binds less tightly than a power."""
+    if spelling in SLOTS_WITHOUT_TEXT:
+        return _measure(arg, spelling, reference)
+    text, level = texts[arg][:2]
+    if spelling == "truth":
+        return text
+    if level == "comparison":
+        return f"IF({text},1,0)"
+    return text if not spelling or BINDING[level] >= BINDING[spelling] else f"({text})"
+
+
+def _measure(arg: Matrix, spelling: str, reference: Reference) -> str:
+    """What a template takes of an argument's size: ones or numbers, down or across, or how many rows or columns."""
+    if spelling == "across":
+        return f"ROW($1:${arg.shape[1]})^0"
+    if spelling == "numbers":
+        return f"ROW($1:${arg.shape[0]})"
+    if spelling == "ones":
+        return _ones(arg, reference)
+    block = reference(arg)
+    # ROWS and COLUMNS take a block of cells; in LibreOffice nothing else.
+    return f"{spelling.upper()}({block})" if block else str(arg.shape[spelling == "columns"])
 
 
 def _is_left_out(part: Matrix) -> bool:

@@ -11,6 +11,7 @@ from sheetsim.model.op import Op, Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
+from sheetsim.workbook.formulas import Text as FormulaText
 from sheetsim.workbook.formulas import address, column_letters, formula, local_range, lowered, quoted
 
 # Characters of a formula that a note shows, and matrices that it refers to.
@@ -361,7 +362,8 @@ class Layout:
         self._arrays: set[Matrix] = set()
         # Of a matrix whose cells have a formula each, its columns', in pieces with the numbers of rows between them.
         self._by_cell: dict[Matrix, list[list[str]]] = {}
-        self.formulas = {node: self._formula(node) for node in self.places if live and _has_formula(node)}
+        texts: dict[Matrix, FormulaText] = {}
+        self.formulas = {node: self._formula(node, texts) for node in self.places if live and _has_formula(node)}
         for sheet in self.sheets:
             if isinstance(sheet, SeriesSheet) and any(map(self.is_by_cell, sheet.matrix)):
                 raise SheetsimError(f"{sheet.matrix.name}: a step of a series holds what is computed cell by cell")
@@ -401,10 +403,10 @@ class Layout:
             if home.name is not None or home is not node:
                 self._homes.setdefault(home.expression, home)
 
-    def _formula(self, node: Matrix) -> str:
+    def _formula(self, node: Matrix, texts: "dict[Matrix, FormulaText]") -> str:
         place = self.places[node]
         what = node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}"
-        text, is_array, is_by_cell = lowered(node, self.reference, what)
+        text, is_array, is_by_cell = lowered(node, self.reference, what, texts)
         if is_by_cell:
             columns = range(node.shape[1])
             self._by_cell[node] = [formula(node, partial(self._cell, c), what).split(ROW_MARK) for c in columns]
