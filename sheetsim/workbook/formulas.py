@@ -68,7 +68,7 @@ def formula(node: Matrix, reference: Reference, what: str = "an expression") -> 
 
 
 def lowered(
-    node: Matrix, reference: Reference, what: str = "an expression", texts: "dict[Matrix, Text] | None" = None
+    node: Matrix, reference: Reference, what: str = "an expression", texts: "dict[Matrix, FormulaText] | None" = None
 ) -> Formula:
     """The formula that computes the node from the matrices that `reference` finds in the workbook.
 
@@ -85,7 +85,7 @@ def lowered(
                 return ()
             stand_in = reference(part)
             if stand_in is not None:
-                texts[part] = Text(stand_in)
+                texts[part] = FormulaText(stand_in)
                 return ()
         return [part.args[k] for k in dict.fromkeys(_written(part))]
 
@@ -102,7 +102,7 @@ def lowered(
     return Formula(text, whole.is_array, whole.by_cell != "")
 
 
-def _checked(piece: "Text", node: Matrix, reference: Reference, what: str) -> "Text":
+def _checked(piece: "FormulaText", node: Matrix, reference: Reference, what: str) -> "FormulaText":
     """The text of a part of the node, if Excel can hold it."""
     if piece.height > limits.NESTING:
         raise SheetsimError(
@@ -236,7 +236,7 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
     return _WORD.sub(other, text)
 
 
-class Text(NamedTuple):
+class FormulaText(NamedTuple):
     """A part of a formula: its text, how tightly it binds, and how many levels of parts are in it.
 
     is_array: whether more than one number is made in it; by_cell, of_blocks: the name of an op in it that engines
@@ -251,12 +251,12 @@ class Text(NamedTuple):
     of_blocks: str = ""
 
 
-def _spelled_out(part: Matrix, texts: Mapping[Matrix, Text], reference: Reference, whole: bool) -> Text:
+def _spelled_out(part: Matrix, texts: Mapping[Matrix, FormulaText], reference: Reference, whole: bool) -> FormulaText:
     """A node's text from those of its arguments; whole: it is the formula, and no part of one."""
     op = part.source
     if isinstance(op, Constant):
         text = literal(op.value)
-        return Text(text, "negation" if text.startswith("-") else "atom")
+        return FormulaText(text, "negation" if text.startswith("-") else "atom")
     if not isinstance(op, Op):
         raise SheetsimError(f"{part!r} is a leaf without a place in the workbook")
     if not whole and op.name in ("where", "if_error"):
@@ -272,12 +272,12 @@ def _spelled_out(part: Matrix, texts: Mapping[Matrix, Text], reference: Referenc
         of_blocks = op.name
     if _is_left_out(part):
         first = texts[part.args[0]]
-        return Text(first.text, first.level, height + 1, is_array, by_cell, of_blocks)
+        return FormulaText(first.text, first.level, height + 1, is_array, by_cell, of_blocks)
     text = _filled(op.excel, part.args, texts, reference)
-    return Text(text, op.level, height + 1, is_array, by_cell, of_blocks)
+    return FormulaText(text, op.level, height + 1, is_array, by_cell, of_blocks)
 
 
-def _filled(template: str, args: Sequence[Matrix], texts: Mapping[Matrix, Text], reference: Reference) -> str:
+def _filled(template: str, args: Sequence[Matrix], texts: Mapping[Matrix, FormulaText], reference: Reference) -> str:
     """A template with its arguments in its slots."""
     written = []
     for text, slot, spelling in _pieces(template):
@@ -289,7 +289,7 @@ def _filled(template: str, args: Sequence[Matrix], texts: Mapping[Matrix, Text],
     return "".join(written)
 
 
-def _slot(arg: Matrix, spelling: str, texts: Mapping[Matrix, Text], reference: Reference) -> str:
+def _slot(arg: Matrix, spelling: str, texts: Mapping[Matrix, FormulaText], reference: Reference) -> str:
     """An argument in a template: `{0:power}` is its text, in brackets where it binds less tightly than a power."""
     if spelling in SLOTS_WITHOUT_TEXT:
         return _measure(arg, spelling, reference)

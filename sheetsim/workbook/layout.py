@@ -11,8 +11,7 @@ from sheetsim.model.op import Op, Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
-from sheetsim.workbook.formulas import Text as FormulaText
-from sheetsim.workbook.formulas import address, column_letters, formula, local_range, lowered, quoted
+from sheetsim.workbook.formulas import FormulaText, address, column_letters, formula, local_range, lowered, quoted
 
 # Characters of a formula that a note shows, and matrices that it refers to.
 LONGEST_FORMULA, MOST_PARTS = 600, 12
