@@ -155,7 +155,8 @@ class Bars:
 
     height: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
-    spike: a bar of its own behind the others.
+    spike: a bar of its own behind the others; native: the numbers that are counted, of which Excel draws its own
+    histogram with these bins in place of this chart.
     """
 
     row: int
@@ -168,6 +169,7 @@ class Bars:
     height: Matrix
     axis: str = ""
     spike: Spike | None = None
+    native: "tuple[Line, ...]" = ()
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ class Line:
 class Lines:
     """A native line chart: cells against `labels` (cells too; without them 1, 2, 3, …), with its axes' names.
 
-    logarithmic: a scale of powers of ten, for values above 0; share: values from 0 to 1, in percent.
+    logarithmic: a scale of powers of ten, for values above 0; share: values from 0 to 1, in percent; native: the
+    numbers, of which Excel draws a box plot in its place, a box a line.
     """
 
     row: int
@@ -200,6 +203,7 @@ class Lines:
     labels: tuple[Matrix, ...] = ()
     logarithmic: bool = False
     share: bool = False
+    native: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from sheetsim.studies.network_sheets import (
 )
 from sheetsim.studies.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, counted
 from sheetsim.studies.sections import (
+    Chart,
     Overview,
     Row,
     Section,
@@ -33,6 +34,7 @@ from sheetsim.studies.sections import (
     lines,
     meaning,
     numbers,
+    stacked,
     table_page,
 )
 from sheetsim.studies.trace_pages import NAMES, TRACES
@@ -40,7 +42,7 @@ from sheetsim.summary.histogram import Histogram
 from sheetsim.summary.layers import INPUT_LOST, VERDICTS, Given
 from sheetsim.summary.table import Table
 from sheetsim.summary.variance import Claim, Units
-from sheetsim.workbook.layout import Block, DataBars, Item, Line, Lines, Number, Page, Sheet, Text
+from sheetsim.workbook.layout import Bars, Block, DataBars, Item, Line, Lines, Number, Page, Sheet, Text
 
 if TYPE_CHECKING:
     from sheetsim.studies.forward.study import Forward
@@ -49,6 +51,19 @@ if TYPE_CHECKING:
 ACROSS = 5
 
 FAN = (645, 260)
+
+EXCELS = (
+    "Excel draws these charts itself from the sheets of the outputs (its histogram and box plot of 2016). Programs "
+    "that do not know them show the charts of Overview here."
+)
+NATIVE_NOTE = (
+    "Excel's own histograms, of all outputs; each has a scale of its own. Their bins are those that the file was made "
+    "with, and “≤” and “>” count what lies outside. Other programs show column charts here."
+)
+BOXES_NOTE = (
+    "Excel's box plot: a box from the first quartile to the third with the median across it, a cross at the mean, and "
+    "points for what lies over 1.5 boxes away. Other programs show the quantiles as lines."
+)
 
 
 @dataclass(frozen=True)
@@ -81,12 +96,13 @@ class ForwardBook:
         sheets: list[Sheet] = [self._overview(live), *results, bars]
         if full:
             draws = [*bias_page(network.layers), *draws_sheets(network.layers)]
-            sheets = [sheets[0], *self.traces(), *matrices, *results, *draws, bars]
+            native = [self._excels_charts()] if self.study.charts == "both" else []
+            sheets = [sheets[0], *native, *self.traces(), *matrices, *results, *draws, bars]
         tables = self.table, self.variance
         return StudyBook(self.study, self.graph, sheets, command, live, tables=tables, asking=TRACES, names=NAMES)
 
     def _overview(self, live: bool) -> Page:
-        layers = self.network.layers
+        layers, native = self.network.layers, self.study.charts == "native"
         samples, inputs = self.network.x.shape
         wide = ACROSS + 1
         biases = " + Biases" if layers[0].b is not None else ""
@@ -117,6 +133,8 @@ class ForwardBook:
         note = (
             "Counts of all outputs in bins of equal width, on one scale for all layers. "
             f"{BARS_NOTE} {ZEROS_NOTE} Numbers: sheet Histograms."
+            if not native
+            else f"{NATIVE_NOTE} Numbers: sheet Histograms."
         )
         sections: list[Section] = [
             lead(told, wide),
@@ -126,21 +144,21 @@ class ForwardBook:
                 len(layers),
                 ACROSS,
                 rows,
-                small_bars(self.histogram.drawn),
+                self._histograms(native),
                 CHART[1],
                 note,
                 to=OUTPUTS.title if self.study.is_full else "",
             ),
             numbers(given),
-            *self._fan(),
+            *self._fan(native),
             meaning(VERDICTS, wide - 1),
             lines(INPUT_LOST, "lead", wide, 34),
         ]
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         return Overview(self.study.title, self.study.TITLE, wide, sections, widths, VERDICTS).page()
 
-    def _fan(self) -> list[Section]:
-        """Quantiles by layer, of a network with several."""
+    def _fan(self, native: bool) -> list[Section]:
+        """Quantiles by layer, of a network with several; native: as a box plot of Excel."""
         if len(self.network.layers) < 2:
             return []
         quantiles = {name: self.table[name] for name in ("q05", "q50", "q95")} | self._quartiles
@@ -155,7 +173,41 @@ class ForwardBook:
             "Half of a layer's outputs lie between the thin lines, 90 % between the dashed ones: what spreads, shrinks "
             "or saturates with depth shows as a fan. Numbers: sheets Layers and Bars."
         )
-        return [charts([Lines(0, 1, "Quantiles of the outputs by layer", fan, FAN, "layer")], FAN[1], note)]
+        drawn = Lines(0, 1, "Quantiles of the outputs by layer", fan, FAN, "layer")
+        if native:
+            drawn = replace(drawn, title="Outputs by layer", native=self._outputs)
+            note = BOXES_NOTE
+        return [charts([drawn], FAN[1], note)]
+
+    @property
+    def _outputs(self) -> tuple[Line, ...]:
+        return tuple(Line(f"Layer {k}", (layer.z,)) for k, layer in enumerate(self.network.layers, start=1))
+
+    def _histograms(self, native: bool) -> Callable[[int, int], list[Chart]]:
+        """The charts of a layer (from 0) at a column; native: as Excel draws its own."""
+        drawn = small_bars(self.histogram.drawn)
+        if not native:
+            return drawn
+        own = self._outputs
+        return lambda k, column: [
+            replace(bars, native=(own[k],)) for bars in drawn(k, column) if isinstance(bars, Bars)
+        ]
+
+    def _excels_charts(self) -> Page:
+        """The sheet Excel charts: Excel's own histograms and box plot, beside the charts of Overview."""
+        wide = ACROSS + 1
+        sections = [
+            lead((EXCELS,), wide),
+            *by_layer(
+                "Outputs of each layer", len(self._outputs), ACROSS, (), self._histograms(True), CHART[1], NATIVE_NOTE
+            ),
+            *self._fan(True),
+        ]
+        widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
+        items, heights = stacked(sections, 0)
+        return Page(
+            "Excel charts", tuple(items), widths, heights, tab="results", words="Excel's own histograms, a box plot"
+        )
 
     @cached_property
     def _quartiles(self) -> dict[str, tuple[Matrix, ...]]:

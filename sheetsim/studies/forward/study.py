@@ -64,7 +64,11 @@ BIAS = "σ_b: the biases' standard deviation"
 GAIN = "what the standard deviations of all weights are multiplied by"
 
 # Keys that are left out where they say nothing.
-UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal"}
+UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal", "charts": "column"}
+
+# Histograms as column charts, which every program draws; as Excel's own (2016), with those in their place elsewhere;
+# or the latter on a page beside the former.
+CHARTS = ("column", "native", "both")
 
 # What a drop-down of initializers and the cell of its custom standard deviation are: a network's, and a layer's own.
 OF_NETWORK = (
@@ -125,7 +129,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
     distribution of scipy.stats, {"file": path} with `sheet` and `standardize`, or an array; sampling: the design of
     drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins); report: "full", or "summary"
-    for a workbook without the matrices.
+    for a workbook without the matrices; charts: "column", "native" (Excel's own histograms and box plots, with ordinary
+    charts for other programs) or "both".
     Raises SheetsimError with the key and the reason.
     """
 
@@ -150,6 +155,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     sampling: str = "random"
     histogram: Bins = Bins()
     report: str = "full"
+    charts: str = "column"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -157,6 +163,9 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         msgspec.structs.force_setattr(self, "histogram", msgspec.convert(self.histogram, Bins))
         self._check_sizes()
         check_one_of("report", self.report, ("full", "summary"))
+        check_one_of("charts", self.charts, CHARTS)
+        if self.charts != "column" and not self.is_full:
+            raise SheetsimError('charts of Excel are drawn from the matrices: report must be "full" for them')
         check_one_of("sampling", self.sampling, DESIGNS)
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)

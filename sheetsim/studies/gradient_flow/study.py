@@ -63,6 +63,8 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
                 raise SheetsimError(
                     f"histogram.{key} is for the study forward: gradients have the range of their numbers"
                 )
+        if self.charts != "column":
+            raise SheetsimError('charts other than "column" are for the study forward')
         check_one_of("loss", self.loss, LOSSES)
         check_scheme(self.output_initializer)
 

@@ -46,6 +46,7 @@ from sheetsim.workbook.layout import (
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines_chart, scatter_chart
+from sheetsim.workbook.writing.native_charts import NativeCharts
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import MARGINS, printed, scale_of, width_of
 from sheetsim.workbook.writing.styles import (
@@ -61,7 +62,14 @@ from sheetsim.workbook.writing.styles import (
     TONES,
     ZERO,
 )
-from sheetsim.workbook.writing.xlsxwriter_parts import MARK, ExactWorksheet, new_book, number_of, string_number
+from sheetsim.workbook.writing.xlsxwriter_parts import (
+    MARK,
+    ExactWorksheet,
+    hide_name,
+    new_book,
+    number_of,
+    string_number,
+)
 
 # Fixed, so that the same model gives the same bytes on any day.
 CREATED = datetime(2026, 1, 1)
@@ -122,6 +130,7 @@ class _Writer:
         self.whole = self.book.add_format({"num_format": "0"})
         self.tones = {tone: self.book.add_format(style) for tone, style in TONES.items()}
         self.strings: dict[str, int] = {}
+        self.native = NativeCharts()
 
     def parts(self, progress: SheetProgress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
@@ -132,11 +141,14 @@ class _Writer:
         for node in self.layout.named():
             place = self.layout.places[node]
             self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
+        for name, cells in self.native.names().items():
+            hide_name(self.book, name, cells)
         self.book.close()
         titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.layout.sheets, start=1)}
         with ZipFile(self.structure) as archive:
-            for name in archive.namelist():
-                xml = archive.read(name)
+            native = self.native.parts(archive)
+            for name in [*archive.namelist(), *sorted(native.keys() - archive.namelist())]:
+                xml = native[name] if name in native else archive.read(name)
                 sheet_of = titles.get(name)
                 if sheet_of is not None:
                     progress(sheet_of.title)
@@ -332,6 +344,8 @@ class _Writer:
             worksheet.conditional_format(item.row, item.column, item.row + item.rows - 1, item.column, DATA_BARS)
         elif not isinstance(item, Colors):
             chart, said = self._chart(item)
+            if isinstance(item, Bars | Lines) and item.native:
+                chart.chart_name = self.native.add(item, self.layout.places, self.values)
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
     def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:

@@ -97,6 +97,11 @@ def new_book(file: BytesIO, font: Mapping[str, Any]) -> Any:
     return Workbook(file, {"in_memory": True, "default_format_properties": dict(font)})
 
 
+def hide_name(book: Any, name: str, cells: str) -> None:
+    """Gives cells a name that no list shows: `define_name` hides none."""
+    book.defined_names.append([name, -1, cells, True])
+
+
 def number_of(style: Any) -> int:
     """The number that cells refer to a format by, given at the first call."""
     number: int = style._get_xf_index()
