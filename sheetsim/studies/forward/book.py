@@ -188,9 +188,9 @@ class ForwardBook:
         drawn = small_bars(self.histogram.drawn)
         if not native:
             return drawn
-        own = self._outputs
+        outputs = self._outputs
         return lambda k, column: [
-            replace(bars, native=(own[k],)) for bars in drawn(k, column) if isinstance(bars, Bars)
+            replace(bars, native=(outputs[k],)) for bars in drawn(k, column) if isinstance(bars, Bars)
         ]
 
     def _excels_charts(self) -> Page:

@@ -69,7 +69,7 @@ _STYLED = [
 ]
 
 _FRAME = re.compile(r"<xdr:graphicFrame\b(?:(?!</xdr:graphicFrame>).)*</xdr:graphicFrame>", re.DOTALL)
-_OWN_NAME = re.compile(r'<xdr:cNvPr id="(\d+)" name="Native chart (\d+)"([^>]*?)/?>')
+_NAMED = re.compile(r'<xdr:cNvPr id="(\d+)" name="Native chart (\d+)"([^>]*?)/?>')
 
 
 class _Series(NamedTuple):
@@ -158,27 +158,27 @@ def _drawings(archive: ZipFile) -> dict[str, str]:
         added: list[str] = []
 
         def chosen(match: re.Match[str], count: int = count, added: list[str] = added) -> str:
-            own = _OWN_NAME.search(match[0])
-            if own is None:
+            named = _NAMED.search(match[0])
+            if named is None:
                 return match[0]
-            number, relation = own[2], f"rId{count + len(added) + 1}"
+            number, relation = named[2], f"rId{count + len(added) + 1}"
             added.append(
                 f'<Relationship Id="{relation}" Type="{_CHARTEX_RELATION}" Target="../charts/chartEx{number}.xml"/>'
             )
-            return _alternative(match[0], own, relation)
+            return _alternative(match[0], named, relation)
 
         parts[name] = _FRAME.sub(chosen, drawing)
         parts[relations_name] = relations.replace("</Relationships>", f"{''.join(added)}</Relationships>")
     return parts
 
 
-def _alternative(ordinary: str, own: re.Match[str], relation: str) -> str:
+def _alternative(ordinary: str, named: re.Match[str], relation: str) -> str:
     """The native chart for programs that know it, and the ordinary one for those that do not."""
     return (
         '<mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006">'
         '<mc:Choice xmlns:cx1="http://schemas.microsoft.com/office/drawing/2015/9/8/chartex" Requires="cx1">'
-        f'<xdr:graphicFrame macro=""><xdr:nvGraphicFramePr><xdr:cNvPr id="{own[1]}" name="Native chart {own[2]}"'
-        f"{own[3]}/><xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr>"
+        f'<xdr:graphicFrame macro=""><xdr:nvGraphicFramePr><xdr:cNvPr id="{named[1]}" name="Native chart {named[2]}"'
+        f"{named[3]}/><xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr>"
         '<xdr:xfrm><a:off x="0" y="0"/><a:ext cx="0" cy="0"/></xdr:xfrm>'
         f'<a:graphic><a:graphicData uri="{_CHARTEX}">'
         f'<cx:chart xmlns:cx="{_CHARTEX}" xmlns:r="{_OFFICE}" r:id="{relation}"/>'
