@@ -171,7 +171,7 @@ def _left_out(part: Matrix, values: dict[Matrix, np.ndarray]) -> bool:
 
 
 def _has_product(node: Matrix) -> bool:
-    here = node.is_op and node.source.name in ("matmul", "column_sum")
+    here = node.is_op and "MMULT(" in node.source.excel
     return here or any(_has_product(arg) for arg in node.args if arg.name is None)
 
 
