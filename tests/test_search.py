@@ -182,6 +182,13 @@ def test_a_space_that_is_tried_out_ends_the_search() -> None:
     assert "grid" in found.reason
 
 
+def test_two_values_that_a_study_refuses_together_are_told_before_anything_runs() -> None:
+    space = {"sampling": ["random", "antithetic"], "samples": {"from": 3, "to": 9, "whole": True}}
+    keys = {"template": "relu-he", "value": "5.std", "space": space}
+    with pytest.raises(SheetsimError, match=r"the point sampling = \"antithetic\", samples = 3: .*must be even"):
+        sheetsim.search(keys)
+
+
 def test_failed_trials_are_kept_shown_and_survived(tmp_path: Path) -> None:
     def model(x: float) -> sheetsim.Model:
         if 0.35 < x < 0.45:

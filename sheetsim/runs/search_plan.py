@@ -41,6 +41,9 @@ MOST_TRIALS = 100_000
 # A Gaussian process takes the cube of them in time, and the square in memory.
 MOST_BAYES = 2000
 
+# Points of a template's space at which its keys are checked before anything runs.
+TRIED = 64
+
 ACQUISITIONS = ("ei", "ucb")
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -279,7 +282,13 @@ def _plan(parameters: Mapping[str, Any], base: Path, name: str, command: str, un
     title = asked.title or templates.entitled(f"Search of {asked.template}", asked.set)
     if until is not None:
         plain = plain | {"until": until}
-    return _checked(asked, space, make, source, name, title, command, plain, until)
+    plan = _checked(asked, space, make, source, name, title, command, plain, until)
+    for point in space.spread(TRIED):
+        try:
+            make(point)
+        except SheetsimError as error:
+            raise SheetsimError(f"the point {identity(point)}: {error}") from None
+    return plan
 
 
 def planned_search(

@@ -200,6 +200,16 @@ class Space:
                 u[k] = at
                 yield self.point(u)
 
+    def spread(self, count: int) -> list[Keys]:
+        """So many points all over the space, and those of its corners that are no more: a study may refuse two values
+        together that it takes one by one."""
+        from scipy.stats import qmc
+
+        ends = [one.levels(2) for one in self.hyperparameters]
+        corners = product(*ends) if math.prod(map(len, ends)) <= count else ()
+        inside = qmc.Halton(len(self), scramble=False).random(count)
+        return unlike(map(self.point, (*corners, *inside.tolist())))
+
     def _enable(self, u: list[float], one: Hyperparameter) -> None:
         for key, values in one.when.items():
             parent = self._named(key)
