@@ -136,6 +136,9 @@ def run_command(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
+    draws: Annotated[
+        str | None, typer.Option(metavar="live|hdr|pcg64", help="--set draws=…; live: a switch that draws anew.")
+    ] = None,
     values_only: ValuesOnly = False,
     force: Force = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
@@ -150,6 +153,12 @@ def run_command(
     from sheetsim.runs import templates
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
+    if draws is not None:
+        if any(setting.partition("=")[0] == "draws" for setting in settings or []):
+            raise SheetsimError("--draws and --set draws=… say the same: give one of them")
+        settings = [*(settings or []), f'draws="{draws}"']
+    if draws == "live" and values_only:
+        raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
     scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
     targets = targets_of(scenarios, output)
     checked: list[CheckedScenario | None] = [check_scenario(scenario) for scenario in scenarios]

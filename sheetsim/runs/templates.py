@@ -15,6 +15,7 @@ import msgspec
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text, path_of, read_text
+from sheetsim.model.draws import LIVE
 from sheetsim.studies.forward.study import MOST_LAYERS, Bins, Forward
 from sheetsim.studies.input_key import DrawnInput, source_of
 from sheetsim.studies.registry import STUDIES as STUDIES
@@ -203,6 +204,8 @@ def _texts(base: Experiment, experiment: Experiment) -> dict[str, str]:
     plain = base.parameters()
     keys = experiment.parameters().items()
     changes = {key: value for key, value in keys if key not in UNTOLD and value != plain.get(key)}
+    if changes.get("draws") == LIVE:
+        del changes["draws"]  # the same numbers, in a book with a switch
     if changes and description:
         description = f"Of the template as it was: {description}"[:LONGEST_TEXT]
     changes.pop("seed", None)

@@ -14,6 +14,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATION_NAMES
+from sheetsim.model.draws import LIVE, check_seed
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import (
@@ -64,7 +65,10 @@ BIAS = "σ_b: the biases' standard deviation"
 GAIN = "what the standard deviations of all weights are multiplied by"
 
 # Keys that are left out where they say nothing.
-UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal"}
+UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal", "draws": "pcg64"}
+
+# "mt19937" is of one script: its numbers depend on the order in which matrices are named.
+DRAWS = ("pcg64", "hdr", LIVE)
 
 # What a drop-down of initializers and the cell of its custom standard deviation are: a network's, and a layer's own.
 OF_NETWORK = (
@@ -124,7 +128,9 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     normal numbers; input: "normal", a distribution with
     parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
     distribution of scipy.stats, {"file": path} with `sheet` and `standardize`, or an array; sampling: the design of
-    drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins); report: "full", or "summary"
+    drawn inputs, a name of DESIGNS; draws: "pcg64", "hdr" (HDR 2.0, which spreadsheets compute too: normal and uniform
+    draws only), or "live": the numbers of pcg64 in a book with a switch that draws others; histogram: bins, range,
+    reach and tallest (see Bins); report: "full", or "summary"
     for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
@@ -148,6 +154,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     weight_draws: str = "normal"
     input: Any = "normal"
     sampling: str = "random"
+    draws: str = "pcg64"
     histogram: Bins = Bins()
     report: str = "full"
 
@@ -158,6 +165,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         self._check_sizes()
         check_one_of("report", self.report, ("full", "summary"))
         check_one_of("sampling", self.sampling, DESIGNS)
+        self._check_draws()
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)
         if len(schemes) != len(self.layers):
@@ -166,6 +174,12 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             check_scheme(scheme)
         self._check_scales()
         self._check_input()
+
+    def _check_draws(self) -> None:
+        check_one_of("draws", self.draws, DRAWS)
+        check_seed(self.seed, self.draws)
+        if self.draws == LIVE and self.report != "full":
+            raise SheetsimError("draws live are formulas, and a summary has none: leave report out")
 
     def _check_scales(self) -> None:
         check_one_of("weight_draws", self.weight_draws, WEIGHT_DRAWS)
@@ -212,7 +226,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def build(self) -> Study:
         """The network, and what can be told of it. Raises SheetsimError for input data that cannot be read."""
-        graph = Graph(seed=self.seed)
+        graph = Graph(seed=self.seed, draws=self.draws)
         network = self.network(graph)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, network), self.is_full)
 
