@@ -137,7 +137,10 @@ def run_command(
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
     draws: Annotated[
-        str | None, typer.Option(metavar="live|hdr|pcg64", help="--set draws=…; live: a switch that draws anew.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
+        ),
     ] = None,
     values_only: ValuesOnly = False,
     force: Force = False,

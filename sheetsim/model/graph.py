@@ -67,12 +67,13 @@ class Graph:
     `numpy.random.RandomState(seed)` and calls `randn` for each. Those are normal draws only, of seeds below 2**32. Or
     "hdr", a stream for each matrix of HDR 2.0, which spreadsheets compute too: normal and uniform draws only. "live"
     has the numbers of pcg64, and matrices that a drop-down draws otherwise (`redrawn`): of studies, whose books show
-    them.
+    them. redraw: with "live", a seed for which the drop-down stands at “seeded” from the start.
     Raises SheetsimError for a seed or generator that is none.
     """
 
-    def __init__(self, *, seed: int = 0, draws: str = "pcg64") -> None:
+    def __init__(self, *, seed: int = 0, draws: str = "pcg64", redraw: int | None = None) -> None:
         check_seed(seed, draws)
+        self.redraw = redraw
         self.seed: int = int(seed)
         self.draws = draws
         self.outputs: dict[str, Output] = {}

@@ -50,8 +50,9 @@ def redrawn_in(graph: "Graph", name: str, source: Draw, shape: Shape, what: str)
     if graph.redrawn:
         switch, seed, identifiers = graph[SWITCH], graph[SEED], graph.redrawn[0].identifiers
     else:
-        switch = graph.choice(SWITCH, POSITIONS, FROZEN, what=OF_SWITCH)
-        seed = graph.input(SEED, float(graph.seed), at_least=0.0, what=OF_SEED)
+        position, number = (FROZEN, graph.seed) if graph.redraw is None else (SEEDED, graph.redraw)
+        switch = graph.choice(SWITCH, POSITIONS, position, what=OF_SWITCH)
+        seed = graph.input(SEED, float(number), at_least=0.0, what=OF_SEED)
         seed4 = floor(seed / float(hdr.SEED3)).placed(None)
         identifiers = (floor(seed) - float(hdr.SEED3) * seed4).placed(None), seed4
     frozen = graph.take(Matrix(source, (), shape, f"{FROZEN_PREFIX}{name}"), what=OF_FROZEN)

@@ -209,4 +209,4 @@ def _in_short(names: Sequence[str]) -> Iterator[str]:
 
 def uses_scipy(graph: Graph) -> bool:
     """Whether SciPy has a part in the numbers of a graph: in draws."""
-    return any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph)
+    return graph.redraw is not None or any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph)

@@ -10,15 +10,15 @@ POSITIONS_SAID = {
     "frozen": "The draws that the file was made with, constants on the sheets Frozen …",
     "F9": "NORM.S.INV(RAND()) in each cell (uniform draws: RAND()): other numbers with each recalculation, which "
     "nothing makes again.",
-    "seeded": "Those of the cell seed by HDR 2.0, from the sheets Uniform …: `sheetsim run` with the keys below, "
-    "draws = hdr and this seed has the same numbers.",
+    "seeded": "Those of the cell seed by HDR 2.0, from the sheets Uniform …. The command above with --set redraw=SEED "
+    "makes this file with them; with --set draws=hdr --seed SEED they are a run’s own numbers.",
 }
 HDR_SAID = {
     "HDR 2.0": "D. Hubbard’s counter-based generator, of the standard SIPmath 3.0. Counter: the row. Identifiers: the "
-    "column, the matrix’s number, the seed’s last 7 digits, its others.",
+    "column, the matrix’s number, the seed’s last 7 digits, and its other digits.",
     "its limits": "It has 2³² = 4,294,967,296 values, (k + ½)/2³²: 100,000 draws have one pair of equal ones on "
     "average, and none of a normal distribution lies beyond 6.34 standard deviations. It is meant to redraw and to "
-    "exchange numbers between programs; large studies use pcg64.",
+    "exchange numbers between programs; pcg64 is for the rest.",
 }
 
 
@@ -52,7 +52,7 @@ def _identifiers(graph: Graph) -> Page:
         Text(0, 0, "Identifiers of the seeded draws (HDR 2.0)", "section"),
         Text(1, 0, "seed, last 7 digits", "label"),
         Block(1, 1, seed3, "whole"),
-        Text(2, 0, "seed, its others", "label"),
+        Text(2, 0, "seed, other digits", "label"),
         Block(2, 1, seed4, "whole"),
         *(Text(4, k, text, "column") for k, text in enumerate(("matrix", "number", "key 1", "key 2"))),
     ]
@@ -67,8 +67,8 @@ def _identifiers(graph: Graph) -> Page:
 
 
 NOTES = (
-    "key 1: number · 2000371 + last 7 digits · 1796777 + others · 2299603, the rest by 7450589",
-    "key 2: number · 2100869 + last 7 digits · 1918303 + others · 1624729, the rest by 7450987",
+    "key 1: number · 2000371 + last 7 digits · 1796777 + other digits · 2299603, the rest by 7450589",
+    "key 2: number · 2100869 + last 7 digits · 1918303 + other digits · 1624729, the rest by 7450987",
     "A number of a matrix is hashed by row · 2499997 + column · 1800451 + key 1 and row · 2246527 + column · 2399993 + "
     "key 2.",
 )

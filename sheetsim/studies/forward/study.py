@@ -14,7 +14,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATION_NAMES
-from sheetsim.model.draws import LIVE, check_seed
+from sheetsim.model.draws import HDR_SEEDS, LIVE, check_seed
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import (
@@ -129,8 +129,9 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
     distribution of scipy.stats, {"file": path} with `sheet` and `standardize`, or an array; sampling: the design of
     drawn inputs, a name of DESIGNS; draws: "pcg64", "hdr" (HDR 2.0, which spreadsheets compute too: normal and uniform
-    draws only), or "live": the numbers of pcg64 in a book with a switch that draws others; histogram: bins, range,
-    reach and tallest (see Bins); report: "full", or "summary"
+    draws only), or "live": the numbers of pcg64 in a book with a switch that draws others; redraw: with draws live, a
+    seed for which the switch stands at seeded from the start; histogram: bins, range, reach and tallest (see Bins);
+    report: "full", or "summary"
     for a workbook without the matrices.
     Raises SheetsimError with the key and the reason.
     """
@@ -155,6 +156,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     input: Any = "normal"
     sampling: str = "random"
     draws: str = "pcg64"
+    redraw: int | None = None
     histogram: Bins = Bins()
     report: str = "full"
 
@@ -178,6 +180,11 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def _check_draws(self) -> None:
         check_one_of("draws", self.draws, DRAWS)
         check_seed(self.seed, self.draws)
+        if self.redraw is not None:
+            if self.draws != LIVE:
+                raise SheetsimError("redraw is a seed of draws live: set these, or leave it out")
+            if not 0 <= self.redraw < HDR_SEEDS:
+                raise SheetsimError(f"redraw must be a whole number from 0 to {HDR_SEEDS - 1}, not {self.redraw}")
         if self.draws == LIVE and self.report != "full":
             raise SheetsimError("draws live are formulas, and a summary has none: leave report out")
 
@@ -226,7 +233,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def build(self) -> Study:
         """The network, and what can be told of it. Raises SheetsimError for input data that cannot be read."""
-        graph = Graph(seed=self.seed, draws=self.draws)
+        graph = Graph(seed=self.seed, draws=self.draws, redraw=self.redraw)
         network = self.network(graph)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, network), self.is_full)
 
