@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engines import SOFFICE, Cells, differences, ironcalc_books, libreoffice_cells, poison
+from lint import lint
 from scipy.stats import chi2, kstest
 from typer.testing import CliRunner
 
@@ -242,6 +243,12 @@ def test_diff_of_a_changed_book_and_the_command_with_its_seed_finds_last_digits(
     assert sheetsim.verify(again).state == "as made"
 
 
+def test_rand_stands_in_redrawn_matrices_alone_and_nothing_else_is_wrong_with_the_book(tmp_path: Path) -> None:
+    faults = lint(sheetsim.run("relu-he", draws="live", **TINY).to_excel(tmp_path / "live.xlsx"))
+    assert {fault.partition(": ")[2] for fault in faults} == {"the volatile function RAND"}
+    assert {fault.partition("!")[0] for fault in faults} == {"Input", "Draws 1", "Draws 2"}
+
+
 def test_a_book_at_f9_is_not_verified(tmp_path: Path) -> None:
     live = sheetsim.run("relu-he", draws="live", **TINY).to_excel(tmp_path / "live.xlsx")
     poison(live, tmp_path / "f9.xlsx", POSITIONS["F9"])
@@ -294,6 +301,14 @@ def test_replicates_and_models_draw_by_hdr_too() -> None:
     model = sheetsim.Model(seed=3, draws="hdr")
     model.input("x", uniform(2, 5), (100, 3))
     np.testing.assert_array_equal(model.run()["x"], 2 + 3 * hdr.matrix_uniforms(3, "x", (100, 3)))
+
+
+def test_the_command_says_what_is_usual_where_the_template_has_it_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('study = "forward"\nsamples = 8\ninputs = 3\nlayers = [2]\ndraws = "hdr"\nbias = 0.5\n')
+    back = sheetsim.run(path, draws="pcg64", bias=0.0)
+    assert back._command == f"sheetsim run {path} --set bias=0.0 --set 'draws=\"pcg64\"'"
+    np.testing.assert_array_equal(back["x"], sheetsim.run("relu-he", samples=8, inputs=3, layers=[2])["x"])
 
 
 def test_the_command_line_makes_a_live_book(tmp_path: Path) -> None:
