@@ -35,7 +35,7 @@ from sheetsim.model.update_rules import CELLS, RULES, SCHEDULES, Optimizer
 from sheetsim.runs import templates
 from sheetsim.runs.sweep_grid import Grid, GridSteps
 from sheetsim.studies.data_sets.source import SCALES, DataSource
-from sheetsim.studies.forward.study import Bins
+from sheetsim.studies.forward.study import DRAWS, Bins
 from sheetsim.studies.propagation.blocks import NORMS as PROPAGATION_NORMS
 from sheetsim.studies.registry import STUDIES
 from sheetsim.studies.rnn_gradients.study import CLIPS, NORMS
@@ -133,7 +133,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "sampling": DESIGNS,
     "report": ("full", "summary"),
     "loss": LOSSES,
-    "draws": GENERATORS,
+    "draws": DRAWS,
     "clip": CLIPS,
     "norm": NORMS,
     "initializer": tuple(SCHEMES),
@@ -147,6 +147,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 OF_STUDY: dict[tuple[str, str], tuple[str, ...]] = {
     ("symmetry", "activation"): CURVES,
     ("training-in-cells", "activation"): CELL_CURVES,
+    ("rnn-gradients", "draws"): GENERATORS,
     ("propagation", "norm"): tuple(PROPAGATION_NORMS),
 }
 

@@ -455,7 +455,7 @@ def test_default_streams_do_not_know_of_the_legacy_generator() -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: sheetsim.Model(draws="xorshift"), "draws must be pcg64 or mt19937, not 'xorshift'"),
+        (lambda: sheetsim.Model(draws="xorshift"), "draws must be one of pcg64, mt19937, hdr, not 'xorshift'"),
         (lambda: sheetsim.Model(seed=2**32, draws="mt19937"), "seed must be at most 4294967295 with draws mt19937"),
         (lambda: legacy_input(uniform()), "x: draws mt19937 are normal numbers, and none of uniform"),
         (lambda: legacy_input(normal(), sampling="antithetic"), "x: draws mt19937 have no design and no correlation"),

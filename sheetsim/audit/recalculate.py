@@ -67,19 +67,21 @@ Content: TypeAlias = tuple[bytes, bytes]
 def poison(
     book: RawBook,
     target: Path,
-    texts: Mapping[str, str] | None = None,
+    texts: Mapping[str, str | float] | None = None,
     sheets: Mapping[str, Cells] | None = None,
 ) -> int:
     """Copies a book with POISON as the cached value of every cell that a formula computes; returns how many.
 
-    texts: other texts for the cells of the named drop-downs, as a person would choose them; sheets: the book's cells,
-    where they have been read already.
+    texts: other texts, or numbers, for named cells without a formula, as a person would choose them; sheets: the
+    book's cells, where they have been read already.
     Raises SheetsimError when a computed cell could not be poisoned: a stale value there would pass for a result.
     """
     chosen: dict[str, dict[int, Content]] = {}
     for name, text in (texts or {}).items():
         title, block = book.place(name)
-        chosen.setdefault(book.part_of(title), {})[key(block.top, block.left)] = (b' t="str"', text.encode())
+        chosen.setdefault(book.part_of(title), {})[key(block.top, block.left)] = (
+            (b' t="str"', text.encode()) if isinstance(text, str) else (b"", repr(text).encode())
+        )
     titles = {book.part_of(title): title for title in book.titles}
     total = 0
     with (

@@ -24,8 +24,10 @@ from sheetsim.audit.provenance import (
 )
 from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import LIVE
 from sheetsim.model.expr import COUNT, ROUNDING
 from sheetsim.model.graph import Graph
+from sheetsim.model.redraw import F9, FROZEN, SEEDED, SWITCH
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
 from sheetsim.workbook.limits import MANIFEST_TITLE
@@ -137,6 +139,8 @@ def verify(
             state = unmade if isinstance(error, GivenPartError) or unmade == WRITTEN else EDITED
             rows = _engine_rows(book, sheets, engines, manifest, progress)
             return Verified(book.path, tuple(rows), state, notes=(str(error),))
+        if manifest is not None:
+            _check_repeats(book, sheets, manifest)
         own_model = _model_again(manifest, model)
         if said is None and own_model is None and not live:
             raise SheetsimError(f"{book.path} has no formulas, and names no study: there is nothing to check")
@@ -155,6 +159,18 @@ def verify(
         assert meant is not None
         assert manifest is not None
         return _with_numpy(by_engines, book, sheets, manifest, meant, said.lost if said else "", progress)
+
+
+def _check_repeats(book: RawBook, sheets: SheetCells, manifest: Manifest) -> None:
+    """Refuses a book that draws other numbers whenever it is computed."""
+    if manifest.parameters.get("draws") != LIVE or SWITCH not in book.names:
+        return
+    title, block = book.place(SWITCH)
+    if title in sheets and sheets[title].values.get(block.top, block.left) == F9:
+        raise SheetsimError(
+            f"{book.path} draws other numbers whenever it is computed: choose {FROZEN} or {SEEDED} from its cell "
+            f"{SWITCH}, save it, and verify it then"
+        )
 
 
 def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Graph | None) -> Made | None:

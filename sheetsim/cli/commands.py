@@ -136,6 +136,12 @@ def run_command(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
+    draws: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
+        ),
+    ] = None,
     values_only: ValuesOnly = False,
     force: Force = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
@@ -150,6 +156,12 @@ def run_command(
     from sheetsim.runs import templates
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
+    if draws is not None:
+        if any(setting.partition("=")[0] == "draws" for setting in settings or []):
+            raise SheetsimError("--draws and --set draws=… say the same: give one of them")
+        settings = [*(settings or []), f'draws="{draws}"']
+    if draws == "live" and values_only:
+        raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
     scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
     targets = targets_of(scenarios, output)
     checked: list[CheckedScenario | None] = [check_scenario(scenario) for scenario in scenarios]

@@ -10,7 +10,7 @@ from sheetsim import arguments
 from sheetsim.errors import SheetsimError
 from sheetsim.model.cell_families import CellDistribution
 from sheetsim.model.correlated_inputs import partners_of
-from sheetsim.model.draws import Distribution, as_distribution, check_seed
+from sheetsim.model.draws import LIVE, Distribution, as_distribution, check_seed
 from sheetsim.model.expr import (
     KINDS,
     NUMBER,
@@ -25,9 +25,11 @@ from sheetsim.model.expr import (
     column_count,
     row_count,
 )
+from sheetsim.model.hdr import check_hdr, entity_of
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.packing import packed, unpacked
+from sheetsim.model.redraw import Redrawn, redrawn_in
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns, unrolled
 from sheetsim.model.training import Batches, TrainedModel, batches, train
@@ -62,17 +64,23 @@ class Graph:
     expressions are one node, whatever they are called.
     draws: "pcg64", a stream for each matrix by its name; or "mt19937", all matrices one after another, in the order in
     which they are named, from one run of NumPy's legacy generator: the numbers of a script that seeds
-    `numpy.random.RandomState(seed)` and calls `randn` for each. Those are normal draws only, of seeds below 2**32.
+    `numpy.random.RandomState(seed)` and calls `randn` for each. Those are normal draws only, of seeds below 2**32. Or
+    "hdr", a stream for each matrix of HDR 2.0, which spreadsheets compute too: normal and uniform draws only. "live"
+    has the numbers of pcg64, and matrices that a drop-down draws otherwise (`redrawn`): of studies, whose books show
+    them. redraw: with "live", a seed for which the drop-down stands at “seeded” from the start.
     Raises SheetsimError for a seed or generator that is none.
     """
 
-    def __init__(self, *, seed: int = 0, draws: str = "pcg64") -> None:
+    def __init__(self, *, seed: int = 0, draws: str = "pcg64", redraw: int | None = None) -> None:
         check_seed(seed, draws)
+        self.redraw = redraw
         self.seed: int = int(seed)
         self.draws = draws
         self.outputs: dict[str, Output] = {}
         self.meanings: dict[str, str] = {}
         self._drawn = 0
+        self.redrawn: list[Redrawn] = []
+        self._entities: dict[int, str] = {}
         self._matrices: dict[str, Matrix] = {}
         self._folded: set[str] = set()
         self._steps: set[Matrix] = set()
@@ -185,18 +193,29 @@ class Graph:
         self._check_name(name)
         rows, columns = shape
         legacy = self.draws == "mt19937"
+        # Draws that are all 1 are no random numbers.
+        by_hdr = self.draws in ("hdr", LIVE) and distribution.name != "ones"
         try:
             ranked = isinstance(correlation, Mapping)
             partners = partners_of(self._matrices, correlation, shape) if ranked else ()
             mixing = None if correlation is None or ranked else as_correlation(correlation, columns)
             if legacy:
                 check_legacy(distribution, design, mixing, partners)
+            if by_hdr:
+                check_hdr(distribution, design == "random" and mixing is None and not partners)
+                other = self._entities.setdefault(entity_of(name), name)
+                if other != name:
+                    raise SheetsimError(f"{other} has the same stream of draws hdr by chance: use another name")
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
-        source = Draw(distribution, self.seed, name, design, mixing, self._drawn if legacy else None, partners)
-        drawn = self._leaf(name, source, (rows, columns), what)
+        before = self._drawn if legacy else None
+        source = Draw(
+            distribution, self.seed, name, design, mixing, before, partners, hdr=by_hdr and self.draws != LIVE
+        )
         self._drawn += rows * columns
-        return drawn
+        if by_hdr and self.draws == LIVE:
+            return redrawn_in(self, name, source, (rows, columns), what)
+        return self._leaf(name, source, (rows, columns), what)
 
     def results(self, name: str, values: Array, *, what: str = "") -> Matrix:
         """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.

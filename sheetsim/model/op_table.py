@@ -488,6 +488,17 @@ TABLE: tuple[Op, ...] = (
         never_overflows=True,
         by_cell=True,
     ),
+    # No function of its argument but for the shape: a sheet's own generator, which NumPy has no number of.
+    Op(
+        "random_like",
+        1,
+        broadcast,
+        lambda x: np.full(x.shape, np.nan),
+        "RAND()",
+        _steps,
+        never_overflows=True,
+        by_cell=True,
+    ),
     Op("beta_quantile", 3, broadcast, _beta_quantile, "_xlfn.BETA.INV({0},{1},{2})", _unknown, by_cell=True),
     # Written out rather than SKEW.P and KURT: KURT is the sample estimate, and both are #DIV/0! on constants.
     # Not by VAR.P: IronCalc's has lost half of its digits where the spread is 1e-6 of the mean.

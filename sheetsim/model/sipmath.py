@@ -12,28 +12,15 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.model.hdr import hdr_uniforms
 from sheetsim.model.metalog import fitted_metalog, metalog_numbers
 from sheetsim.model.op import Array
-
-MODULUS = 2**32
 
 # Of a library that is read: bytes, and variables.
 MOST_BYTES, MOST_VARIABLES = 64 << 20, 10_000
 
 # Terms of the metalogs that are written.
 TERMS = 5
-
-
-def hdr_uniforms(trials: Any, entity: int, variable: int, seed3: int = 0, seed4: int = 0) -> Array:
-    """HDR 2.0, D. Hubbard's counter-based generator of the SIPmath 3.0 standard: uniform numbers in (0, 1) for the
-    numbers of trials, from 1, of a stream with these identifiers."""
-    i = np.asarray(trials, dtype=np.int64)
-    first = i * 2499997 + variable * 1800451 + entity * 2000371 + seed3 * 1796777 + seed4 * 2299603
-    second = i * 2246527 + variable * 2399993 + entity * 2100869 + seed3 * 1918303 + seed4 * 1624729
-    a = 999999999999989 % (first % 7450589 * 4658 + 7450581) * 383 % 99991 * 7440893
-    b = 999999999999989 % (second % 7450987 * 7580 + 7560584) * 17669 % 7440893
-    uniforms: Array = ((a + b) * 1343 % MODULUS + 0.5) / MODULUS
-    return uniforms
 
 
 class SipLibrary:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values
 from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import LIVE
 from sheetsim.model.graph import Graph
 from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.outputs import model_study, pages_of_outputs, title_of
@@ -45,6 +46,8 @@ class Model(Graph):
     """
 
     def __init__(self, title: str = "", *, seed: int = 0, draws: str = "pcg64") -> None:
+        if draws == LIVE:
+            raise SheetsimError("draws live are of templates, whose books have a page for the switch")
         super().__init__(seed=seed, draws=draws)
         self.title = arguments.text("the title", title)
 

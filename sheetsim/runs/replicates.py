@@ -28,7 +28,7 @@ from sheetsim.runs.observed_forward import observed_forward
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import Experiment, properties
+from sheetsim.studies.study import Experiment, check_repeatable, properties
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.workbook.layout import Layout
 
@@ -53,6 +53,8 @@ ReplicateProgress = Callable[[int, float], None]
 
 def observed(source: Experiment | Graph) -> Observed:
     """What replicates of an experiment or of a person's model observe. Raises SheetsimError where that is nothing."""
+    if isinstance(source, Experiment):
+        check_repeatable(source)
     if isinstance(source, Forward) and source.study == Forward.STUDY:
         return observed_forward(source)
     if isinstance(source, Graph):

@@ -272,6 +272,8 @@ class Run(Results):
 
         arguments.function("progress", progress)
         layout = self._layout
+        if values_only and self._study.graph.redrawn:
+            raise SheetsimError("draws live are formulas, and values alone have none: leave one of them out")
         if values_only:
             pages = pages_of_outputs(self._study, self._risk)
             layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)

@@ -25,7 +25,7 @@ from sheetsim.runs.manifest import manifest
 from sheetsim.runs.observed import TableMeasurer, observed_tables
 from sheetsim.runs.sensitivity import BOOTSTRAP, SOBOL_RESAMPLES, check_resamples, design_notes, saltelli
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import Experiment, properties
+from sheetsim.studies.study import Experiment, check_repeatable, properties
 from sheetsim.summary.design_indices import index_table
 from sheetsim.summary.table import Table
 
@@ -221,6 +221,7 @@ def plan_sensitivity(
         source: Experiment | Graph = of
         name, command, observed = "model", MADE_IN_PYTHON, observed_tables(of, "", "the model")
     else:
+        check_repeatable(of.experiment)
         source, name = of.experiment, of.name
         command = _command(of.command, statistic, trials, groups, resamples)
         observed = observed_tables(source, source.title, source.study)

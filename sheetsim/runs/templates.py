@@ -15,6 +15,7 @@ import msgspec
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text, path_of, read_text
+from sheetsim.model.draws import LIVE
 from sheetsim.studies.forward.study import MOST_LAYERS, Bins, Forward
 from sheetsim.studies.input_key import DrawnInput, source_of
 from sheetsim.studies.registry import STUDIES as STUDIES
@@ -180,7 +181,7 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
     # What loading the template with the other keys says by itself is no key of the command.
     plain = base.parameters() | _texts(base, experiment)
     words = ["sheetsim run", shlex.quote(what)]
-    for key, value in experiment.parameters().items():
+    for key, value in _said(base, experiment).items():
         if value != plain.get(key):
             words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
     return " ".join(words)
@@ -189,6 +190,13 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
 def writing(command: str, values_only: bool) -> str:
     """The command with the option that leaves the formulas out, where it is given."""
     return f"{command} --values-only" if values_only else command
+
+
+def _said(base: Experiment, experiment: Experiment) -> dict[str, Any]:
+    """The experiment's parameters, with usual values, which it leaves unsaid, where the template has others."""
+    said = experiment.parameters()
+    unsaid = {key: getattr(experiment, key, None) for key in base.parameters() if key not in said}
+    return said | {key: value for key, value in unsaid.items() if value is not None}
 
 
 def _entitled(base: Experiment, experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
@@ -201,8 +209,10 @@ def _texts(base: Experiment, experiment: Experiment) -> dict[str, str]:
     """The template's title with what was changed, and its description as that of the template."""
     title, description = base.title, base.description
     plain = base.parameters()
-    keys = experiment.parameters().items()
+    keys = _said(base, experiment).items()
     changes = {key: value for key, value in keys if key not in UNTOLD and value != plain.get(key)}
+    if changes.get("draws") == LIVE:
+        del changes["draws"]  # the same numbers, in a book with a switch
     if changes and description:
         description = f"Of the template as it was: {description}"[:LONGEST_TEXT]
     changes.pop("seed", None)

@@ -14,6 +14,7 @@ from sheetsim.engine.blas import kernels
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.studies.pages import CHANGED, AsMade, at_home, follow, title_height
+from sheetsim.studies.redraw_sheets import redraw_sheets, said_of_draws
 from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings
@@ -153,11 +154,13 @@ class StudyBook:
             if node not in placed
         ]
         tables = [*self.tables, *tables]
-        sheets = at_home([first, *pages, *others, *more], tables)
+        sheets = at_home([first, *pages, *others, *more, *redraw_sheets(self.graph, self.sheets)], tables)
         placed_names = {node.name for node, _ in _placed(sheets)}
         more_names = {name: what for name, what in self.names.items() if name in placed_names}
         sections = {"Defined names": glossary(self.graph, sheets) | more_names}
         sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
+        if said := said_of_draws(self.graph):
+            sections["The draws"] = said
         if self.verdicts:
             sections["The verdicts"] = meanings(self.verdicts)
         experiment = self.experiment
@@ -206,4 +209,4 @@ def _in_short(names: Sequence[str]) -> Iterator[str]:
 
 def uses_scipy(graph: Graph) -> bool:
     """Whether SciPy has a part in the numbers of a graph: in draws."""
-    return any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph)
+    return graph.redraw is not None or any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph)

@@ -13,6 +13,7 @@ import numpy as np
 from sheetsim.arguments import WHOLE_BELOW
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
+from sheetsim.model.draws import LIVE
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Shape
@@ -176,6 +177,12 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def sizes(self) -> dict[str, Shape]:
         """The shapes of some matrices of its workbook: those that say how much work it is."""
         raise NotImplementedError
+
+
+def check_repeatable(experiment: Experiment) -> None:
+    """Raises SheetsimError for a study that is of one book alone."""
+    if getattr(experiment, "draws", "") == LIVE:
+        raise SheetsimError("draws live are a switch in the book of one run: leave them out, the numbers are the same")
 
 
 def unwrapped(value: Any) -> Any:

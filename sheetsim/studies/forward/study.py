@@ -14,6 +14,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATION_NAMES
+from sheetsim.model.draws import HDR_SEEDS, LIVE, check_seed
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import (
@@ -64,7 +65,10 @@ BIAS = "σ_b: the biases' standard deviation"
 GAIN = "what the standard deviations of all weights are multiplied by"
 
 # Keys that are left out where they say nothing.
-UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal", "charts": "column"}
+UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal", "draws": "pcg64", "charts": "column"}
+
+# "mt19937" is of one script: its numbers depend on the order in which matrices are named.
+DRAWS = ("pcg64", "hdr", LIVE)
 
 # Histograms as column charts, which every program draws; as Excel's own (2016), with those in their place elsewhere;
 # or the latter on a page beside the former.
@@ -128,9 +132,11 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     normal numbers; input: "normal", a distribution with
     parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
     distribution of scipy.stats, {"file": path} with `sheet` and `standardize`, or an array; sampling: the design of
-    drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins); report: "full", or "summary"
-    for a workbook without the matrices; charts: "column", "native" (Excel's own histograms and box plots, with ordinary
-    charts for other programs) or "both".
+    drawn inputs, a name of DESIGNS; draws: "pcg64", "hdr" (HDR 2.0, which spreadsheets compute too: normal and uniform
+    draws only), or "live": the numbers of pcg64 in a book with a switch that draws others; redraw: with draws live, a
+    seed for which the switch stands at seeded from the start; histogram: bins, range, reach and tallest (see Bins);
+    report: "full", or "summary" for a workbook without the matrices; charts: "column", "native" (Excel's own histograms
+    and box plots, with ordinary charts for other programs) or "both".
     Raises SheetsimError with the key and the reason.
     """
 
@@ -153,6 +159,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     weight_draws: str = "normal"
     input: Any = "normal"
     sampling: str = "random"
+    draws: str = "pcg64"
+    redraw: int | None = None
     histogram: Bins = Bins()
     report: str = "full"
     charts: str = "column"
@@ -167,6 +175,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if self.charts != "column" and not self.is_full:
             raise SheetsimError('charts of Excel are drawn from the matrices: report must be "full" for them')
         check_one_of("sampling", self.sampling, DESIGNS)
+        self._check_draws()
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)
         if len(schemes) != len(self.layers):
@@ -175,6 +184,17 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             check_scheme(scheme)
         self._check_scales()
         self._check_input()
+
+    def _check_draws(self) -> None:
+        check_one_of("draws", self.draws, DRAWS)
+        check_seed(self.seed, self.draws)
+        if self.redraw is not None:
+            if self.draws != LIVE:
+                raise SheetsimError("redraw is a seed of draws live: set these, or leave it out")
+            if not 0 <= self.redraw < HDR_SEEDS:
+                raise SheetsimError(f"redraw must be a whole number from 0 to {HDR_SEEDS - 1}, not {self.redraw}")
+        if self.draws == LIVE and self.report != "full":
+            raise SheetsimError("draws live are formulas, and a summary has none: leave report out")
 
     def _check_scales(self) -> None:
         check_one_of("weight_draws", self.weight_draws, WEIGHT_DRAWS)
@@ -221,7 +241,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     def build(self) -> Study:
         """The network, and what can be told of it. Raises SheetsimError for input data that cannot be read."""
-        graph = Graph(seed=self.seed)
+        graph = Graph(seed=self.seed, draws=self.draws, redraw=self.redraw)
         network = self.network(graph)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, network), self.is_full)
 

@@ -70,7 +70,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def build(self) -> Study:
         """The network with its way back, and what can be told. Raises SheetsimError for data that cannot be read."""
-        graph = Graph(seed=self.seed)
+        graph = Graph(seed=self.seed, draws=self.draws, redraw=self.redraw)
         network = self.network(graph)
         initializer = chosen_initializer(
             graph, "output_initializer", "output_custom_std", self.output_initializer, OF_OUTPUT

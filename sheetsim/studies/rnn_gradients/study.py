@@ -11,7 +11,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
-from sheetsim.model.draws import check_seed
+from sheetsim.model.draws import GENERATORS, check_seed
 from sheetsim.model.expr import Matrix, choose, sqrt, sum_squares, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
@@ -58,9 +58,10 @@ GRADIENTS = {
 class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of the study, which are the keys of its templates.
 
-    seed; draws: "pcg64", a stream for each matrix, or "mt19937", one run of NumPy's legacy generator, from which W has
-    the first numbers and h_0 the next; samples (N), units (H): h is N×H and W is H×H; steps: T; activation: a name of
-    ACTIVATIONS; scale: the standard deviation of the weights; max_norm: what clipping holds the norm to; clip, norm:
+    seed; draws: "pcg64", a stream for each matrix, "mt19937", one run of NumPy's legacy generator, from which W has the
+    first numbers and h_0 the next, or "hdr", HDR 2.0, which spreadsheets compute too; samples (N), units (H): h is N×H
+    and W is H×H; steps: T; activation: a name of ACTIVATIONS; scale: the standard deviation of the weights; max_norm:
+    what clipping holds the norm to; clip, norm:
     names of CLIPS and NORMS; log: whether the chart of the norms has a scale of powers of ten.
     max_norm is 5 where nothing else is said: the usual threshold in textbooks, which lets a gradient that starts at
     norm 1 pass at first, so that the step shows from which on it is clipped.
@@ -86,6 +87,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_one_of("draws", self.draws, GENERATORS)
         check_seed(self.seed, self.draws)
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         check_one_of("clip", self.clip, CLIPS)
