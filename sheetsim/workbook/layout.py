@@ -155,7 +155,8 @@ class Bars:
 
     height: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
-    spike: a bar of its own behind the others.
+    spike: a bar of its own behind the others; label: of this and other charts, "HEADING: NAME", what a chart without a
+    title shows, for those who do not see the cells above it.
     """
 
     row: int
@@ -168,6 +169,7 @@ class Bars:
     height: Matrix
     axis: str = ""
     spike: Spike | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,7 @@ class Lines:
     labels: tuple[Matrix, ...] = ()
     logarithmic: bool = False
     share: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,7 @@ class HorizontalBars:
     size: tuple[int, int]
     axis: str = ""
     stacked: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -265,6 +269,7 @@ class Scatter:
     window: tuple[Ticks, Ticks]
     size: tuple[int, int]
     axes: tuple[str, str] = ("x", "y")
+    label: str = ""
 
 
 @dataclass(frozen=True)

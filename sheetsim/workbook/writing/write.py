@@ -332,6 +332,7 @@ class _Writer:
             worksheet.conditional_format(item.row, item.column, item.row + item.rows - 1, item.column, DATA_BARS)
         elif not isinstance(item, Colors):
             chart, said = self._chart(item)
+            said = f"{item.label}. {said}" if item.label else said
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
     def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:
