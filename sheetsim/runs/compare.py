@@ -135,7 +135,7 @@ class Comparison(Plotted):
 
     def _repr_html_(self) -> str:
         frame = self.frame()[["verdict", *self.shown]]
-        return f"<p><b>{TITLE}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+        return f"<p><b>{TITLE}</b></p>{frame.to_html(float_format='{:.4g}'.format)}{self._picture_html()}"
 
     @cached_property
     def _book(self) -> CompareBook:

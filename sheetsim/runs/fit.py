@@ -115,7 +115,8 @@ class Fit(Plotted):
         return f"<Fit of {self.data.size:,} numbers: {', '.join(self.names())}>"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{escape(self.title)}</b></p>{self.frame().to_html(float_format='{:.4g}'.format)}"
+        table = self.frame().to_html(float_format="{:.4g}".format)
+        return f"<p><b>{escape(self.title)}</b></p>{table}{self._picture_html()}"
 
 
 def fit(data: Any, column: str | int | None = None, *, families: Sequence[str] | None = None) -> Fit:

@@ -267,7 +267,7 @@ class Replicates(Plotted):
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         table = self.statistics().to_html(float_format="{:.4g}".format, na_rep="–")
-        return f"<p>{self.count} replicates: {escape(self.reason)}</p>{said}{table}"
+        return f"<p>{self.count} replicates: {escape(self.reason)}</p>{said}{table}{self._picture_html()}"
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

@@ -282,6 +282,8 @@ class Run(Results):
         if values_only:
             pages = pages_of_outputs(self._study, self._risk)
             layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)
+            # Its pages may show what the live book's do not.
+            self._compute(layout.places)
         return write(
             path,
             layout,

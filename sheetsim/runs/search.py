@@ -254,7 +254,8 @@ class Search(Plotted):
         return f"<Search {self.name}: {len(self._trials)} trials; {self.reason}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.title}: {self.reason}</p>{self.trials().to_html(float_format='{:.4g}'.format, index=False)}"
+        table = self.trials().to_html(float_format="{:.4g}".format, index=False)
+        return f"<p>{self.title}: {self.reason}</p>{table}{self._picture_html()}"
 
     def _numbers(self, trials: Sequence[Trial]) -> Array:
         """Trials × replicates; NaN of those that failed without any."""

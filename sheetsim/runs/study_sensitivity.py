@@ -104,7 +104,8 @@ class Sensitivity(Plotted):
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<p>{escape(self.title)}</p>{said}{self.frame().to_html(float_format='{:.4g}'.format)}"
+        table = self.frame().to_html(float_format="{:.4g}".format)
+        return f"<p>{escape(self.title)}</p>{said}{table}{self._picture_html()}"
 
     def _told(self) -> Iterator[str]:
         for label, design in zip(self.plan.labels, self._designs, strict=True):

@@ -196,7 +196,8 @@ class Sweep(Plotted):
         return f"<Sweep {self.name}: {len(self._numbers)} points, {self.plan.replicates} replicates each>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.plan.title}</p>{self.last_layers().to_html(float_format='{:.4g}'.format, index=False)}"
+        table = self.last_layers().to_html(float_format="{:.4g}".format, index=False)
+        return f"<p>{self.plan.title}</p>{table}{self._picture_html()}"
 
     @cached_property
     def _intervals(self) -> list[dict[str, NDArray[Any]]]:

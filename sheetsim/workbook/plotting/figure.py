@@ -64,6 +64,9 @@ LETTER, CELL_HEIGHT = 7, 14
 # How far, relatively, steps between labels may differ that are rounded.
 ROUNDED = 0.05
 
+# The magnitudes beyond which matplotlib's arithmetic overflows.
+EXTREME = 1e300
+
 # A range of powers of ten that has ticks between them.
 NARROW = 30
 
@@ -234,13 +237,15 @@ def _scale_y(axes: Axes, panel: LinesPanel, numbers: Array) -> None:
         axes.set_yticks([])
         axes.text(0.5, 0.5, "no numbers", transform=axes.transAxes, ha="center", va="center", color=MUTED)
         return
-    low, high = float(numbers.min()), float(numbers.max())
+    low, high = float(max(numbers.min(), -EXTREME)), float(min(numbers.max(), EXTREME))
     if panel.logarithmic:
+        low, high = max(low, 1 / EXTREME), max(high, 1 / EXTREME)
+        beyond = (high / low) ** 0.05 if high > low else 10.0
+        # Before the scale, by which matplotlib would look for limits that may overflow.
+        axes.set_ylim(low / beyond, high * beyond)
         axes.set_yscale("log", nonpositive="mask")
         axes.yaxis.set_minor_locator(NullLocator())
-        if low == high:
-            axes.set_ylim(low / 10, high * 10)
-        elif high / low < NARROW:
+        if low < high < NARROW * low:
             axes.set_yticks(_between(low, high))
         if high < 1e5 and low > 1e-3:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
@@ -311,7 +316,7 @@ def _draw_rows(axes: Axes, panel: RowsPanel) -> None:
     thick = 0.7 if panel.stacked else 0.7 / len(panel.parts)
     for k, part in enumerate(panel.parts):
         shift = 0 if panel.stacked else (k - (len(panel.parts) - 1) / 2) * thick
-        axes.barh(rows + shift, np.nan_to_num(part.heights, posinf=0, neginf=0), thick, color=part.color)
+        axes.barh(rows + shift, np.clip(np.nan_to_num(part.heights), -EXTREME, EXTREME), thick, color=part.color)
     every = max(1, len(rows) // 40)
     axes.set_yticks(rows[::every], [_shown(name) for name in panel.names[::every]], **_words())
     axes.set_ylim(len(rows) - 0.5, -0.5)

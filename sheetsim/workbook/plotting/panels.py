@@ -199,7 +199,7 @@ def _histogram(item: Bars, values: Values) -> HistogramPanel:
     inside[-1] = 0
     layers += [
         BarLayer(counts, OUTSIDE, "more"),
-        BarLayer(inside, BAR, str(item.counts.name)),
+        BarLayer(inside, BAR, item.counts.name or ""),
         BarLayer(_at(0, counts[:1], length), OUTSIDE, "below"),
     ]
     labels = *map(cell_text, values[item.labels][:, 0]), "more"
