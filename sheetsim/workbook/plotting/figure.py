@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from io import BytesIO
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
@@ -58,7 +58,7 @@ FONTS = (
 # Of a map of colors: columns and cells, beyond which its numbers are not written into it.
 MOST_COLUMNS, MOST_CELLS = 14, 300
 
-# Pixels of a letter and of a row's name, in a map of colors.
+# Pixels of a letter, and of a row's name in a map of colors.
 LETTER, CELL_HEIGHT = 7, 14
 
 # How far, relatively, steps between labels may differ that are rounded.
@@ -66,6 +66,9 @@ ROUNDED = 0.05
 
 # The magnitudes beyond which matplotlib's arithmetic overflows.
 EXTREME = 1e300
+
+# The share of a histogram's height at which a bar's name begins at most.
+NAME_AT = 0.78
 
 # A range of powers of ten that has ticks between them.
 NARROW = 30
@@ -106,7 +109,7 @@ def draw(panels: Sequence[Panel], title: str = "") -> Picture:
     The figure belongs to no pyplot, and needs no display.
     """
     rows = [list(row) for _, row in groupby(panels, key=lambda panel: panel.frame.row)]
-    headings = [_heading(row) for row in rows]
+    headings = _headings(rows)
     with _settings():
         wide = max(LEAST, *(sum(panel.frame.size[0] / PIXELS + GAP for panel in row) for row in rows))
         heights = [
@@ -131,10 +134,11 @@ def draw(panels: Sequence[Panel], title: str = "") -> Picture:
     return figure
 
 
-def _heading(row: Sequence[Panel]) -> str:
-    """What all of a row have above them."""
-    headings = {panel.frame.heading for panel in row if panel.frame.heading}
-    return headings.pop() if len(headings) == 1 else ""
+def _headings(rows: Sequence[Sequence[Panel]]) -> list[str]:
+    """What all of a row have above them, where the row before has something else."""
+    headings = [{panel.frame.heading for panel in row if panel.frame.heading} for row in rows]
+    shown = [of_row.pop() if len(of_row) == 1 else "" for of_row in headings]
+    return [heading if heading != before else "" for before, heading in pairwise(["", *shown])]
 
 
 def _row(part: Any, row: Sequence[Panel], wide: float, scales: dict[Any, Axes]) -> Iterator[Axes]:
@@ -174,7 +178,8 @@ def _draw_histogram(axes: Axes, panel: HistogramPanel) -> None:
     axes.set_ylim(0, top)
     axes.set_xlim(edges[0] - 0.5, edges[-1] + 0.5)
     # A label is its bar's upper end.
-    places = range(0, bars - 1, min(panel.every, max(1, (bars - 2) // 3)))
+    room = 0.8 * panel.frame.size[0] / (LETTER * (1 + max(map(len, panel.labels))))
+    places = range(0, bars - 1, max(min(panel.every, max(1, (bars - 2) // 3)), ceil(bars / room)))
     labels = [_shown(_minus(panel.labels[place])) for place in places]
     axes.set_xticks([place + 0.5 for place in places], labels, **_words())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
@@ -182,7 +187,8 @@ def _draw_histogram(axes: Axes, panel: HistogramPanel) -> None:
     for layer in panel.layers:
         for place, name in ((0, "below"), (bars - 1, "more")):
             if layer.name == name and layer.heights[place] > 0:
-                _beside(axes, name, place, layer.heights[place], rotation=90, ha="center", va="bottom")
+                at = min(layer.heights[place], NAME_AT * top)
+                _beside(axes, name, place, at, rotation=90, ha="center", va="bottom")
     if panel.share is not None and panel.share.value > 0:
         at, value, name = panel.share
         left = at < bars / 2

@@ -26,10 +26,10 @@ from sheetsim.workbook.plotting.panels import (
     PanelFrame,
     RowsPanel,
     ScatterPanel,
+    by_place,
     cell_text,
     frame_of,
     heat_maps,
-    in_order,
 )
 from sheetsim.workbook.reading.parse import rectangle
 from sheetsim.workbook.reading.read import Reader
@@ -83,7 +83,7 @@ def charted_sheets(reader: Reader) -> dict[str, Callable[[], list[Panel]]]:
 
 
 def _panels(reader: Reader, title: str, xml: bytes, drawings: list[str], scales: list[_Scale]) -> list[Panel]:
-    return in_order(_all_panels(reader, title, xml, drawings, scales))
+    return by_place(_all_panels(reader, title, xml, drawings, scales))
 
 
 def _all_panels(reader: Reader, title: str, xml: bytes, drawings: list[str], scales: list[_Scale]) -> Iterator[Panel]:

@@ -153,10 +153,10 @@ def panels_of(page: Page, layout: Layout, values: Values) -> list[Panel]:
 
     values: of every matrix that has a place.
     """
-    return in_order(_panels(page, layout, values))
+    return by_place(_panels(page, layout, values))
 
 
-def in_order(panels: Iterator[Panel]) -> list[Panel]:
+def by_place(panels: Iterator[Panel]) -> list[Panel]:
     """By row, then by column."""
     return sorted(panels, key=lambda panel: panel.frame[:2])
 
