@@ -11,7 +11,7 @@ from lint import lint
 import sheetsim
 from sheetsim.audit.verify import verify
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.writing.charts import MARKERS
+from sheetsim.workbook.writing.looks import MARKERS
 from sheetsim.workbook.writing.styles import LINES
 
 # Linear RGB as it is seen without one kind of receptor (Machado, Oliveira & Fernandes 2009, severity 1).

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import structs
 
 from sheetsim import arguments
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.compare_book import CompareBook, Member
 from sheetsim.runs.manifest import manifest
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE, plan_of, run_replicates
 from sheetsim.runs.run import Book, Results, read, run_scenario, shared_scales
 from sheetsim.studies.forward.study import Forward
@@ -63,8 +64,10 @@ class Compared(NamedTuple):
     scenario: templates.Scenario | None
 
 
-class Comparison:
+class Comparison(Plotted):
     """Compared networks: a row a network and layer, differences over replicates, and the workbook."""
+
+    title = TITLE
 
     def __init__(
         self, members: Sequence[Compared], study: str, command: str, replicates: Sequence[Mapping[str, Array]] = ()
@@ -113,18 +116,26 @@ class Comparison:
         """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.writing.write import write
 
+        layout, values = self.book(values_only)
+        said = manifest(layout, TITLE, parameters={}, values_only=values_only)
+        return write(path, layout, values, properties=properties(TITLE), manifest=said.rows())
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         command = templates.writing(self._command, values_only)
         parameters = {member.name: member.given for member in self._members}
         layout = Layout(self._book.sheets(command, parameters), live=not values_only)
-        said = manifest(layout, TITLE, parameters={}, values_only=values_only)
-        return write(path, layout, evaluate(layout.places), properties=properties(TITLE), manifest=said.rows())
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.names)}>"
 
     def _repr_html_(self) -> str:
         frame = self.frame()[["verdict", *self.shown]]
-        return f"<p><b>{TITLE}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+        return f"<p><b>{TITLE}</b></p>{frame.to_html(float_format='{:.4g}'.format)}{self._picture_html()}"
 
     @cached_property
     def _book(self) -> CompareBook:

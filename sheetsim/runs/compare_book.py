@@ -1,6 +1,7 @@
 """How a comparison looks as a workbook: histograms side by side, key numbers in colors, lines, differences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -201,7 +202,8 @@ class CompareBook:
         for c, layer in enumerate(chosen, start=1):
             if group and layer <= len(member.counts.counts):
                 before = sum(len(self._members[k].counts.counts) for k in group.places[: group.places.index(place)])
-                yield layer_bars(row + 1, c, "", group.drawn, before + layer, CHART, 10)
+                bars = layer_bars(row + 1, c, "", group.drawn, before + layer, CHART, 10)
+                yield replace(bars, label=f"{member.name}: Layer {layer}")
             if layer <= len(member.frame):
                 yield Text(row + 2, c, member.verdicts[layer - 1], "verdict")
                 yield self._echo(row + 3, c, place, name, layer)

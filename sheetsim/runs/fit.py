@@ -18,6 +18,7 @@ from sheetsim.model.fitting import FittedFamily, fitted_families, suited_familie
 from sheetsim.model.op import Array
 from sheetsim.runs.fit_book import FitBook
 from sheetsim.runs.manifest import manifest
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.templates import writing
 from sheetsim.studies.data_column import data_column
 from sheetsim.studies.model_book import MADE_IN_PYTHON
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 PLOTTED, POINTS = 4, 200
 
 
-class Fit:
+class Fit(Plotted):
     """Families of distributions fitted to data, least AIC first.
 
     data: the numbers, 1-D; name: of their column; left_out: by family why it could not be fitted.
@@ -84,6 +85,17 @@ class Fit:
         """Writes a workbook with the ranking and quantile plots of the best families, and returns its path."""
         from sheetsim.workbook.writing.write import write
 
+        book = self._book
+        layout = Layout(book.sheets(writing(self._command, values_only)), live=not values_only)
+        told = manifest(layout, self.title, values_only=values_only, tables={"ranking": book.table})
+        return write(path, layout, evaluate(layout.places), properties=properties(self.title), manifest=told.rows())
+
+    def _pages(self) -> Pages:
+        layout = Layout(self._book.sheets(self._command), live=False)
+        return layout_pages(layout, evaluate(layout.places))
+
+    @property
+    def _book(self) -> FitBook:
         probabilities = (np.arange(1, min(self.data.size, POINTS) + 1) - 0.5) / min(self.data.size, POINTS)
         # Of n numbers the k-th is the quantile of (k − 1/2)/n (Hazen).
         measured = np.quantile(self.data, probabilities, method="hazen")
@@ -92,14 +104,10 @@ class Fit:
             one.distribution.name: np.column_stack([one.distribution.from_normal(scores), measured])
             for one in self._ranked[:PLOTTED]
         }
-        book = FitBook(self.title, self.data.size, self._ranked, points, self.left_out)
-        command = writing(self._command, values_only)
-        layout = Layout(book.sheets(command), live=not values_only)
-        told = manifest(layout, self.title, values_only=values_only, tables={"ranking": book.table})
-        return write(path, layout, evaluate(layout.places), properties=properties(self.title), manifest=told.rows())
+        return FitBook(self.title, self.data.size, self._ranked, points, self.left_out)
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]
         """What the workbook is called."""
         return f"Distributions fitted to {self.name}" if self.name else "Distributions fitted to data"
 
@@ -107,7 +115,8 @@ class Fit:
         return f"<Fit of {self.data.size:,} numbers: {', '.join(self.names())}>"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{escape(self.title)}</b></p>{self.frame().to_html(float_format='{:.4g}'.format)}"
+        table = self.frame().to_html(float_format="{:.4g}".format)
+        return f"<p><b>{escape(self.title)}</b></p>{table}{self._picture_html()}"
 
 
 def fit(data: Any, column: str | int | None = None, *, families: Sequence[str] | None = None) -> Fit:

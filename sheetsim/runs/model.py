@@ -13,6 +13,7 @@ from sheetsim.model.draws import LIVE
 from sheetsim.model.graph import Graph
 from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.outputs import model_study, pages_of_outputs, title_of
+from sheetsim.runs.plots import Pages, layout_pages
 from sheetsim.runs.run import Run, SheetProgress, heading
 from sheetsim.runs.sensitivity import (
     RESAMPLES,
@@ -170,6 +171,10 @@ class ModelRun(Run):
         told = outputs if outputs.of else None
         said = manifest(layout, self.title, values_only=values_only, matrices=matrices, tables=placed, outputs=told)
         return said, layout, self._values
+
+    def _pages(self) -> Pages:
+        _, layout, values = self.book(values_only=True, matrices=False)
+        return layout_pages(layout, values)
 
     @cached_property
     def _layout(self) -> Layout:  # type: ignore[override]

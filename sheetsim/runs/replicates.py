@@ -25,6 +25,7 @@ from sheetsim.runs.intervals import bootstrap_t, reading_frame, widest
 from sheetsim.runs.manifest import Manifest, Replicated, manifest
 from sheetsim.runs.observed import Batch, Measurer, Observed, Theory, child_seed, measure, observed_tables, pickled
 from sheetsim.runs.observed_forward import observed_forward
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.model_book import MADE_IN_PYTHON
@@ -131,7 +132,7 @@ class Measurements:
     counts: NDArray[np.int64] | None = None
 
 
-class Replicates:
+class Replicates(Plotted):
     """Computed replicates: statistics with intervals, how often each verdict is said, pooled histograms, a row a
     replicate, and the workbook.
 
@@ -259,13 +260,16 @@ class Replicates:
         layout = Layout(self._book.sheets(command, parameters, live), live=live)
         return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
 
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
+
     def __repr__(self) -> str:
         return f"<Replicates {self.name}: {self.count}; {self.reason}>"
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         table = self.statistics().to_html(float_format="{:.4g}".format, na_rep="–")
-        return f"<p>{self.count} replicates: {escape(self.reason)}</p>{said}{table}"
+        return f"<p>{self.count} replicates: {escape(self.reason)}</p>{said}{table}{self._picture_html()}"
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

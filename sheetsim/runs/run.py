@@ -22,6 +22,7 @@ from sheetsim.model.series import Series
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedHistogram, PlacedTable, manifest, read_manifest
 from sheetsim.runs.outputs import LaidOut, first_questions, lay_out, pages_of_outputs
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import AS_MADE, CHANGED
 from sheetsim.studies.study import Experiment, Study, properties
@@ -42,10 +43,8 @@ if TYPE_CHECKING:
 SheetProgress = Callable[[str], None]
 
 
-class Results:
+class Results(Plotted):
     """The accessors that a run and a book that was read share."""
-
-    title: str
 
     def __getitem__(self, name: str) -> Any:
         """The named matrix: a 2-D array (read-only), or a number or text where it is a single cell."""
@@ -110,7 +109,15 @@ class Results:
         words = self.verdicts()
         if words:
             frame.insert(0, "verdict", words)
-        return f"<p><b>{escape(self.title)}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+        table = frame.to_html(float_format="{:.4g}".format)
+        return f"<p><b>{escape(self.title)}</b></p>{table}{self._picture_html()}"
+
+    def _table_of(self, name: str) -> "pd.DataFrame":
+        return self.table(name)
+
+    def _counts_of(self, name: str) -> set[str]:
+        _, counts = self._placed_histograms().get(name, ("", ()))
+        return {of for one in counts for of in (one, f"bars{one.removeprefix('counts')}")}
 
 
 class Run(Results):
@@ -277,6 +284,8 @@ class Run(Results):
         if values_only:
             pages = pages_of_outputs(self._study, self._risk)
             layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)
+            # Its pages may show what the live book's do not.
+            self._compute(layout.places)
         return write(
             path,
             layout,
@@ -285,6 +294,12 @@ class Run(Results):
             manifest=study_manifest(self._study, layout, self._risk, values_only, self._template).rows(),
             progress=progress,
         )
+
+    def _pages(self) -> Pages:
+        return layout_pages(self._layout, self._values)
+
+    def _table_names(self) -> list[str]:
+        return self.tables()
 
     def _placed_histograms(self) -> Mapping[str, tuple[str, Sequence[str]]]:
         return {
@@ -516,6 +531,14 @@ class Book(Results):
 
         arrays = {label: self._histogram(placed) for label, placed in of_outputs.items()}
         return output_histogram_frame((label, edges, counts) for label, (edges, counts, *_) in arrays.items())
+
+    def _pages(self) -> Pages:
+        from sheetsim.workbook.plotting.from_book import charted_sheets
+
+        return charted_sheets(self._reader)
+
+    def _table_names(self) -> list[str]:
+        return [*self.manifest.tables, *self.manifest.histograms]
 
     def _placed_histograms(self) -> Mapping[str, tuple[str, Sequence[str]]]:
         return {name: (one.edges, one.counts) for name, one in self.manifest.histograms.items()}

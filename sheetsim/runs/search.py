@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sheetsim.arguments import function
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import Crew, check_workers, crew
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
@@ -29,6 +29,7 @@ from sheetsim.model.op import Array
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import manifest
 from sheetsim.runs.parts import Parts, fingerprint
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.search_book import CAUTIONS, SearchBook
 from sheetsim.runs.search_importance import Importance, importances
@@ -68,7 +69,7 @@ class Trial:
         return math.nan if self.failure else float(self.numbers.mean())
 
 
-class Search:
+class Search(Plotted):
     """A search's trials: all of them as tables, best first, Parquet and the workbook.
 
     reason: why there are not more.
@@ -205,6 +206,12 @@ class Search:
         """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.writing.write import write
 
+        layout, values = self.book(values_only)
+        said = manifest(layout, self.title, parameters={}, values_only=values_only, search=self.plan.parameters)
+        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         plan = self.plan
         good = [trial for trial in self.ordered if not trial.failure]
         first, so_far = self._aligned()
@@ -213,9 +220,10 @@ class Search:
         )
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, not values_only), live=not values_only)
-        said = manifest(layout, self.title, parameters={}, values_only=values_only, search=plan.parameters)
-        values = evaluate(layout.places)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def _aligned(self) -> tuple[int, dict[str, Array]]:
         """By method, best so far by cost × repeats, from the first cost at which every search has one.
@@ -246,7 +254,8 @@ class Search:
         return f"<Search {self.name}: {len(self._trials)} trials; {self.reason}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.title}: {self.reason}</p>{self.trials().to_html(float_format='{:.4g}'.format, index=False)}"
+        table = self.trials().to_html(float_format="{:.4g}".format, index=False)
+        return f"<p>{self.title}: {self.reason}</p>{table}{self._picture_html()}"
 
     def _numbers(self, trials: Sequence[Trial]) -> Array:
         """Trials × replicates; NaN of those that failed without any."""

@@ -69,5 +69,6 @@ def _chart(table: Table) -> Section:
     height = BESIDE + BARS * len(table.labels)
     parts = Line("first-order", table["first_order"]), Line("total", table["total"])
     axis = f"share of the variance of {table.name}"
-    chart = HorizontalBars(0, 0, "", parts, 0, (CHART_WIDTH, height), axis)
+    label = f"Variance of {table.name}"
+    chart = HorizontalBars(0, 0, "", parts, 0, (CHART_WIDTH, height), axis, label=label)
     return Section([chart], height // ROW + 1)

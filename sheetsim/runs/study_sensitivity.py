@@ -23,11 +23,13 @@ from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import manifest
 from sheetsim.runs.observed import TableMeasurer, observed_tables
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.sensitivity import BOOTSTRAP, SOBOL_RESAMPLES, check_resamples, design_notes, saltelli
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.study import Experiment, check_repeatable, properties
 from sheetsim.summary.design_indices import index_table
 from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 TRIALS = 256
 
 
-class Sensitivity:
+class Sensitivity(Plotted):
     """Which inputs and which layer's draws move the variance over replicates of a study's statistics.
 
     trials: pairs of replicates that have all numbers; notes: what to know, in sentences.
@@ -68,9 +70,16 @@ class Sensitivity:
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
         """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
-        from sheetsim.runs.sensitivity_book import sensitivity_book
-        from sheetsim.workbook.layout import Layout
         from sheetsim.workbook.writing.write import write
+
+        layout, values = self.book(values_only)
+        tables = {table.name: table for table in self._tables}
+        said = manifest(layout, self.title, parameters={}, values_only=values_only, tables=tables)
+        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
+        from sheetsim.runs.sensitivity_book import sensitivity_book
 
         plan = self.plan
         headings = [
@@ -85,21 +94,18 @@ class Sensitivity:
             plan.by_scipy,
         )  # fmt: skip
         layout = Layout(sheets, live=not values_only)
-        said = manifest(
-            layout,
-            self.title,
-            parameters={},
-            values_only=values_only,
-            tables={table.name: table for table in self._tables},
-        )
-        return write(path, layout, evaluate(layout.places), properties=properties(self.title), manifest=said.rows())
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Sensitivity {self.name}: {', '.join(self.plan.labels)}; {self.trials} pairs of replicates>"
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<p>{escape(self.title)}</p>{said}{self.frame().to_html(float_format='{:.4g}'.format)}"
+        table = self.frame().to_html(float_format="{:.4g}".format)
+        return f"<p>{escape(self.title)}</p>{said}{table}{self._picture_html()}"
 
     def _told(self) -> Iterator[str]:
         for label, design in zip(self.plan.labels, self._designs, strict=True):

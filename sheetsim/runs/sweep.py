@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sheetsim.arguments import function
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
@@ -32,6 +32,7 @@ from sheetsim.runs.manifest import manifest
 from sheetsim.runs.observed import Batch, Label, Measurer, Observed, child_seed, measure
 from sheetsim.runs.observed_forward import ForwardMeasurer, ForwardObserved
 from sheetsim.runs.parts import Parts, fingerprint
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK
 from sheetsim.runs.sweep_book import SweepBook
@@ -87,7 +88,7 @@ class Unit:
         return Batch(pickle.dumps(measurer), self.first, self.last)
 
 
-class Sweep:
+class Sweep(Plotted):
     """A computed sweep: every number as one tidy table, statistics with intervals, Parquet and the workbook."""
 
     def __init__(self, plan: SweepPlan, numbers: list[NDArray[np.float64]]) -> None:
@@ -170,6 +171,12 @@ class Sweep:
         """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.writing.write import write
 
+        layout, values = self.book(values_only)
+        said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=self.plan.parameters)
+        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         plan = self.plan
         SweepBook.check(plan.rows, plan.parameters)
         points = [point.keys for point in plan.points]
@@ -180,15 +187,17 @@ class Sweep:
         )
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
-        said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=plan.parameters)
-        values = evaluate(layout.places)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Sweep {self.name}: {len(self._numbers)} points, {self.plan.replicates} replicates each>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.plan.title}</p>{self.last_layers().to_html(float_format='{:.4g}'.format, index=False)}"
+        table = self.last_layers().to_html(float_format="{:.4g}".format, index=False)
+        return f"<p>{self.plan.title}</p>{table}{self._picture_html()}"
 
     @cached_property
     def _intervals(self) -> list[dict[str, NDArray[Any]]]:

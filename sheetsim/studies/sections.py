@@ -176,11 +176,12 @@ def by_layer(
     note: str = "",
     last: str = "",
     to: str = "",
+    called: str = "",
 ) -> list[Section]:
     """Layers side by side, so many at most, then the next ones below: charts and rows of numbers.
 
     drawn: the charts of a layer (from 0) at a column; note: left of the first charts; last: what the last layer is
-    called; to: the title of the sheets that the headings lead to.
+    called; to: the title of the sheets that the headings lead to; called: what the charts show, the label otherwise.
     """
     sections = []
     for places in abreast(layers, across):
@@ -188,12 +189,19 @@ def by_layer(
         first = 2 if drawn else 1
         if drawn:
             items += [Text(1, 0, note, "note")] if note and places[0] == 0 else []
-            items += [replace(chart, row=1) for c, k in enumerate(places, start=1) for chart in drawn(k, c)]
+            for c, k in enumerate(places, start=1):
+                name = last if last and k + 1 == layers else f"Layer {k + 1}"
+                items += [_called(replace(chart, row=1), f"{called or label}: {name}") for chart in drawn(k, c)]
         for r, row in enumerate(rows, start=first):
             cells = [row.cells[k] for k in places if k < len(row.cells)]
             items += replace(row, cells=cells).items(r)
         sections.append(Section(items, first + len(rows), {1: height * 0.75 + 4} if drawn else {}))
     return sections
+
+
+def _called(chart: Chart, label: str) -> Chart:
+    """The chart with what it shows, where no title says it."""
+    return chart if chart.title else replace(chart, label=label)
 
 
 def meaning(verdicts: Sequence[Verdict], columns: int = 1, heading: str = "What the verdicts mean") -> Section:

@@ -156,7 +156,8 @@ class Bars:
     height: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
     spike: a bar of its own behind the others; native: the numbers that are counted, of which Excel draws its own
-    histogram with these bins in place of this chart.
+    histogram with these bins in place of this chart; label: of this and other charts, "HEADING: NAME", what a chart
+    without a title shows, for those who do not see the cells above it.
     """
 
     row: int
@@ -170,6 +171,7 @@ class Bars:
     axis: str = ""
     spike: Spike | None = None
     native: "tuple[Line, ...]" = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ class Lines:
     logarithmic: bool = False
     share: bool = False
     native: tuple[Line, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,6 +225,7 @@ class HorizontalBars:
     size: tuple[int, int]
     axis: str = ""
     stacked: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,6 +273,7 @@ class Scatter:
     window: tuple[Ticks, Ticks]
     size: tuple[int, int]
     axes: tuple[str, str] = ("x", "y")
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Native charts: histograms and lines, from the places of the cells that they show. It places none on a sheet."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ import numpy as np
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Line, Lines, Scatter, Spike, Ticks, Trace
+from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Lines, Scatter, Spike, Ticks
+from sheetsim.workbook.writing.looks import CONTOUR_LOOK, Look, line_looks, trace_look
 from sheetsim.workbook.writing.styles import (
     BAR,
-    CONTOUR,
     FONT,
     GAP,
     INK,
@@ -29,9 +28,6 @@ from sheetsim.workbook.writing.styles import (
 Places = Mapping[Matrix, Area]
 
 SMALL_FONT = {"size": 8, "color": MUTED, "name": FONT["font_name"]}
-# Cells of a line, beyond which it has no markers.
-MOST_MARKERS = 40
-
 # Of a chart in Excel.
 MOST_SERIES = 255
 
@@ -118,49 +114,15 @@ def _up(area: Area, rows: int) -> Area:
     return area._replace(row=area.row - rows, shape=(rows + 1, 1))
 
 
-# Points of a line, by its style.
-WIDTHS = {"solid": 1.75, "band": 0.5, "inner": 1.25, "outer": 0.75}
-
-# In the color of the line before it.
-ALIKE = ("band", "inner", "outer")
-
-# A shape a line, so that a print in black and white tells them apart.
-MARKERS = ("circle", "square", "diamond", "triangle", "x")
-
-
-def _colors(lines: Sequence[Line]) -> list[str]:
-    """A color a line; an interval's ends have that of the line before them."""
-    colors = iter(line_colors(sum(line.style not in ALIKE for line in lines)))
-    chosen: list[str] = []
-    for line in lines:
-        chosen.append(chosen[-1] if line.style in ALIKE else next(colors))
-    return chosen
-
-
 def lines_chart(book: Any, item: Lines, places: Places, values: Mapping[Matrix, Array]) -> tuple[Any, str]:
     """Lines with error bars where they have them, and what they show in words."""
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
-    colors = _colors(item.lines)
+    looks = line_looks(item)
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
-    shapes = cycle(MARKERS)
-    for line, line_color in zip(item.lines, colors, strict=True):
-        color = line_color if line.style in ("solid", "guide", *ALIKE) else MUTED
-        dash = {"dash_type": "dash"} if line.style in ("dashed", "guide", "outer") else {}
-        solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
-        series: dict[str, Any] = {
-            "name": line.name,
-            "values": _down(line.cells, places),
-            **labels,
-            "line": {"none": True}
-            if line.style == "none"
-            else {"color": color, "width": WIDTHS.get(line.style, 1), **dash},
-            "marker": {"type": next(shapes), "size": 5, "fill": {"color": color}, "border": {"color": color}}
-            if solid and not item.labels
-            else {"type": "none"},
-        }
-        chart.add_series(series)
-    unseen = [number for number, line in enumerate(item.lines) if line.style in ("none", "band")]
+    for line, look in zip(item.lines, looks, strict=True):
+        chart.add_series({"name": line.name, "values": _down(line.cells, places), **labels, **_look(look)})
+    unseen = [number for number, look in enumerate(looks) if not look.named]
     several = len(item.lines) - len(unseen) > 1
     legend = {
         "position": "right" if len(item.lines) - len(unseen) > len(LINES) else "bottom",
@@ -223,11 +185,10 @@ def scatter_chart(book: Any, item: Scatter, places: Places) -> tuple[Any, str]:
     if len(item.traces) + len(item.contours) > MOST_SERIES:
         raise ValueError(f"a chart has {MOST_SERIES} series at most")
     chart = book.add_chart({"type": "scatter", "subtype": "straight_with_markers"})
-    plain = {"line": {"color": CONTOUR, "width": 0.5}, "marker": {"type": "none"}}
     for points in item.contours:
-        chart.add_series({**_points(points, places), **plain})
+        chart.add_series({**_points(points, places), **_look(CONTOUR_LOOK)})
     for trace in item.traces:
-        chart.add_series({"name": trace.name, **_points(trace.points, places), **_trace_style(trace)})
+        chart.add_series({"name": trace.name, **_points(trace.points, places), **_look(trace_look(trace))})
     unseen = list(range(len(item.contours)))
     legend = {"position": "bottom", "font": SMALL_FONT, "delete_series": unseen}
     chart.set_legend(legend if len(item.traces) > 1 else {"none": True})
@@ -244,14 +205,12 @@ def _points(points: Matrix, places: Places) -> dict[str, list[Any]]:
     return {"categories": _range(x), "values": _range(x._replace(column=area.column + 1))}
 
 
-def _trace_style(trace: Trace) -> dict[str, Any]:
-    if trace.style == "point":
-        shape = {"type": "diamond", "size": 7, "fill": {"color": INK}, "border": {"color": INK}}
-        return {"line": {"none": True}, "marker": shape}
-    color = LINES[trace.color]
-    size = 4 if trace.points.shape[0] <= MOST_MARKERS else 2
-    marker = {"type": "circle", "size": size, "fill": {"color": color}, "border": {"color": color}}
-    return {"line": {"color": color, "width": 1}, "marker": marker}
+def _look(look: Look) -> dict[str, Any]:
+    """A line's look in XlsxWriter's terms."""
+    dash = {"dash_type": "dash"} if look.dashed else {}
+    fill = {"color": look.color}
+    shape = {"type": look.marker, "size": look.size, "fill": fill, "border": fill} if look.marker else {"type": "none"}
+    return {"line": {**fill, "width": look.width, **dash} if look.width else {"none": True}, "marker": shape}
 
 
 def _fixed_axis(name: str, ticks: Ticks) -> dict[str, Any]:

@@ -346,6 +346,7 @@ class _Writer:
             chart, said = self._chart(item)
             if isinstance(item, Bars | Lines) and item.native:
                 chart.chart_name = self.native.add(item, self.layout.places, self.values)
+            said = f"{item.label}. {said}" if item.label else said
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
     def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:
