@@ -116,6 +116,9 @@ STYLES: dict[str, dict[str, Any]] = {
         "border": 1,
         "border_color": "#D6A800",
     },
+    # Of heat maps: cells at a line, and at points.
+    "at-line": {"num_format": "0.00", "align": "center", "border": 1, "border_color": INK},
+    "at-point": {"num_format": "0.00", "align": "center", "bold": True, "border": 2, "border_color": INK},
     "verdict": {"bold": True, "align": "center", "bg_color": "#F3F4F6"},
     "code": {"font_name": "Courier New", "font_color": INK, "text_wrap": True, "valign": "top"},
     "wrapped": {"font_color": INK, "text_wrap": True, "valign": "top"},
