@@ -28,7 +28,6 @@ from sheetsim.studies.study import Experiment, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import LayerCounts, histogram_frame
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import rectangle
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from sheetsim.runs.training import TrainingOptions, TrainingProgress
     from sheetsim.summary.outputs import Asked
+    from sheetsim.workbook.layout import Layout
     from sheetsim.workbook.reading.read import Reader
 
 SheetProgress = Callable[[str], None]
@@ -274,7 +274,7 @@ class Run(Results):
         layout = self._layout
         if values_only:
             pages = pages_of_outputs(self._study, self._risk)
-            layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)
+            layout = self._study.layout(templates.writing(self._command, True), False, pages)
         return write(
             path,
             layout,
@@ -343,7 +343,7 @@ def histograms_of_outputs(others: Container[str]) -> str:
     return "output_histograms" if "histograms" in others else "histograms"
 
 
-def study_manifest(study: Study, layout: Layout, risk: Table | None, values_only: bool, template: str) -> Manifest:
+def study_manifest(study: Study, layout: "Layout", risk: Table | None, values_only: bool, template: str) -> Manifest:
     """What the study's book says of itself. risk: as of LaidOut; values_only: whether formulas were not wanted."""
     outputs = None if risk is None else study.outputs
     more = [] if outputs is None or risk is None else [outputs.percentiles, risk]

@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from sheetsim.errors import SheetsimError
+from sheetsim.language import Say
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.op import Op, Shape
 from sheetsim.model.traversal import topological
@@ -60,23 +61,23 @@ class Formula(NamedTuple):
     is_by_cell: bool
 
 
-def formula(node: Matrix, reference: Reference, what: str = "an expression") -> str:
+def formula(node: Matrix, reference: Reference, what: str = "an expression", say: Say = str) -> str:
     """The text of `lowered`."""
-    return lowered(node, reference, what).text
+    return lowered(node, reference, what, say).text
 
 
-def lowered(node: Matrix, reference: Reference, what: str = "an expression") -> Formula:
+def lowered(node: Matrix, reference: Reference, what: str = "an expression", say: Say = str) -> Formula:
     """The formula that computes the node from the matrices that `reference` finds in the workbook.
 
     reference: the text that stands for a matrix (its name or address), None for one that must be inlined; what: what to
-    call it. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters, and
+    call it; say: its texts in the book's language. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters, and
     where it has an op of single numbers, of a block, and also takes blocks as a whole.
     """
     texts: dict[Matrix, _Text] = {}
     is_array, by_cell, of_blocks = node.shape != (1, 1), "", ""
     for part in _inlined(node, reference):
         stand_in = None if part is node else reference(part)
-        piece = _spelled_out(part, texts, reference, part is node) if stand_in is None else _Text(stand_in, "atom", 0)
+        piece = _spelled_out(part, texts, reference, part is node, say) if stand_in is None else _Text(stand_in, "atom", 0)
         if piece.height > limits.NESTING:
             raise SheetsimError(
                 f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
@@ -254,10 +255,13 @@ class _Slot:
         return text if not level or BINDING[text_level] >= BINDING[level] else f"({text})"
 
 
-def _spelled_out(part: Matrix, texts: Mapping[Matrix, _Text], reference: Reference, whole: bool) -> _Text:
+def _spelled_out(
+    part: Matrix, texts: Mapping[Matrix, _Text], reference: Reference, whole: bool, say: Say
+) -> _Text:
     """A node's text from those of its arguments; whole: it is the formula, and no part of one."""
     if isinstance(part.source, Constant):
-        text = literal(part.source.value)
+        value = part.source.value
+        text = literal(say(value) if isinstance(value, str) else value)
         return _Text(text, "negation" if text.startswith("-") else "atom", 0)
     if not isinstance(part.source, Op):
         raise SheetsimError(f"{part!r} is a leaf without a place in the workbook")
