@@ -64,9 +64,7 @@ class _Form(NamedTuple):
     @classmethod
     def of(cls, key: str, text: str) -> "_Form":
         pieces = PLACEHOLDER.split(key)
-        pattern = "".join(
-            f"(?P<{piece}>.+?)" if k % 2 else re.escape(piece) for k, piece in enumerate(pieces)
-        )
+        pattern = "".join(f"(?P<{piece}>.+?)" if k % 2 else re.escape(piece) for k, piece in enumerate(pieces))
         return cls(key, text, max(pieces[::2], key=len), re.compile(pattern, re.DOTALL))
 
 

@@ -475,7 +475,11 @@ class Book(Results):
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
-        return self._reader[arguments.text("a name", name)]
+        return self._english(self._reader[arguments.text("a name", name)])
+
+    def _english(self, value: Any) -> Any:
+        """What a cell says, as a book in English does."""
+        return self.manifest.texts.get(value, value) if isinstance(value, str) else value
 
     def frame(self, name: str) -> "pd.DataFrame":
         """A series, or a matrix on a sheet of its own, as a DataFrame, as of a Run."""
@@ -541,7 +545,7 @@ class Book(Results):
         cells: list[float | str] = []
         for place in places:
             if isinstance(place, tuple):
-                cells += [cell for row in self._reader.cells(place[0], *place[1]) for cell in row]
+                cells += [self._english(cell) for row in self._reader.cells(place[0], *place[1]) for cell in row]
             else:
                 cells.append(math.nan if place is None else place)
         # A count is a whole number, unless somebody wrote another there.

@@ -222,6 +222,7 @@ def plan_sensitivity(
         name, command, observed = "model", MADE_IN_PYTHON, observed_tables(of, "", "the model")
     else:
         source, name = of.experiment, of.name
+        source.check_english("books of sensitivities")
         command = _command(of.command, statistic, trials, groups, resamples)
         observed = observed_tables(source, source.title, source.study)
     places = observed.places([statistic])

@@ -185,9 +185,7 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
     words = ["sheetsim run", shlex.quote(what)]
     for key, value in experiment.parameters().items():
         if value != plain.get(key):
-            words.append(
-                f"--{key} {value}" if key in OPTIONS else f"--set {shlex.quote(f'{key}={toml_value(value)}')}"
-            )
+            words.append(f"--{key} {value}" if key in OPTIONS else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
     return " ".join(words)
 
 

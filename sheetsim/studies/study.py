@@ -159,6 +159,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def check_book(self) -> None:
         """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
 
+    def check_english(self, books: str) -> None:
+        """Raises SheetsimError where another language is asked for, which such books do not have."""
+        if self.lang not in (None, ENGLISH):
+            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} is the book of one run")
+
     def build(self) -> Study:
         """The study as a graph, and what can be told of it. Raises SheetsimError for what cannot be built."""
         raise NotImplementedError

@@ -77,7 +77,9 @@ def lowered(node: Matrix, reference: Reference, what: str = "an expression", say
     is_array, by_cell, of_blocks = node.shape != (1, 1), "", ""
     for part in _inlined(node, reference):
         stand_in = None if part is node else reference(part)
-        piece = _spelled_out(part, texts, reference, part is node, say) if stand_in is None else _Text(stand_in, "atom", 0)
+        piece = (
+            _spelled_out(part, texts, reference, part is node, say) if stand_in is None else _Text(stand_in, "atom", 0)
+        )
         if piece.height > limits.NESTING:
             raise SheetsimError(
                 f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
@@ -255,9 +257,7 @@ class _Slot:
         return text if not level or BINDING[text_level] >= BINDING[level] else f"({text})"
 
 
-def _spelled_out(
-    part: Matrix, texts: Mapping[Matrix, _Text], reference: Reference, whole: bool, say: Say
-) -> _Text:
+def _spelled_out(part: Matrix, texts: Mapping[Matrix, _Text], reference: Reference, whole: bool, say: Say) -> _Text:
     """A node's text from those of its arguments; whole: it is the formula, and no part of one."""
     if isinstance(part.source, Constant):
         value = part.source.value

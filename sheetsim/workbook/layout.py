@@ -435,7 +435,11 @@ class Layout:
 
     def shown(self, values: Array) -> Array:
         """Values as cells show them: texts in the book's language."""
-        return np.array([[self.say(text) for text in row] for row in values.tolist()]) if values.dtype.kind == "U" else values
+        return (
+            np.array([[self.say(text) for text in row] for row in values.tolist()])
+            if values.dtype.kind == "U"
+            else values
+        )
 
     def is_array(self, node: Matrix) -> bool:
         """Whether the matrix's formula is an array formula."""
@@ -476,7 +480,7 @@ class Layout:
         """What is said of a matrix's sheet: what it holds, its formula, and where that takes its numbers from."""
         node = sheet.matrix
         shown = node
-        said = [f"{sheet.title}: {self.say(sheet.words)}"] if sheet.words else []
+        said: list[str] = []
         size = f"{node.shape[0]:,} × {node.shape[1]:,}"
         if isinstance(node, Series):
             said.append(f"{node.name}: {len(node)} steps of {node.rows:,} × {node.shape[1]:,}, one under another")
@@ -501,7 +505,8 @@ class Layout:
         else:
             constants = sheet.constants if isinstance(sheet, MatrixSheet) else "given"
             said.append(f"Constants, {constants}")
-        return [self.say(line) for line in said]
+        heads = [f"{sheet.title}: {self.say(sheet.words)}"] if sheet.words else []
+        return heads + [self.say(line) for line in said]
 
     def named(self) -> Iterator[Matrix]:
         """The matrices that get a name in the workbook, in order of place."""

@@ -337,7 +337,9 @@ class _Writer:
             worksheet.conditional_format(item.row, item.column, item.row + item.rows - 1, item.column, DATA_BARS)
         elif not isinstance(item, Colors):
             chart, said = self._chart(item)
-            worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": self.layout.say(said)})
+            worksheet.insert_chart(
+                item.row, item.column, chart, {"object_position": 1, "description": self.layout.say(said)}
+            )
 
     def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:
         if isinstance(item, Scatter):
