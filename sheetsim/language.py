@@ -6,11 +6,12 @@ them. A key with placeholders in braces stands for all texts of that form:
     msgid "{samples} samples of {inputs} inputs"
     msgstr "{inputs} 次元のサンプル {samples} 件"
 
-What a placeholder stands for is looked up in its turn, and stays as it is where it is no key: a number, a name.
+What a placeholder stands for is looked up in its turn, and stays as it is where it is no key. `{0}`, `{1}`, … stand for
+numbers alone.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +21,13 @@ from sheetsim.errors import SheetsimError
 ENGLISH = "en"
 
 # By language, the studies whose books are complete in it (test_language builds each).
-STUDIES: dict[str, tuple[str, ...]] = {"ja": ("forward",)}
+STUDIES: dict[str, tuple[str, ...]] = {"ja": ("forward", "gradient-flow", "symmetry")}
 
 # Fonts that Excel has on Windows and macOS, where the book's own has no such letters.
 FONTS = {"ja": "Yu Gothic"}
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+NUMBER, TEXT = r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?", ".+?"
 
 Say = Callable[[str], str]
 
@@ -48,8 +50,7 @@ class Language:
         for form in self._forms:
             found = form.piece in text and form.pattern.fullmatch(text)
             if found:
-                parts = {name: self.say(part) for name, part in found.groupdict().items()}
-                return PLACEHOLDER.sub(lambda place: parts[place[1]], form.text)
+                return form.filled({name: self.say(part) for name, part in found.groupdict().items()})
         return text
 
 
@@ -64,8 +65,16 @@ class _Form(NamedTuple):
     @classmethod
     def of(cls, key: str, text: str) -> "_Form":
         pieces = PLACEHOLDER.split(key)
-        pattern = "".join(f"(?P<{piece}>.+?)" if k % 2 else re.escape(piece) for k, piece in enumerate(pieces))
+        pattern = "".join(
+            f"(?P<_{piece}>{NUMBER if piece.isdecimal() else TEXT})" if k % 2 else re.escape(piece)
+            for k, piece in enumerate(pieces)
+        )
+        # A group's name begins with no digit.
         return cls(key, text, max(pieces[::2], key=len), re.compile(pattern, re.DOTALL))
+
+    def filled(self, parts: Mapping[str, str]) -> str:
+        """The text with what stands for each placeholder, by its group in the pattern."""
+        return PLACEHOLDER.sub(lambda place: parts[f"_{place[1]}"], self.text)
 
 
 @cache

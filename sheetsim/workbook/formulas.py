@@ -70,8 +70,9 @@ def lowered(node: Matrix, reference: Reference, what: str = "an expression", say
     """The formula that computes the node from the matrices that `reference` finds in the workbook.
 
     reference: the text that stands for a matrix (its name or address), None for one that must be inlined; what: what to
-    call it; say: its texts in the book's language. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters, and
-    where it has an op of single numbers, of a block, and also takes blocks as a whole.
+    call it; say: its texts in the book's language. Raises SheetsimError when an unnamed part is nested deeper than
+    Excel allows, or takes more characters, and where it has an op of single numbers, of a block, and also takes blocks
+    as a whole.
     """
     texts: dict[Matrix, _Text] = {}
     is_array, by_cell, of_blocks = node.shape != (1, 1), "", ""

@@ -118,7 +118,10 @@ class _Writer:
         self.book = new_book(self.structure, FONT)
         self.book.set_properties({**properties, "created": CREATED})
         self.book.set_custom_property(DIGEST, NO_DIGEST, "text")
-        self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
+        self.styles = {
+            name: self.book.add_format(FONT | style | {key: say(style[key]) for key in ("num_format",) if key in style})
+            for name, style in STYLES.items()
+        }
         for style in self.styles.values():
             number_of(style)  # now: it is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
