@@ -21,7 +21,7 @@ from sheetsim.errors import SheetsimError
 ENGLISH = "en"
 
 # By language, the studies whose books are complete in it (test_language builds each).
-STUDIES: dict[str, tuple[str, ...]] = {"ja": ("forward", "gradient-flow", "symmetry")}
+STUDIES: dict[str, tuple[str, ...]] = {"ja": ("forward", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation")}
 
 # Fonts that Excel has on Windows and macOS, where the book's own has no such letters.
 FONTS = {"ja": "Yu Gothic"}
