@@ -21,7 +21,9 @@ from sheetsim.errors import SheetsimError
 ENGLISH = "en"
 
 # By language, the studies whose books are complete in it (test_language builds each).
-STUDIES: dict[str, tuple[str, ...]] = {"ja": ("forward", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation")}
+STUDIES: dict[str, tuple[str, ...]] = {
+    "ja": ("forward", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation"),
+}
 
 # Fonts that Excel has on Windows and macOS, where the book's own has no such letters.
 FONTS = {"ja": "Yu Gothic"}
@@ -48,9 +50,9 @@ class Language:
         if text in self._texts:
             return self._texts[text]
         for form in self._forms:
-            found = form.piece in text and form.pattern.fullmatch(text)
-            if found:
-                return form.filled({name: self.say(part) for name, part in found.groupdict().items()})
+            match = form.piece in text and form.pattern.fullmatch(text)
+            if match:
+                return form.filled({name: self.say(part) for name, part in match.groupdict().items()})
         return text
 
 

@@ -134,7 +134,7 @@ def run_command(
     settings: Settings = None,
     seed: Seed = None,
     lang: Annotated[
-        str | None, typer.Option(metavar="en|ja", help="The language of the workbook.", show_default="en")
+        str | None, typer.Option(metavar="CODE", help="The language of the workbook: en, or ja of some studies.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)

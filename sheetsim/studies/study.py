@@ -120,7 +120,8 @@ DEEPEST = 8
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. A subclass is one study, and STUDY its name.
 
-    study: the name of a study of registry.STUDIES; title, description: for people; lang: the language of the book.
+    study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese, of
+    some studies); title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
     whether what it computes is trained, and so can be kept and taken up again.
     Raises SheetsimError with the key and the reason.
