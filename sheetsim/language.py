@@ -22,7 +22,18 @@ ENGLISH = "en"
 
 # By language, the studies whose books are complete in it (test_language builds each).
 STUDIES: dict[str, tuple[str, ...]] = {
-    "ja": ("forward", "gradient-flow", "symmetry", "optimizers", "rnn-gradients", "correlation"),
+    "ja": (
+        "forward",
+        "gradient-flow",
+        "symmetry",
+        "optimizers",
+        "rnn-gradients",
+        "correlation",
+        "jacobian",
+        "finite-width",
+        "propagation",
+        "phase-diagram",
+    ),
 }
 
 # Fonts that Excel has on Windows and macOS, where the book's own has no such letters.

@@ -30,15 +30,16 @@ JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 # fmt: off
 NAMES = [
     "AdaGrad", "Adam", "al", "algorithm", "and", "Annals", "arXiv", "Averages", "Ba", "Bengio", "BLAS",
-    "Cauchy", "Computational", "Cramér", "depth", "Duchi", "eigenvalue", "et", "Excel", "EXP", "exp", "for",
-    "FREQUENCY", "Gelfand", "General", "Gimpel", "Hazan", "He", "Hendrycks", "Hermite", "Hinton", "INDEX",
-    "IronCalc", "Journal", "Kingma", "Learning", "lecture", "LeCun", "lim", "ln", "log", "log=true", "loss",
-    "Machine", "Mathematical", "Mathematics", "max", "method", "Mikolov", "minimize", "Momentum", "Monro",
-    "n_in", "n_out", "Networks", "Neural", "None", "NumPy", "of", "ones", "optimization", "optimize", "Pascanu",
-    "Physics", "Polyak", "Poole", "Python", "PyTorch", "radius", "rate", "ReLU", "replicate", "Research",
-    "RMSprop", "Robbins", "Saxe", "scale", "Schoenholz", "SciPy", "scipy", "sd", "set", "SGD", "sheetsim",
-    "SIMD", "Singer", "Statistics", "std", "step", "stochastic", "target", "Tieleman", "true", "USSR", "Var",
-    "Wilson", "Xavier",
+    "Catalan", "Cauchy", "Computational", "Cramér", "depth", "Duchi", "eigenvalue", "et", "Excel", "exp", "EXP",
+    "for", "FREQUENCY", "Fuss", "gain", "Ganguli", "Gelfand", "General", "Gimpel", "Hanin", "Hazan", "He",
+    "Hendrycks", "Hermite", "Hinton", "INDEX", "IronCalc", "Journal", "Kingma", "Learning", "lecture", "LeCun",
+    "lim", "ln", "log", "log=true", "loss", "Machine", "Marchenko", "Mathematical", "Mathematics", "max",
+    "method", "Mikolov", "minimize", "Momentum", "Monro", "n_in", "n_out", "Networks", "Neural", "Nica", "None",
+    "NumPy", "of", "ones", "optimization", "optimize", "Pascanu", "Pastur", "Pennington", "Physics", "Polyak",
+    "Poole", "Python", "PyTorch", "radius", "rate", "ReLU", "replicate", "Research", "RMSprop", "Robbins",
+    "Rolnick", "Saxe", "scale", "Schoenholz", "scipy", "SciPy", "sd", "set", "SGD", "sheetsim", "SIMD",
+    "Singer", "slope_ratio", "Statistics", "std", "step", "stochastic", "target", "Tieleman", "true", "units",
+    "USSR", "Var", "Wilson", "Xavier", "Yang",
     *ACTIVATIONS, *SCHEMES, *RULES, *LOSSES, "custom", "per layer",
 ]
 # fmt: on
@@ -72,7 +73,7 @@ def texts_of(book: Shown) -> set[str]:
                 text = cell.value.text if isinstance(cell.value, ArrayFormula) else cell.value
                 # Parameters and commands are as templates and shells have them.
                 if isinstance(text, str) and cell.font.name != STYLES["code"]["font_name"]:
-                    found |= set(re.findall('"((?:[^"]|"")*)"', text)) if text[:1] == "=" else {text}
+                    found |= set(re.findall('"((?:[^"]|"")*)"', text.replace('"&"', ""))) if text[:1] == "=" else {text}
                 if cell.comment:
                     found |= {line for line in cell.comment.text.split("\n") if line[:1] != "="}
     with zipfile.ZipFile(book.path) as archive:
@@ -113,6 +114,7 @@ BOOKS: list[tuple[str, dict[str, Any]]] = [
     ("optimizers", STEPS["optimizers"]),
     ("rnn-gradients", STEPS["rnn-gradients"]),
     ("correlation-angles", {"pairs": 3, "units": 3, "layers": 2}),
+    *((name, STEPS[name]) for name in ("jacobian-linear", "finite-width", "layer-norm", "phase-diagram")),
 ]
 
 
