@@ -91,7 +91,7 @@ class Made:
         for title, row, column, node in _shown(self.layout):
             block = Rectangle(row + 1, column + 1, row + node.shape[0], column + node.shape[1])
             keys.setdefault(title, []).append(keys_of([block]))
-            arrays.setdefault(title, []).append(self.values[node])
+            arrays.setdefault(title, []).append(self.layout.shown(self.values[node]))
         return {title: values_of(keys[title], arrays[title]) for title in keys}
 
 

@@ -135,6 +135,9 @@ def run_command(
     what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
     settings: Settings = None,
     seed: Seed = None,
+    lang: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The language of the workbook: en, or ja of some studies.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
@@ -165,7 +168,7 @@ def run_command(
         settings = [*(settings or []), f'draws="{draws}"']
     if draws == "live" and values_only:
         raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
-    scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
+    scenarios = [_load(name, settings, seed, lang=lang) for name in what or templates.ARTICLE]
     check_opener(show_it)
     targets = targets_of(scenarios, output)
     checked: list[CheckedScenario | None] = [check_scenario(scenario) for scenario in scenarios]
@@ -176,7 +179,7 @@ def run_command(
         scales = shared_scales([scenario.experiment for scenario in scenarios])
         for k, (name, axes) in enumerate(zip(what or templates.ARTICLE, scales, strict=True)):
             if axes:
-                scenarios[k], checked[k] = _load(name, settings, seed, axes), None
+                scenarios[k], checked[k] = _load(name, settings, seed, axes, lang), None
         for scenario, built, target in zip(scenarios, checked, targets, strict=True):
             progress.begin(scenario.name)
             with _kept(target, scenario, workers, resume, progress) as train:
@@ -837,20 +840,25 @@ def diff_command(
 
 
 def _load(
-    name: str, settings: list[str] | None, seed: int | None, more: "Mapping[str, Any] | None" = None
+    name: str,
+    settings: list[str] | None,
+    seed: int | None,
+    more: "Mapping[str, Any] | None" = None,
+    lang: str | None = None,
 ) -> "Scenario":
     from sheetsim.runs import templates
 
-    return templates.load(name, _overrides(settings, seed) | dict(more or {}))
+    return templates.load(name, _overrides(settings, seed, lang) | dict(more or {}))
 
 
-def _overrides(settings: list[str] | None, seed: int | None) -> dict[str, Any]:
-    """The keys that --set and --seed give."""
+def _overrides(settings: list[str] | None, seed: int | None, lang: str | None = None) -> dict[str, Any]:
+    """The keys that --set, --seed and --lang give."""
     overrides = dict(map(_setting, settings or []))
-    if seed is not None:
-        if "seed" in overrides:
-            raise SheetsimError("--seed and --set seed=… say the same: give one of them")
-        overrides["seed"] = seed
+    for key, value in (("seed", seed), ("lang", lang)):
+        if value is not None:
+            if key in overrides:
+                raise SheetsimError(f"--{key} and --set {key}=… say the same: give one of them")
+            overrides[key] = value
     return overrides
 
 

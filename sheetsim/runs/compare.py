@@ -208,6 +208,7 @@ def _loaded(what: Any, overrides: Mapping[str, Any]) -> _Loaded:
         book = read(what)
     if book is None:
         scenario = templates.scenario(what, overrides)
+        scenario.experiment.check_english("comparisons")
         return _Loaded(scenario.name, scenario.template, scenario.experiment.study, scenario, None)
     if overrides:
         raise SheetsimError(f"{book.path} is a workbook: {', '.join(overrides)} can be set of templates alone")

@@ -7,7 +7,7 @@ Excel takes 255 characters of one).
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from sheetsim.studies.about import AboutPage
 from sheetsim.studies.study import explained
 from sheetsim.summary.table import Column, Table
 from sheetsim.workbook.formulas import local_range
-from sheetsim.workbook.layout import Area, Layout, MatrixSheet
+from sheetsim.workbook.layout import Area, Layout, MatrixSheet, possible_texts
 from sheetsim.workbook.limits import COLUMNS, MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
@@ -96,7 +96,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     wanted; matrices: whether it holds the matrices, or a summary. tables (the summary first), histograms: by the name
     under which they are asked for; output_histograms: by label of an output's quantity; verdicts: names of cells, one a
     row of the summary; kinds: names of matrices by what their numbers are (COUNT, ROUNDING); series, headings: by name
-    of the matrix.
+    of the matrix; texts: in a book of another language, what its cells say, in English.
     """
 
     format: int
@@ -118,6 +118,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     kinds: dict[str, list[str]] = {}
     series: dict[str, PlacedSeries] = {}
     headings: dict[str, list[str]] = {}
+    texts: dict[str, str] = {}
 
     def rows(self) -> list[list[str]]:
         """The cells of its sheet."""
@@ -183,7 +184,14 @@ def manifest(
             if isinstance(node, Series)
         },
         headings=headings,
+        texts={layout.say(text): text for text in _texts(layout) if layout.say(text) != text},
     )
+
+
+def _texts(layout: Layout) -> Iterator[str]:
+    """The texts that the cells of verdicts and of columns of texts can say."""
+    for node in layout.places:
+        yield from sorted(possible_texts(node))
 
 
 def _placed(table: Table, layout: Layout) -> PlacedTable:

@@ -39,15 +39,12 @@ def pages_of_outputs(study: Study, risk: Table | None) -> "list[Page]":
 
 def lay_out(study: Study, command: str, live: bool) -> LaidOut:
     """The study's book. Of its outputs all trials are computed first, as the pages ask what fits their numbers."""
-    from sheetsim.workbook.layout import Layout
-
     values: Values = {}
     risk = None
     if study.graph.outputs:
         values = evaluate([output.matrix for output in study.graph.outputs.values()])
         risk = study.outputs.risk(first_questions(study, values))
-    sheets = study.sheets(command, live, pages_of_outputs(study, risk))
-    return LaidOut(Layout(sheets, live=live), risk, values)
+    return LaidOut(study.layout(command, live, pages_of_outputs(study, risk)), risk, values)
 
 
 def model_study(model: Graph) -> Study:

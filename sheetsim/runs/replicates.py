@@ -53,9 +53,11 @@ ReplicateProgress = Callable[[int, float], None]
 
 
 def observed(source: Experiment | Graph) -> Observed:
-    """What replicates of an experiment or of a person's model observe. Raises SheetsimError where that is nothing."""
+    """What replicates of an experiment or of a person's model observe. Raises SheetsimError where that is nothing, or
+    the experiment's language is another than their books have."""
     if isinstance(source, Experiment):
         check_repeatable(source)
+        source.check_english("books of many runs")
     if isinstance(source, Forward) and source.study == Forward.STUDY:
         return observed_forward(source)
     if isinstance(source, Graph):

@@ -29,7 +29,6 @@ from sheetsim.studies.study import Experiment, Study, properties
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import LayerCounts, histogram_frame
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import rectangle
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from sheetsim.runs.training import TrainingOptions, TrainingProgress
     from sheetsim.summary.outputs import Asked
+    from sheetsim.workbook.layout import Layout
     from sheetsim.workbook.reading.read import Reader
 
 SheetProgress = Callable[[str], None]
@@ -283,7 +283,7 @@ class Run(Results):
             raise SheetsimError("draws live are formulas, and values alone have none: leave one of them out")
         if values_only:
             pages = pages_of_outputs(self._study, self._risk)
-            layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)
+            layout = self._study.layout(templates.writing(self._command, True), False, pages)
             # Its pages may show what the live book's do not.
             self._compute(layout.places)
         return write(
@@ -360,7 +360,7 @@ def histograms_of_outputs(others: Container[str]) -> str:
     return "output_histograms" if "histograms" in others else "histograms"
 
 
-def study_manifest(study: Study, layout: Layout, risk: Table | None, values_only: bool, template: str) -> Manifest:
+def study_manifest(study: Study, layout: "Layout", risk: Table | None, values_only: bool, template: str) -> Manifest:
     """What the study's book says of itself. risk: as of LaidOut; values_only: whether formulas were not wanted."""
     outputs = None if risk is None else study.outputs
     more = [] if outputs is None or risk is None else [outputs.percentiles, risk]
@@ -492,7 +492,11 @@ class Book(Results):
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
-        return self._reader[arguments.text("a name", name)]
+        return self._english(self._reader[arguments.text("a name", name)])
+
+    def _english(self, value: Any) -> Any:
+        """What a cell says, as a book in English does."""
+        return self.manifest.texts.get(value, value) if isinstance(value, str) else value
 
     def frame(self, name: str) -> "pd.DataFrame":
         """A series, or a matrix on a sheet of its own, as a DataFrame, as of a Run."""
@@ -566,7 +570,7 @@ class Book(Results):
         cells: list[float | str] = []
         for place in places:
             if isinstance(place, tuple):
-                cells += [cell for row in self._reader.cells(place[0], *place[1]) for cell in row]
+                cells += [self._english(cell) for row in self._reader.cells(place[0], *place[1]) for cell in row]
             else:
                 cells.append(math.nan if place is None else place)
         # A count is a whole number, unless somebody wrote another there.

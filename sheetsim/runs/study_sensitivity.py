@@ -229,6 +229,7 @@ def plan_sensitivity(
     else:
         check_repeatable(of.experiment)
         source, name = of.experiment, of.name
+        source.check_english("books of sensitivities")
         command = _command(of.command, statistic, trials, groups, resamples)
         observed = observed_tables(source, source.title, source.study)
     places = observed.places([statistic])

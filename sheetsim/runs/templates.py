@@ -40,7 +40,10 @@ LAYERS = {"depth": MOST_LAYERS, "width": math.inf}
 SIZE, SMALL = "size", "small"
 
 # Keys of which neither a title nor a description speaks; a description's figures are those of a seed, too.
-UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log")
+UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log", "lang")
+
+# Keys that have an option of their own.
+OPTIONS = ("seed", "lang")
 
 # Characters of a changed value, and of all of them, that a title has room for.
 LONGEST_VALUE, LONGEST_CHANGES = 40, 160
@@ -183,7 +186,7 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
     words = ["sheetsim run", shlex.quote(what)]
     for key, value in _said(base, experiment).items():
         if value != plain.get(key):
-            words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
+            words.append(f"--{key} {value}" if key in OPTIONS else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
     return " ".join(words)
 
 

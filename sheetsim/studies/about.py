@@ -56,6 +56,8 @@ FOLLOWING = {
 }
 
 
+NAMES = "Defined names"
+
 AS_IT_WAS_MADE = "As it was made: "
 
 # Characters of a line in the second column, by style, for sure.
@@ -85,6 +87,7 @@ def about_page(
         ("Parameters", "", "section"),
     ]
     rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
+    names = {*parameters, *sections.get(NAMES, ())}
     for heading, words in sections.items():
         rows += [("", "", "text"), (heading, "", "section")]
         rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
@@ -106,7 +109,8 @@ def about_page(
         elif style == "description":
             items.append(AsMade(row, 1, text, "wrapped", 1, longest))
         elif label or text:
-            items += [Text(row, 0, label, "label-top" if lines > 1 else "label"), Text(row, 1, text, style)]
+            look = "label-top" if lines > 1 else "label"
+            items += [Text(row, 0, label, look, is_name=label in names), Text(row, 1, text, style)]
     return AboutPage(
         "About",
         tuple(items),
@@ -157,7 +161,7 @@ class StudyBook:
         sheets = at_home([first, *pages, *others, *more, *redraw_sheets(self.graph, self.sheets)], tables)
         placed_names = {node.name for node, _ in _placed(sheets)}
         more_names = {name: what for name, what in self.names.items() if name in placed_names}
-        sections = {"Defined names": glossary(self.graph, sheets) | more_names}
+        sections = {NAMES: glossary(self.graph, sheets) | more_names}
         sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
         if said := said_of_draws(self.graph):
             sections["The draws"] = said

@@ -13,6 +13,7 @@ import numpy as np
 from sheetsim.arguments import WHOLE_BELOW
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
+from sheetsim.language import ENGLISH, check_language, language
 from sheetsim.model.draws import LIVE
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -24,7 +25,7 @@ from sheetsim.summary.verdict import Verdict
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
     from sheetsim.summary.output_tables import OutputTables
-    from sheetsim.workbook.layout import Page, Sheet
+    from sheetsim.workbook.layout import Layout, Page
 
 
 # The workbook, with the command that makes the file again and whether the book is live.
@@ -100,11 +101,15 @@ class Study:
         _ = self.findings
         return self.graph[name]
 
-    def sheets(self, command: str, live: bool, pages: "Sequence[Page]" = ()) -> "list[Sheet]":
+    def layout(self, command: str, live: bool, pages: "Sequence[Page]" = ()) -> "Layout":
         """The workbook's sheets. pages: of the outputs."""
+        from sheetsim.workbook.layout import Layout
+
         tables = (self.outputs.table,) if pages else ()
         outputs = [output.matrix for output in self.graph.outputs.values()] if pages and self.matrices else []
-        return self.findings.sheets(command, live).bound(pages, tables, outputs)
+        book = self.findings.sheets(command, live)
+        spoken = language(book.experiment.lang or ENGLISH)
+        return Layout(book.bound(pages, tables, outputs), live=live, spoken=spoken)
 
 
 LONGEST_TEXT = 1000
@@ -116,7 +121,8 @@ DEEPEST = 8
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. A subclass is one study, and STUDY its name.
 
-    study: the name of a study of registry.STUDIES; title, description: for people.
+    study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese, of
+    some studies); title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
     whether what it computes is trained, and so can be kept and taken up again.
     Raises SheetsimError with the key and the reason.
@@ -130,6 +136,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     study: str
     title: str = ""
     description: str = ""
+    lang: str | None = None
 
     def __post_init__(self) -> None:
         # From Python a field can hold anything; from a template msgspec has checked its type.
@@ -145,12 +152,19 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             except msgspec.ValidationError as error:
                 raise SheetsimError(f"{declared.name}: {explained(str(error))}") from None
         check_one_of("study", self.study, (self.STUDY,))
+        if self.lang is not None:
+            check_language(self.lang, self.study)
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
 
     def check_book(self) -> None:
         """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
+
+    def check_english(self, books: str) -> None:
+        """Raises SheetsimError where another language is asked for, which such books do not have."""
+        if self.lang not in (None, ENGLISH):
+            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} is the book of one run")
 
     def build(self) -> Study:
         """The study as a graph, and what can be told of it. Raises SheetsimError for what cannot be built."""

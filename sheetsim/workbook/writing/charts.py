@@ -69,10 +69,10 @@ def bars_chart(book: Any, item: Bars, places: Places) -> tuple[Any, str]:
         add(below, {"fill": {"color": SPIKE}}, name=item.spike.name)
     line = {"color": BAR, "width": 0.25}
     outside = {"fill": {"color": OUTSIDE}}
-    add(counts, outside, name="more", data_labels=_named("more", last))
+    add(counts, outside, name=item.outside[1], data_labels=_named(item.outside[1], last))
     inside = counts._replace(shape=(last, 1))
     add(inside, {"fill": {"color": BAR}}, name=item.counts.name, border=line)
-    add(counts._replace(shape=(1, 1)), outside, name="below", data_labels=_named("below", 0))
+    add(counts._replace(shape=(1, 1)), outside, name=item.outside[0], data_labels=_named(item.outside[0], 0))
     if item.spike is not None:
         chart.combine(_share(book, item.spike, labels, places))
         chart.set_y2_axis(HIDDEN)

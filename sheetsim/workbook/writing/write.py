@@ -44,6 +44,7 @@ from sheetsim.workbook.layout import (
     Text,
 )
 from sheetsim.workbook.limits import MANIFEST_TITLE
+from sheetsim.workbook.translated import translated
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines_chart, scatter_chart
 from sheetsim.workbook.writing.native_charts import NativeCharts
@@ -117,13 +118,18 @@ class _Writer:
         manifest: Sequence[Sequence[str]],
     ) -> None:
         self.layout = layout
+        say = layout.spoken.say
+        self.sheets = [translated(sheet, say) for sheet in layout.sheets]
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
         self.book = new_book(self.structure, FONT)
         self.book.set_properties({**properties, "created": CREATED})
         self.book.set_custom_property(DIGEST, NO_DIGEST, "text")
-        self.styles = {name: self.book.add_format(FONT | style) for name, style in STYLES.items()}
+        self.styles = {
+            name: self.book.add_format(FONT | style | {key: say(style[key]) for key in ("num_format",) if key in style})
+            for name, style in STYLES.items()
+        }
         for style in self.styles.values():
             number_of(style)  # now: it is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
@@ -134,7 +140,7 @@ class _Writer:
 
     def parts(self, progress: SheetProgress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
-        for sheet in self.layout.sheets:
+        for sheet in self.sheets:
             self._sheet(self.book.add_worksheet(sheet.title, ExactWorksheet), sheet)
         if self.manifest:
             self._hidden_sheet()
@@ -144,11 +150,11 @@ class _Writer:
         for name, cells in self.native.names().items():
             hide_name(self.book, name, cells)
         self.book.close()
-        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.layout.sheets, start=1)}
+        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.sheets, start=1)}
         with ZipFile(self.structure) as archive:
             native = self.native.parts(archive)
             for name in [*archive.namelist(), *sorted(native.keys() - archive.namelist())]:
-                xml = native[name] if name in native else archive.read(name)
+                xml = self._spoken(name, native[name] if name in native else archive.read(name))
                 sheet_of = titles.get(name)
                 if sheet_of is not None:
                     progress(sheet_of.title)
@@ -160,6 +166,13 @@ class _Writer:
                     yield name, self._steps(xml, sheet_of)
                 else:
                     yield name, [xml]
+
+    def _spoken(self, name: str, xml: bytes) -> bytes:
+        """A part of XlsxWriter's with the font of the book's language."""
+        font = self.layout.spoken.font
+        if not font or name.startswith("xl/worksheets/"):
+            return xml
+        return xml.replace(f'"{FONT["font_name"]}"'.encode(), f'"{font}"'.encode())
 
     def last(self, digest: str) -> Part:
         """The part that says the digest of the others."""
@@ -263,13 +276,13 @@ class _Writer:
         worksheet.set_paper(9)
         worksheet.set_margins(**MARGINS)
         worksheet.set_print_scale(scale)
-        worksheet.set_footer("&L&A&RPage &P of &N")
+        worksheet.set_footer(f"&L&A&R{self.layout.say('Page &P of &N')}")
 
     def _matrix_sheet(self, worksheet: ExactWorksheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
         self._number_strings((sheet.corner, *sheet.columns))
         worksheet.write_block(rows, columns)
-        self._note(worksheet, sheet, *(() if sheet.wholes else (COLORS,)))
+        self._note(worksheet, sheet, *(() if sheet.wholes else (self.layout.say(COLORS),)))
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
         worksheet.set_column(1, columns, 8)
@@ -346,7 +359,8 @@ class _Writer:
             chart, said = self._chart(item)
             if isinstance(item, Bars | Lines) and item.native:
                 chart.chart_name = self.native.add(item, self.layout.places, self.values)
-            said = f"{item.label}. {said}" if item.label else said
+            said = self.layout.say(said)
+            said = f"{self.layout.say(item.label)}. {said}" if item.label else said
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
     def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:
@@ -373,15 +387,17 @@ class _Writer:
         style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
-        worksheet.write_string(item.row, item.column, item.text, style)
+        text = item.text if item.is_name or item.style == "code" else self.layout.say(item.text)
+        worksheet.write_string(item.row, item.column, text, style)
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
         self._verdict(worksheet, item)
 
     def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
-        node, values = item.matrix, self.values[item.matrix]
+        node = item.matrix
         if isinstance(node, Series):
             return  # its steps are blocks of their own
+        values = self.layout.shown(self.values[node])
         style = self.styles[item.style]
         first = _plain(values[0, 0])
         text = self.layout.formulas.get(node)
@@ -409,7 +425,7 @@ class _Writer:
         if isinstance(source, Choice):
             rule: dict[str, Any] = {"validate": "list", "source": list(source.options)}
         elif isinstance(source, Data) and source.at_least is not None:
-            words = f"A number from {source.at_least:g}."
+            words = self.layout.say(f"A number from {source.at_least:g}.")
             rule = {"validate": "decimal", "criteria": ">=", "value": source.at_least}
             rule |= {"ignore_blank": False, "error_title": str(node.name)[:32], "error_message": words}
         else:
@@ -420,7 +436,7 @@ class _Writer:
 
     def _echo(self, worksheet: ExactWorksheet, item: Echo) -> None:
         style = self.styles[item.style]
-        value = _plain(self.values[item.matrix][0, 0])
+        value = _plain(self.layout.shown(self.values[item.matrix])[0, 0])
         if self.layout.live:
             place = self.layout.places[item.matrix]
             text = address(place.sheet, place.row, place.column, place.shape)
@@ -438,7 +454,7 @@ class _Writer:
                 item.column,
                 item.row,
                 item.column,
-                {"type": "text", "criteria": "begins with", "value": text, "format": self.tones[tone]},
+                {"type": "text", "criteria": "begins with", "value": self.layout.say(text), "format": self.tones[tone]},
             )
 
 
