@@ -120,5 +120,5 @@ class AnyError:
 class NoGroups(rows.RowGroups):
     """Finds none."""
 
-    def found(self, levels: Any) -> list[list[Any]]:
+    def of_levels(self, levels: Any) -> list[list[Any]]:
         return []

@@ -124,6 +124,16 @@ FunctionsToo = Annotated[bool, typer.Option("--functions", help="Print the funct
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the records of the outputs.")]
 
 
+# What formulas are made of beside functions of values: part, arguments, what it gives.
+OF_THE_LANGUAGE = (
+    ("RAND", "draws", 0, 0, "a number from 0 to 1, drawn for each trial"),
+    ("RANDBETWEEN", "draws", 2, 2, "a whole number between two, drawn for each trial"),
+    ("OFFSET", "references", 3, 5, "a range beside another, which is the same in all trials"),
+    ("INDIRECT", "references", 1, 2, "the range that a text names, which is the same in all trials"),
+    ("LET", "names", 3, None, "a formula with names for its parts"),
+)
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Where a result goes, and how it is printed."""
@@ -401,6 +411,10 @@ def print_functions(form: Format) -> None:
         {"function": one.name, "part": part, "arguments": _count(one.least, one.most), "gives": one.words}
         for part, functions in PARTS.items()
         for one in functions
+    ]
+    rows += [
+        {"function": name, "part": part, "arguments": _count(least, most), "gives": gives}
+        for name, part, least, most, gives in OF_THE_LANGUAGE
     ]
     if form is Format.json:
         print_json(rows)

@@ -249,7 +249,7 @@ class SheetProgram:
         levels: dict[CellId, int] = {}
         for cell in cells:
             levels[cell] = 1 + max((levels.get(need, 0) for need in self._needs[cell]), default=0)
-        groups = RowGroups(self._compiler, varying.__contains__).found(levels)
+        groups = RowGroups(self._compiler, varying.__contains__).of_levels(levels)
         group_of = {cell: group for group in map(tuple, groups) for cell in group}
         placed: set[CellId] = set()
         for cell in cells:

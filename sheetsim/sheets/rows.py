@@ -118,7 +118,7 @@ class RowGroups:
         self._compiler, self._book, self._varies = compiler, compiler.book, varies
         self._references: dict[tuple[int, int], tuple[Node, list[Node] | None]] = {}
 
-    def found(self, levels: Mapping[CellId, int]) -> list[list[CellId]]:
+    def of_levels(self, levels: Mapping[CellId, int]) -> list[list[CellId]]:
         """Groups of cells of one formula, none of which needs another of its group.
 
         levels: by cell, in the order of computation, 1 more than the highest of those that it needs: cells of one level
@@ -199,13 +199,13 @@ class RowGroups:
 
 def references_in(compiler: Compiler, tree: Node, home: CellId) -> list[Node] | None:
     """The references of a formula, those of its names included; None for a formula that is computed cell by cell."""
-    found: dict[Node, None] = {}
+    references: dict[Node, None] = {}
     left: list[Node] = [tree]
     names: set[Node] = set()
     while left:
         part = left.pop()
         if isinstance(part, AreaNode | TableNode):
-            found[part] = None
+            references[part] = None
         elif isinstance(part, NameNode):
             inner = compiler.meaning(part, home)
             if inner is None:
@@ -217,7 +217,7 @@ def references_in(compiler: Compiler, tree: Node, home: CellId) -> list[Node] | 
             left += part.args
         elif not isinstance(part, Literal | ErrorLiteral | ArrayNode):
             return None
-    return list(found)
+    return list(references)
 
 
 def _goes_by_rows(call: OperatorNode | CallNode) -> bool:
