@@ -441,7 +441,7 @@ def test_scenarios_a_grid_and_a_goal_are_printed(profit: Path, sheetsim: Any) ->
     words = ["simulate", str(profit), "--input", "A1=normal(100, 20)", "--trials", "500", "--format", "json"]
     status, out, _ = sheetsim(*words, "--output", "B1", "--scenario", "dear: A2=5.5, A1=normal(90, 20)")
     assert status == 0
-    assert [row["scenario"] for row in json.loads(out)] == ["as it is", "dear"]
+    assert [(row["output"], row["scenario"]) for row in json.loads(out)] == [("B1", "as it is"), ("B1", "dear")]
     _, out, _ = sheetsim(*words, "--output", "B1", "--grid", "A2=4:6:3", "--statistic", "loss")
     assert [row["A2"] for row in json.loads(out)] == [4, 5, 6]
     _, out, _ = sheetsim(*words, "--goal", "A3: P(B1>0)=90%")

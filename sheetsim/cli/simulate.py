@@ -249,13 +249,16 @@ def answer(
         return
     scenarios: dict[str, dict[str, Any]] = {"as it is": {}} | dict(map(_scenario, questions.scenarios))
     compared = opened.compare(scenarios, outputs=outputs, **given)
+    if form is not Format.table:
+        frames = [compared.frame(output, least=questions.least).assign(output=output) for output in compared.outputs]
+        print_frame(pd.concat(frames), form)
+        return
     for output in compared.outputs:
-        if form is Format.table and len(compared.outputs) > 1:
+        if len(compared.outputs) > 1:
             print(output)
         print_frame(compared.frame(output, least=questions.least).drop(columns="errors"), form)
-        if form is Format.table:
-            print()
-            print_frame(compared.decision(output, least=questions.least), form)
+        print()
+        print_frame(compared.decision(output, least=questions.least), form)
 
 
 def _scenario(text: str) -> tuple[str, dict[str, Any]]:
