@@ -220,6 +220,16 @@ class Workbook:
     def _notes(self, run: WorkbookRun, until: float | None) -> list[str]:
         model = run.model
         notes = [*self.book.notes, *(f"the input {one} reaches no output" for one in model.idle)]
+        notes += [
+            f"the input {one.given} holds a formula, which is not computed: its draws stand in its place"
+            for one in model.uncertain
+            if self.book.is_formula(one.cell)
+        ]
+        notes += [
+            f"the output {output} is a number in no trial: it is a text or an error"
+            for output, errors in run.summary()["errors"].items()
+            if errors == run.trials
+        ]
         for cell, reason in model.sheet.unknown.items():
             cost = f"{run.trials:,} trials took {model.sheet.engine_seconds:.2g} s"
             notes.append(f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, as {reason}: {cost}")

@@ -45,12 +45,29 @@ _S = TypeVar("_S", bound=SheetParser)
 _PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
 
 
+# How a file of Excel 97 to 2003 begins, and a workbook that is locked; in how many bytes the latter says so.
+COMPOUND, ENCRYPTED_WITHIN = bytes.fromhex("d0cf11e0a1b11ae1"), 1 << 24
+
+
 def no_values(path: Path) -> str:
     """Why a book with formulas that have no values is not read."""
     return (
         f"{path} holds formulas without values, as a program saves them that computes none: "
         f"open and save it in Excel or LibreOffice, or run sheetsim verify --fill {path}"
     )
+
+
+def _what_instead(path: Path, error: Exception) -> str:
+    """What a file is that cannot be opened as a workbook, and what to do."""
+    with path.open("rb") as file:
+        if file.read(len(COMPOUND)) == COMPOUND:
+            # An encrypted .xlsx is a file of the old kind with this stream in it.
+            if "EncryptedPackage".encode("utf-16-le") in file.read(ENCRYPTED_WITHIN):
+                return "it is locked by a password: open it in Excel or LibreOffice, and save it without one"
+            return "it is of Excel 97 to 2003: open it in Excel or LibreOffice, and save it as .xlsx"
+    if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xls", ".ods"):
+        return f"it is {path.suffix.lower()}: open it in Excel or LibreOffice, and save it as .xlsx"
+    return str(error)[:1].lower() + str(error)[1:]
 
 
 def check_archive(path: Path) -> None:
@@ -64,7 +81,7 @@ def check_archive(path: Path) -> None:
     except OSError as error:
         raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise SheetsimError(f"{path} is no workbook: {error}") from None
+        raise SheetsimError(f"{path} is no workbook: {_what_instead(path, error)}") from None
     if len(members) > MEMBERS:
         raise SheetsimError(f"{path} is refused: {len(members):,} parts, more than any workbook has")
     for member in members:
