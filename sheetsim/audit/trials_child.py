@@ -16,6 +16,7 @@ from typing import Any
 
 
 def run_trials(folder: str, memory: str, seconds: str, enough: str, book: str) -> None:
+    """Recalculate a book trial by trial as the folder's plan says, within limits of memory (bytes) and seconds."""
     _limit_trials(int(memory), int(seconds))
     import ironcalc
 

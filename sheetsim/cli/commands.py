@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def _print_any_text() -> None:
-    """Names of files in other bytes, and signs that a terminal does not have, are shown as \\udcff and \\u2192."""
+    r"""Names of files in other bytes, and signs that a terminal does not have, are shown as \udcff and \u2192."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")

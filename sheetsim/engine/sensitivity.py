@@ -172,7 +172,7 @@ class SobolIndices(NamedTuple):
 
 @one_thread()
 def jansen(design: Design) -> SobolIndices:
-    """The indices by Jansen's estimators (Jansen 1999; Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018, table 2):
+    """The indices by Jansen's estimators (Jansen 1999; Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018, table 2).
 
     S_i = 1 − Σ(f_b − f_ab_i)²/(2 N V) and T_i = Σ(f_a − f_ab_i)²/(2 N V), V the variance of f_a and f_b together.
     """

@@ -281,6 +281,7 @@ class CellDistribution:
 
     @property
     def is_truncated(self) -> bool:
+        """Whether it has a bound."""
         return _is_bound(self.low) or _is_bound(self.high)
 
     @property

@@ -50,6 +50,7 @@ class Distribution:
 
     @property
     def family(self) -> Family:
+        """The family's functions, of the truncated distribution where there are bounds."""
         return _family(self.name) if (self.low, self.high) == (-math.inf, math.inf) else _truncated(self)
 
     @property

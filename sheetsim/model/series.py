@@ -36,6 +36,7 @@ class Series(Matrix):
 
     @property
     def headings(self) -> tuple[str, ...]:
+        """The headings of the columns."""
         return self.columns
 
     @property

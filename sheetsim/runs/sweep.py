@@ -70,10 +70,12 @@ class Unit:
 
     @property
     def name(self) -> str:
+        """The part's file name: study and replicates."""
         return f"{fingerprint(self.study, self.observed.names)}-{self.first}-{self.last}"
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Replicates × statistics."""
         return self.last - self.first, len(self.observed.labels)
 
     def task(self) -> Batch:
@@ -96,10 +98,13 @@ class Sweep:
         self._numbers = numbers
 
     def frame(self) -> "pd.DataFrame":
-        """A row a point, replicate and table's row (layer, start, …): the grid's keys, replicate, seed, the row and
-        every statistic, NaN where the row has none such.
+        """Every number: a row a point, replicate and table's row (layer, start, …).
 
-        `sheetsim.run` of the point with that seed is the replicate.
+        Returns
+        -------
+        pandas.DataFrame
+            The grid's keys, replicate, seed, the row and every statistic (NaN for none). `sheetsim.run` of the point
+            with that seed is the replicate.
         """
         import pandas as pd
 
@@ -124,11 +129,14 @@ class Sweep:
         return pd.DataFrame(data)
 
     def statistics(self) -> "pd.DataFrame":
-        """A row a point, table's row and statistic: the grid's keys, the row, statistic, replicates, mean, sd, se, low
-        and high.
+        """Statistics over replicates: a row a point, table's row and statistic.
 
-        replicates: those that have the statistic; low, high: the ends of the mean's 95 % interval, Student's, and of
-        what is never negative Student's for the logarithm of the mean.
+        Returns
+        -------
+        pandas.DataFrame
+            The grid's keys, the row, statistic, replicates (those that have the statistic), mean, sd, se, and low and
+            high, the ends of the mean's 95 % interval: Student's, and for a statistic that is never negative Student's
+            for the logarithm of the mean.
         """
         import pandas as pd
 
@@ -145,8 +153,7 @@ class Sweep:
         return pd.DataFrame(data)
 
     def last_layers(self) -> "pd.DataFrame":
-        """A row a point and shown statistic: the grid's keys, statistic, and mean, low, high at its last row, of a
-        network the last layer."""
+        """The last row (of a network, the last layer) of each point and shown statistic: mean, low and high."""
         import pandas as pd
 
         shown = self._shown()
@@ -157,7 +164,13 @@ class Sweep:
         return pd.DataFrame(data)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
-        """Writes `frame()` and returns the path. Raises SheetsimError without pyarrow, or when that fails."""
+        """Write `frame()` as Parquet and return the path.
+
+        Raises
+        ------
+        SheetsimError
+            pyarrow is not installed, or the file cannot be written.
+        """
         check_parquet()
         content = BytesIO()
         self.frame().to_parquet(content, engine="pyarrow", index=False)
@@ -167,7 +180,7 @@ class Sweep:
         return target
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
+        """Write the workbook and return its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.writing.write import write
 
         plan = self.plan
@@ -230,14 +243,47 @@ def sweep(
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
 ) -> Sweep:
-    """Runs the sweep of a TOML file, or of a mapping with the same keys (see `sweep_grid.Grid`); or of a function and a
-    grid, where function(**point) gives a model or a study for each point: sweep(f, {"width": [10, 100]}).
+    """Run replicates at every point of a grid.
 
-    replicates, show, title: of a function's sweep, as the keys of a file.
-    folder: where parts are kept as they are done; a later run, also of another grid, computes only what is not there.
-    workers: processes on this machine; scheduler: a Dask scheduler's address instead, or "local".
-    progress: called with the number of points done, of all points, and the share of the missing work that is done.
-    The numbers depend on neither folder, workers nor scheduler. Raises SheetsimError with the key at fault.
+    Parameters
+    ----------
+    what
+        The path of a TOML file; a mapping with the same keys; or a function with `grid`, where function(**point) gives
+        a model or a study for each point: `sweep(f, {"width": [10, 100]})`.
+    grid
+        Values by key, for a function.
+    replicates, show, title
+        Of a function's sweep, as the keys of a file.
+    folder
+        Where parts are kept as they are done. A later run, also of another grid, computes only what is missing.
+    workers
+        Processes on this machine.
+    scheduler
+        A Dask scheduler's address, or "local", in place of processes.
+    progress
+        Called with the number of points done, of all points, and the share of the missing work that is done.
+
+    Returns
+    -------
+    Sweep
+        The numbers depend on neither `folder`, `workers` nor `scheduler`.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> def launch(price):
+    ...     model = sheetsim.Model(seed=1)
+    ...     demand = model.input("demand", sheetsim.normal(100, 15), (200, 1))
+    ...     model.output("profit", demand * (price - 3) - 150)
+    ...     return model
+    >>> swept = sheetsim.sweep(launch, {"price": [4, 5]}, replicates=2, show="mean")
+    >>> len(swept.last_layers())
+    2
     """
     if callable(what):
         if grid is None:

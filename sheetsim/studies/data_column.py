@@ -56,10 +56,27 @@ def data_column(data: Any, column: str | int | None = None) -> tuple[Array, str]
 
 
 def empirical(data: Any, column: str | int | None = None) -> Distribution:
-    """The distribution of the data: each number is drawn as often as another, with replacement.
+    """Distribution of data: each number is drawn with the same probability, with replacement.
 
-    data: an array, a column of a table, or the path of a csv, xlsx or npy: `empirical("prices.csv", column="price")`.
-    Raises SheetsimError as `data_column` does.
+    Parameters
+    ----------
+    data
+        Numbers, a column of a table, or the path of a csv, xlsx or npy file.
+    column
+        Name, or number from 1, of the column, where there are several.
+
+    Raises
+    ------
+    SheetsimError
+        The data are no column of finite numbers, or the column is missing or was not chosen.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> model = sheetsim.Model(seed=0)
+    >>> x = model.input("x", sheetsim.empirical([1, 2, 2, 5]), (4, 1))
+    >>> set(model.run()["x"].ravel().tolist()) <= {1.0, 2.0, 5.0}
+    True
     """
     return resampled(data_column(data, column)[0])
 

@@ -246,6 +246,7 @@ def explained(message: str) -> str:
 
 
 def check_one_of(key: str, value: str, options: Sequence[str]) -> None:
+    """Raises SheetsimError for a value that is not one of the options."""
     if value not in options:
         words = f"one of {', '.join(options)}" if len(options) > 2 else " or ".join(options)
         raise SheetsimError(f"{key} must be {words}, not {value!r}")

@@ -113,6 +113,7 @@ class Quantity:
 
     @cached_property
     def mean(self) -> Matrix:
+        """The mean of the numbers; trials without a number are left out."""
         return total(if_error(self.x, 0)) / self.n
 
     @cached_property

@@ -71,6 +71,7 @@ class Table:
         return {column.name: column.what for column in self.columns}
 
     def cells(self) -> Iterator[Matrix]:
+        """All cells, column by column."""
         for column in self.columns:
             yield from column.cells
 

@@ -34,13 +34,31 @@ MOST_ANGLES = 19
 
 
 class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `correlation`: how similar two inputs are after each layer.
 
-    pairs: of inputs x and y = c·x + √(1 − c²)·e, standard normal each; correlation: c, from 0 to 1; units: of the input
-    and of each layer; layers: how many; activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, or a number,
-    the standard deviation; bias: σ_b, the standard deviation of drawn biases, none where it is 0; angles: of more pairs
-    of inputs, in degrees from 0 to 90, that are followed through the same layers.
-    Raises SheetsimError with the key and the reason.
+    Parameters
+    ----------
+    pairs
+        Pairs of inputs x and y = c·x + √(1 − c²)·e, standard normal each.
+    correlation
+        Correlation c of the inputs, from 0 to 1.
+    units
+        Units of the input and of each layer.
+    layers
+        Number of layers.
+    activation
+        Activation of all layers.
+    initializer
+        Initializer of the weights: a name of SCHEMES, or a number, the standard deviation.
+    bias
+        Standard deviation σ_b of drawn biases; 0 for no biases.
+    angles
+        Angles of more pairs of inputs, in degrees from 0 to 90, that pass through the same layers.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "correlation"

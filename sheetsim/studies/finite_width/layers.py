@@ -128,7 +128,7 @@ def _moments(x: Matrix) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def width_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:
-    """One word a layer, of VERDICTS. Names `verdict_1`…"""
+    """One word a layer, of VERDICTS, named `verdict_1` and so on."""
     words = []
     for layer, share in zip(table.labels, table["within"], strict=True):
         word = where(share >= MOST_RUNS, "reliable", where(share >= FEW_RUNS, "noisy", "says nothing"))

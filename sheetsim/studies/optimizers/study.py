@@ -49,13 +49,25 @@ STATE = "the rule's state, row 0 zeros"
 
 
 class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its template.
+    """The study `optimizers`: paths of five optimizers over a function of x and y.
 
-    f: a function of x and y, a text such as "x**2/20 + y**2" (see function_text), or from Python one of two single
-    matrices in functions of the model language; start: x and y; start_std: the standard deviation of the normal numbers
-    that `seed` draws and that are added to both, 0 for none; steps: of each path; rates and parameters as CELLS
-    describes them; contours: the number of levels at which lines are drawn.
-    Raises SheetsimError with the key and the reason.
+    Parameters
+    ----------
+    f
+        Function of x and y: a text such as "x**2/20 + y**2", or from Python a function of two single matrices.
+    start
+        x and y at the start of every path.
+    start_std
+        Standard deviation of normal numbers that are added to both, drawn by `seed`; 0 for none.
+    steps
+        Steps of each path.
+    contours
+        Number of levels at which contour lines are drawn.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "optimizers"

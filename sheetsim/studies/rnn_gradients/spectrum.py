@@ -97,5 +97,5 @@ def _magnitude(B: Matrix) -> Matrix:
 
 
 def _over(B: Matrix, c: Matrix) -> Matrix:
-    """B/c, and 0 where B is 0. (An error in B stays one: the radius is a product with its magnitude.)"""
+    """B/c, and 0 where B is 0. An error in B stays one: the radius is a product with its magnitude."""
     return if_error(B / c, 0)

@@ -154,7 +154,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Training(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A person's own networks: all keys are those of TrainingKeys."""
+    """Your own networks: all keys are those of TrainingKeys."""
 
     STUDY: ClassVar[str] = "training"
     TITLE: ClassVar[str] = "Training"

@@ -132,6 +132,7 @@ class RawBook:
 
     @property
     def titles(self) -> list[str]:
+        """The sheets' titles, in their order."""
         return list(self._parts)
 
     @property

@@ -26,6 +26,7 @@ class Rectangle(NamedTuple):
 
     @property
     def size(self) -> int:
+        """The number of cells."""
         return (self.bottom - self.top + 1) * (self.right - self.left + 1)
 
 
