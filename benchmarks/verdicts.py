@@ -126,8 +126,10 @@ def optimizers(seeds: int) -> Iterator[Record]:
 
 
 def through_time(seeds: int) -> Iterator[Record]:
-    """The identity's gradient over 100 steps back, against the spectral radius. Wrong: exploding where ρ is under 0.95,
-    vanishing where it is over 1.05, steady where it is either."""
+    """The identity's gradient over 100 steps backward, against the spectral radius ρ.
+
+    Wrong is exploding where ρ is under 0.95, vanishing where it is over 1.05, and steady where it is either.
+    """
     for units in (2, 8):
         words: Counter[str] = Counter()
         wrong = 0
@@ -143,8 +145,11 @@ def through_time(seeds: int) -> Iterator[Record]:
 
 
 def ranges(seeds: int, depth: int) -> Iterator[Record]:
-    """The networks of docs/studies/gradient-flow.md over seeds: what is left at layer 1, of ‖d_a‖ at the output and of
-    ‖d_z‖ at the last hidden layer, and the rate."""
+    """The networks of docs/studies/gradient-flow.md over seeds.
+
+    Shown are the shares that are left at layer 1, of ‖d_a‖ at the output and of ‖d_z‖ at the last hidden layer, and the
+    rate.
+    """
     for name in templates.names():
         if not name.startswith("gradient-flow"):
             continue

@@ -63,8 +63,10 @@ def flag(what: str, value: object) -> bool:
 
 
 def listed(what: str, value: object, of: str) -> list[Any]:
-    """The elements of a list of `of`. Raises SheetsimError for what is none, and for a text, whose elements are
-    letters."""
+    """The elements of a list of `of`.
+
+    Raises SheetsimError for what is none, and for a text, whose elements are letters.
+    """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise SheetsimError(f"{what} must be a list of {of}, not {said(value)}")
     try:

@@ -59,9 +59,12 @@ def has_ironcalc() -> bool:
 
 @dataclass(frozen=True)
 class TrialCheck:
-    """What an engine said of some trials. worst: the largest relative difference; failed: (output, trial, ours,
-    theirs) where they differ by more than TOLERANCE; unread: by output why it was not checked: what the engine gave
-    for the file as it stands, where the file itself holds something else."""
+    """What an engine said of some trials.
+
+    worst: the largest relative difference; failed: (output, trial, ours, theirs) where they differ by more than
+    TOLERANCE; unread: by output why it was not checked: what the engine gave for the file as it stands, where the file
+    itself holds something else.
+    """
 
     engine: str
     trials: int

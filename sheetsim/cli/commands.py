@@ -546,8 +546,7 @@ def search_command(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Look for hyperparameters of a template that give a good value: prints the trials, best first. Can be taken up
-    again.
+    """Look for hyperparameters of a template that give a good value: prints the trials, best first.
 
     FILE.toml names a template, a value, a goal, a method (grid, random, sobol, lhs, bayes, halving) and a [space] of
     keys with ranges or lists of choices. Trials are kept in the folder as they are done: after a stop, the same command

@@ -59,8 +59,11 @@ def _draw_of(matrices: Mapping[str, Matrix], node: Matrix) -> Draw:
 
 
 def _weighted(partners: list[Partner]) -> list[Partner]:
-    """The partners with their weights. Raises SheetsimError when the correlations and those that the partners have
-    among themselves are no matrix of correlations."""
+    """The partners with their weights.
+
+    Raises SheetsimError when the correlations and those that the partners have among themselves are no matrix of
+    correlations.
+    """
     among = _among([partner.draw for partner in partners])
     asked = np.array([[partner.correlation for partner in partners]])
     least = np.linalg.eigvalsh(np.block([[among, asked.T], [asked, np.ones((1, 1))]]))[0]

@@ -23,8 +23,11 @@ BELOW_ONE = ("beta",)
 
 @dataclass(frozen=True)
 class FittedFamily:
-    """A family at its greatest likelihood. free: parameters that were fitted; distance: Kolmogorov and Smirnov's, the
-    largest between the distribution function and that of the data."""
+    """A family at its greatest likelihood.
+
+    free: parameters that were fitted; distance: Kolmogorov and Smirnov's, the largest between the distribution function
+    and that of the data.
+    """
 
     distribution: Distribution
     free: int

@@ -24,8 +24,11 @@ KEPT = 0.87962566103423978
 
 
 def weight_draws(name: str) -> Distribution:
-    """One of WEIGHT_DRAWS, with mean 0 and variance 1. truncated: a normal number within two of its own standard
-    deviations, enlarged to have a variance of 1 (TensorFlow's VarianceScaling)."""
+    """One of WEIGHT_DRAWS, with mean 0 and variance 1.
+
+    truncated: a normal number within two of its own standard deviations, enlarged to have a variance of 1 (TensorFlow's
+    VarianceScaling).
+    """
     if name == "truncated":
         # Not before it is asked for: it takes SciPy.
         return checked_distribution("normal", {"mean": 0.0, "std": 1 / KEPT}, -2 / KEPT, 2 / KEPT)

@@ -25,8 +25,10 @@ TERMS = 5
 
 
 def hdr_uniforms(trials: Any, entity: int, variable: int, seed3: int = 0, seed4: int = 0) -> Array:
-    """HDR 2.0, D. Hubbard's counter-based generator of the SIPmath 3.0 standard: uniform numbers in (0, 1) for the
-    numbers of trials, from 1, of a stream with these identifiers."""
+    """HDR 2.0, D. Hubbard's counter-based generator of the SIPmath 3.0 standard.
+
+    Uniform numbers in (0, 1) for the numbers of trials, from 1, of a stream with these identifiers.
+    """
     i = np.asarray(trials, dtype=np.int64)
     first = i * 2499997 + variable * 1800451 + entity * 2000371 + seed3 * 1796777 + seed4 * 2299603
     second = i * 2246527 + variable * 2399993 + entity * 2100869 + seed3 * 1918303 + seed4 * 1624729
@@ -142,10 +144,10 @@ def _correlations(value: Any, layers: Sequence[str]) -> Array:
 
 
 def write_library(path: Path, variables: Mapping[str, Array], seed: int, origin: str) -> Path:
-    """Writes variables as a library: a metalog of TERMS terms each by least squares, with the lower bound 0 where that
-    is nearer, and a Gaussian copula with the correlations of their normal scores. Returns the path.
+    """Write variables as a library, and return its path.
 
-    Raises SheetsimError for a variable that does not vary, or has too few numbers.
+    Each is a metalog of TERMS terms by least squares, with the lower bound 0 where that is nearer; their dependence is
+    a Gaussian copula with the correlations of their normal scores.
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata

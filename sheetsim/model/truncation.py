@@ -82,8 +82,10 @@ def _scores(family: Family, parameters: Mapping[str, Parameter], low: float, hig
 
 
 def _turn(holds: Callable[[float], bool]) -> tuple[float, float]:
-    """The last score where a condition does not hold and the first where it does, by bisection; both infinite where
-    there is no such place."""
+    """The last score where a condition does not hold and the first where it does, by bisection.
+
+    Both infinite where there is no such place.
+    """
     a, b = -EDGE, EDGE
     if holds(a):
         return -math.inf, -math.inf

@@ -62,8 +62,11 @@ def adam(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tu
 
 @dataclass(frozen=True)
 class Rule:
-    """label: what people call it; step: the rule, and `lines` the same in words of mathematics; state: its letters,
-    each a vector that begins at 0; rate, others: the names of its cells."""
+    """A rule of gradient descent.
+
+    label: its usual name; step: the rule; lines: the same as formulas for people; state: its letters, each a vector
+    that begins at 0; rate, others: the names of its cells.
+    """
 
     label: str
     step: UpdateStep

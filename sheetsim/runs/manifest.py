@@ -44,8 +44,10 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class PlacedColumn(_Strict, frozen=True, kw_only=True):
-    """A column of a table, row after row: blocks of cells (sheet, `B2:B9`); a number or text that no cell holds, as it
-    is; or nothing."""
+    """A column of a table, row after row.
+
+    It is blocks of cells (sheet, `B2:B9`), a number or text that no cell holds, or nothing.
+    """
 
     name: str
     kind: str
@@ -145,8 +147,11 @@ def manifest(
     sweep: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """The manifest of a layout, which has a sheet About; parameters: where they are others than it shows; histograms:
-    edges, and counts by layer; outputs: where they have pages."""
+    """The manifest of a layout, which has a sheet About.
+
+    parameters: where they are others than it shows; histograms: edges, and counts by layer; outputs: where they have
+    pages.
+    """
     about = next(sheet for sheet in layout.sheets if isinstance(sheet, AboutPage))
     nodes = {str(node.name): node for node in layout.named()}
     parameters = dict(about.parameters if parameters is None else parameters)

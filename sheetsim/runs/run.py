@@ -165,8 +165,7 @@ class Run(Results):
         book: LaidOut | None = None,
         train: "TrainingOptions | None" = None,
     ) -> None:
-        """template: what the command begins with, its name or path; book: the study's, where it is laid out; train:
-        how trainings are run, where there are some."""
+        """Compute a study. Parameters are described at the class."""
         self.name = name
         self._template = template
         self.title = study.title

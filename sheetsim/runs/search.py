@@ -1,9 +1,8 @@
-"""Searches at work: trials are run as a method asks for them, and kept, so that a search can be killed and taken up
-again; then they are told, best first, as a table, Parquet and a workbook.
+"""Searches: trials run as a method asks for them, and are kept, so that a search can be stopped and continued.
 
-A trial is a replicate set of its own. Replicate k has the same seed in every trial, so that trials differ by their
-hyperparameters and not by chance (common random numbers). What was found is replayed from the folder of parts: a method
-depends on the values alone, and so asks for the same trials again, up to the first that is not there.
+A trial is a set of replicates. Replicate k has the same seed in every trial, so that trials differ by their
+hyperparameters and not by chance (common random numbers). A method depends on the values alone: started again, it asks
+for the same trials, which are taken from the folder of parts up to the first that is missing.
 """
 
 import math
@@ -52,8 +51,11 @@ SearchProgress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial that was run. number: from 1, in its own search; numbers: a value a replicate, none where it failed;
-    failure: why it has no value, else empty."""
+    """A trial that was run.
+
+    number: from 1, in its own search; numbers: a value a replicate, none where it failed; failure: why it has no value,
+    else empty.
+    """
 
     number: int
     method: str
@@ -279,8 +281,10 @@ class Search:
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
-        """The ends of the 95 % intervals of the ordered trials' values: Student's, over replicates. A value that is not
-        drawn is exact; of a single replicate, and of a trial that failed, there is none."""
+        """The ends of the 95 % intervals of the ordered trials' values: Student's, over replicates.
+
+        A value that is not drawn is exact; of a single replicate, and of a trial that failed, there is none.
+        """
         values = np.array([trial.value for trial in self.ordered])
         if not self.plan.searched.is_drawn:
             return values, values

@@ -1,5 +1,8 @@
-"""How a search looks as a workbook: the best trials and which cannot be told apart, best so far by method, values
-against hyperparameters, importance, and every trial."""
+"""How a search looks as a workbook.
+
+The best trials and which cannot be told apart, best so far by method, values against hyperparameters, importance, and
+every trial.
+"""
 
 import math
 from collections.abc import Mapping, Sequence

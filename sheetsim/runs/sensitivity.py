@@ -270,9 +270,12 @@ def saltelli(
     evaluated: Callable[[Values], Array],
     shuffled: bool = True,
 ) -> Design:
-    """Saltelli's design (Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018): two independent samples of the leaves,
-    and the first with one group's inputs from the second; number: of the pair of samples, from 0; shuffled: whether the
-    rows of leaves are trials, which a sample of another seed by a Sobol' sequence has in the same order."""
+    """Saltelli's design (Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018).
+
+    Two independent samples of the leaves, and the first with one group's inputs from the second; number: of the pair of
+    samples, from 0; shuffled: whether the rows of leaves are trials, which a sample of another seed by a Sobol'
+    sequence has in the same order.
+    """
     base, other = (_sampled(leaves, child_seed(seed, 2 * number + k, draws)) for k in range(2))
     if shuffled:
         order = stream(child_seed(seed, 2 * number, draws), SHUFFLE).permutation(len(next(iter(other.values()))))

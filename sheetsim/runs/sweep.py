@@ -342,8 +342,7 @@ def check_sweep(plan: SweepPlan) -> None:
 
 
 def cost(observed: Observed) -> float:
-    """The work of a replicate in multiply-adds: of a forward pass products, units' covariances, and the rest by what it
-    was measured."""
+    """Work of a replicate in multiply-adds: products and covariances of units, or for other studies as measured."""
     if not isinstance(observed, ForwardObserved):
         return observed.measurer(False).work
     study = observed.study
@@ -355,8 +354,11 @@ def cost(observed: Observed) -> float:
 
 
 def _check_memory(plan: SweepPlan) -> None:
-    """Refuses what the machine does not hold: the numbers of all points; and of a point the weights, covariances and
-    outputs of its widest layer, or, of samples in several blocks, the weights and covariances of all layers at once."""
+    """Refuse what the machine cannot hold.
+
+    Counted are the numbers of all points; and of a point the weights, covariances and outputs of its widest layer, or,
+    with samples in several blocks, the weights and covariances of all layers at once.
+    """
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -425,8 +427,7 @@ def _units(plan: SweepPlan) -> Iterator[Unit]:
 
 
 def _network(point: Point) -> str:
-    """What studies have in common of which one is the beginning of the other: of networks all but the number of
-    layers."""
+    """What studies share where one is the beginning of the other: of networks, all but the number of layers."""
     study, names = point.study, point.observed.names
     if not isinstance(point.observed, ForwardObserved):
         return fingerprint(study, names)

@@ -50,8 +50,7 @@ ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "r
 
 @dataclass(frozen=True)
 class Scenario:
-    """An experiment, what to call it, the command that makes its file again, and the template that this begins with: a
-    name or a path."""
+    """An experiment, its name, the command that makes its file again, and that command's template (name or path)."""
 
     experiment: Experiment
     name: str

@@ -28,8 +28,11 @@ SECONDS = 2.0
 
 
 class TrainingNews(NamedTuple):
-    """How far the trainings are. name, run: of the one at work; step: of `steps`; loss: of the last step; share: of all
-    steps of all trainings that is done; left: seconds that the rest is likely to take."""
+    """How far the trainings are.
+
+    name, run: of the one at work; step: of `steps`; loss: of the last step; share: of all steps of all trainings that
+    is done; left: seconds that the rest is likely to take.
+    """
 
     name: str
     run: int
@@ -59,8 +62,10 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """One run of a training, pickled; folder, key: where its state is kept under which name, if at all; resume: whether
-    to begin with what is there."""
+    """One run of a training, pickled.
+
+    folder, key: where its state is kept under which name, if at all; resume: whether to begin with what is there.
+    """
 
     training: bytes
     run: int

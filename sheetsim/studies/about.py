@@ -70,7 +70,9 @@ def about_page(
     *,
     scipy: bool,
 ) -> AboutPage:
-    """parameters: shown as TOML has them; sections: under its heading, each word with what it means; scipy: whether it
+    """What the sheet About says of a book.
+
+    parameters: shown as TOML has them; sections: under its heading, each word with its meaning; scipy: whether SciPy
     had a part in the numbers. Raises SheetsimError for a text that is too long for a cell.
     """
     rows: list[tuple[str, str, str]] = [("title", title, "title")]

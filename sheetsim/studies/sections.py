@@ -30,8 +30,10 @@ LINE = 17.0  # points of a line of the style `lead`
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: items in rows from 0, how many rows they take, heights in points of some, and how many empty
-    rows part it from what stands above."""
+    """A part of a page: items in rows from 0, and how many rows they take.
+
+    Further: heights of some rows in points, and the number of empty rows above the part.
+    """
 
     items: Sequence[Item]
     rows: int
@@ -50,8 +52,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of numbers or words: its label, a cell a column (none where there is None), their style or styles, a hint,
-    and the sheet that the label leads to, if any."""
+    """A row of numbers or words: its label, and a cell a column (none where there is None).
+
+    Further: their style or styles, a hint, and the sheet that the label leads to, if any.
+    """
 
     label: str
     cells: Sequence[Matrix | None]
@@ -156,8 +160,7 @@ def headed(label: str, headings: Sequence[str]) -> list[Item]:
 def charts(
     beside: Sequence[Chart], height: float, note: str = "", heading: Sequence[str] = (), more: float = 4, gap: int = 1
 ) -> Section:
-    """Charts side by side, as many pixels high (and so many points more) as their row; a note left of them, and texts
-    above: a heading, and what is said of it."""
+    """Charts side by side, as high as their row, with a heading and a text above and a note at their left."""
     first = len(heading)
     items: list[Item] = [Text(k, 0, text, "text" if k else "section") for k, text in enumerate(heading)]
     if note:

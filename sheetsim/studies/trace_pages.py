@@ -102,8 +102,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Way:
-    """One way through the network: a name, texts, what the numbers and the factors are called, and the numbers of all;
-    a layer's products each, and the results that stand over them."""
+    """One way through the network.
+
+    It has a name, texts, names of the numbers and of the factors, the numbers of all, each layer's products, and the
+    results above them.
+    """
 
     name: str
     title: str

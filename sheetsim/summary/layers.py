@@ -137,8 +137,9 @@ def dead_units(z: Matrix) -> Matrix:
 
 
 def effective_units(z: Matrix) -> Matrix:
-    """The participation ratio (tr C)² / tr C² of the covariance C of the units: 1 when all move as one, 0 when none
-    moves by more than STILL of itself (Gao et al. 2017, doi:10.1101/214262).
+    """The participation ratio (tr C)² / tr C² of the covariance C of the units.
+
+    1 when all move as one, 0 when none moves by more than STILL of itself (Gao et al. 2017, doi:10.1101/214262).
 
     For n independent units alike, about 1/(1/n + 1/N) of N samples, whose covariance is not exactly diagonal; n for
     ever more samples.

@@ -364,8 +364,11 @@ def _edges(q: float) -> Array:
 
 
 def _rule(edges: Array) -> tuple[Array, Array]:
-    """Nodes and weights for the standard normal, Gauss-Legendre on each panel: Gauss-Hermite gains but a digit for ten
-    times the nodes at relu's kink. Leading axes of the edges are separate rules."""
+    """Nodes and weights for the standard normal: Gauss-Legendre on each panel.
+
+    Gauss-Hermite would gain only a digit for ten times the nodes at relu's kink. Leading axes of the edges are separate
+    rules.
+    """
     low, high = edges[..., :-1, None], edges[..., 1:, None]
     t = (low + high) / 2 + (high - low) / 2 * NODES
     w = (high - low) / 2 * WEIGHTS * np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)
@@ -380,8 +383,10 @@ def _at_nodes(activation: str, q: float) -> tuple[Array, Array, Array]:
 
 
 def _outputs(activation: str, q: Array, weights: Array) -> tuple[dict[str, Any], Array, float]:
-    """The distribution of z = f(a), a ~ N(0, q) with q of so many values and weights, by the names of `layer_table`;
-    E[z²] of each q; and E[f′(a)²] of all."""
+    """Distribution of z = f(a), a ~ N(0, q), by the names of `layer_table`; E[z²] of each q; and E[f′(a)²] of all.
+
+    q has so many values and weights.
+    """
     nodes = [_at_nodes(activation, variance) for variance in q]
     w = np.concatenate([share * w for share, (w, _, _) in zip(weights, nodes, strict=True)])
     z, slope = (np.concatenate([of_one[k] for of_one in nodes]) for k in (1, 2))

@@ -61,8 +61,10 @@ SLOPES = "by unit, the mean of f′(a_x)² over the pairs"
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its weights W = sd · e, and biases b if there are some, and linear sums and activations of x
-    and of y, pairs × units each."""
+    """One layer: weights, biases, pre-activations and activations of x and of y.
+
+    W = sd · e, b if there are biases; the others are pairs × units each.
+    """
 
     number: int
     e: Matrix

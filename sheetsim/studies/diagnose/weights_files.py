@@ -57,8 +57,9 @@ class GivenLayers(NamedTuple):
 def given_layers(
     weights: Any, layout: str = AUTO, chosen: Sequence[str] = (), inputs: int | None = None
 ) -> GivenLayers:
-    """The layers of a file, of several .npy files, or of arrays: a mapping of names, or a sequence in which the biases,
-    1-D, stand behind their weights.
+    """The layers of a file, of several .npy files, or of arrays.
+
+    A mapping of names, or a sequence in which the biases, 1-D, stand behind their weights.
 
     layout: one of LAYOUTS; chosen: names of the weights to take, in their order, of those that have names; inputs: of
     the network, where that is known. Raises SheetsimError for what is no chain of layers.

@@ -380,8 +380,10 @@ def chosen_activation(graph: Graph, name: str) -> Matrix:
 def chosen_initializer(
     graph: Graph, name: str, custom_name: str, scheme: Scheme, what: tuple[str, str] = OF_NETWORK
 ) -> Initializer:
-    """A drop-down of the schemes that have the draws of this one, under the one name, and the cell of its custom
-    standard deviation under the other; what: the two are, in words."""
+    """A drop-down of the schemes that have the draws of this one, and the cell of its custom standard deviation.
+
+    They have the two names; what: the meaning of both, in words.
+    """
     label, value = _label(scheme)
     offered = _offered(scheme)
     choice = graph.choice(name, [*offered, CUSTOM], label, what=what[0])

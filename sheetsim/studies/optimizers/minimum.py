@@ -45,11 +45,10 @@ class _EndlessError(Exception):
 
 
 def least_found(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum | None:
-    """The lowest of the local minima that a simplex (Nelder & Mead 1965, scipy.optimize) comes to from the points
-    (n×2, the first a start where f is a number) and from the lowest points of parts of the window and of a wider one.
+    """The lowest local minimum that a simplex finds (Nelder & Mead 1965, scipy.optimize).
 
-    None where f falls without end from one of them, or is least at the edge of where it is a number. The simplex asks
-    for values alone, so that kinks do no harm, and calls no BLAS, so that the number of threads changes no digit.
+    It starts from the points (n×2, the first a start where f is a number), and from the lowest points of parts of the
+    window and of a wider one.
     """
     from scipy.optimize import minimize  # not for studies that look for nothing
 

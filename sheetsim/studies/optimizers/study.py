@@ -271,8 +271,11 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def _near(paths: Sequence[Path], values: Values) -> Array:
-    """Points (n×2) of the paths that charts show: without those that are several times as far away as paths commonly
-    go; of a path that diverges only the steps up to where f is above that of the start."""
+    """Points (n×2) of the paths that charts show.
+
+    Left out are those several times as far away as paths commonly go; of a path that diverges the steps up to where f
+    is above its value at the start are shown.
+    """
     shown: list[Array] = []
     for path in paths:
         points, heights = values[path.p], values[path.f][:, 0]

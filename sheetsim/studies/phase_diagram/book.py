@@ -79,8 +79,10 @@ SHOWN_OF_POINTS = (
 
 @dataclass(frozen=True)
 class PhaseBook:
-    """Everything that the workbook shows; `sheets` lays it out. tables: points, grid and critical line; theory: of the
-    point that can be moved."""
+    """Everything that the workbook shows; `sheets` lays it out.
+
+    tables: points, grid and critical line; theory: of the point that can be moved.
+    """
 
     study: "PhaseDiagram"
     graph: Graph

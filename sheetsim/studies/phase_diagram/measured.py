@@ -39,8 +39,10 @@ COLUMNS = {
 
 
 class Draws(NamedTuple):
-    """Draws that all points share: two inputs, pairs × units each; weights, one layer's units × units under another;
-    biases, layers × units."""
+    """Draws that all points share.
+
+    They are two inputs, pairs × units each; weights, one layer's units × units under another's; biases, layers × units.
+    """
 
     x: Matrix
     y: Matrix

@@ -86,8 +86,10 @@ class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return super().start
 
     def more_records(self) -> MoreRecords | None:
-        """Of each hidden layer: mean, spread and distribution of its outputs over the training part, and those of the
-        gradients by its sums over a batch."""
+        """Mean, spread and distribution of each hidden layer's outputs and gradients.
+
+        Outputs are over the training part; gradients with respect to the sums are over a batch.
+        """
 
         def records(
             net: TrainedNetwork,

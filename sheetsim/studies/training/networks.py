@@ -50,8 +50,10 @@ MATRICES = {
 
 @dataclass(frozen=True)
 class TaskData:
-    """The data as matrices: x and y of each part; kind: the loss that suits, one of LOSSES; whole: the data set;
-    digests: of each file its name and SHA-256."""
+    """The data as matrices: x and y of each part.
+
+    kind: the loss that suits, one of LOSSES; whole: the data set; digests: of each file its name and SHA-256.
+    """
 
     whole: DataSet
     kind: str
@@ -148,8 +150,10 @@ def _targets(y: Array, classes: int, kind: str) -> Array:
 
 
 def baseline(graph: Graph, data: TaskData) -> Matrix:
-    """The least training loss of outputs that do not look at the input, named `entropy`: that of the classes, or half
-    the variance of numbers."""
+    """The least training loss of outputs that do not look at the input, named `entropy`.
+
+    That of the classes, or half the variance of numbers.
+    """
     y = data.parts["train"][1].source.values  # type: ignore[union-attr]
     if data.kind == SQUARES:
         spread = graph.input("spread", float(y.var(axis=0).sum()), what="variance of the numbers to be learned")

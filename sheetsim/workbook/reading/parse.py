@@ -21,9 +21,10 @@ _ESCAPE = re.compile(r"_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
 
 
 class Cells(NamedTuple):
-    """What stands on a sheet. formulas: by row and column of their first cell, with the rectangle that an array
-    formula fills (one cell for others); bare: the keys of the cells with a formula and no value, an empty text being
-    one.
+    """What stands on a sheet.
+
+    formulas: by row and column of their first cell, with the rectangle that an array formula fills (one cell for
+    others); bare: the keys of the cells with a formula and no value, an empty text being one.
     """
 
     values: CellValues

@@ -52,8 +52,10 @@ class Corner:
 
 @dataclass(frozen=True, slots=True)
 class AreaNode:
-    """A cell (`last` is None) or a range, of the formula's sheet where none is named (`Jan:Mar` is all from one to the
-    other). Whole columns and rows have all rows and columns."""
+    """A cell (`last` is None) or a range, of the formula's sheet where none is named.
+
+    `Jan:Mar` means all sheets from one to the other. Whole columns and rows have all rows and columns.
+    """
 
     sheet: str | None
     first: Corner
@@ -70,8 +72,10 @@ class NameNode:
 
 @dataclass(frozen=True, slots=True)
 class TableNode:
-    """A structured reference: a table, of it what `items` say (#All, #Data, #Headers, #Totals, #This Row), and the
-    first and last of its columns (None: all)."""
+    """A structured reference: a table, its parts, and the first and last of its columns (None: all).
+
+    The parts are `items`: #All, #Data, #Headers, #Totals, #This Row.
+    """
 
     table: str
     items: tuple[str, ...]

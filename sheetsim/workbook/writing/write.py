@@ -434,8 +434,10 @@ def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
 
 
 def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
-    """A matrix's colors: away from 0 on both sides, as far as its largest magnitude. Where all is 0 the ends are not
-    0 themselves: three equal ends have no color between them."""
+    """A matrix's colors: away from 0 on both sides, as far as its largest magnitude.
+
+    Where all is 0 the ends are not 0 themselves: three equal ends have no color between them.
+    """
     place = address(sheet.title, 1, 1, sheet.matrix.shape).rpartition("!")[2]
     most = f"MAX(MAX({place}),-MIN({place}),1E-300)"
     return {
