@@ -1,11 +1,13 @@
 """README and docs/: what they show runs, what they name exists."""
 
+import doctest
 import json
 import re
 import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import jsonschema
@@ -60,6 +62,23 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     document.namespace["__name__"] = "__main__"
     for example in document.examples():
         example.evaluate()
+
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in (ROOT / "sheetsim").rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_examples_in_docstrings_give_what_they_show(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctest.testmod(import_module(module))
+    assert tried
+    assert not failed
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PROSE])
