@@ -3,7 +3,7 @@
     python docs/generate.py [--check]
 
 Writes docs/cli.md, docs/templates.md, docs/schema/template.json and docs/schema/sweep.json. `--check` writes nothing,
-names the files that are not up to date, and exits with 1 then. A key's meaning is read from the section Parameters of
+names the files that are not up to date, and exits with 1 then. A key's meaning is read from the section Attributes of
 the docstring of the class that declares it (or, without one, from its text: "key, key: meaning; key: meaning").
 """
 
@@ -113,9 +113,13 @@ def options_of(kind: type[Experiment], key: str) -> tuple[str, ...]:
     return OF_STUDY.get((kind.STUDY, key), OPTIONS.get(key, ()))
 
 
+# What holds the keys of a class in NumPy's docstrings.
+SECTION = r"\n(Attributes|Parameters)\n-+\n"
+
+
 def parameters(text: str | None) -> dict[str, str]:
-    """The meanings of keys in the section Parameters of a NumPy docstring; empty without one."""
-    section = inspect.cleandoc(text or "").partition("Parameters\n----------\n")[2]
+    """The meanings of keys in the section Attributes or Parameters of a NumPy docstring; empty without one."""
+    _, _, section = re.sub(SECTION, "\0", inspect.cleandoc(text or ""), count=1).partition("\0")
     meanings: dict[str, str] = {}
     keys: list[str] = []
     for line in re.split(r"\n\n\w+\n-+\n", section)[0].splitlines():
@@ -127,7 +131,7 @@ def parameters(text: str | None) -> dict[str, str]:
 
 
 def said(text: str | None, keys: tuple[str, ...]) -> dict[str, str]:
-    """The meanings of keys in a docstring: its section Parameters, or "key, key: meaning; key: meaning" in its text."""
+    """The meanings of keys in a docstring: such a section, or "key, key: meaning; key: meaning" in its text."""
     if parameters(text):
         return parameters(text)
     text = " ".join(inspect.cleandoc(text or "").partition("Raises ")[0].split())
@@ -245,7 +249,7 @@ def templates_page() -> str:
                 if field.name not in shared or default_of(field) != standard[field.name]
             )
             lines += [
-                inspect.cleandoc(kind.__doc__ or "").partition("\n\nParameters\n")[0],
+                re.split(SECTION, inspect.cleandoc(kind.__doc__ or ""))[0].strip(),
                 "",
                 "All keys of [`training`](#training), of which these are new or have another default:",
                 "",
@@ -344,7 +348,7 @@ def template_schema() -> dict[str, Any]:
         made["required"] = [] if kind.STUDY == "forward" else ["study"]
     for made in components.values():
         made.pop("title", None)
-        made["description"] = " ".join(made["description"].split())
+        made["description"] = " ".join(re.split(SECTION, made["description"])[0].split())
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A template of sheetsim",

@@ -1,6 +1,7 @@
 """README and docs/: what they show runs, what they name exists."""
 
 import doctest
+import inspect
 import json
 import re
 import runpy
@@ -198,6 +199,21 @@ def test_the_schema_of_sweeps_takes_the_documented_one() -> None:
     keys = tomllib.loads(text)
     schema.validate(keys)
     assert not schema.is_valid({**keys, "grid": {"depth": {"from": 1, "to": 2}}})
+
+
+def test_the_python_page_has_every_public_name() -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^::: (\S+)\n    options:\n      (.*)$", page, re.MULTILINE))
+    missing = []
+    for name in set(sheetsim.__all__):
+        known = getattr(sheetsim, name)
+        if inspect.ismodule(known):
+            continue
+        options = shown.get(known.__module__, "")
+        listed = re.findall(r"\w+", options.removeprefix("members:")) if options.startswith("members") else [name]
+        if f"{known.__module__}.{name}" not in shown and not (options and name in listed):
+            missing.append(name)
+    assert not missing
 
 
 def test_reference_pages_are_up_to_date() -> None:

@@ -174,7 +174,15 @@ class Workbook:
         scenarios
             By name, numbers or distributions of cells: `{"as it is": {}, "cheaper": {"B3": 5}}`; those of the TOML file
             beside the workbook if None.
-        inputs, outputs, trials, seed, correlations
+        inputs
+            As of `simulate`.
+        outputs
+            As of `simulate`.
+        trials
+            As of `simulate`.
+        seed
+            As of `simulate`.
+        correlations
             As of `simulate`.
         """
         asked = self._asked(inputs, outputs, correlations, trials, seed)
@@ -202,7 +210,13 @@ class Workbook:
             Cell or name of the output.
         statistic
             "mean", "std", "q01" … "q99", or "loss", the share below 0.
-        inputs, trials, seed, correlations
+        inputs
+            As of `simulate`.
+        trials
+            As of `simulate`.
+        seed
+            As of `simulate`.
+        correlations
             As of `simulate`.
         """
         asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
@@ -228,9 +242,17 @@ class Workbook:
             The cell that is changed.
         output
             Cell or name of the output.
-        above, probability
-            The threshold, and the probability to reach.
-        inputs, trials, seed, correlations
+        above
+            The threshold.
+        probability
+            The probability to reach.
+        inputs
+            As of `simulate`.
+        trials
+            As of `simulate`.
+        seed
+            As of `simulate`.
+        correlations
             As of `simulate`.
 
         Raises

@@ -59,8 +59,10 @@ def normal(mean: Cell = 0.0, std: Cell = 1.0) -> Distribution | CellDistribution
 
     Parameters
     ----------
-    mean, std
-        Mean, and standard deviation from 0; either may be a single cell of a model.
+    mean
+        Mean; it may be a single cell of a model.
+    std
+        Standard deviation, from 0; it may be a single cell of a model.
     """
     return distribution("normal", mean=mean, std=std)
 
@@ -78,8 +80,10 @@ def uniform(low: Cell = 0.0, high: Cell = 1.0) -> Distribution | CellDistributio
 
     Parameters
     ----------
-    low, high
-        Ends, the lower first; either may be a single cell of a model.
+    low
+        Lower end; it may be a single cell of a model.
+    high
+        Upper end, likewise.
     """
     return distribution("uniform", low=low, high=high)
 
@@ -95,8 +99,10 @@ def lognormal(
 
     Parameters
     ----------
-    mean, std
-        Mean and standard deviation of the natural logarithm; 0 and 1 if none is given.
+    mean
+        Mean of the natural logarithm, 0 if None.
+    std
+        Standard deviation of the natural logarithm, 1 if None.
     quantiles
         Two quantiles by probability: `lognormal(quantiles={0.05: 800, 0.95: 3000})`.
     **percentiles
@@ -146,9 +152,15 @@ def triangular(
 
     Parameters
     ----------
-    low, mode, high
-        Lower end, peak, upper end. Percentiles can replace each of them; they are solved for numerically.
-    quantiles, **percentiles
+    low
+        Lower end. Percentiles can replace it, the mode or the upper end; they are solved for numerically.
+    mode
+        Peak.
+    high
+        Upper end.
+    quantiles
+        As of `lognormal`.
+    **percentiles
         As of `lognormal`.
 
     Raises
@@ -177,8 +189,12 @@ def pert(low: Cell, mode: Cell, high: Cell, shape: Cell = 4.0) -> Distribution |
 
     Parameters
     ----------
-    low, mode, high
-        Lower end, most probable value, upper end; each may be a single cell of a model.
+    low
+        Lower end; each of these may be a single cell of a model.
+    mode
+        Most probable value.
+    high
+        Upper end.
     shape
         Weight of the mode, 4 by convention.
 

@@ -47,8 +47,10 @@ class Output(NamedTuple):
     ----------
     matrix
         The numbers, trials × quantities.
-    unit, what
-        Their unit and meaning, for people.
+    unit
+        Their unit, for people.
+    what
+        Their meaning, for people.
     columns
         Names of the quantities; none for 1, 2, 3, …
     log
@@ -419,8 +421,10 @@ class Graph:
             Name of the matrix. A matrix that has this name already is taken as it is.
         expression
             Expression of matrices of the model.
-        unit, what
-            Unit and meaning of the numbers, for people.
+        unit
+            Unit of the numbers, for people.
+        what
+            Meaning of the numbers, for people.
         columns
             A name for each quantity, where there are several.
         log

@@ -151,14 +151,18 @@ class Optimizer:
     schedule
         How η changes: "constant"; "step" multiplies it by `factor` after each `drop_every` steps; "cosine" lets it fall
         to 0 along half a cosine over all steps (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts).
-    factor, drop_every
-        Of the schedule "step".
+    factor
+        Factor of the schedule "step".
+    drop_every
+        Steps after which the schedule "step" multiplies.
     momentum
         Share of the velocity that stays (momentum).
     decay
         Share of the mean square that stays (rmsprop).
-    beta_1, beta_2
-        Shares of the mean gradient and of the mean square that stay (adam).
+    beta_1
+        Share of the mean gradient that stays (adam).
+    beta_2
+        Share of the mean square that stays (adam).
     epsilon
         Added to roots, against division by 0.
     weight_decay

@@ -252,8 +252,12 @@ def sweep(
         a model or a study for each point: `sweep(f, {"width": [10, 100]})`.
     grid
         Values by key, for a function.
-    replicates, show, title
-        Of a function's sweep, as the keys of a file.
+    replicates
+        Of a function's sweep, as the key of a file.
+    show
+        Of a function's sweep, as the key of a file.
+    title
+        Of a function's sweep, as the key of a file.
     folder
         Where parts are kept as they are done. A later run, also of another grid, computes only what is missing.
     workers

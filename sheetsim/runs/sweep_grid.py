@@ -63,7 +63,7 @@ class GridSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys of a sweep's file.
 
-    Parameters
+    Attributes
     ----------
     template
         Name of a template, or a .toml beside the file.

@@ -60,9 +60,11 @@ class InputMoments:
     product
         E[x·x′] of two independent samples, averaged over the inputs: mean² for independent inputs of one distribution.
         Of drawn samples it is not negative; of given ones with columns of mean 0 it is just below 0.
-    sizes, weights
-        Where samples differ in their mean square ‖x‖²/inputs, its values and how often each occurs; empty where it is
-        nearly the same for all. `of_sizes` makes them.
+    sizes
+        Where samples differ in their mean square ‖x‖²/inputs, its values; empty where it is nearly the same for all.
+        `of_sizes` makes them.
+    weights
+        How often each of the sizes occurs.
 
     Raises
     ------
@@ -289,7 +291,9 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
 
     Parameters
     ----------
-    activation, weight_scale
+    activation
+        As of `fixed_point`.
+    weight_scale
         As of `fixed_point`.
     correlations
         Correlations from 0 to 1.

@@ -58,15 +58,17 @@ CELLS = {
 class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `bayesian-search`: a Gaussian process in cells looks for the maximum of a function.
 
-    Parameters
+    Attributes
     ----------
     f
         The function whose maximum is looked for: a text in x, as `f` of `optimizers`.
     points
         Measured values in its place, [[x, y], …]: then there is one step, and rows in which a person types further
         ones.
-    low, high
-        Ends of x.
+    low
+        Lower end of x.
+    high
+        Upper end of x.
     grid
         Number of places at which the process is computed.
     steps

@@ -36,7 +36,7 @@ MOST_ANGLES = 19
 class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `correlation`: how similar two inputs are after each layer.
 
-    Parameters
+    Attributes
     ----------
     pairs
         Pairs of inputs x and y = c·x + √(1 − c²)·e, standard normal each.

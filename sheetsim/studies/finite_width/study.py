@@ -31,7 +31,7 @@ MOST_DRAWS = 4_000_000_000
 class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `finite-width`: how far layers of finite width are from the theory of infinitely wide ones.
 
-    Parameters
+    Attributes
     ----------
     networks
         Number of networks, each with its own weights, and all with one input.

@@ -82,7 +82,7 @@ Scheme: TypeAlias = str | float | dict[str, float]
 class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Bins of the histograms. Runs with the same reach and tallest can be compared by eye.
 
-    Parameters
+    Attributes
     ----------
     bins
         Bins of equal width, 1 to 1000.
@@ -123,7 +123,7 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `forward`: a forward pass through layers with drawn weights.
 
-    Parameters
+    Attributes
     ----------
     samples
         Rows of x; 1000, or what `input` has.

@@ -35,7 +35,7 @@ OF_OUTPUT = (
 class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `gradient-flow`: the network of `Forward` with a linear output layer, a loss, and its gradients.
 
-    Parameters
+    Attributes
     ----------
     histogram
         Bins alone: the range is that of the gradients.

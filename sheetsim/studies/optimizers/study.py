@@ -51,7 +51,7 @@ STATE = "the rule's state, row 0 zeros"
 class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `optimizers`: paths of five optimizers over a function of x and y.
 
-    Parameters
+    Attributes
     ----------
     f
         Function of x and y: a text such as "x**2/20 + y**2", or from Python a function of two single matrices.

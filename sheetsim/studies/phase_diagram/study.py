@@ -46,7 +46,7 @@ LINE = {
 class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `phase-diagram`: where signals are ordered or chaotic, by the variances of weights and biases.
 
-    Parameters
+    Attributes
     ----------
     activation
         Activation of all layers, a name of ACTIVATIONS whose variance has one fixed point (all but gelu).

@@ -32,7 +32,7 @@ MOST_CELLS = 4_000_000
 class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `propagation`: layers with skip connections and normalization.
 
-    Parameters
+    Attributes
     ----------
     block
         Kind of layer.

@@ -58,7 +58,7 @@ GRADIENTS = {
 class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `rnn-gradients`: the gradient of a recurrent network, step by step backward through time.
 
-    Parameters
+    Attributes
     ----------
     draws
         "pcg64", a stream for each matrix, or "mt19937", one run of NumPy's legacy generator, from which W has the first

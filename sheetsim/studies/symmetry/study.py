@@ -67,7 +67,7 @@ SERIES = {
 class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `symmetry`: two hidden units that start equal, or not, trained from four starts.
 
-    Parameters
+    Attributes
     ----------
     samples
         2, 4, 8, 16 or 32; the second half mirrors the first, so that both classes are equally many.

@@ -37,7 +37,7 @@ class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw
     weights, biases and gradients of the first and the last layer, and outputs of the first and the last hidden layer
     over a batch.
 
-    Parameters
+    Attributes
     ----------
     reach
         Weights and biases are counted from −reach to reach.

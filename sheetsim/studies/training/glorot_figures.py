@@ -43,7 +43,7 @@ class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     The paper's networks have 5 layers of 1000 units; these have 100 by default.
 
-    Parameters
+    Attributes
     ----------
     initializer
         Initializer of all weights, as in every training, or `standard`, uniform on ±1/√n; the paper's normalized one is

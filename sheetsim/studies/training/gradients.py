@@ -31,7 +31,7 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
     The gradients are those of W_1, W_2, …: Σx², which some print as the L2 norm, and its root; and the element in the
     first row and column of each.
 
-    Parameters
+    Attributes
     ----------
     square
         Whether a layer of as many units as there are inputs stands in front.

@@ -45,7 +45,7 @@ OWN = (
 class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys that all studies of training share.
 
-    Parameters
+    Attributes
     ----------
     seeds
         Number of runs, each with other draws of weights, order and masks.

@@ -39,7 +39,7 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
     The setting is that of the book's program: 1000 samples, five hidden layers of 100 units, batches of 100, gradient
     descent at 0.01, 191 steps; batch normalization before ReLU.
 
-    Parameters
+    Attributes
     ----------
     scales
         Standard deviations of the weights.

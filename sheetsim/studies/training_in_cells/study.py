@@ -42,7 +42,7 @@ LIMITS = {"rate": (1e-6, 2.0), "momentum": (0.0, 0.95), "constant": (-10.0, 10.0
 class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `training-in-cells`: a network learns pictures of 3×3 pixels, every step a row of formulas.
 
-    Parameters
+    Attributes
     ----------
     pictures
         Number of pictures, a multiple of 4.
