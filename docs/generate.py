@@ -67,6 +67,9 @@ CLI = f"""# Commands
 
 A mistake is one line on standard error and exit status 2; nothing is written then. The format `parquet` needs
 `sheetsim[parquet]`. `sheetsim --version` prints the version. Every command has `--help`.
+
+The Tab key completes commands and options in bash, zsh, fish and PowerShell after `sheetsim --install-completion` and a
+new terminal. `sheetsim --show-completion` prints the script of the current shell instead, to install it by hand.
 """.splitlines()
 
 # Keys that have no words of their own in a docstring.

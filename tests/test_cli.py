@@ -328,6 +328,16 @@ def test_a_later_mistake_leaves_nothing_of_the_earlier_runs(sheetsim, tmp_path: 
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(("words", "completed"), [("sheetsim rep", "replicate"), ("sheetsim run --va", "--values-only")])
+def test_a_shell_completes_commands_and_options(
+    sheetsim, monkeypatch: pytest.MonkeyPatch, words: str, completed: str
+) -> None:
+    monkeypatch.setenv("_SHEETSIM_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    assert sheetsim() == (0, f"{completed}\n", "")
+
+
 def test_a_bare_call_shows_the_help_and_version_the_version(sheetsim) -> None:
     status, out, err = sheetsim()
     assert (status, err) == (0, "")

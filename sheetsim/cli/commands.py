@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 LONGEST_WORD = 1000
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
