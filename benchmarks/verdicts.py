@@ -88,7 +88,7 @@ def gradients(seeds: int, sizes: tuple[tuple[int, int], ...]) -> Iterator[Record
 
 
 def symmetry(seeds: int) -> Iterator[Record]:
-    """The words of the four starts. Wrong: equal starts that are not the same for ever, other starts that are."""
+    """The words of the four starts. Wrong: equal starts that are not the same forever, other starts that are."""
     for activation in ("tanh", "sigmoid"):
         words: dict[str, Counter[str]] = {}
         # The draws decide, and no cell that can be set: each seed is a graph of its own.
@@ -98,7 +98,7 @@ def symmetry(seeds: int) -> Iterator[Record]:
             for start, node in zip(study.tables["starts"].labels, study.verdicts, strict=True):
                 words.setdefault(str(start), Counter())[str(values[node][0, 0])] += 1
         for start, own in words.items():
-            same = own["same for ever"]
+            same = own["same forever"]
             wrong = seeds - same if start in ("zeros", "constant") else same
             yield {"activation": activation, "start": start, "wrong": wrong / seeds, "words": _said(own)}
 

@@ -113,7 +113,7 @@ def symmetry_over_seeds() -> Iterator[str]:
             f"{row['count']:.0f} ({interval}; sigmoid {shares['sigmoid'].loc[(start, 'verdict', word), 'count']:.0f})"
         )
 
-    equal = shares["tanh"].loc[("zeros", "verdict", "same for ever")]
+    equal = shares["tanh"].loc[("zeros", "verdict", "same forever")]
     yield f"in all of them ({100 * equal['low']:.1f} to {100 * equal['high']:.0f} %)"
     apart, saturated = of("small", "apart"), of("large", "saturated")
     yield f"the small start is apart in {apart}, and the large one saturated in {saturated}"

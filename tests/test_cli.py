@@ -236,18 +236,18 @@ DIGITS = "9" * 5000
         (["run", "relu-he", "--set", "layers=" + "[" * 3000], "too deep in one another"),
         (["run", "relu-he", "--set", "layers=" + "[" * 90 + "]" * 90], "more than 8 deep in one another"),
         (["run", "deep.toml"], "too deep in one another"),
-        (["run", "relu-he", "--set", "title=\udcff"], "title is no text in Unicode"),
-        (["run", "relu-he", "--set", "\udcff=1"], "is no text in Unicode"),
-        (["run", "\udcff.toml"], "is no text in Unicode"),
-        (["run", "relu-he", "--set", "input={file='\udcff.csv'}"], "is no text in Unicode"),
+        (["run", "relu-he", "--set", "title=\udcff"], "title is not text in Unicode"),
+        (["run", "relu-he", "--set", "\udcff=1"], "is not text in Unicode"),
+        (["run", "\udcff.toml"], "is not text in Unicode"),
+        (["run", "relu-he", "--set", "input={file='\udcff.csv'}"], "is not text in Unicode"),
         (["run", "relu-he", "--output", "loop.xlsx", *QUICK], "too many levels of symbolic links"),
-        (["run", "relu-he", "--output", "pipe.xlsx", *QUICK], "no regular file but a pipe"),
-        (["run", "pipe.toml"], "no regular file but a pipe"),
-        (["run", "zero.toml"], "no regular file but a pipe, a socket or a device"),
-        (["sweep", "pipe.toml"], "no regular file but a pipe"),
-        (["summary", "pipe.xlsx"], "no regular file but a pipe"),
-        (["verify", "pipe.xlsx"], "no regular file but a pipe"),
-        (["run", "relu-he", "--set", "input={file='pipe.csv'}"], "no regular file but a pipe"),
+        (["run", "relu-he", "--output", "pipe.xlsx", *QUICK], "is a pipe, a socket or a device"),
+        (["run", "pipe.toml"], "is a pipe, a socket or a device"),
+        (["run", "zero.toml"], "is a pipe, a socket or a device, not a regular file"),
+        (["sweep", "pipe.toml"], "is a pipe, a socket or a device"),
+        (["summary", "pipe.xlsx"], "is a pipe, a socket or a device"),
+        (["verify", "pipe.xlsx"], "is a pipe, a socket or a device"),
+        (["run", "relu-he", "--set", "input={file='pipe.csv'}"], "is a pipe, a socket or a device"),
         (["run", "large.toml"], "and a template 1,048,576 at most"),
         (
             ["run", "relu-he", "--set", "depth=100000", "--set", "width=1"],
@@ -328,7 +328,9 @@ def test_a_later_mistake_leaves_nothing_of_the_earlier_runs(sheetsim, tmp_path: 
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(("words", "completed"), [("sheetsim rep", "replicate"), ("sheetsim run --va", "--values-only")])
+@pytest.mark.parametrize(
+    ("words", "completed"), [("sheetsim rep", "replicate"), ("sheetsim run --va", "--values-only")]
+)
 def test_a_shell_completes_commands_and_options(
     sheetsim, monkeypatch: pytest.MonkeyPatch, words: str, completed: str
 ) -> None:

@@ -131,7 +131,7 @@ def test_the_book_verifies_and_its_point_moves(tmp_path: Path) -> None:
         ({"activation": "gelu"}, "activation must be one of sigmoid, tanh, relu, .* not 'gelu'"),
         ({"steps": 1}, "steps must be 2 to 60, not 1"),
         ({"weight_variance": (2.0, 1.0)}, "weight_variance must be two numbers from 0 to 100, the lower first"),
-        ({"points": [(0.0, 1.0)]}, "points: .0, 1. is no pair of variances"),
+        ({"points": [(0.0, 1.0)]}, "points: .0, 1. is not a pair of variances"),
         ({"correlation": 1.0}, "correlation must be from 0 to below 1, not 1"),
     ],
 )

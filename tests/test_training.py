@@ -523,7 +523,7 @@ def test_a_replicate_is_a_run_with_its_seed() -> None:
     assert frame.loss.iloc[1] == alone.summary().loss.item()
 
 
-# ── A model of one's own ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── A model of your own ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def least_squares(**keys: Any) -> tuple[sheetsim.Model, Any]:

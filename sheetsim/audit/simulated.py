@@ -53,7 +53,7 @@ class Workbook:
     Raises
     ------
     SheetsimError
-        The file is no workbook, or is made to do harm.
+        The file is not a workbook, or is made to do harm.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -107,7 +107,7 @@ class Workbook:
         Raises
         ------
         SheetsimError
-            An input is no cell or no distribution, an output is no formula, or something cannot be computed.
+            An input is no cell or no distribution, an output is not a formula, or something cannot be computed.
         """
         arguments.whole("verify", verify)
         asked = self._asked(inputs, outputs, correlations, trials, seed)

@@ -91,7 +91,7 @@ class TrialCheck:
 def ironcalc_trials(
     book: SheetBook, cells: Mapping[CellId, Array], outputs: Sequence[CellId], enough: float = 1e9
 ) -> tuple[Array, list[dict[int, Any]]]:
-    """The outputs by IronCalc, outputs × trials, NaN for what is no number, and by output what stands there instead.
+    """The outputs by IronCalc, outputs × trials, NaN for what is not a number, and by output what stands there instead.
 
     cells: by cell its numbers, a trial each, which are set in the book as it is in the file; enough: after so many
     seconds it stops, so that the last trials may be missing.

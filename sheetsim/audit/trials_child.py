@@ -3,8 +3,8 @@
 Run as a file: it imports nothing of the package. The book is loaded into memory; its file is not written.
 Usage: trials_child.py FOLDER BYTES SECONDS ENOUGH BOOK
 It reads FOLDER/trials.json (cells to set and to read, each a sheet's title, row and column; trials) and trials.bin
-(trials × cells), and writes results.bin (trials × outputs, NaN for what is no number) and results.json (by place in it,
-what stands there instead). After ENOUGH seconds it begins no other trial.
+(trials × cells), and writes results.bin (trials × outputs, NaN where there is none) and results.json (by place, what
+stands there instead). After ENOUGH seconds it begins no other trial.
 """
 
 import json

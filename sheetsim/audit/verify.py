@@ -38,15 +38,15 @@ MATRIX_RELATIVE = 1e-9
 MADE, RESAVED, EDITED, WRITTEN, UNKNOWN = "as made", "saved again", "edited", "as written", "unknown"
 FROM_INPUT = "as made, except that the input file is not here"
 BY_OTHERS = "as made, by other versions"
-IN_DIGITS = "as made, but for last digits"
+IN_DIGITS = "as made, except for last digits"
 
 NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
 LOST_INPUT = "the input file {!r} is not here: its numbers were taken from the book"
 NOT_MADE_AGAIN = {
-    WRITTEN: "no study is named that could be made again, as in a model of one's own (name its file with --model) or a "
+    WRITTEN: "the book names no study that could be made again, as in your own model (name its file with --model) or a "
     "sweep; by its digest nothing was changed since sheetsim wrote it",
-    UNKNOWN: "no study is named that could be made again, as in a model of one's own or a sweep, and the file is not "
-    "as sheetsim wrote it: whether it was edited cannot be told",
+    UNKNOWN: "the book names no study that could be made again, as in your own model or a sweep, and the file is not "
+    "as sheetsim wrote it: whether it was edited is not known",
 }
 NOT_SO_HERE = (
     "by its digest nothing was changed since sheetsim wrote it, but what it says of itself gives other contents here"
@@ -143,8 +143,8 @@ def verify(
     Raises
     ------
     SheetsimError
-        The file is no workbook, has neither formulas nor a study to check, has formulas without values, is of a version
-        whose books do not say what made them, or an engine is missing or fails.
+        The file is not a workbook, has neither formulas nor a study to check, has formulas without values, is of a
+        version whose books do not say what made them, or an engine is missing or fails.
 
     Examples
     --------
@@ -198,7 +198,7 @@ def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Grap
     if model is None:
         return None
     if manifest is None or "study" in manifest.parameters or manifest.sweep or manifest.search:
-        raise SheetsimError("the book is of no model of one's own, so that none can be named for it")
+        raise SheetsimError("the book is not of your own model, so that no model can be named for it")
     own_model = model_of(model, manifest.title)
     if manifest.replicates:
         return made_replicates(plan_again(manifest, manifest.replicates, own_model), manifest)
@@ -226,7 +226,7 @@ def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[
     Raises
     ------
     SheetsimError
-        A file is no workbook.
+        A file is not a workbook.
     """
     with RawBook(first) as one, RawBook(second) as two:
         return _edits_first(differences(one, two))
@@ -311,7 +311,7 @@ def _close(name: str, cells: int, block_gap: Gap, kind: str) -> bool:
 def _origin(
     book: RawBook, said: Manifest, meant: Made, lost: str, computed: Mapping[str, CellKeys], *, follow: bool
 ) -> tuple[str, list[Difference], list[str]]:
-    """Whether the file is what its parameters give: byte for byte, cell for cell, or but for last digits.
+    """Whether the file is what its parameters give: byte for byte, cell for cell, or except for last digits.
 
     follow: whether constants were changed, from which the computed values follow: those are then no changes.
     """

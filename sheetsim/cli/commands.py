@@ -59,7 +59,7 @@ Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is no book of sheetsim.")
+    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is not a sheetsim book.")
 ]
 
 

@@ -205,7 +205,7 @@ FIRST, LONG = 3.0, 60.0
 class ProgressLine:
     """A line on standard error that says which sheet of which workbook is being written.
 
-    Off a terminal only long work is told of: a line after FIRST seconds, and one whenever twice the time has passed.
+    Without a terminal only long work is reported: a line after FIRST seconds, and one after each doubling of the time.
     """
 
     def __init__(self, runs: int) -> None:

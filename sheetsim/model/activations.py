@@ -34,7 +34,7 @@ class Activation:
     rises: whether f never falls, so that the quantiles of f(a) are those of a, activated.
     zeros: whether f is exactly 0 over a range of a.
     active: where f multiplies sizes, f(ca) = c·f(a) for c > 0, the share of the sums that carry the size of the outputs
-    (but for LEAK²); None elsewhere.
+    (except for LEAK²); None elsewhere.
     Quadrature of f is exact to rounding where f turns within a few units of 0 and has kinks nowhere else.
     """
 

@@ -343,7 +343,7 @@ class CellDistribution:
 
 
 def _is_said(value: Any) -> bool:
-    """Whether a parameter says anything: no list that is empty, and no bound that is none."""
+    """Whether a parameter says anything: no list that is empty, and no infinite bound."""
     return value != () if isinstance(value, tuple) else _is_bound(value)
 
 

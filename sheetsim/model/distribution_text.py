@@ -57,7 +57,7 @@ class _Reader:
         while place < len(stripped):
             match = _TOKEN.match(stripped, place)
             if match is None:
-                raise SheetsimError(f"{text!r:.80} is no distribution: {_EXAMPLE}")
+                raise SheetsimError(f"{text!r:.80} is not a distribution: {_EXAMPLE}")
             if match["number"] is not None:
                 number = float(match["number"].replace("_", ""))
                 self._tokens.append(("number", number / 100 if match["percent"] else number))
@@ -75,7 +75,7 @@ class _Reader:
         return made
 
     def _refuse(self) -> None:
-        raise SheetsimError(f"{self._text!r:.80} is no distribution: {_EXAMPLE}")
+        raise SheetsimError(f"{self._text!r:.80} is not a distribution: {_EXAMPLE}")
 
     def _peek(self, ahead: int = 0) -> tuple[str, Any]:
         place = self._next + ahead

@@ -270,8 +270,8 @@ def truncated(law: Any, low: Cell | None = None, high: Cell | None = None) -> Di
     Raises
     ------
     SheetsimError
-        `law` is no distribution, the bounds do not rise, or the interval has a probability below 1e-9 (with cells below
-        1e-6 the numbers are error values).
+        `law` is not a distribution, the bounds do not rise, or the interval has a probability below 1e-9 (with cells
+        below 1e-6 the numbers are error values).
     """
     whole = law if isinstance(law, CellDistribution) else as_distribution(law)
     if whole is not None and (isinstance(whole, CellDistribution) or has_cells(low, high)):
@@ -290,7 +290,7 @@ def resampled(values: Any) -> Distribution:
     try:
         array = np.array(values, dtype=np.float64)
     except Exception:  # an object may answer as it likes when it is asked for numbers
-        raise SheetsimError("empirical: the data are no numbers") from None
+        raise SheetsimError("empirical: the data are not numbers") from None
     if array.size == 0 or not np.isfinite(array).all() or (array.ndim > 1 and max(array.shape) != array.size):
         raise SheetsimError("empirical: the data must be one column of finite numbers")
     return checked_distribution("empirical", {"values": array.ravel().tolist()})

@@ -32,7 +32,7 @@ PASSED_OVER = 1_000_000
 Generator: TypeAlias = np.random.Generator | np.random.RandomState
 
 
-# A list of this many numbers is told in full; of a longer one, how many and from where to where.
+# A list of this many numbers is shown in full; of a longer one, its length and ends.
 MOST_TOLD = 6
 
 

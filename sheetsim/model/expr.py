@@ -101,8 +101,8 @@ Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack | Slot | Outco
 _EXPRESSIONS: "WeakValueDictionary[tuple[Any, ...], Matrix]" = WeakValueDictionary()
 
 
-# What a matrix's numbers are, where that asks for more or less than of others of a recalculation by another engine:
-# counts agree exactly, and numbers that may be all rounding, as means of what is 0 but for it, are compared one by one.
+# How a matrix's numbers are compared with a recalculation by another engine: counts agree exactly, and numbers that may
+# be rounding alone, such as the mean of numbers near 0, are compared one by one.
 NUMBER, COUNT, ROUNDING = KINDS = ("number", "count", "rounding")
 
 
@@ -247,7 +247,7 @@ def matrix(value: Operand) -> Matrix:
             raise SheetsimError("a whole number is too large for a cell, which holds 1.8e308 at most") from None
         except Exception:  # what an object answers when it is asked for a number is its own
             raise SheetsimError(
-                f"{type(value).__name__} is no matrix of the model: give arrays to the model with "
+                f"{type(value).__name__} is not a matrix of the model: give arrays to the model with "
                 "model.input(name, array)"
             ) from None
     # By its text: 0 and -0 are equal, and NaN is equal to nothing.

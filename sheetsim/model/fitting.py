@@ -83,7 +83,7 @@ def _law(name: str) -> Any:
     dist = getattr(stats, name, None) if scipy_families.family(name) is not None else None
     if not isinstance(dist, stats.rv_continuous):
         raise SheetsimError(
-            f"fit: {name[:40]!r} is no continuous distribution: normal, lognormal, uniform or one of scipy.stats"
+            f"fit: {name[:40]!r} is not a continuous distribution: normal, lognormal, uniform or one of scipy.stats"
         )
     return dist
 

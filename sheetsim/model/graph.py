@@ -132,7 +132,7 @@ class Graph:
 
     def _check_name(self, name: str) -> None:
         if not isinstance(name, str) or not NAME.match(name):
-            raise SheetsimError(f"{arguments.said(name)} is no name: letters, digits, _ and . only, and no digit first")
+            raise SheetsimError(f"{arguments.said(name)} is not a name: use letters, digits, _ and ., no digit first")
         # Defined names of a workbook ignore case.
         if name.casefold() in self._folded:
             raise SheetsimError(f"the name {name!r} is taken (case does not count)")
@@ -387,7 +387,7 @@ class Graph:
         arguments.one_of(f"{name}: kind", kind, KINDS)
         if isinstance(expression, str):
             raise SheetsimError(
-                f"{name}: a text is no matrix; a drop-down is made with model.choice(name, options, value)"
+                f"{name}: a text is not a matrix; a drop-down is made with model.choice(name, options, value)"
             )
         node = expression if isinstance(expression, Matrix) else apply("add", expression, 0.0)
         if node in self._steps:
@@ -463,7 +463,7 @@ class Graph:
             Rows of a batch.
         order
             "epochs" goes through all rows in a new order each time, and leaves out a rest that is smaller than a batch;
-            "random" draws each batch anew, without a row twice; "fixed" takes the first rows at every step.
+            "random" draws each batch again, without a row twice; "fixed" takes the first rows at every step.
 
         Raises
         ------
@@ -713,7 +713,7 @@ def _headings(values: Any) -> tuple[str, ...]:
 
 
 def _finite_table(name: str, values: Any) -> Array:
-    """The values as a 2-D array. Raises SheetsimError for what is no table of finite numbers."""
+    """The values as a 2-D array. Raises SheetsimError for what is not a table of finite numbers."""
     try:
         # A copy: numbers that changed behind the model would change its results.
         array = np.array(values, dtype=np.float64, order="C", ndmin=2)

@@ -244,9 +244,9 @@ def entropy_of(counts: Matrix) -> Matrix:
 def distinct_units(weights: Matrix, bias: Matrix | None) -> Matrix:
     """How many hidden units of a layer differ, 1 × 1: by the columns of `weights` and the bias.
 
-    Units are told apart by one sum of their weights and bias, each times a fixed random number: sums that agree to
-    6 digits of their root mean square are of equal units, but for a chance of about one in a million a pair. Not
-    exactly: a BLAS may round equal columns differently, and training makes the last digits grow apart.
+    Units are distinguished by one sum of their weights and bias, each times a fixed random number. Sums that agree to 6
+    digits of their root mean square count as equal units; for different ones it happens about once in a million pairs.
+    Equality is not exact, as a BLAS may round equal columns differently, and training makes the last digits grow apart.
     """
     rows = weights.shape[0]
     told = np.random.default_rng(0).normal(size=(1, rows))

@@ -24,7 +24,7 @@ ORTHOGONAL = "orthogonal"
 SOBOL_INPUTS = 21_201
 SOBOL_BITS = 30
 
-# A correlation that was computed is symmetric, and 1 on its diagonal, but for the last digits.
+# A correlation that was computed is symmetric, and 1 on its diagonal, except for the last digits.
 CORRELATION_ROUNDING = 1e-12
 
 # What all pairs of inputs have, or a matrix, inputs × inputs.

@@ -39,7 +39,7 @@ def hdr_uniforms(trials: Any, entity: int, variable: int, seed3: int = 0, seed4:
 
 
 class SipLibrary:
-    """A library that was read. Raises SheetsimError for what is none, and for generators that are not known."""
+    """A library that was read. Raises SheetsimError for another file, and for generators that are not known."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class SipLibrary:
         except OSError as error:
             raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
         except (ValueError, RecursionError) as error:
-            raise SheetsimError(f"{path} is no JSON: {error}") from None
+            raise SheetsimError(f"{path} is not JSON: {error}") from None
         try:
             self._read(data)
         except SheetsimError:

@@ -131,7 +131,7 @@ class CompareBook:
 
     @cached_property
     def _cells(self) -> list[dict[str, list[Matrix | None]]]:
-        """Of each network by column of its table a number a layer, none where it is no finite one."""
+        """Of each network by column of its table a number a layer, none where it is not a finite one."""
         return [
             {
                 name: [_cell(number) for number in member.frame[name].to_numpy(dtype=np.float64)]

@@ -11,7 +11,7 @@ from sheetsim.studies.diagnose.study import Diagnosed
 from sheetsim.studies.diagnose.weights_files import AUTO, given_layers
 
 # What About says in place of a command.
-NO_COMMAND = "made from weights of one's own by sheetsim.diagnose: no template makes it again"
+NO_COMMAND = "made from your own weights by sheetsim.diagnose: no template makes it again"
 
 
 class DiagnosedRun(Run):

@@ -264,7 +264,7 @@ def _loaded(name: str, text: str) -> Any:
     except ValueError as error:
         # Of a number of 5,000 digits Python says how to allow it.
         reason = str(error).partition(";")[0].partition(":")[0]
-        raise SheetsimError(f"{name:.40} is no JSON: {reason}") from None
+        raise SheetsimError(f"{name:.40} is not JSON: {reason}") from None
 
 
 def _converted(fields: dict[str, Any]) -> Manifest:

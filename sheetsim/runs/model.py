@@ -1,4 +1,4 @@
-"""A person's own model: named matrices that run, with what is told of its outputs, and a workbook."""
+"""A person's own model: named matrices that run, tables about its outputs, and a workbook."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -278,7 +278,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
 
 
 def labeled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
-    """The cells of a study's tables by label, numbers and words; a name that two tables have is told by its table's."""
+    """The cells of a study's tables by label, numbers and words; a name that two tables have gets its table's name."""
     numbers: dict[Label, Matrix] = {}
     words: dict[Label, Matrix] = {}
     tables = [table for table in study.findings.tables if table.observed]

@@ -53,7 +53,7 @@ def lay_out(study: Study, command: str, live: bool) -> LaidOut:
 
 
 def model_study(model: Graph) -> Study:
-    """The model as a study: its outputs are what there is to tell of it."""
+    """The model as a study: its outputs are its findings."""
     return Study(model, title_of(model), lambda: Findings(no_sheets))
 
 

@@ -336,7 +336,7 @@ class Replicates:
 
 
 def share(value: float | str | None) -> float | None:
-    """A share as a person writes it, 0.02 or `2%`. Raises SheetsimError for what is none."""
+    """A share as a person writes it, 0.02 or `2%`. Raises SheetsimError for other texts."""
     if not isinstance(value, str):
         return value
     text = value.strip()

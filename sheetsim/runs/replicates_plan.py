@@ -75,7 +75,7 @@ def expected(study: Forward) -> Theory:
     part = 1 / graph["x"].shape[0]
     frame["between"] += frame["within"] * part
     frame[["within", "additive", "over_samples"]] *= 1 - part
-    # A 0 but for rounding, of inputs whose columns have mean 0: no number of standard errors is between two of those.
+    # 0 except for rounding, of inputs whose columns have mean 0: no number of standard errors is between two of those.
     frame["between"] = frame["between"].where(frame["between"] > CONSTANT * frame["pooled"])
     if ACTIVATIONS[study.activation].zeros:
         # 0, at the end of what it can be: the mean over seeds lies above by chance alone, in proportion to 1/√units.

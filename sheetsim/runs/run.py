@@ -370,7 +370,7 @@ class Run(Results):
 
     @cached_property
     def _tables_of_outputs(self) -> "dict[str, Callable[[], pd.DataFrame]]":
-        """What is told of outputs beside their summary, which is one of the study's tables."""
+        """Tables about outputs beside their summary, which is one of the study's tables."""
         if not self._study.graph.outputs:
             return {}
         histograms = histograms_of_outputs(self._study.histograms)
@@ -673,7 +673,7 @@ class Book(Results):
 def _manifest(reader: "Reader") -> Manifest:
     said = read_manifest(reader.file)
     if said is None:
-        raise SheetsimError(f"{reader.path} is no book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
+        raise SheetsimError(f"{reader.path} is not a book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
     return said
 
 

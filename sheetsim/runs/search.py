@@ -367,7 +367,7 @@ def run_search(
     scheduler: str | None = None,
     progress: SearchProgress | None = None,
 ) -> Search:
-    """Runs a plan's trials, but for those that the folder has."""
+    """Runs a plan's trials, except those that the folder has."""
     check_workers(workers, scheduler)
     function("progress", progress)
     parts = None if folder is None else Parts(path_of(folder, "the folder"))
@@ -470,7 +470,7 @@ class _Bench:
 
 
 class _Clock:
-    """Counts trials, tells how far the search is, and knows when it is enough."""
+    """Counts trials, reports progress, and knows when the search is to stop."""
 
     def __init__(self, plan: SearchPlan, progress: SearchProgress | None) -> None:
         self._plan, self._progress = plan, progress

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from sheetsim.workbook.layout import Page
 
-# Of the bootstrap: the rank correlations of each resample are ranked anew.
+# Of the bootstrap: the rank correlations of each resample are ranked again.
 RESAMPLES = 200
 
 # The same for Sobol indices, of which a resample is a few sums.
@@ -48,7 +48,7 @@ LEAST = 3
 BOOTSTRAP, SHUFFLE = "sensitivity bootstrap", "sensitivity order"
 
 CORRELATED = (
-    "{names} are correlated: Pearson and rank correlations and the swing then tell of an input together with all that "
+    "{names} are correlated: Pearson and rank correlations and the swing then describe an input together with all that "
     "goes along with it, a standardized regression coefficient of what it adds where the model is nearly linear; "
     "contributions count what is shared more than once, and R² holds for all inputs together."
 )
@@ -197,7 +197,7 @@ def sensitivity_pages(model: Graph, values: Values) -> "tuple[list[Page], list[T
 
 
 def quantity_of(model: Graph, output: str | None) -> Quantity:
-    """The quantity of that label; of none, the only one. Raises SheetsimError where there is none such."""
+    """The quantity of that label; of none, the only one. Raises SheetsimError where there is no such quantity."""
     there = {quantity.label: quantity for quantity in quantities(model)}
     names = ", ".join(there) or "none"
     if output is None and len(there) == 1:
@@ -211,7 +211,7 @@ def quantity_of(model: Graph, output: str | None) -> Quantity:
 
 
 def check_resamples(resamples: int) -> int:
-    """How often rows are drawn anew, 0 for no intervals. Raises SheetsimError for what is no such number."""
+    """How often rows are resampled, 0 for no intervals. Raises SheetsimError for what is no such number."""
     return arguments.whole("resamples", resamples, 0, 1_000_000)
 
 

@@ -16,7 +16,7 @@ from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
 from sheetsim.summary.layers import STILL
 
-# A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, but for the
+# A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, except the
 # fan-in and the weights' standard deviation, which are no results.
 LAYER_COLUMNS = (
     *("mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max"),
@@ -36,7 +36,7 @@ NONNEGATIVE = (
     *SECOND_MOMENTS,
 )
 OF_OUTPUTS = ("mean", "min", "q05", "q50", "q95", "max")
-# Of these relu has 0 in many replicates: no product over layers, of which the logarithm tells.
+# Of these relu has 0 in many replicates: no product over layers, whose logarithm could be used.
 AT_BOUND = ("min", "q05", "q50", "dead_units")
 
 

@@ -308,7 +308,7 @@ def run_sweep(
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
 ) -> Sweep:
-    """Computes a plan's points, but for the parts that the folder has."""
+    """Computes a plan's points, except the parts that the folder has."""
     check_workers(workers, scheduler)
     function("progress", progress)
     _check_memory(plan)

@@ -175,7 +175,7 @@ def _by_outcome(every: Sequence[TrainingLoop], outcomes: Sequence[Matrix], resul
 
 
 class _Clock:
-    """Counts steps, and tells how far all trainings are."""
+    """Counts steps, and reports the progress of all trainings."""
 
     def __init__(self, every: Sequence[TrainingLoop], progress: TrainingProgress | None) -> None:
         self._all = sum(training.steps * training.seeds for training in every)
@@ -184,7 +184,7 @@ class _Clock:
         self._progress = progress
 
     def told(self, training: TrainingLoop, run: int) -> Callable[[TrainingRun], None] | None:
-        """What tells of a run on the way."""
+        """The news of a run that is going on."""
         if self._progress is None:
             return None
         return lambda one: self._say(training, run, one.progress.step, one.progress.loss)

@@ -123,9 +123,9 @@ def about_page(
 
 @dataclass(frozen=True)
 class StudyBook:
-    """A study's sheets, the first one a page, and what About and the contents tell of them.
+    """A study's sheets, the first one a page, and what About and the contents say of them.
 
-    graph: of which About explains the names that have a place on the sheets; tables: of which it tells the columns;
+    graph: of which About explains the names that have a place on the sheets; tables: whose columns it explains;
     asking: titles of pages whose yellow cells ask something of the numbers, and change none; names: what the names are
     that stand in no graph.
     """

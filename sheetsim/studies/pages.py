@@ -50,7 +50,7 @@ class AsMade(Text):
 
 
 def page_title(title: str, otherwise: str, columns: int) -> Text:
-    """A page's title over so many columns; `otherwise`, which tells nothing of the choices, where there is none."""
+    """A page's title over so many columns; `otherwise`, which does not depend on the choices, where there is none."""
     return AsMade(0, 0, title, "title", columns, CHANGED + title) if title else Text(0, 0, otherwise, "title", columns)
 
 

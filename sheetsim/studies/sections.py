@@ -240,7 +240,7 @@ class StepPage:
     """Series side by side, a row a step, or several rows; from left to right as they are computed.
 
     head: rows above the first step; heading, notes: the texts above; columns: that they go over; steps: the matrix of
-    the numbers of steps, where it is at home here; labeled: the style of the series' labels; wide: a column's width,
+    the numbers of steps, where their cells are here; labeled: the style of the series' labels; wide: a column's width,
     in characters; gap: the width of the column behind the series of a section, none if 0; side: input cells at the
     right; more: what else stands there, with the number of columns that the series take.
     """

@@ -1,6 +1,6 @@
 """Pages that show one unit by hand: its products sorted by size, their sum, and what becomes of it, forward and back.
 
-A person chooses layer, unit and sample in yellow cells. The cells are at home on these pages alone, and in no graph: a
+A person chooses layer, unit and sample in yellow cells. The cells exist on these pages alone, and in no graph: a
 run without a book does not build them.
 """
 

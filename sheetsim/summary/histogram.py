@@ -225,7 +225,7 @@ def symmetric_histogram(
     """
     bins = bin_numbers.shape[0] - 1
     tails, bound = _bound(graph, matrices, f"_{name}")
-    # A hair above where they would be, so that no edge is 0: of what is 0 but for rounding each engine has its own.
+    # A hair above where they would be, so that no edge is 0: of what is 0 except for rounding each engine has its own.
     edges = graph.define(f"edges_{name}", bound * (2 * bin_numbers / bins - 1 + NUDGE), what="the bins' upper edges")
     counts = tuple(
         graph.define(f"counts_{name}_{k}", frequency(node, edges), kind=COUNT, what=COUNTS)

@@ -57,7 +57,7 @@ class Phases:
 def phases(activation: str, weight_variance: ArrayLike, bias_variance: ArrayLike) -> Phases:
     """The phases at points (σ_w², σ_b²), all at once: two lists of numbers of one length.
 
-    Raises SheetsimError for variances that are none, and for an activation that has several fixed points.
+    Raises SheetsimError for negative variances, and for an activation that has several fixed points.
     """
     check_activation(activation)
     w2, b2 = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (weight_variance, bias_variance))

@@ -80,8 +80,7 @@ def unit_statistics(graph: Graph, network: Network) -> tuple[Matrix, tuple[Units
     """Names `var_x`, and `mean_a_l`, `var_a_l`, `mean_z_l`, `var_z_l` a layer; returns var_x and the layers'."""
 
     def moments(name: str, of: Matrix) -> tuple[Matrix, Matrix]:
-        # Over mirrored samples, and of nearly constant units, they are 0 but for rounding, of which each engine has its
-        # own.
+        # Over mirrored samples, and of nearly constant units, they are 0 except for rounding, which differs by engine.
         center = graph.define(
             f"mean_{name}", column_mean(of), kind="rounding", what="the units' means over the samples"
         )
@@ -222,7 +221,7 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
     checked only while the activation is relu.
 
     The intervals are for other weights given what came into the layer: then its units are independent, however few the
-    samples, and the claimed ratios are those of the expected sums, but for the moment rule, which lacks the part of
+    samples, and the claimed ratios are those of the expected sums, except for the moment rule, which lacks the part of
     order 1/units that the pooled mean takes. All layers of a claim together are in their intervals with the confidence
     (Bonferroni: 1 − (1 − confidence) / layers at each).
     """

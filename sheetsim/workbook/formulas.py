@@ -82,7 +82,7 @@ def lowered(node: Matrix, reference: Reference, what: str = "an expression") -> 
                 f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
             )
         if len(piece.text) > limits.FORMULA_CHARACTERS:
-            # What stands twice at each of many levels has no end: its length is told without writing it.
+            # What stands twice at each of many levels has no end: its length is counted without writing it.
             limits.check_length(what, characters(node, reference))
         texts[part] = piece
         op = part.source

@@ -49,7 +49,7 @@ WORDS = (
 
 CELLS = {
     "kappa": "κ of the upper confidence bound: the more, the more it explores",
-    "length": "length scale of the process: how far a value tells of others",
+    "length": "length scale of the process: over what distance values are correlated",
     "signal": "standard deviation of the process about its prior mean",
     "noise": "standard deviation of a value about the process",
 }
@@ -178,7 +178,7 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
         return len(self.points) + ROOM if self.points else 3 + self.steps
 
     def build(self) -> Study:
-        """The steps, and what can be told of them."""
+        """The steps, and the tables about them."""
         graph = Graph(seed=self.seed)
         for key, what in CELLS.items():
             graph.input(key, getattr(self, key), (1, 1), what=what, at_least=0.0)

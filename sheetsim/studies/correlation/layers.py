@@ -35,8 +35,8 @@ VERDICTS = (
     Verdict("undecided", "it reaches over one of them, as with few units or layers", "neutral"),
     Verdict("no signal", "the sums are 0", "bad"),
     Verdict("overflow", "the sums, or their squares, are too large for a cell", "bad"),
-    Verdict("check std", "the custom standard deviation is no number from 0", "bad"),
-    Verdict("check c", "the correlation is no number from −1 to 1", "bad"),
+    Verdict("check std", "the custom standard deviation is not a number from 0", "bad"),
+    Verdict("check c", "the correlation is not a number from −1 to 1", "bad"),
 )
 
 COLUMNS = {

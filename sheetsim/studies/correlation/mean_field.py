@@ -26,7 +26,7 @@ FINE = 64.0
 # Powers of smaller correlations are below what a sheet can hold, and are left out.
 LEAST = 1e-5
 
-# What is told of the theory by layer; the other series are on the way to it.
+# The series of theory that tables show; the others lead to them.
 SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
 
 # Layers beyond the network's last that the map is followed through, towards its fixed point.

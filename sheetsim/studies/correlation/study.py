@@ -1,6 +1,6 @@
 """The study of correlation: two inputs pass through one network, and come nearer to one another or part.
 
-Here stand its parameters and its graph; `layers.py` says what is measured, `mean_field.py` what theory expects, and
+It holds its parameters and its graph; `layers.py` says what is measured, `mean_field.py` what theory expects, and
 `book.py` how the workbook shows it.
 """
 
@@ -98,7 +98,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise SheetsimError(f"initializer must have independent draws, as theory has them, not {self.initializer}")
 
     def build(self) -> Study:
-        """The two passes through one network, and what can be told of them."""
+        """The two passes through one network, and the tables about them."""
         graph = Graph(seed=self.seed)
         x = graph.input("x", normal(), (self.pairs, self.units), what="the first inputs, pairs × units")
         e = graph.input("e_y", normal(), (self.pairs, self.units), what="standard normal draws, pairs × units")

@@ -1,4 +1,4 @@
-"""What is told of many networks' lengths by layer: mean, variance and tail of the logarithms, beside theory, a word."""
+"""Tables about many networks' lengths by layer: mean, variance and tail of the logarithms, beside theory, a word."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The study of finite width: how much lengths of outputs and gradients differ between networks of the same shape.
 
-Here stand its parameters and its graph; `passes.py` computes the networks, `layers.py` says what is told of them.
+It holds its parameters and its graph; `passes.py` computes the networks, `layers.py` makes the tables about them.
 """
 
 import math

@@ -242,7 +242,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             )
 
     def build(self) -> Study:
-        """The network, and what can be told of it. Raises SheetsimError for input data that cannot be read."""
+        """The network, and the tables about it. Raises SheetsimError for input data that cannot be read."""
         graph = Graph(seed=self.seed)
         network = self.network(graph)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, network), self.is_full)
@@ -329,7 +329,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         return list(self.layers)
 
     def shown(self) -> dict[str, Any]:
-        """The parameters that About shows: all, but for a sampling that is none."""
+        """The parameters that About shows: all, except for a sampling that is `random`."""
         return {key: value for key, value in self.parameters().items() if (key, value) != ("sampling", "random")}
 
     def _input(self, graph: Graph) -> Matrix:

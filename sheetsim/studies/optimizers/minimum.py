@@ -20,7 +20,7 @@ WIDER, PARTS, POINTS = 5, 3, 9
 # Of so many of the points that came lowest in a short descent the way down is followed to its end.
 FOLLOWED = 3
 
-# What stands where f is no number: the minimizer compares and subtracts.
+# What stands where f is not a number: the minimizer compares and subtracts.
 HIGH = 1e300
 
 # So many windows, and ways to the origin, away no end is looked for: f falls without one, or towards one at infinity.
@@ -61,7 +61,7 @@ def least_found(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Mini
     wide = size + np.abs(middle)
 
     def at(p: Array) -> float:
-        """f at a point, HIGH where it is no number."""
+        """f at a point, HIGH where it is not a number."""
         if (np.abs(p - middle) > FAR * wide).any():
             raise _EndlessError
         number = float(program({x: p[:1].reshape(1, 1), y: p[1:].reshape(1, 1)})[height][0, 0])

@@ -33,7 +33,7 @@ PATHS = (
     ),
     Verdict("on its way", "f at the end is at most that of the start, and neither of these", "warning"),
     Verdict("not moved", "every step has length 0", "neutral"),
-    Verdict("diverging", "f at the end is above that of the start, or is no number (overflow)", "bad"),
+    Verdict("diverging", "f at the end is above that of the start, or is not a number (overflow)", "bad"),
 )
 
 

@@ -156,7 +156,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return by.get(x, matrix(0.0)), by.get(y, matrix(0.0))
 
     def build(self) -> Study:
-        """The five paths, and what can be told of them."""
+        """The five paths, and the tables about them."""
         graph = Graph(seed=self.seed)
         cells = {name: graph.input(name, float(getattr(self, name)), what=what) for name, what in CELLS.items()}
         start = self._start(graph)

@@ -1,6 +1,6 @@
 """The study of propagation: what skips and normalization do with sizes, correlations and gradients, by depth.
 
-Here stand its parameters and its graph; `blocks.py` has the blocks, `theory.py` what is expected, `layers.py` what is
+It holds its parameters and its graph; `blocks.py` has the blocks, `theory.py` what is expected, `layers.py` what is
 measured.
 """
 

@@ -128,7 +128,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SheetsimError(f"max_norm must be a finite number above 0, not {self.max_norm:g}")
 
     def build(self) -> Study:
-        """The states and the gradients by step, and what can be told of them."""
+        """The states and the gradients by step, and the tables about them."""
         graph = Graph(seed=self.seed, draws=self.draws)
         # First: of the legacy generator W has the first numbers, as a script that draws nothing else.
         e = graph.input("e_W", normal(), (self.units, self.units), what="standard normal draws, units × units")

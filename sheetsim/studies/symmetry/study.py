@@ -119,7 +119,7 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise SheetsimError(f"{key} must be a number from {low:g} to 20, not {value:g}")
 
     def build(self) -> Study:
-        """The four descents, and what can be told of them."""
+        """The four descents, and the tables about them."""
         graph = Graph(seed=self.seed)
         activation = graph.choice("activation", CURVES, self.activation, what="f of the hidden units, a drop-down")
         steepest = choose(activation, {name: ACTIVATIONS[name].steepest for name in CURVES})

@@ -91,7 +91,7 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     batch
         Rows a step, 0 for all.
     order
-        Order of the rows: `epochs` goes through all rows in a new order each time, `random` draws each batch anew,
+        Order of the rows: `epochs` goes through all rows in a new order each time, `random` draws each batch again,
         `fixed` takes the first rows at every step.
     summed
         Whether the loss of a step is summed over the rows, instead of averaged.

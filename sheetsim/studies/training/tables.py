@@ -1,4 +1,4 @@
-"""What is told of trained networks: where they end, how they get there, how they differ, and a word for each."""
+"""Tables about trained networks: where they end, how they get there, how they differ, and a word for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -103,7 +103,7 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
                 raise SheetsimError(f"{key} must be a number from {low:g} to {high:g}, not {value:g}")
 
     def build(self) -> Study:
-        """The three trainings, and what can be told of them."""
+        """The three trainings, and the tables about them."""
         graph = Graph(seed=self.seed)
         graph.choice("activation", CURVES, self.activation, what="f of the hidden units, a drop-down")
         for key, what in CELLS.items():

@@ -143,12 +143,12 @@ def relative(text: str, row: int, column: int) -> str:
 def parse_formula(text: str, row: int, column: int) -> Node:
     """The tree of a formula (with or without `=`) that stands in this row and column, from 1.
 
-    Raises SheetsimError for what is no formula.
+    Raises SheetsimError for what is not a formula.
     """
     try:
         tokens = Tokenizer(text if text.startswith("=") else f"={text}").items
     except Exception as error:  # the tokenizer's own, of several kinds
-        raise SheetsimError(f"{text:.80} is no formula: {error}") from None
+        raise SheetsimError(f"{text:.80} is not a formula: {error}") from None
     reader = _Reader(text, _spaced(tokens), row, column)
     tree = reader.expression(0)
     if not reader.is_at_end:

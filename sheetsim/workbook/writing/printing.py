@@ -1,6 +1,6 @@
 """How a page comes out on paper: its area, its scale, where it is cut, and what each sheet of paper repeats.
 
-Programs that fit a page to a width ignore page breaks that are given, and have no least scale. So both are told here,
+Programs that fit a page to a width ignore page breaks that are given, and have no least scale. Both are computed here
 from the sizes of columns and rows, which are known before anything is written.
 """
 

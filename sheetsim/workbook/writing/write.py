@@ -124,7 +124,7 @@ class _Writer:
         self.strings: dict[str, int] = {}
 
     def parts(self, progress: SheetProgress) -> Iterator[Part]:
-        """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
+        """The package's parts in XlsxWriter's order except for the last, the matrices' cells made as they are read."""
         for sheet in self.layout.sheets:
             self._sheet(self.book.add_worksheet(sheet.title, ExactWorksheet), sheet)
         if self.manifest:
