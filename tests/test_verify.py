@@ -854,7 +854,7 @@ def test_a_value_that_is_no_number_never_agrees(small_book: Path, tmp_path: Path
     broken = edited(
         small_book, tmp_path / "nan.xlsx", lambda n, d: pattern.sub(rb"\g<1>" + text, d) if n == part else d
     )
-    with pytest.raises(SheetsimError, match="no number that a cell can hold"):
+    with pytest.raises(SheetsimError, match="not a number that a cell can hold"):
         verify(broken)
 
 
