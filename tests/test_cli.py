@@ -262,8 +262,8 @@ DIGITS = "9" * 5000
         ),
         (["replicate", "relu-he", "--replicates", "1000000000000"], ",000 GB on disk, and "),
         (["replicate", "relu-he", "--scheduler", "ucx://a:1", *QUICK], "cannot reach a Dask scheduler at 'ucx://a:1'"),
-        (["run", "relu-he", "--set", "samples=5\nseed=3"], "after a line break stand other keys"),
-        (["run", "relu-he", "--set", "samples=5\n[histogram]\nbins=3"], "after a line break stand other keys"),
+        (["run", "relu-he", "--set", "samples=5\nseed=3"], "a value has no line break"),
+        (["run", "relu-he", "--set", "samples=5\n[histogram]\nbins=3"], "a value has no line break"),
     ],
 )
 def test_what_is_made_to_do_harm_is_one_line_at_once(

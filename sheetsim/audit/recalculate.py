@@ -94,7 +94,7 @@ def poison(
                 xml = _with_contents(book, title, xml, dict.fromkeys(computed.tolist(), _POISON) | chosen.get(part, {}))
                 total += len(computed)
             elif part.startswith("xl/worksheets/_rels/"):
-                # IronCalc finds no notes whose path begins at the root, as openpyxl does, and gives the book up.
+                # IronCalc finds no notes whose path begins at the root, as openpyxl writes it, and then fails.
                 xml = _NOTES.sub(b"", xml)
             out.writestr(part, xml)
     return total

@@ -321,7 +321,7 @@ class Workbook:
         differences = run.base_differences()
         clock = model.sheet.plan.clock
         if clock:
-            notes.append(f"{self.book.name_of(clock[0])} asks for the day or the time: the trials are of now")
+            notes.append(f"{self.book.name_of(clock[0])} depends on the date or the time: the trials are of now")
         if differences:
             first = differences[0]
             size = f", by {first.size:.3g}" if first.size == first.size else ""

@@ -785,7 +785,7 @@ def _setting(text: str) -> tuple[str, Any]:
             raise SheetsimError(f"--set {key:.40}: {value:.60} is not a TOML value: {error}") from None
         return key, value
     if len(table) > 1:
-        raise SheetsimError(f"--set {key:.40}: after a line break stand other keys; each has a --set of its own")
+        raise SheetsimError(f"--set {key:.40}: a value has no line break; give each key its own --set")
     return key, table["value"]
 
 

@@ -73,7 +73,7 @@ def crew(
 
 
 def check_workers(workers: object, scheduler: object) -> None:
-    """Raises SheetsimError for what is not a number of processes and no scheduler's address."""
+    """Raises SheetsimError for what is neither a number of processes nor a scheduler's address."""
     whole("workers", workers, 1, MOST_WORKERS)
     if scheduler is not None:
         text("the scheduler", scheduler)

@@ -203,7 +203,7 @@ class TrainingRun:
 
     @property
     def diverged(self) -> bool:
-        """Whether the loss of the last step was no finite number."""
+        """Whether the loss of the last step was not finite."""
         return self.progress.step > 0 and not math.isfinite(self.progress.loss)
 
     def advance(self, steps: int) -> None:

@@ -67,7 +67,7 @@ class Activation:
 
 
 def _softplus(a: Matrix) -> Matrix:
-    # Not with relu, whose derivative at 0 is none: here grad gives the half that it is. EXP never overflows.
+    # Not with relu, which has no derivative at 0: here grad gives one half. EXP never overflows.
     return a / 2 + absolute(a) / 2 + log(1 + exp(-absolute(a)))
 
 

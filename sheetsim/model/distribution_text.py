@@ -41,7 +41,7 @@ def parse_distribution(text: str) -> Distribution:
 
     Every distribution of the package and of scipy.stats by its name, parameters in their order or by name, lists in
     brackets, percent as 5%. `low=` and `high=` truncate what has no such parameters: `normal(0, 1, low=-2)`.
-    Raises SheetsimError for what is no such text, and for parameters that the distribution does not take.
+    Raises SheetsimError for other texts, and for parameters that the distribution does not take.
     """
     if len(text) > LONGEST:
         raise SheetsimError(f"a distribution of {len(text):,} characters is too long: {text[:40]}…")

@@ -289,7 +289,7 @@ def resampled(values: Any) -> Distribution:
     """The empirical distribution of the numbers: each is drawn as often as another, with replacement."""
     try:
         array = np.array(values, dtype=np.float64)
-    except Exception:  # an object may answer as it likes when it is asked for numbers
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError("empirical: the data are not numbers") from None
     if array.size == 0 or not np.isfinite(array).all() or (array.ndim > 1 and max(array.shape) != array.size):
         raise SheetsimError("empirical: the data must be one column of finite numbers")

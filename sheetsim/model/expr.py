@@ -160,7 +160,7 @@ class Matrix:
 
     @property
     def is_op(self) -> bool:
-        """Whether the node is computed from others, and no leaf."""
+        """Whether the node is computed from others, not a leaf."""
         return isinstance(self.source, Op)
 
     @property
@@ -265,7 +265,7 @@ def apply(name: str, *operands: Operand) -> Matrix:
     if name not in OF_TEXTS and any(
         isinstance(arg.source, Constant) and isinstance(arg.source.value, str) for arg in args
     ):
-        raise SheetsimError(f"{name} takes numbers, and no text")
+        raise SheetsimError(f"{name} takes numbers, not text")
     # Equal arguments are the same nodes, so that equal expressions have equal keys.
     key = (name, *args)
     node = _EXPRESSIONS.get(key)

@@ -100,7 +100,7 @@ def _fitted(name: str, dist: Any, data: Array) -> FittedFamily:
         free, frozen = len(greatest) - len(fixed), dist(*greatest)
     likelihood = float(np.sum(frozen.logpdf(data)))
     if not math.isfinite(likelihood):
-        raise SheetsimError("data lie where it gives none")
+        raise SheetsimError("data lie outside of its support")
     probabilities = frozen.cdf(data)
     steps = np.arange(data.size + 1) / data.size
     distance = max((steps[1:] - probabilities).max(), (probabilities - steps[:-1]).max())

@@ -116,7 +116,7 @@ def _backward(
         if node in gradients and isinstance(node.source, Stack):
             raise SheetsimError(f"{node.name} is a whole series, which has no derivative here: use its steps")
         if node in gradients and isinstance(node.source, Routine):
-            raise SheetsimError(f"{node.source.name} have no derivative here: take them out of the way to the loss")
+            raise SheetsimError(f"{node.source.name} have no derivative here: compute the loss without them")
         # Nothing but steps leads from here to the start.
         if node not in gradients or not isinstance(node.source, Op):
             continue

@@ -720,7 +720,7 @@ def _finite_table(name: str, values: Any) -> Array:
         # A Series of pandas, Polars and the like is a column of a table; ndmin makes it a row.
         if np.ndim(values) == 1 and hasattr(values, "to_frame"):
             array = array.T.copy()
-    except Exception:  # an object may answer as it likes when it is asked for numbers
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError(f"{name}: the values are no table of numbers") from None
     if array.ndim != 2 or array.size == 0:
         raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")

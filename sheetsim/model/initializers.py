@@ -199,7 +199,7 @@ INITIALIZER_NAMES = (
     "xavier: 1/√n (LeCun et al. 1998; lecun is the same). glorot: √(2/(n_in + n_out)), PyTorch’s xavier. he: √(2/n)"
 )
 
-# And for one who reads on.
+# Further names.
 MORE_NAMES = (
     "glorot uniform, he uniform: the same standard deviations with uniform draws. orthogonal: orthonormal columns, or "
     "rows (Saxe et al. 2013): 1/√max(n_in, n_out). A drop-down has the schemes of the draws that the book was made with"

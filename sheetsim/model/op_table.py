@@ -262,7 +262,7 @@ def _kurtosis(d: Matrix, z: Matrix, x: Matrix) -> tuple[Matrix]:
 
 
 def _unknown(d: Matrix, z: Matrix, *args: Matrix) -> tuple[Matrix | None, ...]:
-    raise SheetsimError(f"{z.source.name} has no derivative in this package: take it out of the way to the loss")  # type: ignore[union-attr]
+    raise SheetsimError(f"{z.source.name} has no derivative in this package: compute the loss without it")  # type: ignore[union-attr]
 
 
 def _times(d: Matrix, x: Matrix) -> Matrix:

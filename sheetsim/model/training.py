@@ -31,7 +31,7 @@ ROWS = "rows"
 # A part of the results: one column of records, a column a run.
 BY_RUN = "by run"
 
-# Another: by run, the step whose loss was no finite number.
+# Another: by run, the step whose loss was not finite.
 ENDED = "ended"
 
 # Another: all columns of one expression, of the first run.
@@ -235,7 +235,7 @@ class TrainingLoop:
         return self._leaf((BY_RUN, part, records.columns.index(column)), (steps, self.seeds), name)
 
     def ended(self, name: str | None = None) -> Matrix:
-        """By run, the step whose loss was no finite number, NaN where there was none, as a leaf: runs × 1."""
+        """By run, the step whose loss was not finite, NaN where there was none, as a leaf: runs × 1."""
         return self._leaf(ENDED, (self.seeds, 1), name)
 
     def of_first(self, part: str, column: str, name: str | None = None) -> Matrix:

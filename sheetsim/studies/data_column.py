@@ -37,7 +37,7 @@ def data_column(data: Any, column: str | int | None = None) -> tuple[Array, str]
             data, names = data[data.columns[names.index(chosen)]], [chosen]
         name = getattr(data, "name", None)
         array = np.array(data, dtype=np.float64)
-    except Exception:  # an object may answer as it likes when it is asked for names and numbers
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError("data must be a column of numbers, or the path of a file that holds one") from None
     if array.ndim == 1:
         array = array.reshape(-1, 1)

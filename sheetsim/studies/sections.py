@@ -43,7 +43,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Control:
-    """A cell that can be changed, its label and what is said beside it."""
+    """A cell that can be changed, its label and the text beside it."""
 
     label: str
     matrix: Matrix

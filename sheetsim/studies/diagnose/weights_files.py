@@ -198,7 +198,7 @@ def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
 def _numbers(name: str, array: Any) -> Array:
     try:
         made = np.asarray(array)
-    except Exception:  # an object may answer as it likes
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError(f"weights: {name} is not an array of numbers") from None
     if made.dtype.kind not in "iuf" or made.size == 0:
         raise SheetsimError(f"weights: {name} has {made.size} elements of {made.dtype}: give an array of numbers")

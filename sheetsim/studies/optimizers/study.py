@@ -148,7 +148,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         value = self._function(x, y)
         among = [node for node in (x, y) if depends(value, node)]
         if not among:
-            raise SheetsimError("f depends on neither x nor y: there is no way down")
+            raise SheetsimError("f depends on neither x nor y: write a function of them")
         try:
             by = dict(zip(among, grad(value, among), strict=True))
         except SheetsimError as error:

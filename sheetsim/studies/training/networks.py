@@ -76,7 +76,7 @@ class ComparedNetwork:
     """A network of the comparison: its keys, slots and training.
 
     curves: by quantity (loss, accuracy, …) the recorded numbers, recorded steps × runs; steps: the numbers of these;
-    ended: by run the step whose loss was no finite number, NaN where there was none, runs × 1.
+    ended: by run the step whose loss was not finite, NaN where there was none, runs × 1.
     """
 
     name: str
@@ -224,7 +224,7 @@ def compared_network(
         leaf = training.by_run(CURVES, column, f"{column}_{told}")
         graph.take(leaf, what=f"{QUANTITIES[column]}, by recorded step and run")
         curves[column] = leaf
-    ended = graph.take(training.ended(f"ended_{told}"), what="by run the step whose loss was no finite number, if any")
+    ended = graph.take(training.ended(f"ended_{told}"), what="by run the step whose loss was not finite, if any")
     return ComparedNetwork(name, keys, net, training, curves, records[CURVES].steps(keys.steps), ended)
 
 

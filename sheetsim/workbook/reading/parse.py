@@ -284,7 +284,7 @@ class SheetParser(Parser):
         text = "".join(self._collected)
         self._collected = None
         if not self._keys:
-            raise SheetsimError(f"an element {name!r} stands in no cell")
+            raise SheetsimError(f"an element {name!r} is outside of a cell")
         if name == "v":
             if text:
                 self._value(text)
