@@ -290,7 +290,7 @@ def test_a_frozen_distribution_is_told_by_name_and_parameters(frozen: object, na
         (stats.gamma([1, 2]), "gamma has an array as parameter"),
         (stats.rv_discrete(values=([1, 2], [0.5, 0.5]))(), "has no name in scipy.stats"),
         (stats.gamma(-1), "outside of what scipy.stats.gamma allows"),
-        ({"distribution": stats.gamma(1), "a": 2}, "input.a stands beside"),
+        ({"distribution": stats.gamma(1), "a": 2}, "input.a is given, but the distribution"),
         ({"distribution": "gamma", "a": 1, "scale": 0}, "outside of what scipy.stats.gamma allows"),
         ({"distribution": "binom", "n": 2.5, "p": 0.5}, "outside of what scipy.stats.binom allows"),
         ({"distribution": "gamma", "a": np.inf}, "outside of"),
