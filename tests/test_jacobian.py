@@ -71,8 +71,9 @@ def slopes_of(activation: str, gain: float, bias: float, given: float, layers: i
 
 
 def fuss_catalan(factors: int) -> tuple[Any, Any]:
-    """The distribution of the squared singular values of a product of so many square Gaussian matrices with elements of
-    variance 1/n, for large n: points x, rising, and the share below each.
+    """Squared singular values of a product of so many n×n Gaussian matrices of variance 1/n, for large n.
+
+    Points x, rising, and the share below each.
 
     x = sin^{s+1}((s+1)φ)/(sin φ sin^s(sφ)) for 0 < φ < π/(s+1), of density sin²φ sin^{s−1}(sφ)/(π sin^s((s+1)φ)), with
     moments C((s+1)k, k)/(sk+1) (Haagerup & Möller 2013, arXiv:1203.4474; s = 1 is Marchenko & Pastur's).
@@ -111,8 +112,10 @@ def test_one_linear_layer_has_the_distribution_of_marchenko_and_pastur() -> None
 
 
 def test_two_orthogonal_relu_layers_are_free_projections() -> None:
-    """Half of the squares are 0; the others have the arcsine distribution on (0, σ_w⁴) (Voiculescu, Dykema & Nica
-    1992, §3.6)."""
+    """Half of the squares are 0.
+
+    The others have the arcsine distribution on (0, σ_w⁴) (Voiculescu, Dykema & Nica 1992, §3.6).
+    """
     x = np.array([1e-4, 0.1, 0.5, 0.9, 0.999])
     slopes, weights = slopes_of("relu", 1.3, 0.2, 1.0, 2)
     found = share_below(1.3**2 * np.sqrt(x), slopes, weights, 1.3, gaussian=False)
@@ -130,8 +133,10 @@ def test_one_orthogonal_layer_has_the_distribution_of_the_slopes() -> None:
 @pytest.mark.parametrize("gaussian", [True, False])
 @pytest.mark.parametrize(("activation", "zeros"), [("relu", 0.5), ("tanh", 0.0)])
 def test_the_distribution_has_the_moments_and_the_mass_of_theory(activation: str, zeros: float, gaussian: bool) -> None:
-    """The mean of squares is Π χ, that of their squares, relative, 1 + Σ(E[f′⁴]/E[f′²]² − 1), and 1 a layer for
-    Gaussian weights: for relu 1 + 2L, or 1 + L."""
+    """The mean of squares is Π χ, that of their squares, relative, 1 + Σ(E[f′⁴]/E[f′²]² − 1).
+
+    And 1 a layer for Gaussian weights: for relu 1 + 2L, or 1 + L.
+    """
     layers, gain = 9, 1.4
     slopes, weights = slopes_of(activation, gain, 0.1, 0.5, layers)
     first = slopes @ weights

@@ -161,7 +161,7 @@ def test_heat_maps_have_the_critical_line_and_the_points_on_top(tmp_path: Path) 
         ({"activation": "gelu"}, "activation must be one of sigmoid, tanh, relu, .* not 'gelu'"),
         ({"steps": 1}, "steps must be 2 to 60, not 1"),
         ({"weight_variance": (2.0, 1.0)}, "weight_variance must be two numbers from 0 to 100, the lower first"),
-        ({"points": [(0.0, 1.0)]}, "points: .0, 1. is no pair of variances"),
+        ({"points": [(0.0, 1.0)]}, "points: .0, 1. is not a pair of variances"),
         ({"correlation": 1.0}, "correlation must be from 0 to below 1, not 1"),
     ],
 )

@@ -122,8 +122,11 @@ def test_the_formula_gives_the_numbers_bit_for_bit() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("half", [hdr.FIRST, hdr.SECOND], ids=["first", "second"])
 def test_no_rest_on_the_way_is_one_that_engines_round_up(half: hdr.Half) -> None:
-    """INT and MOD of spreadsheets look at 15 digits: a quotient half a unit of the 15th below a whole number is taken
-    for that number. All states of the generator are looked at."""
+    """INT and MOD of spreadsheets look at 15 digits.
+
+    A quotient half a unit of the 15th below a whole number is taken for that number. All states of the generator are
+    looked at.
+    """
     (times, plus), (factor, modulus) = half.divisor, half.rest
     by = np.arange(half.modulus, dtype=np.int64) * times + plus
     left = hdr.DIVIDED % by

@@ -96,7 +96,7 @@ def poison(
                 xml = _with_contents(book, title, xml, dict.fromkeys(computed.tolist(), _POISON) | chosen.get(part, {}))
                 total += len(computed)
             elif part.startswith("xl/worksheets/_rels/"):
-                # IronCalc finds no notes whose place is told from the root, as openpyxl does, and gives the book up.
+                # IronCalc finds no notes whose path begins at the root, as openpyxl writes it, and then fails.
                 xml = _NOTES.sub(b"", xml)
             out.writestr(part, xml)
     return total
@@ -107,7 +107,7 @@ def fill(path: str | os.PathLike[str], engine: str) -> int:
 
     With them those that a formula computes and that hold another number, as the rest of an array formula does when its
     inputs were changed. All else stays as it is, byte for byte; a book whose formulas all have values is not touched.
-    Raises SheetsimError when the file is no workbook or cannot be written, and for what the engine cannot compute.
+    Raises SheetsimError when the file is not a workbook or cannot be written, and for what the engine cannot compute.
     """
     target = path_of(path)
     with RawBook(target) as book:

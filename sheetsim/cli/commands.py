@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 LONGEST_WORD = 1000
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -61,7 +60,7 @@ Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is no book of sheetsim.")
+    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is not a sheetsim book.")
 ]
 Open = Annotated[bool, typer.Option("--open", help="Show what was written in the desktop's application.")]
 
@@ -96,7 +95,7 @@ def main() -> None:
 
 
 def _print_any_text() -> None:
-    """Names of files in other bytes, and signs that a terminal does not have, are shown as \\udcff and \\u2192."""
+    r"""Names of files in other bytes, and signs that a terminal does not have, are shown as \udcff and \u2192."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
@@ -620,8 +619,7 @@ def search_command(
     show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Look for hyperparameters of a template that give a good value: prints the trials, best first. Can be taken up
-    again.
+    """Look for hyperparameters of a template that give a good value: prints the trials, best first.
 
     FILE.toml names a template, a value, a goal, a method (grid, random, sobol, lhs, bayes, halving) and a [space] of
     keys with ranges or lists of choices. Trials are kept in the folder as they are done: after a stop, the same command
@@ -876,7 +874,7 @@ def _setting(text: str) -> tuple[str, Any]:
             raise SheetsimError(f"--set {key:.40}: {value:.60} is not a TOML value: {error}") from None
         return key, value
     if len(table) > 1:
-        raise SheetsimError(f"--set {key:.40}: after a line break stand other keys; each has a --set of its own")
+        raise SheetsimError(f"--set {key:.40}: a value has no line break; give each key its own --set")
     return key, table["value"]
 
 

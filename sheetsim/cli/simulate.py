@@ -190,7 +190,7 @@ def simulate(
         if wanted.library is not None:
             run.to_sipmath(wanted.library)
         if not fits:
-            run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds what is told of the trials, as values")
+            run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds the statistics of the trials, as values")
     _print(run, book, wanted, say)
     return 1 if any(check.failed for check in run.checks) else 0
 

@@ -39,7 +39,7 @@ PASSED_OVER = 1_000_000
 Generator: TypeAlias = np.random.Generator | np.random.RandomState
 
 
-# A list of this many numbers is told in full; of a longer one, how many and from where to where.
+# A list of this many numbers is shown in full; of a longer one, its length and ends.
 MOST_TOLD = 6
 
 
@@ -57,6 +57,7 @@ class Distribution:
 
     @property
     def family(self) -> Family:
+        """The family's functions, of the truncated distribution where there are bounds."""
         return _family(self.name) if (self.low, self.high) == (-math.inf, math.inf) else _truncated(self)
 
     @property

@@ -1,5 +1,7 @@
-"""HDR 2.0, D. Hubbard's counter-based generator of the SIPmath 3.0 standard: uniform numbers of a counter and up to
-four identifiers by arithmetic that a sheet has too; and the streams of a run's matrices. It knows no expression."""
+"""HDR 2.0, the counter-based generator of the SIPmath 3.0 standard (D. Hubbard), and the streams of a run's matrices.
+
+Uniform numbers of a counter and up to four identifiers, by arithmetic that a sheet has too. It knows no expression.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -16,8 +18,9 @@ VALUES = 2**32
 
 
 class Half(NamedTuple):
-    """One of the two hashes of HDR 2.0 and what is made of it: DIVIDED mod (hash mod modulus · a + b), for divisor
-    (a, b), times the first of `rest`, mod its second.
+    """One of the two hashes of HDR 2.0 and what is made of it.
+
+    DIVIDED mod (hash mod modulus · a + b), for divisor (a, b), times the first of `rest`, mod its second.
 
     factors: what the counter, variable, entity, seed3 and seed4 are multiplied by in the hash.
     """
@@ -42,8 +45,10 @@ SEED3 = 10**7
 
 
 def hdr_uniforms(trials: Any, entity: int, variable: Any, seed3: int = 0, seed4: int = 0) -> Array:
-    """Uniform numbers in (0, 1) for the numbers of trials, from 1, of a stream with these identifiers; arrays of
-    variables, whole numbers too, are broadcast against the trials."""
+    """Uniform numbers in (0, 1) for the numbers of trials, from 1, of a stream with these identifiers.
+
+    Arrays of variables, whole numbers too, are broadcast against the trials.
+    """
     i, var = np.asarray(trials, dtype=np.int64), np.asarray(variable, dtype=np.int64)
     first, second = (_half(half, i, var, entity, seed3, seed4) for half in (FIRST, SECOND))
     uniforms: Array = ((first * FIRST_FACTOR + second) * SUM_FACTOR % VALUES + 0.5) / VALUES

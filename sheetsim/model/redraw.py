@@ -31,9 +31,12 @@ OF_UNIFORMS = "uniform numbers of the seed by HDR 2.0, ½ while draws does not s
 
 @dataclass(frozen=True)
 class Redrawn:
-    """A matrix by the switch. numbers: the matrix; frozen: the leaf of its constants; uniforms: HDR's numbers of the
-    seed; identifiers: of the seed, seed3 and seed4, the same for all matrices; keys: what the identifiers add to the
-    two hashes of each number. The last four are single numbers with cells of their own."""
+    """A matrix by the switch.
+
+    numbers: the matrix; frozen: the leaf of its constants; uniforms: HDR's numbers of the seed; identifiers: of the
+    seed, seed3 and seed4, the same for all matrices; keys: what the identifiers add to the two hashes of each number.
+    The last four are single numbers with cells of their own.
+    """
 
     name: str
     entity: int
@@ -45,8 +48,10 @@ class Redrawn:
 
 
 def redrawn_in(graph: "Graph", name: str, source: Draw, shape: Shape, what: str) -> Matrix:
-    """The matrix that the switch chooses, a normal or uniform one, named in the graph with its parts and, at first,
-    the switch and the seed's cell. Raises SheetsimError for a name that is taken."""
+    """The normal or uniform matrix that the switch chooses, named in the graph with its parts.
+
+    The first one names the switch and the seed's cell too. Raises SheetsimError for a name that is taken.
+    """
     if graph.redrawn:
         switch, seed, identifiers = graph[SWITCH], graph[SEED], graph.redrawn[0].identifiers
     else:

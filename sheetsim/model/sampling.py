@@ -25,7 +25,7 @@ ORTHOGONAL = "orthogonal"
 SOBOL_INPUTS = 21_201
 SOBOL_BITS = 30
 
-# A correlation that was computed is symmetric, and 1 on its diagonal, but for the last digits.
+# A correlation that was computed is symmetric, and 1 on its diagonal, except for the last digits.
 CORRELATION_ROUNDING = 1e-12
 
 # What all pairs of inputs have, or a matrix, inputs × inputs.
@@ -207,7 +207,7 @@ def orthogonal_draws(generator: Generator, shape: Shape) -> Array:
 
 
 def check_design(design: str, samples: int, inputs: int) -> None:
-    """Raises SheetsimError for a design that there is not, or that has no such size."""
+    """Raises SheetsimError for an unknown design, or a size that it cannot have."""
     one_of("sampling", design, DESIGNS)
     if design == "antithetic" and samples % 2:
         raise SheetsimError(f"samples must be even for antithetic sampling, not {samples}")
@@ -239,7 +239,7 @@ def as_correlation(value: Any, inputs: int) -> InputCorrelation:
     """
     try:
         array = np.asarray(value)
-    except Exception:  # an object may answer as it likes
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError("correlation must be a number or a square matrix of numbers") from None
     if array.dtype.kind not in "iuf" or array.ndim not in (0, 2):
         raise SheetsimError("correlation must be a number or a square matrix of numbers")

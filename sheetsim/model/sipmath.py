@@ -24,7 +24,7 @@ TERMS = 5
 
 
 class SipLibrary:
-    """A library that was read. Raises SheetsimError for what is none, and for generators that are not known."""
+    """A library that was read. Raises SheetsimError for another file, and for generators that are not known."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class SipLibrary:
         except OSError as error:
             raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
         except (ValueError, RecursionError) as error:
-            raise SheetsimError(f"{path} is no JSON: {error}") from None
+            raise SheetsimError(f"{path} is not JSON: {error}") from None
         try:
             self._read(data)
         except SheetsimError:
@@ -129,10 +129,10 @@ def _correlations(value: Any, layers: Sequence[str]) -> Array:
 
 
 def write_library(path: Path, variables: Mapping[str, Array], seed: int, origin: str) -> Path:
-    """Writes variables as a library: a metalog of TERMS terms each by least squares, with the lower bound 0 where that
-    is nearer, and a Gaussian copula with the correlations of their normal scores. Returns the path.
+    """Write variables as a library, and return its path.
 
-    Raises SheetsimError for a variable that does not vary, or has too few numbers.
+    Each is a metalog of TERMS terms by least squares, with the lower bound 0 where that is nearer; their dependence is
+    a Gaussian copula with the correlations of their normal scores.
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata

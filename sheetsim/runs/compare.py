@@ -93,10 +93,18 @@ class Comparison(Plotted):
         return pd.concat(frames, keys=self.names, names=["network"])
 
     def differences(self) -> "pd.DataFrame":
-        """Over replicates, the mean difference from the first network, and low and high, the ends of its 95 % interval
-        (Student's, of the differences between replicates with the same draws): a row a network, layer and statistic.
+        """Mean differences from the first network over replicates: a row a network, layer and statistic.
 
-        Raises SheetsimError where there are no replicates.
+        Returns
+        -------
+        pandas.DataFrame
+            difference, and low and high, the ends of its 95 % interval: Student's, of the differences between
+            replicates with the same draws.
+
+        Raises
+        ------
+        SheetsimError
+            There are no replicates.
         """
         import pandas as pd
 
@@ -113,7 +121,7 @@ class Comparison(Plotted):
         return pd.DataFrame(rows, index=named, columns=["difference", "low", "high"])
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
+        """Write the workbook and return its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.writing.write import write
 
         layout, values = self.book(values_only)
@@ -171,11 +179,38 @@ def compare(
     progress: CompareProgress | None = None,
     **overrides: Any,
 ) -> Comparison:
-    """Compares networks by layer: templates' names, TOML files, books or studies; with none the article's five.
+    """Compare networks layer by layer.
 
-    replicates: so many of each with common draws, for differences from the first, 0 for none; workers: processes for
-    them; progress: called with the name of what is computed; overrides: keys of the templates with other values. All
-    must be of one study, forward or gradient-flow. Raises SheetsimError with what is at fault.
+    Parameters
+    ----------
+    *what
+        2 to 20 templates' names, TOML files, books or studies, all of `forward` or all of `gradient-flow`; the
+        article's five if none is given.
+    replicates
+        Replicates of each network with common draws, for differences from the first; 0 for none.
+    workers
+        Processes for them.
+    progress
+        Called with the name of what is computed.
+    **overrides
+        Keys of the templates with other values.
+
+    Returns
+    -------
+    Comparison
+        The networks side by side.
+
+    Raises
+    ------
+    SheetsimError
+        Something cannot be compared; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> compared = sheetsim.compare("relu-he", "relu-xavier", samples=50, inputs=20, layers=[20, 20])
+    >>> compared.names, len(compared.frame())
+    (['relu-he', 'relu-xavier'], 4)
     """
     arguments.whole("replicates", replicates, 0, MOST_REPLICATES)
     if replicates == 1:

@@ -47,8 +47,10 @@ class Member(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """The mean over replicates of a network's statistic less that of the first network, and the ends of its interval:
-    a cell a layer."""
+    """Mean difference of a statistic from the first network over replicates, and the ends of its interval.
+
+    A cell a layer each.
+    """
 
     name: str
     statistic: str
@@ -58,8 +60,10 @@ class PairedDifference(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Networks, by their places, whose histograms have the same edges, and what their charts show: of each network its
-    layers, one network after another."""
+    """Networks, by their places, whose histograms have the same edges, and the numbers of their charts.
+
+    The charts show each network's layers, one network after another.
+    """
 
     places: list[int]
     drawn: Drawn
@@ -128,7 +132,7 @@ class CompareBook:
 
     @cached_property
     def _cells(self) -> list[dict[str, list[Matrix | None]]]:
-        """Of each network by column of its table a number a layer, none where it is no finite one."""
+        """Of each network by column of its table a number a layer, none where it is not a finite one."""
         return [
             {
                 name: [_cell(number) for number in member.frame[name].to_numpy(dtype=np.float64)]

@@ -44,8 +44,10 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class PlacedColumn(_Strict, frozen=True, kw_only=True):
-    """A column of a table, row after row: blocks of cells (sheet, `B2:B9`); a number or text that no cell holds, as it
-    is; or nothing."""
+    """A column of a table, row after row.
+
+    It is blocks of cells (sheet, `B2:B9`), a number or text that no cell holds, or nothing.
+    """
 
     name: str
     kind: str
@@ -146,8 +148,11 @@ def manifest(
     sweep: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """The manifest of a layout, which has a sheet About; parameters: where they are others than it shows; histograms:
-    edges, and counts by layer; outputs: where they have pages."""
+    """The manifest of a layout, which has a sheet About.
+
+    parameters: where they are others than it shows; histograms: edges, and counts by layer; outputs: where they have
+    pages.
+    """
     about = next(sheet for sheet in layout.sheets if isinstance(sheet, AboutPage))
     nodes = {str(node.name): node for node in layout.named()}
     parameters = dict(about.parameters if parameters is None else parameters)
@@ -267,7 +272,7 @@ def _loaded(name: str, text: str) -> Any:
     except ValueError as error:
         # Of a number of 5,000 digits Python says how to allow it.
         reason = str(error).partition(";")[0].partition(":")[0]
-        raise SheetsimError(f"{name:.40} is no JSON: {reason}") from None
+        raise SheetsimError(f"{name:.40} is not JSON: {reason}") from None
 
 
 def _converted(fields: dict[str, Any]) -> Manifest:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class LaidOut(NamedTuple):
-    """A study's book: what stands where; the answers to what it asks of the outputs at first, None where there is no
-    output; and what was computed on the way."""
+    """A study's book: its layout, the answers to its first questions about the outputs, and values computed on the way.
+
+    The answers are None where there is no output.
+    """
 
     layout: "Layout"
     risk: Table | None
@@ -48,7 +50,7 @@ def lay_out(study: Study, command: str, live: bool) -> LaidOut:
 
 
 def model_study(model: Graph) -> Study:
-    """The model as a study: its outputs are what there is to tell of it."""
+    """The model as a study: its outputs are its findings."""
     return Study(model, title_of(model), lambda: Findings(no_sheets))
 
 

@@ -153,8 +153,10 @@ def layout_pages(layout: Layout, values: Values) -> Pages:
 
 
 def table_panels(frame: "pd.DataFrame") -> list[Panel]:
-    """A chart a column of numbers over the table's index; where labels come again, a line a label over the first column
-    of numbers. Raises SheetsimError for too many columns."""
+    """A chart a column of numbers over the table's index.
+
+    Where labels come again, a line a label over the first column of numbers. Raises SheetsimError for too many columns.
+    """
     from sheetsim.runs.sweep_book import steep_scale
 
     index = ", ".join(str(name) for name in frame.index.names if name is not None)

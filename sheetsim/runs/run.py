@@ -44,7 +44,7 @@ SheetProgress = Callable[[str], None]
 
 
 class Results(Plotted):
-    """The accessors that a run and a book that was read share."""
+    """What a run and a book that was read have in common: matrices, tables and verdicts."""
 
     def __getitem__(self, name: str) -> Any:
         """The named matrix: a 2-D array (read-only), or a number or text where it is a single cell."""
@@ -54,37 +54,48 @@ class Results(Plotted):
         raise NotImplementedError
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name, one of its study's: of forward `layers`, `variance`, `claims` and `histograms`."""
+        """A table of the study by name: of `forward` `layers`, `variance`, `claims` and `histograms`.
+
+        Raises
+        ------
+        SheetsimError
+            There is no such table.
+        """
         raise NotImplementedError
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
+        """A word a row of the summary, explained on the sheet Overview, such as healthy or vanishing."""
         raise NotImplementedError
 
     def summary(self) -> "pd.DataFrame":
-        """The study's first table, a row a layer: of forward how the outputs are distributed, of gradient-flow the
-        size of the gradients. Of the studies of steps a row a path: how it began and ended."""
+        """The study's first table.
+
+        Of `forward` it has a row a layer (how the outputs are distributed), of `gradient-flow` too (the size of the
+        gradients); of studies of steps a row a path (how it began and ended).
+        """
         raise NotImplementedError
 
     def gradients(self) -> "pd.DataFrame":
-        """The gradients of gradient-flow: a row a layer, the output layer last."""
+        """The gradients of `gradient-flow`: a row a layer, the output layer last."""
         return self.table("gradients")
 
     def variance(self) -> "pd.DataFrame":
-        """The variance of the linear sums, decomposed and predicted: a row a layer."""
+        """The variance of the pre-activations, decomposed and predicted: a row a layer."""
         return self.table("variance")
 
     def claims(self) -> "pd.DataFrame":
-        """The claims of the variance-additivity explanation, checked: a row a claim.
+        """The claims of the explanation by additivity of variance, checked: a row a claim.
 
-        Columns: verdict (holds, nearly, undecided, does not hold, nothing to check, not ReLU), checked
-        (how many layers), expected, and by layer ratio_1, …, error_1, … (relative), units_1, …, low_1, …, high_1, …,
-        verdict_1, ….
+        Returns
+        -------
+        pandas.DataFrame
+            verdict (holds, nearly, undecided, does not hold, nothing to check, not ReLU), checked (number of layers),
+            expected, and by layer ratio_1, …, error_1, … (relative), units_1, …, low_1, …, high_1, …, verdict_1, …
         """
         return self.table("claims")
 
     def histograms(self) -> "pd.DataFrame":
-        """Counts by layer and bin, those below and above the edges included."""
+        """Counts by layer and bin, with those below and above the edges."""
         return self.table("histograms")
 
     def _placed_histograms(self) -> "Mapping[str, tuple[str, Sequence[str]]]":
@@ -92,7 +103,18 @@ class Results(Plotted):
         raise NotImplementedError
 
     def layer_counts(self, name: str = "histograms") -> LayerCounts:
-        """The numbers of a histogram by layer, by the name of its table. Raises SheetsimError for another name."""
+        """The counts of a histogram by layer.
+
+        Parameters
+        ----------
+        name
+            Name of the histogram's table.
+
+        Raises
+        ------
+        SheetsimError
+            There is no such histogram.
+        """
         placed = self._placed_histograms()
         if name not in placed:
             raise SheetsimError(f"there is no histogram {name!r}; there are {', '.join(placed) or 'none'}")
@@ -123,7 +145,22 @@ class Results(Plotted):
 class Run(Results):
     """One computed run: matrices by name, tables as DataFrames, and the workbook.
 
-    All is computed when the run is made; with `report = "summary"` the matrices are not kept.
+    Everything is computed when the run is made. With `report = "summary"` the matrices are not kept.
+
+    Parameters
+    ----------
+    study
+        What the run computes.
+    name
+        Name of the run.
+    command
+        Command that makes the workbook again.
+    template
+        First argument of the command, a name or path.
+    book
+        Layout of the study's workbook, where it exists already.
+    train
+        How trainings are run, where there are any.
     """
 
     def __init__(
@@ -135,8 +172,7 @@ class Run(Results):
         book: LaidOut | None = None,
         train: "TrainingOptions | None" = None,
     ) -> None:
-        """template: what the command begins with, its name or path; book: the study's, where it is laid out; train:
-        how trainings are run, where there are some."""
+        """Compute a study. Parameters are described at the class."""
         self.name = name
         self._template = template
         self.title = study.title
@@ -171,8 +207,9 @@ class Run(Results):
         return node
 
     def frame(self, name: str) -> "pd.DataFrame":
-        """The named matrix as a DataFrame, its columns with their names where they have some: of a series a row a
-        step, or by step and row where a step has several.
+        """A matrix as a DataFrame, its columns named where they have names.
+
+        Of a series it has a row a step; a row a step and row where a step has several rows.
         """
         node = self._kept(name)
         values = self._values[node]
@@ -186,7 +223,7 @@ class Run(Results):
         return isinstance(name, str) and name in self._study.graph and self._study.graph[name] in self._values
 
     def names(self) -> list[str]:
-        """The names of the matrices that this run holds."""
+        """Names of the matrices that this run holds."""
         return [str(node.name) for node in self._study.graph if node in self._values]
 
     def summary(self) -> "pd.DataFrame":
@@ -194,11 +231,17 @@ class Run(Results):
         return self.table(next(iter(self._study.tables), "summary"))
 
     def tables(self) -> list[str]:
-        """The names of the study's tables."""
+        """Names of the study's tables."""
         return [*self._study.tables, *self._study.histograms, *self._tables_of_outputs]
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name, one of `tables()`. Raises SheetsimError for another."""
+        """A table by name, one of `tables()`.
+
+        Raises
+        ------
+        SheetsimError
+            There is no such table.
+        """
         arguments.text("a table's name", name)
         if name in self._study.histograms:
             return self._study.histograms[name].frame(self._values)
@@ -210,11 +253,11 @@ class Run(Results):
         return self._study.tables[name].frame(self._values)
 
     def outputs(self) -> list[str]:
-        """The labels of the outputs' quantities, as their tables have them."""
+        """Labels of the outputs' quantities, as in their tables."""
         return [quantity.label for quantity in self._study.outputs.of] if self._study.graph.outputs else []
 
     def percentiles(self) -> "pd.DataFrame":
-        """Percentiles, a row each (summary.outputs.PERCENTS), with a column a quantity."""
+        """Percentiles of the outputs, 0 to 100 %: a row a percentile, a column a quantity."""
         self._check_outputs()
         table = self._study.outputs.percentiles
         return table.frame(evaluate(table.cells(), self._values))
@@ -227,10 +270,25 @@ class Run(Results):
         probability: float | None = None,
         between: tuple[float, float] | None = None,
     ) -> "pd.DataFrame":
-        """Risk numbers, a row a quantity (of one output, if it is named): summary.outputs.RISK_COLUMNS.
+        """Risk numbers: a row a quantity.
 
-        threshold: t of P(output ≤ t); probability: p of the value at it, and of the means beyond that value; between:
-        a and b of P(a < output ≤ b). What is not given is what the workbook asks at first.
+        Parameters
+        ----------
+        output
+            Label of one output; all if None.
+        threshold
+            t of P(output ≤ t).
+        probability
+            p of the p-quantile, and of the means beyond it.
+        between
+            a and b of P(a < output ≤ b).
+
+        Returns
+        -------
+        pandas.DataFrame
+            threshold, at_most and the ends of its 95 % interval (Wilson 1927), probability, value, means below and
+            above it, and the share between a and b. What is not given is what the workbook's yellow cells hold at
+            first.
         """
         from sheetsim.summary.outputs import Asked, cell_of
 
@@ -254,16 +312,15 @@ class Run(Results):
         return table.frame(evaluate(table.cells(), self._values)).loc[labels]
 
     def histograms(self) -> "pd.DataFrame":
-        """Counts by layer and bin, or by output and bin where the study has no others, those below and above the edges
-        included."""
+        """Counts by layer and bin, or by output and bin, with those below and above the edges."""
         return self.table("histograms")
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
+        """A word a row of the summary, explained on the sheet Overview, such as healthy or vanishing."""
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
 
     def records(self) -> list[dict[str, Any]]:
-        """The summary's rows with their verdicts, a dict each; none where the study has no table."""
+        """The summary's rows with their verdicts, a dict each; empty where the study has no table."""
         tables, words = list(self._study.tables.values()), self.verdicts()
         rows = tables[0].records(self._values) if tables else []
         return [row | {"verdict": word} for row, word in zip(rows, words, strict=True)] if words else rows
@@ -271,9 +328,21 @@ class Run(Results):
     def to_excel(
         self, path: str | os.PathLike[str], *, values_only: bool = False, progress: SheetProgress | None = None
     ) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas and drop-downs out.
+        """Write the workbook and return its path.
 
-        progress: called with each sheet's title. Raises SheetsimError when the file cannot be written.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas and drop-downs out.
+        progress
+            Called with each sheet's title.
+
+        Raises
+        ------
+        SheetsimError
+            The file cannot be written, or a matrix does not fit a sheet.
         """
         from sheetsim.workbook.writing.write import write
 
@@ -318,7 +387,7 @@ class Run(Results):
 
     @cached_property
     def _tables_of_outputs(self) -> "dict[str, Callable[[], pd.DataFrame]]":
-        """What is told of outputs beside their summary, which is one of the study's tables."""
+        """Tables about outputs beside their summary, which is one of the study's tables."""
         if not self._study.graph.outputs:
             return {}
         histograms = histograms_of_outputs(self._study.histograms)
@@ -394,12 +463,37 @@ def run(
     progress: "TrainingProgress | None" = None,
     **overrides: Any,
 ) -> Run:
-    """Runs a template (its name, or a TOML file's path), a study such as Forward(...), or a model.
+    """Run a template, a study or a model.
 
-    workers: processes for a study's trainings, whose numbers do not depend on it; progress: called with TrainingNews
-    as they go on; overrides: keys of the template with other values, e.g. seed=1, layers=[50, 50],
-    histogram={"bins": 20}.
-    Raises SheetsimError with the key or the file at fault.
+    Parameters
+    ----------
+    what
+        A template's name, the path of a TOML file, a study such as `Forward(...)`, or a `Model`.
+    workers
+        Processes for a study's trainings. The numbers do not depend on it.
+    progress
+        Called with TrainingNews while trainings run.
+    **overrides
+        Keys of the template with other values: `seed=1`, `layers=[50, 50]`, `histogram={"bins": 20}`.
+
+    Returns
+    -------
+    Run
+        The computed run.
+
+    Raises
+    ------
+    SheetsimError
+        A key or a file is wrong; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> small = sheetsim.run("relu-he", samples=50, inputs=20, layers=[20, 20])
+    >>> small["z_2"].shape
+    (50, 20)
+    >>> small.summary().index.tolist()
+    [1, 2]
     """
     if isinstance(what, Graph):
         if overrides:
@@ -475,7 +569,7 @@ def _numbers(experiment: Experiment, *names: str) -> list[float]:
 
 
 class Book(Results):
-    """A workbook that sheetsim wrote, read back: the same accessors as a Run, from what its cells hold."""
+    """A workbook that sheetsim wrote, read back: the accessors of a Run, from what its cells hold."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         from sheetsim.workbook.reading.read import Reader
@@ -499,7 +593,7 @@ class Book(Results):
         return self.manifest.texts.get(value, value) if isinstance(value, str) else value
 
     def frame(self, name: str) -> "pd.DataFrame":
-        """A series, or a matrix on a sheet of its own, as a DataFrame, as of a Run."""
+        """A series, or a matrix on a sheet of its own, as a DataFrame: see `Run.frame`."""
         values = np.reshape(self[arguments.text("a name", name)], self._reader.shape(name))
         series = self.manifest.series.get(name)
         headings = series.columns if series else self.manifest.headings.get(name, [])
@@ -519,7 +613,13 @@ class Book(Results):
         return self._reader.names()
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name, one of its study's. Raises SheetsimError when the book has none such."""
+        """A table of the study by name.
+
+        Raises
+        ------
+        SheetsimError
+            The book has no such table.
+        """
         arguments.text("a table's name", name)
         if name in self.manifest.tables:
             return self._table(self.manifest.tables[name])
@@ -582,11 +682,11 @@ class Book(Results):
         return self.table(next(iter(self.manifest.tables), "summary"))
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
+        """A word a row of the summary, explained on the sheet Overview, such as healthy or vanishing."""
         return [self[name] for name in self.manifest.verdicts]
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file. A `with` statement does it too."""
         self._reader.close()
 
     def __enter__(self) -> "Book":
@@ -602,12 +702,36 @@ class Book(Results):
 def _manifest(reader: "Reader") -> Manifest:
     said = read_manifest(reader.file)
     if said is None:
-        raise SheetsimError(f"{reader.path} is no book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
+        raise SheetsimError(f"{reader.path} is not a book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
     return said
 
 
 def read(path: str | os.PathLike[str]) -> Book:
-    """Opens a workbook that sheetsim wrote. Raises SheetsimError when it is none, or cannot be read."""
+    """Open a workbook that sheetsim wrote.
+
+    Parameters
+    ----------
+    path
+        The .xlsx file.
+
+    Returns
+    -------
+    Book
+        Its matrices and tables, read as they are asked for. Close it, or use it in a `with` statement.
+
+    Raises
+    ------
+    SheetsimError
+        The file is not a workbook of sheetsim, or cannot be read.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> path = sheetsim.run("relu-he", samples=20, inputs=5, layers=[5]).to_excel("small.xlsx")
+    >>> with sheetsim.read(path) as book:
+    ...     book["z_1"].shape, book.manifest.parameters["seed"]
+    ((20, 5), 0)
+    """
     return Book(path)
 
 

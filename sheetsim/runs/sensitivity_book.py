@@ -35,8 +35,11 @@ def sensitivity_book(
     parameters: Mapping[str, Any],
     scipy: bool,
 ) -> list[Sheet]:
-    """tables: one a statistic, with formulas over the design's columns, which the headings name; notes: what else to
-    know; command, parameters, scipy: as About shows them."""
+    """The workbook of a sensitivity.
+
+    tables: one a statistic, with formulas over the design's columns, which the headings name; notes: what else to know;
+    command, parameters, scipy: as About shows them.
+    """
     sentences = [
         f"What moves the variance over {design.shape[0]:,} pairs of replicates: Sobol indices of the input and of each "
         "layer's draws, each as a whole (e_l are the draws of the weights W_l).",

@@ -39,9 +39,14 @@ TRIALS = 256
 
 
 class Sensitivity(Plotted):
-    """Which inputs and which layer's draws move the variance over replicates of a study's statistics.
+    """Which inputs and which layer's draws move the variance of a study's statistics over replicates.
 
-    trials: pairs of replicates that have all numbers; notes: what to know, in sentences.
+    Attributes
+    ----------
+    trials
+        Pairs of replicates that have all numbers.
+    notes
+        What to know, in sentences.
     """
 
     def __init__(self, plan: "SensitivityPlan", numbers: Array) -> None:
@@ -60,16 +65,17 @@ class Sensitivity(Plotted):
         self.notes = (*(said if lacking else ()), *self._told())
 
     def frame(self) -> "pd.DataFrame":
-        """A row a statistic and group: first-order and total indices with their 95 % intervals.
+        """First-order and total indices with their 95 % intervals: a row a statistic and group.
 
-        NaN of a statistic that is the same in all replicates."""
+        NaN of a statistic that is the same in all replicates.
+        """
         import pandas as pd
 
         frames = {table.name: table.frame(evaluate(table.cells())) for table in self._tables}
         return pd.concat(frames, names=["statistic", "input"])
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
+        """Write the workbook and return its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.writing.write import write
 
         layout, values = self.book(values_only)
@@ -194,15 +200,41 @@ def sensitivity(
     progress: Callable[[int], None] | None = None,
     **overrides: Any,
 ) -> Sensitivity:
-    """Which draws move the variance over replicates of a statistic: of a template, a TOML file, a study or a Model.
+    """Which draws move a statistic's variance over replicates: Sobol indices by input and layer.
 
-    Sobol indices, first-order and total, of the input and of each layer's draws, each as a whole, by Saltelli's design
-    over replicates: (groups + 2) · trials of them are run.
-    statistic: a column of the study's tables, at each of its rows, or one number as "5.var" (row, then column); of a
-    model, of its outputs' summary; trials: pairs of replicates; groups: by name, draws that are taken together;
-    resamples: of the bootstrap, 0 for no intervals; progress: called with the pairs that are done.
-    Raises SheetsimError for what is unknown, for a statistic that depends on nothing drawn, for a study that depends on
-    its seed by more than its draws, and for correlated draws that are not in one group.
+    Parameters
+    ----------
+    what
+        A template's name, the path of a TOML file, a study, or a `Model`.
+    statistic
+        A column of the study's tables, at each of its rows, or one number such as "5.var" (row, then column); of a
+        model, of its outputs' summary.
+    trials
+        Pairs of replicates; (groups + 2) · trials replicates are run.
+    groups
+        By name, draws that are taken together. Correlated draws must be in one group.
+    resamples
+        Resamples of the bootstrap, 0 for no intervals.
+    progress
+        Called with the number of pairs done.
+    **overrides
+        Keys of the template with other values.
+
+    Returns
+    -------
+    Sensitivity
+        First-order and total indices of the input and of each layer's draws, each as a whole.
+
+    Raises
+    ------
+    SheetsimError
+        A name is unknown, the statistic depends on nothing that is drawn, the study depends on its seed by more than
+        its draws, or correlated draws are not in one group.
+
+    References
+    ----------
+    Design: A. Saltelli et al., Computer Physics Communications 181 (2010) 259–270. Estimators: M. Jansen, Computer
+    Physics Communications 117 (1999) 35–43.
     """
     if isinstance(what, Graph):
         if overrides:
@@ -235,7 +267,7 @@ def plan_sensitivity(
     places = observed.places([statistic])
     measurer = TableMeasurer(source)
     if measurer.program is None:
-        raise SheetsimError(f"{name} depends on its seed by more than its draws, which alone can be told apart")
+        raise SheetsimError(f"{name} depends on its seed by more than its draws, and only draws can be attributed")
     cells = [measurer.cells[0][place] for place in places]
     leaves = drawn_leaves(cells)
     if not leaves:

@@ -71,10 +71,12 @@ class Unit:
 
     @property
     def name(self) -> str:
+        """The part's file name: study and replicates."""
         return f"{fingerprint(self.study, self.observed.names)}-{self.first}-{self.last}"
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Replicates × statistics."""
         return self.last - self.first, len(self.observed.labels)
 
     def task(self) -> Batch:
@@ -97,10 +99,13 @@ class Sweep(Plotted):
         self._numbers = numbers
 
     def frame(self) -> "pd.DataFrame":
-        """A row a point, replicate and table's row (layer, start, …): the grid's keys, replicate, seed, the row and
-        every statistic, NaN where the row has none such.
+        """Every number: a row a point, replicate and table's row (layer, start, …).
 
-        `sheetsim.run` of the point with that seed is the replicate.
+        Returns
+        -------
+        pandas.DataFrame
+            The grid's keys, replicate, seed, the row and every statistic (NaN for none). `sheetsim.run` of the point
+            with that seed is the replicate.
         """
         import pandas as pd
 
@@ -125,11 +130,14 @@ class Sweep(Plotted):
         return pd.DataFrame(data)
 
     def statistics(self) -> "pd.DataFrame":
-        """A row a point, table's row and statistic: the grid's keys, the row, statistic, replicates, mean, sd, se, low
-        and high.
+        """Statistics over replicates: a row a point, table's row and statistic.
 
-        replicates: those that have the statistic; low, high: the ends of the mean's 95 % interval, Student's, and of
-        what is never negative Student's for the logarithm of the mean.
+        Returns
+        -------
+        pandas.DataFrame
+            The grid's keys, the row, statistic, replicates (those that have the statistic), mean, sd, se, and low and
+            high, the ends of the mean's 95 % interval: Student's, and for a statistic that is never negative Student's
+            for the logarithm of the mean.
         """
         import pandas as pd
 
@@ -146,8 +154,7 @@ class Sweep(Plotted):
         return pd.DataFrame(data)
 
     def last_layers(self) -> "pd.DataFrame":
-        """A row a point and shown statistic: the grid's keys, statistic, and mean, low, high at its last row, of a
-        network the last layer."""
+        """The last row (of a network, the last layer) of each point and shown statistic: mean, low and high."""
         import pandas as pd
 
         shown = self._shown()
@@ -158,7 +165,13 @@ class Sweep(Plotted):
         return pd.DataFrame(data)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
-        """Writes `frame()` and returns the path. Raises SheetsimError without pyarrow, or when that fails."""
+        """Write `frame()` as Parquet and return the path.
+
+        Raises
+        ------
+        SheetsimError
+            pyarrow is not installed, or the file cannot be written.
+        """
         check_parquet()
         content = BytesIO()
         self.frame().to_parquet(content, engine="pyarrow", index=False)
@@ -168,7 +181,7 @@ class Sweep(Plotted):
         return target
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
+        """Write the workbook and return its path; `values_only` leaves the formulas out."""
         from sheetsim.workbook.writing.write import write
 
         layout, values = self.book(values_only)
@@ -239,14 +252,51 @@ def sweep(
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
 ) -> Sweep:
-    """Runs the sweep of a TOML file, or of a mapping with the same keys (see `sweep_grid.Grid`); or of a function and a
-    grid, where function(**point) gives a model or a study for each point: sweep(f, {"width": [10, 100]}).
+    """Run replicates at every point of a grid.
 
-    replicates, show, title: of a function's sweep, as the keys of a file.
-    folder: where parts are kept as they are done; a later run, also of another grid, computes only what is not there.
-    workers: processes on this machine; scheduler: a Dask scheduler's address instead, or "local".
-    progress: called with the number of points done, of all points, and the share of the missing work that is done.
-    The numbers depend on neither folder, workers nor scheduler. Raises SheetsimError with the key at fault.
+    Parameters
+    ----------
+    what
+        The path of a TOML file; a mapping with the same keys; or a function with `grid`, where function(**point) gives
+        a model or a study for each point: `sweep(f, {"width": [10, 100]})`.
+    grid
+        Values by key, for a function.
+    replicates
+        Of a function's sweep, as the key of a file.
+    show
+        Of a function's sweep, as the key of a file.
+    title
+        Of a function's sweep, as the key of a file.
+    folder
+        Where parts are kept as they are done. A later run, also of another grid, computes only what is missing.
+    workers
+        Processes on this machine.
+    scheduler
+        A Dask scheduler's address, or "local", in place of processes.
+    progress
+        Called with the number of points done, of all points, and the share of the missing work that is done.
+
+    Returns
+    -------
+    Sweep
+        The numbers depend on neither `folder`, `workers` nor `scheduler`.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> def launch(price):
+    ...     model = sheetsim.Model(seed=1)
+    ...     demand = model.input("demand", sheetsim.normal(100, 15), (200, 1))
+    ...     model.output("profit", demand * (price - 3) - 150)
+    ...     return model
+    >>> swept = sheetsim.sweep(launch, {"price": [4, 5]}, replicates=2, show="mean")
+    >>> len(swept.last_layers())
+    2
     """
     if callable(what):
         if grid is None:
@@ -267,7 +317,7 @@ def run_sweep(
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
 ) -> Sweep:
-    """Computes a plan's points, but for the parts that the folder has."""
+    """Computes a plan's points, except the parts that the folder has."""
     check_workers(workers, scheduler)
     function("progress", progress)
     _check_memory(plan)
@@ -305,8 +355,7 @@ def check_sweep(plan: SweepPlan) -> None:
 
 
 def cost(observed: Observed) -> float:
-    """The work of a replicate in multiply-adds: of a forward pass products, units' covariances, and the rest by what it
-    was measured."""
+    """Work of a replicate in multiply-adds: products and covariances of units, or for other studies as measured."""
     if not isinstance(observed, ForwardObserved):
         return observed.measurer(False).work
     study = observed.study
@@ -318,8 +367,11 @@ def cost(observed: Observed) -> float:
 
 
 def _check_memory(plan: SweepPlan) -> None:
-    """Refuses what the machine does not hold: the numbers of all points; and of a point the weights, covariances and
-    outputs of its widest layer, or, of samples in several blocks, the weights and covariances of all layers at once."""
+    """Refuse what the machine cannot hold.
+
+    Counted are the numbers of all points; and of a point the weights, covariances and outputs of its widest layer, or,
+    with samples in several blocks, the weights and covariances of all layers at once.
+    """
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -388,8 +440,7 @@ def _units(plan: SweepPlan) -> Iterator[Unit]:
 
 
 def _network(point: Point) -> str:
-    """What studies have in common of which one is the beginning of the other: of networks all but the number of
-    layers."""
+    """What studies share where one is the beginning of the other: of networks, all but the number of layers."""
     study, names = point.study, point.observed.names
     if not isinstance(point.observed, ForwardObserved):
         return fingerprint(study, names)

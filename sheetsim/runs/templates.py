@@ -54,8 +54,7 @@ ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "r
 
 @dataclass(frozen=True)
 class Scenario:
-    """An experiment, what to call it, the command that makes its file again, and the template that this begins with: a
-    name or a path."""
+    """An experiment, its name, the command that makes its file again, and that command's template (name or path)."""
 
     experiment: Experiment
     name: str
@@ -115,7 +114,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Scenar
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file's keys. Raises SheetsimError when it cannot be read or is none."""
+    """A TOML file's keys. Raises SheetsimError when it cannot be read or is not TOML."""
     check_text("the name of a template", str(path))
     content = read_text(path)
     try:
@@ -125,7 +124,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The keys of a TOML text. Raises SheetsimError with the reason where it is none."""
+    """The keys of a TOML text. Raises SheetsimError with the reason where it is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -142,7 +141,7 @@ def scenario(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str
     if isinstance(what, str | os.PathLike):
         return load(os.fspath(what), overrides)
     if not isinstance(what, Experiment):
-        raise SheetsimError(f"{type(what).__name__} is no template, study or model")
+        raise SheetsimError(f"{type(what).__name__} is not a template, study or model")
     keys = {key: getattr(what, key) for key in what.__struct_fields__}
     return given(_entitled(what, convert({**keys, **overrides}), overrides) if overrides else what)
 
@@ -167,7 +166,7 @@ def convert(parameters: Mapping[str, Any]) -> Experiment:
     study = numbers.get("study", "forward")
     if isinstance(study, str):
         check_one_of("study", study, tuple(STUDIES))
-    # A study that is no text is refused by its type, with the reason.
+    # A study that is not text is refused by its type, with the reason.
     kind = STUDIES[study] if isinstance(study, str) else Forward
     for field in msgspec.structs.fields(kind):
         check_no_array(field.name, numbers.get(field.name), field.type)

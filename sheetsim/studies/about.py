@@ -73,7 +73,9 @@ def about_page(
     *,
     scipy: bool,
 ) -> AboutPage:
-    """parameters: shown as TOML has them; sections: under its heading, each word with what it means; scipy: whether it
+    """What the sheet About says of a book.
+
+    parameters: shown as TOML has them; sections: under its heading, each word with its meaning; scipy: whether SciPy
     had a part in the numbers. Raises SheetsimError for a text that is too long for a cell.
     """
     rows: list[tuple[str, str, str]] = [("title", title, "title")]
@@ -126,9 +128,9 @@ def about_page(
 
 @dataclass(frozen=True)
 class StudyBook:
-    """A study's sheets, the first one a page, and what About and the contents tell of them.
+    """A study's sheets, the first one a page, and what About and the contents say of them.
 
-    graph: of which About explains the names that have a place on the sheets; tables: of which it tells the columns;
+    graph: of which About explains the names that have a place on the sheets; tables: whose columns it explains;
     asking: titles of pages whose yellow cells ask something of the numbers, and change none; names: what the names are
     that stand in no graph.
     """

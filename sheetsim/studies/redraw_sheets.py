@@ -30,8 +30,10 @@ def said_of_draws(graph: Graph) -> dict[str, str]:
 
 
 def redraw_sheets(graph: Graph, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
-    """Of each redrawn matrix its frozen numbers and its uniform ones, called as its own sheet is; and a page of what
-    identifies them."""
+    """Of each redrawn matrix its frozen numbers and its uniform ones, called as its own sheet is.
+
+    And a page of what identifies them.
+    """
     if not graph.redrawn:
         return
     titles = {sheet.matrix: sheet for sheet in sheets if isinstance(sheet, MatrixSheet)}

@@ -30,8 +30,10 @@ LINE = 17.0  # points of a line of the style `lead`
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: items in rows from 0, how many rows they take, heights in points of some, and how many empty
-    rows part it from what stands above."""
+    """A part of a page: items in rows from 0, and how many rows they take.
+
+    Further: heights of some rows in points, and the number of empty rows above the part.
+    """
 
     items: Sequence[Item]
     rows: int
@@ -41,7 +43,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Control:
-    """A cell that can be changed, its label and what is said beside it."""
+    """A cell that can be changed, its label and the text beside it."""
 
     label: str
     matrix: Matrix
@@ -50,8 +52,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of numbers or words: its label, a cell a column (none where there is None), their style or styles, a hint,
-    and the sheet that the label leads to, if any."""
+    """A row of numbers or words: its label, and a cell a column (none where there is None).
+
+    Further: their style or styles, a hint, and the sheet that the label leads to, if any.
+    """
 
     label: str
     cells: Sequence[Matrix | None]
@@ -156,8 +160,7 @@ def headed(label: str, headings: Sequence[str]) -> list[Item]:
 def charts(
     beside: Sequence[Chart], height: float, note: str = "", heading: Sequence[str] = (), more: float = 4, gap: int = 1
 ) -> Section:
-    """Charts side by side, as many pixels high (and so many points more) as their row; a note left of them, and texts
-    above: a heading, and what is said of it."""
+    """Charts side by side, as high as their row, with a heading and a text above and a note at their left."""
     first = len(heading)
     items: list[Item] = [Text(k, 0, text, "text" if k else "section") for k, text in enumerate(heading)]
     if note:
@@ -245,7 +248,7 @@ class StepPage:
     """Series side by side, a row a step, or several rows; from left to right as they are computed.
 
     head: rows above the first step; heading, notes: the texts above; columns: that they go over; steps: the matrix of
-    the numbers of steps, where it is at home here; labeled: the style of the series' labels; wide: a column's width,
+    the numbers of steps, where their cells are here; labeled: the style of the series' labels; wide: a column's width,
     in characters; gap: the width of the column behind the series of a section, none if 0; side: input cells at the
     right; more: what else stands there, with the number of columns that the series take.
     """

@@ -34,7 +34,7 @@ Sheets = Callable[[str, bool], "StudyBook"]
 
 @dataclass(frozen=True)
 class Findings:
-    """What is told of an experiment: expressions of its graph, which are computed when their values are asked for.
+    """Findings of an experiment: expressions of its graph, which are computed when their values are asked for.
 
     sheets: the workbook's, made when asked for; tables: the summary first; histograms: by the name under which they are
     asked for; verdicts: a word for each row of the summary; words: what they can say; texts: by name, other words that
@@ -57,7 +57,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Study:
-    """One experiment, built: its graph, and what is told of it when that is asked for.
+    """One experiment, built: its graph, and its findings when they are asked for.
 
     title: for people; find: makes the findings, and names in the graph what they need; matrices: whether the workbook
     holds the matrices that its formulas need. Of the outputs that the graph declares the summary is one more table.
@@ -70,13 +70,13 @@ class Study:
 
     @cached_property
     def findings(self) -> Findings:
-        """What is told of the experiment."""
+        """The findings of the experiment."""
         findings = self.find()
         return replace(findings, tables=(*findings.tables, self.outputs.table)) if self.graph.outputs else findings
 
     @cached_property
     def outputs(self) -> "OutputTables":
-        """What is told of the graph's outputs."""
+        """The tables about the graph's outputs."""
         from sheetsim.summary.output_tables import OutputTables
 
         return OutputTables(self.graph)
@@ -97,7 +97,7 @@ class Study:
         return self.findings.verdicts
 
     def named(self, name: str) -> Matrix:
-        """A matrix of the graph, which may be named with the findings. Raises SheetsimError for a name that is none."""
+        """A matrix of the graph, which may be named with the findings. Raises SheetsimError for an unknown name."""
         _ = self.findings
         return self.graph[name]
 
@@ -167,7 +167,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} is the book of one run")
 
     def build(self) -> Study:
-        """The study as a graph, and what can be told of it. Raises SheetsimError for what cannot be built."""
+        """The study as a graph, and the tables about it. Raises SheetsimError for what cannot be built."""
         raise NotImplementedError
 
     def parameters(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def check_no_array(key: str, value: Any, kind: Any) -> None:
 
 
 def check_plain(parameters: Mapping[str, Any]) -> None:
-    """Refuses values that no sheet and no message can hold: texts and numbers that are none, lists without a bottom.
+    """Refuses values that no sheet and no message can hold: invalid texts and numbers, lists that contain themselves.
 
     Raises SheetsimError with the key.
     """
@@ -267,6 +267,7 @@ def explained(message: str) -> str:
 
 
 def check_one_of(key: str, value: str, options: Sequence[str]) -> None:
+    """Raises SheetsimError for a value that is not one of the options."""
     if value not in options:
         words = f"one of {', '.join(options)}" if len(options) > 2 else " or ".join(options)
         raise SheetsimError(f"{key} must be {words}, not {value!r}")

@@ -211,8 +211,10 @@ def quoted(sheet: str) -> str:
 
 
 def same_formula(one: str, two: str) -> bool:
-    """Whether two texts are one formula: LibreOffice spells 1E-09 as 0.000000001, to 15 digits, and 'SGD'!A1 as
-    SGD!A1."""
+    """Whether two texts are one formula.
+
+    LibreOffice spells 1E-09 as 0.000000001, to 15 digits, and 'SGD'!A1 as SGD!A1.
+    """
     numbers: tuple[list[float], list[float]] = ([], [])
 
     def plain(text: str, literals: list[float]) -> str:
@@ -322,14 +324,19 @@ def _measure(arg: Matrix, spelling: str, reference: Reference) -> str:
 
 
 def _is_left_out(part: Matrix) -> bool:
-    """Whether the node is the row of a single row: INDEX of a block of one row takes the number for a column's, and
-    IronCalc gives #VALUE!."""
+    """Whether the node is the row of a single row.
+
+    INDEX of a block of one row takes the number for a column's, and IronCalc gives #VALUE!.
+    """
     return isinstance(part.source, Op) and part.source.name == "row" and part.args[0].shape[0] == 1
 
 
 def _check_spread(node: Matrix) -> None:
-    """IF and IFERROR of a single value hand on one branch as it is, where NumPy spreads it to the node's shape: in a
-    block of its own it fills the cells, but inside a SUM or an MMULT it would be too small, and silently wrong."""
+    """Spread a branch of IF or IFERROR to the node's shape.
+
+    With a single condition both hand on a branch as it is. In a block of cells that fills the cells, but inside a SUM
+    or an MMULT it would be too small, and silently wrong.
+    """
     first, *others = node.args
     if first.shape == (1, 1) and any(arg.shape != node.shape for arg in others):
         raise SheetsimError(

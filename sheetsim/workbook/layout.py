@@ -394,7 +394,7 @@ class Layout:
                 _check_choice(str(node.name), node.source)
 
     def _settled(self, sheet: Sheet) -> Sheet:
-        """The sheet with each matrix at home where it first stands, and shown by a reference elsewhere."""
+        """The sheet with each matrix in its own cells where it first stands, and as a reference elsewhere."""
         if isinstance(sheet, MatrixSheet):
             self._settle(sheet.title, 1, 1, sheet.matrix)
             for text in sheet.columns:

@@ -88,10 +88,18 @@ Scheme: TypeAlias = str | float | dict[str, float]
 
 
 class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The histograms' edges: `bins` of equal width over `range`, or over what suits the activation.
+    """Bins of the histograms. Runs with the same reach and tallest can be compared by eye.
 
-    reach: the range of activations without bounds reaches as far at least; tallest: the charts' scale is that of a bar
-    of so many outputs at least. Runs with the same two can be compared by eye.
+    Attributes
+    ----------
+    bins
+        Bins of equal width, 1 to 1000.
+    range
+        Lower and upper end, in place of what suits the activation.
+    reach
+        For activations without bounds, the least range of the bins.
+    tallest
+        The scale of the charts is that of a bar of at least so many outputs.
     """
 
     bins: int = 30
@@ -121,23 +129,50 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `forward`: a forward pass through layers with drawn weights.
 
-    samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
-    activation: a name of ACTIVATIONS; initializer: a name of SCHEMES (xavier, lecun and lecun normal are 1/√n, glorot
-    is what PyTorch calls xavier; glorot uniform, he uniform and orthogonal have draws of their own), a number (the
-    standard deviation), {"constant": value}, or a list with one a layer; bias: σ_b, the standard deviation of drawn
-    biases, none where it is 0; gain: what all standard deviations of weights are multiplied by, a number or
-    "activation", the activation's of GAINS; weight_draws: a name of WEIGHT_DRAWS, for weights that the scheme draws as
-    normal numbers; input: "normal", a distribution with
-    parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
-    distribution of scipy.stats, {"file": path} with `sheet` and `standardize`, or an array; sampling: the design of
-    drawn inputs, a name of DESIGNS; draws: "pcg64", "hdr" (HDR 2.0, which spreadsheets compute too: normal and uniform
-    draws only), or "live": the numbers of pcg64 in a book with a switch that draws others; redraw: with draws live, a
-    seed for which the switch stands at seeded from the start; histogram: bins, range, reach and tallest (see Bins);
-    report: "full", or "summary" for a workbook without the matrices; charts: "column", "native" (Excel's own histograms
-    and box plots, with ordinary charts for other programs) or "both".
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    samples
+        Rows of x; 1000, or what `input` has.
+    inputs
+        Columns of x; 100, or what `input` has.
+    layers
+        Units of each layer.
+    activation
+        Activation of all layers.
+    initializer
+        Initializer of the weights: a name of SCHEMES (xavier, lecun and lecun normal are 1/√n, glorot is PyTorch's
+        xavier; glorot uniform, he uniform and orthogonal have draws of their own), a number (the standard deviation),
+        {"constant": value}, or a list with one a layer.
+    bias
+        Standard deviation σ_b of drawn biases; 0 for no biases.
+    gain
+        Factor of all standard deviations of weights: a number, or "activation" for the usual gain of the activation.
+    weight_draws
+        Distribution of weights, a name of WEIGHT_DRAWS, where the scheme draws normal numbers.
+    input
+        "normal", a distribution with parameters and a `correlation` of its normal scores (a number for all pairs, a
+        matrix, or a file's path), a frozen distribution of scipy.stats, {"file": path} with `sheet` and `standardize`,
+        or an array.
+    sampling
+        Design of drawn inputs.
+    draws
+        "pcg64", "hdr" (HDR 2.0, which spreadsheets compute too: normal and uniform draws only), or "live": the numbers
+        of pcg64 in a book with a switch that draws others.
+    redraw
+        With draws live, a seed for which the switch stands at seeded from the start.
+    histogram
+        Bins, range, reach and tallest (see Bins).
+    report
+        "full", or "summary" for a workbook without the matrices.
+    charts
+        "column", "native" (Excel's own histograms and box plots, with ordinary charts for other programs) or "both".
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "forward"
@@ -240,7 +275,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             )
 
     def build(self) -> Study:
-        """The network, and what can be told of it. Raises SheetsimError for input data that cannot be read."""
+        """The network, and the tables about it. Raises SheetsimError for input data that cannot be read."""
         graph = Graph(seed=self.seed, draws=self.draws, redraw=self.redraw)
         network = self.network(graph)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, network), self.is_full)
@@ -296,10 +331,12 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def given_in_python(self) -> str:
+        """What was given in Python and no template can hold; empty if nothing."""
         return "an array as input" if hasattr(self.input, "__array__") else ""
 
     @property
     def is_full(self) -> bool:
+        """Whether the workbook holds the matrices."""
         return self.report == "full"
 
     def network(self, graph: Graph) -> Network:
@@ -325,7 +362,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         return list(self.layers)
 
     def shown(self) -> dict[str, Any]:
-        """The parameters that About shows: all, but for a sampling that is none."""
+        """The parameters that About shows: all, except for a sampling that is `random`."""
         return {key: value for key, value in self.parameters().items() if (key, value) != ("sampling", "random")}
 
     def _input(self, graph: Graph) -> Matrix:
@@ -376,8 +413,10 @@ def chosen_activation(graph: Graph, name: str) -> Matrix:
 def chosen_initializer(
     graph: Graph, name: str, custom_name: str, scheme: Scheme, what: tuple[str, str] = OF_NETWORK
 ) -> Initializer:
-    """A drop-down of the schemes that have the draws of this one, under the one name, and the cell of its custom
-    standard deviation under the other; what: the two are, in words."""
+    """A drop-down of the schemes that have the draws of this one, and the cell of its custom standard deviation.
+
+    They have the two names; what: the meaning of both, in words.
+    """
     label, value = _label(scheme)
     offered = _offered(scheme)
     choice = graph.choice(name, [*offered, CUSTOM], label, what=what[0])
@@ -414,6 +453,7 @@ def _chosen(
 
 
 def check_scheme(scheme: Scheme) -> None:
+    """Raises SheetsimError for what is no initializer of a template."""
     if isinstance(scheme, str) and scheme not in SCHEMES:
         names = ", ".join(SCHEMES)
         raise SheetsimError(f"initializer must be one of {names}, a number, or {{constant = value}}, not {scheme!r}")

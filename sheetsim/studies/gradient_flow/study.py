@@ -33,11 +33,23 @@ OF_OUTPUT = (
 
 
 class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates: those of Forward, whose network it is, and
+    """The study `gradient-flow`: the network of `Forward` with a linear output layer, a loss, and its gradients.
 
-    outputs: the units of the linear output layer; output_initializer: their weights' scheme, as `initializer` names
-    one; loss: a name of LOSSES. `histogram` has bins only: the gradients' range is that of the numbers.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    histogram
+        Bins alone: the range is that of the gradients.
+    outputs
+        Units of the linear output layer.
+    output_initializer
+        Scheme of the output layer's weights, as `initializer`.
+    loss
+        The loss.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "gradient-flow"

@@ -79,8 +79,10 @@ SHOWN_OF_POINTS = (
 
 @dataclass(frozen=True)
 class PhaseBook:
-    """Everything that the workbook shows; `sheets` lays it out. tables: points, grid and critical line; theory: of the
-    point that can be moved."""
+    """Everything that the workbook shows; `sheets` lays it out.
+
+    tables: points, grid and critical line; theory: of the point that can be moved.
+    """
 
     study: "PhaseDiagram"
     graph: Graph
@@ -202,8 +204,7 @@ class PhaseBook:
         return Page("Heat maps", tuple(items), widths, {0: 28}, freeze=(0, 1), words="χ_1, c* and ξ_c over the grid")
 
     def _marks(self) -> dict[tuple[int, int], str]:
-        """The styles of the maps' cells, by row and column of the grid, that are nearest to the critical line or to a
-        point."""
+        """By row and column of the grid the styles of the cells nearest to the critical line or to a point."""
         across, down = self.study.values("weight_variance"), self.study.values("bias_variance")
         line, points = self.plane
         marks = {}

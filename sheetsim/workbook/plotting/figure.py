@@ -214,7 +214,7 @@ def _draw_lines(axes: Axes, panel: LinesPanel) -> None:
 
 
 def _places(labels: Sequence[float | str], longest: int) -> Array:
-    """Where a line's points stand: at their labels where these are numbers at equal distances, else at 1, 2, 3, …"""
+    """Where a line's points stand: at their labels where these are numbers at equal distances, else at 1, 2, 3."""
     if labels and not any(isinstance(label, str) for label in labels):
         numbers = np.array(labels, dtype=np.float64)
         steps = np.diff(numbers)

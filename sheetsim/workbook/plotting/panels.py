@@ -36,8 +36,10 @@ CELL, MOST_PIXELS = (52, 26), 900
 
 
 class PanelFrame(NamedTuple):
-    """Where a chart stands on its page (row and column from 0), its pixels, and what is said above it: a heading that
-    it may share with those beside it, and its title."""
+    """Where a chart stands on its page (row and column from 0), its pixels, and what is said above it.
+
+    A heading that it may share with those beside it, and its title.
+    """
 
     row: int
     column: int
@@ -81,7 +83,7 @@ class HistogramPanel:
 
 @dataclass(frozen=True)
 class DrawnLine:
-    """A line through points, NaN where it is broken; x: none where its places are 1, 2, 3, …"""
+    """A line through points, NaN where it is broken; x: none where its places are 1, 2, 3 and so on."""
 
     name: str
     y: Array
@@ -124,8 +126,10 @@ class ScatterPanel:
 
 @dataclass(frozen=True)
 class HeatMapPanel:
-    """Cells (NaN: no number) in colors between three numbers, with the headings of rows and columns, and what stands
-    in their corner."""
+    """Cells in colors between three numbers, NaN where there is no number.
+
+    With the headings of rows and columns, and what stands in their corner.
+    """
 
     frame: PanelFrame
     numbers: Array

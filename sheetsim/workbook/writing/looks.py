@@ -21,8 +21,11 @@ MARKERS = ("circle", "square", "diamond", "triangle", "x")
 
 
 class Look(NamedTuple):
-    """A line's color, its width in points (0: no line), whether it is dashed, its marker ("": none) and that one's
-    size in points, and whether the legend names it."""
+    """A line's color, its width in points (0.
+
+    No line), whether it is dashed, its marker ("": none) and that one's size in points, and whether the legend names
+    it.
+    """
 
     color: str
     width: float

@@ -1,5 +1,7 @@
-"""Excel's own histogram and box plot (its charts of 2016), which XlsxWriter has not: parts of the package, and the
-drawings that refer to them. Programs that do not know these charts draw the ordinary ones that stand in their place.
+"""Excel's own histogram and box plot (its charts of 2016), which XlsxWriter has not.
+
+Parts of the package, and the drawings that refer to them. Programs that do not know these charts draw the ordinary ones
+that stand in their place.
 
 The order of elements is that in which Excel 16 writes them (ECMA-376 knows none of them: Microsoft's [MS-ODRAWXML]).
 """

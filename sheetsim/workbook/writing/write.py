@@ -139,7 +139,7 @@ class _Writer:
         self.native = NativeCharts()
 
     def parts(self, progress: SheetProgress) -> Iterator[Part]:
-        """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
+        """The package's parts in XlsxWriter's order except for the last, the matrices' cells made as they are read."""
         for sheet in self.sheets:
             self._sheet(self.book.add_worksheet(sheet.title, ExactWorksheet), sheet)
         if self.manifest:
@@ -465,8 +465,10 @@ def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
 
 
 def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
-    """A matrix's colors: away from 0 on both sides, as far as its largest magnitude. Where all is 0 the ends are not
-    0 themselves: three equal ends have no color between them."""
+    """A matrix's colors: away from 0 on both sides, as far as its largest magnitude.
+
+    Where all is 0 the ends are not 0 themselves: three equal ends have no color between them.
+    """
     place = address(sheet.title, 1, 1, sheet.matrix.shape).rpartition("!")[2]
     most = f"MAX(MAX({place}),-MIN({place}),1E-300)"
     return {

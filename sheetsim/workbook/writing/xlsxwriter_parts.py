@@ -43,8 +43,10 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
             self.table[row][column] = _Error(style, error_text(value))
 
     def link(self, row: int, column: int, sheet: str, to_row: int = 0) -> None:
-        """Lets a cell lead to the first column of a sheet's row, whatever else is written there (write_url writes a
-        text of its own)."""
+        """Link a cell to the first column of a sheet's row, whatever else is written there.
+
+        write_url would write a text of its own.
+        """
         self.hyperlinks[row][column] = Url(f"internal:{address(sheet, to_row, 0, (1, 1)).replace('$', '')}")
         self.hyperlinks[row][column].text = f"To {sheet}"
         self.hyperlinks[row][column].tip = f"To {sheet}"
