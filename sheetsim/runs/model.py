@@ -69,7 +69,7 @@ class Model(Graph):
     """
 
     def __init__(self, title: str = "", *, seed: int = 0, draws: str = "pcg64") -> None:
-        if draws == LIVE:
+        if isinstance(draws, str) and draws == LIVE:
             raise SheetsimError("draws live are of templates, whose books have a page for the switch")
         super().__init__(seed=seed, draws=draws)
         self.title = arguments.text("the title", title)
