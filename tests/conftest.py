@@ -1,12 +1,14 @@
 """Runs and books that several tests look at, made once a process."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import sheetsim
 from sheetsim.cli import commands as cli
@@ -23,6 +25,10 @@ from sheetsim.studies.training.gradients import TrainingGradients
 from sheetsim.studies.training.scales import BatchNormScales
 from sheetsim.studies.training.study import Trained
 from sheetsim.studies.training_in_cells.study import TrainingInCells
+
+# The same examples at each run: a test that fails does so again.
+settings.register_profile("fixed", derandomize=True)
+settings.load_profile("fixed")
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
 FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
@@ -54,14 +60,17 @@ def some(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=() if name in plain else pytest.mark.slow) for name in names]
 
 
-def every(step: int, cases: Iterable[Any], ids: Callable[[Any], str] = str) -> list[Any]:
-    """Parameters of a test: each step-th case in a plain run of the tests, and all with -m slow."""
-    return [
-        pytest.param(
-            *(case if isinstance(case, tuple) else (case,)), id=ids(case), marks=pytest.mark.slow if k % step else ()
-        )
-        for k, case in enumerate(cases)
-    ]
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with the marker `every` each step-th case is in a plain run of the tests, and all with -m slow."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        step = item.get_closest_marker("every")
+        if step is not None and item.get_closest_marker("slow") is None:
+            test = item.nodeid.partition("[")[0]
+            if cases[test] % step.args[0]:
+                item.add_marker(pytest.mark.slow)
+            cases[test] += 1
 
 
 FULL = [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in templates.names()]

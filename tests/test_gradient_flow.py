@@ -8,7 +8,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad as autograd
-from conftest import SMALL, every
+from conftest import SMALL
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 from lint import lint
 from references import REFERENCES
@@ -119,7 +119,8 @@ def poisoned(run: Run, folder: Path, texts: dict[str, str] | None = None) -> Pat
     return target
 
 
-@pytest.mark.parametrize(("activation", "loss"), every(3, MODES))
+@pytest.mark.every(3)
+@pytest.mark.parametrize(("activation", "loss"), MODES)
 def test_ironcalc_follows_the_drop_downs(activation: str, loss: str, tmp_path: Path) -> None:
     choice = {"activation": activation, "loss": loss}
     assert differences(small(**choice), ironcalc_cells(poisoned(small(), tmp_path, choice)), 1e-11) == []
@@ -136,6 +137,7 @@ def test_ironcalc_follows_the_drop_downs(activation: str, loss: str, tmp_path: P
     ids=str,
 )
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.every(3)
 def test_ironcalc_agrees_on_unusual_studies(overrides: dict[str, Any], loss: str, tmp_path: Path) -> None:
     run = small(loss=loss, **overrides)
     book = poisoned(run, tmp_path)

@@ -7,7 +7,6 @@ from typing import Any
 import ironcalc
 import numpy as np
 import pytest
-from conftest import every
 from scipy.special import ndtr
 
 import sheetsim
@@ -176,9 +175,8 @@ CASES += [("relu", 1.41, 0.1, 2, True), ("gelu", 1.5, 0.2, 2, True), ("selu", 1.
 CASES += [("sigmoid", 4.0, 0.5, 1, True), ("leaky relu", 1.0, 0.1, 12, True)]
 
 
-@pytest.mark.parametrize(
-    ("activation", "gain", "bias", "layers", "gaussian"), every(4, CASES, lambda case: f"{case[0]}-{case[3]}")
-)
+@pytest.mark.every(4)
+@pytest.mark.parametrize(("activation", "gain", "bias", "layers", "gaussian"), CASES)
 def test_sampled_jacobians_have_the_shares_of_theory(
     activation: str, gain: float, bias: float, layers: int, gaussian: bool
 ) -> None:

@@ -131,6 +131,7 @@ def japanese(request, tmp_path_factory):
     return Shown(path, openpyxl.load_workbook(path), manifest, names)
 
 
+@pytest.mark.every(4)
 def test_a_book_in_japanese_has_no_words_of_english_but_names(japanese):
     left = english(japanese)
     assert not left, "\n".join(left)

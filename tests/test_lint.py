@@ -16,6 +16,7 @@ from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Page
 from sheetsim.workbook.writing.write import write
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", some(templates.names()))
 def test_every_templates_book_is_clean(name: str, tmp_path: Path) -> None:
     assert lint(quick_run(name).to_excel(tmp_path / "book.xlsx")) == []
@@ -39,6 +40,7 @@ def test_a_full_book_is_clean(he_book: Path) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("values_only", [False, True])
+@pytest.mark.every(3)
 def test_unusual_books_are_clean(overrides: dict[str, object], values_only: bool, tmp_path: Path) -> None:
     assert lint(small_run(**overrides).to_excel(tmp_path / "book.xlsx", values_only=values_only)) == []
 

@@ -13,7 +13,7 @@ import ironcalc
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import every, small_run
+from conftest import small_run
 from engines import SOFFICE
 from goldens import BOOKS
 
@@ -250,7 +250,8 @@ def plain_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_run(samples=5).to_excel(tmp_path_factory.mktemp("plain") / "book.xlsx", values_only=True)
 
 
-@pytest.mark.parametrize("kind", every(2, HOSTILE))
+@pytest.mark.every(2)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_manifest_is_one_sentence_and_little_work(plain_book: Path, tmp_path: Path, kind: str) -> None:
     path = with_rows(plain_book, tmp_path / "hostile.xlsx", HOSTILE[kind](rows_of(plain_book)))
     start = time.process_time()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import ironcalc
 import pytest
-from conftest import FULL, LARGE, every, run_of, small_run, some
+from conftest import FULL, LARGE, run_of, small_run, some
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 
 import sheetsim
@@ -50,6 +50,7 @@ def chosen(run_name: str, choice: dict[str, str], **overrides: object) -> Run:
     return small_run(run_name, **settings, **overrides)
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", some(LARGE))
 def test_ironcalc_agrees_with_numpy_on_every_network_when_small(name: str, tmp_path: Path) -> None:
     run = small_run(name)
@@ -63,7 +64,8 @@ def test_ironcalc_agrees_with_numpy_on_every_template(name: str, tmp_path: Path)
     assert differences(run, cells, TOLERANCE[name], FLOOR.get(name, 0.0)) == []
 
 
-@pytest.mark.parametrize("choice", every(3, CHOICES, lambda choice: "-".join(choice.values())))
+@pytest.mark.every(3)
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: "-".join(choice.values()))
 def test_ironcalc_follows_each_choice_of_each_drop_down(choice: dict[str, str], tmp_path: Path) -> None:
     run = small_run()
     cells = ironcalc_cells(poisoned(run, tmp_path, choice))

@@ -8,7 +8,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import every, small_keys
+from conftest import small_keys
 from scipy.stats import binomtest
 
 import sheetsim
@@ -60,7 +60,8 @@ def tables_of(run: Run) -> dict[tuple[Any, str], float]:
     return cells
 
 
-@pytest.mark.parametrize("name", every(2, [name for name in STUDIES if name != "forward"]))
+@pytest.mark.every(3)
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "forward"])
 def test_a_replicate_of_any_study_is_the_run_with_its_seed(name: str) -> None:
     replicates = sheetsim.replicate(small(name), 2)
     frame, words = replicates.frame(), replicates.words()

