@@ -3,6 +3,7 @@
 import io
 import sys
 import tomllib
+import warnings
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -27,7 +28,7 @@ from sheetsim.cli.terminal import (
     text_of,
     verified_json,
 )
-from sheetsim.errors import SheetsimError
+from sheetsim.errors import SheetsimError, SheetsimWarning
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
@@ -55,6 +56,27 @@ Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
 Form = Annotated[Format, typer.Option("--format", help="How to print it.")]
 BookPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)]
 ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")]
+
+
+def _theme(given: Path | None) -> Any:
+    """Read at once: what is wrong with it is said before anything runs."""
+    if given is None:
+        return None
+    from sheetsim.runs.themes import theme_of
+
+    return theme_of(given)
+
+
+ThemeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--theme",
+        metavar="FILE.toml",
+        help="A house style: colors, fonts, number formats, a logo, a cover.",
+        show_default=False,
+        callback=_theme,
+    ),
+]
 Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
 Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
@@ -67,6 +89,7 @@ Force = Annotated[
 def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
     _print_any_text()
+    warnings.showwarning = _warned
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()
@@ -111,6 +134,21 @@ def _fail(message: str) -> None:
     raise SystemExit(2)
 
 
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """What a result's maker should know is one line, too."""
+    if issubclass(category, SheetsimWarning):
+        _say(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
+
+
 def _say(message: str) -> None:
     line = " ".join(message.split())
     print(f"sheetsim: {line}", file=sys.stderr)
@@ -137,6 +175,7 @@ def run_command(
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with trainings that were stopped.")] = False,
@@ -165,7 +204,7 @@ def run_command(
             progress.begin(scenario.name)
             with _kept(target, scenario, workers, resume, progress) as train:
                 result = run_scenario(scenario, built, train)
-                result.to_excel(target, values_only=values_only, progress=progress.sheet)
+                result.to_excel(target, values_only=values_only, progress=progress.sheet, theme=theme)
             # Without pandas, which takes longer to load than the numbers.
             rows = result.records()
             if as_json:
@@ -281,6 +320,7 @@ def diagnose_command(
     form: Form = Format.table,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the book.", show_default=False)] = None,
     summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
+    theme: ThemeFile = None,
     force: Force = False,
 ) -> None:
     """Print the layers of your own weights, fresh or trained, with verdicts, as of the study forward."""
@@ -309,7 +349,7 @@ def diagnose_command(
         _say(note)
     if target is not None:
         make_ready([target], force)
-        print(f"{result.name} → {result.to_excel(target)}", file=sys.stderr)
+        print(f"{result.name} → {result.to_excel(target, theme=theme)}", file=sys.stderr)
 
 
 class ReplicateTable(StrEnum):
@@ -351,6 +391,7 @@ def replicate_command(
     seed: Seed = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -369,7 +410,7 @@ def replicate_command(
         progress.begin(scenario.name)
         result = run_replicates(plan, workers, scheduler, progress.replicate(replicates))
         progress.sheet("writing")
-        result.to_excel(target, values_only=values_only)
+        result.to_excel(target, values_only=values_only, theme=theme)
     frames = {
         ReplicateTable.statistics: result.statistics,
         ReplicateTable.verdicts: result.verdicts,
@@ -410,6 +451,7 @@ def compare_command(
     seed: Seed = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -426,7 +468,7 @@ def compare_command(
         overrides = _overrides(settings, seed)
         result = compare(*what or (), replicates=replicates, workers=workers, progress=progress.sheet, **overrides)
         progress.sheet("writing")
-        result.to_excel(target, values_only=values_only)
+        result.to_excel(target, values_only=values_only, theme=theme)
     form = Format.json if as_json else form
     frame = result.frame()
     if form is not Format.table:
@@ -456,6 +498,7 @@ def sensitivity_command(
     seed: Seed = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -475,7 +518,7 @@ def sensitivity_command(
         result = run_sensitivity(plan, lambda done: show(done, float("nan")))
         for target in targets:
             progress.sheet("writing")
-            result.to_excel(target, values_only=values_only)
+            result.to_excel(target, values_only=values_only, theme=theme)
     form = Format.json if as_json else form
     print_frame(result.frame(), form)
     if form is Format.table:
@@ -492,6 +535,7 @@ def sweep_command(
         Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
     ] = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -514,7 +558,7 @@ def sweep_command(
         result = sweep.run_sweep(plan, folder / "parts", workers, scheduler, progress.sweep())
         progress.sheet("writing")
         result.to_parquet(table)
-        result.to_excel(book, values_only=values_only)
+        result.to_excel(book, values_only=values_only, theme=theme)
     frame = result.last_layers()
     if as_json:
         print_json(frame.to_dict(orient="records"))
@@ -543,6 +587,7 @@ def search_command(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print the trials.")] = Format.table,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -567,7 +612,7 @@ def search_command(
         result = search.run_search(plan, folder / "parts", workers, scheduler, progress.search())
         progress.sheet("writing")
         result.to_parquet(table)
-        result.to_excel(book, values_only=values_only)
+        result.to_excel(book, values_only=values_only, theme=theme)
     form = Format.json if as_json else form
     if form is Format.json:
         print_json(result.records())
@@ -603,6 +648,7 @@ def fit_command(
     ] = None,
     form: Form = Format.table,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -617,7 +663,7 @@ def fit_command(
     result = fit(data, column, families=names)
     target = book_of(f"{Path(data).stem}-fit", output)
     make_ready([target], force)
-    result.to_excel(target, values_only=values_only)
+    result.to_excel(target, values_only=values_only, theme=theme)
     form = Format.json if as_json else form
     if form is Format.table:
         print(f"{data}, {result.data.size:,} numbers → {target}")
@@ -641,6 +687,7 @@ def simulate_command(
     form: simulate.FormatOption = Format.table,
     engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     scenarios: simulate.Scenarios = None,
     grid: simulate.GridAxes = None,
     statistic: simulate.Statistic = "mean",
@@ -679,7 +726,7 @@ def simulate_command(
         return 0
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until)
-    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table)
+    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme)
     return simulate.simulate(book, *given, trials, seed, until, verify, engine, wanted, _say)
 
 

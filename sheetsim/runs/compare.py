@@ -26,11 +26,13 @@ from sheetsim.runs.replicates import CONFIDENCE, plan_of, run_replicates
 from sheetsim.runs.run import Book, Results, read, run_scenario, shared_scales
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import CHANGED
-from sheetsim.studies.study import properties, toml_value
+from sheetsim.studies.study import toml_value
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 TITLE = "Comparison of networks"
 
@@ -109,15 +111,18 @@ class Comparison:
         named = pd.MultiIndex.from_tuples(index, names=["network", "layer", "statistic"])
         return pd.DataFrame(rows, index=named, columns=["difference", "low", "high"])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+
+        theme: a file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         command = templates.writing(self._command, values_only)
         parameters = {member.name: member.given for member in self._members}
         layout = Layout(self._book.sheets(command, parameters), live=not values_only)
         said = manifest(layout, TITLE, parameters={}, values_only=values_only)
-        return write(path, layout, evaluate(layout.places), properties=properties(TITLE), manifest=said.rows())
+        return write_book(path, said, layout, evaluate(layout.places), theme)
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.names)}>"

@@ -21,11 +21,12 @@ from sheetsim.runs.manifest import manifest
 from sheetsim.runs.templates import writing
 from sheetsim.studies.data_column import data_column
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import properties
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Families whose quantiles are plotted, and points of a plot.
 PLOTTED, POINTS = 4, 200
@@ -80,9 +81,12 @@ class Fit:
         ]
         return pd.DataFrame(rows, index=pd.Index(self.names(), name="family"))
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes a workbook with the ranking and quantile plots of the best families, and returns its path."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Writes a workbook with the ranking and quantile plots of the best families, and returns its path.
+
+        theme: a file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         probabilities = (np.arange(1, min(self.data.size, POINTS) + 1) - 0.5) / min(self.data.size, POINTS)
         # Of n numbers the k-th is the quantile of (k − 1/2)/n (Hazen).
@@ -96,7 +100,7 @@ class Fit:
         command = writing(self._command, values_only)
         layout = Layout(book.sheets(command), live=not values_only)
         told = manifest(layout, self.title, values_only=values_only, tables={"ranking": book.table})
-        return write(path, layout, evaluate(layout.places), properties=properties(self.title), manifest=told.rows())
+        return write_book(path, told, layout, evaluate(layout.places), theme)
 
     @property
     def title(self) -> str:

@@ -24,7 +24,7 @@ from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedHistogram, Plac
 from sheetsim.runs.outputs import LaidOut, first_questions, lay_out, pages_of_outputs
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import AS_MADE, CHANGED
-from sheetsim.studies.study import Experiment, Study, properties
+from sheetsim.studies.study import Experiment, Study
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import LayerCounts, histogram_frame
 from sheetsim.summary.table import Table
@@ -35,6 +35,7 @@ from sheetsim.workbook.reading.parse import rectangle
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sheetsim.runs.themes import ThemeLike
     from sheetsim.runs.training import TrainingOptions, TrainingProgress
     from sheetsim.summary.outputs import Asked
     from sheetsim.workbook.reading.read import Reader
@@ -262,27 +263,27 @@ class Run(Results):
         return [row | {"verdict": word} for row, word in zip(rows, words, strict=True)] if words else rows
 
     def to_excel(
-        self, path: str | os.PathLike[str], *, values_only: bool = False, progress: SheetProgress | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        values_only: bool = False,
+        progress: SheetProgress | None = None,
+        theme: "ThemeLike" = None,
     ) -> Path:
         """Writes the workbook and returns its path; `values_only` leaves the formulas and drop-downs out.
 
-        progress: called with each sheet's title. Raises SheetsimError when the file cannot be written.
+        progress: called with each sheet's title; theme: a file with a house style.
+        Raises SheetsimError when the file cannot be written.
         """
-        from sheetsim.workbook.writing.write import write
+        from sheetsim.runs.themes import write_book
 
         arguments.function("progress", progress)
         layout = self._layout
         if values_only:
             pages = pages_of_outputs(self._study, self._risk)
             layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)
-        return write(
-            path,
-            layout,
-            self._values,
-            properties=properties(self._study.title),
-            manifest=study_manifest(self._study, layout, self._risk, values_only, self._template).rows(),
-            progress=progress,
-        )
+        said = study_manifest(self._study, layout, self._risk, values_only, self._template)
+        return write_book(path, said, layout, self._values, theme, progress)
 
     def _placed_histograms(self) -> Mapping[str, tuple[str, Sequence[str]]]:
         return {

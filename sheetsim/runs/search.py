@@ -38,13 +38,15 @@ from sheetsim.runs.search_space import Keys, identity
 from sheetsim.runs.search_trials import FAILURES, TrialTask, digests, loaded, run_trial
 from sheetsim.runs.sweep import check_parquet, column_of
 from sheetsim.runs.templates import writing
-from sheetsim.studies.study import properties, toml_value
+from sheetsim.studies.study import toml_value
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import check_cell_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Trials that are done, and of all at most, and the best value so far (NaN without one).
 SearchProgress = Callable[[int, int, float], None]
@@ -201,9 +203,12 @@ class Search:
         notes = [f"{len(failed)} trials failed, the first by: {failed[0].failure}"] if failed else []
         return [*notes, *CAUTIONS[: 2 if self.plan.replicates > 1 else 1]]
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+
+        theme: a file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         plan = self.plan
         good = [trial for trial in self.ordered if not trial.failure]
@@ -214,8 +219,7 @@ class Search:
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, not values_only), live=not values_only)
         said = manifest(layout, self.title, parameters={}, values_only=values_only, search=plan.parameters)
-        values = evaluate(layout.places)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return write_book(path, said, layout, evaluate(layout.places), theme)
 
     def _aligned(self) -> tuple[int, dict[str, Array]]:
         """By method, best so far by cost × repeats, from the first cost at which every search has one.

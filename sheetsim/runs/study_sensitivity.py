@@ -25,12 +25,14 @@ from sheetsim.runs.manifest import manifest
 from sheetsim.runs.observed import TableMeasurer, observed_tables
 from sheetsim.runs.sensitivity import BOOTSTRAP, SOBOL_RESAMPLES, check_resamples, design_notes, saltelli
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import Experiment, properties
+from sheetsim.studies.study import Experiment
 from sheetsim.summary.design_indices import index_table
 from sheetsim.summary.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Pairs of replicates.
 TRIALS = 256
@@ -66,11 +68,14 @@ class Sensitivity:
         frames = {table.name: table.frame(evaluate(table.cells())) for table in self._tables}
         return pd.concat(frames, names=["statistic", "input"])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+
+        theme: a file with a house style.
+        """
         from sheetsim.runs.sensitivity_book import sensitivity_book
+        from sheetsim.runs.themes import write_book
         from sheetsim.workbook.layout import Layout
-        from sheetsim.workbook.writing.write import write
 
         plan = self.plan
         headings = [
@@ -92,7 +97,7 @@ class Sensitivity:
             values_only=values_only,
             tables={table.name: table for table in self._tables},
         )
-        return write(path, layout, evaluate(layout.places), properties=properties(self.title), manifest=said.rows())
+        return write_book(path, said, layout, evaluate(layout.places), theme)
 
     def __repr__(self) -> str:
         return f"<Sensitivity {self.name}: {', '.join(self.plan.labels)}; {self.trials} pairs of replicates>"

@@ -38,12 +38,14 @@ from sheetsim.runs.sweep_book import SweepBook
 from sheetsim.runs.sweep_grid import REPLICATES, Point, SweepPlan, load_sweep, planned
 from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
-from sheetsim.studies.study import Experiment, properties, toml_value
+from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Of the work of one part, in multiply-adds: about a second, so that little is lost when a sweep is killed.
 PART = 2e10
@@ -166,9 +168,12 @@ class Sweep:
             file.write(content.getvalue())
         return target
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+
+        theme: a file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         plan = self.plan
         SweepBook.check(plan.rows, plan.parameters)
@@ -181,8 +186,7 @@ class Sweep:
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
         said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=plan.parameters)
-        values = evaluate(layout.places)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return write_book(path, said, layout, evaluate(layout.places), theme)
 
     def __repr__(self) -> str:
         return f"<Sweep {self.name}: {len(self._numbers)} points, {self.plan.replicates} replicates each>"

@@ -73,12 +73,14 @@ class _Row:
 @dataclass(frozen=True)
 class Cover:
     """A person's first sheet, read. slots: by defined name, the row and column (from 1) of the cell to be filled;
+    used: by the name of a slot, the cell of a formula of the cover that computes from it, so that it is not filled;
     names: defined names that go along, and what they stand for; printed: those of what is printed of it.
     """
 
     path: Path
     title: str
     slots: Mapping[str, tuple[int, int]]
+    used: Mapping[str, str]
     names: Mapping[str, str]
     printed: Mapping[str, str]
     _around: tuple[bytes, bytes]
@@ -107,7 +109,7 @@ class Cover:
     def _sheet(self, filled: Mapping[str, Filling], formats: int, rules: int) -> bytes:
         rows = {number: _Row(row.attributes, dict(row.cells)) for number, row in self._rows.items()}
         for name, (row, column) in self.slots.items():
-            if name.lower() in filled:
+            if name.lower() in filled and name not in self.used:
                 cells = rows.setdefault(row, _Row({}, {})).cells
                 old = cells.get(column, _Cell(0, b"", b""))
                 cells[column] = _filled(old.style, filled[name.lower()])
@@ -190,11 +192,11 @@ class _Reader:
         slots = {name: (place.top, place.left) for name, place in self._places(kept) if _is_cell(place, merged)}
         drawn = [data for name, data in parts.items() if not name.endswith(".rels")]
         self._check_sheets([xml, *drawn], [name for name in names if name not in kept])
-        self._check_formulas(data, dict(self._places(kept)), slots)
+        used = self._used(data, dict(self._places(kept)), slots)
         around = _selected(before), after
         own = [self._bytes(name) if name in self.book.parts else b"" for name in (STYLES, THEME)]
         return Cover(
-            self.book.path, self.title, slots, kept, printed, around, rows, own[0], own[1], parts, types, links
+            self.book.path, self.title, slots, used, kept, printed, around, rows, own[0], own[1], parts, types, links
         )
 
     def _check_book(self) -> None:
@@ -354,12 +356,15 @@ class _Reader:
                 if name.lower() in used:
                     raise self.refuse(f"its first sheet needs the name {name!r}, which is of no cell of it")
 
-    def _check_formulas(
+    def _used(
         self, data: bytes, named: Mapping[str, Rectangle], slots: Mapping[str, tuple[int, int]]
-    ) -> None:
-        """A formula's value must be the one that stands there: it uses no cell that is filled, and no day's date."""
+    ) -> dict[str, str]:
+        """By the name of a slot, the cell of a formula that uses it: its value is the one that stands there.
+
+        Raises SheetsimError for a formula of the day's date and the like.
+        """
+        used: dict[str, str] = {}
         by_word = {name.lower(): place for name, place in named.items()}
-        filled = {place: name for name, place in slots.items()}
         for one in _CELL.finditer(data):
             formula = _FORMULA.search(one[2] or b"")
             if formula is None:
@@ -378,12 +383,11 @@ class _Reader:
                 over = rectangle(shared[b"ref"].decode())
                 down, right = over.bottom - over.top, over.right - over.left
                 blocks = [Rectangle(b.top, b.left, b.bottom + down, b.right + right) for b in blocks]
-            for (row, column), name in filled.items():
+            for name, (row, column) in slots.items():
                 inside = any(b.top <= row <= b.bottom and b.left <= column <= b.right for b in blocks)
                 if inside or _LINES_OF_CELLS.search(text):
-                    raise self.refuse(
-                        f"the formula in {place} uses the cell {name!r}, which is filled: its value would be an old one"
-                    )
+                    used[name] = place
+        return used
 
 
 def _words(formula: str) -> Iterator[str]:

@@ -22,11 +22,18 @@ _FORMAT = re.compile(
 )
 _LONGEST_FORMAT, _LONGEST_FONT = 100, 31
 
+# Of charts, each with a marker of its own.
+LINES = 5
+
+# What texts of the books call the colors of some roles.
+CALLED = {"input": "yellow", "negative": "blue", "zero": "white", "positive": "orange"}
+CALLED |= {"zeros": "gray", "contour": "gray", "outside": "ochre"}
+
 # Rows are made for 10 points: of what is larger, lines would be cut off.
 _SIZES = 8, 11
 
 # Colors by the words that texts of the books have for them: by which hue, in degrees, they can be told.
-_HUES = {"yellow": (38, 70), "blue": (185, 260), "orange": (14, 42)}
+_HUES = {"yellow": (38, 70), "blue": (185, 260), "orange": (14, 42), "ochre": (30, 56)}
 
 
 def _is_called(color: str, word: str) -> bool:
@@ -37,6 +44,8 @@ def _is_called(color: str, word: str) -> bool:
     if word == "gray":
         return high - low <= 40 and low >= 60 and high < 240
     hue = 360 * rgb_to_hsv(red, green, blue)[0]
+    if word == "ochre" and high > 225:
+        return False
     return high - low >= 25 and _HUES[word][0] <= hue <= _HUES[word][1]
 
 
@@ -74,8 +83,8 @@ class Colors(_Keys, frozen=True, kw_only=True):
     outside: str = "#B58900"
     zeros: str = "#8A94A3"
     # Told apart without red, green or blue receptors too, and most in gray (test_charts).
-    lines: tuple[str, str, str, str, str] = ("#2F6DB5", "#B23A0E", "#53B89C", "#5B2A6E", "#E0A000")
-    ramp: tuple[str, str, str, str] = ("#1F3B8C", "#3B9DC8", "#C9B44B", "#B02A1E")
+    lines: tuple[str, ...] = ("#2F6DB5", "#B23A0E", "#53B89C", "#5B2A6E", "#E0A000")
+    ramp: tuple[str, ...] = ("#1F3B8C", "#3B9DC8", "#C9B44B", "#B02A1E")
     grid: str = "#E5E7EB"
     contour: str = "#A3ADBA"
     negative: str = "#7FB2E5"
@@ -87,11 +96,12 @@ class Colors(_Keys, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        words = {"input": "yellow", "negative": "blue", "zero": "white", "positive": "orange", "zeros": "gray"}
-        for key, word in (words | {"contour": "gray"}).items():
+        if len(self.lines) != LINES or len(self.ramp) < 2:
+            raise ValueError(f"lines must be a list of {LINES} colors, and ramp of 2 or more")
+        for key, word in CALLED.items():
             color = getattr(self, key)
             if not _is_called(color, word):
-                raise ValueError(f"{key} must be {word}, as texts of the books call it so, not {color}")
+                raise ValueError(f"{key} must be a {word}, as texts of the books call it so, not {color}")
 
 
 class Tabs(_Keys, frozen=True, kw_only=True):
