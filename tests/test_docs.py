@@ -7,8 +7,10 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 import typer
 from sybil import Document, Sybil
@@ -18,6 +20,8 @@ import sheetsim
 from sheetsim.cli.commands import app
 from sheetsim.runs import templates
 from sheetsim.runs.sweep_grid import load_sweep
+from sheetsim.workbook.writing.styles import Look
+from sheetsim.workbook.writing.theme import Tabs, ThemeKeys, tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -63,7 +67,9 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PROSE])
-def test_commands_are_accepted_by_the_parser(page: Path) -> None:
+def test_commands_are_accepted_by_the_parser(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "house.toml").write_text("")
     for line in commands(page):
         check_command(line)
 
@@ -120,8 +126,20 @@ def test_toml_blocks_are_templates_or_sweeps(page: Path, tmp_path: Path) -> None
         if "grid" in keys:
             (tmp_path / "sweep.toml").write_text(text)
             assert load_sweep(tmp_path / "sweep.toml").points
+        elif "colors" in keys:
+            check_theme(keys)
         else:
             assert templates.convert(keys).study == keys["study"]
+
+
+def check_theme(keys: dict[str, Any]) -> None:
+    """The usual look, written out: every key, each with what it is without a theme."""
+    theme = msgspec.convert(keys, ThemeKeys)
+    assert Look(theme) != Look()
+    assert Look(msgspec.structs.replace(theme, tabs=Tabs())) == Look()
+    assert Look(theme).tabs == Look().tabs
+    assert {table: set(keys[table]) for table in keys} == {table: set(tables()[table]) for table in keys}
+    assert keys.keys() == set(tables()[""]) - {"logo", "cover"}
 
 
 def test_links_between_files_of_the_top_level_and_pages_lead_somewhere() -> None:

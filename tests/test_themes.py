@@ -279,7 +279,7 @@ def test_a_logo_covers_nothing(title: str, inside: bool, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[colours]\nink = 1", "unknown key 'colours': did you mean 'colors'?"),
+        ("[colrs]\nink = 1", "unknown key 'colrs': did you mean 'colors'?"),
         ('[colors]\ninc = "#112233"', "unknown key 'colors.inc': did you mean 'ink'?"),
         ('[colors]\nink = "red"', "colors: ink must be a color as #1F2937 is one, not 'red'"),
         ('[colors]\nlines = ["#112233"]', "colors: lines must be a list of 5 colors"),

@@ -30,7 +30,9 @@ def fillings(said: Manifest, layout: Layout, values: Values) -> dict[str, Fillin
     found |= {"command": Filling(said.command), "versions": Filling(versions_text(said.versions))}
     nodes = {str(node.name): node for node in layout.named() if node.shape == (1, 1)}
     named = {name.lower(): _computed(layout, values, node, name) for name, node in nodes.items()}
-    return found | {"verdict": named[said.verdicts[-1].lower()] if said.verdicts else Filling("")} | named
+    # Verdicts of trainings have cells without names.
+    last = named.get(said.verdicts[-1].lower(), Filling("")) if said.verdicts else Filling("")
+    return found | {"verdict": last} | named
 
 
 def _computed(layout: Layout, values: Values, node: Matrix, formula: str) -> Filling:

@@ -16,9 +16,6 @@ COLORS = "Colors: blue below 0, white at 0, orange above; strongest at the sheet
 # The cell that says whether yellow cells were changed: of 1, and of 0.
 AS_MADE = '"all as this file was made";;"changed: parameters and description are those it was made with"'
 
-# A verdict's tones, by how good it is.
-TONES = ("good", "warning", "bad", "neutral")
-
 
 @dataclass(frozen=True)
 class Look:
@@ -91,7 +88,7 @@ class Look:
     def tones(self) -> dict[str, dict[str, str]]:
         """What a verdict's cell looks like by the tone of its text; set as conditional formats, so that the color
         follows the formula."""
-        tones = {tone: getattr(self.theme.tones, tone) for tone in TONES}
+        tones = {tone: getattr(self.theme.tones, tone) for tone in self.theme.tones.__struct_fields__}
         return {tone: {"bg_color": of.fill, "font_color": of.text} for tone, of in tones.items()}
 
     def line_colors(self, count: int) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from colorsys import rgb_to_hsv
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sheetsim.workbook.writing.cover import Cover
+if TYPE_CHECKING:
+    from sheetsim.workbook.writing.cover import Cover
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}\Z")
 
@@ -189,7 +190,7 @@ class Theme:
     keys: ThemeKeys = field(default_factory=ThemeKeys)
     file: str = ""
     logo: bytes = b""
-    cover: Cover | None = None
+    cover: "Cover | None" = None
 
 
 USUAL = Theme()

@@ -10,7 +10,7 @@ from datetime import datetime
 from html import escape
 from io import BytesIO
 from itertools import islice
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -293,7 +293,8 @@ class _Writer:
         worksheet.set_landscape()
         worksheet.set_paper(9)
         worksheet.set_margins(**MARGINS)
-        worksheet.set_print_scale(scale)
+        # Columns are wider by as much as the font's digits.
+        worksheet.set_print_scale(floor(scale * min(1, USUAL.keys.font.size / self.look.theme.font.size)))
         worksheet.set_footer("&L&A&RPage &P of &N")
 
     def _matrix_sheet(self, worksheet: ExactWorksheet, sheet: MatrixSheet) -> None:
@@ -363,15 +364,17 @@ class _Writer:
             self._item(worksheet, item)
 
     def _logo(self, worksheet: ExactWorksheet, page: Page) -> None:
-        """Puts the logo at the end of the title's row where its text leaves room, else right of the last column."""
+        """Puts the logo at the end of the title's row where that is free, else right of the last column."""
         size = picture_size(self.theme.logo)
         high = row_pixels(page, 0) - 2 * LOGO_GAP
         wide = ceil(size[0] * high / size[1])
-        title = next(item for item in page.items if isinstance(item, Text | Block) and item.row == item.column == 0)
-        texts = [title.text] if isinstance(title, Text) else possible_texts(title.matrix)
-        end = sum(column_pixels(page, column) for column in range(title.columns))
-        if wide + TITLE_CHARACTER * max(map(len, texts)) + LOGO_GAP > end:
-            end = sum(column_pixels(page, column) for column in range(printed(page).last[1] + 1)) + wide + 3 * LOGO_GAP
+        first = [item for item in page.items if not isinstance(item, Colors) and item.row == 0]
+        end = sum(column_pixels(page, column) for column in range(printed(page).last[1] + 1))
+        texts: Iterable[str] = ()
+        if len(first) == 1 and isinstance(first[0], Text | Block):
+            texts = [first[0].text] if isinstance(first[0], Text) else possible_texts(first[0].matrix)
+        if not texts or wide + TITLE_CHARACTER * max(map(len, texts)) + LOGO_GAP > end:
+            end += wide + 3 * LOGO_GAP
         insert_picture(worksheet, self.theme.logo, end - wide - LOGO_GAP, LOGO_GAP, high / size[1])
 
     def _item(self, worksheet: ExactWorksheet, item: Item) -> None:
