@@ -1,15 +1,18 @@
 """House styles: every role reaches a book, the cover is kept and filled, and a mistake is one sentence."""
 
+import random
 import re
 import shlex
 import shutil
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
+import xlsxwriter
 from brand import NAMES, brand_book, png
 from conftest import small_run
 from lint import lint
@@ -349,6 +352,54 @@ def test_macros_and_links_to_workbooks_are_refused(part: str, message: str, tmp_
     with_part(tmp_path / "brand.xlsx", part)
     with pytest.raises(SheetsimError, match=message):
         theme_of(theme)
+
+
+def test_other_covers_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
+    theme = tmp_path / "house.toml"
+    theme.write_text('cover = "brand.xlsx"')
+
+    def refused(prepare: Callable[[Any, Any], None], message: str) -> None:
+        with xlsxwriter.Workbook(tmp_path / "brand.xlsx") as book:
+            prepare(book, book.add_worksheet("Front"))
+        with pytest.raises(SheetsimError, match=message):
+            theme_of(theme)
+
+    def hide(book: Any, sheet: Any) -> None:
+        book.add_worksheet("Data").activate()
+        sheet.hide()
+
+    def chart(book: Any, sheet: Any) -> None:
+        drawn = book.add_chart({"type": "line"})
+        drawn.add_series({"values": f"={book.add_worksheet('My data').name!r}!$A$1:$A$3"})
+        sheet.insert_chart(0, 0, drawn)
+
+    refused(hide, "its first sheet 'Front' is hidden")
+    refused(chart, "needs the sheet 'My data', which is left out")
+    refused(lambda book, sheet: sheet.add_table("A1:B3"), "a part of the kind 'table', which a cover cannot keep")
+    refused(lambda book, sheet: sheet.write_dynamic_array_formula("A1", "=B1:B2"), "of a kind that is not kept")
+
+
+def test_a_damaged_cover_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """Bytes replaced in its parts: a book is made, or one sentence says why not."""
+    theme, draw = house(tmp_path), random.Random(0)
+    with zipfile.ZipFile(tmp_path / "brand.xlsx") as archive:
+        whole = {name: archive.read(name) for name in archive.namelist()}
+    refused: list[str] = []
+    for name in [name for name in whole if name.startswith(("xl/work", "xl/sh", "xl/st", "[C"))] * 6:
+        data = bytearray(whole[name])
+        for _ in range(3):
+            data[draw.randrange(len(data))] = draw.choice(b'<>/"0a ')
+        with zipfile.ZipFile(tmp_path / "brand.xlsx", "w") as archive:
+            for part, content in whole.items():
+                archive.writestr(part, bytes(data) if part == name else content)
+        try:
+            cover = theme_of(theme).cover
+            assert cover is not None
+            cover.parts(whole, "xl/worksheets/sheet1.xml", {})
+        except SheetsimError as error:
+            refused.append(str(error))
+    assert refused
+    assert not any("\n" in message for message in refused)
 
 
 def test_a_cover_with_the_title_of_a_sheet_is_refused(tmp_path: Path) -> None:

@@ -164,7 +164,12 @@ def read_cover(path: Path) -> Cover:
     if path.suffix.lower() != ".xlsx":
         raise SheetsimError(f"the cover {path} must be a workbook that ends in .xlsx, without macros")
     with RawBook(path) as book:
-        return _Reader(book).read()
+        try:
+            return _Reader(book).read()
+        except SheetsimError:
+            raise
+        except (ValueError, LookupError) as error:
+            raise SheetsimError(f"the cover {path} is damaged: {error}") from None
 
 
 class _Reader:
@@ -215,6 +220,8 @@ class _Reader:
         self.total += self.book.size(part)
         if self.total > MOST_BYTES:
             raise self.refuse(f"its first sheet brings more than {MOST_BYTES:,} bytes")
+        if part.endswith((".xml", ".rels")):
+            self.book.elements(part, {})  # raises where it is no XML
         return self.book.read(part)
 
     def _related(self, sheet: str) -> tuple[dict[str, bytes], dict[str, str], bytes]:
