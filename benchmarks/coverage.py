@@ -1,6 +1,8 @@
-"""How often intervals over replicates hold the truth, for second moments of deep ReLU networks and log-normal numbers:
-the mean's by Student, the package's, BCa and the bootstrap of t, and the geometric mean's. And those of a model's
-output: of its mean over replicates, also after a stop by `until`, and Wilson's of a probability in one run.
+"""How often intervals over replicates contain the true value.
+
+For second moments of deep ReLU networks and log-normal numbers: the mean's by Student, the package's, BCa and the
+bootstrap of t, and the geometric mean's. For a model's output: of its mean over replicates, also after a stop by
+`until`, and Wilson's of a probability in one run.
 
     python benchmarks/coverage.py [--quick] [--json FILE]
 

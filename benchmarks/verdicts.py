@@ -88,7 +88,7 @@ def gradients(seeds: int, sizes: tuple[tuple[int, int], ...]) -> Iterator[Record
 
 
 def symmetry(seeds: int) -> Iterator[Record]:
-    """The words of the four starts. Wrong: equal starts that are not the same for ever, other starts that are."""
+    """The words of the four starts. Wrong: equal starts that are not the same forever, other starts that are."""
     for activation in ("tanh", "sigmoid"):
         words: dict[str, Counter[str]] = {}
         # The draws decide, and no cell that can be set: each seed is a graph of its own.
@@ -98,7 +98,7 @@ def symmetry(seeds: int) -> Iterator[Record]:
             for start, node in zip(study.tables["starts"].labels, study.verdicts, strict=True):
                 words.setdefault(str(start), Counter())[str(values[node][0, 0])] += 1
         for start, own in words.items():
-            same = own["same for ever"]
+            same = own["same forever"]
             wrong = seeds - same if start in ("zeros", "constant") else same
             yield {"activation": activation, "start": start, "wrong": wrong / seeds, "words": _said(own)}
 
@@ -126,8 +126,10 @@ def optimizers(seeds: int) -> Iterator[Record]:
 
 
 def through_time(seeds: int) -> Iterator[Record]:
-    """The identity's gradient over 100 steps back, against the spectral radius. Wrong: exploding where ρ is under 0.95,
-    vanishing where it is over 1.05, steady where it is either."""
+    """The identity's gradient over 100 steps backward, against the spectral radius ρ.
+
+    Wrong is exploding where ρ is under 0.95, vanishing where it is over 1.05, and steady where it is either.
+    """
     for units in (2, 8):
         words: Counter[str] = Counter()
         wrong = 0
@@ -143,8 +145,11 @@ def through_time(seeds: int) -> Iterator[Record]:
 
 
 def ranges(seeds: int, depth: int) -> Iterator[Record]:
-    """The networks of docs/studies/gradient-flow.md over seeds: what is left at layer 1, of ‖d_a‖ at the output and of
-    ‖d_z‖ at the last hidden layer, and the rate."""
+    """The networks of docs/studies/gradient-flow.md over seeds.
+
+    Shown are the shares that are left at layer 1, of ‖d_a‖ at the output and of ‖d_z‖ at the last hidden layer, and the
+    rate.
+    """
     for name in templates.names():
         if not name.startswith("gradient-flow"):
             continue

@@ -113,7 +113,7 @@ def symmetry_over_seeds() -> Iterator[str]:
             f"{row['count']:.0f} ({interval}; sigmoid {shares['sigmoid'].loc[(start, 'verdict', word), 'count']:.0f})"
         )
 
-    equal = shares["tanh"].loc[("zeros", "verdict", "same for ever")]
+    equal = shares["tanh"].loc[("zeros", "verdict", "same forever")]
     yield f"in all of them ({100 * equal['low']:.1f} to {100 * equal['high']:.0f} %)"
     apart, saturated = of("small", "apart"), of("large", "saturated")
     yield f"the small start is apart in {apart}, and the large one saturated in {saturated}"
@@ -147,6 +147,50 @@ def two_inputs() -> Iterator[str]:
     yield f"n·sd² = {run['weight_scale']:.1f}) inputs that were nearly the same, c = {first:.3f}, are at {last.c:.3f}"
     interval = f"{last['c_low']:.3f} to {last['c_high']:.3f}"
     yield f"({interval}) after {len(table)} layers; theory says {last['c_theory']:.3f}"
+
+
+def propagation() -> Iterator[str]:
+    last = sheetsim.run("jacobian").summary().iloc[[7, 15]]
+    gaussian, orthogonal = last["condition"]
+    yield f"is {gaussian:.1e} with Gaussian weights and {orthogonal:.2f} with orthogonal ones"
+    yield "({:.3f} and {:.3f})".format(*last["mean_square"])
+    points = sheetsim.run("phase-diagram").summary()
+    yield f"at c = {points['c'][1]:.3f} after 20 layers"
+    yield f"at {points['c'][5]:.3f}, where theory says {points['c_star'][5]:.3f}"
+    yield f"c still moves: {points['c'][2]:.3f} (theory for 20 layers: {points['c_theory'][2]:.3f}"
+    row = sheetsim.run("finite-width").summary().loc[20]
+    interval = f"{row['log_variance_low']:.2f} to {row['log_variance_high']:.2f}"
+    yield f"{row['log_variance']:.2f} ({interval}); theory says {row['log_variance_theory']:g}"
+    yield f"{100 * row['within']:.0f} % of the networks are within a factor of two"
+    yield f"the mean itself is {row['arithmetic']:.2f} of its starting value"
+    plain, residual, layer, batch = (
+        sheetsim.run(name).summary() for name in ("propagation", "residual", "layer-norm", "batch-norm-propagation")
+    )
+    yield f"{plain['c'][10]:.2f} in the plain network, {residual['c'][10]:.2f} with skips"
+    yield f"{layer['c'][10]:.2f} with skips and layer normalization"
+    yield f"with batch normalization it stays at {batch['c'][10]:.2f}"
+    rate, theory = batch["rate"][5], batch["rate_theory"][5]
+    yield f"grow by {rate:.2f} a layer at layer 5, where theory for 40 samples says {theory:.3f}"
+
+
+def searched() -> Iterator[str]:
+    steps, narrow = sheetsim.run("bayesian-search").summary(), sheetsim.run("bayesian-search", kappa=0.3).summary()
+    best = steps["best"].max()
+    yield f"at step {(steps['best'] == best).idxmax()}, and its best value is {best:.3f}"
+    yield f"stays on the lower one ({narrow['best'].max():.3f})"
+
+
+def first_pass() -> Iterator[str]:
+    table = sheetsim.run("glorot-figures", workers=2).table("first_pass")
+    std, left = (
+        table["std"],
+        table.loc[["standard 1", "normalized 1"], ["back_ratio", "back_ratio_low", "back_ratio_high"]],
+    )
+    standard, normalized = (100 * left).to_numpy()
+    yield "{:.0f} % ({:.0f} to {:.0f} %) are left at layer 1".format(*standard)
+    yield "and {:.0f} % ({:.0f} to {:.0f} %) with normalized ones".format(*normalized)
+    yield f"{std['standard 1']:.3f} at layer 1 and {std['standard 5']:.3f} at layer 5"
+    yield f"{std['normalized 1']:.3f} and {std['normalized 5']:.3f} with normalized ones"
 
 
 def books() -> Iterator[str]:
@@ -248,7 +292,9 @@ def main() -> None:
         books,
         in_cells,
         first_layer,
-        *[replicates, symmetry_over_seeds, trained, regularized] * asked.long,
+        propagation,
+        searched,
+        *[replicates, symmetry_over_seeds, trained, regularized, first_pass] * asked.long,
     ]
     wrong = 0
     for part in parts:

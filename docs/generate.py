@@ -3,8 +3,8 @@
     python docs/generate.py [--check]
 
 Writes docs/cli.md, docs/templates.md, docs/schema/template.json and docs/schema/sweep.json. `--check` writes nothing,
-names the files that are not up to date, and exits with 1 then. A key's meaning is read from the docstring of the class
-that declares it, as "key, key: meaning; key: meaning".
+names the files that are not up to date, and exits with 1 then. A key's meaning is read from the section Attributes of
+the docstring of the class that declares it (or, without one, from its text: "key, key: meaning; key: meaning").
 """
 
 import argparse
@@ -26,16 +26,17 @@ from sheetsim.cli.commands import app
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
 from sheetsim.model.draws import GENERATORS
-from sheetsim.model.initializers import SCHEMES
+from sheetsim.model.initializers import SCHEMES, WEIGHT_DRAWS
 from sheetsim.model.layers import LOSSES as TRAINED_LOSSES
 from sheetsim.model.layers import PLACES
 from sheetsim.model.sampling import DESIGNS
 from sheetsim.model.training import ORDERS
-from sheetsim.model.update_rules import CELLS, RULES, SCHEDULES, Optimizer
+from sheetsim.model.update_rules import CELLS, RULES, SCHEDULES
 from sheetsim.runs import templates
 from sheetsim.runs.sweep_grid import Grid, GridSteps
 from sheetsim.studies.data_sets.source import SCALES, DataSource
-from sheetsim.studies.forward.study import Bins
+from sheetsim.studies.forward.study import DRAWS, Bins
+from sheetsim.studies.propagation.blocks import BLOCKS
 from sheetsim.studies.propagation.blocks import NORMS as PROPAGATION_NORMS
 from sheetsim.studies.registry import STUDIES
 from sheetsim.studies.rnn_gradients.study import CLIPS, NORMS
@@ -66,65 +67,18 @@ CLI = f"""# Commands
 
 A mistake is one line on standard error and exit status 2; nothing is written then. The format `parquet` needs
 `sheetsim[parquet]`. `sheetsim --version` prints the version. Every command has `--help`.
+
+The Tab key completes commands and options in bash, zsh, fish and PowerShell after `sheetsim --install-completion` and a
+new terminal. `sheetsim --show-completion` prints the script of the current shell instead, to install it by hand.
 """.splitlines()
 
 # Keys that have no words of their own in a docstring.
 MORE = {
-    "study": "the study that the template describes",
-    "title": "for people: the heading of the book",
-    "description": "for people: a sentence under the heading",
-    "seed": "the seed of all draws, a whole number from 0",
-    "factor": "what the schedule `step` multiplies the rate by",
-    "drop_every": "after how many steps the schedule `step` does so",
-    "decoupled": "whether weight decay is decoupled from the gradient: W ← W − ηλW (AdamW)",
-    "reach": "the range of activations without bounds reaches as far at least",
+    "study": "The study that the template describes",
+    "title": "For people: the heading of the book",
+    "description": "For people: a sentence under the heading",
+    "seed": "The seed of all draws, a whole number from 0",
     **CELLS,
-}
-
-# Where a docstring speaks of several keys at once.
-OWN_WORDS: dict[str, dict[str, str]] = {
-    "forward": {"samples": "rows of x", "inputs": "columns of x"},
-    "gradient-flow": {
-        "samples": "rows of x",
-        "inputs": "columns of x",
-        "loss": "one of LOSSES",
-        "histogram": "bins alone: the gradients' range is that of the numbers",
-    },
-    "correlation": {
-        "pairs": "pairs of inputs x and y = c·x + √(1 − c²)·e, standard normal each",
-        "correlation": "c of the inputs, from 0 to 1",
-        "units": "units of the input and of each layer",
-        "layers": "how many layers",
-    },
-    "optimizers": {
-        "start": "x and y at the start of every path",
-        "steps": "steps of each path",
-        "f": 'a function of x and y as text, such as "x**2/20 + y**2"',
-    },
-    "rnn-gradients": {
-        "samples": "N: rows of h",
-        "units": "H: columns of h, and rows and columns of W",
-        "steps": "T: steps through time",
-        "clip": "when the gradient is clipped: one of CLIPS",
-        "norm": "√(Σd²)/N or √(Σd²): one of NORMS",
-        "log": "whether the chart of the norms has a scale of powers of ten",
-    },
-    "symmetry": {
-        "samples": "2, 4, 8, 16 or 32; the second half mirrors the first, so that both classes are equally many",
-        "steps": "steps of gradient descent",
-        "activation": "of the hidden units: one of CURVES",
-        "constant": "what all weights are in the start `constant`",
-        "small": "what standard normal draws are multiplied by in the start `small`",
-        "large": "what the same draws are multiplied by in the start `large`",
-    },
-    "training-in-cells": {
-        "steps": "steps of full-batch gradient descent",
-        "rate": "the learning rate (with tanh and a rate from about 1 on, rounding can grow in a long training, and "
-        "spreadsheet programs differ then in the ninth digit)",
-        "momentum": "the share of the velocity that stays",
-        "constant": "what all weights are in the first start",
-        "small": "what standard normal draws are multiplied by in the second start",
-    },
 }
 
 # What a key of text can say, by study where studies differ.
@@ -133,7 +87,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "sampling": DESIGNS,
     "report": ("full", "summary"),
     "loss": LOSSES,
-    "draws": GENERATORS,
+    "draws": DRAWS,
     "clip": CLIPS,
     "norm": NORMS,
     "initializer": tuple(SCHEMES),
@@ -143,11 +97,14 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "order": ORDERS,
     "batch_norm_place": PLACES,
     "scale": SCALES,
+    "weight_draws": WEIGHT_DRAWS,
 }
 OF_STUDY: dict[tuple[str, str], tuple[str, ...]] = {
     ("symmetry", "activation"): CURVES,
     ("training-in-cells", "activation"): CELL_CURVES,
+    ("rnn-gradients", "draws"): GENERATORS,
     ("propagation", "norm"): tuple(PROPAGATION_NORMS),
+    ("propagation", "block"): tuple(BLOCKS),
 }
 
 WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "", Any: "see the meaning"}
@@ -160,8 +117,27 @@ def options_of(kind: type[Experiment], key: str) -> tuple[str, ...]:
     return OF_STUDY.get((kind.STUDY, key), OPTIONS.get(key, ()))
 
 
+# What holds the keys of a class in NumPy's docstrings.
+SECTION = r"\n(Attributes|Parameters)\n-+\n"
+
+
+def parameters(text: str | None) -> dict[str, str]:
+    """The meanings of keys in the section Attributes or Parameters of a NumPy docstring; empty without one."""
+    _, _, section = re.sub(SECTION, "\0", inspect.cleandoc(text or ""), count=1).partition("\0")
+    meanings: dict[str, str] = {}
+    keys: list[str] = []
+    for line in re.split(r"\n\n\w+\n-+\n", section)[0].splitlines():
+        if line.startswith(" "):
+            meanings |= {key: f"{meanings.get(key, '')} {line.strip()}".strip() for key in keys}
+        else:
+            keys = line.split(", ")
+    return {key: meaning.removesuffix(".") for key, meaning in meanings.items()}
+
+
 def said(text: str | None, keys: tuple[str, ...]) -> dict[str, str]:
-    """The meanings of keys in a docstring: "key, key: meaning; key: meaning"."""
+    """The meanings of keys in a docstring: such a section, or "key, key: meaning; key: meaning" in its text."""
+    if parameters(text):
+        return parameters(text)
     text = " ".join(inspect.cleandoc(text or "").partition("Raises ")[0].split())
     name = "|".join(sorted(map(re.escape, keys), key=len, reverse=True))
     listed = rf"(?:{name})(?: \(\w\))?"
@@ -184,12 +160,8 @@ def meanings_of(kind: type[Any]) -> dict[str, str]:
         if parent.__module__.startswith("sheetsim"):
             meanings |= said(parent.__doc__, fields)
     if issubclass(kind, TrainingKeys):
-        rules = {key: text for key, text in said(Optimizer.__doc__, fields).items() if text != "of the rules"}
-        others = rules | said(DataSource.__doc__, (*fields, "task", "limit"))
-        meanings = others | {key: text for key, text in meanings.items() if "see Optimizer" not in text}
-    meanings = {**MORE, **meanings, **OWN_WORDS.get(kind.STUDY, {})} | {
-        key: MORE[key] for key in ("study", "title", "description")
-    }
+        meanings = parameters(DataSource.__doc__) | meanings
+    meanings = {**MORE, **meanings} | {key: MORE[key] for key in ("study", "title", "description")}
     without = [key for key in fields if not meanings.get(key)]
     if without:
         sys.exit(f"{kind.__name__}: no docstring says what these keys are: {', '.join(without)}")
@@ -197,16 +169,16 @@ def meanings_of(kind: type[Any]) -> dict[str, str]:
 
 
 def plain(kind: type[Experiment], key: str, meaning: str) -> str:
-    """The meaning with the values in place of the names of constants."""
-    options = ", ".join(f"`{option}`" for option in options_of(kind, key))
-    meaning = re.sub(r"a name of [A-Z_]+|one of [A-Z_]+", f"one of {options}" if options else "", meaning)
+    """The meaning with what a text can say: in place of the name of a constant, or at the end."""
+    names = options_of(kind, key)
+    options = ", ".join(f"`{name}`" for name in names)
+    (field,) = (field for field in msgspec.structs.fields(kind) if field.name == key)
     own = ", ".join(f"`{name}`" for name in OWN)
     meaning = meaning.replace("the keys of OWN that it has of its own", f"keys of its own, any of {own}")
-    meaning = re.sub(r": see [A-Z_]+$|^see [A-Z_]+$", f"one of {options}", meaning)
-    meaning = meaning.replace("names of CLIPS and NORMS", f"one of {options}")
-    meaning = meaning.replace("(None: all)", "(without it all)").replace("None for what", "without it what")
-    meaning = meaning.replace("the first one if None", "without it the first one")
-    return meaning.replace("see Bins", "see below").replace("|", "\\|").strip()
+    meaning, named = re.subn(r"\b([Aa] name|one) of [A-Z_]{3,}", f"one of {options}", meaning)
+    if names and "text" in type_words(field.type) and not named and not any(name in meaning for name in names):
+        meaning += f": one of {options}"
+    return meaning.replace("(None: ", "(without it ").replace("see Bins", "see below").replace("|", "\\|").strip()
 
 
 def type_words(kind: Any) -> str:
@@ -281,7 +253,7 @@ def templates_page() -> str:
                 if field.name not in shared or default_of(field) != standard[field.name]
             )
             lines += [
-                f"{inspect.cleandoc(kind.__doc__ or '').partition(chr(10) * 2)[0]}",
+                re.split(SECTION, inspect.cleandoc(kind.__doc__ or ""))[0].strip(),
                 "",
                 "All keys of [`training`](#training), of which these are new or have another default:",
                 "",
@@ -289,15 +261,9 @@ def templates_page() -> str:
         else:
             keys = fields
         lines += key_rows(kind, keys, meanings)
-    bins = said(Bins.__doc__, tuple(Bins.__struct_fields__)) | {
-        "bins": "bins of equal width, 1 to 1000",
-        "range": "lower and upper end, in place of what suits the activation",
-        "decoupled": "whether weight decay is decoupled from the gradient: W ← W − ηλW (AdamW)",
-        "reach": "the range of activations without bounds reaches as far at least",
-        "tallest": "the charts' scale is that of a bar of so many outputs at least",
-    }
+    bins = parameters(Bins.__doc__)
     lines += ["", "## The table histogram", "", *key_rows(Bins, tuple(Bins.__struct_fields__), bins)]
-    sweep = said(Grid.__doc__, tuple(Grid.__struct_fields__)) | {key: MORE[key] for key in ("title", "description")}
+    sweep = parameters(Grid.__doc__) | {key: MORE[key] for key in ("title", "description")}
     lines += ["", "## A sweep", "", "The keys of a [sweep's](sweeps.md) file.", ""]
     lines += key_rows(Grid, tuple(Grid.__struct_fields__), sweep)
     return "\n".join(lines) + "\n"
@@ -386,7 +352,7 @@ def template_schema() -> dict[str, Any]:
         made["required"] = [] if kind.STUDY == "forward" else ["study"]
     for made in components.values():
         made.pop("title", None)
-        made["description"] = " ".join(made["description"].split())
+        made["description"] = " ".join(re.split(SECTION, made["description"])[0].split())
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A template of sheetsim",
@@ -411,7 +377,7 @@ def sweep_schema() -> dict[str, Any]:
     """docs/schema/sweep.json."""
     _, components = msgspec.json.schema_components([Grid, GridSteps], ref_template="#/$defs/{name}")
     grid = components["Grid"]
-    sweep = said(Grid.__doc__, tuple(Grid.__struct_fields__)) | {key: MORE[key] for key in ("title", "description")}
+    sweep = parameters(Grid.__doc__) | {key: MORE[key] for key in ("title", "description")}
     for key, schema in grid["properties"].items():
         schema["description"] = sweep[key]
     steps = components["GridSteps"]

@@ -1,4 +1,4 @@
-"""A sweep on a Dask cluster: where do signals survive, by scale of the weights and depth?
+"""A sweep on a Dask cluster: where signals survive, by scale of the weights and depth.
 
     python examples/dask_sweep.py [tcp://SCHEDULER:8786]
 

@@ -1,4 +1,4 @@
-"""Diagnosing an initialization: which of four pass a signal forward and a gradient back through 20 layers of tanh?
+"""Diagnosing an initialization: which of four pass signals and gradients through 20 layers of tanh.
 
     python examples/diagnose.py
 

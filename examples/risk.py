@@ -1,4 +1,4 @@
-"""A model of one's own with risk numbers: the profit of a launch, its risk, what moves it, and a checked workbook.
+"""A model of your own with risk numbers: the profit of a launch, its risk, what moves it, and a checked workbook.
 
 python examples/risk.py
 """

@@ -1,8 +1,13 @@
 """A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes.
 
-run = sheetsim.run("relu-he", seed=0)
-run.summary()
-run.to_excel("relu-he.xlsx")
+Examples
+--------
+>>> import sheetsim
+>>> run = sheetsim.run("relu-he", seed=0)
+>>> run.summary()["over_samples"].round(2).tolist()
+[1.0, 0.76, 0.67, 0.57, 0.57]
+>>> run.to_excel("relu-he.xlsx").name
+'relu-he.xlsx'
 """
 
 from importlib import import_module

@@ -25,7 +25,7 @@ def said(value: object) -> str:
 
 
 def text(what: str, value: object) -> str:
-    """The text. Raises SheetsimError for what is none."""
+    """The text. Raises SheetsimError for anything else."""
     if not isinstance(value, str):
         raise SheetsimError(f"{what} must be text, not {said(value)}")
     check_text(what, value)
@@ -33,7 +33,7 @@ def text(what: str, value: object) -> str:
 
 
 def number(what: str, value: Any) -> float:
-    """The number, which may be NaN or infinite. Raises SheetsimError for what is none, or beyond a double."""
+    """The number, which may be NaN or infinite. Raises SheetsimError for anything else, or beyond a double."""
     try:
         if isinstance(value, str | bytes):
             raise TypeError
@@ -46,7 +46,7 @@ def number(what: str, value: Any) -> float:
 
 
 def whole(what: str, value: object, least: int = 0, most: int = WHOLE_BELOW - 1) -> int:
-    """The whole number. Raises SheetsimError for what is none, for truth values, below the least and above the most."""
+    """The whole number. Raises SheetsimError for anything else, truth values too, and out of bounds."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise SheetsimError(f"{what} must be a whole number from {least}, not {said(value)}")
     if int(value) > most:
@@ -56,15 +56,17 @@ def whole(what: str, value: object, least: int = 0, most: int = WHOLE_BELOW - 1)
 
 
 def flag(what: str, value: object) -> bool:
-    """The truth value. Raises SheetsimError for what is none."""
+    """The truth value. Raises SheetsimError for anything else."""
     if not isinstance(value, bool):
         raise SheetsimError(f"{what} must be True or False, not {said(value)}")
     return value
 
 
 def listed(what: str, value: object, of: str) -> list[Any]:
-    """The elements of a list of `of`. Raises SheetsimError for what is none, and for a text, whose elements are
-    letters."""
+    """The elements of a list of `of`.
+
+    Raises SheetsimError for what is no list, and for a text, whose elements are letters.
+    """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise SheetsimError(f"{what} must be a list of {of}, not {said(value)}")
     try:
@@ -89,7 +91,7 @@ def function(what: str, value: _F) -> _F:
 
 
 def shape(what: str, value: object) -> tuple[int, int]:
-    """(rows, columns). Raises SheetsimError for what is none."""
+    """(rows, columns). Raises SheetsimError for anything else."""
     sides = tuple(value) if isinstance(value, tuple | list) else ()
     if len(sides) != 2 or any(isinstance(n, bool) or not isinstance(n, Integral) or n < 1 for n in sides):
         raise SheetsimError(f"{what} need a shape (rows, columns) of whole numbers from 1, not {said(value)}")

@@ -6,4 +6,7 @@ class SheetsimWarning(UserWarning):
 
 
 class SheetsimError(ValueError):
-    """What is wrong, where, and what to do, in one sentence; the command line prints it and exits with status 2."""
+    """A person's mistake in one sentence: what is wrong, where, and what to do.
+
+    The command line prints it to standard error and exits with status 2.
+    """

@@ -11,7 +11,7 @@ TEMPLATE_BYTES = 1 << 20
 
 
 def path_of(value: object, what: str = "the path") -> Path:
-    """What was given as a path. Raises SheetsimError for what is none."""
+    """The path as text. Raises SheetsimError for anything that is not a path."""
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
         raise SheetsimError(f"{what} must be text or a pathlib.Path, not {type(value).__name__}")
     path = Path(value)
@@ -25,18 +25,18 @@ def check_text(what: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise SheetsimError(f"{what} is no text in Unicode: {text!r:.80}; a file so named needs another name") from None
+        raise SheetsimError(f"{what} is not Unicode text: {text!r:.80}; give the file another name") from None
 
 
 def check_regular(path: Path) -> None:
     """Refuses a pipe or a device, from which reading may never end. Raises OSError where there is nothing."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise SheetsimError(f"{path} is no regular file but a pipe, a socket or a device: copy what it gives to a file")
+        raise SheetsimError(f"{path} is a pipe, a socket or a device, not a regular file: copy what it gives to a file")
 
 
 def read_text(path: Path) -> str:
-    """A template's text. Raises SheetsimError when it cannot be read, is no text, or is too long to be a template."""
+    """A template's text. Raises SheetsimError when it cannot be read, is not text, or is too long to be a template."""
     try:
         check_regular(path)
         size = path.stat().st_size

@@ -18,7 +18,7 @@ SOFFICE = shutil.which("soffice")
 Cells = Callable[[str, int, int, tuple[int, int]], Any]
 
 
-def poison(book: Path, target: Path, texts: Mapping[str, str] | None = None) -> int:
+def poison(book: Path, target: Path, texts: Mapping[str, str | float] | None = None) -> int:
     """Copies a book with wrong caches and other texts in named drop-downs; returns how many cells were poisoned."""
     with RawBook(book) as raw:
         return recalculate.poison(raw, target, texts)
@@ -33,6 +33,11 @@ def cells_of(book: recalculate.Recalculated) -> Cells:
 def ironcalc_cells(book: Path) -> Cells:
     """A book as IronCalc computes it."""
     return cells_of(*recalculate.recalculated([book], "ironcalc"))
+
+
+def ironcalc_books(books: Iterable[Path]) -> list[Cells]:
+    """Books as IronCalc computes them, in one start."""
+    return [cells_of(read) for read in recalculate.recalculated(books, "ironcalc")]
 
 
 def libreoffice_cells(books: Iterable[Path]) -> list[Cells]:

@@ -94,6 +94,7 @@ BOOKS: dict[str, Callable[[Path], object]] = {
     "simulated": _simulated,
     "summary": _run("relu-he", **TINY, report="summary"),
     "correlated": _run("tanh-xavier", **TINY, input={"distribution": "normal", "correlation": 0.5}),
+    "redraw": _run("relu-he", **TINY, draws="live"),
     "values-only": lambda path: sheetsim.run("sigmoid-std1", **TINY).to_excel(path, values_only=True),
     "replicates": lambda path: sheetsim.replicate("relu-he", 4, **TINY).to_excel(path),
     "sweep": lambda path: sheetsim.sweep(SWEEP).to_excel(path),

@@ -9,8 +9,11 @@ SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 class Reference(NamedTuple):
-    """of: f of an array, with NumPy's functions or autograd's; f, slope: of a number, to its last digits; moved: f(a)
-    − f(0), which keeps its digits where f hardly moves."""
+    """An activation for comparison.
+
+    of: f of an array, with NumPy's functions or autograd's; f, slope: of a number, to its last digits; moved: f(a) −
+    f(0), which keeps its digits where f hardly moves.
+    """
 
     of: Callable[[Any, Any], Any]
     f: Callable[[float], float]

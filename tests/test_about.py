@@ -12,7 +12,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
 from sheetsim.studies.about import AboutPage, glossary
 from sheetsim.studies.model_book import model_sheets
-from sheetsim.workbook.layout import Layout, MatrixSheet, Text
+from sheetsim.workbook.layout import MatrixSheet, Text
 
 NETWORK = {"samples": 6, "inputs": 4, "layers": [3] * 5, "histogram.bins": 4}
 FEW: dict[str, dict[str, Any]] = {
@@ -54,11 +54,11 @@ def test_about_explains_every_name(name: str, changes: dict[str, Any]) -> None:
     study = templates.load(name).experiment.study
     few = FEW[study] if study in FEW else small_keys(templates.load(name).experiment)
     experiment = templates.load(name, {**few, **changes}).experiment
-    sheets = experiment.build().sheets("a command", experiment.is_full)
-    (about,) = [sheet for sheet in sheets if isinstance(sheet, AboutPage)]
+    layout = experiment.build().layout("a command", experiment.is_full)
+    (about,) = [sheet for sheet in layout.sheets if isinstance(sheet, AboutPage)]
     texts = {(item.row, item.column): item.text for item in about.items if isinstance(item, Text)}
     lines = [(texts.get((row, 0), ""), text) for (row, column), text in texts.items() if column == 1]
-    named = [str(node.name) for node in Layout(sheets, live=experiment.is_full).named()]
+    named = [str(node.name) for node in layout.named()]
     assert named
     assert [name for name in named if not explained(name, lines)] == []
 

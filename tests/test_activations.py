@@ -208,7 +208,7 @@ def test_libreoffice_follows_each_choice_in_a_gradient_flow(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_ironcalc_agrees_on_sums_far_from_0(name: str, tmp_path: Path) -> None:
-    """With standard deviation 300 an EXP of a sum is no number, if it is not held."""
+    """With standard deviation 300 an EXP of a sum is not a number, if it is not held."""
     settings = {"samples": 8, "inputs": 6, "layers": [5, 4], "initializer": 300.0, "activation": name}
     run = sheetsim.run("relu-he", **settings)
     assert np.isfinite(run["z_2"]).all()

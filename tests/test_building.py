@@ -51,7 +51,7 @@ def test_tables_are_expressions_until_their_values_are_asked_for(name: str, requ
     study = experiment.build()
     assert all(isinstance(cell, Matrix) for table in study.tables.values() for cell in table.cells())
     with pytest.raises(AssertionError, match="lays out"):
-        study.sheets("", True)
+        study.layout("", True)
 
 
 def test_a_replicate_loads_no_layout_and_builds_no_table() -> None:

@@ -171,7 +171,7 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("run relu-he --set sampling=sobol --set samples=2147483648", "sobol sampling has at most 2^30 samples"),
         ("run relu-he --set sampling=lhs --set input={file='a.csv'}", "sampling must be random with an input that is"),
         ("run relu-he --set input={file='no.csv'}", "there is no file no.csv"),
-        ("run relu-he --set input={file='no.pdf'}", "is none of .csv, .xlsx, .npy"),
+        ("run relu-he --set input={file='no.pdf'}", "is not one of .csv, .xlsx, .npy"),
         ("run relu-he --set input={sheet='a'}", "needs a distribution or a file"),
         ("run relu-he --set input={distribution='normal',std='a'}", "input.std must be a number"),
         ("run relu-he --set histogram.range=[1,0]", "the lower first"),
@@ -197,7 +197,7 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("frobnicate", "frobnicate"),
         ("run relu-he --set input=5", "input must be text or a table of keys"),
         ("run relu-he --set input=[1,2]", "input must be text or a table of keys"),
-        ("run relu-he --set input={file='a.csv',standardize=true}", "input.standardize is unknown"),
+        ("run relu-he --set input={file='a.csv',scale=true}", "input.scale is unknown"),
         ("run relu-he --seed 1 --set seed=2", "--seed and --set seed=… say the same"),
         ("run relu-he --set report=short", "report must be full or summary, not 'short'"),
         ("run relu-he --set histogram.range=[0]", "must be a list of 2 numbers"),
@@ -236,18 +236,18 @@ DIGITS = "9" * 5000
         (["run", "relu-he", "--set", "layers=" + "[" * 3000], "too deep in one another"),
         (["run", "relu-he", "--set", "layers=" + "[" * 90 + "]" * 90], "more than 8 deep in one another"),
         (["run", "deep.toml"], "too deep in one another"),
-        (["run", "relu-he", "--set", "title=\udcff"], "title is no text in Unicode"),
-        (["run", "relu-he", "--set", "\udcff=1"], "is no text in Unicode"),
-        (["run", "\udcff.toml"], "is no text in Unicode"),
-        (["run", "relu-he", "--set", "input={file='\udcff.csv'}"], "is no text in Unicode"),
+        (["run", "relu-he", "--set", "title=\udcff"], "title is not Unicode text"),
+        (["run", "relu-he", "--set", "\udcff=1"], "is not Unicode text"),
+        (["run", "\udcff.toml"], "is not Unicode text"),
+        (["run", "relu-he", "--set", "input={file='\udcff.csv'}"], "is not Unicode text"),
         (["run", "relu-he", "--output", "loop.xlsx", *QUICK], "too many levels of symbolic links"),
-        (["run", "relu-he", "--output", "pipe.xlsx", *QUICK], "no regular file but a pipe"),
-        (["run", "pipe.toml"], "no regular file but a pipe"),
-        (["run", "zero.toml"], "no regular file but a pipe, a socket or a device"),
-        (["sweep", "pipe.toml"], "no regular file but a pipe"),
-        (["summary", "pipe.xlsx"], "no regular file but a pipe"),
-        (["verify", "pipe.xlsx"], "no regular file but a pipe"),
-        (["run", "relu-he", "--set", "input={file='pipe.csv'}"], "no regular file but a pipe"),
+        (["run", "relu-he", "--output", "pipe.xlsx", *QUICK], "is a pipe, a socket or a device"),
+        (["run", "pipe.toml"], "is a pipe, a socket or a device"),
+        (["run", "zero.toml"], "is a pipe, a socket or a device, not a regular file"),
+        (["sweep", "pipe.toml"], "is a pipe, a socket or a device"),
+        (["summary", "pipe.xlsx"], "is a pipe, a socket or a device"),
+        (["verify", "pipe.xlsx"], "is a pipe, a socket or a device"),
+        (["run", "relu-he", "--set", "input={file='pipe.csv'}"], "is a pipe, a socket or a device"),
         (["run", "large.toml"], "and a template 1,048,576 at most"),
         (
             ["run", "relu-he", "--set", "depth=100000", "--set", "width=1"],
@@ -262,8 +262,8 @@ DIGITS = "9" * 5000
         ),
         (["replicate", "relu-he", "--replicates", "1000000000000"], ",000 GB on disk, and "),
         (["replicate", "relu-he", "--scheduler", "ucx://a:1", *QUICK], "cannot reach a Dask scheduler at 'ucx://a:1'"),
-        (["run", "relu-he", "--set", "samples=5\nseed=3"], "after a line break stand other keys"),
-        (["run", "relu-he", "--set", "samples=5\n[histogram]\nbins=3"], "after a line break stand other keys"),
+        (["run", "relu-he", "--set", "samples=5\nseed=3"], "a value has no line break"),
+        (["run", "relu-he", "--set", "samples=5\n[histogram]\nbins=3"], "a value has no line break"),
     ],
 )
 def test_what_is_made_to_do_harm_is_one_line_at_once(
@@ -326,6 +326,18 @@ def test_a_later_mistake_leaves_nothing_of_the_earlier_runs(sheetsim, tmp_path: 
     status, out, _ = sheetsim("run", "relu-he", "bad.toml", "--output", "new")
     assert (status, out) == (2, "")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"), [("sheetsim rep", "replicate"), ("sheetsim run --va", "--values-only")]
+)
+def test_a_shell_completes_commands_and_options(
+    sheetsim, monkeypatch: pytest.MonkeyPatch, words: str, completed: str
+) -> None:
+    monkeypatch.setenv("_SHEETSIM_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    assert sheetsim() == (0, f"{completed}\n", "")
 
 
 def test_a_bare_call_shows_the_help_and_version_the_version(sheetsim) -> None:

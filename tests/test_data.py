@@ -86,12 +86,12 @@ def test_a_cell_that_is_no_number_is_named(
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.csv", b"", "no table"),
-        ("a.csv", b"1,2\n3\n4,5,6\n", "no table"),
-        ("a.csv", b"\xff\xfe1,2", "no table"),
-        ("a.xlsx", b"not a zip", "is no workbook"),
-        ("a.npy", b"\x93NUMPY broken", "no array of numbers"),
-        ("a.npy", b"", "no array of numbers"),
+        ("a.csv", b"", "not a table"),
+        ("a.csv", b"1,2\n3\n4,5,6\n", "not a table"),
+        ("a.csv", b"\xff\xfe1,2", "not a table"),
+        ("a.xlsx", b"not a zip", "is not a workbook"),
+        ("a.npy", b"\x93NUMPY broken", "not an array of numbers"),
+        ("a.npy", b"", "not an array of numbers"),
     ],
 )
 def test_a_broken_file_is_one_sentence(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
@@ -113,7 +113,7 @@ def test_a_header_that_promises_what_is_not_there_is_one_sentence(tmp_path: Path
     (tmp_path / "a.npy").write_bytes(
         header("{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + "}", bytes(64))
     )
-    with pytest.raises(SheetsimError, match="is no array of numbers that NumPy can load") as caught:
+    with pytest.raises(SheetsimError, match="is not an array of numbers that NumPy can load") as caught:
         run(tmp_path / "a.npy")
     assert len(str(caught.value)) < 500
 

@@ -291,7 +291,7 @@ X, Y = np.arange(24.0).reshape(12, 2), np.arange(12) % 2
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"not a zip", "no .npz of arrays"),
+        (b"not a zip", "not an .npz of arrays"),
         (zipped(x_train=npy(X)), "must hold x_train, y_train, x_test, y_test, as Keras' data sets do, not x_train.npy"),
         (zipped(x_train=npy(X), y_train=npy(Y), x_test=npy(X)), "must hold"),
         (
@@ -299,9 +299,9 @@ X, Y = np.arange(24.0).reshape(12, 2), np.arange(12) % 2
             "Python objects, which can run code",
         ),
         (zipped(x_train=npy(X)[:-8], y_train=npy(Y)), "x_train is not as long as its header says"),
-        (zipped(x_train=npy(X).replace(b"(12, 2)", b"(9**9,2)"), y_train=npy(Y)), "no .npz of arrays"),
+        (zipped(x_train=npy(X).replace(b"(12, 2)", b"(9**9,2)"), y_train=npy(Y)), "not an .npz of arrays"),
         (zipped(x_train=npy(X).replace(b"(12, 2)", b"(-6,-4)"), y_train=npy(Y)), "not as long as its header says"),
-        (zipped(x_train=b"broken", y_train=npy(Y)), "no .npz of arrays"),
+        (zipped(x_train=b"broken", y_train=npy(Y)), "not an .npz of arrays"),
         (zipped(x_train=npy(X), y_train=npy(Y[:-1])), "the training part has 12 samples and 11 labels"),
         (zipped(x_train=npy(X), y_train=npy(np.eye(12))), r"one label a sample, not labels of shape \(12, 12\)"),
         (zipped(x_train=npy(X), y_train=npy(np.float64(3))), r"one label a sample, not labels of shape \(\)"),

@@ -119,7 +119,7 @@ REFUSED = [
     ([W_1], {"data": X[:, :3]}, "array 1 takes 4 inputs, and the data have 3"),
     ([W_1], {"data": X, "samples": 5}, "samples are for drawn inputs"),
     ([], {}, "weights must be a file, a list"),
-    ("weights.pt", {}, "weights.pt is none of .npz, .npy, .safetensors; PyTorch saves with"),
+    ("weights.pt", {}, "weights.pt is not one of .npz, .npy, .safetensors; PyTorch saves with"),
     ("none.npz", {}, "there is no file none.npz"),
 ]
 
@@ -142,7 +142,7 @@ BAD = {
 def test_damaged_safetensors_are_refused_in_a_sentence(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.safetensors"
     path.write_bytes(content)
-    with pytest.raises(SheetsimError, match=r"bad\.safetensors is no \.safetensors file"):
+    with pytest.raises(SheetsimError, match=r"bad\.safetensors is not a \.safetensors file"):
         given_layers(path)
 
 

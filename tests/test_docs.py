@@ -1,11 +1,14 @@
 """README and docs/: what they show runs, what they name exists."""
 
+import doctest
+import inspect
 import json
 import re
 import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from sheetsim.cli.commands import app
 from sheetsim.runs import templates
 from sheetsim.runs.sweep_grid import load_sweep
 from sheetsim.workbook.writing.styles import Look
-from sheetsim.workbook.writing.theme import Tabs, ThemeKeys, tables
+from sheetsim.workbook.writing.theme import Font, Tabs, ThemeKeys, tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -64,6 +67,23 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     document.namespace["__name__"] = "__main__"
     for example in document.examples():
         example.evaluate()
+
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in (ROOT / "sheetsim").rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_examples_in_docstrings_give_what_they_show(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctest.testmod(import_module(module))
+    assert tried
+    assert not failed
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PROSE])
@@ -136,8 +156,9 @@ def check_theme(keys: dict[str, Any]) -> None:
     """The usual look, written out: every key, each with what it is without a theme."""
     theme = msgspec.convert(keys, ThemeKeys)
     assert Look(theme) != Look()
-    assert Look(msgspec.structs.replace(theme, tabs=Tabs())) == Look()
-    assert Look(theme).tabs == Look().tabs
+    # Left out, these are what they are here.
+    assert Look(msgspec.structs.replace(theme, tabs=Tabs(), font=Font())) == Look()
+    assert (Look(theme).tabs, Look(theme).font, Look(theme).cells) == (Look().tabs, Look().font, Look().cells)
     assert {table: set(keys[table]) for table in keys} == {table: set(tables()[table]) for table in keys}
     assert keys.keys() == set(tables()[""]) - {"logo", "cover"}
 
@@ -197,6 +218,21 @@ def test_the_schema_of_sweeps_takes_the_documented_one() -> None:
     keys = tomllib.loads(text)
     schema.validate(keys)
     assert not schema.is_valid({**keys, "grid": {"depth": {"from": 1, "to": 2}}})
+
+
+def test_the_python_page_has_every_public_name() -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^::: (\S+)\n    options:\n      (.*)$", page, re.MULTILINE))
+    missing = []
+    for name in set(sheetsim.__all__):
+        known = getattr(sheetsim, name)
+        if inspect.ismodule(known):
+            continue
+        options = shown.get(known.__module__, "")
+        listed = re.findall(r"\w+", options.removeprefix("members:")) if options.startswith("members") else [name]
+        if f"{known.__module__}.{name}" not in shown and not (options and name in listed):
+            missing.append(name)
+    assert not missing
 
 
 def test_reference_pages_are_up_to_date() -> None:

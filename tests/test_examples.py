@@ -13,6 +13,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 SAID = {
     "lesson": ("relu_halves_variance: 0.341 (0.336 to 0.346) at layer 1, expected 0.5: does not hold", ["lesson.xlsx"]),
     "diagnose": ("exploding", []),
+    "own_workbook": ("as it is", ["plan.xlsx", "plan-simulated.xlsx"]),
+    "search": ("mean-field theory for it, after many layers", ["search.xlsx"]),
     "risk": ("another engine agrees: True", ["launch.xlsx"]),
     "train": ("Differences from He", ["train.xlsx"]),
     "read_with_pandas": ("Activation 3: 80 samples of 20 units", ["relu-he.xlsx"]),

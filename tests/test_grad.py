@@ -27,7 +27,7 @@ NEAR = 1e-7
 
 STEPS = {
     *("floor", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal"),
-    *("row_numbers", "row_count", "column_count", "frequency"),
+    *("row_numbers", "row_count", "column_count", "frequency", "random_like"),
 }
 UNKNOWN = {"quantile", "t_quantile", "beta_quantile"}
 

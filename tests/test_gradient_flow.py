@@ -213,8 +213,10 @@ def test_a_saturated_tanh_explodes() -> None:
 
 
 def test_one_saturated_step_is_no_rate() -> None:
-    """Sigmoid with large weights: nine tenths are lost at one f′, and then nothing is: a fixed fifth called that
-    vanishing."""
+    """Sigmoid with large weights: nine tenths are lost at one f′, and nothing after that.
+
+    A fixed fifth as the limit called that vanishing.
+    """
     run = sheetsim.run("gradient-flow-sigmoid-std1", report="summary", samples=200)
     table = run.table("gradients")
     assert table["reach"][1] < 0.2

@@ -90,8 +90,11 @@ def test_orthogonal_has_a_gain() -> None:
 
 
 def test_the_signs_of_orthogonal_matrices_are_those_of_chance() -> None:
-    """Uniform among orthogonal matrices: the trace of Q has mean 0 and variance 1, and its determinant both signs as
-    often (Diaconis & Shahshahani 1994). Without the sign of R's diagonal LAPACK's Q has a trace far below 0."""
+    """Uniform among orthogonal matrices.
+
+    The trace of Q has mean 0 and variance 1, and its determinant both signs equally often (Diaconis & Shahshahani
+    1994). Without the sign of R's diagonal LAPACK's Q has a trace far below 0.
+    """
     n, count = 4, 4000
     generator = stream(1, "Q")
     found = np.array([orthogonal_draws(generator, (n, n)) / math.sqrt(n) for _ in range(count)])

@@ -178,7 +178,7 @@ def test_a_book_of_an_earlier_version_is_refused_with_the_version_that_reads_it(
 
 def test_a_book_of_another_program_is_refused_by_read(tmp_path: Path) -> None:
     openpyxl.Workbook().save(tmp_path / "foreign.xlsx")
-    with pytest.raises(SheetsimError, match="is no book of sheetsim: it has no sheet 'sheetsim'"):
+    with pytest.raises(SheetsimError, match="is not a book of sheetsim: it has no sheet 'sheetsim'"):
         sheetsim.read(tmp_path / "foreign.xlsx")
 
 
@@ -222,7 +222,7 @@ HOSTILE: dict[str, Callable[[dict[str, str]], list[list[str]]]] = {
     "a field twice": lambda rows: [[name, text] for name, text in rows.items()] * 2,
     "a row without a name": lambda rows: [["", text] for text in rows.values()],
     "no study": parameters(study="none"),
-    "a study that is no text": parameters(study=["forward"]),
+    "a study that is not text": parameters(study=["forward"]),
     "other sizes": parameters(samples=50_000_000),
     "other layers": parameters(layers=[100_000] * 3),
     "much work": parameters(report="summary", samples=10**15),

@@ -1,5 +1,7 @@
-"""Excel's own histograms and box plots: what their parts say. No program here draws them: the ordinary charts that
-stand in their place are drawn."""
+"""Excel's own histograms and box plots: what their parts say.
+
+No program here draws them: the ordinary charts that stand in their place are drawn.
+"""
 
 import zipfile
 from pathlib import Path

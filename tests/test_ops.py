@@ -127,7 +127,8 @@ def every_op() -> tuple[sheetsim.Model, dict[str, Matrix]]:
 
 
 def test_the_table_has_a_case_for_every_op_and_no_op_twice() -> None:
-    assert set(CASES) == set(OPS)
+    # Each program draws RAND on its own: see test_redraw.
+    assert set(CASES) == set(OPS) - {"random_like"}
     assert len(OPS) == len(TABLE)
 
 

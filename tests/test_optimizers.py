@@ -143,8 +143,8 @@ def test_the_function_of_another_text_is_another() -> None:
 
 REFUSED = [
     ("__import__('os')", 'f: "\'" at character 12 has no place'),
-    ("x.real", "f: 'x.real' at character 1 is none of numbers, x, y"),
-    ("x^2 + y.__class__", "f: 'y.__class__' at character 7 is none of"),
+    ("x.real", "f: 'x.real' at character 1 is not among numbers, x, y"),
+    ("x^2 + y.__class__", "f: 'y.__class__' at character 7 is not among"),
     ("(lambda: x)()", "':' at character 8"),
     ("9**9**9", "f depends on neither x nor y"),
     ("9**9**9 * x*y", "f has no finite value or gradient at the start, -7, 2"),
@@ -161,7 +161,7 @@ REFUSED = [
     ("2x", "f cannot be read at character 1: invalid decimal literal"),
     ("x²", "f: '²' at character 2 has no place"),
     ("x == y", "f: '=' at character 3"),
-    ("x if y else 1", "is none of numbers"),
+    ("x if y else 1", "is not among numbers"),
     ("True*x", "'True' at character 1"),
     ("1j*x", "'1j' at character 1"),
     ("x % y", "'%' at character 3"),
@@ -184,7 +184,7 @@ def test_texts_that_are_no_function_are_refused_with_the_place(sheetsim, text: s
     [
         ({"f": 3}, "f must be text, for example 'x**2/20 + y**2', or a function of two matrices"),
         ({"f": lambda x: x}, "f must be a function of two matrices, x and y"),
-        ({"f": lambda x, y: [x, y]}, "f: list is no matrix of the model"),
+        ({"f": lambda x, y: [x, y]}, "f: list is not a matrix of the model"),
         ({"f": lambda x, y: 1.0}, "f depends on neither x nor y"),
         ({"start": (1.0, 2.0, 3.0)}, "start: must be a list of 2 numbers"),
         ({"start": (float("nan"), 0.0)}, "start must be two numbers"),

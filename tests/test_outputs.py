@@ -350,7 +350,7 @@ def test_a_file_without_the_model_is_one_sentence(
     (tmp_path / "model.py").write_text(text)
     with pytest.raises(sheetsim.SheetsimError, match=sentence):
         sheetsim.verify(book[1], model=tmp_path / "model.py")
-    with pytest.raises(sheetsim.SheetsimError, match="is no Python file that makes a model"):
+    with pytest.raises(sheetsim.SheetsimError, match="is not a Python file that makes a model"):
         sheetsim.verify(book[1], model=tmp_path / "none.py")
 
 

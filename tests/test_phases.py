@@ -5,6 +5,7 @@ from typing import Any
 
 import ironcalc
 import numpy as np
+import openpyxl
 import pytest
 
 import sheetsim
@@ -61,6 +62,25 @@ def test_q_and_chi_agree_with_mpmath() -> None:
 
     assert abs(2.5 * mean(lambda a: mp.tanh(a) ** 2) + mp.mpf("0.2") - q) < 1e-13
     assert abs(2.5 * mean(lambda a: mp.sech(a) ** 4) - float(at.chi[0])) < 1e-13
+
+
+def test_c_star_and_its_depth_scale_agree_with_mpmath() -> None:
+    """By Mehler's series: E[f(u) f(v)] = Σ a_k² c^k/k! of correlated normal u, v, with a_k = E[f(√q s) He_k(s)]."""
+    mp = pytest.importorskip("mpmath")
+    at = phases("tanh", [4.0], [0.02])
+    q, c = mp.mpf(float(at.q[0])), mp.mpf(float(at.c[0]))
+    assert 0.05 < c < 0.1
+
+    def term(k: int) -> Any:
+        def of(s: Any) -> Any:
+            return mp.npdf(s) * mp.tanh(mp.sqrt(q) * s) * mp.hermite(k, s / mp.sqrt(2)) / mp.mpf(2) ** (mp.mpf(k) / 2)
+
+        return (2 * mp.quad(of, [0, 4, 12])) ** 2 / mp.factorial(k)
+
+    terms = {k: term(k) for k in range(1, 14, 2)}
+    assert abs(4 * sum(a * c**k for k, a in terms.items()) + mp.mpf("0.02") - q * c) < 1e-10
+    slope = 4 * sum(a * k * c ** (k - 1) for k, a in terms.items()) / q
+    assert abs(-1 / mp.log(slope) / float(at.xi_c[0]) - 1) < 1e-8
 
 
 def test_known_critical_lines() -> None:
@@ -125,13 +145,23 @@ def test_the_book_verifies_and_its_point_moves(tmp_path: Path) -> None:
         assert np.isclose(float(said), expected[0], rtol=1e-3), name
 
 
+def test_heat_maps_have_the_critical_line_and_the_points_on_top(tmp_path: Path) -> None:
+    """ReLU's line is σ_w² = 2 for all biases."""
+    keys = {"activation": "relu", "weight_variance": [1.0, 3.0], "bias_variance": [0.0, 0.2], "steps": 3}
+    run = sheetsim.run("phase-diagram", **keys, points=[[3.0, 0.2], [9.0, 0.1]], units=4, layers=2, pairs=2)
+    sheet = openpyxl.load_workbook(run.to_excel(tmp_path / "book.xlsx"))["Heat maps"]
+    top = next(row for row in range(1, 20) if str(sheet.cell(row, 1).value).startswith("σ_b²")) + 1
+    boxes = [[sheet.cell(row, column).border.left.style for column in (2, 3, 4)] for row in range(top, top + 3)]
+    assert boxes == [[None, "thin", "medium"], [None, "thin", None], [None, "thin", None]]
+
+
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
         ({"activation": "gelu"}, "activation must be one of sigmoid, tanh, relu, .* not 'gelu'"),
         ({"steps": 1}, "steps must be 2 to 60, not 1"),
         ({"weight_variance": (2.0, 1.0)}, "weight_variance must be two numbers from 0 to 100, the lower first"),
-        ({"points": [(0.0, 1.0)]}, "points: .0, 1. is no pair of variances"),
+        ({"points": [(0.0, 1.0)]}, "points: .0, 1. is not a pair of variances"),
         ({"correlation": 1.0}, "correlation must be from 0 to below 1, not 1"),
     ],
 )

@@ -17,6 +17,9 @@ from sheetsim.model.op_table import TABLE
 from sheetsim.runs.run import Run
 from sheetsim.workbook.formulas import formula
 
+# Each program draws RAND on its own.
+OPS_OF_NUMBERS = [op for op in TABLE if op.name != "random_like"]
+
 SHAPES = [(1, 1), (1, 3), (4, 1), (4, 3), (3, 3), (3, 4)]
 
 
@@ -52,7 +55,7 @@ class Writer:
         return self.nodes[self.rng.integers(len(self.nodes))]
 
     def applied(self) -> tuple[str, Matrix] | None:
-        op = TABLE[self.rng.integers(len(TABLE))]
+        op = OPS_OF_NUMBERS[self.rng.integers(len(OPS_OF_NUMBERS))]
         arity = op.arity or int(self.rng.integers(1, 4))
         operands = [self.operand() for _ in range(arity)]
         try:

@@ -356,7 +356,7 @@ def test_values_alone_verify_and_hold_no_formula(name: str, tmp_path: Path) -> N
     [
         ({"seed": -1}, "seed must be a whole number from 0, not -1"),
         ({"seed": 2**32}, "seed must be at most 4294967295 with draws mt19937, not 4294967296"),
-        ({"draws": "mersenne"}, "draws must be pcg64 or mt19937, not 'mersenne'"),
+        ({"draws": "mersenne"}, "draws must be one of pcg64, mt19937, hdr, not 'mersenne'"),
         ({"samples": 0}, "samples must be 1 to 1,000, not 0"),
         ({"units": 101}, "units must be 1 to 100, not 101"),
         ({"steps": 1001}, "steps must be 1 to 1,000, not 1,001"),

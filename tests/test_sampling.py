@@ -288,9 +288,9 @@ def test_a_frozen_distribution_is_told_by_name_and_parameters(frozen: object, na
         (stats.gamma, "gamma is no frozen distribution"),
         (stats.multivariate_normal([0, 0]), "no frozen distribution of single numbers"),
         (stats.gamma([1, 2]), "gamma has an array as parameter"),
-        (stats.rv_discrete(values=([1, 2], [0.5, 0.5]))(), "none that scipy.stats has by name"),
+        (stats.rv_discrete(values=([1, 2], [0.5, 0.5]))(), "has no name in scipy.stats"),
         (stats.gamma(-1), "outside of what scipy.stats.gamma allows"),
-        ({"distribution": stats.gamma(1), "a": 2}, "input.a stands beside"),
+        ({"distribution": stats.gamma(1), "a": 2}, "input.a is given, but the distribution"),
         ({"distribution": "gamma", "a": 1, "scale": 0}, "outside of what scipy.stats.gamma allows"),
         ({"distribution": "binom", "n": 2.5, "p": 0.5}, "outside of what scipy.stats.binom allows"),
         ({"distribution": "gamma", "a": np.inf}, "outside of"),
@@ -455,7 +455,7 @@ def test_default_streams_do_not_know_of_the_legacy_generator() -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: sheetsim.Model(draws="xorshift"), "draws must be pcg64 or mt19937, not 'xorshift'"),
+        (lambda: sheetsim.Model(draws="xorshift"), "draws must be one of pcg64, mt19937, hdr, not 'xorshift'"),
         (lambda: sheetsim.Model(seed=2**32, draws="mt19937"), "seed must be at most 4294967295 with draws mt19937"),
         (lambda: legacy_input(uniform()), "x: draws mt19937 are normal numbers, and none of uniform"),
         (lambda: legacy_input(normal(), sampling="antithetic"), "x: draws mt19937 have no design and no correlation"),

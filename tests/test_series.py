@@ -251,7 +251,7 @@ def _calls(work: Callable[[], object]) -> int:
         (lambda m: m.series("y", [[1, 2]], lambda y, t: y, 3, columns=["a", "b\x00"]), "printable"),
         (lambda m: m.series("y", [[1, np.nan]], lambda y, t: y, 3), "column 2 is nan"),
         (lambda m: (m.input("y", 1.0), m.series("Y", 1.0, lambda y, t: y, 3)), "'Y' is taken"),
-        (lambda m: m.series("y 1", 1.0, lambda y, t: y, 3), "is no name"),
+        (lambda m: m.series("y 1", 1.0, lambda y, t: y, 3), "is not a name"),
         (lambda m: (m.series("y1", 1.0, lambda y, t: y, 3), m.to_excel("no.xlsx")), "'y1' is a cell to Excel"),
         (lambda m: m.series({"y": 1.0}, step=lambda b, t: {}, steps=3), "step 1 lacks 'y'"),
         (lambda m: m.series({"y": 1.0}, step=lambda b, t: {"y": 1, f"z{t}": 1}, steps=3), "step 2 lacks 'z1'"),

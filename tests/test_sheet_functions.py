@@ -37,7 +37,7 @@ IRONCALC_ODD = {
     **dict.fromkeys(("COVAR", "COVARIANCE.P", "COVARIANCE.S"), "a pair without two numbers is #N/A there"),
     "OR": "a condition that holds is enough there beside an error",
     **dict.fromkeys(("LCM", "GCD"), "an empty cell is passed over there, 0 here"),
-    **dict.fromkeys(("RANK", "RANK.EQ", "RANK.AVG", "LARGE", "SMALL"), "truth values are no numbers there"),
+    **dict.fromkeys(("RANK", "RANK.EQ", "RANK.AVG", "LARGE", "SMALL"), "truth values are not numbers there"),
     **dict.fromkeys(
         ("VLOOKUP", "HLOOKUP", "LOOKUP", "MATCH"), "sorted texts and numbers compare there; a line below 1 is #REF!"
     ),
@@ -49,7 +49,7 @@ IRONCALC_ODD = {
     **dict.fromkeys(("PV", "FV", "PMT", "IPMT", "PPMT", "NPER"), "errors of another kind where a rate is -1"),
     **dict.fromkeys(("RIGHT", "LEFT", "MID"), "texts and truth values are no counts there"),
     **dict.fromkeys(("FIND", "SEARCH"), "an empty text is not found in an empty one there"),
-    **{name: "truth values and texts are no numbers there" for name in FUNCTIONS if "DIST" in name or "INV" in name},
+    **{name: "truth values and texts are not numbers there" for name in FUNCTIONS if "DIST" in name or "INV" in name},
     **dict.fromkeys(
         ("STANDARDIZE", "CONFIDENCE", "CONFIDENCE.T", "CONFIDENCE.NORM", "WEIBULL", "PHI", "GAUSS", "POISSON"),
         "as the distributions",

@@ -80,7 +80,7 @@ def test_a_value_that_the_file_holds_wrongly_is_named(tmp_path: Path) -> None:
         ({"No!B1": "normal(1, 2)"}, ["B13"], "no sheet 'No'"),
         ({"B1": "normal(1, -2)"}, ["B13"], "std must be 0 or more"),
         ({"B1": "norml(1, 2)"}, ["B13"], "unknown distribution 'norml'"),
-        ({"B1": "__import__('os')"}, ["B13"], "is no distribution"),
+        ({"B1": "__import__('os')"}, ["B13"], "is not a distribution"),
         ({"B1": "normal(10, 1)"}, ["A1"], "holds no formula"),
         ({"B5": "normal(10, 1)"}, ["B13"], "no uncertain cell"),
         ({"B1": "normal(10, 1)"}, [], "no output is named"),
@@ -441,7 +441,7 @@ def test_scenarios_a_grid_and_a_goal_are_printed(profit: Path, sheetsim: Any) ->
     words = ["simulate", str(profit), "--input", "A1=normal(100, 20)", "--trials", "500", "--format", "json"]
     status, out, _ = sheetsim(*words, "--output", "B1", "--scenario", "dear: A2=5.5, A1=normal(90, 20)")
     assert status == 0
-    assert [row["scenario"] for row in json.loads(out)] == ["as it is", "dear"]
+    assert [(row["output"], row["scenario"]) for row in json.loads(out)] == [("B1", "as it is"), ("B1", "dear")]
     _, out, _ = sheetsim(*words, "--output", "B1", "--grid", "A2=4:6:3", "--statistic", "loss")
     assert [row["A2"] for row in json.loads(out)] == [4, 5, 6]
     _, out, _ = sheetsim(*words, "--goal", "A3: P(B1>0)=90%")
@@ -471,3 +471,34 @@ def test_names_that_double_one_another_and_stray_cells_take_no_time(tmp_path: Pa
     np.testing.assert_allclose(trials["C3"], 2 * trials["A1"] + 2)
     with pytest.raises(SheetsimError, match="range of"):
         simulated(path, {"A1": "normal(1, 1)"}, "C4", verify=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("old.xls", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "Excel 97 to 2003.*save it as .xlsx"),
+        (
+            "locked.xlsx",
+            bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600) + "EncryptedPackage".encode("utf-16-le"),
+            "locked by a password",
+        ),
+        ("plan.csv", b"price,10\n", "it is .csv.*save it as .xlsx"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SheetsimError, match=reason):
+        sheetsim.workbook(tmp_path / name)
+
+
+def test_an_output_of_texts_and_an_input_with_a_formula_are_said(tmp_path: Path) -> None:
+    book = written(tmp_path / "book.xlsx", {"A1": 1, "B1": "=A1*2", "C1": '=IF(B1>0,"gain","loss")', "D1": "=B1+1"})
+    run = simulated(book, {"B1": "normal(1, 1)"}, "C1", "D1", verify=0)
+    assert "the input B1 holds a formula, which is not computed: its draws stand in its place" in run.notes
+    assert [note for note in run.notes if "in no trial" in note] == [
+        "the output C1 is a number in no trial: it is a text or an error"
+    ]
+    with pytest.raises(SheetsimError, match=r"A1:B1 is a range: name one cell"):
+        simulated(book, {"A1:B1": "normal(1, 1)"}, "D1")

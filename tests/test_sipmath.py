@@ -11,7 +11,8 @@ from scipy.special import ndtr, ndtri
 
 import sheetsim
 from sheetsim.errors import SheetsimError
-from sheetsim.model.sipmath import SipLibrary, hdr_uniforms
+from sheetsim.model.hdr import hdr_uniforms
+from sheetsim.model.sipmath import SipLibrary
 
 
 def test_the_generator_gives_the_published_numbers() -> None:

@@ -71,7 +71,8 @@ def test_each_point_is_bit_for_bit_its_replicates() -> None:
     assert len(frame) == 3 * 2 * 3 * (1 + 4)
     for (initializer, depth, width), own in frame.groupby(["initializer", "depth", "width"], sort=False):
         scheme = initializer if initializer == "he" else float(initializer)
-        alone = replicate("tanh-xavier", 3, samples=20, inputs=6, initializer=scheme, layers=[width] * depth).frame()
+        layers = [int(width)] * depth
+        alone = replicate("tanh-xavier", 3, samples=20, inputs=6, initializer=scheme, layers=layers).frame()
         expected = alone.reset_index()[["replicate", "seed", "layer", *COLUMNS]]
         pd.testing.assert_frame_equal(own[expected.columns].reset_index(drop=True), expected, check_exact=True)
 

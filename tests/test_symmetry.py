@@ -106,17 +106,17 @@ def test_a_small_start_parts_the_units_and_a_large_one_saturates() -> None:
                 loss = run[f"loss_{start}"][:, 0]
                 far = distance[-1] > max(APART * distance[0], FAR * size) and loss[-1] < loss[0]
                 expected = "saturated" if slope < FLAT else "apart" if far else "differ"
-                assert word == ("same for ever" if start in EQUAL else expected)
+                assert word == ("same forever" if start in EQUAL else expected)
     assert words["small"].count("apart") >= 20
     assert words["large"].count("saturated") >= 22
-    assert set(words["zeros"] + words["constant"]) == {"same for ever"}
+    assert set(words["zeros"] + words["constant"]) == {"same forever"}
 
 
 @pytest.mark.parametrize("activation", CURVES)
 def test_the_templates_claims_hold(activation: str) -> None:
     run = run_of(activation)
     starts, steps = run.summary(), run.table("steps")
-    assert run.verdicts() == ["same for ever", "same for ever", "apart", "saturated"]
+    assert run.verdicts() == ["same forever", "same forever", "apart", "saturated"]
     assert starts.distance_end["small"] > 100 * starts.distance_start["small"]
     assert starts.loss_end["small"] < 0.2 * starts.loss_start["small"]
     assert starts.slope_mean["large"] < 0.01 < 0.3 < starts.slope_mean["small"]
@@ -208,7 +208,7 @@ def test_equal_units_with_other_outgoing_weights_part_a_step_later(tmp_path: Pat
     book.set_user_input(titles.index(place.sheet), place.row + 1, place.column + 1, "1")
     book.evaluate()
     assert [cell("distinct_constant", k) for k in range(21)] == [1] * 21
-    assert cell("verdict_constant") == "same for ever"
+    assert cell("verdict_constant") == "same forever"
 
 
 @pytest.mark.slow
@@ -281,7 +281,7 @@ def test_unusual_studies_agree_with_ironcalc(overrides: dict[str, Any], tmp_path
     path = run.to_excel(tmp_path / "book.xlsx")
     assert lint(path) == []
     assert verify(path).ok
-    assert set(run.verdicts()[:2]) == {"same for ever"}
+    assert set(run.verdicts()[:2]) == {"same forever"}
 
 
 @pytest.mark.parametrize(
@@ -309,11 +309,11 @@ def test_mistakes_are_refused_with_the_key(overrides: dict[str, Any], reason: st
 def test_the_command_line_runs_and_replicates_it(sheetsim: Any, tmp_path: Path) -> None:
     status, out, _ = sheetsim("run", "symmetry", "--set", "activation=sigmoid")
     assert status == 0
-    assert "same for ever" in out
+    assert "same forever" in out
     status, out, _ = sheetsim("verify", "outputs/symmetry.xlsx")
     assert (status, "as made; values and formulas agree" in out) == (0, True)
     status, out, _ = sheetsim("summary", "outputs/symmetry.xlsx", "--table", "steps", "--format", "csv")
     assert (status, len(out.splitlines())) == (0, 22)
     status, out, _ = sheetsim("replicate", "symmetry", "--set", "steps=3", "--replicates", "2")
     assert status == 0
-    assert re.search(r"zeros +verdict +same for ever +2 +2 +1 ", out)
+    assert re.search(r"zeros +verdict +same forever +2 +2 +1 ", out)

@@ -21,11 +21,12 @@ from openpyxl.cell.cell import MergedCell
 import sheetsim
 from sheetsim.audit.verify import FROM_THEME, verify
 from sheetsim.errors import SheetsimError, SheetsimWarning
+from sheetsim.language import language
 from sheetsim.model.graph import Graph
 from sheetsim.runs.themes import theme_of
 from sheetsim.workbook.layout import Block, Layout, Line, Lines, Page
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.writing.theme import CALLED, Colors, Numbers, Tabs, Tones
+from sheetsim.workbook.writing.theme import CALLED, Numbers, RoleColors, Tabs, Tones
 from sheetsim.workbook.writing.write import write
 
 # Of the words that texts have for them.
@@ -54,7 +55,7 @@ def unlikely() -> tuple[str, set[str]]:
     def colors(count: int) -> str:
         return f"[{', '.join(color() for _ in range(count))}]"
 
-    roles = {key: color(CALLED.get(key, "")) for key in Colors.__struct_fields__ if key not in ("lines", "ramp")}
+    roles = {key: color(CALLED.get(key, "")) for key in RoleColors.__struct_fields__ if key not in ("lines", "ramp")}
     pieces = [
         toml("colors", {**roles, "lines": colors(5), "ramp": colors(4)}),
         toml("tabs", {key: color() for key in Tabs.__struct_fields__}),
@@ -78,7 +79,7 @@ def colors_in(book: dict[str, str]) -> set[str]:
 
 def defaults() -> set[str]:
     """Every color of the usual look, but for the white of charts, which is no role."""
-    colors = Colors()
+    colors = RoleColors()
     found = {
         *colors.lines,
         *colors.ramp,
@@ -238,6 +239,35 @@ def test_the_covers_cells_are_filled(values_only: bool, tmp_path: Path) -> None:
     assert values["B13"].value == 4
     with sheetsim.read(book) as read:
         assert read.verdicts() == run.verdicts()
+    checked = verify(book)
+    assert (checked.state, checked.ok) == ("as made", True)
+
+
+def test_a_book_with_a_cover_and_a_logo_is_plotted_as_one_without(tmp_path: Path) -> None:
+    run = small_run()
+    plain = sheetsim.read(run.to_excel(tmp_path / "plain.xlsx"))
+    themed = sheetsim.read(run.to_excel(tmp_path / "book.xlsx", theme=house(tmp_path)))
+    assert themed.plots() == plain.plots()
+    themed.plot(path=tmp_path / "themed.png")
+    plain.plot(path=tmp_path / "plain.png")
+    assert (tmp_path / "themed.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
+
+
+@pytest.mark.parametrize(("text", "font"), [("", "Yu Gothic"), ('[font]\nname = "Meiryo"\n', "Meiryo")])
+def test_a_book_in_japanese_has_its_font_unless_the_theme_names_one(text: str, font: str, tmp_path: Path) -> None:
+    run = small_run(lang="ja")
+    book = run.to_excel(tmp_path / "book.xlsx", theme=house(tmp_path, f'{text}[colors]\nbar = "#2244EE"\n'))
+    read = parts(book)
+    sheets = openpyxl.load_workbook(book, data_only=True)
+    about, cover = sheets["About"], sheets.worksheets[0]
+    assert about["A1"].font.name == font
+    charts = [text for name, text in read.items() if name.startswith("xl/charts/chart")]
+    assert charts
+    assert all(f'typeface="{font}"' in chart and "Arial" not in chart for chart in charts)
+    assert any("2244EE" in chart for chart in charts)
+    # The cover has its own font, and the texts of the book's language.
+    assert (cover["C4"].font.name, cover["C4"].value) == ("Georgia", about["A1"].value)
+    assert cover["C8"].value == language("ja").say(run.verdicts()[-1]) != run.verdicts()[-1]
     checked = verify(book)
     assert (checked.state, checked.ok) == ("as made", True)
 

@@ -411,7 +411,7 @@ def test_zero_weights_leave_no_variance_and_no_ratios(activation: str) -> None:
 def test_overflow_is_infinite_and_no_warning(activation: str, sd: float) -> None:
     frame = mean_field(activation, [100] * 3, [sd] * 3, InputMoments(1, 0.3))
     assert frame.loc[1, "pooled"] == math.inf
-    # The square in gelu overflows before the outputs do, which is no number.
+    # The square in gelu overflows before the outputs do, which is not a number.
     assert not np.isfinite(frame["pooled"]).any()
     assert frame.loc[1, "correlation"] == pytest.approx(0.3)
     if activation != "gelu":

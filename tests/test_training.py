@@ -356,7 +356,7 @@ def test_a_rate_that_diverges_ends_that_network_and_not_the_others() -> None:
     assert np.isfinite(final.loss["tame"])
     wild = curves.loc["wild"]
     assert np.isfinite(wild.loss.iloc[0])
-    # The step is told: that whose loss was no finite number, or the one after the curve's last.
+    # The step is told: that whose loss was not finite, or the one after the curve's last.
     ends = wild.step[np.isnan(wild.loss)].iloc[0]
     assert final.overflow_step["wild"] in (ends, ends + 1)
     assert np.isnan(final.overflow_step["tame"])
@@ -523,7 +523,7 @@ def test_a_replicate_is_a_run_with_its_seed() -> None:
     assert frame.loss.iloc[1] == alone.summary().loss.item()
 
 
-# ── A model of one's own ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── A model of your own ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def least_squares(**keys: Any) -> tuple[sheetsim.Model, Any]:

@@ -57,6 +57,10 @@ def test_unusual_books_are_valid(overrides: dict[str, object], tmp_path: Path) -
     assert errors(run.to_excel(tmp_path / "dead.xlsx", values_only=True)) == []
 
 
+def test_a_book_with_live_draws_is_valid(tmp_path: Path) -> None:
+    assert errors(small_run(draws="live").to_excel(tmp_path / "live.xlsx")) == []
+
+
 def test_a_persons_model_is_valid(tmp_path: Path) -> None:
     model = sheetsim.Model("R&D <\"'>")
     x = model.input("x", [[1.0, 0.0]])

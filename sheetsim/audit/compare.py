@@ -14,7 +14,7 @@ from sheetsim.workbook.reading.values import CellKeys, CellValues, cell_name, wi
 CELL_RELATIVE = 1e-9
 CELL_ABSOLUTE = 1e-12
 
-# What a number may differ by and be the same but for its last digits: of itself; in a matrix that is computed of the
+# What a number may differ by and be the same except for its last digits: of itself; in a matrix that is computed of the
 # largest number there, in one that is drawn less (a correlation mixes draws by a product).
 LAST = 1e-12
 LAST_DRAWN = 1e-15

@@ -190,7 +190,7 @@ def _parts(one: RawBook, two: RawBook) -> Iterator[Difference]:
 
 
 def _place(book: RawBook, name: str) -> object:
-    """Where a name leads, however it is written; its text where it is no block of cells."""
+    """Where a name leads, however it is written; its text where it is not a block of cells."""
     try:
         return book.place(name)
     except SheetsimError:

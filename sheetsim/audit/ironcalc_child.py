@@ -14,6 +14,7 @@ COLUMNS = 16_384
 
 
 def recalculate_books(folder: str, memory: str, seconds: str, *books: str) -> None:
+    """Recalculate each book of the folder, within limits of memory (bytes) and time (seconds)."""
     _limit(int(memory), int(seconds))
     import ironcalc
 

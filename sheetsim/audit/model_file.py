@@ -19,7 +19,7 @@ def model_of(source: str | os.PathLike[str] | Graph, title: str) -> Graph:
         return source
     path = path_of(source, "a model's file")
     if path.suffix != ".py" or not path.is_file():
-        raise SheetsimError(f"{path} is no Python file that makes a model")
+        raise SheetsimError(f"{path} is not a Python file that makes a model")
     try:
         names = runpy.run_path(str(path), run_name="sheetsim_model")
     except SheetsimError as error:

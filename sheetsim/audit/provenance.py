@@ -95,7 +95,7 @@ class Made:
         for title, row, column, node in _shown(self.layout):
             block = Rectangle(row + 1, column + 1, row + node.shape[0], column + node.shape[1])
             keys.setdefault(title, []).append(keys_of([block]))
-            arrays.setdefault(title, []).append(self.values[node])
+            arrays.setdefault(title, []).append(self.layout.shown(self.values[node]))
         return {title: values_of(keys[title], arrays[title]) for title in keys}
 
 
@@ -271,7 +271,7 @@ def made_replicates(plan: ReplicatesPlan, was: Manifest) -> Made:
 def adopted(meant: Made, book: RawBook, sheets: SheetCells) -> Made:
     """The same with every constant as it stands in the book: the same object where none is another.
 
-    Raises SheetsimError for a constant that is not there, or is none of a drop-down's texts.
+    Raises SheetsimError for a constant that is not there, or is not one of a drop-down's texts.
     """
     others: Values = {}
     for node in meant.layout.places:
@@ -297,7 +297,7 @@ def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: SheetCells) 
         chosen = str(sheets[title].values.get(block.top, block.left))
         if chosen not in node.source.options:
             raise SheetsimError(
-                f"{book.path}: {name} says {chosen!r}, which is none of {', '.join(node.source.options)}"
+                f"{book.path}: {name} says {chosen!r}, which is not one of {', '.join(node.source.options)}"
             )
         return np.array([[chosen]]) if chosen != str(meant[0, 0]) else None
     if meant.dtype.kind == "U":  # a fixed text, on which nothing depends

@@ -67,19 +67,21 @@ Content: TypeAlias = tuple[bytes, bytes]
 def poison(
     book: RawBook,
     target: Path,
-    texts: Mapping[str, str] | None = None,
+    texts: Mapping[str, str | float] | None = None,
     sheets: Mapping[str, Cells] | None = None,
 ) -> int:
     """Copies a book with POISON as the cached value of every cell that a formula computes; returns how many.
 
-    texts: other texts for the cells of the named drop-downs, as a person would choose them; sheets: the book's cells,
-    where they have been read already.
+    texts: other texts, or numbers, for named cells without a formula, as a person would choose them; sheets: the
+    book's cells, where they have been read already.
     Raises SheetsimError when a computed cell could not be poisoned: a stale value there would pass for a result.
     """
     chosen: dict[str, dict[int, Content]] = {}
     for name, text in (texts or {}).items():
         title, block = book.place(name)
-        chosen.setdefault(book.part_of(title), {})[key(block.top, block.left)] = (b' t="str"', text.encode())
+        chosen.setdefault(book.part_of(title), {})[key(block.top, block.left)] = (
+            (b' t="str"', text.encode()) if isinstance(text, str) else (b"", repr(text).encode())
+        )
     titles = {book.part_of(title): title for title in book.titles}
     total = 0
     with (
@@ -94,7 +96,7 @@ def poison(
                 xml = _with_contents(book, title, xml, dict.fromkeys(computed.tolist(), _POISON) | chosen.get(part, {}))
                 total += len(computed)
             elif part.startswith("xl/worksheets/_rels/"):
-                # IronCalc finds no notes whose place is told from the root, as openpyxl does, and gives the book up.
+                # IronCalc finds no notes whose path begins at the root, as openpyxl writes it, and then fails.
                 xml = _NOTES.sub(b"", xml)
             out.writestr(part, xml)
     return total
@@ -105,7 +107,7 @@ def fill(path: str | os.PathLike[str], engine: str) -> int:
 
     With them those that a formula computes and that hold another number, as the rest of an array formula does when its
     inputs were changed. All else stays as it is, byte for byte; a book whose formulas all have values is not touched.
-    Raises SheetsimError when the file is no workbook or cannot be written, and for what the engine cannot compute.
+    Raises SheetsimError when the file is not a workbook or cannot be written, and for what the engine cannot compute.
     """
     target = path_of(path)
     with RawBook(target) as book:

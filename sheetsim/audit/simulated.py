@@ -43,9 +43,17 @@ Told = Callable[[str], None]
 
 
 class Workbook:
-    """A person's workbook. Raises SheetsimError for a file that is none, or that is made to do harm.
+    """Your own workbook, of which trials can be run.
 
-    run = sheetsim.workbook("book.xlsx").simulate(inputs={"B2": "normal(100, 15)"}, outputs=["C10"], trials=100_000)
+    Parameters
+    ----------
+    path
+        The .xlsx file. It is never written.
+
+    Raises
+    ------
+    SheetsimError
+        The file is not a workbook, or is made to do harm.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -64,16 +72,42 @@ class Workbook:
         engines: Sequence[str] = ("ironcalc",),
         progress: Told | None = None,
     ) -> WorkbookRun:
-        """Runs trials of the workbook: what happens to the outputs when the inputs are uncertain.
+        """Run trials of the workbook: how the outputs are distributed when the inputs are uncertain.
 
-        inputs: by cell ("B2", "Sheet1!B2") or defined name, a distribution of this package or of scipy.stats, or its
-        text; outputs: cells or names; correlations: rank correlations, (input, input, number) each; until: with it,
-        trials are doubled from 1,000 until every output's mean is known to so much of its size (half the 95 %
-        interval), `trials` at most; verify: so many trials are recalculated by IronCalc from the file, where it is
-        installed, and a few by LibreOffice where `engines` names it; 0 for none. A cell without a sheet is of the sheet
-        that the workbook opens with. What the workbook's sheet `Simulation` says, or a TOML beside it (book.toml), is
-        taken too; arguments go before it.
-        Raises SheetsimError for what is no cell, no distribution or no formula, and for what cannot be computed.
+        What the workbook's sheet `Simulation` says, or a TOML file beside it (book.toml), is taken too; arguments take
+        precedence. A cell without a sheet is on the sheet that the workbook opens with.
+
+        Parameters
+        ----------
+        inputs
+            By cell ("B2", "Sheet1!B2") or defined name, a distribution of this package or of scipy.stats, or its text.
+        outputs
+            Cells or names.
+        trials
+            Number of trials; with `until` at most.
+        seed
+            Seed of all draws.
+        correlations
+            Rank correlations, (input, input, number) each.
+        until
+            A share: trials are doubled from 1,000 until half of the 95 % interval of every output's mean is less than
+            this share of the mean.
+        verify
+            Number of trials that IronCalc recalculates from the file, where it is installed; 0 for none.
+        engines
+            With "libreoffice", LibreOffice recalculates a few too.
+        progress
+            Called with what is being done.
+
+        Returns
+        -------
+        WorkbookRun
+            Summary, risk numbers, sensitivity and a workbook of the outputs, as of a model's run.
+
+        Raises
+        ------
+        SheetsimError
+            An input is no cell or no distribution, an output is not a formula, or something cannot be computed.
         """
         arguments.whole("verify", verify)
         asked = self._asked(inputs, outputs, correlations, trials, seed)
@@ -101,18 +135,25 @@ class Workbook:
 
     @property
     def model(self) -> WorkbookModel:
-        """What the sheet `Simulation`, or a TOML beside the workbook, says is to be simulated, as a Model.
+        """The simulation that the sheet `Simulation`, or a TOML file beside the workbook, describes, as a Model.
 
-        Raises SheetsimError where neither names an output.
+        Raises
+        ------
+        SheetsimError
+            Neither names an output.
         """
         asked = self._asked(None, (), (), None, None)
         return asked.model(asked.trials)
 
     def differences(self) -> list[BaseDifference]:
-        """The cells whose value in the file is not what NumPy computes from the file's other cells, sheet by sheet.
+        """Cells whose value in the file differs from what NumPy computes from the other cells, sheet by sheet.
 
-        Formulas that it does not compute are left out, and so are cells without a value. Raises SheetsimError for a
-        circular reference.
+        Formulas that NumPy does not compute are left out, and so are cells without a value.
+
+        Raises
+        ------
+        SheetsimError
+            The workbook has a circular reference.
         """
         return formula_differences(self.book)
 
@@ -126,11 +167,23 @@ class Workbook:
         seed: int | None = None,
         correlations: Sequence[Correlation] = (),
     ) -> ComparedScenarios:
-        """Named scenarios side by side over the same draws: by name, numbers or distributions of cells; those of the
-        TOML beside the workbook if none are given.
+        """Compare named scenarios over the same draws.
 
-        book.compare({"as it is": {}, "cheaper": {"B3": 5}}, {"B1": "normal(10, 1)"}, ["B12"]).frame()
-        The other arguments are as of `simulate`.
+        Parameters
+        ----------
+        scenarios
+            By name, numbers or distributions of cells: `{"as it is": {}, "cheaper": {"B3": 5}}`; those of the TOML file
+            beside the workbook if None.
+        inputs
+            As of `simulate`.
+        outputs
+            As of `simulate`.
+        trials
+            As of `simulate`.
+        seed
+            As of `simulate`.
+        correlations
+            As of `simulate`.
         """
         asked = self._asked(inputs, outputs, correlations, trials, seed)
         given = self.plan().scenarios if scenarios is None else scenarios
@@ -147,8 +200,25 @@ class Workbook:
         seed: int | None = None,
         correlations: Sequence[Correlation] = (),
     ) -> "pd.DataFrame":
-        """A statistic of an output at every point of a grid of one or two cells, over the same draws: mean, std, q01 …
-        q99, loss (the share below 0). axes: by cell its numbers; the rest as of `simulate`."""
+        """A statistic of an output at every point of a grid of one or two cells, over the same draws.
+
+        Parameters
+        ----------
+        axes
+            By cell, its numbers.
+        output
+            Cell or name of the output.
+        statistic
+            "mean", "std", "q01" … "q99", or "loss", the share below 0.
+        inputs
+            As of `simulate`.
+        trials
+            As of `simulate`.
+        seed
+            As of `simulate`.
+        correlations
+            As of `simulate`.
+        """
         asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
         return grid_of(asked.changed, self.book, axes, statistic)
 
@@ -164,9 +234,31 @@ class Workbook:
         seed: int | None = None,
         correlations: Sequence[Correlation] = (),
     ) -> CellGoal:
-        """The value of a cell at which P(output > above) is so much, by bisection over the same draws.
+        """The value of a cell at which P(output > above) has a given value, by bisection over the same draws.
 
-        Raises SheetsimError where no value near that in the file reaches it; the rest as of `simulate`.
+        Parameters
+        ----------
+        cell
+            The cell that is changed.
+        output
+            Cell or name of the output.
+        above
+            The threshold.
+        probability
+            The probability to reach.
+        inputs
+            As of `simulate`.
+        trials
+            As of `simulate`.
+        seed
+            As of `simulate`.
+        correlations
+            As of `simulate`.
+
+        Raises
+        ------
+        SheetsimError
+            No value near the one in the file reaches the probability.
         """
         asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
         return goal_of(asked.changed, self.book, cell, arguments.number("above", above), probability)
@@ -189,7 +281,7 @@ class Workbook:
         return _Asked(self.book, merged, named, every, most, seed)
 
     def plan(self) -> SimulationPlan:
-        """What the sheet `Simulation` says is to be simulated, and over it a TOML beside the workbook."""
+        """The simulation that the sheet `Simulation` describes; the TOML file beside the workbook takes precedence."""
         plan = plan_sheet(self.book)
         beside = self.book.path.with_suffix(".toml")
         if beside.exists():
@@ -213,20 +305,33 @@ class Workbook:
         return [pair for pair in first if frozenset(map(self.book.cell_of, pair[:2])) not in given]
 
     def mark(self, target: str | os.PathLike[str]) -> tuple[int, int]:
-        """Writes a copy with a sheet `Simulation` to fill in, which lists the numbers that formulas use, and the
-        formulas that no other uses; returns how many there are of each."""
+        """Write a copy with a sheet `Simulation` to fill in.
+
+        The sheet lists the numbers that formulas use, and the formulas that no other formula uses; their counts are
+        returned.
+        """
         return write_marked(self.book, path_of(target))
 
     def _notes(self, run: WorkbookRun, until: float | None) -> list[str]:
         model = run.model
         notes = [*self.book.notes, *(f"the input {one} reaches no output" for one in model.idle)]
+        notes += [
+            f"the input {one.given} holds a formula, which is not computed: its draws stand in its place"
+            for one in model.uncertain
+            if self.book.is_formula(one.cell)
+        ]
+        notes += [
+            f"the output {output} is a number in no trial: it is a text or an error"
+            for output, errors in run.summary()["errors"].items()
+            if errors == run.trials
+        ]
         for cell, reason in model.sheet.unknown.items():
             cost = f"{run.trials:,} trials took {model.sheet.engine_seconds:.2g} s"
             notes.append(f"{self.book.name_of(cell)} is computed by IronCalc trial by trial, as {reason}: {cost}")
         differences = run.base_differences()
         clock = model.sheet.plan.clock
         if clock:
-            notes.append(f"{self.book.name_of(clock[0])} asks for the day or the time: the trials are of now")
+            notes.append(f"{self.book.name_of(clock[0])} depends on the date or the time: the trials are of now")
         if differences:
             first = differences[0]
             size = f", by {first.size:.3g}" if first.size == first.size else ""
@@ -257,7 +362,7 @@ class Workbook:
         run.notes += [check.sentence for check in run.checks]
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         self.book.close()
 
     def __repr__(self) -> str:
@@ -300,5 +405,17 @@ def widest_of(run: WorkbookRun) -> float:
 
 
 def workbook(path: str | os.PathLike[str]) -> Workbook:
-    """A person's workbook, to be simulated: see `Workbook.simulate`. The file is never written."""
+    """Open your own workbook to run trials of it: see `Workbook.simulate`. The file is never written.
+
+    Examples
+    --------
+    >>> import openpyxl
+    >>> import sheetsim
+    >>> book = openpyxl.Workbook()
+    >>> book.active["B1"], book.active["B2"], book.active["B3"] = 100, 5, "=B1*(B2-3)"
+    >>> book.save("plan.xlsx")
+    >>> run = sheetsim.workbook("plan.xlsx").simulate({"B1": "normal(100, 15)"}, ["B3"], trials=2000, verify=0)
+    >>> round(float(run.summary()["mean"].iloc[0]))
+    200
+    """
     return Workbook(path)

@@ -59,9 +59,12 @@ def has_ironcalc() -> bool:
 
 @dataclass(frozen=True)
 class TrialCheck:
-    """What an engine said of some trials. worst: the largest relative difference; failed: (output, trial, ours,
-    theirs) where they differ by more than TOLERANCE; unread: by output why it was not checked: what the engine gave
-    for the file as it stands, where the file itself holds something else."""
+    """What an engine said of some trials.
+
+    worst: the largest relative difference; failed: (output, trial, ours, theirs) where they differ by more than
+    TOLERANCE; unread: by output why it was not checked: what the engine gave for the file as it stands, where the file
+    itself holds something else.
+    """
 
     engine: str
     trials: int
@@ -88,7 +91,7 @@ class TrialCheck:
 def ironcalc_trials(
     book: SheetBook, cells: Mapping[CellId, Array], outputs: Sequence[CellId], enough: float = 1e9
 ) -> tuple[Array, list[dict[int, Any]]]:
-    """The outputs by IronCalc, outputs × trials, NaN for what is no number, and by output what stands there instead.
+    """The outputs by IronCalc, outputs × trials, NaN for what is not a number, and by output what stands there instead.
 
     cells: by cell its numbers, a trial each, which are set in the book as it is in the file; enough: after so many
     seconds it stops, so that the last trials may be missing.

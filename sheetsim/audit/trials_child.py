@@ -3,8 +3,8 @@
 Run as a file: it imports nothing of the package. The book is loaded into memory; its file is not written.
 Usage: trials_child.py FOLDER BYTES SECONDS ENOUGH BOOK
 It reads FOLDER/trials.json (cells to set and to read, each a sheet's title, row and column; trials) and trials.bin
-(trials × cells), and writes results.bin (trials × outputs, NaN for what is no number) and results.json (by place in it,
-what stands there instead). After ENOUGH seconds it begins no other trial.
+(trials × cells), and writes results.bin (trials × outputs, NaN where there is none) and results.json (by place, what
+stands there instead). After ENOUGH seconds it begins no other trial.
 """
 
 import json
@@ -16,6 +16,7 @@ from typing import Any
 
 
 def run_trials(folder: str, memory: str, seconds: str, enough: str, book: str) -> None:
+    """Recalculate a book trial by trial as the folder's plan says, within limits of memory (bytes) and seconds."""
     _limit_trials(int(memory), int(seconds))
     import ironcalc
 

@@ -25,8 +25,10 @@ from sheetsim.audit.provenance import (
 )
 from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import LIVE
 from sheetsim.model.expr import COUNT, ROUNDING
 from sheetsim.model.graph import Graph
+from sheetsim.model.redraw import F9, FROZEN, SEEDED, SWITCH
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
 from sheetsim.workbook.limits import MANIFEST_TITLE
@@ -40,16 +42,16 @@ MADE, RESAVED, EDITED, WRITTEN, UNKNOWN = "as made", "saved again", "edited", "a
 FROM_INPUT = "as made, except that the input file is not here"
 FROM_THEME = "as made, except that the theme is not here"
 BY_OTHERS = "as made, by other versions"
-IN_DIGITS = "as made, but for last digits"
+IN_DIGITS = "as made, except for last digits"
 
 NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
 LOST_INPUT = "the input file {!r} is not here: its numbers were taken from the book"
 LOST_THEME = "the theme {!r} is not here, or no more one: the cells were compared, and not how they look, nor a cover"
 NOT_MADE_AGAIN = {
-    WRITTEN: "no study is named that could be made again, as in a model of one's own (name its file with --model) or a "
+    WRITTEN: "the book names no study that could be made again, as in your own model (name its file with --model) or a "
     "sweep; by its digest nothing was changed since sheetsim wrote it",
-    UNKNOWN: "no study is named that could be made again, as in a model of one's own or a sweep, and the file is not "
-    "as sheetsim wrote it: whether it was edited cannot be told",
+    UNKNOWN: "the book names no study that could be made again, as in your own model or a sweep, and the file is not "
+    "as sheetsim wrote it: whether it was edited is not known",
 }
 NOT_SO_HERE = (
     "by its digest nothing was changed since sheetsim wrote it, but what it says of itself gives other contents here"
@@ -86,13 +88,23 @@ class CheckedBlock:
 class Verified:
     """What is known of a book.
 
-    state: `as made` (the parts that its seed and parameters give, byte for byte; `…, by other versions`, `…, but for
-    last digits` and `…, except that the input file (or the theme) is not here` where the contents are the same as far
-    as can be told, and the digest in the file says that nothing was changed since); `as written` (by that digest, where
-    nothing can be made again, or it turns out otherwise here); `saved again` (by another program, with the same
-    contents or rounded ones), `edited`, or `unknown` where another program saved what cannot be made again; changes:
-    from what the study gives to what the book says, every cell, those that differ in last digits only at the end;
-    notes: what else there is to say, in words.
+    Attributes
+    ----------
+    path
+        The file.
+    rows
+        Each block of the book compared with each engine.
+    state
+        `as made`: the parts are those that its seed and parameters give, byte for byte. With `…, by other versions`,
+        `…, but for last digits` or `…, except that the input file (or the theme) is not here` the contents are the same
+        as far as can be told, and the digest in the file says that nothing was changed since. `as written`: unchanged
+        by that digest, where it cannot be made again, or has other contents here. `saved again`: by another program,
+        with the same contents or rounded ones. `edited`: contents were changed. `unknown`: another program saved what
+        cannot be made again.
+    changes
+        From what the study gives to what the book says: every cell, those that differ only in last digits at the end.
+    notes
+        What else there is to say, in sentences.
     """
 
     path: Path
@@ -114,15 +126,41 @@ def verify(
     *,
     model: str | os.PathLike[str] | Graph | None = None,
 ) -> Verified:
-    """Recalculates a book with each engine, from caches made wrong first, and with NumPy from the book's own constants.
+    """Check a book: recalculate it with other engines, from cached values that were made wrong first, and with NumPy.
 
     A book without formulas is checked with NumPy alone; a summary, which holds no matrices, from its seed and
-    parameters. Of the constants that were changed the computed values follow: those are then rows that pass or fail,
-    and no changes.
-    progress: called with what is being done; model: of a book of a person's own model, or of its replicates, that
-    model, or the Python file that makes it, which is then run (code is never taken from a book).
-    Raises SheetsimError when the file is no workbook, has neither formulas nor a study to check, holds formulas without
-    values, is of a version whose books said nothing of themselves, or an engine is not there or fails.
+    parameters. Values that follow from a changed constant pass or fail as rows; they are not listed as changes.
+
+    Parameters
+    ----------
+    path
+        The .xlsx file.
+    engines
+        "ironcalc", "libreoffice".
+    progress
+        Called with what is being done.
+    model
+        For the book of your own model, or of its replicates: that model, or the Python file that makes it, which is
+        then run. Code is never taken from a book.
+
+    Returns
+    -------
+    Verified
+        `verify(path).ok` says whether all engines agree.
+
+    Raises
+    ------
+    SheetsimError
+        The file is not a workbook, has neither formulas nor a study to check, has formulas without values, is of a
+        version whose books do not say what made them, or an engine is missing or fails.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> path = sheetsim.run("relu-he", samples=20, inputs=5, layers=[5]).to_excel("checked.xlsx")
+    >>> verified = sheetsim.verify(path)
+    >>> verified.ok, verified.state
+    (True, 'as made')
     """
     for engine in listed("engines", engines, "names"):
         one_of("an engine", engine, ENGINES)
@@ -143,6 +181,8 @@ def verify(
             state = unmade if isinstance(error, GivenPartError) or unmade == WRITTEN else EDITED
             rows = _engine_rows(book, sheets, engines, manifest, progress)
             return Verified(book.path, tuple(rows), state, notes=(str(error),))
+        if manifest is not None:
+            _check_repeats(book, sheets, manifest)
         own_model = _model_again(manifest, model)
         if said is None and own_model is None and not live:
             raise SheetsimError(f"{book.path} has no formulas, and names no study: there is nothing to check")
@@ -163,12 +203,24 @@ def verify(
         return _with_numpy(by_engines, book, sheets, manifest, meant, said.lost if said else "", progress)
 
 
+def _check_repeats(book: RawBook, sheets: SheetCells, manifest: Manifest) -> None:
+    """Refuses a book that draws other numbers whenever it is computed."""
+    if manifest.parameters.get("draws") != LIVE or SWITCH not in book.names:
+        return
+    title, block = book.place(SWITCH)
+    if title in sheets and sheets[title].values.get(block.top, block.left) == F9:
+        raise SheetsimError(
+            f"{book.path} draws other numbers whenever it is computed: choose {FROZEN} or {SEEDED} from its cell "
+            f"{SWITCH}, save it, and verify it then"
+        )
+
+
 def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Graph | None) -> Made | None:
     """A person's model made again, where the book is one's and the model is there."""
     if model is None:
         return None
     if manifest is None or "study" in manifest.parameters or manifest.sweep or manifest.search:
-        raise SheetsimError("the book is of no model of one's own, so that none can be named for it")
+        raise SheetsimError("the book is not of your own model, so that no model can be named for it")
     own_model = model_of(model, manifest.title)
     if manifest.replicates:
         return made_replicates(plan_again(manifest, manifest.replicates, own_model), manifest)
@@ -179,12 +231,24 @@ def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Grap
 
 
 def diff(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[Difference]:
-    """Where two books differ: names, sheets, values and formulas by block, charts, styles and other parts; then the
-    numbers that differ in their last digits only.
+    """Where two books differ.
 
-    Every cell that differs is in its block's `changes`. Charts, styles and parts are compared byte for byte, and only
-    where both files are as sheetsim writes them.
-    Raises SheetsimError when a file is no workbook.
+    Parameters
+    ----------
+    first, second
+        Two .xlsx files.
+
+    Returns
+    -------
+    list of Difference
+        Names, sheets, values and formulas by block, charts, styles and other parts; then numbers that differ only in
+        their last digits. Every cell that differs is in its block's `changes`. Charts, styles and parts are compared
+        byte for byte, and only where both files are as sheetsim writes them.
+
+    Raises
+    ------
+    SheetsimError
+        A file is not a workbook.
     """
     with RawBook(first) as one, RawBook(second) as two:
         return _edits_first(differences(one, two))
@@ -269,7 +333,7 @@ def _close(name: str, cells: int, block_gap: Gap, kind: str) -> bool:
 def _origin(
     book: RawBook, said: Manifest, meant: Made, lost: str, computed: Mapping[str, CellKeys], *, follow: bool
 ) -> tuple[str, list[Difference], list[str]]:
-    """Whether the file is what its parameters give: byte for byte, cell for cell, or but for last digits.
+    """Whether the file is what its parameters give: byte for byte, cell for cell, or except for last digits.
 
     follow: whether constants were changed, from which the computed values follow: those are then no changes.
     """

@@ -13,7 +13,8 @@ import typer
 from typer.core import TyperCommand
 
 from sheetsim.cli import simulate
-from sheetsim.cli.paths import OUTPUTS, book_of, make_ready, targets_of
+from sheetsim.cli.opening import check_opener, open_files
+from sheetsim.cli.paths import OUTPUTS, book_of, make_ready, picture_of, targets_of
 from sheetsim.cli.terminal import (
     MOST_LINES,
     Format,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 LONGEST_WORD = 1000
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -82,8 +82,9 @@ Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is no book of sheetsim.")
+    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is not a sheetsim book.")
 ]
+Open = Annotated[bool, typer.Option("--open", help="Show what was written in the desktop's application.")]
 
 
 def main() -> None:
@@ -117,7 +118,7 @@ def main() -> None:
 
 
 def _print_any_text() -> None:
-    """Names of files in other bytes, and signs that a terminal does not have, are shown as \\udcff and \\u2192."""
+    r"""Names of files in other bytes, and signs that a terminal does not have, are shown as \udcff and \u2192."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
@@ -171,12 +172,22 @@ def run_command(
     what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
     settings: Settings = None,
     seed: Seed = None,
+    lang: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The language of the workbook: en, or ja of some studies.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
+    ] = None,
+    draws: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
+        ),
     ] = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with trainings that were stopped.")] = False,
     as_json: Json = False,
@@ -189,7 +200,14 @@ def run_command(
     from sheetsim.runs import templates
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
-    scenarios = [_load(name, settings, seed) for name in what or templates.ARTICLE]
+    if draws is not None:
+        if any(setting.partition("=")[0] == "draws" for setting in settings or []):
+            raise SheetsimError("--draws and --set draws=… say the same: give one of them")
+        settings = [*(settings or []), f'draws="{draws}"']
+    if draws == "live" and values_only:
+        raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
+    scenarios = [_load(name, settings, seed, lang=lang) for name in what or templates.ARTICLE]
+    check_opener(show_it)
     targets = targets_of(scenarios, output)
     checked: list[CheckedScenario | None] = [check_scenario(scenario) for scenario in scenarios]
     make_ready(targets, force)
@@ -199,7 +217,7 @@ def run_command(
         scales = shared_scales([scenario.experiment for scenario in scenarios])
         for k, (name, axes) in enumerate(zip(what or templates.ARTICLE, scales, strict=True)):
             if axes:
-                scenarios[k], checked[k] = _load(name, settings, seed, axes), None
+                scenarios[k], checked[k] = _load(name, settings, seed, axes, lang), None
         for scenario, built, target in zip(scenarios, checked, targets, strict=True):
             progress.begin(scenario.name)
             with _kept(target, scenario, workers, resume, progress) as train:
@@ -216,6 +234,7 @@ def run_command(
                 print(lines_of([{key: row[key] for key in shown if key in row} for row in rows]), end="\n\n")
     if as_json:
         print_json(records)
+    open_files(show_it, targets)
 
 
 @contextmanager
@@ -288,18 +307,56 @@ def summary(
     as_json: Json = False,
 ) -> None:
     """Print a table of a template's run, or of a workbook; writes no workbook."""
+    results = _results(what, settings, seed)
+    frame = results.summary() if table is None else results.table(table)
+    print_frame(frame, Format.json if as_json else form)
+
+
+@app.command("plot")
+def plot_command(
+    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
+    page: Annotated[
+        str,
+        typer.Option("--what", metavar="NAME", help="A page with charts, or a table.", show_default="the first page"),
+    ] = "",
+    settings: Settings = None,
+    seed: Seed = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The .png, .svg or .pdf file.", show_default="outputs/NAME.png"),
+    ] = None,
+    show_it: Open = False,
+) -> None:
+    """Draw the charts of a template's run, or of a workbook, as a picture; writes no workbook."""
+    from sheetsim.runs.plots import drawing
+
+    target = picture_of(Path(what).stem, output)
+    drawing()
+    check_opener(show_it)
+    results = _results(what, settings, seed)
+    make_ready([target], force=True)
+    results.plot(page, path=target)
+    print(f"{what} → {target}")
+    open_files(show_it, [target])
+
+
+def _results(what: str, settings: list[str] | None, seed: int | None) -> "Results":
+    """A run of a template, or a workbook read."""
     if what.lower().endswith(".xlsx"):
         if settings or seed is not None:
             raise SheetsimError(f"{what} is a workbook: --set and --seed go with templates")
         from sheetsim.runs.run import read
 
-        results: Results = read(what)
-    else:
-        from sheetsim.runs.run import run_scenario
+        return read(what)
+    from sheetsim.runs.run import run_scenario
 
-        results = run_scenario(_load(what, settings, seed))
-    frame = results.summary() if table is None else results.table(table)
-    print_frame(frame, Format.json if as_json else form)
+    return run_scenario(_load(what, settings, seed))
+
+
+def _check_shown(show_it: bool, output: Path | None) -> None:
+    if show_it and output is None:
+        raise SheetsimError("--open shows the book that --output names: give both")
+    check_opener(show_it)
 
 
 @app.command("diagnose")
@@ -322,12 +379,14 @@ def diagnose_command(
     summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
 ) -> None:
     """Print the layers of your own weights, fresh or trained, with verdicts, as of the study forward."""
     import shlex
 
     from sheetsim.runs.diagnose import diagnose
 
+    _check_shown(show_it, output)
     target = None if output is None else book_of("diagnose", output)
     result = diagnose(
         weights,
@@ -350,6 +409,7 @@ def diagnose_command(
     if target is not None:
         make_ready([target], force)
         print(f"{result.name} → {result.to_excel(target, theme=theme)}", file=sys.stderr)
+        open_files(show_it, [target])
 
 
 class ReplicateTable(StrEnum):
@@ -393,6 +453,7 @@ def replicate_command(
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
     as_json: Json = False,
 ) -> None:
     """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
@@ -405,12 +466,14 @@ def replicate_command(
     plan = plan_of(scenario, replicates, share(until), names, single, bootstrap)
     # Beside the run's own book, and not in its place.
     target = targets_of([replace(scenario, name=f"{scenario.name}-replicates")], output)[0]
+    check_opener(show_it)
     make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin(scenario.name)
         result = run_replicates(plan, workers, scheduler, progress.replicate(replicates))
         progress.sheet("writing")
         result.to_excel(target, values_only=values_only, theme=theme)
+    open_files(show_it, [target])
     frames = {
         ReplicateTable.statistics: result.statistics,
         ReplicateTable.verdicts: result.verdicts,
@@ -453,6 +516,7 @@ def compare_command(
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
     as_json: Json = False,
 ) -> None:
     """Compare networks layer by layer in one workbook (with no name: the article's five), and print a row a layer.
@@ -462,6 +526,7 @@ def compare_command(
     from sheetsim.runs.compare import compare
 
     target = book_of("comparison", output)
+    check_opener(show_it)
     make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin("comparison")
@@ -469,6 +534,7 @@ def compare_command(
         result = compare(*what or (), replicates=replicates, workers=workers, progress=progress.sheet, **overrides)
         progress.sheet("writing")
         result.to_excel(target, values_only=values_only, theme=theme)
+    open_files(show_it, [target])
     form = Format.json if as_json else form
     frame = result.frame()
     if form is not Format.table:
@@ -500,6 +566,7 @@ def sensitivity_command(
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
     as_json: Json = False,
 ) -> None:
     """Say which draws move a statistic's variance over replicates, the input's or a layer's weights': Sobol indices.
@@ -510,6 +577,7 @@ def sensitivity_command(
 
     scenario = _load(what, settings, seed)
     plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
+    _check_shown(show_it, output)
     targets = [] if output is None else targets_of([scenario], output)
     make_ready(targets, force)
     with ProgressLine(1) as progress:
@@ -519,6 +587,7 @@ def sensitivity_command(
         for target in targets:
             progress.sheet("writing")
             result.to_excel(target, values_only=values_only, theme=theme)
+    open_files(show_it, targets)
     form = Format.json if as_json else form
     print_frame(result.frame(), form)
     if form is Format.table:
@@ -537,6 +606,7 @@ def sweep_command(
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
     as_json: Json = False,
 ) -> None:
     """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be taken up again.
@@ -552,6 +622,7 @@ def sweep_command(
     if folder.suffix.lower() in (".xlsx", ".parquet"):
         raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
     table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
+    check_opener(show_it)
     make_ready([book], force)
     with ProgressLine(1) as progress:
         progress.begin(plan.name)
@@ -559,6 +630,7 @@ def sweep_command(
         progress.sheet("writing")
         result.to_parquet(table)
         result.to_excel(book, values_only=values_only, theme=theme)
+    open_files(show_it, [book])
     frame = result.last_layers()
     if as_json:
         print_json(frame.to_dict(orient="records"))
@@ -589,10 +661,10 @@ def search_command(
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Look for hyperparameters of a template that give a good value: prints the trials, best first. Can be taken up
-    again.
+    """Look for hyperparameters of a template that give a good value: prints the trials, best first.
 
     FILE.toml names a template, a value, a goal, a method (grid, random, sobol, lhs, bayes, halving) and a [space] of
     keys with ranges or lists of choices. Trials are kept in the folder as they are done: after a stop, the same command
@@ -606,6 +678,7 @@ def search_command(
         raise SheetsimError(f"--output {folder} is a file: a search writes several, name a folder")
     table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
     search.check_search(plan)
+    check_opener(show_it)
     make_ready([book], force)
     with ProgressLine(1) as progress:
         progress.begin(plan.name)
@@ -613,6 +686,7 @@ def search_command(
         progress.sheet("writing")
         result.to_parquet(table)
         result.to_excel(book, values_only=values_only, theme=theme)
+    open_files(show_it, [book])
     form = Format.json if as_json else form
     if form is Format.json:
         print_json(result.records())
@@ -650,6 +724,7 @@ def fit_command(
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
+    show_it: Open = False,
     as_json: Json = False,
 ) -> None:
     """Fit distributions to a column of data: ranked by AIC, and a workbook with quantile plots.
@@ -662,8 +737,10 @@ def fit_command(
     names = None if families is None else [name.strip() for name in families.split(",")]
     result = fit(data, column, families=names)
     target = book_of(f"{Path(data).stem}-fit", output)
+    check_opener(show_it)
     make_ready([target], force)
     result.to_excel(target, values_only=values_only, theme=theme)
+    open_files(show_it, [target])
     form = Format.json if as_json else form
     if form is Format.table:
         print(f"{data}, {result.data.size:,} numbers → {target}")
@@ -698,6 +775,7 @@ def simulate_command(
     mark: simulate.Mark = False,
     functions: simulate.FunctionsToo = False,
     force: Force = False,
+    show_it: Open = False,
     as_json: Json = False,
 ) -> int:
     """Run trials of your own workbook: what happens to its outputs when some of its cells are uncertain.
@@ -720,14 +798,18 @@ def simulate_command(
         raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
     if into is not None and into.resolve() in (Path(book).resolve(), target.resolve()):
         raise SheetsimError(f"--into {into} is the workbook itself, or the result: name another file")
+    check_opener(show_it)
     make_ready([target, *([into] if into else [])], force)
     if mark:
         simulate.mark(book, target)
+        open_files(show_it, [target])
         return 0
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until)
     wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme)
-    return simulate.simulate(book, *given, trials, seed, until, verify, engine, wanted, _say)
+    status = simulate.simulate(book, *given, trials, seed, until, verify, engine, wanted, _say)
+    open_files(show_it, [target])
+    return status
 
 
 class EngineName(StrEnum):
@@ -803,20 +885,25 @@ def diff_command(
 
 
 def _load(
-    name: str, settings: list[str] | None, seed: int | None, more: "Mapping[str, Any] | None" = None
+    name: str,
+    settings: list[str] | None,
+    seed: int | None,
+    more: "Mapping[str, Any] | None" = None,
+    lang: str | None = None,
 ) -> "Scenario":
     from sheetsim.runs import templates
 
-    return templates.load(name, _overrides(settings, seed) | dict(more or {}))
+    return templates.load(name, _overrides(settings, seed, lang) | dict(more or {}))
 
 
-def _overrides(settings: list[str] | None, seed: int | None) -> dict[str, Any]:
-    """The keys that --set and --seed give."""
+def _overrides(settings: list[str] | None, seed: int | None, lang: str | None = None) -> dict[str, Any]:
+    """The keys that --set, --seed and --lang give."""
     overrides = dict(map(_setting, settings or []))
-    if seed is not None:
-        if "seed" in overrides:
-            raise SheetsimError("--seed and --set seed=… say the same: give one of them")
-        overrides["seed"] = seed
+    for key, value in (("seed", seed), ("lang", lang)):
+        if value is not None:
+            if key in overrides:
+                raise SheetsimError(f"--{key} and --set {key}=… say the same: give one of them")
+            overrides[key] = value
     return overrides
 
 
@@ -834,7 +921,7 @@ def _setting(text: str) -> tuple[str, Any]:
             raise SheetsimError(f"--set {key:.40}: {value:.60} is not a TOML value: {error}") from None
         return key, value
     if len(table) > 1:
-        raise SheetsimError(f"--set {key:.40}: after a line break stand other keys; each has a --set of its own")
+        raise SheetsimError(f"--set {key:.40}: a value has no line break; give each key its own --set")
     return key, table["value"]
 
 

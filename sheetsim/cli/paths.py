@@ -32,6 +32,15 @@ def book_of(name: str, output: Path | None) -> Path:
     return output / f"{name}.xlsx"
 
 
+def picture_of(name: str, output: Path | None) -> Path:
+    """Where a picture goes: the file that is named, or a .png of this name in the folder."""
+    from sheetsim.runs.plots import picture_path
+
+    if output is None or (_is_folder(output) and not output.suffix):
+        return (output or OUTPUTS) / f"{name}.png"
+    return picture_path(output)
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()

@@ -125,6 +125,16 @@ FunctionsToo = Annotated[bool, typer.Option("--functions", help="Print the funct
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the records of the outputs.")]
 
 
+# What formulas are made of beside functions of values: part, arguments, what it gives.
+OF_THE_LANGUAGE = (
+    ("RAND", "draws", 0, 0, "a number from 0 to 1, drawn for each trial"),
+    ("RANDBETWEEN", "draws", 2, 2, "a whole number between two, drawn for each trial"),
+    ("OFFSET", "references", 3, 5, "a range beside another, which is the same in all trials"),
+    ("INDIRECT", "references", 1, 2, "the range that a text names, which is the same in all trials"),
+    ("LET", "names", 3, None, "a formula with names for its parts"),
+)
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Where a result goes, and how it is printed."""
@@ -182,7 +192,7 @@ def simulate(
         if wanted.library is not None:
             run.to_sipmath(wanted.library)
         if not fits:
-            run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds what is told of the trials, as values")
+            run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds the statistics of the trials, as values")
     _print(run, book, wanted, say)
     return 1 if any(check.failed for check in run.checks) else 0
 
@@ -241,13 +251,16 @@ def answer(
         return
     scenarios: dict[str, dict[str, Any]] = {"as it is": {}} | dict(map(_scenario, questions.scenarios))
     compared = opened.compare(scenarios, outputs=outputs, **given)
+    if form is not Format.table:
+        frames = [compared.frame(output, least=questions.least).assign(output=output) for output in compared.outputs]
+        print_frame(pd.concat(frames), form)
+        return
     for output in compared.outputs:
-        if form is Format.table and len(compared.outputs) > 1:
+        if len(compared.outputs) > 1:
             print(output)
         print_frame(compared.frame(output, least=questions.least).drop(columns="errors"), form)
-        if form is Format.table:
-            print()
-            print_frame(compared.decision(output, least=questions.least), form)
+        print()
+        print_frame(compared.decision(output, least=questions.least), form)
 
 
 def _scenario(text: str) -> tuple[str, dict[str, Any]]:
@@ -403,6 +416,10 @@ def print_functions(form: Format) -> None:
         {"function": one.name, "part": part, "arguments": _count(one.least, one.most), "gives": one.words}
         for part, functions in PARTS.items()
         for one in functions
+    ]
+    rows += [
+        {"function": name, "part": part, "arguments": _count(least, most), "gives": gives}
+        for name, part, least, most, gives in OF_THE_LANGUAGE
     ]
     if form is Format.json:
         print_json(rows)

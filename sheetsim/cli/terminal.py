@@ -57,6 +57,7 @@ LAST_DIGITS = {
 
 
 def print_differences(differences: "Sequence[Difference]", indent: str = "") -> None:
+    """Print edits one by one, and blocks that differ in last digits as one line."""
     for difference in differences:
         if difference.is_edit:
             print_difference(difference, indent)
@@ -74,6 +75,7 @@ SHOWN_CHANGES = 10
 
 
 def print_difference(difference: "Difference", indent: str = "") -> None:
+    """Print a block's difference and its first changes."""
     count = len(difference.changes)
     size = f", by up to {difference.absolute:.4g}" if difference.absolute else ""
     print(f"{indent}{difference.name}, {difference.kind}: {count:,} {'differs' if count == 1 else 'differ'}{size}")
@@ -100,6 +102,7 @@ def print_pieces(records: "Iterable[Iterator[str]]") -> None:
 
 
 def verified_json(verified: "Verified") -> "Iterator[str]":
+    """The parts of a JSON object of a checked book."""
     from dataclasses import asdict
 
     head = {"book": str(verified.path), "state": verified.state, "ok": verified.ok, "notes": list(verified.notes)}
@@ -111,6 +114,7 @@ def verified_json(verified: "Verified") -> "Iterator[str]":
 
 
 def difference_json(difference: "Difference") -> "Iterator[str]":
+    """The parts of a JSON object of a difference."""
     head = {
         "name": difference.name,
         "kind": difference.kind,
@@ -136,6 +140,7 @@ def records_of(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def print_json(records: list[dict[str, Any]]) -> None:
+    """Print records as a JSON list; NaN and infinities are null."""
     import json
 
     print(json.dumps(list(map(_finite, records)), indent=1, ensure_ascii=False, allow_nan=False))
@@ -147,6 +152,7 @@ def _finite(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_frame(frame: "pd.DataFrame", form: Format) -> None:
+    """Print a table in the form that was asked for."""
     if form is Format.json:
         print_json(records_of(frame))
     elif form is Format.csv:
@@ -169,6 +175,7 @@ def text_of(frame: "pd.DataFrame") -> str:
 
 
 def lines_of(records: list[dict[Any, Any]]) -> str:
+    """Records as aligned columns under their headings."""
     rows = [[str(column) for column in records[0]]]
     rows += [list(map(_cell, row.values())) for row in records]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
@@ -198,7 +205,7 @@ FIRST, LONG = 3.0, 60.0
 class ProgressLine:
     """A line on standard error that says which sheet of which workbook is being written.
 
-    Off a terminal only long work is told of: a line after FIRST seconds, and one whenever twice the time has passed.
+    Without a terminal only long work is reported: a line after FIRST seconds, and one after each doubling of the time.
     """
 
     def __init__(self, runs: int) -> None:
@@ -215,11 +222,13 @@ class ProgressLine:
         self.pause()
 
     def begin(self, name: str, step: str = "computing") -> None:
+        """Show that the next run begins."""
         self._done += 1
         self._name = name
         self.sheet(step)
 
     def sheet(self, title: str) -> None:
+        """Show what is being done."""
         if self._shown:
             sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {title}")
             sys.stderr.flush()
@@ -286,6 +295,7 @@ class ProgressLine:
             sys.stderr.flush()
 
     def pause(self) -> None:
+        """Clear the line, so that something else can be printed."""
         if self._shown:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()

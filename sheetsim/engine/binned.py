@@ -1,5 +1,7 @@
-"""Numbers that come block by block and are not kept: their moments, ends, and counts in so fine bins that quantiles can
-be read off them."""
+"""Numbers that come block by block and are not kept.
+
+Their moments, ends, and counts in so fine bins that quantiles can be read off them.
+"""
 
 import numpy as np
 

@@ -73,7 +73,7 @@ def crew(
 
 
 def check_workers(workers: object, scheduler: object) -> None:
-    """Raises SheetsimError for what is no number of processes and no scheduler's address."""
+    """Raises SheetsimError for what is neither a number of processes nor a scheduler's address."""
     whole("workers", workers, 1, MOST_WORKERS)
     if scheduler is not None:
         text("the scheduler", scheduler)
@@ -87,8 +87,11 @@ def alone(function: Callable[..., Result], *arguments: Any) -> Result:
 
 @dataclass(eq=False)
 class _Worker:
-    """A process with a pipe of its own. In one that several share, a process that ends in the middle of a result leaves
-    half a message, whose other half the reader awaits for ever."""
+    """A process with its own pipe.
+
+    In a pipe that several processes share, one that ends in the middle of a result leaves half a message, and the
+    reader would wait for the rest without end.
+    """
 
     process: BaseProcess
     pipe: Connection
@@ -100,7 +103,8 @@ def _on_processes(
 ) -> Iterator[Result]:
     """A worker has one task at a time. Work goes on until TASKS_AHEAD results a worker wait for one before them.
 
-    team: the processes that are there already; those that are started join it."""
+    team: the processes that are there already; those that are started join it.
+    """
     rest = enumerate(tasks)
     busy: list[_Worker] = []
     done: dict[int, Any] = {}

@@ -23,7 +23,7 @@ ROUNDING: dict[str, Any] = {"d": np.float64(1.5 * 2**52), "f": np.float32(1.5 * 
 def order_statistics_and_counts(
     values: Array, edges: Array, ranks: Array, few: int = FEW, zooms: int = ZOOMS
 ) -> tuple[Any, Any]:
-    """`np.sort(values)[ranks]` and `np.searchsorted(np.sort(values), edges, side="right")`, but for the sign of a 0.
+    """`np.sort(values)[ranks]` and `np.searchsorted(np.sort(values), edges, side="right")`, except for the sign of a 0.
 
     values: 1-D, float32 or float64; edges: 1-D, of the same type; ranks: 1-D, integers from 0 to len(values) − 1.
 

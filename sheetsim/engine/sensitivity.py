@@ -1,7 +1,6 @@
-"""Measures of sensitivity from numbers: correlations, standardized regression coefficients, Sobol indices by Jansen's
-estimators, and their intervals by the bootstrap over rows. It knows no model.
+"""Measures of sensitivity from numbers, and their intervals by the bootstrap over rows. It knows no model.
 
-Where an output or an input does not vary, what is divided by its variance is NaN.
+They are correlations, standardized regression coefficients, and Sobol indices by Jansen's estimators.
 """
 
 from typing import NamedTuple
@@ -24,8 +23,10 @@ PIECE = 1_000_000
 
 
 class Associations(NamedTuple):
-    """By input or group, of one sample: correlations, ranks' correlations, standardized coefficients; and R² of the
-    regression, a single number."""
+    """Correlations, rank correlations and standardized coefficients by input or group, of one sample.
+
+    r2: R² of the regression, a single number.
+    """
 
     pearson: Array
     spearman: Array
@@ -86,8 +87,10 @@ class Regression:
 
 
 def _part(b: Array, covariances: Array) -> float:
-    """The standard deviation of what some inputs add to a regression, of a single one with the sign of its coefficient;
-    NaN where none of them varies."""
+    """Standard deviation of the part that some inputs add to a regression.
+
+    For a single input it has the sign of its coefficient. NaN where none of them varies.
+    """
     if not (np.diagonal(covariances) > 0).any():
         return np.nan
     return float(b[0] * np.sqrt(covariances[0, 0])) if len(b) == 1 else float(np.sqrt(b @ covariances @ b))
@@ -110,8 +113,10 @@ def _covariances(z: Array, w: Array) -> Array:
 
 
 def _coefficients(covariances: Array, rows: int) -> Array:
-    """Of the regression of the last column on the others, 0 for those that do not vary; NaN with no more rows than
-    unknowns, and of a constant."""
+    """Coefficients of the regression of the last column on the others, 0 for those that do not vary.
+
+    NaN with no more rows than unknowns, and for a constant last column.
+    """
     varying = np.flatnonzero(np.diagonal(covariances)[:-1] > 0)
     if rows <= len(varying) + 1 or not covariances[-1, -1] > 0:
         return np.full(len(covariances) - 1, np.nan)
@@ -141,8 +146,10 @@ def _ranks(ties: NDArray[np.intp], w: Array) -> Array:
 
 
 def contributions(spearman: Array) -> Array:
-    """Contribution to variance as Crystal Ball and its like have it: squared rank correlations as shares of their sum,
-    with the sign of the correlation."""
+    """Contribution to variance as Crystal Ball and its like have it.
+
+    Squared rank correlations as shares of their sum, with the sign of the correlation.
+    """
     squares = np.where(np.isfinite(spearman), spearman, 0) ** 2
     with np.errstate(all="ignore"):
         shares: Array = np.sign(spearman) * squares / squares.sum()
@@ -150,8 +157,11 @@ def contributions(spearman: Array) -> Array:
 
 
 class Design(NamedTuple):
-    """An output at Saltelli's design: f_a and f_b at two independent samples of all inputs, rows long; f_ab, groups ×
-    rows, at the first with one group's inputs from the second."""
+    """An output at the points of Saltelli's design.
+
+    f_a and f_b: at two independent samples of all inputs, rows long; f_ab: groups × rows, at the first sample with one
+    group's inputs from the second.
+    """
 
     f_a: Array
     f_b: Array
@@ -172,7 +182,7 @@ class SobolIndices(NamedTuple):
 
 @one_thread()
 def jansen(design: Design) -> SobolIndices:
-    """The indices by Jansen's estimators (Jansen 1999; Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018, table 2):
+    """The indices by Jansen's estimators (Jansen 1999; Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018, table 2).
 
     S_i = 1 − Σ(f_b − f_ab_i)²/(2 N V) and T_i = Σ(f_a − f_ab_i)²/(2 N V), V the variance of f_a and f_b together.
     """
@@ -196,8 +206,10 @@ def jansen_intervals(design: Design, resamples: int, rng: np.random.Generator) -
 
 
 def _terms(design: Design) -> Array:
-    """What the estimators are means of, a row each: f, f², then (f_b − f_ab)²/2 and (f_a − f_ab)²/2 by group; NaN where
-    f does not vary."""
+    """What the estimators are means of, a row each: f, f², then (f_b − f_ab)²/2 and (f_a − f_ab)²/2 by group.
+
+    NaN where f does not vary.
+    """
     f_a, f_b, f_ab = design
     both = np.concatenate([f_a, f_b])
     middle = both.mean() if len(both) else np.nan

@@ -1,6 +1,6 @@
 """Runs trainings with NumPy: the same step again and again, each as a flat list of calls.
 
-Unlike `evaluate` it does not look for infinities in every matrix: a training ends where its loss is no finite number.
+Unlike `evaluate` it does not look for infinities in every matrix: a training ends where its loss is not finite.
 """
 
 import math
@@ -198,12 +198,12 @@ class TrainingRun:
 
     @property
     def ended(self) -> bool:
-        """Whether there is no further step: all are done, or the loss is no finite number."""
+        """Whether there is no further step: all are done, or the loss is not a finite number."""
         return self.progress.step >= self.training.steps or self.diverged
 
     @property
     def diverged(self) -> bool:
-        """Whether the loss of the last step was no finite number."""
+        """Whether the loss of the last step was not finite."""
         return self.progress.step > 0 and not math.isfinite(self.progress.loss)
 
     def advance(self, steps: int) -> None:
@@ -253,7 +253,7 @@ class TrainingRun:
             progress.kept |= {(k, step): value for k, value in enumerate(state)}
 
     def results(self) -> Results:
-        """What the run gives; NaN for what comes after a loss that is no finite number."""
+        """What the run gives; NaN for what comes after a loss that is not a finite number."""
         training, progress = self.training, self.progress
         made: Results = {
             name: _filled(records, progress.rows[name], training.steps) for name, records in training.records.items()

@@ -34,7 +34,7 @@ class Activation:
     rises: whether f never falls, so that the quantiles of f(a) are those of a, activated.
     zeros: whether f is exactly 0 over a range of a.
     active: where f multiplies sizes, f(ca) = c·f(a) for c > 0, the share of the sums that carry the size of the outputs
-    (but for LEAK²); None elsewhere.
+    (except for LEAK²); None elsewhere.
     Quadrature of f is exact to rounding where f turns within a few units of 0 and has kinks nowhere else.
     """
 
@@ -67,7 +67,7 @@ class Activation:
 
 
 def _softplus(a: Matrix) -> Matrix:
-    # Not with relu, whose derivative at 0 is none: here grad gives the half that it is. EXP never overflows.
+    # Not with relu, which has no derivative at 0: here grad gives one half. EXP never overflows.
     return a / 2 + absolute(a) / 2 + log(1 + exp(-absolute(a)))
 
 

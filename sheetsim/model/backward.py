@@ -69,12 +69,9 @@ class BackwardPass:
 
 
 def backward_pass(graph: Graph, network: Network, outputs: int, initializer: Initializer, loss: Matrix) -> BackwardPass:
-    """Adds a linear output layer `a_{L+1} = z_L W_{L+1}`, random targets, the loss that the drop-down says, and names
-    its gradients `d_a_l`, `d_z_l` and `d_W_l`.
+    """Add a linear output layer `a_{L+1} = z_L W_{L+1}`, random targets, the chosen loss, and its gradients.
 
-    mse: the mean of (output - target)² over samples and outputs, targets standard normal. cross-entropy: the mean over
-    samples of -log softmax(output)[label], every label as likely. For a layer's L2 norms,
-    ‖d_z_{l-1}‖² is about fan_in sd_l² ‖d_a_l‖² (Glorot & Bengio 2010).
+    The gradients are named `d_a_l`, `d_z_l` and `d_W_l`.
     """
     last = network.layers[-1]
     number = last.number + 1

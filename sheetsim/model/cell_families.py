@@ -281,6 +281,7 @@ class CellDistribution:
 
     @property
     def is_truncated(self) -> bool:
+        """Whether it has a bound."""
         return _is_bound(self.low) or _is_bound(self.high)
 
     @property
@@ -342,7 +343,7 @@ class CellDistribution:
 
 
 def _is_said(value: Any) -> bool:
-    """Whether a parameter says anything: no list that is empty, and no bound that is none."""
+    """Whether a parameter says anything: no list that is empty, and no infinite bound."""
     return value != () if isinstance(value, tuple) else _is_bound(value)
 
 

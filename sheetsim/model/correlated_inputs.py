@@ -22,8 +22,8 @@ def partners_of(matrices: Mapping[str, Matrix], correlation: Mapping[Any, Any], 
 
     correlation: by the name of an input, or the matrix itself, a number from -1 to 1. An input whose parameters are in
     cells stands for its draws, whose ranks are its own.
-    Raises SheetsimError for what is no input that was drawn, for another shape than n×1 or another number of rows, and
-    for correlations that no numbers can have.
+    Raises SheetsimError for what is not a drawn input, for another shape than n×1 or another number of rows, and for
+    correlations that no numbers can have.
     """
     rows, columns = shape
     if columns != 1:
@@ -55,12 +55,15 @@ def _draw_of(matrices: Mapping[str, Matrix], node: Matrix) -> Draw:
         leaf = matrices.get(f"{prefix}{node.name}")
         if node.is_op and leaf is not None and isinstance(leaf.source, Draw) and leaf in topological([node]):
             return leaf.source
-    raise SheetsimError(f"correlation: {node.name} is no input that is drawn")
+    raise SheetsimError(f"correlation: {node.name} is not an input that is drawn")
 
 
 def _weighted(partners: list[Partner]) -> list[Partner]:
-    """The partners with their weights. Raises SheetsimError when the correlations and those that the partners have
-    among themselves are no matrix of correlations."""
+    """The partners with their weights.
+
+    Raises SheetsimError when the correlations and those that the partners have among themselves are no matrix of
+    correlations.
+    """
     among = _among([partner.draw for partner in partners])
     asked = np.array([[partner.correlation for partner in partners]])
     least = np.linalg.eigvalsh(np.block([[among, asked.T], [asked, np.ones((1, 1))]]))[0]

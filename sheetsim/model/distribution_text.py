@@ -41,7 +41,7 @@ def parse_distribution(text: str) -> Distribution:
 
     Every distribution of the package and of scipy.stats by its name, parameters in their order or by name, lists in
     brackets, percent as 5%. `low=` and `high=` truncate what has no such parameters: `normal(0, 1, low=-2)`.
-    Raises SheetsimError for what is no such text, and for parameters that the distribution does not take.
+    Raises SheetsimError for other texts, and for parameters that the distribution does not take.
     """
     if len(text) > LONGEST:
         raise SheetsimError(f"a distribution of {len(text):,} characters is too long: {text[:40]}…")
@@ -57,7 +57,7 @@ class _Reader:
         while place < len(stripped):
             match = _TOKEN.match(stripped, place)
             if match is None:
-                raise SheetsimError(f"{text!r:.80} is no distribution: {_EXAMPLE}")
+                raise SheetsimError(f"{text!r:.80} is not a distribution: {_EXAMPLE}")
             if match["number"] is not None:
                 number = float(match["number"].replace("_", ""))
                 self._tokens.append(("number", number / 100 if match["percent"] else number))
@@ -75,7 +75,7 @@ class _Reader:
         return made
 
     def _refuse(self) -> None:
-        raise SheetsimError(f"{self._text!r:.80} is no distribution: {_EXAMPLE}")
+        raise SheetsimError(f"{self._text!r:.80} is not a distribution: {_EXAMPLE}")
 
     def _peek(self, ahead: int = 0) -> tuple[str, Any]:
         place = self._next + ahead

@@ -27,10 +27,19 @@ def distribution(name: str, /, **parameters: Any) -> Distribution | CellDistribu
 
 
 def distribution(name: str, /, **parameters: Any) -> Distribution | CellDistribution:
-    """The named distribution, of this package or of scipy.stats, with the parameters that it has there.
+    """A distribution by name, of this package or of scipy.stats, with the parameters that it has there.
 
-    A parameter may be a single cell of a model where the family's quantiles are a formula (CELL_FAMILIES).
-    Raises SheetsimError on an unknown name, and on a parameter that is unknown, missing or outside of its domain.
+    Parameters
+    ----------
+    name
+        "normal", "lognormal", "pert", …, or a continuous distribution of scipy.stats, such as "gamma".
+    **parameters
+        Its parameters by name. One may be a single cell of a model where the family's quantile function is a formula.
+
+    Raises
+    ------
+    SheetsimError
+        The name is unknown, or a parameter is unknown, missing or outside of its domain.
     """
     if has_cells(*parameters.values()):
         return cell_distribution(name, **parameters)
@@ -46,7 +55,15 @@ def normal(mean: Cell = ..., std: Cell = ...) -> Distribution | CellDistribution
 
 
 def normal(mean: Cell = 0.0, std: Cell = 1.0) -> Distribution | CellDistribution:
-    """The normal distribution with the given mean and standard deviation."""
+    """Normal distribution.
+
+    Parameters
+    ----------
+    mean
+        Mean; it may be a single cell of a model.
+    std
+        Standard deviation, from 0; it may be a single cell of a model.
+    """
     return distribution("normal", mean=mean, std=std)
 
 
@@ -59,7 +76,15 @@ def uniform(low: Cell = ..., high: Cell = ...) -> Distribution | CellDistributio
 
 
 def uniform(low: Cell = 0.0, high: Cell = 1.0) -> Distribution | CellDistribution:
-    """The uniform distribution on [low, high)."""
+    """Uniform distribution on [low, high).
+
+    Parameters
+    ----------
+    low
+        Lower end; it may be a single cell of a model.
+    high
+        Upper end, likewise.
+    """
     return distribution("uniform", low=low, high=high)
 
 
@@ -70,11 +95,30 @@ def lognormal(
     quantiles: Mapping[float, Cell] | None = None,
     **percentiles: Cell,
 ) -> Distribution | CellDistribution:
-    """The lognormal distribution, by mean (0) and standard deviation (1) of the logarithm, or by two percentiles.
+    """Lognormal distribution, by parameters of the logarithm or by two percentiles.
 
-    percentiles: `lognormal(p5=800, p95=3000)`, with decimals after an underscore (`p2_5`); quantiles: the same by
-    probability, `lognormal(quantiles={0.05: 800, 0.95: 3000})`. All may be single cells of a model.
-    Raises SheetsimError for percentiles beside a mean or std, not two of them, or ones that are not above 0 and rising.
+    Parameters
+    ----------
+    mean
+        Mean of the natural logarithm, 0 if None.
+    std
+        Standard deviation of the natural logarithm, 1 if None.
+    quantiles
+        Two quantiles by probability: `lognormal(quantiles={0.05: 800, 0.95: 3000})`.
+    **percentiles
+        The same as percentiles: `lognormal(p5=800, p95=3000)`; decimals follow an underscore, as in `p2_5`.
+
+    Raises
+    ------
+    SheetsimError
+        Percentiles beside a mean or std, not two of them, or ones that do not rise or are not above 0.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> demand = sheetsim.lognormal(p5=800, p95=3000)
+    >>> sheetsim.lognormal(quantiles={0.05: 800, 0.95: 3000}) == demand
+    True
     """
     points = _quantiles("lognormal", quantiles, percentiles)
     if not points:
@@ -101,11 +145,28 @@ def triangular(
     quantiles: Mapping[float, float] | None = None,
     **percentiles: float,
 ) -> Distribution | CellDistribution:
-    """The triangular distribution from low to high with its peak at mode, each of which percentiles can replace.
+    """Triangular distribution, by its ends and mode or by percentiles.
 
-    Three numbers in all: `triangular(low, mode, high)`, `triangular(p10=5, mode=7, p90=12)`,
-    `triangular(p10=5, p50=8, p90=12)`; percentiles and quantiles as of `lognormal`, which are solved for numerically.
-    Raises SheetsimError for another number of them, for ones that do not rise, and where no such distribution has them.
+    Three numbers in all: `triangular(low, mode, high)`, `triangular(p10=5, mode=7, p90=12)` or
+    `triangular(p10=5, p50=8, p90=12)`.
+
+    Parameters
+    ----------
+    low
+        Lower end. Percentiles can replace it, the mode or the upper end; they are solved for numerically.
+    mode
+        Peak.
+    high
+        Upper end.
+    quantiles
+        As of `lognormal`.
+    **percentiles
+        As of `lognormal`.
+
+    Raises
+    ------
+    SheetsimError
+        Not three numbers, numbers that do not rise, or no triangular distribution has them.
     """
     points = _quantiles("triangular", quantiles, percentiles)
     given = {key: value for key, value in (("low", low), ("mode", mode), ("high", high)) if value is not None}
@@ -124,15 +185,37 @@ def triangular(
 
 
 def pert(low: Cell, mode: Cell, high: Cell, shape: Cell = 4.0) -> Distribution | CellDistribution:
-    """The PERT distribution: a beta from low to high with mean (low + shape · mode + high)/(shape + 2).
+    """PERT distribution: a beta distribution from low to high with mean (low + shape · mode + high)/(shape + 2).
 
-    (Malcolm, Roseboom, Clark & Fazar 1959 for the shape 4; Vose 2008 for others.)
+    Parameters
+    ----------
+    low
+        Lower end; each of these may be a single cell of a model.
+    mode
+        Most probable value.
+    high
+        Upper end.
+    shape
+        Weight of the mode, 4 by convention.
+
+    References
+    ----------
+    D. Malcolm, J. Roseboom, C. Clark, W. Fazar, Operations Research 7 (1959) 646–669, for the shape 4; D. Vose, Risk
+    Analysis (2008), for others.
     """
     return distribution("pert", low=low, mode=mode, high=high, shape=shape)
 
 
 def discrete(values: Sequence[Cell], weights: Sequence[Cell] | None = None) -> Distribution | CellDistribution:
-    """One of the values, with probabilities in proportion to the weights; equal ones if there are none."""
+    """One of given values.
+
+    Parameters
+    ----------
+    values
+        The values.
+    weights
+        Probabilities, up to a common factor; equal ones if None.
+    """
     return distribution("discrete", values=values, weights=() if weights is None else weights)
 
 
@@ -143,12 +226,25 @@ def metalog(
     high: Cell | None = None,
     **percentiles: Cell,
 ) -> Distribution | CellDistribution:
-    """The metalog distribution through quantiles by probability (Keelin 2016), with as many terms as there are.
+    """Metalog distribution through given quantiles, with as many terms as there are quantiles.
 
-    quantiles: `metalog({0.1: 5, 0.5: 8, 0.9: 14})`, or as percentiles `metalog(p10=5, p50=8, p90=14)`, 2 to 16 of them;
-    low, high: bounds that x does not pass, if any.
-    Raises SheetsimError for quantiles that do not rise or lie out of the bounds, and where the quantile function
-    through them falls somewhere.
+    Parameters
+    ----------
+    quantiles
+        2 to 16 quantiles by probability: `metalog({0.1: 5, 0.5: 8, 0.9: 14})`.
+    low, high
+        Bounds of the values, if any.
+    **percentiles
+        The quantiles as percentiles: `metalog(p10=5, p50=8, p90=14)`.
+
+    Raises
+    ------
+    SheetsimError
+        Quantiles do not rise or lie outside of the bounds, or the quantile function through them is not increasing.
+
+    References
+    ----------
+    T. Keelin, The Metalog Distributions, Decision Analysis 13 (2016) 243–277.
     """
     points = _quantiles("metalog", quantiles, percentiles)
     return distribution(
@@ -161,11 +257,21 @@ def metalog(
 
 
 def truncated(law: Any, low: Cell | None = None, high: Cell | None = None) -> Distribution | CellDistribution:
-    """The distribution (one of this package, or frozen of scipy.stats) of those of its numbers from low to high.
+    """A distribution conditioned on an interval.
 
-    Bounds and parameters may be single cells of a model, of a family that can (TRUNCATED_FAMILIES).
-    Raises SheetsimError for what is no distribution, for bounds that do not rise, and where less than 1e-9 of the
-    numbers lie between them (in cells 1e-6, or they are error values).
+    Parameters
+    ----------
+    law
+        A distribution of this package, or a frozen one of scipy.stats.
+    low, high
+        Bounds, at least one of them. Bounds and parameters may be single cells of a model, of a family whose quantile
+        function is a formula.
+
+    Raises
+    ------
+    SheetsimError
+        `law` is not a distribution, the bounds do not rise, or the interval has a probability below 1e-9 (with cells
+        below 1e-6 the numbers are error values).
     """
     whole = law if isinstance(law, CellDistribution) else as_distribution(law)
     if whole is not None and (isinstance(whole, CellDistribution) or has_cells(low, high)):
@@ -183,8 +289,8 @@ def resampled(values: Any) -> Distribution:
     """The empirical distribution of the numbers: each is drawn as often as another, with replacement."""
     try:
         array = np.array(values, dtype=np.float64)
-    except Exception:  # an object may answer as it likes when it is asked for numbers
-        raise SheetsimError("empirical: the data are no numbers") from None
+    except Exception:  # an object's own conversion may raise anything
+        raise SheetsimError("empirical: the data are not numbers") from None
     if array.size == 0 or not np.isfinite(array).all() or (array.ndim > 1 and max(array.shape) != array.size):
         raise SheetsimError("empirical: the data must be one column of finite numbers")
     return checked_distribution("empirical", {"values": array.ravel().tolist()})

@@ -20,11 +20,18 @@ from sheetsim.model.family import FAILURES, Family, Parameter
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.truncation import check_truncation, truncated_family
 
-# Where a model's draws come from: of each matrix's own stream, or of one run of NumPy's legacy generator.
-GENERATORS = ("pcg64", "mt19937")
+# Where a model's draws come from: of each matrix's own stream, of one run of NumPy's legacy generator, or of HDR 2.0,
+# which spreadsheets compute too.
+GENERATORS = ("pcg64", "mt19937", "hdr")
+
+# Of a study: those of pcg64, with a switch in the workbook that draws others.
+LIVE = "live"
 
 # What seeds the legacy generator has.
 LEGACY_SEEDS = 2**32
+
+# And what HDR 2.0 takes as two identifiers: all that spreadsheets, which keep 15 digits, show.
+HDR_SEEDS = 9 * 10**14
 
 # Numbers of the legacy generator that are passed over at once.
 PASSED_OVER = 1_000_000
@@ -32,7 +39,7 @@ PASSED_OVER = 1_000_000
 Generator: TypeAlias = np.random.Generator | np.random.RandomState
 
 
-# A list of this many numbers is told in full; of a longer one, how many and from where to where.
+# A list of this many numbers is shown in full; of a longer one, its length and ends.
 MOST_TOLD = 6
 
 
@@ -50,6 +57,7 @@ class Distribution:
 
     @property
     def family(self) -> Family:
+        """The family's functions, of the truncated distribution where there are bounds."""
         return _family(self.name) if (self.low, self.high) == (-math.inf, math.inf) else _truncated(self)
 
     @property
@@ -181,16 +189,17 @@ def child_seed(seed: int, replicate: int, draws: str = "pcg64") -> int:
     NumPy's legacy generator takes no more.
     """
     state = np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(1, np.uint64)[0]
-    return int(state >> np.uint64(15 if draws == "pcg64" else 32))
+    return int(state >> np.uint64(32 if draws == "mt19937" else 15))
 
 
 def check_seed(seed: int, draws: str = "pcg64") -> None:
     """Raises SheetsimError for a generator that there is not, and for a seed that it does not have."""
-    if not isinstance(draws, str) or draws not in GENERATORS:
-        raise SheetsimError(f"draws must be {' or '.join(GENERATORS)}, not {said(draws)}")
+    if not isinstance(draws, str) or draws not in (*GENERATORS, LIVE):
+        raise SheetsimError(f"draws must be one of {', '.join(GENERATORS)}, not {said(draws)}")
     whole("seed", seed)
-    if draws == "mt19937" and seed >= LEGACY_SEEDS:
-        raise SheetsimError(f"seed must be at most {LEGACY_SEEDS - 1} with draws mt19937, not {seed}")
+    most = {"mt19937": LEGACY_SEEDS, "hdr": HDR_SEEDS, LIVE: HDR_SEEDS}.get(draws)
+    if most is not None and seed >= most:
+        raise SheetsimError(f"seed must be at most {most - 1} with draws {draws}, not {seed}")
 
 
 def legacy_stream(seed: int, before: int) -> np.random.RandomState:

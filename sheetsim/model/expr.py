@@ -101,8 +101,8 @@ Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack | Slot | Outco
 _EXPRESSIONS: "WeakValueDictionary[tuple[Any, ...], Matrix]" = WeakValueDictionary()
 
 
-# What a matrix's numbers are, where that asks for more or less than of others of a recalculation by another engine:
-# counts agree exactly, and numbers that may be all rounding, as means of what is 0 but for it, are compared one by one.
+# How a matrix's numbers are compared with a recalculation by another engine: counts agree exactly, and numbers that may
+# be rounding alone, such as the mean of numbers near 0, are compared one by one.
 NUMBER, COUNT, ROUNDING = KINDS = ("number", "count", "rounding")
 
 
@@ -160,6 +160,7 @@ class Matrix:
 
     @property
     def is_op(self) -> bool:
+        """Whether the node is computed from others, not a leaf."""
         return isinstance(self.source, Op)
 
     @property
@@ -227,6 +228,7 @@ class Matrix:
 
     @property
     def T(self) -> "Matrix":
+        """The transposed matrix."""
         return apply("transpose", self)
 
 
@@ -245,7 +247,7 @@ def matrix(value: Operand) -> Matrix:
             raise SheetsimError("a whole number is too large for a cell, which holds 1.8e308 at most") from None
         except Exception:  # what an object answers when it is asked for a number is its own
             raise SheetsimError(
-                f"{type(value).__name__} is no matrix of the model: give arrays to the model with "
+                f"{type(value).__name__} is not a matrix of the model: give arrays to the model with "
                 "model.input(name, array)"
             ) from None
     # By its text: 0 and -0 are equal, and NaN is equal to nothing.
@@ -268,86 +270,148 @@ def apply(name: str, *operands: Operand) -> Matrix:
     if name not in OF_TEXTS and any(
         isinstance(arg.source, Constant) and isinstance(arg.source.value, str) for arg in args
     ):
-        raise SheetsimError(f"{name} takes numbers, and no text")
+        raise SheetsimError(f"{name} takes numbers, not text")
     return _EXPRESSIONS.setdefault(key, Matrix(op, args, op.shape(name, [arg.shape for arg in args])))
 
 
 def exp(x: Operand) -> Matrix:
+    """Exponential function, element by element."""
     return apply("exp", x)
 
 
 def sin(x: Operand) -> Matrix:
-    """Sine of radians."""
+    """Sine of an angle in radians, element by element."""
     return apply("sin", x)
 
 
 def cos(x: Operand) -> Matrix:
-    """Cosine of radians."""
+    """Cosine of an angle in radians, element by element."""
     return apply("cos", x)
 
 
 def log(x: Operand) -> Matrix:
-    """Natural logarithm."""
+    """Natural logarithm, element by element; NaN for negative numbers, minus infinity at 0."""
     return apply("log", x)
 
 
 def log10(x: Operand) -> Matrix:
+    """Logarithm to base 10, element by element; NaN for negative numbers, minus infinity at 0."""
     return apply("log10", x)
 
 
 def sqrt(x: Operand) -> Matrix:
+    """Square root, element by element; NaN for negative numbers."""
     return apply("sqrt", x)
 
 
 def absolute(x: Operand) -> Matrix:
+    """Absolute value, element by element."""
     return apply("absolute", x)
 
 
 def floor(x: Operand) -> Matrix:
+    """Greatest whole number that is not above x, element by element."""
     return apply("floor", x)
 
 
 def ceiling(x: Operand) -> Matrix:
-    """The next whole number up. ROUNDUP and CEILING take no arrays in every engine; INT does."""
+    """Smallest whole number that is not below x, element by element.
+
+    Notes
+    -----
+    It is −floor(−x): ROUNDUP and CEILING do not take arrays in every spreadsheet program, and INT does.
+    """
     return -floor(-matrix(x))
 
 
 def sigmoid(a: Operand) -> Matrix:
-    """1 / (1 + exp(-a))."""
+    """Logistic function 1 / (1 + exp(−a)), element by element."""
     return apply("sigmoid", a)
 
 
 def tanh(a: Operand) -> Matrix:
+    """Hyperbolic tangent, element by element."""
     return apply("tanh", a)
 
 
 def relu(a: Operand) -> Matrix:
-    """a where a > 0, else 0."""
+    """Rectified linear unit: a where a > 0, else 0, element by element. Its derivative at 0 is 0.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> model = sheetsim.Model()
+    >>> a = model.input("a", [[1.5, -2.0, 0.0]])
+    >>> z = model.define("z", sheetsim.relu(a))
+    >>> model.run()["z"]
+    array([[1.5, 0. , 0. ]])
+    """
     return apply("relu", a)
 
 
 def equal(a: Operand, b: Operand) -> Matrix:
+    """1 where a equals b, else 0, element by element; both are numbers, or both texts (case does not count).
+
+    `a == b` compares the nodes of the model, not their values.
+    """
     return apply("equal", a, b)
 
 
 def not_equal(a: Operand, b: Operand) -> Matrix:
+    """1 where a differs from b, else 0, element by element: the opposite of `equal`."""
     return apply("not_equal", a, b)
 
 
 def where(condition: Operand, yes: Operand, no: Operand) -> Matrix:
-    """`yes` where the condition is not 0, else `no`, element by element."""
+    """Choose between two values, element by element.
+
+    Parameters
+    ----------
+    condition
+        Numbers; every number but 0 counts as true.
+    yes, no
+        Value where the condition is true, and where it is not. Shapes are broadcast, as in NumPy.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> model = sheetsim.Model()
+    >>> demand = model.input("demand", [[80.0], [120.0]])
+    >>> sold = model.define("sold", sheetsim.where(demand > 100, 100, demand))
+    >>> model.run()["sold"]
+    array([[ 80.],
+           [100.]])
+    """
     return apply("where", condition, yes, no)
 
 
 def if_error(x: Operand, instead: Operand) -> Matrix:
-    """x where it is a finite number, else `instead`: in a sheet, NaN and infinities are error values."""
+    """Replace NaN and infinities, which are error values in a sheet.
+
+    Parameters
+    ----------
+    x
+        Numbers.
+    instead
+        What stands where x is not a finite number. Shapes are broadcast, as in NumPy.
+    """
     return apply("if_error", x, instead)
 
 
 def choose(choice: Matrix, branches: Mapping[str, Operand]) -> Matrix:
-    """The branch whose key is the choice's text, as a chain of `where`; only that branch is ever computed.
+    """Choose a branch by the text of a drop-down, as a chain of `where`.
 
-    Raises SheetsimError when a branch is missing for an option of the drop-down.
+    Parameters
+    ----------
+    choice
+        A drop-down (`Model.choice`), or another 1×1 matrix of text.
+    branches
+        By text, the expression that is chosen. Only the chosen one is computed.
+
+    Raises
+    ------
+    SheetsimError
+        A branch is missing for an option of the drop-down, or there are others.
     """
     if not isinstance(choice, Matrix) or not isinstance(branches, Mapping) or not branches:
         raise SheetsimError(
@@ -363,7 +427,20 @@ def choose(choice: Matrix, branches: Mapping[str, Operand]) -> Matrix:
 
 
 def row(x: Operand, number: int) -> Matrix:
-    """Row `number` (from 1) as a 1×n matrix."""
+    """One row of a matrix, 1×n.
+
+    Parameters
+    ----------
+    x
+        Matrix, m×n.
+    number
+        Number of the row, from 1: an int, fixed when the model is built (`entry` takes computed numbers).
+
+    Raises
+    ------
+    SheetsimError
+        There is no such row.
+    """
     checked = matrix(x)
     if not 1 <= number <= checked.shape[0]:
         raise SheetsimError(f"row: {number} is not between 1 and {checked.shape[0]}")
@@ -371,7 +448,20 @@ def row(x: Operand, number: int) -> Matrix:
 
 
 def column(x: Operand, number: int) -> Matrix:
-    """Column `number` (from 1) as an n×1 matrix."""
+    """One column of a matrix, m×1.
+
+    Parameters
+    ----------
+    x
+        Matrix, m×n.
+    number
+        Number of the column, from 1: an int, fixed when the model is built (`entry` takes computed numbers).
+
+    Raises
+    ------
+    SheetsimError
+        There is no such column.
+    """
     checked = matrix(x)
     if not 1 <= number <= checked.shape[1]:
         raise SheetsimError(f"column: {number} is not between 1 and {checked.shape[1]}")
@@ -379,14 +469,32 @@ def column(x: Operand, number: int) -> Matrix:
 
 
 def entry(x: Operand, row: Operand, column: Operand) -> Matrix:
-    """The element in a row and a column, computed numbers from 1; NaN, in a sheet an error, where there is none."""
+    """Elements of a matrix by computed numbers of row and column (INDEX in a sheet).
+
+    Parameters
+    ----------
+    x
+        Matrix to look up in.
+    row, column
+        Numbers from 1. Where there is no such element the result is NaN, an error value in a sheet.
+    """
     return apply("entry", x, row, column)
 
 
 def pick(number: Operand, *options: Operand) -> Matrix:
-    """The option of a number from 1, single numbers all; NaN, in a sheet an error, where there is none.
+    """Choose one of several single numbers by a computed number (CHOOSE in a sheet).
 
-    Raises SheetsimError for more options than Excel's CHOOSE has.
+    Parameters
+    ----------
+    number
+        Number of the option, from 1, 1×1. Where there is no such option the result is NaN, an error value in a sheet.
+    *options
+        1 to 254 single numbers, 1×1 each.
+
+    Raises
+    ------
+    SheetsimError
+        No option, or more than CHOOSE takes.
     """
     if not 1 <= len(options) <= 254:
         raise SheetsimError(f"pick takes 1 to 254 options, not {len(options)}")
@@ -394,126 +502,163 @@ def pick(number: Operand, *options: Operand) -> Matrix:
 
 
 def row_count(x: Operand) -> Matrix:
+    """Number of rows, 1×1 (ROWS in a sheet)."""
     return apply("row_count", x)
 
 
 def column_count(x: Operand) -> Matrix:
+    """Number of columns, 1×1 (COLUMNS in a sheet)."""
     return apply("column_count", x)
 
 
 def column_sum(x: Operand) -> Matrix:
-    """The sums of the columns, 1×n."""
+    """Sum of each column, 1×n."""
     return apply("column_sum", x)
 
 
 def column_mean(x: Operand) -> Matrix:
-    """The means of the columns, 1×n."""
+    """Mean of each column, 1×n."""
     checked = matrix(x)
     return column_sum(checked) / float(checked.shape[0])
 
 
 def column_variance(x: Operand, mean: Matrix | None = None) -> Matrix:
-    """The population variances of the columns, 1×n; `mean` spares a second formula for their means."""
+    """Population variance of each column (divided by m), 1×n.
+
+    Parameters
+    ----------
+    x
+        Matrix, m×n.
+    mean
+        Means of the columns, 1×n, where the model has them already; this saves a second formula.
+    """
     checked = matrix(x)
     return column_mean((checked - (column_mean(checked) if mean is None else mean)) ** 2)
 
 
 def row_sum(x: Operand) -> Matrix:
-    """The sums of the rows, n×1."""
+    """Sum of each row, m×1."""
     return apply("row_sum", x)
 
 
 def row_log_sum_exp(x: Operand) -> Matrix:
-    """log Σ exp of each row, n×1: exp(x − row_log_sum_exp(x)) is the softmax."""
+    """log Σ exp(x) of each row, m×1, computed without overflow: exp(x − row_log_sum_exp(x)) is the softmax."""
     return apply("row_log_sum_exp", x)
 
 
 def softmax(x: Operand) -> Matrix:
-    """exp(x) over its row's sum: probabilities of classes, a row a sample (Bridle 1990)."""
+    """exp(x) divided by its row's sum: probabilities of classes, a row per sample (Bridle 1990).
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> model = sheetsim.Model()
+    >>> p = model.define("p", sheetsim.softmax(model.input("logits", [[0.0, 0.0, 1000.0, 1000.0]])))
+    >>> model.run()["p"]
+    array([[0. , 0. , 0.5, 0.5]])
+    """
     logits = matrix(x)
     return exp(logits - row_log_sum_exp(logits))
 
 
 def row_numbers(x: Operand) -> Matrix:
-    """The numbers of the rows, from 1, n×1."""
+    """Numbers of the rows, from 1, m×1."""
     return apply("row_numbers", x)
 
 
 def total(x: Operand) -> Matrix:
-    """The sum of all elements."""
+    """Sum of all elements, 1×1."""
     return apply("total", x)
 
 
 def sum_squares(x: Operand) -> Matrix:
+    """Sum of the squares of all elements, 1×1."""
     return apply("sum_squares", x)
 
 
 def mean(x: Operand) -> Matrix:
+    """Mean of all elements, 1×1."""
     return apply("mean", x)
 
 
 def variance(x: Operand) -> Matrix:
-    """Population variance of all elements."""
+    """Population variance of all elements (divided by their number n), 1×1."""
     return apply("variance", x)
 
 
 def std(x: Operand) -> Matrix:
-    """Population standard deviation of all elements."""
+    """Population standard deviation of all elements (divided by their number n), 1×1."""
     return apply("std", x)
 
 
 def sample_std(x: Operand) -> Matrix:
-    """The sample's estimate of a standard deviation, with n - 1; NaN for a single element."""
+    """Standard deviation of a sample (divided by n − 1), 1×1; NaN for a single element."""
     return apply("sample_std", x)
 
 
 def t_quantile(tails: Operand, freedom: Operand) -> Matrix:
-    """The half-width, in standard errors, of Student's interval that leaves the probability `tails` outside."""
+    """Half-width, in standard errors, of a two-sided interval by Student's t (T.INV.2T in a sheet).
+
+    Parameters
+    ----------
+    tails
+        Probability outside of the interval: 0.05 for 95 %.
+    freedom
+        Degrees of freedom, at least 1.
+    """
     return apply("t_quantile", tails, freedom)
 
 
 def normal_quantile(p: Operand) -> Matrix:
-    """The number that a standard normal one is below with probability p, element by element."""
+    """Standard normal quantile Φ⁻¹(p), element by element."""
     return apply("normal_quantile", p)
 
 
 def normal_probability(x: Operand) -> Matrix:
-    """The probability that a standard normal number is at most x, element by element."""
+    """Standard normal distribution function Φ(x), element by element."""
     return apply("normal_probability", x)
 
 
 def beta_quantile(p: Operand, a: Operand, b: Operand) -> Matrix:
-    """The number that one of the beta distribution with shapes a and b is below with probability p."""
+    """Quantile of the beta distribution (BETA.INV in a sheet).
+
+    Parameters
+    ----------
+    p
+        Probability, 0 to 1.
+    a, b
+        Shapes, above 0.
+    """
     return apply("beta_quantile", p, a, b)
 
 
 def skew(x: Operand) -> Matrix:
-    """Population skewness; NaN for a constant matrix."""
+    """Population skewness m₃ / m₂^1.5 of all elements, 1×1; NaN for a constant matrix."""
     return apply("skew", x)
 
 
 def kurtosis(x: Operand) -> Matrix:
-    """Population excess kurtosis (0 for a normal distribution); NaN for a constant matrix."""
+    """Population excess kurtosis m₄/m₂² − 3, 1×1: 0 for a normal distribution, NaN for a constant matrix."""
     return apply("kurtosis", x)
 
 
 def inverse(x: Operand) -> Matrix:
-    """The inverse of a square matrix; NaN of a singular one."""
+    """Inverse of a square matrix; NaN where it is singular."""
     return apply("inverse", x)
 
 
 def minimum(x: Operand) -> Matrix:
-    """The least of all elements."""
+    """Smallest of all elements, 1×1."""
     return apply("minimum", x)
 
 
 def maximum(x: Operand) -> Matrix:
-    """The greatest of all elements."""
+    """Greatest of all elements, 1×1."""
     return apply("maximum", x)
 
 
 def largest(*numbers: Operand) -> Matrix:
-    """The greatest of single numbers."""
+    """Greatest of several single numbers, 1×1."""
     # Excel functions take 255 arguments at most.
     while len(numbers) > 255:
         numbers = (*numbers[255:], apply("largest", *numbers[:255]))
@@ -521,10 +666,30 @@ def largest(*numbers: Operand) -> Matrix:
 
 
 def quantile(x: Operand, p: Operand) -> Matrix:
-    """The p-quantile of all elements, linear between order statistics (NumPy's and PERCENTILE's default)."""
+    """Quantile of all elements, linear between order statistics, 1×1.
+
+    Parameters
+    ----------
+    x
+        Numbers.
+    p
+        Probability, 0 to 1.
+
+    Notes
+    -----
+    It is definition 7 of Hyndman & Fan (1996), the default of NumPy and of Excel's PERCENTILE. It has no derivative.
+    """
     return apply("quantile", x, p)
 
 
 def frequency(x: Operand, edges: Matrix) -> Matrix:
-    """Counts of x in the bins that a column of n rising edges makes, (n + 1)×1: x <= first, (a, b]…, x > last."""
+    """Counts of numbers in bins (FREQUENCY in a sheet), (n + 1)×1.
+
+    Parameters
+    ----------
+    x
+        Numbers.
+    edges
+        Rising edges e₁ … eₙ, n×1. The bins are x ≤ e₁, e₁ < x ≤ e₂, …, x > eₙ.
+    """
     return apply("frequency", x, edges)

@@ -23,8 +23,11 @@ BELOW_ONE = ("beta",)
 
 @dataclass(frozen=True)
 class FittedFamily:
-    """A family at its greatest likelihood. free: parameters that were fitted; distance: Kolmogorov and Smirnov's, the
-    largest between the distribution function and that of the data."""
+    """A family at its greatest likelihood.
+
+    free: parameters that were fitted; distance: Kolmogorov and Smirnov's, the largest between the distribution function
+    and that of the data.
+    """
 
     distribution: Distribution
     free: int
@@ -80,7 +83,7 @@ def _law(name: str) -> Any:
     dist = getattr(stats, name, None) if scipy_families.family(name) is not None else None
     if not isinstance(dist, stats.rv_continuous):
         raise SheetsimError(
-            f"fit: {name[:40]!r} is no continuous distribution: normal, lognormal, uniform or one of scipy.stats"
+            f"fit: {name[:40]!r} is not a continuous distribution: normal, lognormal, uniform or one of scipy.stats"
         )
     return dist
 
@@ -97,7 +100,7 @@ def _fitted(name: str, dist: Any, data: Array) -> FittedFamily:
         free, frozen = len(greatest) - len(fixed), dist(*greatest)
     likelihood = float(np.sum(frozen.logpdf(data)))
     if not math.isfinite(likelihood):
-        raise SheetsimError("data lie where it gives none")
+        raise SheetsimError("data lie outside of its support")
     probabilities = frozen.cdf(data)
     steps = np.arange(data.size + 1) / data.size
     distance = max((steps[1:] - probabilities).max(), (probabilities - steps[:-1]).max())

@@ -23,14 +23,45 @@ from sheetsim.model.traversal import topological
 
 
 def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) -> list[Matrix]:
-    """The gradients of a single number by matrices, each of the shape of what it is by, to name and report.
+    """Gradients of a single number with respect to matrices, as expressions of the model.
 
-    They are built by reverse accumulation over the op table. Name those of the matrices along the way too, and a
-    formula refers to the one before; without names all of them are inlined.
-    fixed: matrices taken as constants.
-    Ties: the ReLU's derivative at 0 is 0; a maximum or minimum that several elements share is shared by them in equal
-    parts. Raises SheetsimError when the loss is no single number, does not depend on a matrix, or passes an op without
-    a derivative (quantile, t_quantile, beta_quantile).
+    They are built by reverse accumulation over the derivatives of the ops. Name the matrices along the way too, and
+    each formula refers to the one before; without names all of them are written into one formula.
+
+    Parameters
+    ----------
+    loss
+        1×1 matrix.
+    by
+        Matrices of the model to differentiate with respect to.
+    fixed
+        Matrices that are taken as constants.
+
+    Returns
+    -------
+    list of Matrix
+        For each matrix of `by` its gradient, of the same shape.
+
+    Raises
+    ------
+    SheetsimError
+        The loss is not a single number, does not depend on a matrix, or passes an op without a derivative (quantile,
+        t_quantile, beta_quantile).
+
+    Notes
+    -----
+    The derivative of ReLU at 0 is 0. Where several elements share a maximum or minimum, its gradient is divided
+    equally.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> model = sheetsim.Model()
+    >>> x = model.input("x", [[1.0, 2.0, 3.0]])
+    >>> loss = model.define("loss", sheetsim.sum_squares(x))
+    >>> d_x = model.define("d_x", sheetsim.grad(loss, [x])[0])
+    >>> model.run()["d_x"]
+    array([[2., 4., 6.]])
     """
     by, fixed = listed("by", by, "matrices"), listed("fixed", fixed, "matrices")
     for node in (loss, *by, *fixed):
@@ -85,7 +116,7 @@ def _backward(
         if node in gradients and isinstance(node.source, Stack):
             raise SheetsimError(f"{node.name} is a whole series, which has no derivative here: use its steps")
         if node in gradients and isinstance(node.source, Routine):
-            raise SheetsimError(f"{node.source.name} have no derivative here: take them out of the way to the loss")
+            raise SheetsimError(f"{node.source.name} have no derivative here: compute the loss without them")
         # Nothing but steps leads from here to the start.
         if node not in gradients or not isinstance(node.source, Op):
             continue

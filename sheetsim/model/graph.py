@@ -10,7 +10,7 @@ from sheetsim import arguments
 from sheetsim.errors import SheetsimError
 from sheetsim.model.cell_families import CellDistribution
 from sheetsim.model.correlated_inputs import partners_of
-from sheetsim.model.draws import Distribution, as_distribution, check_seed
+from sheetsim.model.draws import LIVE, Distribution, as_distribution, check_seed
 from sheetsim.model.expr import (
     KINDS,
     NUMBER,
@@ -25,9 +25,11 @@ from sheetsim.model.expr import (
     column_count,
     row_count,
 )
+from sheetsim.model.hdr import check_hdr, entity_of
 from sheetsim.model.initializers import SCHEMES, Initializer
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.packing import packed, unpacked
+from sheetsim.model.redraw import Redrawn, redrawn_in
 from sheetsim.model.sampling import as_correlation, check_design, check_legacy
 from sheetsim.model.series import MOST_STEPS, Series, SeriesStep, check_columns, unrolled
 from sheetsim.model.training import Batches, TrainedModel, batches, train
@@ -43,8 +45,18 @@ SD_OF_WEIGHTS = "standard deviation of the weights, by the initializer"
 class Output(NamedTuple):
     """A matrix whose rows are trials and whose columns are quantities.
 
-    unit, what: of its numbers, for people; columns: their names, none for 1, 2, 3, …; log: whether the share of trials
-    above a number is drawn on a scale of powers of ten.
+    Attributes
+    ----------
+    matrix
+        The numbers, trials × quantities.
+    unit
+        Their unit, for people.
+    what
+        Their meaning, for people.
+    columns
+        Names of the quantities; none for 1, 2, 3, …
+    log
+        Whether the share of trials above a number is drawn on a scale of powers of ten.
     """
 
     matrix: Matrix
@@ -57,22 +69,42 @@ class Output(NamedTuple):
 class Graph:
     """Named matrices in the order in which they were named.
 
-    seed: every draw of the graph comes from this number.
-    meanings: by name, what a matrix is, in a person's words, where that was said (`what`). No part of the matrix: equal
-    expressions are one node, whatever they are called.
-    draws: "pcg64", a stream for each matrix by its name; or "mt19937", all matrices one after another, in the order in
-    which they are named, from one run of NumPy's legacy generator: the numbers of a script that seeds
-    `numpy.random.RandomState(seed)` and calls `randn` for each. Those are normal draws only, of seeds below 2**32.
-    Raises SheetsimError for a seed or generator that is none.
+    Parameters
+    ----------
+    seed
+        Every draw of the graph comes from this number.
+    draws
+        "pcg64", a stream for each matrix by its name; or "mt19937", all matrices one after another, in the order in
+        which they are named, from one run of NumPy's legacy generator: the numbers of a script that seeds
+        `numpy.random.RandomState(seed)` and calls `randn` for each. Those are normal draws only, of seeds below 2**32.
+        Or "hdr", a stream for each matrix of HDR 2.0, which spreadsheets compute too: normal and uniform draws only.
+        "live" has the numbers of pcg64, and matrices that a drop-down draws otherwise (`redrawn`): of studies, whose
+        books show them.
+    redraw
+        With draws "live", a seed for which the drop-down stands at “seeded” from the start.
+
+    Attributes
+    ----------
+    meanings
+        By name, the meaning of a matrix in a person's words, where one was given (`what`). It is not part of the
+        matrix: equal expressions are one node, whatever their name.
+
+    Raises
+    ------
+    SheetsimError
+        The seed or the generator is not one of these.
     """
 
-    def __init__(self, *, seed: int = 0, draws: str = "pcg64") -> None:
+    def __init__(self, *, seed: int = 0, draws: str = "pcg64", redraw: int | None = None) -> None:
         check_seed(seed, draws)
+        self.redraw = redraw
         self.seed: int = int(seed)
         self.draws = draws
         self.outputs: dict[str, Output] = {}
         self.meanings: dict[str, str] = {}
         self._drawn = 0
+        self.redrawn: list[Redrawn] = []
+        self._entities: dict[int, str] = {}
         self._matrices: dict[str, Matrix] = {}
         self._folded: set[str] = set()
         self._steps: set[Matrix] = set()
@@ -110,7 +142,7 @@ class Graph:
 
     def _check_name(self, name: str) -> None:
         if not isinstance(name, str) or not NAME.match(name):
-            raise SheetsimError(f"{arguments.said(name)} is no name: letters, digits, _ and . only, and no digit first")
+            raise SheetsimError(f"{arguments.said(name)} is not a name: use letters, digits, _ and ., no digit first")
         # Defined names of a workbook ignore case.
         if name.casefold() in self._folded:
             raise SheetsimError(f"the name {name!r} is taken (case does not count)")
@@ -140,18 +172,38 @@ class Graph:
         at_least: float | None = None,
         what: str = "",
     ) -> Matrix:
-        """A leaf: draws of a Distribution with the given shape, or given numbers (anything that is a 2-D array).
+        """Add an input: draws of a distribution, or given numbers.
 
-        values: a Distribution, a frozen one of scipy.stats, or numbers (a list or 1-D array is a row, a Series of
-        pandas a column; columns of a DataFrame keep their names); sampling: the design of the draws, one of DESIGNS;
-        correlation of the columns: a number for all pairs, or a matrix, columns × columns (see Draw); of a single
-        column also rank correlations with earlier inputs, {name or matrix: number} (see `partners_of`); at_least: the
-        workbook takes only numbers from this one into the cells of given numbers (what is pasted is not checked); what:
-        what the matrix is, in words, which the workbook's sheet About shows.
-        Of a distribution with cells as parameters the draws are a leaf `e_NAME` (standard normal) or `u_NAME` (uniform
-        between 0 and 1), and the matrix is a formula of the draws and the cells.
-        Raises SheetsimError for a name that is taken, a shape that is none, numbers that are not finite or too small,
-        and a design or correlation that draws of this shape cannot have.
+        Parameters
+        ----------
+        name
+            Name of the matrix: letters, digits, `_` and `.`, no digit first.
+        values
+            A distribution of this package, a frozen one of scipy.stats, or numbers: anything that is a 2-D array. A
+            list or 1-D array is a row, a Series of pandas a column; columns of a DataFrame keep their names.
+        shape
+            Rows × columns of draws; rows are trials or samples.
+        sampling
+            Design of the draws: `random`, `antithetic`, `lhs` or `sobol`.
+        correlation
+            Of the columns: a number for all pairs, or a matrix, columns × columns (of the normal scores, a Gaussian
+            copula). Of a single column also rank correlations with earlier inputs, `{name or matrix: number}`.
+        at_least
+            Smallest number that the workbook takes in the cells of given numbers; pasted numbers are not checked.
+        what
+            Meaning of the matrix in words, which the workbook's sheet About shows.
+
+        Returns
+        -------
+        Matrix
+            The input. Where parameters of the distribution are cells, the draws are a leaf `e_NAME` (standard normal)
+            or `u_NAME` (uniform between 0 and 1), and the input is a formula of the draws and the cells.
+
+        Raises
+        ------
+        SheetsimError
+            The name is taken, the shape is missing, numbers are not finite or too small, or draws of this shape cannot
+            have the design or the correlation.
         """
         self._check_name(name)
         if isinstance(values, CellDistribution):
@@ -185,55 +237,113 @@ class Graph:
         self._check_name(name)
         rows, columns = shape
         legacy = self.draws == "mt19937"
+        # Draws that are all 1 are no random numbers.
+        by_hdr = self.draws in ("hdr", LIVE) and distribution.name != "ones"
         try:
             ranked = isinstance(correlation, Mapping)
             partners = partners_of(self._matrices, correlation, shape) if ranked else ()
             mixing = None if correlation is None or ranked else as_correlation(correlation, columns)
             if legacy:
                 check_legacy(distribution, design, mixing, partners)
+            if by_hdr:
+                check_hdr(distribution, design == "random" and mixing is None and not partners)
+                other = self._entities.setdefault(entity_of(name), name)
+                if other != name:
+                    raise SheetsimError(f"{other} has the same stream of draws hdr by chance: use another name")
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
-        source = Draw(distribution, self.seed, name, design, mixing, self._drawn if legacy else None, partners)
-        drawn = self._leaf(name, source, (rows, columns), what)
+        before = self._drawn if legacy else None
+        source = Draw(
+            distribution, self.seed, name, design, mixing, before, partners, hdr=by_hdr and self.draws != LIVE
+        )
         self._drawn += rows * columns
-        return drawn
+        if by_hdr and self.draws == LIVE:
+            return redrawn_in(self, name, source, (rows, columns), what)
+        return self._leaf(name, source, (rows, columns), what)
 
     def results(self, name: str, values: Array, *, what: str = "") -> Matrix:
-        """A leaf of numbers that were computed before: a 2-D float64 array, which is not copied.
+        """Add numbers that were computed before.
 
-        NaN and infinities may stand among them, as error values in the workbook. what: as of `input`.
+        Parameters
+        ----------
+        name
+            Name of the matrix.
+        values
+            2-D float64 array, which is not copied. NaN and infinities are error values in the workbook.
+        what
+            Meaning in words, as of `input`.
         """
         return self._leaf(name, Data(values), values.shape, what)
 
     def routine(self, name: str, routine: Routine, args: Sequence[Matrix], shape: Shape, *, what: str = "") -> Matrix:
-        """What NumPy alone computes of other matrices: constants in the workbook, computed anew with every other seed.
+        """Add what NumPy computes of other matrices and no formula does: constants in the workbook.
 
-        shape: of what the routine gives. what: as of `input`. Raises SheetsimError for a name that is taken.
+        Parameters
+        ----------
+        name
+            Name of the matrix.
+        routine
+            The function, with its name for messages.
+        args
+            Matrices that it takes.
+        shape
+            Shape of what it gives.
+        what
+            Meaning in words, as of `input`.
+
+        Raises
+        ------
+        SheetsimError
+            The name is taken.
         """
         node = Matrix(routine, tuple(args), shape, name)
         self._named(node, what)
         return node
 
     def take(self, leaf: Matrix, *, what: str = "") -> Matrix:
-        """A leaf with a name that was made elsewhere, as what a training gives, as a matrix of this graph.
+        """Add a named leaf that was made elsewhere, such as the result of a training.
 
-        what: as of `input`. Raises SheetsimError for a name that is taken.
+        Raises
+        ------
+        SheetsimError
+            The name is taken.
         """
         self._named(leaf, what)
         return leaf
 
     def of_seed(self, name: str, make: Callable[[int], Array], *, what: str = "") -> Matrix:
-        """A leaf of numbers that a function makes of the seed, a 2-D float64 array of one shape for all seeds.
+        """Add numbers that a function makes from the seed; replicates make them again with their own seeds.
 
-        Replicates make them anew. what: as of `input`.
+        Parameters
+        ----------
+        name
+            Name of the matrix.
+        make
+            Function of a seed that gives a 2-D float64 array, of one shape for all seeds.
+        what
+            Meaning in words, as of `input`.
         """
         source = DataOfSeed(make, self.seed)
         return self._leaf(name, source, source.values.shape, what)
 
     def choice(self, name: str, options: Sequence[str], value: str, *, what: str = "") -> Matrix:
-        """A text of a list, a drop-down in the workbook; what: as of `input`.
+        """Add a text of a list: a drop-down in the workbook.
 
-        Raises SheetsimError when the value is not on the list.
+        Parameters
+        ----------
+        name
+            Name of the cell.
+        options
+            The texts to choose from.
+        value
+            The chosen one.
+        what
+            Meaning in words, as of `input`.
+
+        Raises
+        ------
+        SheetsimError
+            The value is not on the list.
         """
         self._check_name(name)
         options = [arguments.text(f"{name}: an option", option) for option in arguments.listed(name, options, "texts")]
@@ -242,10 +352,23 @@ class Graph:
         return self._leaf(name, Choice(tuple(options), value), (1, 1), what)
 
     def weights(self, name: str, initializer: Initializer | str, shape: Shape, *, what: str = "") -> Matrix:
-        """W = sd · e, fan-in × fan-out (rows are inputs): three named matrices, `W_1` from `sd_1` and draws `e_1`.
+        """Add weights W = sd · e: three named matrices, `W_1`, its standard deviation `sd_1` and draws `e_1`.
 
-        initializer: one of this package's, or the name of a scheme; it says the standard deviation and the draws.
-        what: as of `input`, of the weights; with it the other two have words too.
+        Parameters
+        ----------
+        name
+            Name of the weights, such as `W_1`.
+        initializer
+            `he()`, `glorot()` and the like, or the name of a scheme, such as "he".
+        shape
+            fan-in × fan-out: rows are inputs, columns are units.
+        what
+            Meaning of the weights in words, as of `input`.
+
+        Raises
+        ------
+        SheetsimError
+            The initializer is unknown, or a name is taken.
         """
         if isinstance(initializer, str) and initializer in SCHEMES:
             initializer = SCHEMES[initializer]
@@ -263,16 +386,29 @@ class Graph:
         return self.define(name, sd * e, what=what)
 
     def define(self, name: str, expression: Any, *, kind: str = NUMBER, what: str = "") -> Matrix:
-        """The expression as a matrix with a name, and cells of its own: formulas refer to it.
+        """Give an expression a name, and cells of its own, which other formulas refer to.
 
-        kind: what its numbers are, for a check by other engines: "count" agrees exactly, and "rounding" may be nothing
-        else, so that each is compared by itself; any other "number" is compared with the matrix's largest. what: as of
-        `input`.
+        Parameters
+        ----------
+        name
+            Name of the matrix.
+        expression
+            Expression of matrices of the model, or a number.
+        kind
+            How other engines' results are compared: "count" must agree exactly; "rounding" may be rounding error only,
+            so each number is compared with itself; a "number" is compared relative to the matrix's largest.
+        what
+            Meaning in words, as of `input`.
+
+        Raises
+        ------
+        SheetsimError
+            The name is taken, or the expression has a name already.
         """
         arguments.one_of(f"{name}: kind", kind, KINDS)
         if isinstance(expression, str):
             raise SheetsimError(
-                f"{name}: a text is no matrix; a drop-down is made with model.choice(name, options, value)"
+                f"{name}: a text is not a matrix; a drop-down is made with model.choice(name, options, value)"
             )
         node = expression if isinstance(expression, Matrix) else apply("add", expression, 0.0)
         if node in self._steps:
@@ -295,12 +431,30 @@ class Graph:
         columns: Sequence[str] = (),
         log: bool = False,
     ) -> Matrix:
-        """The expression as a named matrix whose rows are trials and whose columns are quantities that are told of:
-        their summary, percentiles, risk numbers, histogram; what replicates, sweeps and sensitivity are about.
+        """Declare an output: its rows are trials, its columns quantities.
 
-        A matrix that has this name already is taken as it is. unit, what: of the numbers, for people; columns: a name
-        for each quantity, where there are several; log: whether the share of trials above a number is drawn on a scale
-        of powers of ten. Raises SheetsimError for a name that is taken, a single trial, and names that do not fit.
+        The run gives its summary, percentiles, risk numbers and histogram; replicates, sweeps and sensitivity observe
+        it.
+
+        Parameters
+        ----------
+        name
+            Name of the matrix. A matrix that has this name already is taken as it is.
+        expression
+            Expression of matrices of the model.
+        unit
+            Unit of the numbers, for people.
+        what
+            Meaning of the numbers, for people.
+        columns
+            A name for each quantity, where there are several.
+        log
+            Whether the share of trials above a number is drawn on a scale of powers of ten.
+
+        Raises
+        ------
+        SheetsimError
+            The name is taken, there is a single trial only, or names do not fit the columns.
         """
         text = arguments.text(f"{name}: unit", unit), arguments.text(f"{name}: what", what)
         arguments.flag(f"{name}: log", log)
@@ -320,10 +474,22 @@ class Graph:
         return node
 
     def batches(self, data: Mapping[str, Matrix], size: int, *, order: str = "epochs") -> Batches:
-        """Rows of given numbers that each step of a training takes: `batches["x"]` stands for those of `data["x"]`.
+        """Rows of given numbers for each step of a training: `batches["x"]` stands for those of `data["x"]`.
 
-        data: matrices of this model, by name, with one number of rows; order: one of ORDERS.
-        Raises SheetsimError for sizes and orders that cannot be.
+        Parameters
+        ----------
+        data
+            By name, inputs of given numbers with one number of rows.
+        size
+            Rows of a batch.
+        order
+            "epochs" goes through all rows in a new order each time, and leaves out a rest that is smaller than a batch;
+            "random" draws each batch again, without a row twice; "fixed" takes the first rows at every step.
+
+        Raises
+        ------
+        SheetsimError
+            The size or the order is not possible.
         """
         for name, node in data.items():
             if not isinstance(node, Matrix) or not isinstance(node.source, Data):
@@ -344,14 +510,35 @@ class Graph:
         seeds: int = 1,
         name: str = "training",
     ) -> TrainedModel:
-        """Trains parameters by a loss, from what they are in the model; its results are matrices of the model.
+        """Train parameters, from their values in the model; the results are matrices of the model.
 
-        loss: 1 × 1, of the parameters and of the rows that `batches` stands for; parameters: matrices with a name;
-        steps: how many; record: expressions of the parameters (and of whole data), by name, that are kept before the
-        first step, after each `every` steps and after the last; seeds: runs, each with draws and an order of its own;
-        name: of the training, with which its matrices begin: `training_loss` (steps × runs), `training_NAME` of what is
-        recorded, and `W_training` of a parameter W after the last step.
-        Raises SheetsimError for a loss that does not depend on a parameter, and for numbers that cannot be.
+        Parameters
+        ----------
+        loss
+            1×1 expression of the parameters and of the rows that `batches` stands for.
+        parameters
+            Named matrices that are trained.
+        optimizer
+            Rule and its numbers.
+        batches
+            Rows that each step takes; none where the loss uses whole data.
+        steps
+            Number of steps.
+        record
+            By name, expressions of the parameters (and of whole data) that are kept before the first step, after each
+            `every` steps and after the last.
+        every
+            Steps from one record to the next.
+        seeds
+            Number of runs, each with its own draws and order.
+        name
+            Name of the training. Its matrices are `NAME_loss` (steps × runs), `NAME_KEY` of each record, and `W_NAME`
+            of a parameter W after the last step.
+
+        Raises
+        ------
+        SheetsimError
+            The loss does not depend on a parameter, or a number is not possible.
         """
         self._check_name(name)
         made = train(
@@ -409,15 +596,34 @@ class Graph:
         """Matrices by step, each computed from the step before: a named block of the workbook with a row a step.
 
         One series: `series("h", h_0, lambda h, t: tanh(h @ W), steps=20)`. Several that step together:
-        `series({"p": p_0, "m": m_0}, step=f, steps=30)`, where f(previous, t) takes and gives matrices by name, with t
-        from 1. Names that f gives and that have no start (a gradient, a loss) are series from step 1; what stands in a
-        series is referred to, and everything else that f makes is written into the formulas that use it.
+        `series({"p": p_0, "m": m_0}, step=f, steps=30)`, where f(previous, t) takes and returns matrices by name.
 
-        start: step 0, a matrix of the model or numbers (input cells of the sheet). columns: headings, and
-        what: as of `input`, each by name where there are several series. An r×n matrix takes r rows a step. Returns the
-        Series, or all by name.
-        Raises SheetsimError for a name that is taken, a step of another shape or with other names, and headings that
-        do not fit.
+        Parameters
+        ----------
+        name
+            Name of the series; or starts by name, for several series.
+        start
+            Step 0: a matrix of the model, or numbers (input cells of the sheet). An r×n matrix takes r rows a step.
+        step
+            Function of the step before and of t, from 1. Names that it returns and that have no start, such as a
+            gradient or a loss, are series from step 1. Everything else that it computes is written into the formulas
+            that use it.
+        steps
+            Number of steps.
+        columns
+            Headings of the columns; by name where there are several series.
+        what
+            Meaning in words, as of `input`; by name where there are several series.
+
+        Returns
+        -------
+        Series or dict
+            The series, or all by name.
+
+        Raises
+        ------
+        SheetsimError
+            A name is taken, a step has another shape or other names, or headings do not fit.
         """
         steps = arguments.whole("steps", steps, 1, MOST_STEPS)
         if step is None:
@@ -467,11 +673,27 @@ class Graph:
         kind: str = NUMBER,
         what: str = "",
     ) -> Series:
-        """A series of matrices that are there already, as gradients by each step of another are; `first` numbers them.
+        """A series of matrices that exist already, such as gradients with respect to each step of another series.
 
-        kind: as of `define`; what: as of `input`.
+        Parameters
+        ----------
+        name
+            Name of the series.
+        matrices
+            One for each step, of one shape.
+        columns
+            Headings of the columns.
+        first
+            Number of the first step.
+        kind
+            As of `define`.
+        what
+            Meaning in words, as of `input`.
 
-        Raises SheetsimError when there is none, and when their shapes differ.
+        Raises
+        ------
+        SheetsimError
+            There is no matrix, or shapes differ.
         """
         self._check_name(name)
         arguments.whole(f"{name}: first", first)
@@ -512,14 +734,14 @@ def _headings(values: Any) -> tuple[str, ...]:
 
 
 def _finite_table(name: str, values: Any) -> Array:
-    """The values as a 2-D array. Raises SheetsimError for what is no table of finite numbers."""
+    """The values as a 2-D array. Raises SheetsimError for what is not a table of finite numbers."""
     try:
         # A copy: numbers that changed behind the model would change its results.
         array = np.array(values, dtype=np.float64, order="C", ndmin=2)
         # A Series of pandas, Polars and the like is a column of a table; ndmin makes it a row.
         if np.ndim(values) == 1 and hasattr(values, "to_frame"):
             array = array.T.copy()
-    except Exception:  # an object may answer as it likes when it is asked for numbers
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError(f"{name}: the values are no table of numbers") from None
     if array.ndim != 2 or array.size == 0:
         raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")

@@ -24,8 +24,11 @@ KEPT = 0.87962566103423978
 
 
 def weight_draws(name: str) -> Distribution:
-    """One of WEIGHT_DRAWS, with mean 0 and variance 1. truncated: a normal number within two of its own standard
-    deviations, enlarged to have a variance of 1 (TensorFlow's VarianceScaling)."""
+    """One of WEIGHT_DRAWS, with mean 0 and variance 1.
+
+    truncated: a normal number within two of its own standard deviations, enlarged to have a variance of 1 (TensorFlow's
+    VarianceScaling).
+    """
     if name == "truncated":
         # Not before it is asked for: it takes SciPy.
         return checked_distribution("normal", {"mean": 0.0, "std": 1 / KEPT}, -2 / KEPT, 2 / KEPT)
@@ -49,65 +52,101 @@ class Initializer:
 
 
 def lecun() -> Initializer:
-    """sd = 1/sqrt(fan_in): keeps Var[a] through identity layers, and near 0 through tanh (LeCun et al. 1998, §4.6).
+    """LeCun's initializer, sd = 1/√fan_in.
 
-    Through sigmoid it keeps a spread of the outputs and loses the input (χ = 0.056).
+    Keeps the variance of pre-activations through identity layers, and nearly through tanh near 0. Through sigmoid it
+    keeps the spread of the outputs and loses the input (χ = 0.056).
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, Efficient BackProp (1998), §4.6.
     """
     return Initializer(lambda fan_in, fan_out: 1 / sqrt(fan_in))
 
 
 def lecun_normal() -> Initializer:
-    """LeCun's standard deviation by the name that says how it is drawn, as Keras has it: the same as `lecun`."""
+    """Keras' name for `lecun` with normal draws: the same as `lecun`."""
     return lecun()
 
 
 def xavier() -> Initializer:
-    """sd = 1/sqrt(fan_in), by the name that articles and books often give to LeCun's: the same as `lecun`.
+    """The name that articles and books often give to sd = 1/√fan_in: the same as `lecun`.
 
-    What Xavier Glorot and Yoshua Bengio (2010, eq. 12) propose, and PyTorch calls xavier, is `glorot`; the two agree
-    where fan_in is fan_out.
+    The initializer of Xavier Glorot and Yoshua Bengio (2010, eq. 12), which PyTorch calls xavier, is `glorot`; the two
+    agree where fan_in equals fan_out.
     """
     return lecun()
 
 
 def glorot() -> Initializer:
-    """sd = sqrt(2/(fan_in + fan_out)): between the forward and the backward need (Glorot & Bengio 2010, eq. 12).
+    """Glorot's initializer, sd = √(2/(fan_in + fan_out)): a compromise of the forward and the backward pass.
 
-    PyTorch's xavier_normal_ has this standard deviation.
+    PyTorch's `xavier_normal_` has this standard deviation.
+
+    References
+    ----------
+    X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks (2010), eq. 12.
     """
     return Initializer(lambda fan_in, fan_out: sqrt(2 / (fan_in + fan_out)))
 
 
 def glorot_uniform() -> Initializer:
-    """Uniform on ±sqrt(6/(fan_in + fan_out)), whose standard deviation is glorot's: the paper's own (eq. 16).
+    """Uniform draws on ±√(6/(fan_in + fan_out)), with the standard deviation of `glorot`.
 
-    PyTorch's xavier_uniform_, and what Keras begins with.
+    PyTorch's `xavier_uniform_`, and Keras' default.
+
+    References
+    ----------
+    X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks (2010), eq. 16.
     """
     return replace(glorot(), draws=UNIFORM)
 
 
 def he() -> Initializer:
-    """sd = sqrt(2/fan_in): keeps E[z²] through ReLU layers (He et al. 2015, arXiv:1502.01852, eq. 10)."""
+    """He's initializer, sd = √(2/fan_in): keeps E[z²] through ReLU layers.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren, J. Sun, Delving deep into rectifiers (2015), arXiv:1502.01852, eq. 10.
+    """
     return Initializer(lambda fan_in, fan_out: sqrt(2 / fan_in))
 
 
 def he_uniform() -> Initializer:
-    """Uniform on ±sqrt(6/fan_in), whose standard deviation is he's: PyTorch's kaiming_uniform_ for ReLU."""
+    """Uniform draws on ±√(6/fan_in), with the standard deviation of `he`: PyTorch's `kaiming_uniform_` for ReLU."""
     return replace(he(), draws=UNIFORM)
 
 
 def orthogonal(gain: Operand = 1.0) -> Initializer:
-    """gain · Q with orthonormal columns, or rows where fan_in < fan_out (Saxe, McClelland & Ganguli 2013, §3).
+    """gain · Q with orthonormal columns, or rows where fan_in < fan_out.
 
-    The rows of W are inputs: with gain 1 and fan_in <= fan_out a sample's norm is kept exactly, ‖x W‖ = ‖x‖; with more
-    inputs than units x W is a projection. W is sd · e as always: sd = gain/sqrt(max(fan_in, fan_out)) is the root mean
-    square of all its elements, and another sd is another gain.
+    Parameters
+    ----------
+    gain
+        Factor, a number or a single cell of a model.
+
+    Notes
+    -----
+    Rows of W are inputs: with gain 1 and fan_in ≤ fan_out the norm of a sample is kept exactly, ‖x W‖ = ‖x‖; with more
+    inputs than units x W is a projection. W is sd · e as for other initializers: sd = gain/√max(fan_in, fan_out) is the
+    root mean square of its elements, and another sd is another gain.
+
+    References
+    ----------
+    A. Saxe, J. McClelland, S. Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks (2013), arXiv:1312.6120, §3.
     """
     return Initializer(lambda fan_in, fan_out: gain / sqrt(largest(fan_in, fan_out)), design=ORTHOGONAL)
 
 
 def scaled(sd: Operand) -> Initializer:
-    """The given standard deviation, whatever the fan-in; a 1×1 matrix makes it a cell that can be changed."""
+    """A given standard deviation, whatever the fan-in.
+
+    Parameters
+    ----------
+    sd
+        The standard deviation; a single cell of a model can be changed in the workbook.
+    """
     return Initializer(lambda fan_in, fan_out: sd)
 
 
@@ -117,7 +156,13 @@ def zeros() -> Initializer:
 
 
 def constant(value: Operand) -> Initializer:
-    """All weights equal (the draws are all 1): the units of a layer then never differ."""
+    """All weights equal, so that the units of a layer never differ.
+
+    Parameters
+    ----------
+    value
+        Every weight, a number or a single cell of a model.
+    """
     return Initializer(lambda fan_in, fan_out: value, distribution("ones"))
 
 
@@ -154,7 +199,7 @@ INITIALIZER_NAMES = (
     "xavier: 1/√n (LeCun et al. 1998; lecun is the same). glorot: √(2/(n_in + n_out)), PyTorch’s xavier. he: √(2/n)"
 )
 
-# And for one who reads on.
+# Further names.
 MORE_NAMES = (
     "glorot uniform, he uniform: the same standard deviations with uniform draws. orthogonal: orthonormal columns, or "
     "rows (Saxe et al. 2013): 1/√max(n_in, n_out). A drop-down has the schemes of the draws that the book was made with"

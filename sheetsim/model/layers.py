@@ -63,8 +63,10 @@ class DenseLayer:
 
 @dataclass(frozen=True)
 class Pass:
-    """A way through the network. logits: the last layer's sums; sums, outputs: by layer; running: what the running
-    averages are after it, by slot."""
+    """A way through the network.
+
+    logits: the last layer's sums; sums, outputs: by layer; running: what the running averages are after it, by slot.
+    """
 
     logits: Matrix
     sums: tuple[Matrix, ...]
@@ -74,8 +76,10 @@ class Pass:
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """Slots of a network's parameters and running averages, by name (W_1, b_1, gamma_1, beta_1; mean_1, variance_1),
-    with what they are at the start; inputs: of the first layer."""
+    """Slots of a network's parameters and running averages, by name, with their values at the start.
+
+    Names are W_1, b_1, gamma_1, beta_1, and mean_1, variance_1. inputs: of the first layer.
+    """
 
     layers: tuple[DenseLayer, ...]
     inputs: int
@@ -95,9 +99,12 @@ class TrainedNetwork:
         masks: Mapping[int, Matrix] | None = None,
         named: Callable[[str, Matrix], Matrix] = lambda name, node: node,
     ) -> Pass:
-        """A pass; values: parameters and averages in place of the slots, by name; masks: uniform draws by layer from 1,
-        in training, and None to evaluate; named: gives sums (a_1), what batch normalization makes of them (n_1) and
-        outputs (z_1) cells of their own, where they are to have some."""
+        """One pass through the network.
+
+        values: parameters and averages in place of the slots, by name; masks: uniform draws by layer from 1 in
+        training, None to evaluate; named: gives cells of their own to sums (a_1), to normalized ones (n_1) and to
+        outputs (z_1).
+        """
         has = {**self.parameters, **self.averages, **(values or {})}
         trains = masks is not None
         sums, outputs = [], []
@@ -145,8 +152,10 @@ class TrainedNetwork:
 
 
 def network(inputs: int, layers: Sequence[DenseLayer], seed: int) -> TrainedNetwork:
-    """The slots and starts of a network: W_l = sd · e_l with standard draws e_l from the stream of that name, biases
-    and β 0, γ 1, running averages 0 and 1."""
+    """The slots and starts of a network.
+
+    W_l = sd · e_l with standard draws e_l from the stream of that name, biases and β 0, γ 1, running averages 0 and 1.
+    """
     made = TrainedNetwork(tuple(layers), inputs)
     fan_in = inputs
     for number, layer in enumerate(layers, start=1):
@@ -235,9 +244,9 @@ def entropy_of(counts: Matrix) -> Matrix:
 def distinct_units(weights: Matrix, bias: Matrix | None) -> Matrix:
     """How many hidden units of a layer differ, 1 × 1: by the columns of `weights` and the bias.
 
-    Units are told apart by one sum of their weights and bias, each times a fixed random number: sums that agree to
-    6 digits of their root mean square are of equal units, but for a chance of about one in a million a pair. Not
-    exactly: a BLAS may round equal columns differently, and training makes the last digits grow apart.
+    Units are distinguished by one sum of their weights and bias, each times a fixed random number. Sums that agree to 6
+    digits of their root mean square count as equal units; for different ones it happens about once in a million pairs.
+    Equality is not exact, as a BLAS may round equal columns differently, and training makes the last digits grow apart.
     """
     rows = weights.shape[0]
     told = np.random.default_rng(0).normal(size=(1, rows))

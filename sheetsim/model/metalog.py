@@ -92,8 +92,10 @@ def coefficients_of(probabilities: Numbers, quantiles: Numbers, low: float, high
 
 
 def logit_terms(probabilities: Numbers) -> Array:
-    """The terms at the probabilities, a row each, with as many columns: the coefficients times them are the quantiles
-    on the scale on which the terms are summed."""
+    """The terms at the probabilities, a row each, with as many columns.
+
+    The coefficients times them are the quantiles on the scale on which the terms are summed.
+    """
     y = np.array(probabilities)
     logit = np.log(y) - np.log1p(-y)
     powers = _powers(len(probabilities))
@@ -161,8 +163,10 @@ def _from_normal(z: Array, /, probabilities: Numbers, quantiles: Numbers, low: f
 
 
 def _moments(probabilities: Numbers, quantiles: Numbers, low: float, high: float) -> tuple[float, float]:
-    """By the trapezoidal rule over the logit of y, which is exact to rounding here; NaN with one bound alone, where the
-    moments may diverge."""
+    """By the trapezoidal rule over the logit of y, which is exact to rounding here.
+
+    NaN with one bound alone, where the moments may diverge.
+    """
     if math.isfinite(low) != math.isfinite(high):
         return math.nan, math.nan
     weights = _sigmoid(LOGITS) * _sigmoid(-LOGITS) * (LOGITS[1] - LOGITS[0])

@@ -83,7 +83,7 @@ def grouped(inputs: Sequence[ModelInput], groups: Mapping[str, Sequence[str]] | 
     """The inputs by group, in the order of their first ones.
 
     groups: by name, the inputs of a group; the name of a leaf stands for all its columns.
-    Raises SheetsimError for what is no such mapping, for a name that no input has, and for an input in two groups.
+    Raises SheetsimError for anything else, for a name that no input has, and for an input in two groups.
     """
     if groups is None:
         return {one.name: [one] for one in inputs}

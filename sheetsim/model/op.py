@@ -82,6 +82,7 @@ def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
 
 
 def product(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape of a matrix product. Raises SheetsimError where columns and rows differ."""
     left, right = shapes
     if left[1] != right[0]:
         raise SheetsimError(
@@ -91,38 +92,46 @@ def product(name: str, shapes: Sequence[Shape]) -> Shape:
 
 
 def transposed(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape n×m of a transposed m×n matrix."""
     return shapes[0][1], shapes[0][0]
 
 
 def square(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape of the argument, which must be square. Raises SheetsimError otherwise."""
     if shapes[0][0] != shapes[0][1]:
         raise SheetsimError(f"{name} takes as many rows as columns, not {_text(shapes[0])}")
     return shapes[0]
 
 
 def scalar(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape 1×1."""
     return 1, 1
 
 
 def of_scalars(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape 1×1, of arguments that are 1×1. Raises SheetsimError for others."""
     if any(shape != (1, 1) for shape in shapes):
         raise SheetsimError(f"{name} takes single numbers, not {' and '.join(map(_text, shapes))}")
     return 1, 1
 
 
 def one_row(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape 1×n of a number for each column."""
     return 1, shapes[0][1]
 
 
 def one_column(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape m×1 of a number for each row."""
     return shapes[0][0], 1
 
 
 def first_column(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape m×1 of one column."""
     return shapes[0][0], 1
 
 
 def bins(name: str, shapes: Sequence[Shape]) -> Shape:
+    """Shape (n + 1)×1 of counts between n edges. Raises SheetsimError where the edges are not one column."""
     if shapes[1][1] != 1:
         raise SheetsimError(f"{name}: the edges must be one column, not {_text(shapes[1])}")
     return shapes[1][0] + 1, 1

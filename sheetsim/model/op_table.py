@@ -86,7 +86,7 @@ def _sigmoid(a: Array) -> Array:
 def _frequency(x: Array, edges: Array) -> Array:
     """Counts with Excel's closure: (edge_k-1, edge_k], the first bin all x <= edge_0, the last all x > edge_n.
 
-    NaN, as an error in a sheet is no number to count, where x or the edges have one.
+    NaN, as an error in a sheet is not a number to count, where x or the edges have one.
     """
     if np.isnan(x.sum() + edges.sum()):
         return np.full((len(edges) + 1, 1), np.nan)
@@ -262,7 +262,7 @@ def _kurtosis(d: Matrix, z: Matrix, x: Matrix) -> tuple[Matrix]:
 
 
 def _unknown(d: Matrix, z: Matrix, *args: Matrix) -> tuple[Matrix | None, ...]:
-    raise SheetsimError(f"{z.source.name} has no derivative in this package: take it out of the way to the loss")  # type: ignore[union-attr]
+    raise SheetsimError(f"{z.source.name} has no derivative in this package: compute the loss without it")  # type: ignore[union-attr]
 
 
 def _times(d: Matrix, x: Matrix) -> Matrix:
@@ -485,6 +485,17 @@ TABLE: tuple[Op, ...] = (
         _normal_probability,
         "IF({0:sum}>0,1-_xlfn.CHISQ.DIST.RT({0:negation}^2,1)/2,_xlfn.CHISQ.DIST.RT({0:negation}^2,1)/2)",
         lambda d, z, x: (d * exp(-(x**2) / 2) / math.sqrt(2 * math.pi),),
+        never_overflows=True,
+        by_cell=True,
+    ),
+    # No function of its argument but for the shape: a sheet's own generator, which NumPy has no number of.
+    Op(
+        "random_like",
+        1,
+        broadcast,
+        lambda x: np.full(x.shape, np.nan),
+        "RAND()",
+        _steps,
         never_overflows=True,
         by_cell=True,
     ),

@@ -106,5 +106,7 @@ def _draw_content(draw: Draw) -> Iterator[bytes]:
     yield np.asarray(0 if draw.correlation is None else draw.correlation).tobytes()
     if not (math.isinf(law.low) and math.isinf(law.high)):
         yield repr((law.low, law.high)).encode()
+    if draw.hdr:
+        yield b"hdr"
     if draw.partners:
         yield repr([(partner.name, partner.draw.stream, partner.correlation) for partner in draw.partners]).encode()

@@ -12,6 +12,7 @@ import numpy as np
 from sheetsim.arguments import one_of
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution, Generator, legacy_stream, stream
+from sheetsim.model.hdr import matrix_uniforms, of_uniforms
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.rank_correlation import arranged, is_constant
 
@@ -24,7 +25,7 @@ ORTHOGONAL = "orthogonal"
 SOBOL_INPUTS = 21_201
 SOBOL_BITS = 30
 
-# A correlation that was computed is symmetric, and 1 on its diagonal, but for the last digits.
+# A correlation that was computed is symmetric, and 1 on its diagonal, except for the last digits.
 CORRELATION_ROUNDING = 1e-12
 
 # What all pairs of inputs have, or a matrix, inputs × inputs.
@@ -54,6 +55,8 @@ class Draw:
     are scipy.stats.qmc's. Weights can also be `orthogonal`: see `orthogonal_draws`.
     correlation: None, what all pairs of inputs have, or a matrix. It is that of the inputs' normal scores z, of which
     an input is the quantile of Φ(z) (a Gaussian copula): the inputs' own where they are normal, near it elsewhere.
+    hdr: whether the numbers are those of HDR 2.0 (see `hdr.matrix_uniforms`), which are independent ones of a normal or
+    uniform distribution.
     before: None, or how many numbers of NumPy's legacy generator come before these: they are then the next ones of the
     one generator that `seed` alone picks.
     partners: inputs with as many samples that this one, of a single column, has rank correlations with: its numbers,
@@ -69,7 +72,9 @@ class Draw:
         correlation: InputCorrelation | None = None,
         before: int | None = None,
         partners: tuple[Partner, ...] = (),
+        hdr: bool = False,
     ) -> None:
+        self.hdr = hdr
         self.distribution = distribution
         self.seed = seed
         self.stream = stream
@@ -86,7 +91,7 @@ class Draw:
     def is_plain(self) -> bool:
         """Independent numbers from NumPy's generator alone, which come in the same order however many are asked for."""
         is_random = self.design == "random" and self.correlation is None and not self.partners
-        return is_random and self.distribution.family.in_order
+        return is_random and not self.hdr and self.distribution.family.in_order
 
     @property
     def by_scipy(self) -> bool:
@@ -127,6 +132,11 @@ class Draw:
 
     def _alone(self, shape: Shape, seed: int | None) -> Array:
         """The numbers as they are drawn, whatever the partners are."""
+        if self.hdr:
+            from scipy.special import ndtri
+
+            u = matrix_uniforms(self.seed if seed is None else seed, self.stream, shape)
+            return self._finite(np.asarray(of_uniforms(self.distribution, u, ndtri)))
         generator = self._generator(seed)
         if self.design == ORTHOGONAL:
             return orthogonal_draws(generator, shape)
@@ -197,7 +207,7 @@ def orthogonal_draws(generator: Generator, shape: Shape) -> Array:
 
 
 def check_design(design: str, samples: int, inputs: int) -> None:
-    """Raises SheetsimError for a design that there is not, or that has no such size."""
+    """Raises SheetsimError for an unknown design, or a size that it cannot have."""
     one_of("sampling", design, DESIGNS)
     if design == "antithetic" and samples % 2:
         raise SheetsimError(f"samples must be even for antithetic sampling, not {samples}")
@@ -229,7 +239,7 @@ def as_correlation(value: Any, inputs: int) -> InputCorrelation:
     """
     try:
         array = np.asarray(value)
-    except Exception:  # an object may answer as it likes
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError("correlation must be a number or a square matrix of numbers") from None
     if array.dtype.kind not in "iuf" or array.ndim not in (0, 2):
         raise SheetsimError("correlation must be a number or a square matrix of numbers")

@@ -61,7 +61,7 @@ def family(name: str) -> Family | None:
 def named(frozen: Any) -> tuple[str, dict[str, Any]]:
     """The name and parameters of a frozen distribution, such as scipy.stats.gamma(2.0), as a template has them.
 
-    SciPy's `uniform` and `bernoulli` have other parameters than ours, and are told in ours; a bernoulli that is moved
+    SciPy's `uniform` and `bernoulli` have other parameters than ours, and are shown by ours; a bernoulli that is moved
     is a binom of one trial. Raises SheetsimError for anything else of scipy.stats.
     """
     from scipy.stats.distributions import rv_frozen
@@ -71,7 +71,7 @@ def named(frozen: Any) -> tuple[str, dict[str, Any]]:
         raise SheetsimError(f"{kind} is no frozen distribution of single numbers, such as scipy.stats.gamma(2.0)")
     dist = frozen.dist
     if type(_single_number_distribution(str(dist.name))) is not type(dist):
-        raise SheetsimError("the distribution is none that scipy.stats has by name: no template can say it")
+        raise SheetsimError("the distribution has no name in scipy.stats, so that no template can hold it")
     keys = [*_shapes(dist), "loc", "scale"]
     given = {**dict(zip(keys, frozen.args, strict=False)), **frozen.kwds}
     if any(np.ndim(value) for value in given.values()):

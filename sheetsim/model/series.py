@@ -36,6 +36,7 @@ class Series(Matrix):
 
     @property
     def headings(self) -> tuple[str, ...]:
+        """The headings of the columns."""
         return self.columns
 
     @property
@@ -50,7 +51,7 @@ class Series(Matrix):
         return iter(self.args)
 
     def __getitem__(self, step: int) -> Matrix:
-        """The matrix at a step, by its number; -1 is the last. Raises SheetsimError when there is none such."""
+        """The matrix at a step, by its number; -1 is the last. Raises SheetsimError when there is no such step."""
         if not isinstance(step, Integral):
             raise SheetsimError(f"{self.name}: a step is a whole number, not {said(step)}")
         place = step - self.first if step >= 0 else len(self) + step

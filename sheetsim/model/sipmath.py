@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.model.hdr import hdr_uniforms
 from sheetsim.model.metalog import fitted_metalog, metalog_numbers
 from sheetsim.model.op import Array
-
-MODULUS = 2**32
 
 # Of a library that is read: bytes, and variables.
 MOST_BYTES, MOST_VARIABLES = 64 << 20, 10_000
@@ -24,20 +23,8 @@ MOST_BYTES, MOST_VARIABLES = 64 << 20, 10_000
 TERMS = 5
 
 
-def hdr_uniforms(trials: Any, entity: int, variable: int, seed3: int = 0, seed4: int = 0) -> Array:
-    """HDR 2.0, D. Hubbard's counter-based generator of the SIPmath 3.0 standard: uniform numbers in (0, 1) for the
-    numbers of trials, from 1, of a stream with these identifiers."""
-    i = np.asarray(trials, dtype=np.int64)
-    first = i * 2499997 + variable * 1800451 + entity * 2000371 + seed3 * 1796777 + seed4 * 2299603
-    second = i * 2246527 + variable * 2399993 + entity * 2100869 + seed3 * 1918303 + seed4 * 1624729
-    a = 999999999999989 % (first % 7450589 * 4658 + 7450581) * 383 % 99991 * 7440893
-    b = 999999999999989 % (second % 7450987 * 7580 + 7560584) * 17669 % 7440893
-    uniforms: Array = ((a + b) * 1343 % MODULUS + 0.5) / MODULUS
-    return uniforms
-
-
 class SipLibrary:
-    """A library that was read. Raises SheetsimError for what is none, and for generators that are not known."""
+    """A library that was read. Raises SheetsimError for another file, and for generators that are not known."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,7 +35,7 @@ class SipLibrary:
         except OSError as error:
             raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
         except (ValueError, RecursionError) as error:
-            raise SheetsimError(f"{path} is no JSON: {error}") from None
+            raise SheetsimError(f"{path} is not JSON: {error}") from None
         try:
             self._read(data)
         except SheetsimError:
@@ -142,10 +129,10 @@ def _correlations(value: Any, layers: Sequence[str]) -> Array:
 
 
 def write_library(path: Path, variables: Mapping[str, Array], seed: int, origin: str) -> Path:
-    """Writes variables as a library: a metalog of TERMS terms each by least squares, with the lower bound 0 where that
-    is nearer, and a Gaussian copula with the correlations of their normal scores. Returns the path.
+    """Write variables as a library, and return its path.
 
-    Raises SheetsimError for a variable that does not vary, or has too few numbers.
+    Each is a metalog of TERMS terms by least squares, with the lower bound 0 where that is nearer; their dependence is
+    a Gaussian copula with the correlations of their normal scores.
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata

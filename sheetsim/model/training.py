@@ -21,7 +21,7 @@ from sheetsim.model.packing import packed, unpacked
 from sheetsim.model.update_rules import Optimizer
 
 # In which order a training takes the rows of its data: `epochs` goes through all in an order of its own each time, and
-# leaves out what is too little for a batch; `random` draws each batch anew, without a row twice; `fixed` has the first
+# leaves out what is too little for a batch; `random` draws each batch again, without a row twice; `fixed` has the first
 # rows at every step.
 ORDERS = ("epochs", "random", "fixed")
 
@@ -31,7 +31,7 @@ ROWS = "rows"
 # A part of the results: one column of records, a column a run.
 BY_RUN = "by run"
 
-# Another: by run, the step whose loss was no finite number.
+# Another: by run, the step whose loss was not finite.
 ENDED = "ended"
 
 # Another: all columns of one expression, of the first run.
@@ -110,7 +110,7 @@ def batches(data: Mapping[str, Matrix], size: int, order: str = "epochs") -> Bat
 
 
 class StepDraw(NamedTuple):
-    """Draws anew at each step, each from a stream of its own: that of `stream` and the step's number."""
+    """New draws at each step, each from a stream of its own: that of `stream` and the step's number."""
 
     slot: Matrix
     distribution: Distribution
@@ -152,7 +152,7 @@ _OF_NODES = ("state", "loss", "step", "batches", "draws", "records", "_outcomes"
 class TrainingLoop:
     """Steps from a start, for one seed or several.
 
-    steps: how many; state: see StateVariable; loss: of a step, 1 × 1: the training ends where it is no finite number,
+    steps: how many; state: see StateVariable; loss: of a step, 1 × 1: the training ends where it is not finite,
     and what it would have recorded is then NaN; batches: None where a step takes no rows; draws: see StepDraw; step:
     the slot of its number, from 1; records: by name; kept: after which steps the state is kept, 0 before the first;
     seed: of the run, from which all draws come; seeds: in how many runs, each with a seed of its own.
@@ -235,7 +235,7 @@ class TrainingLoop:
         return self._leaf((BY_RUN, part, records.columns.index(column)), (steps, self.seeds), name)
 
     def ended(self, name: str | None = None) -> Matrix:
-        """By run, the step whose loss was no finite number, NaN where there was none, as a leaf: runs × 1."""
+        """By run, the step whose loss was not finite, NaN where there was none, as a leaf: runs × 1."""
         return self._leaf(ENDED, (self.seeds, 1), name)
 
     def of_first(self, part: str, column: str, name: str | None = None) -> Matrix:
@@ -326,7 +326,7 @@ def train(
 ) -> TrainedModel:
     """A training of parameters, which begin as they are in the model, by the gradients of a loss.
 
-    Raises SheetsimError for a loss that is no single number or does not depend on a parameter.
+    Raises SheetsimError for a loss that is not a single number or does not depend on a parameter.
     """
     whole(f"{name}: steps", steps, 1, 10_000_000)
     whole(f"{name}: every", every, 1)

@@ -19,7 +19,7 @@ LEAST_SHARE = 1e-9
 
 
 def check_truncation(law: str, family: Family, parameters: Mapping[str, Parameter], low: float, high: float) -> None:
-    """Raises SheetsimError for bounds that are no numbers, do not rise, or leave nearly nothing."""
+    """Raises SheetsimError for bounds that are not numbers, do not rise, or leave nearly nothing."""
     if math.isnan(low) or math.isnan(high) or not low < high:
         raise SheetsimError(f"{law}: truncation needs low less than high, not {low:g} and {high:g}")
     first, last = _scores(family, parameters, low, high)
@@ -82,8 +82,10 @@ def _scores(family: Family, parameters: Mapping[str, Parameter], low: float, hig
 
 
 def _turn(holds: Callable[[float], bool]) -> tuple[float, float]:
-    """The last score where a condition does not hold and the first where it does, by bisection; both infinite where
-    there is no such place."""
+    """The last score where a condition does not hold and the first where it does, by bisection.
+
+    Both infinite where there is no such place.
+    """
     a, b = -EDGE, EDGE
     if holds(a):
         return -math.inf, -math.inf

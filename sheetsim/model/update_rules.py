@@ -30,25 +30,30 @@ CELLS = {
 
 
 def sgd(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
+    """p ← p − η·g."""
     return p - cell["rate_sgd"] * g, {}
 
 
 def momentum(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
+    """v ← α·v − η·g; p ← p + v."""
     v = cell["momentum"] * state["v"] - cell["rate_momentum"] * g
     return p + v, {"v": v}
 
 
 def adagrad(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
+    """h ← h + g²; p ← p − η·g/(√h + ε)."""
     h = state["h"] + g**2
     return p - cell["rate_adagrad"] * g / (sqrt(h) + cell["epsilon"]), {"h": h}
 
 
 def rmsprop(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
+    """h ← ρ·h + (1 − ρ)·g²; p ← p − η·g/(√h + ε)."""
     h = cell["decay"] * state["h"] + (1 - cell["decay"]) * g**2
     return p - cell["rate_rmsprop"] * g / (sqrt(h) + cell["epsilon"]), {"h": h}
 
 
 def adam(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tuple[Matrix, dict[str, Matrix]]:
+    """Means m, v of g, g² with shares β₁, β₂; p ← p − η·m̂/(√v̂ + ε), m̂ and v̂ corrected for their start at 0."""
     m = cell["beta_1"] * state["m"] + (1 - cell["beta_1"]) * g
     v = cell["beta_2"] * state["v"] + (1 - cell["beta_2"]) * g**2
     mean, square = m / (1 - cell["beta_1"] ** t), v / (1 - cell["beta_2"] ** t)
@@ -57,8 +62,11 @@ def adam(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tu
 
 @dataclass(frozen=True)
 class Rule:
-    """label: what people call it; step: the rule, and `lines` the same in words of mathematics; state: its letters,
-    each a vector that begins at 0; rate, others: the names of its cells."""
+    """A rule of gradient descent.
+
+    label: its usual name; step: the rule; lines: the same as formulas for people; state: its letters, each a vector
+    that begins at 0; rate, others: the names of its cells.
+    """
 
     label: str
     step: UpdateStep
@@ -132,15 +140,47 @@ SCHEDULES = ("constant", "step", "cosine")
 
 @dataclass(frozen=True)
 class Optimizer:
-    """A rule with its numbers, as a training uses it.
+    """A rule of gradient descent with its numbers.
 
-    rule: a name of RULES; rate: the learning rate η; schedule: how η goes on (one of SCHEDULES): `step` multiplies it
-    by `factor` after each so many steps `drop_every`, `cosine` lets it fall to 0 along half a cosine over all steps
-    (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts); momentum, decay, beta_1, beta_2, epsilon: of the
-    rules; weight_decay: decoupled from the gradient, W ← W − η·λ·W beside the rule's step (AdamW where the rule is
-    adam: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2); clip: the greatest norm of all gradients together,
-    0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1).
-    Raises SheetsimError for a rule or schedule that is none, and for numbers below 0.
+    Parameters
+    ----------
+    rule
+        "sgd", "momentum", "adagrad", "rmsprop" or "adam".
+    rate
+        Learning rate η.
+    schedule
+        How η changes: "constant"; "step" multiplies it by `factor` after each `drop_every` steps; "cosine" lets it fall
+        to 0 along half a cosine over all steps (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts).
+    factor
+        Factor of the schedule "step".
+    drop_every
+        Steps after which the schedule "step" multiplies.
+    momentum
+        Share of the velocity that stays (momentum).
+    decay
+        Share of the mean square that stays (rmsprop).
+    beta_1
+        Share of the mean gradient that stays (adam).
+    beta_2
+        Share of the mean square that stays (adam).
+    epsilon
+        Added to roots, against division by 0.
+    weight_decay
+        λ, decoupled from the gradient: W ← W − η·λ·W beside the rule's step; AdamW where the rule is adam (Loshchilov &
+        Hutter 2019, arXiv:1711.05101, algorithm 2).
+    clip
+        Greatest norm of all gradients together, 0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm
+        1).
+
+    Raises
+    ------
+    SheetsimError
+        The rule or schedule is unknown, or a number is below 0.
+
+    Notes
+    -----
+    Sources of the rules: Robbins & Monro 1951 (sgd), Polyak 1964 (momentum), Duchi, Hazan & Singer 2011 (adagrad),
+    Tieleman & Hinton 2012, lecture 6e (rmsprop), Kingma & Ba 2015, arXiv:1412.6980, algorithm 1 (adam).
     """
 
     rule: str = "sgd"

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import structs
 
 from sheetsim import arguments
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.compare_book import CompareBook, Member
 from sheetsim.runs.manifest import manifest
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE, plan_of, run_replicates
 from sheetsim.runs.run import Book, Results, read, run_scenario, shared_scales
 from sheetsim.studies.forward.study import Forward
@@ -65,8 +66,10 @@ class Compared(NamedTuple):
     scenario: templates.Scenario | None
 
 
-class Comparison:
+class Comparison(Plotted):
     """Compared networks: a row a network and layer, differences over replicates, and the workbook."""
+
+    title = TITLE
 
     def __init__(
         self, members: Sequence[Compared], study: str, command: str, replicates: Sequence[Mapping[str, Array]] = ()
@@ -92,10 +95,18 @@ class Comparison:
         return pd.concat(frames, keys=self.names, names=["network"])
 
     def differences(self) -> "pd.DataFrame":
-        """Over replicates, the mean difference from the first network, and low and high, the ends of its 95 % interval
-        (Student's, of the differences between replicates with the same draws): a row a network, layer and statistic.
+        """Mean differences from the first network over replicates: a row a network, layer and statistic.
 
-        Raises SheetsimError where there are no replicates.
+        Returns
+        -------
+        pandas.DataFrame
+            difference, and low and high, the ends of its 95 % interval: Student's, of the differences between
+            replicates with the same draws.
+
+        Raises
+        ------
+        SheetsimError
+            There are no replicates.
         """
         import pandas as pd
 
@@ -112,24 +123,39 @@ class Comparison:
         return pd.DataFrame(rows, index=named, columns=["difference", "low", "high"])
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+        """Write the workbook and return its path.
 
-        theme: a file with a house style.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
         """
         from sheetsim.runs.themes import write_book
 
+        layout, values = self.book(values_only)
+        said = manifest(layout, TITLE, parameters={}, values_only=values_only)
+        return write_book(path, said, layout, values, theme)
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         command = templates.writing(self._command, values_only)
         parameters = {member.name: member.given for member in self._members}
         layout = Layout(self._book.sheets(command, parameters), live=not values_only)
-        said = manifest(layout, TITLE, parameters={}, values_only=values_only)
-        return write_book(path, said, layout, evaluate(layout.places), theme)
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.names)}>"
 
     def _repr_html_(self) -> str:
         frame = self.frame()[["verdict", *self.shown]]
-        return f"<p><b>{TITLE}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+        return f"<p><b>{TITLE}</b></p>{frame.to_html(float_format='{:.4g}'.format)}{self._picture_html()}"
 
     @cached_property
     def _book(self) -> CompareBook:
@@ -165,11 +191,38 @@ def compare(
     progress: CompareProgress | None = None,
     **overrides: Any,
 ) -> Comparison:
-    """Compares networks by layer: templates' names, TOML files, books or studies; with none the article's five.
+    """Compare networks layer by layer.
 
-    replicates: so many of each with common draws, for differences from the first, 0 for none; workers: processes for
-    them; progress: called with the name of what is computed; overrides: keys of the templates with other values. All
-    must be of one study, forward or gradient-flow. Raises SheetsimError with what is at fault.
+    Parameters
+    ----------
+    *what
+        2 to 20 templates' names, TOML files, books or studies, all of `forward` or all of `gradient-flow`; the
+        article's five if none is given.
+    replicates
+        Replicates of each network with common draws, for differences from the first; 0 for none.
+    workers
+        Processes for them.
+    progress
+        Called with the name of what is computed.
+    **overrides
+        Keys of the templates with other values.
+
+    Returns
+    -------
+    Comparison
+        The networks side by side.
+
+    Raises
+    ------
+    SheetsimError
+        Something cannot be compared; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> compared = sheetsim.compare("relu-he", "relu-xavier", samples=50, inputs=20, layers=[20, 20])
+    >>> compared.names, len(compared.frame())
+    (['relu-he', 'relu-xavier'], 4)
     """
     arguments.whole("replicates", replicates, 0, MOST_REPLICATES)
     if replicates == 1:
@@ -202,6 +255,7 @@ def _loaded(what: Any, overrides: Mapping[str, Any]) -> _Loaded:
         book = read(what)
     if book is None:
         scenario = templates.scenario(what, overrides)
+        scenario.experiment.check_english("comparisons")
         return _Loaded(scenario.name, scenario.template, scenario.experiment.study, scenario, None)
     if overrides:
         raise SheetsimError(f"{book.path} is a workbook: {', '.join(overrides)} can be set of templates alone")

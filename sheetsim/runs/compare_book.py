@@ -1,6 +1,7 @@
 """How a comparison looks as a workbook: histograms side by side, key numbers in colors, lines, differences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,8 +47,10 @@ class Member(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """The mean over replicates of a network's statistic less that of the first network, and the ends of its interval:
-    a cell a layer."""
+    """Mean difference of a statistic from the first network over replicates, and the ends of its interval.
+
+    A cell a layer each.
+    """
 
     name: str
     statistic: str
@@ -57,8 +60,10 @@ class PairedDifference(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Networks, by their places, whose histograms have the same edges, and what their charts show: of each network its
-    layers, one network after another."""
+    """Networks, by their places, whose histograms have the same edges, and the numbers of their charts.
+
+    The charts show each network's layers, one network after another.
+    """
 
     places: list[int]
     drawn: Drawn
@@ -127,7 +132,7 @@ class CompareBook:
 
     @cached_property
     def _cells(self) -> list[dict[str, list[Matrix | None]]]:
-        """Of each network by column of its table a number a layer, none where it is no finite one."""
+        """Of each network by column of its table a number a layer, none where it is not a finite one."""
         return [
             {
                 name: [_cell(number) for number in member.frame[name].to_numpy(dtype=np.float64)]
@@ -201,7 +206,8 @@ class CompareBook:
         for c, layer in enumerate(chosen, start=1):
             if group and layer <= len(member.counts.counts):
                 before = sum(len(self._members[k].counts.counts) for k in group.places[: group.places.index(place)])
-                yield layer_bars(row + 1, c, "", group.drawn, before + layer, CHART, 10)
+                bars = layer_bars(row + 1, c, "", group.drawn, before + layer, CHART, 10)
+                yield replace(bars, label=f"{member.name}: Layer {layer}")
             if layer <= len(member.frame):
                 yield Text(row + 2, c, member.verdicts[layer - 1], "verdict")
                 yield self._echo(row + 3, c, place, name, layer)

@@ -19,49 +19,51 @@ TEXTS = {"title": (0, 0), "description": (1, 1)}
 
 
 def fillings(said: Manifest, layout: Layout, values: Values) -> dict[str, Filling]:
-    """By name in lower case: keys of the study (dots as _); cells of its tables as TABLE_ROW_COLUMN; title,
-    description, command, versions, and verdict, that of the summary's last row (empty where the book has none); single
-    cells by their defined names. A later one of these goes before an earlier one.
+    """What named cells can get, by name in lower case.
+
+    Keys of the study (dots as _); cells of its tables as TABLE_ROW_COLUMN; title, description, command, versions, and
+    verdict, that of the summary's last row (empty where the book has none); single cells by their defined names. A
+    later one of these goes before an earlier one. Texts are in the book's language.
     """
     about = next(sheet for sheet in layout.sheets if isinstance(sheet, AboutPage))
-    found = {name: Filling(value) for name, value in _keys({**about.parameters, **said.parameters})}
-    found |= _of_tables(said, layout, values)
-    found |= {name: _text(about, *place, layout, values) for name, place in TEXTS.items()}
-    found |= {"command": Filling(said.command), "versions": Filling(versions_text(said.versions))}
+    filled = {name: Filling(value) for name, value in _keys({**about.parameters, **said.parameters})}
+    filled |= _of_tables(said, layout, values)
+    filled |= {name: _text(about, *place, layout, values) for name, place in TEXTS.items()}
+    filled |= {"command": Filling(said.command), "versions": Filling(versions_text(said.versions))}
     nodes = {str(node.name): node for node in layout.named() if node.shape == (1, 1)}
     named = {name.lower(): _computed(layout, values, node, name) for name, node in nodes.items()}
     # Verdicts of trainings have cells without names.
     last = named.get(said.verdicts[-1].lower(), Filling("")) if said.verdicts else Filling("")
-    return found | {"verdict": last} | named
+    return filled | {"verdict": last} | named
 
 
 def _computed(layout: Layout, values: Values, node: Matrix, formula: str) -> Filling:
     """A cell's value, and the formula that refers to it in a live book."""
     value = values[node][0, 0]
-    return Filling(str(value) if isinstance(value, str) else float(value), formula if layout.live else "")
+    return Filling(layout.say(str(value)) if isinstance(value, str) else float(value), formula if layout.live else "")
 
 
 def _text(about: AboutPage, row: int, column: int, layout: Layout, values: Values) -> Filling:
     for item in about.items:
         if isinstance(item, Text | Block) and (item.row, item.column) == (row, column):
             if isinstance(item, Text):
-                return Filling(item.text)
+                return Filling(layout.say(item.text))
             return _computed(layout, values, item.matrix, address(about.title, row, column, (1, 1)))
     return Filling("")
 
 
 def _of_tables(said: Manifest, layout: Layout, values: Values) -> dict[str, Filling]:
     nodes = {(area.sheet, area.row, area.column): n for n, area in layout.places.items() if n.shape == (1, 1)}
-    found: dict[str, Filling] = {}
+    filled: dict[str, Filling] = {}
     for name, table in said.tables.items():
         for column in table.columns:
             for label, place in zip(table.labels, _places(column), strict=True):
                 key = _word(f"{name}_{label}_{column.name}")
                 if isinstance(place, tuple):
-                    found[key] = _computed(layout, values, nodes[place], address(*place, (1, 1)))
+                    filled[key] = _computed(layout, values, nodes[place], address(*place, (1, 1)))
                 elif place is not None:
-                    found[key] = Filling(place)
-    return found
+                    filled[key] = Filling(layout.say(place) if isinstance(place, str) else place)
+    return filled
 
 
 def _places(column: PlacedColumn) -> Iterator[tuple[str, int, int] | float | str | None]:

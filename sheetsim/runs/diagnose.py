@@ -11,11 +11,17 @@ from sheetsim.studies.diagnose.study import Diagnosed
 from sheetsim.studies.diagnose.weights_files import AUTO, given_layers
 
 # What About says in place of a command.
-NO_COMMAND = "made from weights of one's own by sheetsim.diagnose: no template makes it again"
+NO_COMMAND = "made from your own weights by sheetsim.diagnose: no template makes it again"
 
 
 class DiagnosedRun(Run):
-    """A run over given weights. notes: how these were read, in sentences."""
+    """A run over given weights.
+
+    Attributes
+    ----------
+    notes
+        How the weights were read, in sentences.
+    """
 
     def __init__(self, study: Diagnosed, command: str, notes: tuple[str, ...]) -> None:
         super().__init__(study.build(), "diagnose", command)
@@ -36,15 +42,53 @@ def diagnose(
     title: str = "",
     command: str = NO_COMMAND,
 ) -> "DiagnosedRun":
-    """A run over given weights: `summary()`, `verdicts()`, `table("variance")`, `to_excel(path)` as of any run.
+    """Run inputs through given weights: `summary()`, `verdicts()`, `to_excel(path)` and so on, as of any run.
 
-    weights: a file (.npz, .safetensors), a list of .npy files or of arrays in which biases stand behind their weights,
-    or a mapping of names to arrays; data: the inputs, samples × inputs, as an array or a file (.csv, .xlsx, .npy), by
-    default `samples` standard normal ones; activation: of all layers, a name of ACTIVATIONS; layout: whether the rows
-    of weights are inputs ("in-out") or units ("out-in", PyTorch's); layers: names of the weights to take, in their
-    order; output_layer: whether the last of several weights make a linear output, which is left out; report: "full", or
-    "summary" for a book without the matrices; command: what About says that makes the book again.
-    Raises SheetsimError for what is no chain of layers, or no data for it.
+    Parameters
+    ----------
+    weights
+        A file (.npz, .safetensors), a list of .npy files or of arrays in which biases follow their weights, or a
+        mapping of names to arrays.
+    data
+        Inputs, samples × inputs: an array or a file (.csv, .xlsx, .npy); `samples` standard normal ones if None.
+    activation
+        Activation of all layers.
+    samples
+        Number of inputs to draw.
+    seed
+        Seed of the drawn inputs.
+    layout
+        "in-out" where rows of weights are inputs, "out-in" where they are units (PyTorch), or "auto".
+    layers
+        Names of the weights to take, in their order.
+    output_layer
+        Whether the last of several weights is a linear output layer, which is left out.
+    report
+        "full", or "summary" for a book without the matrices.
+    title
+        Title of the book.
+    command
+        Command that the sheet About shows for making the book again.
+
+    Returns
+    -------
+    DiagnosedRun
+        The run; its `notes` say how the weights were read.
+
+    Raises
+    ------
+    SheetsimError
+        The weights are no chain of layers, or there are no data for them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sheetsim
+    >>> rng = np.random.default_rng(0)
+    >>> weights = [rng.normal(0, 0.01, (30, 30)) for _ in range(4)]
+    >>> run = sheetsim.diagnose(weights, samples=100, layout="in-out", output_layer=False)
+    >>> len(run.verdicts())
+    4
     """
     source: Any = {"file": os.fspath(data)} if isinstance(data, str | Path) or hasattr(data, "__fspath__") else data
     inputs = None

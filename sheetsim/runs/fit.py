@@ -18,6 +18,7 @@ from sheetsim.model.fitting import FittedFamily, fitted_families, suited_familie
 from sheetsim.model.op import Array
 from sheetsim.runs.fit_book import FitBook
 from sheetsim.runs.manifest import manifest
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.templates import writing
 from sheetsim.studies.data_column import data_column
 from sheetsim.studies.model_book import MADE_IN_PYTHON
@@ -32,10 +33,17 @@ if TYPE_CHECKING:
 PLOTTED, POINTS = 4, 200
 
 
-class Fit:
-    """Families of distributions fitted to data, least AIC first.
+class Fit(Plotted):
+    """Families of distributions fitted to data, smallest AIC first.
 
-    data: the numbers, 1-D; name: of their column; left_out: by family why it could not be fitted.
+    Attributes
+    ----------
+    data
+        The numbers, 1-D.
+    name
+        Name of their column.
+    left_out
+        By family, why it could not be fitted.
     """
 
     def __init__(
@@ -47,7 +55,7 @@ class Fit:
 
     @property
     def best(self) -> Distribution:
-        """The distribution with the least AIC."""
+        """The distribution with the smallest AIC."""
         return self._ranked[0].distribution
 
     def __getitem__(self, family: str) -> Distribution:
@@ -58,12 +66,18 @@ class Fit:
         raise SheetsimError(f"no family {said(family)} was fitted: there are {', '.join(self.names())}")
 
     def names(self) -> list[str]:
-        """The families that were fitted, least AIC first."""
+        """The families that were fitted, smallest AIC first."""
         return [one.distribution.name for one in self._ranked]
 
     def frame(self) -> "pd.DataFrame":
-        """A row a family, least AIC first: n, parameters (how many were fitted), log_likelihood, aic, delta_aic (over
-        the least), ks (Kolmogorov and Smirnov's distance) and law, the distribution in words."""
+        """The ranking: a row a family, smallest AIC first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            n, parameters (how many were fitted), log_likelihood, aic, delta_aic (over the smallest), ks (Kolmogorov and
+            Smirnov's distance) and law, the distribution in words.
+        """
         import pandas as pd
 
         least = self._ranked[0].aic
@@ -82,12 +96,30 @@ class Fit:
         return pd.DataFrame(rows, index=pd.Index(self.names(), name="family"))
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Writes a workbook with the ranking and quantile plots of the best families, and returns its path.
+        """Write a workbook with the ranking and quantile plots of the best families, and return its path.
 
-        theme: a file with a house style.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
         """
         from sheetsim.runs.themes import write_book
 
+        book = self._book
+        layout = Layout(book.sheets(writing(self._command, values_only)), live=not values_only)
+        told = manifest(layout, self.title, values_only=values_only, tables={"ranking": book.table})
+        return write_book(path, told, layout, evaluate(layout.places), theme)
+
+    def _pages(self) -> Pages:
+        layout = Layout(self._book.sheets(self._command), live=False)
+        return layout_pages(layout, evaluate(layout.places))
+
+    @property
+    def _book(self) -> FitBook:
         probabilities = (np.arange(1, min(self.data.size, POINTS) + 1) - 0.5) / min(self.data.size, POINTS)
         # Of n numbers the k-th is the quantile of (k − 1/2)/n (Hazen).
         measured = np.quantile(self.data, probabilities, method="hazen")
@@ -96,32 +128,55 @@ class Fit:
             one.distribution.name: np.column_stack([one.distribution.from_normal(scores), measured])
             for one in self._ranked[:PLOTTED]
         }
-        book = FitBook(self.title, self.data.size, self._ranked, points, self.left_out)
-        command = writing(self._command, values_only)
-        layout = Layout(book.sheets(command), live=not values_only)
-        told = manifest(layout, self.title, values_only=values_only, tables={"ranking": book.table})
-        return write_book(path, told, layout, evaluate(layout.places), theme)
+        return FitBook(self.title, self.data.size, self._ranked, points, self.left_out)
 
     @property
-    def title(self) -> str:
-        """What the workbook is called."""
+    def title(self) -> str:  # type: ignore[override]
+        """Title of the workbook."""
         return f"Distributions fitted to {self.name}" if self.name else "Distributions fitted to data"
 
     def __repr__(self) -> str:
         return f"<Fit of {self.data.size:,} numbers: {', '.join(self.names())}>"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{escape(self.title)}</b></p>{self.frame().to_html(float_format='{:.4g}'.format)}"
+        table = self.frame().to_html(float_format="{:.4g}".format)
+        return f"<p><b>{escape(self.title)}</b></p>{table}{self._picture_html()}"
 
 
 def fit(data: Any, column: str | int | None = None, *, families: Sequence[str] | None = None) -> Fit:
-    """Fits families of distributions to a column of data by maximum likelihood, and ranks them by AIC.
+    """Fit families of distributions to a column of data by maximum likelihood, and rank them by AIC.
 
-    data: numbers, a column of a table, or the path of a csv, xlsx or npy; column: which of several; families: names of
-    this package (normal, lognormal, uniform) or of continuous distributions of scipy.stats; without them common ones
-    that suit the sign of the data.
-    Raises SheetsimError for data that are no column of numbers, fewer than 8, or all the same; for an unknown family;
-    and where none can be fitted.
+    Parameters
+    ----------
+    data
+        Numbers, a column of a table, or the path of a csv, xlsx or npy file.
+    column
+        Name, or number from 1, of the column, where there are several.
+    families
+        Names of this package (normal, lognormal, uniform) or of continuous distributions of scipy.stats; common ones
+        that suit the sign of the data if None.
+
+    Returns
+    -------
+    Fit
+        The ranking; `fit(data).best` goes into `Model.input`.
+
+    Raises
+    ------
+    SheetsimError
+        The data are no column of numbers, fewer than 8 or all the same; a family is unknown; or none can be fitted.
+
+    References
+    ----------
+    H. Akaike, A new look at the statistical model identification (1974), IEEE Transactions on Automatic Control 19.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sheetsim
+    >>> data = np.random.default_rng(0).normal(10, 2, 200)
+    >>> sorted(sheetsim.fit(data, families=["normal", "uniform"]).names())
+    ['normal', 'uniform']
     """
     numbers, name = data_column(data, column)
     names = None if families is None else [text("a family", one) for one in listed("families", families, "names")]

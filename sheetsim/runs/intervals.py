@@ -108,6 +108,7 @@ class Facts(NamedTuple):
 
     @classmethod
     def of(cls, numbers: Any) -> "Facts":
+        """The facts of numbers, of which NaN and infinities are left out."""
         there = numbers[np.isfinite(numbers)]
         with np.errstate(all="ignore"):
             center = there.mean() if len(there) else np.nan

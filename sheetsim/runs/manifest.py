@@ -7,7 +7,7 @@ Excel takes 255 characters of one).
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from sheetsim.studies.about import AboutPage
 from sheetsim.studies.study import explained
 from sheetsim.summary.table import Column, Table
 from sheetsim.workbook.formulas import local_range
-from sheetsim.workbook.layout import Area, Layout, MatrixSheet
+from sheetsim.workbook.layout import Area, Layout, MatrixSheet, possible_texts
 from sheetsim.workbook.limits import COLUMNS, MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
@@ -44,8 +44,10 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class PlacedColumn(_Strict, frozen=True, kw_only=True):
-    """A column of a table, row after row: blocks of cells (sheet, `B2:B9`); a number or text that no cell holds, as it
-    is; or nothing."""
+    """A column of a table, row after row.
+
+    It is blocks of cells (sheet, `B2:B9`), a number or text that no cell holds, or nothing.
+    """
 
     name: str
     kind: str
@@ -96,7 +98,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     summary; theme: the file of its house style. tables (the summary first), histograms: by the name under which they
     are asked for; output_histograms: by label of an output's quantity; verdicts: names of cells, one a row of the
     summary; kinds: names of matrices by what their numbers are (COUNT, ROUNDING); series, headings: by name of the
-    matrix.
+    matrix; texts: in a book of another language, what its cells say, in English.
     """
 
     format: int
@@ -119,6 +121,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     kinds: dict[str, list[str]] = {}
     series: dict[str, PlacedSeries] = {}
     headings: dict[str, list[str]] = {}
+    texts: dict[str, str] = {}
 
     def rows(self) -> list[list[str]]:
         """The cells of its sheet."""
@@ -146,8 +149,11 @@ def manifest(
     sweep: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """The manifest of a layout, which has a sheet About; parameters: where they are others than it shows; histograms:
-    edges, and counts by layer; outputs: where they have pages."""
+    """The manifest of a layout, which has a sheet About.
+
+    parameters: where they are others than it shows; histograms: edges, and counts by layer; outputs: where they have
+    pages.
+    """
     about = next(sheet for sheet in layout.sheets if isinstance(sheet, AboutPage))
     nodes = {str(node.name): node for node in layout.named()}
     parameters = dict(about.parameters if parameters is None else parameters)
@@ -184,7 +190,14 @@ def manifest(
             if isinstance(node, Series)
         },
         headings=headings,
+        texts={layout.say(text): text for text in _texts(layout) if layout.say(text) != text},
     )
+
+
+def _texts(layout: Layout) -> Iterator[str]:
+    """The texts that the cells of verdicts and of columns of texts can say."""
+    for node in layout.places:
+        yield from sorted(possible_texts(node))
 
 
 def _placed(table: Table, layout: Layout) -> PlacedTable:
@@ -260,7 +273,7 @@ def _loaded(name: str, text: str) -> Any:
     except ValueError as error:
         # Of a number of 5,000 digits Python says how to allow it.
         reason = str(error).partition(";")[0].partition(":")[0]
-        raise SheetsimError(f"{name:.40} is no JSON: {reason}") from None
+        raise SheetsimError(f"{name:.40} is not JSON: {reason}") from None
 
 
 def _converted(fields: dict[str, Any]) -> Manifest:

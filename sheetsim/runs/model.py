@@ -1,4 +1,4 @@
-"""A person's own model: named matrices that run, with what is told of its outputs, and a workbook."""
+"""A person's own model: named matrices that run, tables about its outputs, and a workbook."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values
 from sheetsim.errors import SheetsimError
+from sheetsim.model.draws import LIVE
 from sheetsim.model.graph import Graph
 from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.outputs import model_study, pages_of_outputs, title_of
+from sheetsim.runs.plots import Pages, layout_pages
 from sheetsim.runs.run import Run, SheetProgress, heading
 from sheetsim.runs.sensitivity import (
     RESAMPLES,
@@ -35,25 +37,71 @@ if TYPE_CHECKING:
 
 
 class Model(Graph):
-    """A model of one's own matrices: a Graph that runs, and is written as a workbook with live formulas.
+    """A model of your own: named matrices that run, and are written as a workbook with live formulas.
 
-    model = Model(seed=0)
-    x = model.input("x", normal(), (1000, 100))
-    W = model.weights("W_1", he(), (100, 100))
-    z = model.define("z_1", relu(x @ W))
-    model.to_excel("model.xlsx")
+    Parameters
+    ----------
+    title
+        Heading of the workbook.
+    seed
+        Whole number from 0: every draw of the model comes from it.
+    draws
+        "pcg64", a stream for each matrix by its name; or "mt19937", all matrices one after another from one run of
+        NumPy's legacy generator, as in a script that seeds `numpy.random.RandomState(seed)` and calls `randn` for each.
+        The latter has normal draws only, and seeds below 2**32.
+
+    Raises
+    ------
+    SheetsimError
+        The seed or the generator is not one of these.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> model = sheetsim.Model("One layer", seed=0)
+    >>> x = model.input("x", sheetsim.normal(), (1000, 100))
+    >>> W = model.weights("W_1", "he", (100, 50))
+    >>> z = model.define("z_1", sheetsim.relu(x @ W))
+    >>> model.run()["z_1"].shape
+    (1000, 50)
+    >>> model.to_excel("layer.xlsx").name
+    'layer.xlsx'
     """
 
     def __init__(self, title: str = "", *, seed: int = 0, draws: str = "pcg64") -> None:
+        if isinstance(draws, str) and draws == LIVE:
+            raise SheetsimError("draws live are of templates, whose books have a page for the switch")
         super().__init__(seed=seed, draws=draws)
         self.title = arguments.text("the title", title)
 
     def run(self) -> "ModelRun":
-        """Computes every named matrix, and what is told of the outputs."""
+        """Compute every named matrix, and the tables of the outputs."""
         return ModelRun(self)
 
     def stream(self, trials: int | None = None, progress: StreamProgress | None = None) -> Streamed:
-        """Runs so many trials in blocks, of which only what tells of the outputs is kept: see `stream_trials`."""
+        """Run many trials in blocks, and keep only what describes the outputs.
+
+        Parameters
+        ----------
+        trials
+            Number of trials; as many as the model was made with if None.
+        progress
+            Called with the trials done, and all.
+
+        Returns
+        -------
+        Streamed
+            Summary, percentiles and risk numbers of the outputs.
+
+        Raises
+        ------
+        SheetsimError
+            The model has no output, or one that is not computed trial by trial, such as a mean over all trials.
+
+        Notes
+        -----
+        Plain draws come block by block, the first ones those of `run`; designs and correlated inputs are drawn whole.
+        """
         return stream_trials(self, trials, progress)
 
     def _repr_html_(self) -> str:
@@ -68,30 +116,53 @@ class Model(Graph):
         resamples: int = SOBOL_RESAMPLES,
         seed: int | None = None,
     ) -> "pd.DataFrame":
-        """First-order and total Sobol indices of an output by input or group, with intervals, by Jansen's estimators.
+        """First-order and total Sobol indices of an output, by input or group, with intervals.
 
-        The shares of the output's variance that an input makes by itself, and with all its interactions. Saltelli's
-        design: two independent samples of all inputs, and for each group the first with the group's columns from the
-        second, so that (groups + 2) · trials rows are computed, by the draws' own designs.
-        output: its label (none is needed where there is one); trials: rows of a sample, rounded up to whole runs of the
-        model, one if it is left out; groups: by name, inputs that are taken together (a leaf's name is all its
-        columns); resamples: of the bootstrap over rows, 0 for no intervals, which hold for independent rows (of other
-        designs than random they are no more than a hint); seed: of the design, the model's if it is left out.
-        Inputs that are correlated must be in one group: with them, indices of single inputs are no shares. Draws that
-        are no trials, as weights are, stay as they were drawn, and `attrs["notes"]` names them.
-        Raises SheetsimError for correlated or given inputs, for an output without any, and for unknown names.
+        They are the shares of the output's variance that an input makes by itself, and with all its interactions.
+
+        Parameters
+        ----------
+        output
+            Label of the output; not needed where there is only one.
+        trials
+            Rows of a sample, rounded up to whole runs of the model; one run if None. (groups + 2) · trials rows are
+            computed.
+        groups
+            By name, inputs that are taken together. A leaf's name means all its columns. Correlated inputs must be in
+            one group: indices of single ones would not be shares.
+        resamples
+            Resamples of the bootstrap over rows for the intervals, 0 for no intervals. They hold for independent rows;
+            with other designs than `random` they are only a hint.
+        seed
+            Seed of the design; the model's if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row an input or group. `attrs["notes"]` names draws that are not trials, such as weights: they stay as
+            drawn.
+
+        Raises
+        ------
+        SheetsimError
+            Correlated inputs in several groups, given inputs, an output without inputs, or an unknown name.
+
+        References
+        ----------
+        Design: A. Saltelli et al., Computer Physics Communications 181 (2010) 259–270. Estimators: M. Jansen, Computer
+        Physics Communications 117 (1999) 35–43.
         """
         return sobol_indices(self, output, trials, groups, resamples, seed)
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Computes the model and writes its workbook; theme: a file with a house style."""
+        """Compute the model and write its workbook: see `ModelRun.to_excel`."""
         return self.run().to_excel(path, values_only=values_only, theme=theme)
 
 
 class ModelRun(Run):
-    """One computed run of a model: its matrices by name, what is told of its outputs, and its workbook.
+    """One computed run of a model: its matrices by name, tables of its outputs, and its workbook.
 
-    All is computed when the run is made, but for what the workbook alone shows.
+    `run["profit"]` is the matrix of that name, a 2-D array (a number or text for a single cell).
     """
 
     def __init__(self, model: Graph) -> None:
@@ -106,9 +177,12 @@ class ModelRun(Run):
         return "the model"
 
     def summary(self) -> "pd.DataFrame":
-        """A row a quantity: n, errors, mean, std, se, skew, kurtosis, min, q01 … q99, max (summary.outputs.COLUMNS).
+        """A row an output quantity: n, errors, mean, std, se, skew, kurtosis, min, q01 … q99, max.
 
-        Raises SheetsimError for a model without an output.
+        Raises
+        ------
+        SheetsimError
+            The model has no output.
         """
         self._check_outputs()
         return super().summary()
@@ -121,17 +195,38 @@ class ModelRun(Run):
         resamples: int = RESAMPLES,
         seed: int | None = None,
     ) -> "pd.DataFrame":
-        """How an output follows its inputs, from the trials that are there: a row an input or group, by its swing.
+        """How an output follows its inputs, from the trials of this run: a row an input or group, largest swing first.
 
-        summary.sensitivity.SENSITIVITY_COLUMNS, and the ends of 95 % intervals by the bootstrap over trials;
-        `attrs["r2"]` is R² of the regression, and `attrs["notes"]` says what else to know.
-        NaN where the output or the input does not vary. An input is a column of draws, or of given numbers, with a row
-        a trial. A group of several stands by what they add to the regression. Trials without a number are left out.
-        Where inputs are correlated, correlations and swing tell of an input together with what goes along with it.
-        output: its label (none is needed where there is one); groups: by name, inputs that are taken together (a
-        leaf's name is all its columns); resamples: 0 for no intervals (of 100,000 trials and 10 inputs they take
-        seconds); seed: of the bootstrap, the model's if it is left out.
-        Raises SheetsimError for an output without inputs, and for unknown names.
+        Parameters
+        ----------
+        output
+            Label of the output; not needed where there is only one.
+        groups
+            By name, inputs that are taken together. A leaf's name means all its columns. A group stands by its share in
+            the regression.
+        resamples
+            Resamples of the bootstrap over trials for 95 % intervals, 0 for none (for 100,000 trials and 10 inputs they
+            take seconds).
+        seed
+            Seed of the bootstrap; the model's if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            low, high, swing, pearson, spearman, src, contribution, q05, q95, and ends of intervals; NaN where the
+            output or the input does not vary. `attrs["r2"]` is R² of the regression, and `attrs["notes"]` says what
+            else to know.
+
+        Raises
+        ------
+        SheetsimError
+            The output has no inputs, or a name is unknown.
+
+        Notes
+        -----
+        An input is a column of draws, or of given numbers, with a row a trial. Trials without a number are left out.
+        Where inputs are correlated, correlations and swing describe an input together with those that it is correlated
+        with.
         """
         quantity = quantity_of(self._study.graph, output)
         seed = self._study.graph.seed if seed is None else arguments.whole("seed", seed)
@@ -146,11 +241,25 @@ class ModelRun(Run):
         progress: SheetProgress | None = None,
         theme: "ThemeLike" = None,
     ) -> Path:
-        """Writes the workbook and returns its path; values_only leaves the formulas and drop-downs out; without
-        `matrices` the book holds the outputs' pages and single cells alone, as values.
+        """Write the workbook and return its path.
 
-        progress: called with each sheet's title; theme: a file with a house style.
-        Raises SheetsimError when the file cannot be written.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas and drop-downs out.
+        matrices
+            False: the book holds the outputs' pages and single cells alone, as values.
+        progress
+            Called with each sheet's title.
+        theme
+            A file with a house style.
+
+        Raises
+        ------
+        SheetsimError
+            The model is too large for a sheet, or the file cannot be written.
         """
         from sheetsim.runs.themes import write_book
 
@@ -168,6 +277,10 @@ class ModelRun(Run):
         told = outputs if outputs.of else None
         said = manifest(layout, self.title, values_only=values_only, matrices=matrices, tables=placed, outputs=told)
         return said, layout, self._values
+
+    def _pages(self) -> Pages:
+        _, layout, values = self.book(values_only=True, matrices=False)
+        return layout_pages(layout, values)
 
     @cached_property
     def _layout(self) -> Layout:  # type: ignore[override]

@@ -100,8 +100,11 @@ def _measurer(pickled: bytes) -> Measurer:
 
 @dataclass(frozen=True)
 class Signs:
-    """Statistics by name. nonnegative: never below 0; products: of these, the ones that may be made as products, so
-    that their logarithms add up; shares: of these, the ones that are never above 1."""
+    """Statistics by name.
+
+    nonnegative: never below 0; products: of these, the ones that may be made as products, so that their logarithms add
+    up; shares: of these, the ones that are never above 1.
+    """
 
     nonnegative: frozenset[str] = frozenset()
     products: frozenset[str] = frozenset()
@@ -185,7 +188,8 @@ class Observed:
     def later_words(self, rows: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.str_] | None:
         """Words that are made of the numbers of all replicates: replicates × words, None where they came with each.
 
-        more: the numbers of `Measured.more`, a row a replicate."""
+        more: the numbers of `Measured.more`, a row a replicate.
+        """
         return None
 
     @property
@@ -274,7 +278,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
 
 
 def labeled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
-    """The cells of a study's tables by label, numbers and words; a name that two tables have is told by its table's."""
+    """The cells of a study's tables by label, numbers and words; a name that two tables have gets its table's name."""
     numbers: dict[Label, Matrix] = {}
     words: dict[Label, Matrix] = {}
     tables = [table for table in study.findings.tables if table.observed]
@@ -293,8 +297,10 @@ def labeled(study: Study) -> tuple[dict[Label, Matrix], dict[Label, Matrix]]:
 
 
 class TableMeasurer:
-    """Measures the cells of a study's tables. source: the experiment, or a person's model; study: what it builds, where
-    that is there already."""
+    """Measures the cells of a study's tables.
+
+    source: the experiment, or a person's model; study: what it builds, where that is there already.
+    """
 
     def __init__(self, source: Experiment | Graph, study: Study | None = None) -> None:
         self._source = source
@@ -325,8 +331,10 @@ class TableMeasurer:
 
     @cached_property
     def program(self) -> Program | None:
-        """What computes any replicate; None where a study must be built anew for each, as what depends on its seed is
-        not in leaves of draws alone: a training's data may be split by it."""
+        """The program that computes any replicate; None where a study must be built again for each.
+
+        That is so where more than draws depends on the seed: a training's data may be split by it.
+        """
         numbers, words = self.cells
         nodes = topological([*numbers, *words])
         if not isinstance(self._source, Graph):

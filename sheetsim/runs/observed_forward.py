@@ -1,5 +1,7 @@
-"""What replicates of the study of initial weights observe: its tables in numbers, its verdicts, its claims, and
-mean-field theory beside them."""
+"""What replicates of the study of initial weights observe.
+
+Its tables in numbers, its verdicts, its claims, and mean-field theory beside them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

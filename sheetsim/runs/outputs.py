@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class LaidOut(NamedTuple):
-    """A study's book: what stands where; the answers to what it asks of the outputs at first, None where there is no
-    output; and what was computed on the way."""
+    """A study's book: its layout, the answers to its first questions about the outputs, and values computed on the way.
+
+    The answers are None where there is no output.
+    """
 
     layout: "Layout"
     risk: Table | None
@@ -39,19 +41,16 @@ def pages_of_outputs(study: Study, risk: Table | None) -> "list[Page]":
 
 def lay_out(study: Study, command: str, live: bool) -> LaidOut:
     """The study's book. Of its outputs all trials are computed first, as the pages ask what fits their numbers."""
-    from sheetsim.workbook.layout import Layout
-
     values: Values = {}
     risk = None
     if study.graph.outputs:
         values = evaluate([output.matrix for output in study.graph.outputs.values()])
         risk = study.outputs.risk(first_questions(study, values))
-    sheets = study.sheets(command, live, pages_of_outputs(study, risk))
-    return LaidOut(Layout(sheets, live=live), risk, values)
+    return LaidOut(study.layout(command, live, pages_of_outputs(study, risk)), risk, values)
 
 
 def model_study(model: Graph) -> Study:
-    """The model as a study: its outputs are what there is to tell of it."""
+    """The model as a study: its outputs are its findings."""
     return Study(model, title_of(model), lambda: Findings(no_sheets))
 
 

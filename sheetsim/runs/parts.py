@@ -28,8 +28,9 @@ UNUSED = ("study", "title", "description", "histogram", "report")
 
 
 def fingerprint(study: Experiment | Graph, columns: Sequence[str]) -> str:
-    """A name for what a study's or a model's replicates are made of: its parameters or nodes, the statistics, and who
-    computes them.
+    """A name for what a study's or a model's replicates are made of.
+
+    Its parameters or nodes, the statistics, and who computes them.
 
     Versions of NumPy and SciPy may differ in the last digits.
     """

@@ -25,10 +25,11 @@ from sheetsim.runs.intervals import bootstrap_t, reading_frame, widest
 from sheetsim.runs.manifest import Manifest, Replicated, manifest
 from sheetsim.runs.observed import Batch, Measurer, Observed, Theory, child_seed, measure, observed_tables, pickled
 from sheetsim.runs.observed_forward import observed_forward
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import Experiment
+from sheetsim.studies.study import Experiment, check_repeatable
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.workbook.layout import Layout
 
@@ -54,7 +55,13 @@ ReplicateProgress = Callable[[int, float], None]
 
 
 def observed(source: Experiment | Graph) -> Observed:
-    """What replicates of an experiment or of a person's model observe. Raises SheetsimError where that is nothing."""
+    """What replicates of an experiment or of a person's model observe.
+
+    Raises SheetsimError where that is nothing, or the experiment's language is another than their books have.
+    """
+    if isinstance(source, Experiment):
+        check_repeatable(source)
+        source.check_english("books of many runs")
     if isinstance(source, Forward) and source.study == Forward.STUDY:
         return observed_forward(source)
     if isinstance(source, Graph):
@@ -131,11 +138,15 @@ class Measurements:
     counts: NDArray[np.int64] | None = None
 
 
-class Replicates:
-    """Computed replicates: statistics with intervals, how often each verdict is said, pooled histograms, a row a
-    replicate, and the workbook.
+class Replicates(Plotted):
+    """Computed replicates: statistics with intervals, how often each verdict occurs, histograms, and the workbook.
 
-    count: how many there are; reason: why there are not more.
+    Attributes
+    ----------
+    count
+        Number of replicates.
+    reason
+        Why there are not more, in words.
     """
 
     def __init__(
@@ -152,13 +163,16 @@ class Replicates:
         return self._measured.rows
 
     def statistics(self) -> "pd.DataFrame":
-        """Mean, sd, se, interval, percentiles, theory and its z: a row a table's row (layer, start, …) and statistic.
+        """Statistics over replicates: a row a table's row (layer, start, …) and statistic.
 
-        What is never negative has an interval that is not either, and, where it is above 0 in all replicates, its
-        geometric mean with an interval; `read` says which mean to read. NaN where there is no number; `attrs["notes"]`
-        says in sentences why, and what else to know.
-        In single precision `rounding` says how far, relatively, a statistic of the first replicates was from double;
-        with the bootstrap `boot_low` and `boot_high` are the ends of the mean's interval by `intervals.bootstrap_t`.
+        Returns
+        -------
+        pandas.DataFrame
+            Mean, sd, se, interval, percentiles, theory and its z. The interval of a statistic that is never negative is
+            not negative either; where it is above 0 in all replicates its geometric mean has an interval too, and
+            `read` says which mean to read. NaN where there is no number; `attrs["notes"]` says why. In single precision
+            `rounding` is the relative difference of the first replicates from double precision. With the bootstrap
+            `boot_low` and `boot_high` are the ends of the mean's interval by `intervals.bootstrap_t`.
         """
         import pandas as pd
 
@@ -172,9 +186,13 @@ class Replicates:
         return frame.sort_index(level=0, sort_remaining=False, kind="stable", key=lambda level: level.map(order))
 
     def verdicts(self) -> "pd.DataFrame":
-        """How often each verdict, or other word, is said: a row a table's row, word's column and word.
+        """How often each verdict, or other word, occurs: a row a table's row, column and word.
 
-        count, replicates, share, and low and high, Wilson's 95 % interval of the share. Empty without words.
+        Returns
+        -------
+        pandas.DataFrame
+            count, replicates, share, and low and high, the ends of Wilson's 95 % interval of the share. Empty without
+            words.
         """
         import pandas as pd
 
@@ -186,15 +204,17 @@ class Replicates:
     def claims(self) -> "pd.DataFrame":
         """The claims of the explanation by additivity of variance over all replicates: a row a claim and layer.
 
-        Raises SheetsimError for another study than forward, which has none."""
+        Raises
+        ------
+        SheetsimError
+            The study is not `forward`: others have no claims.
+        """
         if self._measured.counts is None:
             raise SheetsimError(f"replicates of {self._plan.observed.name} have no claims: these are of forward")
         return reading_frame(self._book.readings, self._values)
 
     def frame(self) -> "pd.DataFrame":
-        """A row a replicate and table's row: its seed, which `sheetsim.run` takes, and every statistic.
-
-        NaN where a row has no such statistic."""
+        """A row a replicate and table's row: its seed, which `sheetsim.run` takes, and every statistic (NaN: none)."""
         import pandas as pd
 
         observed, columns = self._plan.observed, {}
@@ -218,18 +238,29 @@ class Replicates:
         return frame
 
     def histograms(self) -> "pd.DataFrame":
-        """Counts over all replicates by layer and bin, those below and above the edges included.
+        """Counts over all replicates by layer and bin, with those below and above the edges.
 
-        Raises SheetsimError for another study than forward, which pools none."""
+        Raises
+        ------
+        SheetsimError
+            The study is not `forward`: others have no pooled histograms.
+        """
         edges, counts = self._plan.observed.edges, self._measured.counts
         if edges is None or counts is None:
             raise SheetsimError(f"replicates of {self._plan.observed.name} have no histograms: these are of forward")
         return histogram_frame(edges.reshape(-1, 1), [of.reshape(-1, 1) for of in counts])
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+        """Write the workbook and return its path.
 
-        theme: a file with a house style.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
         """
         from sheetsim.runs.themes import write_book
 
@@ -262,13 +293,16 @@ class Replicates:
         layout = Layout(self._book.sheets(command, parameters, live), live=live)
         return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
 
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
+
     def __repr__(self) -> str:
         return f"<Replicates {self.name}: {self.count}; {self.reason}>"
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         table = self.statistics().to_html(float_format="{:.4g}".format, na_rep="–")
-        return f"<p>{self.count} replicates: {escape(self.reason)}</p>{said}{table}"
+        return f"<p>{self.count} replicates: {escape(self.reason)}</p>{said}{table}{self._picture_html()}"
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -316,7 +350,7 @@ class Replicates:
 
 
 def share(value: float | str | None) -> float | None:
-    """A share as a person writes it, 0.02 or `2%`. Raises SheetsimError for what is none."""
+    """A share as a person writes it, 0.02 or `2%`. Raises SheetsimError for other texts."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -340,18 +374,52 @@ def replicate(
     progress: ReplicateProgress | None = None,
     **overrides: Any,
 ) -> Replicates:
-    """Runs a template, a TOML file, a study such as Symmetry() or a Model so many times, each replicate with a child
-    seed of its own.
+    """Run a template, a TOML file, a study or a Model many times, each replicate with its own child seed.
 
     Every cell of the study's tables (of a model, of its outputs' summary) is observed, and every verdict.
-    until: a share, 0.02 or "2%": stop as soon as the 95 % intervals of the `statistics` are narrower, on each side,
-    than this share of their means at every row, with at least FLOOR replicates and at most `replicates` (the
-    intervals are then those of a rule that stops when they look narrow: a little too narrow with few replicates);
-    statistics: columns of the tables, or single cells as "small.loss_end" (row, then column), that `until` and the
-    convergence are about; workers: processes on this machine; scheduler: a Dask scheduler's address instead; single:
-    layers in float32, of forward alone; bootstrap: intervals by the bootstrap too;
-    progress: called with the number of replicates and the widest relative half-width.
-    The numbers depend on neither workers nor scheduler. Raises SheetsimError with the key at fault.
+
+    Parameters
+    ----------
+    what
+        A template's name, the path of a TOML file, a study such as `Symmetry()`, or a `Model`.
+    replicates
+        How many; with `until` at most.
+    until
+        A share, 0.02 or "2%": stop as soon as the 95 % intervals of the `statistics` are narrower, on each side, than
+        this share of their means at every row, after at least FLOOR replicates. Intervals at such a stop are a little
+        too narrow with few replicates.
+    statistics
+        Columns of the tables, or single cells such as "small.loss_end" (row, then column), that `until` and the
+        convergence are about.
+    workers
+        Processes on this machine.
+    scheduler
+        A Dask scheduler's address, in place of processes.
+    single
+        Compute layers in float32; of `forward` alone.
+    bootstrap
+        Give intervals by the bootstrap too.
+    progress
+        Called with the number of replicates and the widest relative half-width.
+    **overrides
+        Keys of the template with other values.
+
+    Returns
+    -------
+    Replicates
+        The numbers depend on neither `workers` nor `scheduler`.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> few = sheetsim.replicate("relu-he", 3, samples=50, inputs=20, layers=[20])
+    >>> few.count, few.frame()["seed"].nunique()
+    (3, 3)
     """
     chosen = () if statistics is None else tuple(arguments.listed("statistics", statistics, "names"))
     if statistics is not None and not chosen:

@@ -124,7 +124,7 @@ class ReplicatesBook:
         return self._graph.results("words", codes), said
 
     def _steps(self, statistic: str) -> Matrix | None:
-        """The numbers of its rows as cells for a chart's axis, where they are others than 1, 2, 3, …"""
+        """The numbers of its rows as cells for a chart's axis, where they are not 1, 2, 3 and so on."""
         rows = self._observed.rows(statistic)
         places = [k for k, (_, name) in enumerate(self._labels) if name == statistic]
         together = places == list(range(places[0], places[0] + len(places)))

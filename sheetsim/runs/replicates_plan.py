@@ -75,7 +75,7 @@ def expected(study: Forward) -> Theory:
     part = 1 / graph["x"].shape[0]
     frame["between"] += frame["within"] * part
     frame[["within", "additive", "over_samples"]] *= 1 - part
-    # A 0 but for rounding, of inputs whose columns have mean 0: no number of standard errors is between two of those.
+    # 0 except for rounding, of inputs whose columns have mean 0: no number of standard errors is between two of those.
     frame["between"] = frame["between"].where(frame["between"] > CONSTANT * frame["pooled"])
     if ACTIVATIONS[study.activation].zeros:
         # 0, at the end of what it can be: the mean over seeds lies above by chance alone, in proportion to 1/√units.
@@ -157,19 +157,20 @@ def _is_orthogonal(study: Forward) -> bool:
 
 
 def spread_of_a_layer(study: Forward) -> float:
-    """E[f(a)⁴]/E[f(a)²]² − 1 of a normal a, where a layer multiplies sizes (Hanin & Rolnick 2018, arXiv:1803.01719: the
-    sum of 1/units decides), else 0: that over the units is nearly what a layer adds to Var(ln‖z‖²)."""
+    """E[f(a)⁴]/E[f(a)²]² − 1 of a normal a, where a layer multiplies sizes, else 0.
+
+    Divided by the units it is nearly what a layer adds to Var(ln‖z‖²): the sum of 1/units decides (Hanin & Rolnick
+    2018, arXiv:1803.01719).
+    """
     active = ACTIVATIONS[study.activation].active
     return 0.0 if active is None else 3 / active - 1
 
 
 def spread_of_logs(study: Forward) -> float:
-    """The variance over seeds of ln‖z‖² of one sample after the last layer, by depth and width, for weights of any
-    size; 0 where activations hold it within bounds, and for orthogonal weights, of which it is not known. Of many
-    samples together it is less in the first layers.
+    """Variance over seeds of ln‖z‖² of one sample after the last layer, by depth and width.
 
-    Given the layer before, ‖z‖² is a chi-square number of as many degrees as units are active: all, or with relu each
-    by an even chance (at least one; the others of leaky relu hardly count).
+    It holds for weights of any size; it is 0 where activations are bounded, and for orthogonal weights, of which it is
+    not known. Of many samples together it is less in the first layers.
     """
     from scipy.special import digamma, polygamma
     from scipy.stats import binom
@@ -186,8 +187,10 @@ def spread_of_logs(study: Forward) -> float:
 
 
 def rounding(study: Forward) -> Any:
-    """What single precision costs: of each statistic (layers × COLUMNS) the greatest relative difference from double
-    precision in the first PILOTS replicates."""
+    """Relative difference of single from double precision: the greatest of the first PILOTS replicates.
+
+    It is an array, layers × COLUMNS.
+    """
     single, double = Replicator(study, single=True), Replicator(study)
     single.edges = double.edges
     with np.errstate(all="ignore"):
@@ -271,8 +274,11 @@ class Replicator:
         return Program([edges], given=[given])({given: tail})[edges][:, 0]
 
     def one(self, replicate: int) -> tuple[Any, Any, tuple[float, ...]]:
-        """Statistics (layers × streaming.COLUMNS) and counts (layers × bins + 2) of a replicate, and what its input has
-        of what verdicts look at (see `streaming.input_statistics`)."""
+        """Statistics and counts of a replicate, and what verdicts look at of its input.
+
+        Statistics are layers × streaming.COLUMNS, counts layers × bins + 2; the input's are
+        `streaming.input_statistics`.
+        """
         seed = child_seed(self._study.seed, replicate)
         # Here once, not in each program: to change the number of threads takes time.
         with one_thread(), np.errstate(all="ignore"):
@@ -281,8 +287,10 @@ class Replicator:
         return np.array([numbers for numbers, _ in layers]), np.array([counts for _, counts in layers]), given
 
     def _at_once(self, seed: int) -> tuple[list[tuple[Any, Any]], UnitMoments]:
-        """All samples in one block: a layer after the other, so that two of them decide the memory; and the input's
-        moments."""
+        """All samples in one block: layer after layer, so that two of them decide the memory.
+
+        It gives the input's moments too.
+        """
         (z,) = self._blocks(seed)
         given = x = UnitMoments.of(z)
         measured = []
@@ -338,8 +346,10 @@ class Replicator:
             yield block.astype(self._dtype, copy=False)
 
     def _outputs(self, step: _Step, z: Any, drawn: Values) -> tuple[Values, Any, int]:
-        """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`): 0
-        where f rises, as the outputs themselves tell there."""
+        """What a layer computes of a block, the outputs z of it, and how many are saturated (see `layers.on_tail`).
+
+        0 where f rises, as the outputs themselves tell there.
+        """
         given: Values = {node: numbers.astype(self._dtype, copy=False) for node, numbers in drawn.items()}
         computed = step.outputs({step.given: z, **given})
         # Constants of a formula are in double precision.

@@ -22,13 +22,13 @@ from sheetsim.model.series import Series
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, PlacedColumn, PlacedHistogram, PlacedTable, manifest, read_manifest
 from sheetsim.runs.outputs import LaidOut, first_questions, lay_out, pages_of_outputs
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import AS_MADE, CHANGED
 from sheetsim.studies.study import Experiment, Study
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import LayerCounts, histogram_frame
 from sheetsim.summary.table import Table
-from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.parse import rectangle
 
@@ -38,15 +38,14 @@ if TYPE_CHECKING:
     from sheetsim.runs.themes import ThemeLike
     from sheetsim.runs.training import TrainingOptions, TrainingProgress
     from sheetsim.summary.outputs import Asked
+    from sheetsim.workbook.layout import Layout
     from sheetsim.workbook.reading.read import Reader
 
 SheetProgress = Callable[[str], None]
 
 
-class Results:
-    """The accessors that a run and a book that was read share."""
-
-    title: str
+class Results(Plotted):
+    """What a run and a book that was read have in common: matrices, tables and verdicts."""
 
     def __getitem__(self, name: str) -> Any:
         """The named matrix: a 2-D array (read-only), or a number or text where it is a single cell."""
@@ -56,37 +55,48 @@ class Results:
         raise NotImplementedError
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name, one of its study's: of forward `layers`, `variance`, `claims` and `histograms`."""
+        """A table of the study by name: of `forward` `layers`, `variance`, `claims` and `histograms`.
+
+        Raises
+        ------
+        SheetsimError
+            There is no such table.
+        """
         raise NotImplementedError
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
+        """A word a row of the summary, explained on the sheet Overview, such as healthy or vanishing."""
         raise NotImplementedError
 
     def summary(self) -> "pd.DataFrame":
-        """The study's first table, a row a layer: of forward how the outputs are distributed, of gradient-flow the
-        size of the gradients. Of the studies of steps a row a path: how it began and ended."""
+        """The study's first table.
+
+        Of `forward` it has a row a layer (how the outputs are distributed), of `gradient-flow` too (the size of the
+        gradients); of studies of steps a row a path (how it began and ended).
+        """
         raise NotImplementedError
 
     def gradients(self) -> "pd.DataFrame":
-        """The gradients of gradient-flow: a row a layer, the output layer last."""
+        """The gradients of `gradient-flow`: a row a layer, the output layer last."""
         return self.table("gradients")
 
     def variance(self) -> "pd.DataFrame":
-        """The variance of the linear sums, decomposed and predicted: a row a layer."""
+        """The variance of the pre-activations, decomposed and predicted: a row a layer."""
         return self.table("variance")
 
     def claims(self) -> "pd.DataFrame":
-        """The claims of the variance-additivity explanation, checked: a row a claim.
+        """The claims of the explanation by additivity of variance, checked: a row a claim.
 
-        Columns: verdict (holds, nearly, undecided, does not hold, nothing to check, not ReLU), checked
-        (how many layers), expected, and by layer ratio_1, …, error_1, … (relative), units_1, …, low_1, …, high_1, …,
-        verdict_1, ….
+        Returns
+        -------
+        pandas.DataFrame
+            verdict (holds, nearly, undecided, does not hold, nothing to check, not ReLU), checked (number of layers),
+            expected, and by layer ratio_1, …, error_1, … (relative), units_1, …, low_1, …, high_1, …, verdict_1, …
         """
         return self.table("claims")
 
     def histograms(self) -> "pd.DataFrame":
-        """Counts by layer and bin, those below and above the edges included."""
+        """Counts by layer and bin, with those below and above the edges."""
         return self.table("histograms")
 
     def _placed_histograms(self) -> "Mapping[str, tuple[str, Sequence[str]]]":
@@ -94,7 +104,18 @@ class Results:
         raise NotImplementedError
 
     def layer_counts(self, name: str = "histograms") -> LayerCounts:
-        """The numbers of a histogram by layer, by the name of its table. Raises SheetsimError for another name."""
+        """The counts of a histogram by layer.
+
+        Parameters
+        ----------
+        name
+            Name of the histogram's table.
+
+        Raises
+        ------
+        SheetsimError
+            There is no such histogram.
+        """
         placed = self._placed_histograms()
         if name not in placed:
             raise SheetsimError(f"there is no histogram {name!r}; there are {', '.join(placed) or 'none'}")
@@ -111,13 +132,36 @@ class Results:
         words = self.verdicts()
         if words:
             frame.insert(0, "verdict", words)
-        return f"<p><b>{escape(self.title)}</b></p>{frame.to_html(float_format='{:.4g}'.format)}"
+        table = frame.to_html(float_format="{:.4g}".format)
+        return f"<p><b>{escape(self.title)}</b></p>{table}{self._picture_html()}"
+
+    def _table_of(self, name: str) -> "pd.DataFrame":
+        return self.table(name)
+
+    def _counts_of(self, name: str) -> set[str]:
+        _, counts = self._placed_histograms().get(name, ("", ()))
+        return {of for one in counts for of in (one, f"bars{one.removeprefix('counts')}")}
 
 
 class Run(Results):
     """One computed run: matrices by name, tables as DataFrames, and the workbook.
 
-    All is computed when the run is made; with `report = "summary"` the matrices are not kept.
+    Everything is computed when the run is made. With `report = "summary"` the matrices are not kept.
+
+    Parameters
+    ----------
+    study
+        What the run computes.
+    name
+        Name of the run.
+    command
+        Command that makes the workbook again.
+    template
+        First argument of the command, a name or path.
+    book
+        Layout of the study's workbook, where it exists already.
+    train
+        How trainings are run, where there are any.
     """
 
     def __init__(
@@ -129,8 +173,7 @@ class Run(Results):
         book: LaidOut | None = None,
         train: "TrainingOptions | None" = None,
     ) -> None:
-        """template: what the command begins with, its name or path; book: the study's, where it is laid out; train:
-        how trainings are run, where there are some."""
+        """Compute a study. Parameters are described at the class."""
         self.name = name
         self._template = template
         self.title = study.title
@@ -165,8 +208,9 @@ class Run(Results):
         return node
 
     def frame(self, name: str) -> "pd.DataFrame":
-        """The named matrix as a DataFrame, its columns with their names where they have some: of a series a row a
-        step, or by step and row where a step has several.
+        """A matrix as a DataFrame, its columns named where they have names.
+
+        Of a series it has a row a step; a row a step and row where a step has several rows.
         """
         node = self._kept(name)
         values = self._values[node]
@@ -180,7 +224,7 @@ class Run(Results):
         return isinstance(name, str) and name in self._study.graph and self._study.graph[name] in self._values
 
     def names(self) -> list[str]:
-        """The names of the matrices that this run holds."""
+        """Names of the matrices that this run holds."""
         return [str(node.name) for node in self._study.graph if node in self._values]
 
     def summary(self) -> "pd.DataFrame":
@@ -188,11 +232,17 @@ class Run(Results):
         return self.table(next(iter(self._study.tables), "summary"))
 
     def tables(self) -> list[str]:
-        """The names of the study's tables."""
+        """Names of the study's tables."""
         return [*self._study.tables, *self._study.histograms, *self._tables_of_outputs]
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name, one of `tables()`. Raises SheetsimError for another."""
+        """A table by name, one of `tables()`.
+
+        Raises
+        ------
+        SheetsimError
+            There is no such table.
+        """
         arguments.text("a table's name", name)
         if name in self._study.histograms:
             return self._study.histograms[name].frame(self._values)
@@ -204,11 +254,11 @@ class Run(Results):
         return self._study.tables[name].frame(self._values)
 
     def outputs(self) -> list[str]:
-        """The labels of the outputs' quantities, as their tables have them."""
+        """Labels of the outputs' quantities, as in their tables."""
         return [quantity.label for quantity in self._study.outputs.of] if self._study.graph.outputs else []
 
     def percentiles(self) -> "pd.DataFrame":
-        """Percentiles, a row each (summary.outputs.PERCENTS), with a column a quantity."""
+        """Percentiles of the outputs, 0 to 100 %: a row a percentile, a column a quantity."""
         self._check_outputs()
         table = self._study.outputs.percentiles
         return table.frame(evaluate(table.cells(), self._values))
@@ -221,10 +271,25 @@ class Run(Results):
         probability: float | None = None,
         between: tuple[float, float] | None = None,
     ) -> "pd.DataFrame":
-        """Risk numbers, a row a quantity (of one output, if it is named): summary.outputs.RISK_COLUMNS.
+        """Risk numbers: a row a quantity.
 
-        threshold: t of P(output ≤ t); probability: p of the value at it, and of the means beyond that value; between:
-        a and b of P(a < output ≤ b). What is not given is what the workbook asks at first.
+        Parameters
+        ----------
+        output
+            Label of one output; all if None.
+        threshold
+            t of P(output ≤ t).
+        probability
+            p of the p-quantile, and of the means beyond it.
+        between
+            a and b of P(a < output ≤ b).
+
+        Returns
+        -------
+        pandas.DataFrame
+            threshold, at_most and the ends of its 95 % interval (Wilson 1927), probability, value, means below and
+            above it, and the share between a and b. What is not given is what the workbook's yellow cells hold at
+            first.
         """
         from sheetsim.summary.outputs import Asked, cell_of
 
@@ -248,16 +313,15 @@ class Run(Results):
         return table.frame(evaluate(table.cells(), self._values)).loc[labels]
 
     def histograms(self) -> "pd.DataFrame":
-        """Counts by layer and bin, or by output and bin where the study has no others, those below and above the edges
-        included."""
+        """Counts by layer and bin, or by output and bin, with those below and above the edges."""
         return self.table("histograms")
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
+        """A word a row of the summary, explained on the sheet Overview, such as healthy or vanishing."""
         return [str(self._values[node][0, 0]) for node in self._study.verdicts]
 
     def records(self) -> list[dict[str, Any]]:
-        """The summary's rows with their verdicts, a dict each; none where the study has no table."""
+        """The summary's rows with their verdicts, a dict each; empty where the study has no table."""
         tables, words = list(self._study.tables.values()), self.verdicts()
         rows = tables[0].records(self._values) if tables else []
         return [row | {"verdict": word} for row, word in zip(rows, words, strict=True)] if words else rows
@@ -270,20 +334,43 @@ class Run(Results):
         progress: SheetProgress | None = None,
         theme: "ThemeLike" = None,
     ) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas and drop-downs out.
+        """Write the workbook and return its path.
 
-        progress: called with each sheet's title; theme: a file with a house style.
-        Raises SheetsimError when the file cannot be written.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas and drop-downs out.
+        progress
+            Called with each sheet's title.
+        theme
+            A file with a house style.
+
+        Raises
+        ------
+        SheetsimError
+            The file cannot be written, or a matrix does not fit a sheet.
         """
         from sheetsim.runs.themes import write_book
 
         arguments.function("progress", progress)
         layout = self._layout
+        if values_only and self._study.graph.redrawn:
+            raise SheetsimError("draws live are formulas, and values alone have none: leave one of them out")
         if values_only:
             pages = pages_of_outputs(self._study, self._risk)
-            layout = Layout(self._study.sheets(templates.writing(self._command, True), False, pages), live=False)
+            layout = self._study.layout(templates.writing(self._command, True), False, pages)
+            # Its pages may show what the live book's do not.
+            self._compute(layout.places)
         said = study_manifest(self._study, layout, self._risk, values_only, self._template)
         return write_book(path, said, layout, self._values, theme, progress)
+
+    def _pages(self) -> Pages:
+        return layout_pages(self._layout, self._values)
+
+    def _table_names(self) -> list[str]:
+        return self.tables()
 
     def _placed_histograms(self) -> Mapping[str, tuple[str, Sequence[str]]]:
         return {
@@ -302,7 +389,7 @@ class Run(Results):
 
     @cached_property
     def _tables_of_outputs(self) -> "dict[str, Callable[[], pd.DataFrame]]":
-        """What is told of outputs beside their summary, which is one of the study's tables."""
+        """Tables about outputs beside their summary, which is one of the study's tables."""
         if not self._study.graph.outputs:
             return {}
         histograms = histograms_of_outputs(self._study.histograms)
@@ -344,7 +431,7 @@ def histograms_of_outputs(others: Container[str]) -> str:
     return "output_histograms" if "histograms" in others else "histograms"
 
 
-def study_manifest(study: Study, layout: Layout, risk: Table | None, values_only: bool, template: str) -> Manifest:
+def study_manifest(study: Study, layout: "Layout", risk: Table | None, values_only: bool, template: str) -> Manifest:
     """What the study's book says of itself. risk: as of LaidOut; values_only: whether formulas were not wanted."""
     outputs = None if risk is None else study.outputs
     more = [] if outputs is None or risk is None else [outputs.percentiles, risk]
@@ -378,12 +465,37 @@ def run(
     progress: "TrainingProgress | None" = None,
     **overrides: Any,
 ) -> Run:
-    """Runs a template (its name, or a TOML file's path), a study such as Forward(...), or a model.
+    """Run a template, a study or a model.
 
-    workers: processes for a study's trainings, whose numbers do not depend on it; progress: called with TrainingNews
-    as they go on; overrides: keys of the template with other values, e.g. seed=1, layers=[50, 50],
-    histogram={"bins": 20}.
-    Raises SheetsimError with the key or the file at fault.
+    Parameters
+    ----------
+    what
+        A template's name, the path of a TOML file, a study such as `Forward(...)`, or a `Model`.
+    workers
+        Processes for a study's trainings. The numbers do not depend on it.
+    progress
+        Called with TrainingNews while trainings run.
+    **overrides
+        Keys of the template with other values: `seed=1`, `layers=[50, 50]`, `histogram={"bins": 20}`.
+
+    Returns
+    -------
+    Run
+        The computed run.
+
+    Raises
+    ------
+    SheetsimError
+        A key or a file is wrong; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> small = sheetsim.run("relu-he", samples=50, inputs=20, layers=[20, 20])
+    >>> small["z_2"].shape
+    (50, 20)
+    >>> small.summary().index.tolist()
+    [1, 2]
     """
     if isinstance(what, Graph):
         if overrides:
@@ -459,7 +571,7 @@ def _numbers(experiment: Experiment, *names: str) -> list[float]:
 
 
 class Book(Results):
-    """A workbook that sheetsim wrote, read back: the same accessors as a Run, from what its cells hold."""
+    """A workbook that sheetsim wrote, read back: the accessors of a Run, from what its cells hold."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         from sheetsim.workbook.reading.read import Reader
@@ -476,10 +588,14 @@ class Book(Results):
 
     def __getitem__(self, name: str) -> Any:
         """The named block: a 2-D array (read-only), or a number or text where it is a single cell."""
-        return self._reader[arguments.text("a name", name)]
+        return self._english(self._reader[arguments.text("a name", name)])
+
+    def _english(self, value: Any) -> Any:
+        """What a cell says, as a book in English does."""
+        return self.manifest.texts.get(value, value) if isinstance(value, str) else value
 
     def frame(self, name: str) -> "pd.DataFrame":
-        """A series, or a matrix on a sheet of its own, as a DataFrame, as of a Run."""
+        """A series, or a matrix on a sheet of its own, as a DataFrame: see `Run.frame`."""
         values = np.reshape(self[arguments.text("a name", name)], self._reader.shape(name))
         series = self.manifest.series.get(name)
         headings = series.columns if series else self.manifest.headings.get(name, [])
@@ -499,7 +615,13 @@ class Book(Results):
         return self._reader.names()
 
     def table(self, name: str) -> "pd.DataFrame":
-        """A table by name, one of its study's. Raises SheetsimError when the book has none such."""
+        """A table of the study by name.
+
+        Raises
+        ------
+        SheetsimError
+            The book has no such table.
+        """
         arguments.text("a table's name", name)
         if name in self.manifest.tables:
             return self._table(self.manifest.tables[name])
@@ -515,6 +637,14 @@ class Book(Results):
 
         arrays = {label: self._histogram(placed) for label, placed in of_outputs.items()}
         return output_histogram_frame((label, edges, counts) for label, (edges, counts, *_) in arrays.items())
+
+    def _pages(self) -> Pages:
+        from sheetsim.workbook.plotting.from_book import charted_sheets
+
+        return charted_sheets(self._reader)
+
+    def _table_names(self) -> list[str]:
+        return [*self.manifest.tables, *self.manifest.histograms]
 
     def _placed_histograms(self) -> Mapping[str, tuple[str, Sequence[str]]]:
         return {name: (one.edges, one.counts) for name, one in self.manifest.histograms.items()}
@@ -542,7 +672,7 @@ class Book(Results):
         cells: list[float | str] = []
         for place in places:
             if isinstance(place, tuple):
-                cells += [cell for row in self._reader.cells(place[0], *place[1]) for cell in row]
+                cells += [self._english(cell) for row in self._reader.cells(place[0], *place[1]) for cell in row]
             else:
                 cells.append(math.nan if place is None else place)
         # A count is a whole number, unless somebody wrote another there.
@@ -554,11 +684,11 @@ class Book(Results):
         return self.table(next(iter(self.manifest.tables), "summary"))
 
     def verdicts(self) -> list[str]:
-        """A word a row of the summary, of those that the sheet Overview explains: healthy, vanishing, on its way, …"""
+        """A word a row of the summary, explained on the sheet Overview, such as healthy or vanishing."""
         return [self[name] for name in self.manifest.verdicts]
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file. A `with` statement does it too."""
         self._reader.close()
 
     def __enter__(self) -> "Book":
@@ -574,12 +704,36 @@ class Book(Results):
 def _manifest(reader: "Reader") -> Manifest:
     said = read_manifest(reader.file)
     if said is None:
-        raise SheetsimError(f"{reader.path} is no book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
+        raise SheetsimError(f"{reader.path} is not a book of sheetsim: it has no sheet {MANIFEST_TITLE!r}")
     return said
 
 
 def read(path: str | os.PathLike[str]) -> Book:
-    """Opens a workbook that sheetsim wrote. Raises SheetsimError when it is none, or cannot be read."""
+    """Open a workbook that sheetsim wrote.
+
+    Parameters
+    ----------
+    path
+        The .xlsx file.
+
+    Returns
+    -------
+    Book
+        Its matrices and tables, read as they are asked for. Close it, or use it in a `with` statement.
+
+    Raises
+    ------
+    SheetsimError
+        The file is not a workbook of sheetsim, or cannot be read.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> path = sheetsim.run("relu-he", samples=20, inputs=5, layers=[5]).to_excel("small.xlsx")
+    >>> with sheetsim.read(path) as book:
+    ...     book["z_1"].shape, book.manifest.parameters["seed"]
+    ((20, 5), 0)
+    """
     return Book(path)
 
 

@@ -1,9 +1,8 @@
-"""Searches at work: trials are run as a method asks for them, and kept, so that a search can be killed and taken up
-again; then they are told, best first, as a table, Parquet and a workbook.
+"""Searches: trials run as a method asks for them, and are kept, so that a search can be stopped and continued.
 
-A trial is a replicate set of its own. Replicate k has the same seed in every trial, so that trials differ by their
-hyperparameters and not by chance (common random numbers). What was found is replayed from the folder of parts: a method
-depends on the values alone, and so asks for the same trials again, up to the first that is not there.
+A trial is a set of replicates. Replicate k has the same seed in every trial, so that trials differ by their
+hyperparameters and not by chance (common random numbers). A method depends on the values alone: started again, it asks
+for the same trials, which are taken from the folder of parts up to the first that is missing.
 """
 
 import math
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sheetsim.arguments import function
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import Crew, check_workers, crew
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
@@ -29,6 +28,7 @@ from sheetsim.model.op import Array
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import manifest
 from sheetsim.runs.parts import Parts, fingerprint
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.search_book import CAUTIONS, SearchBook
 from sheetsim.runs.search_importance import Importance, importances
@@ -54,8 +54,11 @@ SearchProgress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial that was run. number: from 1, in its own search; numbers: a value a replicate, none where it failed;
-    failure: why it has no value, else empty."""
+    """A trial that was run.
+
+    number: from 1, in its own search; numbers: a value a replicate, none where it failed; failure: why it has no value,
+    else empty.
+    """
 
     number: int
     method: str
@@ -70,10 +73,13 @@ class Trial:
         return math.nan if self.failure else float(self.numbers.mean())
 
 
-class Search:
-    """A search's trials: all of them as tables, best first, Parquet and the workbook.
+class Search(Plotted):
+    """A search's trials: as tables, best first, as Parquet and as a workbook.
 
-    reason: why there are not more.
+    Attributes
+    ----------
+    reason
+        Why there are not more trials, in words.
     """
 
     def __init__(self, plan: SearchPlan, trials: Sequence[Trial], reasons: Sequence[str]) -> None:
@@ -83,8 +89,7 @@ class Search:
 
     @cached_property
     def ordered(self) -> list[Trial]:
-        """The trials, best first: of successive halving those with a larger budget before others, last those that
-        failed."""
+        """The trials, best first; of successive halving, larger budgets before smaller ones. Failed ones are last."""
         goal, resource = self.plan.goal, self.plan.asked.resource
         halved = "halving" in self.plan.methods
 
@@ -96,15 +101,24 @@ class Search:
 
     @property
     def best(self) -> Keys:
-        """The hyperparameters of the best trial. Raises SheetsimError where all failed."""
+        """The hyperparameters of the best trial.
+
+        Raises
+        ------
+        SheetsimError
+            All trials failed.
+        """
         first = self.ordered[0]
         if first.failure:
             raise SheetsimError(f"no trial has a value: all {len(self._trials)} failed, the first by: {first.failure}")
         return dict(first.keys)
 
     def records(self) -> list[dict[str, Any]]:
-        """A record a trial, best first: trial (its number), method and repeat where there are several, value, low,
-        high, status (ok, or why it failed), and each hyperparameter, None where its condition does not hold."""
+        """A dict a trial, best first.
+
+        Its keys are trial (the number), method and repeat where there are several, value, low, high, status (ok, or why
+        it failed), and each hyperparameter, None where its condition does not hold.
+        """
         several = {
             "method": len(self.plan.methods) > 1,
             "repeat": self.plan.asked.repeats > 1,
@@ -125,8 +139,10 @@ class Search:
         return pd.DataFrame(self.records())
 
     def frame(self) -> "pd.DataFrame":
-        """A row a trial and replicate, in the order in which trials were run: method, repeat, trial, the
-        hyperparameters, status, replicate, seed and value."""
+        """A row a trial and replicate, in the order in which trials were run.
+
+        Its columns are method, repeat, trial, the hyperparameters, status, replicate, seed and value.
+        """
         import pandas as pd
 
         plan = self.plan
@@ -147,8 +163,11 @@ class Search:
         return pd.DataFrame(data)
 
     def best_so_far(self) -> "pd.DataFrame":
-        """A row a search and trial: method, repeat, trial, cost (of it and those before, in trials with the whole
-        budget), and the best value up to it (NaN before the first; of halving with any budget)."""
+        """The best value so far: a row a search and trial.
+
+        Its columns are method, repeat, trial, cost (of this trial and those before, in trials with the whole budget),
+        and the best value (NaN before the first; of halving, with any budget).
+        """
         import pandas as pd
 
         rows = []
@@ -168,7 +187,13 @@ class Search:
         return trial.keys[self.plan.asked.resource] / self.plan.budget if trial.method == "halving" else 1.0
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
-        """Writes `frame()` and returns the path. Raises SheetsimError without pyarrow, or when that fails."""
+        """Write `frame()` as Parquet and return the path.
+
+        Raises
+        ------
+        SheetsimError
+            pyarrow is not installed, or the file cannot be written.
+        """
         check_parquet()
         content = BytesIO()
         self.frame().to_parquet(content, engine="pyarrow", index=False)
@@ -178,7 +203,7 @@ class Search:
         return target
 
     def importance(self) -> "pd.DataFrame":
-        """A row a hyperparameter: rank_correlation and first_order, as `search_importance.WHAT` says."""
+        """Importance of each hyperparameter: rank_correlation and first_order, as `search_importance.WHAT` says."""
         import pandas as pd
 
         return pd.DataFrame([vars(one) for one in self._importance]).set_index("key")
@@ -204,12 +229,25 @@ class Search:
         return [*notes, *CAUTIONS[: 2 if self.plan.replicates > 1 else 1]]
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+        """Write the workbook and return its path.
 
-        theme: a file with a house style.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
         """
         from sheetsim.runs.themes import write_book
 
+        layout, values = self.book(values_only)
+        said = manifest(layout, self.title, parameters={}, values_only=values_only, search=self.plan.parameters)
+        return write_book(path, said, layout, values, theme)
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         plan = self.plan
         good = [trial for trial in self.ordered if not trial.failure]
         first, so_far = self._aligned()
@@ -218,8 +256,10 @@ class Search:
         )
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, not values_only), live=not values_only)
-        said = manifest(layout, self.title, parameters={}, values_only=values_only, search=plan.parameters)
-        return write_book(path, said, layout, evaluate(layout.places), theme)
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def _aligned(self) -> tuple[int, dict[str, Array]]:
         """By method, best so far by cost × repeats, from the first cost at which every search has one.
@@ -250,7 +290,8 @@ class Search:
         return f"<Search {self.name}: {len(self._trials)} trials; {self.reason}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.title}: {self.reason}</p>{self.trials().to_html(float_format='{:.4g}'.format, index=False)}"
+        table = self.trials().to_html(float_format="{:.4g}".format, index=False)
+        return f"<p>{self.title}: {self.reason}</p>{table}{self._picture_html()}"
 
     def _numbers(self, trials: Sequence[Trial]) -> Array:
         """Trials × replicates; NaN of those that failed without any."""
@@ -261,8 +302,10 @@ class Search:
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
-        """The ends of the 95 % intervals of the ordered trials' values: Student's, over replicates. A value that is not
-        drawn is exact; of a single replicate, and of a trial that failed, there is none."""
+        """The ends of the 95 % intervals of the ordered trials' values: Student's, over replicates.
+
+        A value that is not drawn is exact; of a single replicate, and of a trial that failed, there is none.
+        """
         values = np.array([trial.value for trial in self.ordered])
         if not self.plan.searched.is_drawn:
             return values, values
@@ -285,16 +328,38 @@ def search(
     progress: SearchProgress | None = None,
     **keys: Any,
 ) -> Search:
-    """Looks for hyperparameters with a good value: the search of a TOML file, of a shipped search's name, or of a
-    mapping with the same keys (see `search_plan.SearchFile`); or of a function and a space, where function(**point)
-    gives a model or a study for each point: search(f, {"rate": {"from": 1e-4, "to": 1, "scale": "log"}}, value="loss").
+    """Look for hyperparameters with a good value.
 
-    keys: of a function's search, as the keys of a file.
-    until: stop at a value, a number of trials ("20 trials") or a time ("10 min"), in place of the file's key;
-    folder: where trials are kept as they are done, and looked up by a later run;
-    workers: processes on this machine; scheduler: a Dask scheduler's address instead, or "local";
-    progress: called with the number of trials done, of all at most, and the best value so far.
-    The trials depend on neither folder, workers nor scheduler. Raises SheetsimError with the key at fault.
+    Parameters
+    ----------
+    what
+        The path of a TOML file, a shipped search's name, a mapping with the same keys, or a function with a `space`,
+        where function(**point) gives a model or a study for each point: `search(f, {"rate": {"from": 1e-4, "to": 1,
+        "scale": "log"}}, value="loss")`.
+    space
+        The hyperparameters, for a function.
+    until
+        Stop at a value, a number of trials ("20 trials") or a time ("10 min"), in place of the file's key.
+    folder
+        Where trials are kept as they are done. A later run takes them from there.
+    workers
+        Processes on this machine.
+    scheduler
+        A Dask scheduler's address, or "local", in place of processes.
+    progress
+        Called with the number of trials done, of all at most, and the best value so far.
+    **keys
+        Of a function's search, as the keys of a file.
+
+    Returns
+    -------
+    Search
+        The trials depend on neither `folder`, `workers` nor `scheduler`.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it.
     """
     if callable(what):
         if space is None:
@@ -323,7 +388,7 @@ def run_search(
     scheduler: str | None = None,
     progress: SearchProgress | None = None,
 ) -> Search:
-    """Runs a plan's trials, but for those that the folder has."""
+    """Runs a plan's trials, except those that the folder has."""
     check_workers(workers, scheduler)
     function("progress", progress)
     parts = None if folder is None else Parts(path_of(folder, "the folder"))
@@ -426,7 +491,7 @@ class _Bench:
 
 
 class _Clock:
-    """Counts trials, tells how far the search is, and knows when it is enough."""
+    """Counts trials, reports progress, and knows when the search is to stop."""
 
     def __init__(self, plan: SearchPlan, progress: SearchProgress | None) -> None:
         self._plan, self._progress = plan, progress

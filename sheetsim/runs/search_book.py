@@ -1,5 +1,8 @@
-"""How a search looks as a workbook: the best trials and which cannot be told apart, best so far by method, values
-against hyperparameters, importance, and every trial."""
+"""How a search looks as a workbook.
+
+It has the best trials and which others may be as good, the best so far by method, values against hyperparameters,
+importance, and every trial.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -53,7 +56,7 @@ LONGEST = 40
 WORDS = (
     Verdict("best", "the trial with the best value of this search", "good"),
     Verdict(
-        "not told apart",
+        "may be best",
         "the 95 % interval of its difference from the best, replicate by replicate with the same draws, holds 0: more "
         "replicates may put it first",
         "neutral",
@@ -407,7 +410,7 @@ class _Columns:
         if k == 0:
             return [*items, Text(row_number, left + 6, "best", "verdict")]
         if "behind_low" in self._made:
-            word = where(row(self._made["behind_low"], k + 1) > 0, "worse", "not told apart")
+            word = where(row(self._made["behind_low"], k + 1) > 0, "worse", "may be best")
         elif self._plan.searched.is_drawn:
             return [*items, Text(row_number, left + 6, "no interval", "verdict")]
         else:

@@ -130,10 +130,10 @@ def bayes(space: Space, options: MethodOptions) -> Method:
 
 
 def halving(space: Space, options: MethodOptions) -> Method:
-    """Successive halving (Jamieson & Talwalkar 2016): many random points with a small budget, then the best 1/eta of
-    them with eta times as much, and so on up to the whole budget; in all as much as so many whole trials take.
+    """Successive halving (Jamieson & Talwalkar 2016), for as much work as so many whole trials take.
 
-    A trial of a later rung begins anew: a schedule of the rate may depend on the budget.
+    Many random points have a small budget, then the best 1/eta of them eta times as much, and so on up to the whole
+    budget.
     """
     rungs = halving_rungs(options)
     points = _new(space, _random(space, options), rungs[0][1])
@@ -300,10 +300,9 @@ def _ramp(distance: Array, deviation: Array) -> Array:
 
 
 def _tamed(values: Array, goal: Goal) -> Array:
-    """Values less their median, or less the number that they are to be near to, through asinh, in which a value that is
-    far away (a loss that overflows, nearly) counts by its logarithm; that number becomes 0.
+    """Values on a scale on which far ones count by their logarithm: asinh of their distance from the median.
 
-    Odd and rising: the order of scores stays, whatever the goal.
+    Where a goal is a number to be near to, the distance is from that number.
     """
     center = goal.near if goal.kind == "near" else float(np.median(values))
     scale = float(np.median(np.abs(values - center))) or float(np.abs(values - center).max()) or 1.0

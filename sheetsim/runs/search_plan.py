@@ -1,5 +1,7 @@
-"""The file of a search: a template, the number that is looked for, a space of hyperparameters, and a method. It runs no
-trial."""
+"""The file of a search: a template, the number that is looked for, a space of hyperparameters, and a method.
+
+It runs no trial.
+"""
 
 import math
 import os
@@ -133,8 +135,11 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 @dataclass(frozen=True)
 class Until:
-    """When to stop before the last trial: as soon as a value is as good as `value` (of a goal {near}: as near), after
-    so many trials, or after so many seconds."""
+    """When to stop before the last trial.
+
+    value: as soon as a value is as good as this (of a goal {near}: as near); or after so many trials; or after so many
+    seconds.
+    """
 
     value: float | None = None
     trials: int | None = None

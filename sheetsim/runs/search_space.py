@@ -1,5 +1,7 @@
-"""The space of a search: hyperparameters with ranges, scales and conditions, and what a point of the unit cube is in
-it. It runs nothing."""
+"""The space of a search: hyperparameters with ranges, scales and conditions. It runs nothing.
+
+A point of the unit cube becomes a set of hyperparameters.
+"""
 
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -49,8 +51,11 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"lo
 
 
 class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Values of which one is taken; when: by key of another hyperparameter of choices, the value or the list of values
-    with which this one is there at all."""
+    """Values of which one is taken.
+
+    when: by key of another hyperparameter of choices, the value or the list of values with which this one is there at
+    all.
+    """
 
     choices: list[Any]
     when: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -170,8 +175,10 @@ class Space:
         return np.column_stack(columns)
 
     def grid(self, most: int) -> list[Keys]:
-        """At most so many points of a grid: of the hyperparameters of numbers as many levels as there is room for, the
-        first ones more; of choices each."""
+        """At most so many points of a grid.
+
+        Numeric hyperparameters have as many levels as there is room for, the first ones more; choices have all.
+        """
         levels = [int(len(one.choices) or 1) for one in self.hyperparameters]
         grown = True
         while grown:
@@ -191,8 +198,11 @@ class Space:
         return math.prod(one.count for one in self.hyperparameters)
 
     def ends(self) -> Iterator[Keys]:
-        """Points at which a key that a study refuses shows: each end and choice of each hyperparameter, with all others
-        in the middle, and where it needs others to be there, with these."""
+        """Points that show whether a study refuses a key.
+
+        They are each end and choice of each hyperparameter, with all others in the middle, and with those that its
+        condition needs.
+        """
         for k, one in enumerate(self.hyperparameters):
             for at in one.levels(2):
                 u = [MIDDLE] * len(self)
@@ -201,8 +211,10 @@ class Space:
                 yield self.point(u)
 
     def spread(self, count: int) -> list[Keys]:
-        """So many points all over the space, and those of its corners that are no more: a study may refuse two values
-        together that it takes one by one."""
+        """So many points all over the space, and those of its corners that are no more.
+
+        A study may refuse two values together that it takes one by one.
+        """
         from scipy.stats import qmc
 
         ends = [one.levels(2) for one in self.hyperparameters]

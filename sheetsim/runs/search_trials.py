@@ -48,8 +48,10 @@ def run_trial(task: TrialTask) -> Array | str:
 
 @dataclass(frozen=True)
 class Searched:
-    """What a search's value is: its place in the tables, a sentence, how it is shown, whether it is never negative, and
-    whether it is a share; is_drawn: whether replicates differ."""
+    """A search's value: its place in the tables, a sentence, and how it is shown.
+
+    Further: whether it is never negative, whether it is a share, and is_drawn, whether replicates differ.
+    """
 
     label: Label
     what: str
@@ -108,8 +110,10 @@ class _OfMany:
 
 
 class ValueMeasurer(TableMeasurer):
-    """Measures one cell of a study's tables, and computes nothing else; where it depends on no draw, it is the same for
-    all replicates."""
+    """Measures one cell of a study's tables, and computes nothing else.
+
+    Where it depends on no draw, it is the same for all replicates.
+    """
 
     def __init__(self, source: Source, value: str) -> None:
         super().__init__(source)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from sheetsim.workbook.layout import Page
 
-# Of the bootstrap: the rank correlations of each resample are ranked anew.
+# Of the bootstrap: the rank correlations of each resample are ranked again.
 RESAMPLES = 200
 
 # The same for Sobol indices, of which a resample is a few sums.
@@ -48,7 +48,7 @@ LEAST = 3
 BOOTSTRAP, SHUFFLE = "sensitivity bootstrap", "sensitivity order"
 
 CORRELATED = (
-    "{names} are correlated: Pearson and rank correlations and the swing then tell of an input together with all that "
+    "{names} are correlated: Pearson and rank correlations and the swing then describe an input together with all that "
     "goes along with it, a standardized regression coefficient of what it adds where the model is nearly linear; "
     "contributions count what is shared more than once, and R² holds for all inputs together."
 )
@@ -197,7 +197,7 @@ def sensitivity_pages(model: Graph, values: Values) -> "tuple[list[Page], list[T
 
 
 def quantity_of(model: Graph, output: str | None) -> Quantity:
-    """The quantity of that label; of none, the only one. Raises SheetsimError where there is none such."""
+    """The quantity of that label; of none, the only one. Raises SheetsimError where there is no such quantity."""
     there = {quantity.label: quantity for quantity in quantities(model)}
     names = ", ".join(there) or "none"
     if output is None and len(there) == 1:
@@ -211,7 +211,7 @@ def quantity_of(model: Graph, output: str | None) -> Quantity:
 
 
 def check_resamples(resamples: int) -> int:
-    """How often rows are drawn anew, 0 for no intervals. Raises SheetsimError for what is no such number."""
+    """How often rows are resampled, 0 for no intervals. Raises SheetsimError for what is no such number."""
     return arguments.whole("resamples", resamples, 0, 1_000_000)
 
 
@@ -270,9 +270,12 @@ def saltelli(
     evaluated: Callable[[Values], Array],
     shuffled: bool = True,
 ) -> Design:
-    """Saltelli's design (Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018): two independent samples of the leaves,
-    and the first with one group's inputs from the second; number: of the pair of samples, from 0; shuffled: whether the
-    rows of leaves are trials, which a sample of another seed by a Sobol' sequence has in the same order."""
+    """Saltelli's design (Saltelli et al. 2010, doi:10.1016/j.cpc.2009.09.018).
+
+    Two independent samples of the leaves, and the first with one group's inputs from the second; number: of the pair of
+    samples, from 0; shuffled: whether the rows of leaves are trials, which a sample of another seed by a Sobol'
+    sequence has in the same order.
+    """
     base, other = (_sampled(leaves, child_seed(seed, 2 * number + k, draws)) for k in range(2))
     if shuffled:
         order = stream(child_seed(seed, 2 * number, draws), SHUFFLE).permutation(len(next(iter(other.values()))))

@@ -35,8 +35,11 @@ def sensitivity_book(
     parameters: Mapping[str, Any],
     scipy: bool,
 ) -> list[Sheet]:
-    """tables: one a statistic, with formulas over the design's columns, which the headings name; notes: what else to
-    know; command, parameters, scipy: as About shows them."""
+    """The workbook of a sensitivity.
+
+    tables: one a statistic, with formulas over the design's columns, which the headings name; notes: what else to know;
+    command, parameters, scipy: as About shows them.
+    """
     sentences = [
         f"What moves the variance over {design.shape[0]:,} pairs of replicates: Sobol indices of the input and of each "
         "layer's draws, each as a whole (e_l are the draws of the weights W_l).",
@@ -69,5 +72,6 @@ def _chart(table: Table) -> Section:
     height = BESIDE + BARS * len(table.labels)
     parts = Line("first-order", table["first_order"]), Line("total", table["total"])
     axis = f"share of the variance of {table.name}"
-    chart = HorizontalBars(0, 0, "", parts, 0, (CHART_WIDTH, height), axis)
+    label = f"Variance of {table.name}"
+    chart = HorizontalBars(0, 0, "", parts, 0, (CHART_WIDTH, height), axis, label=label)
     return Section([chart], height // ROW + 1)

@@ -131,7 +131,7 @@ def _leaves_by_trial(outputs: list[Matrix], trials: int) -> list[Matrix]:
             _check_row_by_row(node, node.source, by_trial)
             by_trial.add(node)
         elif isinstance(node.source, Stack) and any(arg in by_trial for arg in node.args):
-            raise SheetsimError(f"{node.name}: a series as a whole is no matrix with a row a trial")
+            raise SheetsimError(f"{node.name}: a series as a whole is not a matrix with a row a trial")
     missing = next((output for output in outputs if output not in by_trial), None)
     if missing is not None:
         raise SheetsimError(f"{missing.name} depends on no draw with a row a trial")

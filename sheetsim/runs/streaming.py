@@ -16,7 +16,7 @@ from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
 from sheetsim.summary.layers import STILL
 
-# A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, but for the
+# A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, except the
 # fan-in and the weights' standard deviation, which are no results.
 LAYER_COLUMNS = (
     *("mean", "std", "var", "skew", "kurtosis", "min", "q05", "q50", "q95", "max"),
@@ -36,7 +36,7 @@ NONNEGATIVE = (
     *SECOND_MOMENTS,
 )
 OF_OUTPUTS = ("mean", "min", "q05", "q50", "q95", "max")
-# Of these relu has 0 in many replicates: no product over layers, of which the logarithm tells.
+# Of these relu has 0 in many replicates: no product over layers, whose logarithm could be used.
 AT_BOUND = ("min", "q05", "q50", "dead_units")
 
 
@@ -177,16 +177,20 @@ class Outputs:
 
 @lru_cache(maxsize=4)
 def _ranks(size: int) -> tuple[Array, tuple[float, ...]]:
-    """Ranks, from 0, of the least and the greatest of so many numbers, and of the pairs that QUANTILES lie between; and
-    how far from the first of its pair each lies (linear, as NumPy and PERCENTILE have it)."""
+    """Ranks, from 0, of the smallest and greatest of so many numbers, and of the pairs that QUANTILES lie between.
+
+    The shares say how far from the first of its pair each quantile lies (linear, as in NumPy and PERCENTILE).
+    """
     places = [(size - 1) * p for p in QUANTILES]
     pairs = [(int(place), min(int(place) + 1, size - 1)) for place in places]
     return np.array([0, size - 1, *chain(*pairs)]), tuple(place - int(place) for place in places)
 
 
 def input_statistics(x: UnitMoments) -> tuple[float, float, float]:
-    """What the input has of the numbers that verdicts look at, as `layers.of_input` names them: its mean square, the
-    share of that which is variance over samples, and its effective units."""
+    """What the input has of the numbers that verdicts look at, as `layers.of_input` names them.
+
+    Its mean square, the share of that which is variance over samples, and its effective units.
+    """
     square = float((x.variance + x.mean**2).mean())
     over = float(x.variance.mean()) / square if square else np.nan
     return square, over, _effective_units(x)

@@ -23,11 +23,13 @@ from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import manifest
 from sheetsim.runs.observed import TableMeasurer, observed_tables
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.sensitivity import BOOTSTRAP, SOBOL_RESAMPLES, check_resamples, design_notes, saltelli
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import Experiment
+from sheetsim.studies.study import Experiment, check_repeatable
 from sheetsim.summary.design_indices import index_table
 from sheetsim.summary.table import Table
+from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,10 +40,15 @@ if TYPE_CHECKING:
 TRIALS = 256
 
 
-class Sensitivity:
-    """Which inputs and which layer's draws move the variance over replicates of a study's statistics.
+class Sensitivity(Plotted):
+    """Which inputs and which layer's draws move the variance of a study's statistics over replicates.
 
-    trials: pairs of replicates that have all numbers; notes: what to know, in sentences.
+    Attributes
+    ----------
+    trials
+        Pairs of replicates that have all numbers.
+    notes
+        What to know, in sentences.
     """
 
     def __init__(self, plan: "SensitivityPlan", numbers: Array) -> None:
@@ -60,22 +67,37 @@ class Sensitivity:
         self.notes = (*(said if lacking else ()), *self._told())
 
     def frame(self) -> "pd.DataFrame":
-        """A row a statistic and group: first-order and total indices with their 95 % intervals.
+        """First-order and total indices with their 95 % intervals: a row a statistic and group.
 
-        NaN of a statistic that is the same in all replicates."""
+        NaN of a statistic that is the same in all replicates.
+        """
         import pandas as pd
 
         frames = {table.name: table.frame(evaluate(table.cells())) for table in self._tables}
         return pd.concat(frames, names=["statistic", "input"])
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+        """Write the workbook and return its path.
 
-        theme: a file with a house style.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
         """
-        from sheetsim.runs.sensitivity_book import sensitivity_book
         from sheetsim.runs.themes import write_book
-        from sheetsim.workbook.layout import Layout
+
+        layout, values = self.book(values_only)
+        tables = {table.name: table for table in self._tables}
+        said = manifest(layout, self.title, parameters={}, values_only=values_only, tables=tables)
+        return write_book(path, said, layout, values, theme)
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
+        from sheetsim.runs.sensitivity_book import sensitivity_book
 
         plan = self.plan
         headings = [
@@ -90,21 +112,18 @@ class Sensitivity:
             plan.by_scipy,
         )  # fmt: skip
         layout = Layout(sheets, live=not values_only)
-        said = manifest(
-            layout,
-            self.title,
-            parameters={},
-            values_only=values_only,
-            tables={table.name: table for table in self._tables},
-        )
-        return write_book(path, said, layout, evaluate(layout.places), theme)
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Sensitivity {self.name}: {', '.join(self.plan.labels)}; {self.trials} pairs of replicates>"
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<p>{escape(self.title)}</p>{said}{self.frame().to_html(float_format='{:.4g}'.format)}"
+        table = self.frame().to_html(float_format="{:.4g}".format)
+        return f"<p>{escape(self.title)}</p>{said}{table}{self._picture_html()}"
 
     def _told(self) -> Iterator[str]:
         for label, design in zip(self.plan.labels, self._designs, strict=True):
@@ -193,15 +212,41 @@ def sensitivity(
     progress: Callable[[int], None] | None = None,
     **overrides: Any,
 ) -> Sensitivity:
-    """Which draws move the variance over replicates of a statistic: of a template, a TOML file, a study or a Model.
+    """Which draws move a statistic's variance over replicates: Sobol indices by input and layer.
 
-    Sobol indices, first-order and total, of the input and of each layer's draws, each as a whole, by Saltelli's design
-    over replicates: (groups + 2) · trials of them are run.
-    statistic: a column of the study's tables, at each of its rows, or one number as "5.var" (row, then column); of a
-    model, of its outputs' summary; trials: pairs of replicates; groups: by name, draws that are taken together;
-    resamples: of the bootstrap, 0 for no intervals; progress: called with the pairs that are done.
-    Raises SheetsimError for what is unknown, for a statistic that depends on nothing drawn, for a study that depends on
-    its seed by more than its draws, and for correlated draws that are not in one group.
+    Parameters
+    ----------
+    what
+        A template's name, the path of a TOML file, a study, or a `Model`.
+    statistic
+        A column of the study's tables, at each of its rows, or one number such as "5.var" (row, then column); of a
+        model, of its outputs' summary.
+    trials
+        Pairs of replicates; (groups + 2) · trials replicates are run.
+    groups
+        By name, draws that are taken together. Correlated draws must be in one group.
+    resamples
+        Resamples of the bootstrap, 0 for no intervals.
+    progress
+        Called with the number of pairs done.
+    **overrides
+        Keys of the template with other values.
+
+    Returns
+    -------
+    Sensitivity
+        First-order and total indices of the input and of each layer's draws, each as a whole.
+
+    Raises
+    ------
+    SheetsimError
+        A name is unknown, the statistic depends on nothing that is drawn, the study depends on its seed by more than
+        its draws, or correlated draws are not in one group.
+
+    References
+    ----------
+    Design: A. Saltelli et al., Computer Physics Communications 181 (2010) 259–270. Estimators: M. Jansen, Computer
+    Physics Communications 117 (1999) 35–43.
     """
     if isinstance(what, Graph):
         if overrides:
@@ -226,13 +271,15 @@ def plan_sensitivity(
         source: Experiment | Graph = of
         name, command, observed = "model", MADE_IN_PYTHON, observed_tables(of, "", "the model")
     else:
+        check_repeatable(of.experiment)
         source, name = of.experiment, of.name
+        source.check_english("books of sensitivities")
         command = _command(of.command, statistic, trials, groups, resamples)
         observed = observed_tables(source, source.title, source.study)
     places = observed.places([statistic])
     measurer = TableMeasurer(source)
     if measurer.program is None:
-        raise SheetsimError(f"{name} depends on its seed by more than its draws, which alone can be told apart")
+        raise SheetsimError(f"{name} depends on its seed by more than its draws, and only draws can be attributed")
     cells = [measurer.cells[0][place] for place in places]
     leaves = drawn_leaves(cells)
     if not leaves:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sheetsim.arguments import function
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
@@ -32,6 +32,7 @@ from sheetsim.runs.manifest import manifest
 from sheetsim.runs.observed import Batch, Label, Measurer, Observed, child_seed, measure
 from sheetsim.runs.observed_forward import ForwardMeasurer, ForwardObserved
 from sheetsim.runs.parts import Parts, fingerprint
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK
 from sheetsim.runs.sweep_book import SweepBook
@@ -72,10 +73,12 @@ class Unit:
 
     @property
     def name(self) -> str:
+        """The part's file name: study and replicates."""
         return f"{fingerprint(self.study, self.observed.names)}-{self.first}-{self.last}"
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Replicates × statistics."""
         return self.last - self.first, len(self.observed.labels)
 
     def task(self) -> Batch:
@@ -89,7 +92,7 @@ class Unit:
         return Batch(pickle.dumps(measurer), self.first, self.last)
 
 
-class Sweep:
+class Sweep(Plotted):
     """A computed sweep: every number as one tidy table, statistics with intervals, Parquet and the workbook."""
 
     def __init__(self, plan: SweepPlan, numbers: list[NDArray[np.float64]]) -> None:
@@ -98,10 +101,13 @@ class Sweep:
         self._numbers = numbers
 
     def frame(self) -> "pd.DataFrame":
-        """A row a point, replicate and table's row (layer, start, …): the grid's keys, replicate, seed, the row and
-        every statistic, NaN where the row has none such.
+        """Every number: a row a point, replicate and table's row (layer, start, …).
 
-        `sheetsim.run` of the point with that seed is the replicate.
+        Returns
+        -------
+        pandas.DataFrame
+            The grid's keys, replicate, seed, the row and every statistic (NaN for none). `sheetsim.run` of the point
+            with that seed is the replicate.
         """
         import pandas as pd
 
@@ -126,11 +132,14 @@ class Sweep:
         return pd.DataFrame(data)
 
     def statistics(self) -> "pd.DataFrame":
-        """A row a point, table's row and statistic: the grid's keys, the row, statistic, replicates, mean, sd, se, low
-        and high.
+        """Statistics over replicates: a row a point, table's row and statistic.
 
-        replicates: those that have the statistic; low, high: the ends of the mean's 95 % interval, Student's, and of
-        what is never negative Student's for the logarithm of the mean.
+        Returns
+        -------
+        pandas.DataFrame
+            The grid's keys, the row, statistic, replicates (those that have the statistic), mean, sd, se, and low and
+            high, the ends of the mean's 95 % interval: Student's, and for a statistic that is never negative Student's
+            for the logarithm of the mean.
         """
         import pandas as pd
 
@@ -147,8 +156,7 @@ class Sweep:
         return pd.DataFrame(data)
 
     def last_layers(self) -> "pd.DataFrame":
-        """A row a point and shown statistic: the grid's keys, statistic, and mean, low, high at its last row, of a
-        network the last layer."""
+        """The last row (of a network, the last layer) of each point and shown statistic: mean, low and high."""
         import pandas as pd
 
         shown = self._shown()
@@ -159,7 +167,13 @@ class Sweep:
         return pd.DataFrame(data)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
-        """Writes `frame()` and returns the path. Raises SheetsimError without pyarrow, or when that fails."""
+        """Write `frame()` as Parquet and return the path.
+
+        Raises
+        ------
+        SheetsimError
+            pyarrow is not installed, or the file cannot be written.
+        """
         check_parquet()
         content = BytesIO()
         self.frame().to_parquet(content, engine="pyarrow", index=False)
@@ -169,12 +183,25 @@ class Sweep:
         return target
 
     def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Writes the workbook and returns its path; `values_only` leaves the formulas out.
+        """Write the workbook and return its path.
 
-        theme: a file with a house style.
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
         """
         from sheetsim.runs.themes import write_book
 
+        layout, values = self.book(values_only)
+        said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=self.plan.parameters)
+        return write_book(path, said, layout, values, theme)
+
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
         plan = self.plan
         SweepBook.check(plan.rows, plan.parameters)
         points = [point.keys for point in plan.points]
@@ -185,14 +212,17 @@ class Sweep:
         )
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
-        said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=plan.parameters)
-        return write_book(path, said, layout, evaluate(layout.places), theme)
+        return layout, evaluate(layout.places)
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Sweep {self.name}: {len(self._numbers)} points, {self.plan.replicates} replicates each>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.plan.title}</p>{self.last_layers().to_html(float_format='{:.4g}'.format, index=False)}"
+        table = self.last_layers().to_html(float_format="{:.4g}".format, index=False)
+        return f"<p>{self.plan.title}</p>{table}{self._picture_html()}"
 
     @cached_property
     def _intervals(self) -> list[dict[str, NDArray[Any]]]:
@@ -234,14 +264,51 @@ def sweep(
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
 ) -> Sweep:
-    """Runs the sweep of a TOML file, or of a mapping with the same keys (see `sweep_grid.Grid`); or of a function and a
-    grid, where function(**point) gives a model or a study for each point: sweep(f, {"width": [10, 100]}).
+    """Run replicates at every point of a grid.
 
-    replicates, show, title: of a function's sweep, as the keys of a file.
-    folder: where parts are kept as they are done; a later run, also of another grid, computes only what is not there.
-    workers: processes on this machine; scheduler: a Dask scheduler's address instead, or "local".
-    progress: called with the number of points done, of all points, and the share of the missing work that is done.
-    The numbers depend on neither folder, workers nor scheduler. Raises SheetsimError with the key at fault.
+    Parameters
+    ----------
+    what
+        The path of a TOML file; a mapping with the same keys; or a function with `grid`, where function(**point) gives
+        a model or a study for each point: `sweep(f, {"width": [10, 100]})`.
+    grid
+        Values by key, for a function.
+    replicates
+        Of a function's sweep, as the key of a file.
+    show
+        Of a function's sweep, as the key of a file.
+    title
+        Of a function's sweep, as the key of a file.
+    folder
+        Where parts are kept as they are done. A later run, also of another grid, computes only what is missing.
+    workers
+        Processes on this machine.
+    scheduler
+        A Dask scheduler's address, or "local", in place of processes.
+    progress
+        Called with the number of points done, of all points, and the share of the missing work that is done.
+
+    Returns
+    -------
+    Sweep
+        The numbers depend on neither `folder`, `workers` nor `scheduler`.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> def launch(price):
+    ...     model = sheetsim.Model(seed=1)
+    ...     demand = model.input("demand", sheetsim.normal(100, 15), (200, 1))
+    ...     model.output("profit", demand * (price - 3) - 150)
+    ...     return model
+    >>> swept = sheetsim.sweep(launch, {"price": [4, 5]}, replicates=2, show="mean")
+    >>> len(swept.last_layers())
+    2
     """
     if callable(what):
         if grid is None:
@@ -262,7 +329,7 @@ def run_sweep(
     scheduler: str | None = None,
     progress: SweepProgress | None = None,
 ) -> Sweep:
-    """Computes a plan's points, but for the parts that the folder has."""
+    """Computes a plan's points, except the parts that the folder has."""
     check_workers(workers, scheduler)
     function("progress", progress)
     _check_memory(plan)
@@ -300,8 +367,7 @@ def check_sweep(plan: SweepPlan) -> None:
 
 
 def cost(observed: Observed) -> float:
-    """The work of a replicate in multiply-adds: of a forward pass products, units' covariances, and the rest by what it
-    was measured."""
+    """Work of a replicate in multiply-adds: products and covariances of units, or for other studies as measured."""
     if not isinstance(observed, ForwardObserved):
         return observed.measurer(False).work
     study = observed.study
@@ -313,8 +379,11 @@ def cost(observed: Observed) -> float:
 
 
 def _check_memory(plan: SweepPlan) -> None:
-    """Refuses what the machine does not hold: the numbers of all points; and of a point the weights, covariances and
-    outputs of its widest layer, or, of samples in several blocks, the weights and covariances of all layers at once."""
+    """Refuse what the machine cannot hold.
+
+    Counted are the numbers of all points; and of a point the weights, covariances and outputs of its widest layer, or,
+    with samples in several blocks, the weights and covariances of all layers at once.
+    """
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -383,8 +452,7 @@ def _units(plan: SweepPlan) -> Iterator[Unit]:
 
 
 def _network(point: Point) -> str:
-    """What studies have in common of which one is the beginning of the other: of networks all but the number of
-    layers."""
+    """What studies share where one is the beginning of the other: of networks, all but the number of layers."""
     study, names = point.study, point.observed.names
     if not isinstance(point.observed, ForwardObserved):
         return fingerprint(study, names)

@@ -63,11 +63,26 @@ class GridSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys of a sweep's file.
 
-    template: its name, or a .toml beside the file; replicates: at each point; seed: in place of the template's;
-    show: a statistic of the study's tables, or several, that the workbook shows, or of single rows as
-    "small.loss_end"; set: keys of the template with other values;
-    grid: by key of the template, `depth` or `width`, a list of values or {from, to, steps, scale}; in its order.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    template
+        Name of a template, or a .toml beside the file.
+    grid
+        By key of the template, `depth` or `width`, a list of values or {from, to, steps, scale}, in the order of the
+        sweep.
+    replicates
+        Replicates at each point.
+    seed
+        Seed in place of the template's.
+    show
+        A statistic of the study's tables, or several, that the workbook shows, or of single rows as "small.loss_end".
+    set
+        Keys of the template with other values.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     template: str

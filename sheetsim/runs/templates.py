@@ -15,6 +15,7 @@ import msgspec
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text, path_of, read_text
+from sheetsim.model.draws import LIVE
 from sheetsim.studies.forward.study import MOST_LAYERS, Bins, Forward
 from sheetsim.studies.input_key import DrawnInput, source_of
 from sheetsim.studies.registry import STUDIES as STUDIES
@@ -39,7 +40,10 @@ LAYERS = {"depth": MOST_LAYERS, "width": math.inf}
 SIZE, SMALL = "size", "small"
 
 # Keys of which neither a title nor a description speaks; a description's figures are those of a seed, too.
-UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log")
+UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log", "lang")
+
+# Keys that have an option of their own.
+OPTIONS = ("seed", "lang")
 
 # Characters of a changed value, and of all of them, that a title has room for.
 LONGEST_VALUE, LONGEST_CHANGES = 40, 160
@@ -50,8 +54,7 @@ ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "r
 
 @dataclass(frozen=True)
 class Scenario:
-    """An experiment, what to call it, the command that makes its file again, and the template that this begins with: a
-    name or a path."""
+    """An experiment, its name, the command that makes its file again, and that command's template (name or path)."""
 
     experiment: Experiment
     name: str
@@ -111,7 +114,7 @@ def load(what: str | Path, overrides: Mapping[str, Any] | None = None) -> Scenar
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file's keys. Raises SheetsimError when it cannot be read or is none."""
+    """A TOML file's keys. Raises SheetsimError when it cannot be read or is not TOML."""
     check_text("the name of a template", str(path))
     content = read_text(path)
     try:
@@ -121,7 +124,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The keys of a TOML text. Raises SheetsimError with the reason where it is none."""
+    """The keys of a TOML text. Raises SheetsimError with the reason where it is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -138,7 +141,7 @@ def scenario(what: "str | os.PathLike[str] | Experiment", overrides: Mapping[str
     if isinstance(what, str | os.PathLike):
         return load(os.fspath(what), overrides)
     if not isinstance(what, Experiment):
-        raise SheetsimError(f"{type(what).__name__} is no template, study or model")
+        raise SheetsimError(f"{type(what).__name__} is not a template, study or model")
     keys = {key: getattr(what, key) for key in what.__struct_fields__}
     return given(_entitled(what, convert({**keys, **overrides}), overrides) if overrides else what)
 
@@ -163,7 +166,7 @@ def convert(parameters: Mapping[str, Any]) -> Experiment:
     study = numbers.get("study", "forward")
     if isinstance(study, str):
         check_one_of("study", study, tuple(STUDIES))
-    # A study that is no text is refused by its type, with the reason.
+    # A study that is not text is refused by its type, with the reason.
     kind = STUDIES[study] if isinstance(study, str) else Forward
     for field in msgspec.structs.fields(kind):
         check_no_array(field.name, numbers.get(field.name), field.type)
@@ -180,15 +183,22 @@ def command(what: str, base: Experiment, experiment: Experiment) -> str:
     # What loading the template with the other keys says by itself is no key of the command.
     plain = base.parameters() | _texts(base, experiment)
     words = ["sheetsim run", shlex.quote(what)]
-    for key, value in experiment.parameters().items():
+    for key, value in _said(base, experiment).items():
         if value != plain.get(key):
-            words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
+            words.append(f"--{key} {value}" if key in OPTIONS else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
     return " ".join(words)
 
 
 def writing(command: str, values_only: bool) -> str:
     """The command with the option that leaves the formulas out, where it is given."""
     return f"{command} --values-only" if values_only else command
+
+
+def _said(base: Experiment, experiment: Experiment) -> dict[str, Any]:
+    """The experiment's parameters, with usual values, which it leaves unsaid, where the template has others."""
+    said = experiment.parameters()
+    unsaid = {key: getattr(experiment, key, None) for key in base.parameters() if key not in said}
+    return said | {key: value for key, value in unsaid.items() if value is not None}
 
 
 def _entitled(base: Experiment, experiment: Experiment, overrides: Mapping[str, Any]) -> Experiment:
@@ -201,8 +211,10 @@ def _texts(base: Experiment, experiment: Experiment) -> dict[str, str]:
     """The template's title with what was changed, and its description as that of the template."""
     title, description = base.title, base.description
     plain = base.parameters()
-    keys = experiment.parameters().items()
+    keys = _said(base, experiment).items()
     changes = {key: value for key, value in keys if key not in UNTOLD and value != plain.get(key)}
+    if changes.get("draws") == LIVE:
+        del changes["draws"]  # the same numbers, in a book with a switch
     if changes and description:
         description = f"Of the template as it was: {description}"[:LONGEST_TEXT]
     changes.pop("seed", None)

@@ -28,8 +28,11 @@ SECONDS = 2.0
 
 
 class TrainingNews(NamedTuple):
-    """How far the trainings are. name, run: of the one at work; step: of `steps`; loss: of the last step; share: of all
-    steps of all trainings that is done; left: seconds that the rest is likely to take."""
+    """How far the trainings are.
+
+    name, run: of the one at work; step: of `steps`; loss: of the last step; share: of all steps of all trainings that
+    is done; left: seconds that the rest is likely to take.
+    """
 
     name: str
     run: int
@@ -59,8 +62,10 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """One run of a training, pickled; folder, key: where its state is kept under which name, if at all; resume: whether
-    to begin with what is there."""
+    """One run of a training, pickled.
+
+    folder, key: where its state is kept under which name, if at all; resume: whether to begin with what is there.
+    """
 
     training: bytes
     run: int
@@ -170,7 +175,7 @@ def _by_outcome(every: Sequence[TrainingLoop], outcomes: Sequence[Matrix], resul
 
 
 class _Clock:
-    """Counts steps, and tells how far all trainings are."""
+    """Counts steps, and reports the progress of all trainings."""
 
     def __init__(self, every: Sequence[TrainingLoop], progress: TrainingProgress | None) -> None:
         self._all = sum(training.steps * training.seeds for training in every)
@@ -179,7 +184,7 @@ class _Clock:
         self._progress = progress
 
     def told(self, training: TrainingLoop, run: int) -> Callable[[TrainingRun], None] | None:
-        """What tells of a run on the way."""
+        """The news of a run that is going on."""
         if self._progress is None:
             return None
         return lambda one: self._say(training, run, one.progress.step, one.progress.loss)

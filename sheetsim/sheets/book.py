@@ -331,6 +331,8 @@ class SheetBook:
                 raise SheetsimError(f"{text}: {self.path.name} has no sheet {title!r}; it has {', '.join(self.titles)}")
             block = rectangle(f"{match[3].upper()}{match[4]}")
             return sheet, key(block.top, block.left)
+        if re.search(r"[A-Za-z]\$?[0-9]+:\$?[A-Za-z]{1,3}\$?[0-9]+\Z", text):
+            raise SheetsimError(f"{text} is a range: name one cell of it")
         block_of_name = self._named_cells(text)
         if block_of_name is None:
             raise SheetsimError(f"{self.path.name} has no cell and no defined name {text!r}")

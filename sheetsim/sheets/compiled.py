@@ -23,7 +23,7 @@ from sheetsim.sheets.references import (
     ReferenceValueError,
     UnknownFormulaError,
 )
-from sheetsim.sheets.values import ERROR_OF, NAME, VALUE, to_number
+from sheetsim.sheets.values import ERROR_OF, NAME, VALUE, TrialColumn, to_number
 from sheetsim.workbook.formulas import BINDING, OPERATORS
 from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.syntax import (
@@ -70,6 +70,11 @@ class Compiled:
 def fixed(value: Any) -> Compiled:
     """A value that is the same in all trials."""
     return Compiled(lambda context: value, False, value)
+
+
+def is_single(compiled: Compiled) -> bool:
+    """Whether a value is the same in all trials, and of all rows that are computed together."""
+    return not compiled.varies and not isinstance(compiled.value, np.ndarray | TrialColumn)
 
 
 class Compiler(References):
@@ -324,13 +329,13 @@ class Compiler(References):
         operate = OPERATIONS[symbol]
         a, b = left.compute, right.compute
         if not left.varies and not right.varies:
-            return fixed(self._evaluated(lambda context: lifted(context, operate, (a(context), b(context)))))
+            return self._constant(lambda context: lifted(context, operate, (a(context), b(context))))
         if array or isinstance(left.value, CellGrid) or isinstance(right.value, CellGrid):
             return Compiled(lambda context: lifted(context, operate, (a(context), b(context))), True)
-        if not right.varies:
+        if is_single(right):
             value = right.value
             return Compiled(lambda context: _operated(context, operate, a(context), value), True)
-        if not left.varies:
+        if is_single(left):
             value = left.value
             return Compiled(lambda context: _operated(context, operate, value, b(context)), True)
         return Compiled(lambda context: _operated(context, operate, a(context), b(context)), True)
@@ -338,14 +343,15 @@ class Compiler(References):
     def _applied(self, function: Callable[..., Any], args: list[Compiled]) -> Compiled:
         computes = [arg.compute for arg in args]
         if not any(arg.varies for arg in args):
-            return fixed(self._evaluated(lambda context: function(context, *(one(context) for one in computes))))
+            return self._constant(lambda context: function(context, *(one(context) for one in computes)))
         if len(computes) == 1:
             (only,) = computes
             return Compiled(lambda context: function(context, only(context)), True)
         return Compiled(lambda context: function(context, *[one(context) for one in computes]), True)
 
-    def _evaluated(self, compute: Compute) -> Any:
-        return compute(self._static)
+    def _constant(self, compute: Compute) -> Compiled:
+        """What does not vary, computed now."""
+        return fixed(compute(self._static))
 
     def _call(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         if node.name in RANDOM:
@@ -392,14 +398,17 @@ class Compiler(References):
         if failed and (0 in failed or args[0].varies or function.name != "IF"):
             raise next(iter(failed.values()))
         if failed:
-            taken = self._evaluated(args[0].compute)
-            branch = 1 if to_number(taken, self._static.pool) else 2
+            branch = self._taken(args[0], failed)
             if branch in failed:
                 raise failed[branch]
         thunks = [arg.compute for arg in args]
         if not any(arg.varies for arg in args):
-            return fixed(self._evaluated(lambda context: function(context, *thunks)))
+            return self._constant(lambda context: function(context, *thunks))
         return Compiled(lambda context: function(context, *thunks), True)
+
+    def _taken(self, condition: Compiled, failed: Mapping[int, UnknownFormulaError]) -> int:
+        """The argument of IF that its condition, which does not vary, takes."""
+        return 1 if to_number(condition.value, self._static.pool) else 2
 
     def _let(self, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         """LET: names for parts of a formula, each computed once in a block."""
@@ -415,11 +424,11 @@ class Compiler(References):
             self._scope = before
 
     def _draw(self, node: CallNode, cell: CellId, home: CellId) -> Compiled:
-        slot = next(self._drawn, None)
-        if slot is None:
+        drawn = self._next_draw()
+        if drawn is None:
             raise UnknownFormulaError(f"{node.name} in a name", self.book.name_of(cell))
         if node.name == "RAND":
-            return Compiled(lambda context: context.slots[slot], True)
+            return Compiled(drawn, True)
         ends = [self.value(arg, cell, home, False).compute for arg in node.args]
         if len(ends) != 2:
             raise UnknownFormulaError(f"{node.name} with {len(ends)} arguments", self.book.name_of(cell))
@@ -427,9 +436,14 @@ class Compiler(References):
         def between(context: Context) -> Any:
             low, high = (to_number(end(context), context.pool) for end in ends)
             low, high = np.ceil(low), np.floor(high)
-            return low + np.floor(context.slots[slot] * (high - low + 1))
+            return low + np.floor(drawn(context) * (high - low + 1))
 
         return Compiled(between, True)
+
+    def _next_draw(self) -> Compute | None:
+        """The next of the random numbers of the cell that is compiled; None after the last."""
+        slot = next(self._drawn, None)
+        return None if slot is None else lambda context: context.slots[slot]
 
 
 def _over_arrays(function: Function, single: Collection[int]) -> Callable[..., Any]:

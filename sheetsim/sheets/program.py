@@ -3,18 +3,20 @@
 Everything else keeps the value that it has in the file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
 from sheetsim.sheets.book import CellId, DataTable, SheetBook
 from sheetsim.sheets.compiled import Compiled, Compiler
 from sheetsim.sheets.operators import CellGrid, Context
 from sheetsim.sheets.references import CLOCK, RANDOM, CellArea, UnknownFormulaError
+from sheetsim.sheets.rows import ApartError, RowGroups, RowsCompiler
 from sheetsim.sheets.values import BOOL, NUMBER, CellError, TextPool, TrialColumn, error_of
 from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.values import key
@@ -29,17 +31,21 @@ SMALL_RANGE = 64
 # Cells that do not vary and are computed all the same, to see whether the file's values are those of its formulas.
 MOST_SETTLED = 20_000
 
+# Computes cells in a block of trials: a value each.
+RowsCompute: TypeAlias = Callable[[Context], list[Any]]
+
 # Of the base case against the values in the file.
 BASE_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class Step:
-    """A cell that is computed: its slot, and those whose values are not needed any more after it."""
+    """Cells that are computed together: the slot of the first, after which come those of the others, and the slots
+    whose values are not needed any more after it. compute: a value a cell."""
 
-    cell: CellId
+    cells: tuple[CellId, ...]
     slot: int
-    compute: Callable[[Context], Any]
+    compute: Callable[[Context], list[Any]]
     done: tuple[int, ...]
 
 
@@ -211,19 +217,56 @@ class SheetProgram:
             compiler.draws[cell] = list(range(slots, slots + count))
             slots += count
         self._first = slots
-        steps: list[tuple[CellId, int, Compiled]] = []
-        for cell in self._order:
-            if cell in self._given or not self.book.is_formula(cell):
-                continue
+        computed = [cell for cell in self._order if cell not in self._given and self.book.is_formula(cell)]
+        for cell in computed:
             if cell not in varying:
                 self._settle(cell)
-                continue
-            compiled = compiler.formula(cell)
-            compiler.places[cell] = slots
-            steps.append((cell, slots, compiled))
-            slots += 1
+        steps: list[tuple[tuple[CellId, ...], int, RowsCompute]] = []
+        starts: dict[int, int] = {}
+
+        def add(cells: tuple[CellId, ...], compute: RowsCompute) -> None:
+            nonlocal slots
+            steps.append((cells, slots, compute))
+            compiler.places.update(zip(cells, range(slots, slots + len(cells)), strict=True))
+            if len(cells) > 1:
+                starts.update(dict.fromkeys(range(slots, slots + len(cells)), slots))
+            slots += len(cells)
+
+        for cells in self._together([cell for cell in computed if cell in varying], varying):
+            if len(cells) > 1:
+                try:
+                    add(cells, RowsCompiler(compiler, cells, starts).group())
+                    continue
+                except ApartError:
+                    pass
+            for cell in cells:
+                add((cell,), _alone(compiler.formula(cell)))
         self._slots = slots
         self._steps = self._with_ends(steps)
+
+    def _together(self, cells: Sequence[CellId], varying: Collection[CellId]) -> Iterable[tuple[CellId, ...]]:
+        """The cells in an order of computation, those of one formula that are independent together."""
+        levels: dict[CellId, int] = {}
+        for cell in cells:
+            levels[cell] = 1 + max((levels.get(need, 0) for need in self._needs[cell]), default=0)
+        groups = RowGroups(self._compiler, varying.__contains__).of_levels(levels)
+        group_of = {cell: group for group in map(tuple, groups) for cell in group}
+        placed: set[CellId] = set()
+        for cell in cells:
+            stack = [cell]
+            while stack:
+                if stack[-1] in placed:
+                    stack.pop()
+                    continue
+                members = group_of.get(stack[-1], (stack[-1],))
+                missing = [
+                    need for one in members for need in self._needs[one] if need in levels and need not in placed
+                ]
+                if missing:
+                    stack += reversed(missing)
+                    continue
+                placed.update(members)
+                yield members
 
     def _settle(self, cell: CellId) -> None:
         """A cell that does not vary is computed once; where there is no rule it keeps its value in the file, and so do
@@ -244,38 +287,42 @@ class SheetProgram:
         if has_value and not _agree(in_file, self._compiler.values[cell]):
             self._stale.append(BaseDifference(self.book.name_of(cell), in_file, self._compiler.values[cell]))
 
-    def _with_ends(self, steps: Sequence[tuple[CellId, int, Compiled]]) -> list[Step]:
+    def _with_ends(self, steps: Sequence[tuple[tuple[CellId, ...], int, RowsCompute]]) -> list[Step]:
         """The steps with what is done after each, and how many values are held at most."""
         places = self._compiler.places
-        last: dict[int, int] = {}
-        for number, (cell, slot, _) in enumerate(steps):
-            last[slot] = number
-            for need in self._needs[cell]:
-                if need in places:
-                    last[places[need]] = number
-        kept = {places[cell] for cell in self.outputs if cell in places} | set(range(self._first))
+        made = {slot + k: number for number, (cells, slot, _) in enumerate(steps) for k in range(len(cells))}
+        # The cells of a step are rows of one array, which is held until none of them is needed.
+        last = list(range(len(steps)))
+        for number, (cells, _, _) in enumerate(steps):
+            for cell in cells:
+                for need in self._needs[cell]:
+                    if places.get(need, -1) in made:
+                        last[made[places[need]]] = number
+        kept = {made[places[cell]] for cell in self.outputs if places.get(cell, -1) in made}
         done: dict[int, list[int]] = {}
-        for slot, number in last.items():
-            if slot not in kept:
-                done.setdefault(number, []).append(slot)
+        for number, (cells, slot, _) in enumerate(steps):
+            if number not in kept:
+                done.setdefault(last[number], []).extend(range(slot, slot + len(cells)))
         held = most = self._first + 1
-        for number in range(len(steps)):
-            held += 1
+        for number, (cells, _, _) in enumerate(steps):
+            held += len(cells)
             most = max(most, held)
             held -= len(done.get(number, ()))
         self.block = int(np.clip(BLOCK_BYTES // (8 * most), LEAST_TRIALS, MOST_TRIALS))
         return [
-            Step(cell, slot, compiled.compute, tuple(done.get(number, ())))
-            for number, (cell, slot, compiled) in enumerate(steps)
+            Step(cells, slot, compute, tuple(done.get(number, ())))
+            for number, (cells, slot, compute) in enumerate(steps)
         ]
 
     @property
     def cells(self) -> int:
         """How many cells are computed for each trial."""
-        return len(self._steps)
+        return sum(len(step.cells) for step in self._steps)
 
     # --- trials
 
+    # Of BLAS it asks whether sums of squares are finite, for which threads are dearer than the sums.
+    @one_thread()
     def __call__(self, given: Sequence[Array], drawn: Sequence[Array] = ()) -> Array:
         """The outputs, outputs × trials, NaN for an error and for what is no number.
 
@@ -297,8 +344,7 @@ class SheetProgram:
         context = Context(trials, slots, self.book.is_1904)
         with np.errstate(all="ignore"):
             for step in self._steps:
-                value = step.compute(context)
-                slots[step.slot] = 0.0 if value is None else value
+                slots[step.slot : step.slot + len(step.cells)] = step.compute(context)
                 for slot in step.done:
                     slots[slot] = None
         places = self._compiler.places
@@ -319,19 +365,15 @@ class SheetProgram:
         differences, compared = list(self._stale), self._compared
         with np.errstate(all="ignore"):
             for step in self._steps:
-                in_file = self._in_file(step.cell)
-                has_value = self.book.has_value(step.cell)
-                if step.cell in self._drawn and has_value:
-                    slots[step.slot] = in_file
-                    continue
-                value = step.compute(context)
-                value = value.at(0, 0) if isinstance(value, CellGrid) else value
-                slots[step.slot] = 0.0 if value is None else value
-                if has_value:
-                    compared += 1
-                    if not _agree(in_file, slots[step.slot]):
-                        name = self.book.name_of(step.cell)
-                        differences.append(BaseDifference(name, in_file, slots[step.slot]))
+                for slot, (cell, value) in enumerate(zip(step.cells, step.compute(context), strict=True), step.slot):
+                    in_file, has_value = self._in_file(cell), self.book.has_value(cell)
+                    slots[slot] = value
+                    if has_value and cell in self._drawn:
+                        slots[slot] = in_file
+                    elif has_value:
+                        compared += 1
+                        if not _agree(in_file, value):
+                            differences.append(BaseDifference(self.book.name_of(cell), in_file, value))
         places = self._compiler.places
         values = [slots[places[cell]] if cell in places else self._compiler.fixed_value(cell) for cell in self.outputs]
         return values, differences, compared
@@ -381,6 +423,17 @@ def drawn_cells(plan: SheetPlan, given: Sequence[Array], drawn: Sequence[Array])
     at = {draw: k for k, draw in enumerate(plan.draws)}
     values = SheetProgram(of_cells)(given, [drawn[at[draw]] for draw in of_cells.draws])
     return dict(zip(plan.drawn, values, strict=True))
+
+
+def _alone(compiled: Compiled) -> RowsCompute:
+    """What computes a single cell."""
+    compute = compiled.compute
+
+    def cell(context: Context) -> list[Any]:
+        value = compute(context)
+        return [0.0 if value is None else value]
+
+    return cell
 
 
 def as_numbers(value: Any) -> Any:

@@ -237,6 +237,13 @@ class References(ABC):
             raise EmptyIntersectionError
         return [CellArea(first.sheet, block)]
 
+    def meaning(self, node: NameNode, home: CellId) -> Node | None:
+        """What a name stands for; None for a name that there is not."""
+        try:
+            return self._named(node, home)
+        except ReferenceValueError:
+            return None
+
     # --- what a formula needs
 
     def precedents(self, node: Node, cell: CellId, home: CellId) -> list[CellArea]:

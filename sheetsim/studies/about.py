@@ -14,6 +14,7 @@ from sheetsim.engine.blas import kernels
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.studies.pages import CHANGED, AsMade, at_home, follow, title_height
+from sheetsim.studies.redraw_sheets import redraw_sheets, said_of_draws
 from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.summary.table import Table
 from sheetsim.summary.verdict import Verdict, meanings
@@ -55,6 +56,8 @@ FOLLOWING = {
 }
 
 
+NAMES = "Defined names"
+
 AS_IT_WAS_MADE = "As it was made: "
 
 # Characters of a line in the second column, by style, for sure.
@@ -70,7 +73,9 @@ def about_page(
     *,
     scipy: bool,
 ) -> AboutPage:
-    """parameters: shown as TOML has them; sections: under its heading, each word with what it means; scipy: whether it
+    """What the sheet About says of a book.
+
+    parameters: shown as TOML has them; sections: under its heading, each word with its meaning; scipy: whether SciPy
     had a part in the numbers. Raises SheetsimError for a text that is too long for a cell.
     """
     rows: list[tuple[str, str, str]] = [("title", title, "title")]
@@ -84,6 +89,7 @@ def about_page(
         ("Parameters", "", "section"),
     ]
     rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
+    names = {*parameters, *sections.get(NAMES, ())}
     for heading, words in sections.items():
         rows += [("", "", "text"), (heading, "", "section")]
         rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
@@ -105,7 +111,8 @@ def about_page(
         elif style == "description":
             items.append(AsMade(row, 1, text, "wrapped", 1, longest))
         elif label or text:
-            items += [Text(row, 0, label, "label-top" if lines > 1 else "label"), Text(row, 1, text, style)]
+            look = "label-top" if lines > 1 else "label"
+            items += [Text(row, 0, label, look, is_name=label in names), Text(row, 1, text, style)]
     return AboutPage(
         "About",
         tuple(items),
@@ -132,9 +139,9 @@ def with_command(page: AboutPage, command: str) -> AboutPage:
 
 @dataclass(frozen=True)
 class StudyBook:
-    """A study's sheets, the first one a page, and what About and the contents tell of them.
+    """A study's sheets, the first one a page, and what About and the contents say of them.
 
-    graph: of which About explains the names that have a place on the sheets; tables: of which it tells the columns;
+    graph: of which About explains the names that have a place on the sheets; tables: whose columns it explains;
     asking: titles of pages whose yellow cells ask something of the numbers, and change none; names: what the names are
     that stand in no graph.
     """
@@ -164,11 +171,13 @@ class StudyBook:
             if node not in placed
         ]
         tables = [*self.tables, *tables]
-        sheets = at_home([first, *pages, *others, *more], tables)
+        sheets = at_home([first, *pages, *others, *more, *redraw_sheets(self.graph, self.sheets)], tables)
         placed_names = {node.name for node, _ in _placed(sheets)}
         more_names = {name: what for name, what in self.names.items() if name in placed_names}
-        sections = {"Defined names": glossary(self.graph, sheets) | more_names}
+        sections = {NAMES: glossary(self.graph, sheets) | more_names}
         sections |= {f"Columns of {table.sheet}": table.glossary for table in tables if table.sheet}
+        if said := said_of_draws(self.graph):
+            sections["The draws"] = said
         if self.verdicts:
             sections["The verdicts"] = meanings(self.verdicts)
         experiment = self.experiment
@@ -217,4 +226,4 @@ def _in_short(names: Sequence[str]) -> Iterator[str]:
 
 def uses_scipy(graph: Graph) -> bool:
     """Whether SciPy has a part in the numbers of a graph: in draws."""
-    return any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph)
+    return graph.redraw is not None or any(isinstance(node.source, Draw) and node.source.by_scipy for node in graph)

@@ -42,14 +42,18 @@ def _with_contents(page: Page, others: Sequence[Sheet]) -> Page:
     row += 2
     for family, sheets in _families(others):
         first, alone = sheets[0], len(sheets) == 1
-        label = Link(row, 0, first.title, "link", sheet=first.title) if alone else Text(row, 0, family, "label")
+        label = (
+            Link(row, 0, first.title, "link", sheet=first.title, is_name=True)
+            if alone
+            else Text(row, 0, family, "label", is_name=True)
+        )
         added += [label, Text(row, 1, first.words, "hint", max(1, wide - 1))]
         row += 1
         if alone:
             continue
         for k, sheet in enumerate(sheets):
             down, across = divmod(k, max(1, wide - 1))
-            added.append(Link(row + down, 1 + across, sheet.title, "link", sheet=sheet.title))
+            added.append(Link(row + down, 1 + across, sheet.title, "link", sheet=sheet.title, is_name=True))
         row += down + 1
     # Where a row under the title is free, it leads to them.
     free = next(k for k in range(1, top) if k not in held)

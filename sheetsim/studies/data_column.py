@@ -37,7 +37,7 @@ def data_column(data: Any, column: str | int | None = None) -> tuple[Array, str]
             data, names = data[data.columns[names.index(chosen)]], [chosen]
         name = getattr(data, "name", None)
         array = np.array(data, dtype=np.float64)
-    except Exception:  # an object may answer as it likes when it is asked for names and numbers
+    except Exception:  # an object's own conversion may raise anything
         raise SheetsimError("data must be a column of numbers, or the path of a file that holds one") from None
     if array.ndim == 1:
         array = array.reshape(-1, 1)
@@ -56,10 +56,27 @@ def data_column(data: Any, column: str | int | None = None) -> tuple[Array, str]
 
 
 def empirical(data: Any, column: str | int | None = None) -> Distribution:
-    """The distribution of the data: each number is drawn as often as another, with replacement.
+    """Distribution of data: each number is drawn with the same probability, with replacement.
 
-    data: an array, a column of a table, or the path of a csv, xlsx or npy: `empirical("prices.csv", column="price")`.
-    Raises SheetsimError as `data_column` does.
+    Parameters
+    ----------
+    data
+        Numbers, a column of a table, or the path of a csv, xlsx or npy file.
+    column
+        Name, or number from 1, of the column, where there are several.
+
+    Raises
+    ------
+    SheetsimError
+        The data are no column of finite numbers, or the column is missing or was not chosen.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> model = sheetsim.Model(seed=0)
+    >>> x = model.input("x", sheetsim.empirical([1, 2, 2, 5]), (4, 1))
+    >>> set(model.run()["x"].ravel().tolist()) <= {1.0, 2.0, 5.0}
+    True
     """
     return resampled(data_column(data, column)[0])
 

@@ -48,8 +48,10 @@ def small_bars(drawn: Drawn, first: Chart | None = None) -> Callable[[int, int],
 
 
 def counts_section(histogram: Histogram, heading: str = "", numbered: bool = True, gap: int = 1) -> Section:
-    """A row a bin and a column a layer, under a heading if there is one; numbered: whether the bins' numbers are at
-    home here."""
+    """A row a bin and a column a layer, under a heading if there is one.
+
+    numbered: whether the bins' numbers have their cells here.
+    """
     rows = histogram.bin.shape[0]
     top = 1 if heading else 0
     first, last = top + 1, top + 1 + rows

@@ -54,7 +54,7 @@ class File:
         check_text(self.key, str(path))
         suffix = path.suffix.lower()
         if suffix not in READERS:
-            raise SheetsimError(f"{self.key}: {path} is none of {', '.join(READERS)}")
+            raise SheetsimError(f"{self.key}: {path} is not one of {', '.join(READERS)}")
         if self.sheet is not None and suffix != ".xlsx":
             raise SheetsimError(f"input.sheet goes with an .xlsx file, not with {path}")
         try:
@@ -98,7 +98,7 @@ def mapped_npy(path: Path) -> NDArray[Any]:
     except OSError:
         raise
     except Exception as error:  # the header is read by Python's own parser, whose exceptions share no base
-        raise SheetsimError(f"{path} is no array of numbers that NumPy can load: {in_words(error)}") from None
+        raise SheetsimError(f"{path} is not an array of numbers that NumPy can load: {in_words(error)}") from None
     if not isinstance(array, np.ndarray):
         raise SheetsimError(f"{path} must hold one matrix of numbers")
     return array
@@ -110,16 +110,16 @@ def csv_rows(path: Path) -> list[Sequence[Any]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows: list[Sequence[Any]] = list(csv.reader(file, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise SheetsimError(f"{path} is no table of comma-separated text: {in_words(error)}") from None
+        raise SheetsimError(f"{path} is not a table of comma-separated text: {in_words(error)}") from None
     rows = _without_end(rows)
     for number, cells in enumerate(rows, start=1):
         if all(map(is_missing, cells)):
             raise SheetsimError(f"{path}, row {number} is blank, and has rows below it")
         if len(cells) != len(rows[0]):
             sizes = f"row {number} has {len(cells)} cells, and row 1 has {len(rows[0])}"
-            raise SheetsimError(f"{path} is no table of comma-separated text: {sizes}")
+            raise SheetsimError(f"{path} is not a table of comma-separated text: {sizes}")
     if not rows:
-        raise SheetsimError(f"{path} is no table of comma-separated text: it is empty")
+        raise SheetsimError(f"{path} is not a table of comma-separated text: it is empty")
     return rows
 
 
@@ -238,7 +238,7 @@ def is_missing(cell: Any) -> bool:
 
 
 def is_heading(cell: Any) -> bool:
-    """Whether a cell may stand in a heading: it is empty, or text that is no number."""
+    """Whether a cell may stand in a heading: it is empty, or text that is not a number."""
     return is_missing(cell) or (isinstance(cell, str) and number_in(cell) is None and not _is_number(cell))
 
 

@@ -54,7 +54,7 @@ def _drawn(spec: Any, keys: dict[str, Any]) -> DrawnInput:
     bounds = _bounds(keys.pop("truncated", None)) if given is None else ()
     for key, value in keys.items():
         if given is not None:
-            raise SheetsimError(f"input.{key} stands beside a distribution that has its parameters already")
+            raise SheetsimError(f"input.{key} is given, but the distribution has its parameters already")
         numbers = value if isinstance(value, list | tuple) else [value]
         if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers):
             raise SheetsimError(f"input.{key} must be a number, not {value!r}")

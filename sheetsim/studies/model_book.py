@@ -11,7 +11,7 @@ from sheetsim.workbook.layout import Block, Item, Link, MatrixSheet, Page, Serie
 from sheetsim.workbook.writing.styles import COLORS
 
 # What About says in place of a command.
-MADE_IN_PYTHON = "made in Python from a model of one's own: no command makes it again"
+MADE_IN_PYTHON = "made in Python from your own model: no command makes it again"
 
 
 def model_sheets(

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sheetsim.model.backward import LayerGradient
-from sheetsim.model.expr import Draw, Matrix
+from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import INITIALIZER_NAMES, STANDARD
 from sheetsim.model.nets import NetworkLayer
+from sheetsim.model.redraw import SEED, SWITCH, drawn_as
 from sheetsim.model.traversal import topological
 from sheetsim.studies.sections import Control, Row
 from sheetsim.workbook.layout import Block, Item, MatrixSheet, Page, Sheet, Text
@@ -19,6 +20,9 @@ GIVEN = "given: the key input on About says from where"
 
 # What is said beside the yellow cells of any network.
 CHOOSE = "Choose from the yellow cells: every sheet, chart and verdict follows."
+REDRAWS = (
+    "Draws: frozen are those of the file, F9 draws anew with each recalculation, seeded are those of the seed below."
+)
 CUSTOM_COUNTS = "The custom standard deviation counts when the initializer is “custom”."
 
 
@@ -51,8 +55,10 @@ def network_controls(graph: Graph) -> list[Control]:
         "custom_std": "Custom standard deviation",
         "gain": "Gain of the weights",
         "bias_std": "Standard deviation of biases",
+        SWITCH: "Draws",
+        SEED: "Seed, while they are seeded",
     }
-    # Given weights have no initializer, and few networks the last two.
+    # Given weights have no initializer, and few networks the last four.
     return [Control(label, graph[name]) for name, label in cells.items() if name in graph]
 
 
@@ -70,9 +76,13 @@ def network_hints(layers: Sequence[NetworkLayer]) -> list[str]:
     if all(layer.e is layer.W for layer in layers):
         return [CHOOSE]  # weights that are given
     hints = [CHOOSE, CUSTOM_COUNTS, INITIALIZER_NAMES]
-    drawn = {layer.e.source.law for layer in layers if isinstance(layer.e.source, Draw)} - {str(STANDARD)}
+    redrawn = any(drawn_as(layer.e) is not layer.e.source for layer in layers if drawn_as(layer.e))
+    hints += [REDRAWS] if redrawn else []
+    drawn = {source.law for layer in layers if (source := drawn_as(layer.e))} - {str(STANDARD)}
     if any(law.startswith("ones(") for law in drawn):
         hints.append("Weights of a layer with draws that are all 1 are equal: its standard deviation is their value.")
+    elif drawn and redrawn:
+        hints.append(f"Draws of weights are {', '.join(sorted(drawn))}: an initializer changes the deviation alone.")
     elif drawn:
         hints.append(
             f"Draws of weights stay as the book was made ({', '.join(sorted(drawn))}): a choice changes "
@@ -104,7 +114,8 @@ def bias_page(layers: Sequence[Any]) -> Iterator[Page]:
     items: list[Item] = [Text(0, 0, "Biases by layer", "section")]
     row = 1
     for layer in biased:
-        draws = next((node for node in topological([layer.b]) if isinstance(node.source, Draw)), None)
+        # The last: of a redrawn matrix the frozen one comes before it.
+        draws = next((node for node in reversed(topological([layer.b])) if drawn_as(node)), None)
         parts = {"biases": layer.b, "draws": draws, "gradient": getattr(layer, "d_b", None)}
         for label, node in parts.items():
             if node is not None:

@@ -18,7 +18,7 @@ LARGE = (1e3, 1e12)
 
 CHART = (710, 250)
 
-# What stands in a row of the page: its label, the column of the risk table, its style, and what is said beside it.
+# What stands in a row of the page: its label, the column of the risk table, its style, and the text beside it.
 RISK_ROWS = (
     ("A number t", "threshold", "input", "change it: the share of trials at or below it follows"),
     ("P(output ≤ t)", "at_most", "percent-center", "the share of trials at or below t"),

@@ -50,7 +50,7 @@ class AsMade(Text):
 
 
 def page_title(title: str, otherwise: str, columns: int) -> Text:
-    """A page's title over so many columns; `otherwise`, which tells nothing of the choices, where there is none."""
+    """A page's title over so many columns; `otherwise`, which does not depend on the choices, where there is none."""
     return AsMade(0, 0, title, "title", columns, CHANGED + title) if title else Text(0, 0, otherwise, "title", columns)
 
 
@@ -60,12 +60,7 @@ def title_height(title: str) -> float:
 
 
 def follow(sheets: Sequence[Sheet], live: bool, but: Collection[str] = ()) -> list[Sheet]:
-    """The sheets, bound into a book, with formulas for the texts that depend on the yellow cells, and on About a cell
-    that compares these.
-
-    What is drawn is no choice: a draw that a person overwrites changes no text. but: titles of pages whose yellow cells
-    ask something of the numbers, and change none.
-    """
+    """The sheets as a book, with formulas for texts that depend on the yellow cells, which a cell on About compares."""
     sheets = bound(sheets)
     pages = [sheet for sheet in sheets if isinstance(sheet, Page)]
     items = [item for page in pages if page.title not in but for item in page.items]
@@ -130,8 +125,10 @@ def _is(cell: Matrix, number: float) -> Matrix:
 
 
 def at_home(sheets: Iterable[Sheet], tables: Iterable[Table]) -> list[Sheet]:
-    """The sheets with references for matrices that are at home elsewhere: a step where its series stands, and a cell of
-    a table, unless it has a name, on the table's sheet. Any other matrix is at home where it first stands (Layout).
+    """The sheets with references for matrices whose cells are elsewhere.
+
+    Those are a step where its series stands, and a cell of a table, unless it has a name, on the table's sheet. Any
+    other matrix has its cells where it first stands (Layout).
     """
     sheets = list(sheets)
     of_tables = {table.sheet for table in tables}
@@ -188,8 +185,11 @@ def abreast(layers: int, most: int) -> list[range]:
 
 
 def layer_heads(row: int, label: str, places: range, wide: int, last: str = "", to: str = "") -> list[Item]:
-    """The heading of some layers in a row of `wide` columns, from their places; last: what the last one is called; to:
-    the title, without its number, of the sheets that the headings lead to, if any."""
+    """The heading of some layers in a row of `wide` columns, from their places.
+
+    last: what the last one is called; to: the title, without its number, of the sheets that the headings lead to, if
+    any.
+    """
     items: list[Item] = [Text(row, 0, label, "heading-left")]
     for c, k in enumerate(places, start=1):
         name = last if last and c == len(places) else f"Layer {k + 1}"

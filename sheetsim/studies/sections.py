@@ -30,8 +30,10 @@ LINE = 17.0  # points of a line of the style `lead`
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: items in rows from 0, how many rows they take, heights in points of some, and how many empty
-    rows part it from what stands above."""
+    """A part of a page: items in rows from 0, and how many rows they take.
+
+    Further: heights of some rows in points, and the number of empty rows above the part.
+    """
 
     items: Sequence[Item]
     rows: int
@@ -41,7 +43,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Control:
-    """A cell that can be changed, its label and what is said beside it."""
+    """A cell that can be changed, its label and the text beside it."""
 
     label: str
     matrix: Matrix
@@ -50,8 +52,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of numbers or words: its label, a cell a column (none where there is None), their style or styles, a hint,
-    and the sheet that the label leads to, if any."""
+    """A row of numbers or words: its label, and a cell a column (none where there is None).
+
+    Further: their style or styles, a hint, and the sheet that the label leads to, if any.
+    """
 
     label: str
     cells: Sequence[Matrix | None]
@@ -156,8 +160,7 @@ def headed(label: str, headings: Sequence[str]) -> list[Item]:
 def charts(
     beside: Sequence[Chart], height: float, note: str = "", heading: Sequence[str] = (), more: float = 4, gap: int = 1
 ) -> Section:
-    """Charts side by side, as many pixels high (and so many points more) as their row; a note left of them, and texts
-    above: a heading, and what is said of it."""
+    """Charts side by side, as high as their row, with a heading and a text above and a note at their left."""
     first = len(heading)
     items: list[Item] = [Text(k, 0, text, "text" if k else "section") for k, text in enumerate(heading)]
     if note:
@@ -176,11 +179,12 @@ def by_layer(
     note: str = "",
     last: str = "",
     to: str = "",
+    called: str = "",
 ) -> list[Section]:
     """Layers side by side, so many at most, then the next ones below: charts and rows of numbers.
 
     drawn: the charts of a layer (from 0) at a column; note: left of the first charts; last: what the last layer is
-    called; to: the title of the sheets that the headings lead to.
+    called; to: the title of the sheets that the headings lead to; called: what the charts show, the label otherwise.
     """
     sections = []
     for places in abreast(layers, across):
@@ -188,12 +192,19 @@ def by_layer(
         first = 2 if drawn else 1
         if drawn:
             items += [Text(1, 0, note, "note")] if note and places[0] == 0 else []
-            items += [replace(chart, row=1) for c, k in enumerate(places, start=1) for chart in drawn(k, c)]
+            for c, k in enumerate(places, start=1):
+                name = last if last and k + 1 == layers else f"Layer {k + 1}"
+                items += [_called(replace(chart, row=1), f"{called or label}: {name}") for chart in drawn(k, c)]
         for r, row in enumerate(rows, start=first):
             cells = [row.cells[k] for k in places if k < len(row.cells)]
             items += replace(row, cells=cells).items(r)
         sections.append(Section(items, first + len(rows), {1: height * 0.75 + 4} if drawn else {}))
     return sections
+
+
+def _called(chart: Chart, label: str) -> Chart:
+    """The chart with what it shows, where no title says it."""
+    return chart if chart.title else replace(chart, label=label)
 
 
 def meaning(verdicts: Sequence[Verdict], columns: int = 1, heading: str = "What the verdicts mean") -> Section:
@@ -237,7 +248,7 @@ class StepPage:
     """Series side by side, a row a step, or several rows; from left to right as they are computed.
 
     head: rows above the first step; heading, notes: the texts above; columns: that they go over; steps: the matrix of
-    the numbers of steps, where it is at home here; labeled: the style of the series' labels; wide: a column's width,
+    the numbers of steps, where their cells are here; labeled: the style of the series' labels; wide: a column's width,
     in characters; gap: the width of the column behind the series of a section, none if 0; side: input cells at the
     right; more: what else stands there, with the number of columns that the series take.
     """

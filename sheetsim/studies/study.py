@@ -13,6 +13,8 @@ import numpy as np
 from sheetsim.arguments import WHOLE_BELOW
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
+from sheetsim.language import ENGLISH, check_language, language
+from sheetsim.model.draws import LIVE
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Shape
@@ -23,7 +25,7 @@ from sheetsim.summary.verdict import Verdict
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
     from sheetsim.summary.output_tables import OutputTables
-    from sheetsim.workbook.layout import Page, Sheet
+    from sheetsim.workbook.layout import Layout, Page
 
 
 # The workbook, with the command that makes the file again and whether the book is live.
@@ -32,7 +34,7 @@ Sheets = Callable[[str, bool], "StudyBook"]
 
 @dataclass(frozen=True)
 class Findings:
-    """What is told of an experiment: expressions of its graph, which are computed when their values are asked for.
+    """Findings of an experiment: expressions of its graph, which are computed when their values are asked for.
 
     sheets: the workbook's, made when asked for; tables: the summary first; histograms: by the name under which they are
     asked for; verdicts: a word for each row of the summary; words: what they can say; texts: by name, other words that
@@ -55,7 +57,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Study:
-    """One experiment, built: its graph, and what is told of it when that is asked for.
+    """One experiment, built: its graph, and its findings when they are asked for.
 
     title: for people; find: makes the findings, and names in the graph what they need; matrices: whether the workbook
     holds the matrices that its formulas need. Of the outputs that the graph declares the summary is one more table.
@@ -68,13 +70,13 @@ class Study:
 
     @cached_property
     def findings(self) -> Findings:
-        """What is told of the experiment."""
+        """The findings of the experiment."""
         findings = self.find()
         return replace(findings, tables=(*findings.tables, self.outputs.table)) if self.graph.outputs else findings
 
     @cached_property
     def outputs(self) -> "OutputTables":
-        """What is told of the graph's outputs."""
+        """The tables about the graph's outputs."""
         from sheetsim.summary.output_tables import OutputTables
 
         return OutputTables(self.graph)
@@ -95,15 +97,19 @@ class Study:
         return self.findings.verdicts
 
     def named(self, name: str) -> Matrix:
-        """A matrix of the graph, which may be named with the findings. Raises SheetsimError for a name that is none."""
+        """A matrix of the graph, which may be named with the findings. Raises SheetsimError for an unknown name."""
         _ = self.findings
         return self.graph[name]
 
-    def sheets(self, command: str, live: bool, pages: "Sequence[Page]" = ()) -> "list[Sheet]":
+    def layout(self, command: str, live: bool, pages: "Sequence[Page]" = ()) -> "Layout":
         """The workbook's sheets. pages: of the outputs."""
+        from sheetsim.workbook.layout import Layout
+
         tables = (self.outputs.table,) if pages else ()
         outputs = [output.matrix for output in self.graph.outputs.values()] if pages and self.matrices else []
-        return self.findings.sheets(command, live).bound(pages, tables, outputs)
+        book = self.findings.sheets(command, live)
+        spoken = language(book.experiment.lang or ENGLISH)
+        return Layout(book.bound(pages, tables, outputs), live=live, spoken=spoken)
 
 
 LONGEST_TEXT = 1000
@@ -115,7 +121,8 @@ DEEPEST = 8
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. A subclass is one study, and STUDY its name.
 
-    study: the name of a study of registry.STUDIES; title, description: for people.
+    study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese, of
+    some studies); title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
     whether what it computes is trained, and so can be kept and taken up again.
     Raises SheetsimError with the key and the reason.
@@ -129,6 +136,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     study: str
     title: str = ""
     description: str = ""
+    lang: str | None = None
 
     def __post_init__(self) -> None:
         # From Python a field can hold anything; from a template msgspec has checked its type.
@@ -144,6 +152,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             except msgspec.ValidationError as error:
                 raise SheetsimError(f"{declared.name}: {explained(str(error))}") from None
         check_one_of("study", self.study, (self.STUDY,))
+        if self.lang is not None:
+            check_language(self.lang, self.study)
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
@@ -151,8 +161,13 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def check_book(self) -> None:
         """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
 
+    def check_english(self, books: str) -> None:
+        """Raises SheetsimError where another language is asked for, which such books do not have."""
+        if self.lang not in (None, ENGLISH):
+            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} is the book of one run")
+
     def build(self) -> Study:
-        """The study as a graph, and what can be told of it. Raises SheetsimError for what cannot be built."""
+        """The study as a graph, and the tables about it. Raises SheetsimError for what cannot be built."""
         raise NotImplementedError
 
     def parameters(self) -> dict[str, Any]:
@@ -178,6 +193,12 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         raise NotImplementedError
 
 
+def check_repeatable(experiment: Experiment) -> None:
+    """Raises SheetsimError for a study that is of one book alone."""
+    if getattr(experiment, "draws", "") == LIVE:
+        raise SheetsimError("draws live are a switch in the book of one run: leave them out, the numbers are the same")
+
+
 def unwrapped(value: Any) -> Any:
     """A number of NumPy's as Python's, which msgspec knows; anything else as it is."""
     if not isinstance(value, np.generic):
@@ -194,7 +215,7 @@ def check_no_array(key: str, value: Any, kind: Any) -> None:
 
 
 def check_plain(parameters: Mapping[str, Any]) -> None:
-    """Refuses values that no sheet and no message can hold: texts and numbers that are none, lists without a bottom.
+    """Refuses values that no sheet and no message can hold: invalid texts and numbers, lists that contain themselves.
 
     Raises SheetsimError with the key.
     """
@@ -246,6 +267,7 @@ def explained(message: str) -> str:
 
 
 def check_one_of(key: str, value: str, options: Sequence[str]) -> None:
+    """Raises SheetsimError for a value that is not one of the options."""
     if value not in options:
         words = f"one of {', '.join(options)}" if len(options) > 2 else " or ".join(options)
         raise SheetsimError(f"{key} must be {words}, not {value!r}")

@@ -1,6 +1,6 @@
 """Pages that show one unit by hand: its products sorted by size, their sum, and what becomes of it, forward and back.
 
-A person chooses layer, unit and sample in yellow cells. The cells are at home on these pages alone, and in no graph: a
+A person chooses layer, unit and sample in yellow cells. The cells exist on these pages alone, and in no graph: a
 run without a book does not build them.
 """
 
@@ -102,8 +102,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Way:
-    """One way through the network: a name, texts, what the numbers and the factors are called, and the numbers of all;
-    a layer's products each, and the results that stand over them."""
+    """One way through the network.
+
+    It has a name, texts, names of the numbers and of the factors, the numbers of all, each layer's products, and the
+    results above them.
+    """
 
     name: str
     title: str

@@ -107,8 +107,10 @@ class Histogram:
 
 @dataclass(frozen=True)
 class LayerCounts:
-    """The numbers of a histogram: edges (bins + 1), counts (layers × bins + 2), and how many of these are exact zeros
-    where charts show them as a bar of their own (layers), with their bin's place among the counts."""
+    """The numbers of a histogram: edges (bins + 1) and counts (layers × bins + 2).
+
+    Where charts show exact zeros as a bar of their own, also their number by layer and their bin's place.
+    """
 
     edges: Array
     counts: Array
@@ -132,8 +134,10 @@ class LayerCounts:
 
 
 def histogram_frame(edges: Array, counts: Sequence[Array]) -> "pd.DataFrame":
-    """A row a layer and bin: `layer` (index), `bin`, `above`, `up_to`, `count`, `share`; bin 0 is open below, the last
-    above. edges: (bins + 1)×1; counts: a layer each, (bins + 2)×1."""
+    """A row a layer and bin: `layer` (index), `bin`, `above`, `up_to`, `count`, `share`.
+
+    Bin 0 is open below, the last above. edges: (bins + 1)×1; counts: a layer each, (bins + 2)×1.
+    """
     import pandas as pd
 
     above, up_to = np.append(-np.inf, edges[:, 0]), np.append(edges[:, 0], np.inf)
@@ -159,8 +163,9 @@ def histogram(
     reach: float = 0.0,
     tallest: float = 0.0,
 ) -> Histogram:
-    """Names `bin`, `range_low`, `range_high`, `edges`, `counts_1`…, and those of `drawn`; without limits also `reach`,
-    `tail`, `bound`.
+    """Names `bin`, `range_low`, `range_high`, `edges`, `counts_1`…, and those of `drawn`.
+
+    Without limits also `reach`, `tail`, `bound`.
 
     shares: a layer each, of its outputs that are 0 when the activation gives exact zeros (relu); limits: the range, or
     None for what suits the activation: its own bounds where it is bounded (sigmoid 0 to 1, tanh -1 to 1), else a bound
@@ -220,7 +225,7 @@ def symmetric_histogram(
     """
     bins = bin_numbers.shape[0] - 1
     tails, bound = _bound(graph, matrices, f"_{name}")
-    # A hair above where they would be, so that no edge is 0: of what is 0 but for rounding each engine has its own.
+    # A hair above where they would be, so that no edge is 0: of what is 0 except for rounding each engine has its own.
     edges = graph.define(f"edges_{name}", bound * (2 * bin_numbers / bins - 1 + NUDGE), what="the bins' upper edges")
     counts = tuple(
         graph.define(f"counts_{name}_{k}", frequency(node, edges), kind=COUNT, what=COUNTS)

@@ -61,7 +61,7 @@ def _those(rule: Callable[[Activation], bool]) -> str:
 
 # In the order in which they are looked for.
 VERDICTS = (
-    Verdict("check std", "the custom standard deviation of this layer, or of one before, is no number from 0", "bad"),
+    Verdict("check std", "the custom standard deviation of this or an earlier layer is not a number from 0", "bad"),
     Verdict(
         "exploding",
         f"overflow; all but {_those(lambda f: f.bounded)}: mean square over {STRONG:g} times the input's",
@@ -137,8 +137,9 @@ def dead_units(z: Matrix) -> Matrix:
 
 
 def effective_units(z: Matrix) -> Matrix:
-    """The participation ratio (tr C)² / tr C² of the covariance C of the units: 1 when all move as one, 0 when none
-    moves by more than STILL of itself (Gao et al. 2017, doi:10.1101/214262).
+    """The participation ratio (tr C)² / tr C² of the covariance C of the units.
+
+    1 when all move as one, 0 when none moves by more than STILL of itself (Gao et al. 2017, doi:10.1101/214262).
 
     For n independent units alike, about 1/(1/n + 1/N) of N samples, whose covariance is not exactly diagonal; n for
     ever more samples.
@@ -151,7 +152,7 @@ def effective_units(z: Matrix) -> Matrix:
 
 
 def _over_samples(z: Matrix, over: Matrix, whole: Matrix) -> Matrix:
-    # Of outputs that are constant but for rounding it would be a ratio of roundings, of which each engine has its own.
+    # Of outputs that are constant except for rounding it would be a ratio of roundings, which differ by engine.
     varies = std(z) > CONSTANT * absolute(mean(z))
     return where(varies, if_error(mean(over) / whole, math.nan), math.nan)
 
@@ -254,7 +255,7 @@ def verdicts(graph: Graph, network: Network, table: Table, given: Given) -> tupl
 
 
 def checked_std(e: Matrix, sd: Matrix, sds: Sequence[Matrix], word: Matrix) -> Matrix:
-    """The word, or `check std` where the weights' standard deviation is below 0 or one of `sds` is no number.
+    """The word, or `check std` where the weights' standard deviation is below 0 or one of `sds` is not a number.
 
     Anything can be pasted into the cell of a custom one. Draws that are all 1 are times a value of any sign.
     """

@@ -1,4 +1,4 @@
-"""What is told of a graph's outputs, each table made when it is asked for. It computes no value."""
+"""Tables about a graph's outputs, each made when it is asked for. It computes no value."""
 
 from collections.abc import Mapping
 from functools import cached_property

@@ -113,6 +113,7 @@ class Quantity:
 
     @cached_property
     def mean(self) -> Matrix:
+        """The mean of the numbers; trials without a number are left out."""
         return total(if_error(self.x, 0)) / self.n
 
     @cached_property
@@ -302,8 +303,10 @@ def output_histogram(quantity: Quantity) -> OutputHistogram:
 
 
 def output_histogram_frame(of: Iterable[tuple[str, Array, Array]]) -> "pd.DataFrame":
-    """A row an output and bin: `output` (index), `bin`, `above`, `up_to`, `count`, `share`; bin 0 is open below, the
-    last above. of: label, edges and counts, columns each."""
+    """A row an output and bin: `output` (index), `bin`, `above`, `up_to`, `count`, `share`.
+
+    Bin 0 is open below, the last above. of: label, edges and counts, columns each.
+    """
     import pandas as pd
 
     frames = []

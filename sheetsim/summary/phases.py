@@ -34,12 +34,10 @@ HALVINGS = 58
 
 @dataclass(frozen=True)
 class Phases:
-    """By point: q* and χ_1; c*, the stable fixed point; and the depth scales of correlations, ξ_c = 1/|ln χ_c*| with
-    the slope of the map at c*, and of variances, ξ_q.
+    """Theory by point: q*, χ_1, c* and the depth scales.
 
-    q: 0 where signals die, infinity where they explode, NaN where every q stays as it is or it depends on the start.
-    c, xi_c: NaN where q is 0, and every correlation stays as it is; xi_c, xi_q: NaN where q is 0 or no number, and
-    infinity at an edge.
+    c* is the stable fixed point; the scales are ξ_c = 1/|ln χ_c*| of correlations, with the slope of the map at c*, and
+    ξ_q of variances.
     """
 
     q: Array
@@ -59,7 +57,7 @@ class Phases:
 def phases(activation: str, weight_variance: ArrayLike, bias_variance: ArrayLike) -> Phases:
     """The phases at points (σ_w², σ_b²), all at once: two lists of numbers of one length.
 
-    Raises SheetsimError for variances that are none, and for an activation that has several fixed points.
+    Raises SheetsimError for negative variances, and for an activation that has several fixed points.
     """
     check_activation(activation)
     w2, b2 = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (weight_variance, bias_variance))

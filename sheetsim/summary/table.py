@@ -1,5 +1,7 @@
-"""A table of single numbers: named columns of expressions under one index. One definition, two readings: the engine's
-values as a pandas DataFrame, and a page of formulas in the workbook."""
+"""A table of single numbers: named columns of expressions under one index.
+
+One definition, two readings: the engine's values as a pandas DataFrame, and a page of formulas in the workbook.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -71,6 +73,7 @@ class Table:
         return {column.name: column.what for column in self.columns}
 
     def cells(self) -> Iterator[Matrix]:
+        """All cells, column by column."""
         for column in self.columns:
             yield from column.cells
 

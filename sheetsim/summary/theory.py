@@ -51,13 +51,25 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 @dataclass(frozen=True)
 class InputMoments:
-    """The inputs x: `second` is E[x²] and `product` E[x·x′] of two independent samples, both averaged over the inputs.
+    """Moments of the inputs x that mean-field theory starts from.
 
-    For independent inputs of one distribution they are variance + mean², and mean². Of samples that are drawn
-    the product, an average of squared means, is not negative; of given ones with columns of mean 0 it is just below 0.
-    sizes, weights: where samples differ in their mean square ‖x‖²/inputs, the values that it has and how often; none
-    where it is nearly the same for all, as of many independent inputs. `of_sizes` makes them.
-    Raises SheetsimError unless |product| <= second, both finite.
+    Parameters
+    ----------
+    second
+        E[x²], averaged over the inputs: variance + mean² for independent inputs of one distribution.
+    product
+        E[x·x′] of two independent samples, averaged over the inputs: mean² for independent inputs of one distribution.
+        Of drawn samples it is not negative; of given ones with columns of mean 0 it is just below 0.
+    sizes
+        Where samples differ in their mean square ‖x‖²/inputs, its values; empty where it is nearly the same for all.
+        `of_sizes` makes them.
+    weights
+        How often each of the sizes occurs.
+
+    Raises
+    ------
+    SheetsimError
+        Not |product| ≤ second, or not finite.
     """
 
     second: float
@@ -73,9 +85,21 @@ class InputMoments:
 
     @classmethod
     def of_sizes(cls, sizes: ArrayLike, weights: ArrayLike, product: float) -> "InputMoments":
-        """Of samples with these mean squares, each of a weight; the weights add up to 1.
+        """Moments of samples with given mean squares.
 
-        Many sizes are shared out among SIZES, in equal ratios, each between its two neighbors so that the mean stays.
+        Parameters
+        ----------
+        sizes
+            Mean square of each sample.
+        weights
+            Weight of each; they add up to 1.
+        product
+            As of the class.
+
+        Notes
+        -----
+        Many sizes are shared out among SIZES values in equal ratios, each between its two neighbors so that the mean
+        stays.
         """
         sizes, weights = np.asarray(sizes, dtype=np.float64), np.asarray(weights, dtype=np.float64)
         second = float(weights @ sizes)
@@ -96,14 +120,20 @@ class InputMoments:
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """Where q goes in deep networks of equal layers, χ there (at c = 1), and the phase that χ says.
+    """Limit of q in deep networks of equal layers, χ there (at c = 1), and the phase.
 
-    q: 0 where signals die, infinity where they explode, NaN where every q stays as it is (relu at n·sd² = 2), and where
-    it depends on the first q: of gelu with n·sd² between 2 and 4, small ones die and large ones explode.
-    phase: `ordered` for χ < 1 (gradients vanish), `chaotic` for χ > 1 (they explode), `edge of chaos` within EDGE of 1;
-    `depends on the start` where q does, and χ is NaN.
-    Where q is 0 or infinity, χ is its limit; of relu and identity the phase then says what gradients do, while the
-    correlation of samples goes its way as at the edge.
+    Attributes
+    ----------
+    q
+        0 where signals die, infinity where they explode, NaN where every q is a fixed point (relu at n·sd² = 2) and
+        where the limit depends on the first q: of gelu with n·sd² between 2 and 4, small ones die and large ones
+        explode.
+    chi
+        χ at q; its limit where q is 0 or infinity, NaN where q depends on the start.
+    phase
+        `ordered` for χ < 1 (gradients vanish), `chaotic` for χ > 1 (they explode), `edge of chaos` within EDGE of 1;
+        `depends on the start` where q does. Of relu and identity with q 0 or infinity the phase describes gradients;
+        the correlation of samples behaves as at the edge.
     """
 
     q: float
@@ -115,17 +145,52 @@ class FixedPoint:
 def mean_field(
     activation: str, fan_in: Sequence[int], sd: Sequence[float], given: InputMoments, bias: float = 0.0
 ) -> "pd.DataFrame":
-    """One row a layer, from 1; columns of `layer_table` and `variance_table` by their names, and three of theory alone.
+    """Mean-field theory of a network, for infinitely wide layers: a row a layer, from 1.
 
-    fan_in, sd: number of inputs of each layer and standard deviation of its weights; bias: that of the biases.
-    `pooled` is q, `within` q(1 - c) and `between` q·c, for so many samples that the mean of a unit is known: of N
-    samples, a part within/N is found in `between` instead. Theory's own: `second_moment` E[z²]; `correlation` c; and
-    `chi`, of the step z_{l-1} → z_l: the mean square of a small change of the inputs grows by χ_l there, and backward
-    that of gradients by χ_l·fan_out/fan_in. All pairs of samples are taken to have one c, which is so for independent
-    inputs. Where samples differ in size they have not: then every column is an average over the sizes, and `within`,
-    `between`, `additive` and `correlation`, which are of pairs, are NaN from layer 2 on, and `over_samples` everywhere.
-    Ratios to a variance of 0 are NaN; overflow gives infinity, and NaN after it.
-    Raises SheetsimError for an unknown activation and lists that do not fit.
+    Parameters
+    ----------
+    activation
+        Name of the activation.
+    fan_in
+        Number of inputs of each layer.
+    sd
+        Standard deviation of the weights of each layer.
+    given
+        Moments of the network's inputs.
+    bias
+        Standard deviation of the biases.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of the tables `layers` and `variance` by their names, and three of theory alone. `pooled` is q, `within`
+        q(1 − c) and `between` q·c, for so many samples that the mean of a unit is known: of N samples, a part within/N
+        is found in `between` instead. `second_moment` is E[z²], `correlation` c, and `chi` χ of the step z_{l−1} → z_l:
+        the mean square of a small change of the inputs grows by χ_l, and that of gradients backward by
+        χ_l·fan_out/fan_in. Ratios to a variance of 0 are NaN; overflow gives infinity, and NaN after it.
+
+    Raises
+    ------
+    SheetsimError
+        The activation is unknown, or lists do not fit.
+
+    Notes
+    -----
+    All pairs of samples are taken to have one c, which holds for independent inputs. Where samples differ in size it
+    does not: then every column is an average over the sizes, and `within`, `between`, `additive` and `correlation`,
+    which are of pairs, are NaN from layer 2 on, and `over_samples` everywhere.
+
+    References
+    ----------
+    B. Poole et al., Exponential expressivity in deep neural networks through transient chaos (2016), arXiv:1606.05340.
+    S. Schoenholz et al., Deep information propagation (2017), arXiv:1611.01232.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> theory = sheetsim.mean_field("relu", [100] * 3, [0.02**0.5] * 3, sheetsim.InputMoments(1, 0))
+    >>> theory["second_moment"].round(3).tolist()
+    [1.0, 1.0, 1.0]
     """
     import pandas as pd
 
@@ -159,10 +224,39 @@ def mean_field(
 
 @np.errstate(all="ignore")
 def fixed_point(activation: str, weight_scale: float) -> FixedPoint:
-    """The fixed point of q = weight_scale · E[f(√q t)²], t standard normal; weight_scale is n·sd² (σ_w² of the papers).
+    """The fixed point of q = weight_scale · E[f(√q t)²], t standard normal.
 
-    E[f²]/q falls with q, or stays, so there is one, none, or every q is one; of gelu it rises, and none is stable.
-    Raises SheetsimError for an unknown activation and a weight scale that is negative or not finite.
+    Parameters
+    ----------
+    activation
+        Name of the activation f.
+    weight_scale
+        n·sd², the σ_w² of the papers.
+
+    Returns
+    -------
+    FixedPoint
+        q, χ and the phase.
+
+    Raises
+    ------
+    SheetsimError
+        The activation is unknown, or the weight scale is negative or not finite.
+
+    Notes
+    -----
+    E[f²]/q falls with q or stays constant, so there is one fixed point, none, or every q is one; of gelu it rises, and
+    none is stable.
+
+    References
+    ----------
+    B. Poole et al., Exponential expressivity in deep neural networks through transient chaos (2016), arXiv:1606.05340.
+
+    Examples
+    --------
+    >>> import sheetsim
+    >>> sheetsim.fixed_point("tanh", 4.0).phase
+    'chaotic'
     """
     from scipy.optimize import brentq
 
@@ -191,11 +285,33 @@ def fixed_point(activation: str, weight_scale: float) -> FixedPoint:
 
 @np.errstate(all="ignore")
 def correlation_map(activation: str, weight_scale: float, correlations: Sequence[float]) -> "pd.Series[float]":
-    """The next layer's c for each given one, at the fixed point of q (Poole et al. 2016); where that is 0 or
-    infinity, the limit. For relu it is the arc-cosine kernel of degree 1 at every q (Cho & Saul 2009).
+    """The next layer's correlation c of two samples for each given one, at the fixed point of q.
 
-    Index `correlation`, name `next`. Raises SheetsimError as `fixed_point`, for a correlation not in [0, 1], and where
-    the fixed point depends on the start.
+    Where q is 0 or infinity it is the limit. For relu it is the arc-cosine kernel of degree 1 at every q.
+
+    Parameters
+    ----------
+    activation
+        As of `fixed_point`.
+    weight_scale
+        As of `fixed_point`.
+    correlations
+        Correlations from 0 to 1.
+
+    Returns
+    -------
+    pandas.Series
+        Index `correlation`, name `next`.
+
+    Raises
+    ------
+    SheetsimError
+        As `fixed_point`; a correlation is not in [0, 1]; or the fixed point depends on the start.
+
+    References
+    ----------
+    B. Poole et al., Exponential expressivity in deep neural networks through transient chaos (2016), arXiv:1606.05340.
+    Y. Cho, L. Saul, Kernel methods for deep learning (2009).
     """
     import pandas as pd
 
@@ -252,8 +368,11 @@ def _edges(q: float) -> Array:
 
 
 def _rule(edges: Array) -> tuple[Array, Array]:
-    """Nodes and weights for the standard normal, Gauss-Legendre on each panel: Gauss-Hermite gains but a digit for ten
-    times the nodes at relu's kink. Leading axes of the edges are separate rules."""
+    """Nodes and weights for the standard normal: Gauss-Legendre on each panel.
+
+    Gauss-Hermite would gain only a digit for ten times the nodes at relu's kink. Leading axes of the edges are separate
+    rules.
+    """
     low, high = edges[..., :-1, None], edges[..., 1:, None]
     t = (low + high) / 2 + (high - low) / 2 * NODES
     w = (high - low) / 2 * WEIGHTS * np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi)
@@ -268,8 +387,10 @@ def _at_nodes(activation: str, q: float) -> tuple[Array, Array, Array]:
 
 
 def _outputs(activation: str, q: Array, weights: Array) -> tuple[dict[str, Any], Array, float]:
-    """The distribution of z = f(a), a ~ N(0, q) with q of so many values and weights, by the names of `layer_table`;
-    E[z²] of each q; and E[f′(a)²] of all."""
+    """Distribution of z = f(a), a ~ N(0, q), by the names of `layer_table`; E[z²] of each q; and E[f′(a)²] of all.
+
+    q has so many values and weights.
+    """
     nodes = [_at_nodes(activation, variance) for variance in q]
     w = np.concatenate([share * w for share, (w, _, _) in zip(weights, nodes, strict=True)])
     z, slope = (np.concatenate([of_one[k] for of_one in nodes]) for k in (1, 2))

@@ -80,8 +80,7 @@ def unit_statistics(graph: Graph, network: Network) -> tuple[Matrix, tuple[Units
     """Names `var_x`, and `mean_a_l`, `var_a_l`, `mean_z_l`, `var_z_l` a layer; returns var_x and the layers'."""
 
     def moments(name: str, of: Matrix) -> tuple[Matrix, Matrix]:
-        # Over mirrored samples, and of nearly constant units, they are 0 but for rounding, of which each engine has its
-        # own.
+        # Over mirrored samples, and of nearly constant units, they are 0 except for rounding, which differs by engine.
         center = graph.define(
             f"mean_{name}", column_mean(of), kind="rounding", what="the units' means over the samples"
         )
@@ -167,8 +166,10 @@ OF_BIASED = {"moment": "n·sd²·E[z²] of the layer before, and bias_std²: wha
 
 @dataclass(frozen=True)
 class Checked:
-    """A claim at one layer, all 1×1: the measured ratio Σu / Σv over units, its relative standard error, how many equal
-    units would tell as much, the interval's ends, and one of WORDS or "not checked".
+    """A claim at one layer, all 1×1.
+
+    The measured ratio Σu / Σv over units, its relative standard error, how many equal units would tell as much, the
+    interval's ends, and one of WORDS or "not checked".
 
     NaN: the error where there is nothing to check (no variance, overflow, units all alike, not ReLU); the ends also
     where so few units give no interval, which leaves the claim undecided.
@@ -210,8 +211,9 @@ class _Measured:
 
 
 def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: Sequence[Units]) -> tuple[Claim, ...]:
-    """The four claims of the explanation; the graph has the verdict of each under its name, and names `tolerance` and
-    `confidence`, which can be changed.
+    """The four claims of the explanation.
+
+    The graph has the verdict of each under its name, and names `tolerance` and `confidence`, which can be changed.
 
     At each layer a claim does not hold where the interval of its ratio lies wholly further than the tolerance from
     what it should be, and holds where it lies wholly within and has that in it (without: nearly); else it is undecided.
@@ -219,7 +221,7 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
     checked only while the activation is relu.
 
     The intervals are for other weights given what came into the layer: then its units are independent, however few the
-    samples, and the claimed ratios are those of the expected sums, but for the moment rule, which lacks the part of
+    samples, and the claimed ratios are those of the expected sums, except for the moment rule, which lacks the part of
     order 1/units that the pooled mean takes. All layers of a claim together are in their intervals with the confidence
     (Bonferroni: 1 − (1 − confidence) / layers at each).
     """
@@ -247,10 +249,10 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
 
 
 def _measured(measured: Matrix, u: Matrix, v: Matrix, asked: Matrix | None = None) -> _Measured:
-    """The ratio Σu / Σv of statistics by unit, its standard error relative to itself (the delta method; Cochran 1977,
-    §2.11), and the effective number of units: the fewer of (Σu)² / Σu² and (Σv)² / Σv² (Kish 1965).
+    """The ratio Σu / Σv of statistics by unit, its relative standard error, and the effective number of units.
 
-    asked: whether it is checked at all, 1×1.
+    The error is by the delta method (Cochran 1977, §2.11), the number the smaller of (Σu)² / Σu² and (Σv)² / Σv² (Kish
+    1965).
     """
     p, q = u / total(u), v / total(v)
     # Alike to 12 digits, as under equal weights, units repeat nothing.
@@ -278,10 +280,11 @@ def _claim(graph: Graph, network: Network, name: str, layers: Sequence[_Measured
 
 
 def _interval(layer: _Measured, width: Matrix) -> tuple[Matrix, Matrix]:
-    """The interval is of the ratio's logarithm, as a sum of few squares is nearer to a log-normal number than to a
-    normal one. Its half-width is c·error / √(1 − c²/units) for c standard errors: as the squared differences are about
-    the measured ratio, a few units that happen to agree would else look precise (about the claimed one, Σd / √Σd² is at
-    most √units: Efron 1969). For c² units and fewer there is no interval.
+    """The interval of a ratio, by its logarithm: a sum of few squares is nearer to log-normal than to normal.
+
+    Its half-width is c·error / √(1 − c²/units) for c standard errors: as the squared differences are about the measured
+    ratio, a few units that happen to agree would otherwise look precise (about the claimed one, Σd / √Σd² is at most
+    √units: Efron 1969). For c² units and fewer there is no interval.
     """
     half = width * layer.error / sqrt(1 - width**2 / layer.units)
     return if_error(layer.ratio * exp(-half), NONE), if_error(layer.ratio * exp(half), NONE)

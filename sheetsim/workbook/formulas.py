@@ -8,6 +8,7 @@ from string import Formatter
 from typing import NamedTuple
 
 from sheetsim.errors import SheetsimError
+from sheetsim.language import Say
 from sheetsim.model.expr import Constant, Matrix
 from sheetsim.model.op import Op, Shape
 from sheetsim.model.traversal import topological
@@ -62,20 +63,24 @@ class Formula(NamedTuple):
     is_by_cell: bool
 
 
-def formula(node: Matrix, reference: Reference, what: str = "an expression") -> str:
+def formula(node: Matrix, reference: Reference, what: str = "an expression", say: Say = str) -> str:
     """The text of `lowered`."""
-    return lowered(node, reference, what).text
+    return lowered(node, reference, what, say).text
 
 
 def lowered(
-    node: Matrix, reference: Reference, what: str = "an expression", texts: "dict[Matrix, FormulaText] | None" = None
+    node: Matrix,
+    reference: Reference,
+    what: str = "an expression",
+    say: Say = str,
+    texts: "dict[Matrix, FormulaText] | None" = None,
 ) -> Formula:
     """The formula that computes the node from the matrices that `reference` finds in the workbook.
 
     reference: the text that stands for a matrix (its name or address), None for one that must be inlined; what: what to
-    call it; texts: of the parts of formulas with the same reference, to which those of this one are added. Raises
-    SheetsimError when an unnamed part is nested deeper than Excel allows, or takes more characters, and where it has an
-    op of single numbers, of a block, and also takes blocks as a whole.
+    call it; say: its texts in the book's language; texts: of the parts of formulas with the same reference, to which
+    those of this one are added. Raises SheetsimError when an unnamed part is nested deeper than Excel allows, or takes
+    more characters, and where it has an op of single numbers, of a block, and also takes blocks as a whole.
     """
     texts = {} if texts is None else texts
 
@@ -91,8 +96,8 @@ def lowered(
 
     for part in topological([node], args)[:-1]:
         if part not in texts:
-            texts[part] = _checked(_spelled_out(part, texts, reference, False), node, reference, what)
-    whole = _checked(_spelled_out(node, texts, reference, True), node, reference, what)
+            texts[part] = _checked(_spelled_out(part, texts, reference, False, say), node, reference, what)
+    whole = _checked(_spelled_out(node, texts, reference, True, say), node, reference, what)
     if whole.by_cell and whole.of_blocks:
         raise SheetsimError(
             f"{what}: {whole.by_cell} is computed cell by cell, and {whole.of_blocks} of a block: name a part of it"
@@ -206,8 +211,10 @@ def quoted(sheet: str) -> str:
 
 
 def same_formula(one: str, two: str) -> bool:
-    """Whether two texts are one formula: LibreOffice spells 1E-09 as 0.000000001, to 15 digits, and 'SGD'!A1 as
-    SGD!A1."""
+    """Whether two texts are one formula.
+
+    LibreOffice spells 1E-09 as 0.000000001, to 15 digits, and 'SGD'!A1 as SGD!A1.
+    """
     numbers: tuple[list[float], list[float]] = ([], [])
 
     def plain(text: str, literals: list[float]) -> str:
@@ -251,11 +258,13 @@ class FormulaText(NamedTuple):
     of_blocks: str = ""
 
 
-def _spelled_out(part: Matrix, texts: Mapping[Matrix, FormulaText], reference: Reference, whole: bool) -> FormulaText:
+def _spelled_out(
+    part: Matrix, texts: Mapping[Matrix, FormulaText], reference: Reference, whole: bool, say: Say
+) -> FormulaText:
     """A node's text from those of its arguments; whole: it is the formula, and no part of one."""
     op = part.source
     if isinstance(op, Constant):
-        text = literal(op.value)
+        text = literal(say(op.value) if isinstance(op.value, str) else op.value)
         return FormulaText(text, "negation" if text.startswith("-") else "atom")
     if not isinstance(op, Op):
         raise SheetsimError(f"{part!r} is a leaf without a place in the workbook")
@@ -315,14 +324,19 @@ def _measure(arg: Matrix, spelling: str, reference: Reference) -> str:
 
 
 def _is_left_out(part: Matrix) -> bool:
-    """Whether the node is the row of a single row: INDEX of a block of one row takes the number for a column's, and
-    IronCalc gives #VALUE!."""
+    """Whether the node is the row of a single row.
+
+    INDEX of a block of one row takes the number for a column's, and IronCalc gives #VALUE!.
+    """
     return isinstance(part.source, Op) and part.source.name == "row" and part.args[0].shape[0] == 1
 
 
 def _check_spread(node: Matrix) -> None:
-    """IF and IFERROR of a single value hand on one branch as it is, where NumPy spreads it to the node's shape: in a
-    block of its own it fills the cells, but inside a SUM or an MMULT it would be too small, and silently wrong."""
+    """Spread a branch of IF or IFERROR to the node's shape.
+
+    With a single condition both hand on a branch as it is. In a block of cells that fills the cells, but inside a SUM
+    or an MMULT it would be too small, and silently wrong.
+    """
     first, *others = node.args
     if first.shape == (1, 1) and any(arg.shape != node.shape for arg in others):
         raise SheetsimError(

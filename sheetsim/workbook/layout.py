@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
 from sheetsim.errors import SheetsimError
+from sheetsim.language import ENGLISH, Language, language
 from sheetsim.model.expr import Choice, Constant, Draw, Matrix, Routine
-from sheetsim.model.op import Op, Shape
+from sheetsim.model.op import Array, Op, Shape
 from sheetsim.model.series import Series
 from sheetsim.model.traversal import topological
 from sheetsim.workbook import limits
@@ -55,6 +58,7 @@ class SeriesSheet:
     tab: str = ""
     words: str = ""
     back: str = ""
+    labels: tuple[str, str] = ("step", "row")
 
     @property
     def items(self) -> "tuple[Block, ...]":
@@ -70,18 +74,19 @@ class SeriesSheet:
     def headings(self) -> tuple[str, ...]:
         """The texts of row 1."""
         series = self.matrix
-        return ("step", "row")[: self.left] + (series.columns or tuple(map(str, range(1, series.shape[1] + 1))))
+        return self.labels[: self.left] + (series.columns or tuple(map(str, range(1, series.shape[1] + 1))))
 
 
 @dataclass(frozen=True)
 class Text:
-    """A fixed text, over `columns` cells when that is more than 1."""
+    """A fixed text, over `columns` cells when that is more than 1; is_name: whether it is one in every language."""
 
     row: int
     column: int
     text: str
     style: str = "text"
     columns: int = 1
+    is_name: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,9 @@ class Bars:
     height: a 1×1 matrix drawn as an invisible bar, so that charts that share it share their scale.
     size: width and height in pixels; every: a label at each so many bars.
     spike: a bar of its own behind the others; native: the numbers that are counted, of which Excel draws its own
-    histogram with these bins in place of this chart.
+    histogram with these bins in place of this chart; label: of this and other charts, "HEADING: NAME", what a chart
+    without a title shows, for those who do not see the cells above it; outside: what the first and the last bar are
+    called.
     """
 
     row: int
@@ -170,6 +177,8 @@ class Bars:
     axis: str = ""
     spike: Spike | None = None
     native: "tuple[Line, ...]" = ()
+    label: str = ""
+    outside: tuple[str, str] = ("below", "more")
 
 
 @dataclass(frozen=True)
@@ -204,6 +213,7 @@ class Lines:
     logarithmic: bool = False
     share: bool = False
     native: tuple[Line, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,6 +232,7 @@ class HorizontalBars:
     size: tuple[int, int]
     axis: str = ""
     stacked: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,6 +280,7 @@ class Scatter:
     window: tuple[Ticks, Ticks]
     size: tuple[int, int]
     axes: tuple[str, str] = ("x", "y")
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -348,17 +360,22 @@ class Layout:
     """The sheets in their order, where each matrix lives, and its formula.
 
     live: without it there are no formulas, and no matrix needs what it is computed from. notes: by title what is said
-    of a matrix's sheet.
+    of a matrix's sheet; spoken: the book's language. Sheets and values stay in English: `say` has what a cell shows.
     Raises SheetsimError for what a workbook cannot hold.
     """
 
-    def __init__(self, sheets: Iterable[Sheet], *, live: bool = True) -> None:
+    def __init__(self, sheets: Iterable[Sheet], *, live: bool = True, spoken: Language | None = None) -> None:
         self.live = live
+        self.spoken = spoken or language(ENGLISH)
         self.places: dict[Matrix, Area] = {}
         # The named matrices and the steps of series, by their expressions: a part of a formula that equals one refers
         # to it.
         self._homes: dict[Matrix, Matrix] = {}
         self.sheets = tuple(self._settled(sheet) for sheet in sheets)
+        # What a person picks stays as templates and formulas have it.
+        self._options = {
+            option for node in self.places if isinstance(node.source, Choice) for option in node.source.options
+        }
         limits.check_titles(sheet.title for sheet in self.sheets)
         for node in self.named():
             limits.check_name(str(node.name))
@@ -377,7 +394,7 @@ class Layout:
                 _check_choice(str(node.name), node.source)
 
     def _settled(self, sheet: Sheet) -> Sheet:
-        """The sheet with each matrix at home where it first stands, and shown by a reference elsewhere."""
+        """The sheet with each matrix in its own cells where it first stands, and as a reference elsewhere."""
         if isinstance(sheet, MatrixSheet):
             self._settle(sheet.title, 1, 1, sheet.matrix)
             for text in sheet.columns:
@@ -409,10 +426,12 @@ class Layout:
     def _formula(self, node: Matrix, texts: "dict[Matrix, FormulaText]") -> str:
         place = self.places[node]
         what = node.name or f"{local_range(*place[1:])} on sheet {place.sheet!r}"
-        text, is_array, is_by_cell = lowered(node, self.reference, what, texts)
+        text, is_array, is_by_cell = lowered(node, self.reference, what, self.say, texts)
         if is_by_cell:
             columns = range(node.shape[1])
-            self._by_cell[node] = [formula(node, partial(self._cell, c), what).split(ROW_MARK) for c in columns]
+            self._by_cell[node] = [
+                formula(node, partial(self._cell, c), what, self.say).split(ROW_MARK) for c in columns
+            ]
             text = self.cell_formula(node, node.shape[0] - 1, columns[-1])
             limits.check_formula(what, text)
             return self.cell_formula(node, 0, 0)
@@ -420,6 +439,18 @@ class Layout:
         if is_array:
             self._arrays.add(node)
         return text
+
+    def say(self, text: str) -> str:
+        """An English text as the book shows it."""
+        return text if text in self._options else self.spoken.say(text)
+
+    def shown(self, values: Array) -> Array:
+        """Values as cells show them: texts in the book's language."""
+        return (
+            np.array([[self.say(text) for text in row] for row in values.tolist()])
+            if values.dtype.kind == "U"
+            else values
+        )
 
     def is_array(self, node: Matrix) -> bool:
         """Whether the matrix's formula is an array formula."""
@@ -460,7 +491,7 @@ class Layout:
         """What is said of a matrix's sheet: what it holds, its formula, and where that takes its numbers from."""
         node = sheet.matrix
         shown = node
-        said = [f"{sheet.title}: {sheet.words}"] if sheet.words else []
+        said: list[str] = []
         size = f"{node.shape[0]:,} × {node.shape[1]:,}"
         if isinstance(node, Series):
             said.append(f"{node.name}: {len(node)} steps of {node.rows:,} × {node.shape[1]:,}, one under another")
@@ -485,7 +516,8 @@ class Layout:
         else:
             constants = sheet.constants if isinstance(sheet, MatrixSheet) else "given"
             said.append(f"Constants, {constants}")
-        return said
+        heads = [f"{sheet.title}: {self.say(sheet.words)}"] if sheet.words else []
+        return heads + [self.say(line) for line in said]
 
     def named(self) -> Iterator[Matrix]:
         """The matrices that get a name in the workbook, in order of place."""

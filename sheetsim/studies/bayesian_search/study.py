@@ -49,21 +49,47 @@ WORDS = (
 
 CELLS = {
     "kappa": "κ of the upper confidence bound: the more, the more it explores",
-    "length": "length scale of the process: how far a value tells of others",
+    "length": "length scale of the process: over what distance values are correlated",
     "signal": "standard deviation of the process about its prior mean",
     "noise": "standard deviation of a value about the process",
 }
 
 
 class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its template.
+    """The study `bayesian-search`: a Gaussian process in cells looks for the maximum of a function.
 
-    f: the function that is searched for its greatest value, a text in x as of `optimizers`; points: in its place values
-    that were measured, [[x, y], …]: then there is one step, and rows in which a person types further ones; low, high:
-    the ends of x; grid: at how many places the process is looked at; steps: points after the first three; noise_std:
-    of normal draws that `seed` gives and that are added to each value, 0 for none; acquisition: ucb or ei; kappa,
-    length, signal, noise: as CELLS describes them.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    f
+        The function whose maximum is looked for: a text in x, as `f` of `optimizers`.
+    points
+        Measured values in its place, [[x, y], …]: then there is one step, and rows in which a person types further
+        ones.
+    low
+        Lower end of x.
+    high
+        Upper end of x.
+    grid
+        Number of places at which the process is computed.
+    steps
+        Points after the first three.
+    noise_std
+        Standard deviation of normal draws that are added to each value, by `seed`; 0 for none.
+    acquisition
+        Acquisition function, ucb or ei.
+    kappa
+        κ of the upper confidence bound: the greater, the more it explores.
+    length
+        Length scale of the process: over what distance values are correlated.
+    signal
+        Standard deviation of the process about its prior mean.
+    noise
+        Standard deviation of a value about the process.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "bayesian-search"
@@ -152,7 +178,7 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
         return len(self.points) + ROOM if self.points else 3 + self.steps
 
     def build(self) -> Study:
-        """The steps, and what can be told of them."""
+        """The steps, and the tables about them."""
         graph = Graph(seed=self.seed)
         for key, what in CELLS.items():
             graph.input(key, getattr(self, key), (1, 1), what=what, at_least=0.0)

@@ -1,4 +1,4 @@
-"""How the study of correlation looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of correlation looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class CorrelationBook:
         wide = ACROSS + 1
         told = (
             f"{self.study.pairs:,} pairs of inputs, of correlation c, pass through {count} layers of "
-            f"{self.study.units:,} units with the same weights, which are drawn anew for each layer.",
+            f"{self.study.units:,} units with the same weights, drawn again for each layer.",
             "In wide networks c goes through one map, layer by layer, to its fixed point c* (Poole et al. 2016). Its "
             "slope at c = 1 is χ: below 1 inputs become alike (ordered), above 1 they part however near they are "
             "(chaotic), and differences change e-fold over the depth scale ξ = 1/|ln χ| (Schoenholz et al. 2017).",

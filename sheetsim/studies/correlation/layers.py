@@ -35,8 +35,8 @@ VERDICTS = (
     Verdict("undecided", "it reaches over one of them, as with few units or layers", "neutral"),
     Verdict("no signal", "the sums are 0", "bad"),
     Verdict("overflow", "the sums, or their squares, are too large for a cell", "bad"),
-    Verdict("check std", "the custom standard deviation is no number from 0", "bad"),
-    Verdict("check c", "the correlation is no number from −1 to 1", "bad"),
+    Verdict("check std", "the custom standard deviation is not a number from 0", "bad"),
+    Verdict("check c", "the correlation is not a number from −1 to 1", "bad"),
 )
 
 COLUMNS = {
@@ -61,8 +61,10 @@ SLOPES = "by unit, the mean of f′(a_x)² over the pairs"
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its weights W = sd · e, and biases b if there are some, and linear sums and activations of x
-    and of y, pairs × units each."""
+    """One layer: weights, biases, pre-activations and activations of x and of y.
+
+    W = sd · e, b if there are biases; the others are pairs × units each.
+    """
 
     number: int
     e: Matrix

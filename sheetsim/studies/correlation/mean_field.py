@@ -26,7 +26,7 @@ FINE = 64.0
 # Powers of smaller correlations are below what a sheet can hold, and are left out.
 LEAST = 1e-5
 
-# What is told of the theory by layer; the other series are on the way to it.
+# The series of theory that tables show; the others lead to them.
 SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
 
 # Layers beyond the network's last that the map is followed through, towards its fixed point.
@@ -47,13 +47,11 @@ SERIES = {
 def mean_field_series(
     graph: Graph, layers: int, f: Callable[[Matrix], Matrix], bias: Matrix | None = None
 ) -> dict[str, Series]:
-    """By layer, step 0 the input: `q_theory` and `c_theory` of the sums, and from layer 1 `chi_theory`, the growth of a
-    small difference n·sd² E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope`, what
-    the next layer's c changes by with this one's.
+    """Theory by layer, step 0 the input.
 
-    f: the activation; bias: the variance of the biases, where there are some. FURTHER layers more than there
-    are follow. Names also `nodes`, `node_weights`, `hermite` and `degree`, and by layer
-    `squares` (a_k² from k = 1) and `second` (E[f²]).
+    `q_theory` and `c_theory` are of the sums. From layer 1, `chi_theory` is the growth of a small difference n·sd²
+    E[f′²] to the next layer (Schoenholz et al. 2017, arXiv:1611.01232), and `map_slope` the derivative of the next
+    layer's c with respect to this one's.
     """
     s, w, hermite = quadrature()
     nodes = graph.input("nodes", s.reshape(-1, 1), what="nodes of the expectations over a standard normal")
@@ -106,8 +104,10 @@ def mean_field_series(
 
 
 def variance_slope(graph: Graph, theory: Mapping[str, Series], f: Callable[[Matrix], Matrix]) -> Matrix:
-    """What q of a layer changes by with that of the layer before, at the last q: σ_w² E[f f′ s]/√q, whose logarithm is
-    the depth scale ξ_q (Schoenholz et al. 2017). Names `q_slope`."""
+    """Slope of q's map, at the last q: σ_w² E[f f′ s]/√q. Names `q_slope`.
+
+    Its logarithm is the depth scale ξ_q (Schoenholz et al. 2017).
+    """
     nodes, weights, q = graph["nodes"], graph["node_weights"].T, theory["q_theory"][-1]
     at = sqrt(q) * nodes
     outputs = f(at)

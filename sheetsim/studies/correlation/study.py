@@ -1,6 +1,6 @@
 """The study of correlation: two inputs pass through one network, and come nearer to one another or part.
 
-Here stand its parameters and its graph; `layers.py` says what is measured, `mean_field.py` what theory expects, and
+It holds its parameters and its graph; `layers.py` says what is measured, `mean_field.py` what theory expects, and
 `book.py` how the workbook shows it.
 """
 
@@ -34,13 +34,31 @@ MOST_ANGLES = 19
 
 
 class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `correlation`: how similar two inputs are after each layer.
 
-    pairs: of inputs x and y = c·x + √(1 − c²)·e, standard normal each; correlation: c, from 0 to 1; units: of the input
-    and of each layer; layers: how many; activation: a name of ACTIVATIONS; initializer: a name of SCHEMES, or a number,
-    the standard deviation; bias: σ_b, the standard deviation of drawn biases, none where it is 0; angles: of more pairs
-    of inputs, in degrees from 0 to 90, that are followed through the same layers.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    pairs
+        Pairs of inputs x and y = c·x + √(1 − c²)·e, standard normal each.
+    correlation
+        Correlation c of the inputs, from 0 to 1.
+    units
+        Units of the input and of each layer.
+    layers
+        Number of layers.
+    activation
+        Activation of all layers.
+    initializer
+        Initializer of the weights: a name of SCHEMES, or a number, the standard deviation.
+    bias
+        Standard deviation σ_b of drawn biases; 0 for no biases.
+    angles
+        Angles of more pairs of inputs, in degrees from 0 to 90, that pass through the same layers.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "correlation"
@@ -80,7 +98,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise SheetsimError(f"initializer must have independent draws, as theory has them, not {self.initializer}")
 
     def build(self) -> Study:
-        """The two passes through one network, and what can be told of them."""
+        """The two passes through one network, and the tables about them."""
         graph = Graph(seed=self.seed)
         x = graph.input("x", normal(), (self.pairs, self.units), what="the first inputs, pairs × units")
         e = graph.input("e_y", normal(), (self.pairs, self.units), what="standard normal draws, pairs × units")

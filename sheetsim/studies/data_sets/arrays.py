@@ -36,7 +36,7 @@ def npz_records(path: Path, task: str | None) -> Records:
     except (OSError, SheetsimError, MemoryError):
         raise
     except Exception as error:  # of zip, of deflate and of NumPy's header, which share no base
-        raise SheetsimError(f"{path} is no .npz of arrays that NumPy can load: {in_words(error)}") from None
+        raise SheetsimError(f"{path} is not an .npz of arrays that NumPy can load: {in_words(error)}") from None
     return array_records([path], arrays, task)
 
 

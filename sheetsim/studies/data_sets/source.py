@@ -24,20 +24,37 @@ SCALES = ("standard", "unit", "none")
 class DataSource:
     """A data set and how it is split.
 
-    data: the name of a set of scikit-learn (digits, breast_cancer, wine, iris, diabetes) or a path: a table (.csv,
-    .xlsx), Keras' .npz (x_train, y_train, x_test, y_test), an .npy of samples, or IDX pictures, raw or gzip;
-    target: a table's column to learn, by name or by number from 1; drop: columns to leave out, likewise;
-    labels: the file of labels beside an .npy or IDX file; without it the one beside that is named alike: X_train.npy
-    and y_train.npy, train-images-idx3-ubyte and train-labels-idx1-ubyte;
-    sheet: of an .xlsx, the first one if None;
-    task: "classification", "regression", or None: by what the target holds;
-    scale: "standard", each feature less its mean and over its population standard deviation; "unit", all features over
-    the largest absolute value of any (16 for digits, 255 for MNIST); "none". Means, deviations and the largest value
-    are those of the training part alone. The target is never scaled;
-    test_fraction, validation_fraction: of all samples; where the source has a test part of its own, that is the test
-    part, and validation_fraction is of the others;
-    limit: training samples kept, at most, in the classes' proportions.
-    Raises SheetsimError with the key at fault.
+    Parameters
+    ----------
+    data
+        Name of a set of scikit-learn (digits, breast_cancer, wine, iris, diabetes) or a path: a table (.csv, .xlsx),
+        Keras' .npz (x_train, y_train, x_test, y_test), an .npy of samples, or IDX pictures, raw or gzip.
+    target
+        Column of a table to learn, by name or by number from 1.
+    drop
+        Columns to leave out, by name or number.
+    labels
+        File of labels beside an .npy or IDX file; without it the one that is named alike: X_train.npy and y_train.npy,
+        train-images-idx3-ubyte and train-labels-idx1-ubyte.
+    sheet
+        Sheet of an .xlsx file (None: the first).
+    task
+        "classification", "regression", or None: by what the target holds.
+    scale
+        "standard", each feature less its mean and over its population standard deviation; "unit", all features over the
+        largest absolute value of any (16 for digits, 255 for MNIST); "none". Means, deviations and the largest value
+        are those of the training part alone. The target is never scaled.
+    test_fraction
+        Share of all samples for the test; where the source has a test part, that is used.
+    validation_fraction
+        Share of all samples for validation; where the source has a test part, share of the others.
+    limit
+        Training samples kept at most, in the classes' proportions.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it.
     """
 
     data: str | Path = "digits"

@@ -1,6 +1,6 @@
 """A person's own network by the tables and verdicts of the study forward: weights that are given, and data or draws.
 
-It is no study of the registry: a template is complete, and these weights are a person's own.
+It is not in the registry of studies: a template is complete, and these weights are given.
 """
 
 from typing import Any, ClassVar

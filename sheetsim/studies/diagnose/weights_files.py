@@ -57,8 +57,9 @@ class GivenLayers(NamedTuple):
 def given_layers(
     weights: Any, layout: str = AUTO, chosen: Sequence[str] = (), inputs: int | None = None
 ) -> GivenLayers:
-    """The layers of a file, of several .npy files, or of arrays: a mapping of names, or a sequence in which the biases,
-    1-D, stand behind their weights.
+    """The layers of a file, of several .npy files, or of arrays.
+
+    A mapping of names, or a sequence in which the biases, 1-D, stand behind their weights.
 
     layout: one of LAYOUTS; chosen: names of the weights to take, in their order, of those that have names; inputs: of
     the network, where that is known. Raises SheetsimError for what is no chain of layers.
@@ -111,13 +112,15 @@ def _arrays(weights: Any) -> tuple[dict[str, Array], list[str], bool]:
     if len(paths) > 1 or paths[0].suffix.lower() == ".npy":
         others = [path for path in paths if path.suffix.lower() != ".npy"]
         if others:
-            raise SheetsimError(f"several files of weights are .npy, an array each, and {others[0]} is none")
+            raise SheetsimError(f"several files of weights must all be .npy, an array each, and {others[0]} is not")
         named = {str(path): _numbers(str(path), _read(path, mapped_npy)) for path in paths}
         return named, [str(path) for path in paths] + [""] * (len(paths) == 1), False
     (path,) = paths
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise SheetsimError(f"{path} is none of {', '.join(SUFFIXES)}; PyTorch saves with safetensors.torch.save_file")
+        raise SheetsimError(
+            f"{path} is not one of {', '.join(SUFFIXES)}; PyTorch saves with safetensors.torch.save_file"
+        )
     raw = _read(path, _npz if suffix == ".npz" else _safetensors)
     # In their order by number: a .safetensors file sorts names as texts, 10 before 2.
     return {name: _numbers(name, raw[name]) for name in sorted(raw, key=_natural)}, [str(path)], suffix != ".npz"
@@ -143,7 +146,7 @@ def _npz(path: Path) -> dict[str, NDArray[Any]]:
     except (OSError, SheetsimError, MemoryError):
         raise
     except Exception as error:  # of zip, of deflate and of NumPy's header, which share no base
-        raise SheetsimError(f"{path} is no .npz of arrays that NumPy can load: {in_words(error)}") from None
+        raise SheetsimError(f"{path} is not an .npz of arrays that NumPy can load: {in_words(error)}") from None
 
 
 def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
@@ -166,14 +169,14 @@ def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(MOST_HEADER, size - 8):
-            raise SheetsimError(f"{path} is no .safetensors file: its header has no length that fits")
+            raise SheetsimError(f"{path} is not a .safetensors file: its header has no length that fits")
         try:
             header = json.loads(file.read(length))
             entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
             places = {name: (e["dtype"], list(e["shape"]), *e["data_offsets"]) for name, e in entries.items()}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             told = in_words(error)
-            raise SheetsimError(f"{path} is no .safetensors file: its header cannot be read, {told}") from None
+            raise SheetsimError(f"{path} is not a .safetensors file: its header cannot be read, {told}") from None
         arrays = {}
         for name, (dtype, shape, begin, end) in places.items():
             if dtype not in DTYPES:
@@ -195,10 +198,10 @@ def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
 def _numbers(name: str, array: Any) -> Array:
     try:
         made = np.asarray(array)
-    except Exception:  # an object may answer as it likes
-        raise SheetsimError(f"weights: {name} is no array of numbers") from None
+    except Exception:  # an object's own conversion may raise anything
+        raise SheetsimError(f"weights: {name} is not an array of numbers") from None
     if made.dtype.kind not in "iuf" or made.size == 0:
-        raise SheetsimError(f"weights: {name} is no array of numbers but of {made.dtype}, with {made.size} elements")
+        raise SheetsimError(f"weights: {name} has {made.size} elements of {made.dtype}: give an array of numbers")
     if made.size > MOST_NUMBERS:
         raise SheetsimError(f"weights: {name} has {made.size:,} numbers; {MOST_NUMBERS:,} are allowed")
     numbers = np.array(made, dtype=np.float64)
@@ -215,7 +218,7 @@ def _paired(arrays: Mapping[str, Array], chosen: Sequence[str]) -> list[tuple[st
     taken, pairs = set(), []
     for name in chosen or [name for name, array in arrays.items() if array.ndim == 2 and min(array.shape) > 1]:
         if arrays[name].ndim != 2:
-            raise SheetsimError(f"{name} is no matrix but of the shape {arrays[name].shape}")
+            raise SheetsimError(f"{name} is not a matrix but of the shape {arrays[name].shape}")
         other = next((one for one in _biases_of(name) if one in arrays and one != name), None)
         taken |= {name, other}
         pairs.append((name, arrays[name], None if other is None else arrays[other].ravel()))

@@ -1,4 +1,4 @@
-"""How the study of finite width looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of finite width looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class FiniteWidthBook:
             "is near a normal one, with minus half the variance as mean: the arithmetic mean stays at 1, carried by "
             "few networks, while a typical one has the geometric mean (Hanin 2018; Hanin & Rolnick 2018; Hanin & Nica "
             "2019).",
-            "Numbers of the networks are NumPy’s, constants of this book; all that is told of them are formulas.",
+            "Numbers of the networks are NumPy’s, constants of this book; all statistics of them are formulas.",
         )
         rows = [Row("Verdict", self.verdicts, "verdict")]
         rows += [Row(label, table[name], style) for label, name, style in ROWS]

@@ -1,4 +1,4 @@
-"""What is told of many networks' lengths by layer: mean, variance and tail of the logarithms, beside theory, a word."""
+"""Tables about many networks' lengths by layer: mean, variance and tail of the logarithms, beside theory, a word."""
 
 import math
 from collections.abc import Sequence
@@ -128,7 +128,7 @@ def _moments(x: Matrix) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def width_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:
-    """One word a layer, of VERDICTS. Names `verdict_1`…"""
+    """One word a layer, of VERDICTS, named `verdict_1` and so on."""
     words = []
     for layer, share in zip(table.labels, table["within"], strict=True):
         word = where(share >= MOST_RUNS, "reliable", where(share >= FEW_RUNS, "noisy", "says nothing"))

@@ -19,9 +19,11 @@ FINE = 4096.0
 
 
 def passes(activation: str, gain: float, widths: Sequence[int], networks: int) -> Routine:
-    """Logarithms by network, networks × 2L: of ‖z_l‖² for l = 1…L, and of ‖d‖² after 1…L layers back, less the mean
-    field’s. widths: of the input and the layers. Its arguments: a uniform draw, from which all others
-    follow, and the input, 1 × inputs."""
+    """Logarithms of squared norms, less the mean field’s: networks × 2L.
+
+    They are of ‖z_l‖² for l = 1…L, and of ‖d‖² after 1…L layers backward. widths: of the input and the layers. Its
+    arguments: a uniform draw, from which all others follow, and the input, 1 × inputs.
+    """
     return Routine("passes through networks", partial(_passes, activation, gain, tuple(widths), networks))
 
 

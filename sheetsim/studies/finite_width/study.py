@@ -1,6 +1,6 @@
 """The study of finite width: how much lengths of outputs and gradients differ between networks of the same shape.
 
-Here stand its parameters and its graph; `passes.py` computes the networks, `layers.py` says what is told of them.
+It holds its parameters and its graph; `passes.py` computes the networks, `layers.py` makes the tables about them.
 """
 
 import math
@@ -29,12 +29,27 @@ MOST_DRAWS = 4_000_000_000
 
 
 class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `finite-width`: how far layers of finite width are from the theory of infinitely wide ones.
 
-    networks: how many, each with weights of its own, and all with one input; inputs: of it; layers: the units of each
-    layer; activation: a name of ACTIVATIONS; gain: σ_w, the weights' standard deviation times √fan_in, by default the
-    activation's of GAINS; bins: of the histogram.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    networks
+        Number of networks, each with its own weights, and all with one input.
+    inputs
+        Components of the input.
+    layers
+        Units of each layer.
+    activation
+        Activation of all layers.
+    gain
+        σ_w, the weights' standard deviation times √fan_in; by default the usual gain of the activation.
+    bins
+        Bins of the histogram.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "finite-width"

@@ -1,4 +1,4 @@
-"""How the study of initial weights looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of initial weights looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -111,8 +111,8 @@ class ForwardBook:
             f"by weights (Linear = input × Weights{biases}) and applies the activation (Activation = f(Linear)).",
             f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; the charts show how every layer's outputs are distributed "
             "under the chosen start of the weights.",
-            "A good start keeps the spread, and what tells samples apart, from layer to layer; a bad one saturates the "
-            "units, makes them all alike, loses the input, or lets the signal die out or explode.",
+            "A good start keeps the spread, and the difference between samples, from layer to layer; a bad one "
+            "saturates the units, makes them all alike, loses the input, or lets the signal die out or explode.",
         )
         rows = [
             Row("Verdict", self.verdicts, "verdict"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATION_NAMES
+from sheetsim.model.draws import HDR_SEEDS, LIVE, check_seed
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import (
@@ -64,7 +65,10 @@ BIAS = "σ_b: the biases' standard deviation"
 GAIN = "what the standard deviations of all weights are multiplied by"
 
 # Keys that are left out where they say nothing.
-UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal", "charts": "column"}
+UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal", "draws": "pcg64", "charts": "column"}
+
+# "mt19937" is of one script: its numbers depend on the order in which matrices are named.
+DRAWS = ("pcg64", "hdr", LIVE)
 
 # Histograms as column charts, which every program draws; as Excel's own (2016), with those in their place elsewhere;
 # or the latter on a page beside the former.
@@ -84,10 +88,18 @@ Scheme: TypeAlias = str | float | dict[str, float]
 
 
 class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The histograms' edges: `bins` of equal width over `range`, or over what suits the activation.
+    """Bins of the histograms. Runs with the same reach and tallest can be compared by eye.
 
-    reach: the range of activations without bounds reaches as far at least; tallest: the charts' scale is that of a bar
-    of so many outputs at least. Runs with the same two can be compared by eye.
+    Attributes
+    ----------
+    bins
+        Bins of equal width, 1 to 1000.
+    range
+        Lower and upper end, in place of what suits the activation.
+    reach
+        For activations without bounds, the least range of the bins.
+    tallest
+        The scale of the charts is that of a bar of at least so many outputs.
     """
 
     bins: int = 30
@@ -117,21 +129,50 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `forward`: a forward pass through layers with drawn weights.
 
-    samples, inputs: rows and columns of x (1000 and 100, or what `input` has); layers: the units of each layer;
-    activation: a name of ACTIVATIONS; initializer: a name of SCHEMES (xavier, lecun and lecun normal are 1/√n, glorot
-    is what PyTorch calls xavier; glorot uniform, he uniform and orthogonal have draws of their own), a number (the
-    standard deviation), {"constant": value}, or a list with one a layer; bias: σ_b, the standard deviation of drawn
-    biases, none where it is 0; gain: what all standard deviations of weights are multiplied by, a number or
-    "activation", the activation's of GAINS; weight_draws: a name of WEIGHT_DRAWS, for weights that the scheme draws as
-    normal numbers; input: "normal", a distribution with
-    parameters and a `correlation` of its normal scores (a number for all pairs, a matrix, or a file's path), a frozen
-    distribution of scipy.stats, {"file": path} with `sheet` and `standardize`, or an array; sampling: the design of
-    drawn inputs, a name of DESIGNS; histogram: bins, range, reach and tallest (see Bins); report: "full", or "summary"
-    for a workbook without the matrices; charts: "column", "native" (Excel's own histograms and box plots, with ordinary
-    charts for other programs) or "both".
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    samples
+        Rows of x; 1000, or what `input` has.
+    inputs
+        Columns of x; 100, or what `input` has.
+    layers
+        Units of each layer.
+    activation
+        Activation of all layers.
+    initializer
+        Initializer of the weights: a name of SCHEMES (xavier, lecun and lecun normal are 1/√n, glorot is PyTorch's
+        xavier; glorot uniform, he uniform and orthogonal have draws of their own), a number (the standard deviation),
+        {"constant": value}, or a list with one a layer.
+    bias
+        Standard deviation σ_b of drawn biases; 0 for no biases.
+    gain
+        Factor of all standard deviations of weights: a number, or "activation" for the usual gain of the activation.
+    weight_draws
+        Distribution of weights, a name of WEIGHT_DRAWS, where the scheme draws normal numbers.
+    input
+        "normal", a distribution with parameters and a `correlation` of its normal scores (a number for all pairs, a
+        matrix, or a file's path), a frozen distribution of scipy.stats, {"file": path} with `sheet` and `standardize`,
+        or an array.
+    sampling
+        Design of drawn inputs.
+    draws
+        "pcg64", "hdr" (HDR 2.0, which spreadsheets compute too: normal and uniform draws only), or "live": the numbers
+        of pcg64 in a book with a switch that draws others.
+    redraw
+        With draws live, a seed for which the switch stands at seeded from the start.
+    histogram
+        Bins, range, reach and tallest (see Bins).
+    report
+        "full", or "summary" for a workbook without the matrices.
+    charts
+        "column", "native" (Excel's own histograms and box plots, with ordinary charts for other programs) or "both".
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "forward"
@@ -153,6 +194,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     weight_draws: str = "normal"
     input: Any = "normal"
     sampling: str = "random"
+    draws: str = "pcg64"
+    redraw: int | None = None
     histogram: Bins = Bins()
     report: str = "full"
     charts: str = "column"
@@ -167,6 +210,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if self.charts != "column" and not self.is_full:
             raise SheetsimError('charts of Excel are drawn from the matrices: report must be "full" for them')
         check_one_of("sampling", self.sampling, DESIGNS)
+        self._check_draws()
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         schemes = self.initializer if isinstance(self.initializer, list) else [self.initializer] * len(self.layers)
         if len(schemes) != len(self.layers):
@@ -175,6 +219,17 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             check_scheme(scheme)
         self._check_scales()
         self._check_input()
+
+    def _check_draws(self) -> None:
+        check_one_of("draws", self.draws, DRAWS)
+        check_seed(self.seed, self.draws)
+        if self.redraw is not None:
+            if self.draws != LIVE:
+                raise SheetsimError("redraw is a seed of draws live: set these, or leave it out")
+            if not 0 <= self.redraw < HDR_SEEDS:
+                raise SheetsimError(f"redraw must be a whole number from 0 to {HDR_SEEDS - 1}, not {self.redraw}")
+        if self.draws == LIVE and self.report != "full":
+            raise SheetsimError("draws live are formulas, and a summary has none: leave report out")
 
     def _check_scales(self) -> None:
         check_one_of("weight_draws", self.weight_draws, WEIGHT_DRAWS)
@@ -220,8 +275,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             )
 
     def build(self) -> Study:
-        """The network, and what can be told of it. Raises SheetsimError for input data that cannot be read."""
-        graph = Graph(seed=self.seed)
+        """The network, and the tables about it. Raises SheetsimError for input data that cannot be read."""
+        graph = Graph(seed=self.seed, draws=self.draws, redraw=self.redraw)
         network = self.network(graph)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, network), self.is_full)
 
@@ -276,10 +331,12 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def given_in_python(self) -> str:
+        """What was given in Python and no template can hold; empty if nothing."""
         return "an array as input" if hasattr(self.input, "__array__") else ""
 
     @property
     def is_full(self) -> bool:
+        """Whether the workbook holds the matrices."""
         return self.report == "full"
 
     def network(self, graph: Graph) -> Network:
@@ -305,7 +362,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         return list(self.layers)
 
     def shown(self) -> dict[str, Any]:
-        """The parameters that About shows: all, but for a sampling that is none."""
+        """The parameters that About shows: all, except for a sampling that is `random`."""
         return {key: value for key, value in self.parameters().items() if (key, value) != ("sampling", "random")}
 
     def _input(self, graph: Graph) -> Matrix:
@@ -356,8 +413,10 @@ def chosen_activation(graph: Graph, name: str) -> Matrix:
 def chosen_initializer(
     graph: Graph, name: str, custom_name: str, scheme: Scheme, what: tuple[str, str] = OF_NETWORK
 ) -> Initializer:
-    """A drop-down of the schemes that have the draws of this one, under the one name, and the cell of its custom
-    standard deviation under the other; what: the two are, in words."""
+    """A drop-down of the schemes that have the draws of this one, and the cell of its custom standard deviation.
+
+    They have the two names; what: the meaning of both, in words.
+    """
     label, value = _label(scheme)
     offered = _offered(scheme)
     choice = graph.choice(name, [*offered, CUSTOM], label, what=what[0])
@@ -394,6 +453,7 @@ def _chosen(
 
 
 def check_scheme(scheme: Scheme) -> None:
+    """Raises SheetsimError for what is no initializer of a template."""
     if isinstance(scheme, str) and scheme not in SCHEMES:
         names = ", ".join(SCHEMES)
         raise SheetsimError(f"initializer must be one of {names}, a number, or {{constant = value}}, not {scheme!r}")

@@ -105,7 +105,7 @@ def _by_unit(row: int, x: Matrix, rows: Sequence[Matrix]) -> Iterator[Item]:
     if x.headings:
         row += 1
         yield Text(row, 0, "input", "label")
-        yield from (Text(row, c, name, "column") for c, name in enumerate(x.headings, start=1))
+        yield from (Text(row, c, name, "column", is_name=True) for c, name in enumerate(x.headings, start=1))
     for node in rows:
         row += 1
         yield from (Text(row, 0, str(node.name), "label"), Block(row, 1, node, "number"))

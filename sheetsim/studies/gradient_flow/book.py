@@ -1,4 +1,4 @@
-"""How the study of gradient flow looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of gradient flow looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class GradientFlowBook:
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
             "times d_a.",
             "A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]. Large weights make up for small f′: "
-            "whether gradients vanish is told by this rate, and not by how many units are saturated.",
+            "this rate tells whether gradients vanish, and not by how many units are saturated.",
         )
         cells = [
             *network_controls(self.graph),

@@ -65,7 +65,7 @@ FLOWS = (
     Verdict(
         "start", "the last hidden layer and the output: the way back through the hidden layers has not begun", "neutral"
     ),
-    Verdict("check std", "this layer’s custom standard deviation is below 0, or that of any layer is no number", "bad"),
+    Verdict("check std", "this layer’s custom standard deviation is below 0, or any layer’s is not a number", "bad"),
 )
 
 GRADIENTS: dict[str, Callable[[LayerGradient], Matrix]] = {
@@ -197,7 +197,7 @@ def flow_verdicts(graph: Graph, table: Table, flow: BackwardPass) -> tuple[Matri
     """One word a layer, of FLOWS, the output layer included. Names `verdict_1`…."""
     words = []
     last = len(table.labels) - 2
-    # What is no number at one layer leaves none at any.
+    # What is not a number at one layer leaves none at any.
     sds = [step.sd for step in flow.steps]
     for k, number in enumerate(table.labels):
         row = {column.name: column.cells[k] for column in table.columns}

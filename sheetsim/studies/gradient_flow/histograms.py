@@ -39,7 +39,8 @@ def chart_sections(histograms: Mapping[str, Histogram], curve: Curve, across: in
         yield Section((Text(0, 0, HISTOGRAMS[name], "section"), Text(1, 0, NOTES[name], "text")), 2)
 
         charts = small_bars(histogram.drawn, _slope(curve) if name == "a" else None)
-        for section in by_layer(name, len(histogram.counts), across, (), charts, CHART[1]):
+        called = HISTOGRAMS[name]
+        for section in by_layer(name, len(histogram.counts), across, (), charts, CHART[1], called=called):
             yield replace(section, gap=0)
 
 

@@ -33,11 +33,23 @@ OF_OUTPUT = (
 
 
 class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates: those of Forward, whose network it is, and
+    """The study `gradient-flow`: the network of `Forward` with a linear output layer, a loss, and its gradients.
 
-    outputs: the units of the linear output layer; output_initializer: their weights' scheme, as `initializer` names
-    one; loss: a name of LOSSES. `histogram` has bins only: the gradients' range is that of the numbers.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    histogram
+        Bins alone: the range is that of the gradients.
+    outputs
+        Units of the linear output layer.
+    output_initializer
+        Scheme of the output layer's weights, as `initializer`.
+    loss
+        The loss.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "gradient-flow"
@@ -70,7 +82,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def build(self) -> Study:
         """The network with its way back, and what can be told. Raises SheetsimError for data that cannot be read."""
-        graph = Graph(seed=self.seed)
+        graph = Graph(seed=self.seed, draws=self.draws, redraw=self.redraw)
         network = self.network(graph)
         initializer = chosen_initializer(
             graph, "output_initializer", "output_custom_std", self.output_initializer, OF_OUTPUT

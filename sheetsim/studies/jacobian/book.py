@@ -105,6 +105,11 @@ class JacobianBook:
             "of them are near 1 does every direction pass: dynamical isometry (Saxe et al. 2013; Pennington, "
             "Schoenholz & Ganguli 2017). The fourth power, relative to the squared mean square, is then 1; Gaussian "
             "weights add 1 a layer to it.",
+            "Theory beside the shares is free probability, for infinite width: weights and slopes f′ of all layers are "
+            "taken as free of each other, backward pass as independent of forward, and a layer’s sums as normal of "
+            "variance q_theory, biases included (Pennington, Schoenholz & Ganguli 2017, 2018). It is good where "
+            f"layers/units, here {count / study.units:.2g}, is small. Zeros, half of all for relu, count in the first "
+            "bin.",
             shown,
         )
         cells = [
@@ -113,7 +118,10 @@ class JacobianBook:
             Control("Standard deviation of biases σ_b", self.graph["bias_std"]),
             Control("Standard deviation of the input", self.graph["input_std"]),
         ]
-        sections: list[Section] = [lead(told, wide, (34, 51, 34)), controls(cells, (CHOOSE,) if live else (), wide - 2)]
+        sections: list[Section] = [
+            lead(told, wide, (34, 51, 51, 34)),
+            controls(cells, (CHOOSE,) if live else (), wide - 2),
+        ]
         for place, kind in enumerate(self.networks):
             rows = [Row("Verdict", self.verdicts[place * count : (place + 1) * count], "verdict")]
             for label, name, style in (
@@ -153,7 +161,7 @@ class JacobianBook:
 
     def _histogram(self, of: DepthHistogram, kind: str, drawn: Matrix, column: int) -> Lines:
         through = "1 layer" if of.depth == 1 else f"{of.depth} layers"
-        lines = Line("measured", (of.measured[kind],)), Line("theory of the identity", (of.expected[kind],), "dashed")
+        lines = Line("measured", (of.measured[kind],)), Line("theory", (of.expected[kind],), "dashed")
         title = f"{kind.capitalize()} weights, {through}: share of singular values"
         return Lines(0, column, title, lines, CHART, "singular value, up to", (drawn,))
 
@@ -190,14 +198,13 @@ class JacobianBook:
             for kind in self.networks:
                 columns.append((f"{kind} count", graph[f"counts_{kind}_{of.depth}"], "count"))
                 columns.append((f"{kind} share", of.measured[kind], "percent"))
-                if kind == "gaussian":
-                    columns.append(("Fuss & Catalan", graph[f"curve_{of.depth}"], "percent"))
+                columns.append((f"{kind} by NumPy", graph[f"curve_{kind}_{of.depth}"], "percent"))
                 columns.append((f"{kind} theory", of.expected[kind], "percent"))
             for k, (heading, node, style) in enumerate(columns, start=left + 1):
                 items += [Text(1, k, heading, "column"), Block(2, k, node, style)]
             left += len(columns) + 1
-        words = "shares of singular values by bin, and what theory has for the identity"
-        return Page("Histograms", tuple(items), dict.fromkeys(range(2, left + 1), 16), freeze=(2, 0), words=words)
+        words = "shares of singular values by bin, measured and in theory"
+        return Page("Histograms", tuple(items), dict.fromkeys(range(2, left + 1), 20), freeze=(2, 0), words=words)
 
     def _matrices(self) -> Iterator[Sheet]:
         """The two passes of the one input, and by network and layer weights, Jacobians and draws."""

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add, mul
 
 import numpy as np
 
@@ -25,9 +23,11 @@ from sheetsim.model.expr import (
     total,
     where,
 )
+from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
+from sheetsim.model.nets import activate
 from sheetsim.model.series import Series
-from sheetsim.studies.jacobian.spectrum import GAUSSIAN_SHARES, SINGULAR_VALUES
+from sheetsim.studies.jacobian.spectrum import SINGULAR_VALUES, shares
 from sheetsim.summary.histogram import NUDGE
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.verdict import Verdict
@@ -71,6 +71,8 @@ COLUMNS = {
     "rank": f"how many singular values are above {ZERO:g} of the largest",
 }
 OF_VALUES = "singular values of J, by NumPy: constants, the largest first"
+CURVE = "shares of singular values by bin in free probability, for wide layers, by NumPy: constants"
+EXPECTED = "the same where the bins are those of the Jacobian in the cells, else #N/A"
 SHOWN = "singular values where they are those of the Jacobian in the cells, else #N/A"
 
 
@@ -128,11 +130,13 @@ def jacobian_table(
     """
     labels, rows = [], []
     for kind, layers in networks.items():
+        # Each row goes on from the row above: sums of many layers would be nested deeper than Excel allows.
+        mean, fourth = matrix(1.0), matrix(1.0)
         for layer, of in zip(layers, values[kind], strict=True):
             depth, units = layer.number, float(layer.J.shape[0])
-            square = sum_squares(layer.J)
-            chis = [theory["chi_theory"][k] for k in range(1, depth + 1)]
-            ratios = [theory["slope_ratio"][k] for k in range(1, depth + 1)]
+            square, ratio = sum_squares(layer.J), theory["slope_ratio"][depth]
+            mean = mean * theory["chi_theory"][depth]
+            fourth = fourth + (ratio if kind == "gaussian" else ratio - 1)
             end = (depth + 1) ** (depth + 1) / depth**depth if kind == "gaussian" else 1.0
             linear = sqrt(end * graph["gain"] ** (2 * depth))
             top, least, rank = maximum(of.shown), minimum(of.shown), total(of.shown > ZERO * maximum(of.shown))
@@ -140,9 +144,9 @@ def jacobian_table(
             rows.append(
                 {
                     "mean_square": square / units,
-                    "mean_square_theory": reduce(mul, chis, matrix(1.0)),
+                    "mean_square_theory": mean,
                     "fourth": units * sum_squares(layer.J @ layer.J.T) / square**2,
-                    "fourth_theory": reduce(add, ratios) + (1 if kind == "gaussian" else 1 - depth),
+                    "fourth_theory": fourth,
                     "largest": top,
                     "largest_theory": where(equal(graph["activation"], "identity"), linear, float("nan")),
                     "median": quantile(of.shown, 0.5),
@@ -193,16 +197,17 @@ class JacobianHistograms:
 
 
 def jacobian_histograms(
-    graph: Graph, values: Mapping[str, Sequence[Values]], table: Table, depths: Sequence[int], bins: int
+    graph: Graph, values: Mapping[str, Sequence[Values]], theory: Mapping[str, Series], depths: Sequence[int], bins: int
 ) -> JacobianHistograms:
-    """Shares of the singular values by bin, from 0 to the largest of both networks, beside the theory of the identity.
+    """Shares of the singular values by bin, from 0 to the largest of both networks, beside those of wide networks.
 
-    Names `bin`, `edge`, and by depth `up_to_D`, `edges_D`, `curve_D`, `counts_KIND_D`, `share_KIND_D` and
+    Names `bin`, `edge`, and by depth `up_to_D`, `edges_D`, `counts_KIND_D`, `share_KIND_D`, `curve_KIND_D` and
     `expected_KIND_D`.
     """
     numbers = graph.input("bin", np.arange(1.0, bins + 1).reshape(-1, 1), what="the bins' numbers")
     inner = graph.input("edge", np.arange(1.0, bins).reshape(-1, 1), what="the numbers of the edges between the bins")
-    linear = equal(graph["activation"], "identity")
+    sums = sqrt(theory["q_theory"]) * graph["nodes"].T
+    (slopes,) = grad(total(activate(graph["activation"], sums)), [sums])
     made, rows, labels = [], [], []
     for depth in depths:
         shown = {kind: of[depth - 1].shown for kind, of in values.items()}
@@ -217,21 +222,10 @@ def jacobian_histograms(
             measured[kind] = graph.define(
                 f"share_{tail}", counts / float(sv.shape[0]), what="share of the singular values by bin"
             )
-            square = graph["gain"] ** (2 * depth)
-            if kind == "gaussian":
-                args = [edges, square + 0, matrix(float(depth))]
-                what = "shares by bin in the distribution of Fuss & Catalan, by NumPy: constants"
-                shares = graph.routine(f"curve_{depth}", GAUSSIAN_SHARES, args, (bins, 1), what=what)
-                # Constants for the gain and edges of the singular values: #N/A with these.
-                of_theory = shares + 0 * width
-            else:
-                at = (1 - NUDGE) * sqrt(square)
-                of_theory = where((ends >= at) * (ends - width < at), 1, 0)
-            expected[kind] = graph.define(
-                f"expected_{tail}",
-                where(linear, of_theory, float("nan")),
-                what="the same in theory, for the identity alone: Fuss & Catalan’s distribution, or all at gain^L",
-            )
+            args = [edges, slopes**2, graph["node_weights"], graph["gain"]]
+            curve = graph.routine(f"curve_{tail}", shares(kind == "gaussian", depth), args, (bins, 1), what=CURVE)
+            # Constants for the cells and edges as they were made: #N/A with the edges.
+            expected[kind] = graph.define(f"expected_{tail}", curve + 0 * width, what=EXPECTED)
         made.append(DepthHistogram(depth, ends, edges, measured, expected))
         for k in range(1, bins + 1):
             labels.append(f"{depth}: {k}")
@@ -242,7 +236,7 @@ def jacobian_histograms(
     told = {"up_to": "the bin’s upper end"}
     for kind in values:
         told |= {kind: f"share of the {kind} network’s singular values in the bin"}
-        told |= {f"{kind}_theory": "the same in theory, for the identity alone"}
+        told |= {f"{kind}_theory": "the same in theory for infinite width; #N/A where a yellow cell has changed J"}
     columns = tuple(Column(name, told[name], tuple(of[name] for of in rows), "size") for name in told)
     said = "shares of singular values by depth and bin"
     return JacobianHistograms(

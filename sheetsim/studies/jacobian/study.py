@@ -130,7 +130,7 @@ class Jacobian(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         values = singular_values(graph, networks)
         table = jacobian_table(graph, networks, values, theory)
         words = jacobian_verdicts(graph, table)
-        histograms = jacobian_histograms(graph, values, table, self.depths(), self.bins)
+        histograms = jacobian_histograms(graph, values, theory, self.depths(), self.bins)
         listed = values_table(values, self.depths())
 
         def sheets(command: str, live: bool) -> "StudyBook":

@@ -1,7 +1,7 @@
-"""How the study of optimizers looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of optimizers looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix
@@ -110,9 +110,12 @@ class OptimizersBook:
             ),
             *(Row(label, self.table[name], style) for label, name, style in ROWS),
         ]
-        paths = [self.shown.chart(0, c, "", [path], SMALL_CHART) for c, path in enumerate(self.paths, start=1)]
+        paths = [
+            replace(self.shown.chart(0, c, "", [path], SMALL_CHART), label=f"Paths: {label}")
+            for c, (path, label) in enumerate(zip(self.paths, labels, strict=True), start=1)
+        ]
         together = self.shown.chart(0, 0, "Five paths over contour lines of f", self.paths, WIDE_CHART), self._losses()
-        # least_f is at home on the sheet Paths.
+        # least_f has its cell on the sheet Paths.
         least_f: Item = Echo(0, 1, self.least, "center") if self.minimum else Block(0, 1, graph["best_f"], "center")
         called = Text(0, 0, "least f" if self.minimum else "best f", "label")
         least = [Text(k, 2, text, "hint", wide - 2) for k, text in enumerate(least_said(self.minimum))]

@@ -38,7 +38,7 @@ def contours(f: Function, window: Window, count: int, most: int) -> Contours:
     """`count` levels of f over a window, `most` pieces of lines at most, the longest.
 
     The levels are quantiles of f over the window at (k / (count + 1))²: lines of a quadratic function are then evenly
-    spaced, as are those of any rising function of one. Where f is no finite number there are no lines.
+    spaced, as are those of any rising function of one. Where f is not a finite number there are no lines.
     """
     xs, ys = (np.linspace(axis.low, axis.high, GRID) for axis in window)
     heights = grid_heights(f, xs, ys)

@@ -120,7 +120,7 @@ class _Reader:
 
     def number(self, node: ast.Constant) -> float:
         if not _DECIMAL.fullmatch(ast.get_source_segment(self.source, node) or ""):
-            raise SheetsimError(f"f: {self.where(node)} is no decimal number")
+            raise SheetsimError(f"f: {self.where(node)} is not a decimal number")
         try:
             number = float(node.value)  # type: ignore[arg-type]
         except OverflowError:
@@ -138,7 +138,7 @@ class _Reader:
             hint = f": did you mean {close[0]!r}?" if close and close[0] != name.id else ""
             what = "function" if called else "name"
             return f"f: unknown {what} {self.where(name)}{hint}; there are x, y, numbers and {', '.join(FUNCTIONS)}"
-        return f"f: {self.where(node)} is none of numbers, x, y, + - * / ** and functions ({', '.join(FUNCTIONS)})"
+        return f"f: {self.where(node)} is not among numbers, x, y, + - * / ** and functions ({', '.join(FUNCTIONS)})"
 
     def where(self, node: ast.expr) -> str:
         """What stands there, and at which character."""

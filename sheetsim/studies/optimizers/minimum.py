@@ -20,7 +20,7 @@ WIDER, PARTS, POINTS = 5, 3, 9
 # Of so many of the points that came lowest in a short descent the way down is followed to its end.
 FOLLOWED = 3
 
-# What stands where f is no number: the minimizer compares and subtracts.
+# What stands where f is not a number: the minimizer compares and subtracts.
 HIGH = 1e300
 
 # So many windows, and ways to the origin, away no end is looked for: f falls without one, or towards one at infinity.
@@ -45,11 +45,10 @@ class _EndlessError(Exception):
 
 
 def least_found(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Minimum | None:
-    """The lowest of the local minima that a simplex (Nelder & Mead 1965, scipy.optimize) comes to from the points
-    (n×2, the first a start where f is a number) and from the lowest points of parts of the window and of a wider one.
+    """The lowest local minimum that a simplex finds (Nelder & Mead 1965, scipy.optimize).
 
-    None where f falls without end from one of them, or is least at the edge of where it is a number. The simplex asks
-    for values alone, so that kinks do no harm, and calls no BLAS, so that the number of threads changes no digit.
+    It starts from the points (n×2, the first a start where f is a number), and from the lowest points of parts of the
+    window and of a wider one.
     """
     from scipy.optimize import minimize  # not for studies that look for nothing
 
@@ -62,7 +61,7 @@ def least_found(f: Function, points: Array, window: tuple[Ticks, Ticks]) -> Mini
     wide = size + np.abs(middle)
 
     def at(p: Array) -> float:
-        """f at a point, HIGH where it is no number."""
+        """f at a point, HIGH where it is not a number."""
         if (np.abs(p - middle) > FAR * wide).any():
             raise _EndlessError
         number = float(program({x: p[:1].reshape(1, 1), y: p[1:].reshape(1, 1)})[height][0, 0])

@@ -17,7 +17,7 @@ CHART = (560, 420)
 HEAD = 9
 FIRST_POINT = 10
 
-# The path on whose sheet the numbers of the steps are at home.
+# The path on whose sheet the numbers of the steps have their cells.
 FIRST = next(iter(RULES))
 
 # What the sheet Contours holds.

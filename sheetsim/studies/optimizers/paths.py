@@ -33,14 +33,13 @@ PATHS = (
     ),
     Verdict("on its way", "f at the end is at most that of the start, and neither of these", "warning"),
     Verdict("not moved", "every step has length 0", "neutral"),
-    Verdict("diverging", "f at the end is above that of the start, or is no number (overflow)", "bad"),
+    Verdict("diverging", "f at the end is above that of the start, or is not a number (overflow)", "bad"),
 )
 
 
 @dataclass(frozen=True)
 class Path:
-    """One optimizer's series: its positions p (x and y) and f there, from the start; its gradient and its state, and
-    the lengths of its steps."""
+    """One optimizer's series, from the start: positions p (x and y), f there, gradient, state, and lengths of steps."""
 
     name: str
     p: Series
@@ -89,8 +88,10 @@ def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, minimum_f: M
 
 
 def _is_sound(path: Path) -> Matrix:
-    """1 where f ends as a number that is not above the start's. An overflow is an error value in the sheet, infinity or
-    NaN here, neither of which compares."""
+    """1 where f ends as a number that is not above its value at the start.
+
+    An overflow is an error value in the sheet, infinity or NaN here; neither compares.
+    """
     end = path.f[-1]
     return where(if_error(end * 0 + 1, 0) > 0, end <= path.f[0], 0)
 

@@ -49,13 +49,25 @@ STATE = "the rule's state, row 0 zeros"
 
 
 class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its template.
+    """The study `optimizers`: paths of five optimizers over a function of x and y.
 
-    f: a function of x and y, a text such as "x**2/20 + y**2" (see function_text), or from Python one of two single
-    matrices in functions of the model language; start: x and y; start_std: the standard deviation of the normal numbers
-    that `seed` draws and that are added to both, 0 for none; steps: of each path; rates and parameters as CELLS
-    describes them; contours: the number of levels at which lines are drawn.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    f
+        Function of x and y: a text such as "x**2/20 + y**2", or from Python a function of two single matrices.
+    start
+        x and y at the start of every path.
+    start_std
+        Standard deviation of normal numbers that are added to both, drawn by `seed`; 0 for none.
+    steps
+        Steps of each path.
+    contours
+        Number of levels at which contour lines are drawn.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "optimizers"
@@ -136,7 +148,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         value = self._function(x, y)
         among = [node for node in (x, y) if depends(value, node)]
         if not among:
-            raise SheetsimError("f depends on neither x nor y: there is no way down")
+            raise SheetsimError("f depends on neither x nor y: write a function of them")
         try:
             by = dict(zip(among, grad(value, among), strict=True))
         except SheetsimError as error:
@@ -144,7 +156,7 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return by.get(x, matrix(0.0)), by.get(y, matrix(0.0))
 
     def build(self) -> Study:
-        """The five paths, and what can be told of them."""
+        """The five paths, and the tables about them."""
         graph = Graph(seed=self.seed)
         cells = {name: graph.input(name, float(getattr(self, name)), what=what) for name, what in CELLS.items()}
         start = self._start(graph)
@@ -259,8 +271,11 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def _near(paths: Sequence[Path], values: Values) -> Array:
-    """Points (n×2) of the paths that charts show: without those that are several times as far away as paths commonly
-    go; of a path that diverges only the steps up to where f is above that of the start."""
+    """Points (n×2) of the paths that charts show.
+
+    Left out are those several times as far away as paths commonly go; of a path that diverges the steps up to where f
+    is above its value at the start are shown.
+    """
     shown: list[Array] = []
     for path in paths:
         points, heights = values[path.p], values[path.f][:, 0]

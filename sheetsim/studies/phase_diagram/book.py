@@ -79,8 +79,10 @@ SHOWN_OF_POINTS = (
 
 @dataclass(frozen=True)
 class PhaseBook:
-    """Everything that the workbook shows; `sheets` lays it out. tables: points, grid and critical line; theory: of the
-    point that can be moved."""
+    """Everything that the workbook shows; `sheets` lays it out.
+
+    tables: points, grid and critical line; theory: of the point that can be moved.
+    """
 
     study: "PhaseDiagram"
     graph: Graph
@@ -171,8 +173,16 @@ class PhaseBook:
         study, table = self.study, self.tables[1]
         across, down = study.values("weight_variance"), study.values("bias_variance")
         count = len(across)
-        items: list[Item] = [Text(0, 0, "Theory over the variances of weights and biases", "title", WIDE)]
-        row = 2
+        told = (
+            "Boxed: the cell of each row that is nearest to the critical line; line at: the σ_w² of that. Bold in a "
+            "thick box: the cells nearest to the points of Overview.",
+            "–: no value, as signals die (q* = 0), explode, or the depth scale is infinite.",
+        )
+        items: list[Item] = [
+            Text(0, 0, "Theory over the variances of weights and biases", "title", WIDE),
+            *(Text(k, 0, text, "text") for k, text in enumerate(told, start=1)),
+        ]
+        marks, row = self._marks(), 4
         for name, heading, steep in MAPS:
             items.append(Text(row, 0, heading, "section"))
             items.append(Text(row + 1, 0, "σ_b² ↓   σ_w² →", "heading-left"))
@@ -184,14 +194,25 @@ class PhaseBook:
                 items.append(Number(r, 0, down[place], "axis"))
                 for c in range(count):
                     k = place * count + c
-                    items.append(_map_cell(r, 1 + c, table[name][k], values[k], steep))
+                    items.append(
+                        _map_cell(r, 1 + c, table[name][k], values[k], steep, marks.get((place, c), "exponent"))
+                    )
                 items.append(Echo(r, count + 1, self.tables[2]["weight_variance"][place], "center"))
             items.append(Colors(((row + 2, 1, len(down), count),)))
             row += len(down) + 4
-        said = "–: no value: signals die (q* = 0), explode, or the depth scale is infinite. line at: the critical σ_w²."
-        items.append(Text(row, 0, said, "text"))
         widths = {0: 18} | dict.fromkeys(range(1, count + 1), CELL) | {count + 1: 11}
         return Page("Heat maps", tuple(items), widths, {0: 28}, freeze=(0, 1), words="χ_1, c* and ξ_c over the grid")
+
+    def _marks(self) -> dict[tuple[int, int], str]:
+        """By row and column of the grid the styles of the cells nearest to the critical line or to a point."""
+        across, down = self.study.values("weight_variance"), self.study.values("bias_variance")
+        line, points = self.plane
+        marks = {}
+        for node, style in ((line, "at-line"), (points, "at-point")):
+            for w2, b2 in () if node is None else node.source.values:  # type: ignore[union-attr]
+                if across[0] <= w2 <= across[-1] and down[0] <= b2 <= down[-1]:
+                    marks[int(np.abs(down - b2).argmin()), int(np.abs(across - w2).argmin())] = style
+        return marks
 
     def _measured(self) -> Page:
         """What the table of points and the chart are made of."""
@@ -211,8 +232,8 @@ def _constants(values: Array) -> Matrix:
     return Matrix(Data(values), (), values.shape)
 
 
-def _map_cell(row: int, column: int, cell: Matrix, value: float, steep: bool) -> Item:
+def _map_cell(row: int, column: int, cell: Matrix, value: float, steep: bool, style: str) -> Item:
     # A single error value keeps Excel from coloring the whole area.
     if not np.isfinite(value) or (steep and value <= 0):
-        return Text(row, column, "–", "muted")
-    return Block(row, column, log10(cell), "exponent") if steep else Echo(row, column, cell, "exponent")
+        return Text(row, column, "–", "muted" if style == "exponent" else style)
+    return Block(row, column, log10(cell), style) if steep else Echo(row, column, cell, style)

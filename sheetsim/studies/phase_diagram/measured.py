@@ -39,8 +39,10 @@ COLUMNS = {
 
 
 class Draws(NamedTuple):
-    """Draws that all points share: two inputs, pairs × units each; weights, one layer's units × units under another;
-    biases, layers × units."""
+    """Draws that all points share.
+
+    They are two inputs, pairs × units each; weights, one layer's units × units under another's; biases, layers × units.
+    """
 
     x: Matrix
     y: Matrix
@@ -68,7 +70,7 @@ def _passed(activation: str, x: Array, e_y: Array, weights: Array, biases: Array
 def points_table(
     graph: Graph, activation: str, points: Sequence[Sequence[float]], at: Phases, c: float, draws: Draws, layers: int
 ) -> Table:
-    """One row a point. at: the phases there. Names `point_1`… and `measured_1`…"""
+    """One row a point. at: the phases there. Names `point_1` and `measured_1`, and so on."""
     rows: list[dict[str, Matrix]] = []
     for k, (w2, b2) in enumerate(points):
         number = k + 1
@@ -106,7 +108,7 @@ def points_table(
 
 
 def point_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:
-    """One word a point, of VERDICTS. Names `phase_1`…"""
+    """One word a point, of VERDICTS, named `phase_1` and so on."""
     words = []
     for number, chi in enumerate(table["chi_star"], start=1):
         word = where(absolute(log(chi)) <= NEAR, "edge of chaos", where(chi < 1, "ordered", "chaotic"))

@@ -44,13 +44,33 @@ LINE = {
 
 
 class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `phase-diagram`: where signals are ordered or chaotic, by the variances of weights and biases.
 
-    activation: a name of ACTIVATIONS whose variance has one fixed point (all but gelu); weight_variance,
-    bias_variance: the ends of σ_w² and σ_b²; steps: how many values of each; points: [σ_w², σ_b²] at which networks
-    are measured; pairs: of inputs that pass through each of these networks; units: of each of their layers; layers: how
-    many; correlation: of the inputs of a pair.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    activation
+        Activation of all layers, a name of ACTIVATIONS whose variance has one fixed point (all but gelu).
+    weight_variance
+        Lower and upper end of σ_w².
+    bias_variance
+        Lower and upper end of σ_b².
+    steps
+        Number of values of each.
+    points
+        [σ_w², σ_b²] at which networks are measured.
+    pairs
+        Pairs of inputs that pass through each of these networks.
+    units
+        Units of each of their layers.
+    layers
+        Number of their layers.
+    correlation
+        Correlation of the inputs of a pair.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "phase-diagram"
@@ -88,7 +108,7 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SheetsimError(f"points must list 1 to {MOST_POINTS} pairs of variances, not {len(self.points)}")
         for w2, b2 in self.points:
             if not (0 < w2 < math.inf and 0 <= b2 < math.inf):
-                raise SheetsimError(f"points: [{w2:g}, {b2:g}] is no pair of variances, the weights’ above 0")
+                raise SheetsimError(f"points: [{w2:g}, {b2:g}] is not a pair of variances, the weights’ above 0")
         if not 0 <= self.correlation < 1:
             raise SheetsimError(f"correlation must be from 0 to below 1, not {self.correlation:g}")
 

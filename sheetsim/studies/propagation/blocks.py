@@ -15,8 +15,10 @@ NORMS = ("none", "layer", "batch")
 
 @dataclass(frozen=True)
 class PropagationBlock:
-    """One layer: draws e and weights W = gain/√units · e, sums a, outputs z (samples × units), and what was normalized
-    where that is not what goes in."""
+    """One layer: draws e, weights W = gain/√units · e, sums a and outputs z (samples × units).
+
+    What was normalized is kept too, where it is not the layer's input.
+    """
 
     number: int
     e: Matrix

@@ -1,4 +1,4 @@
-"""How the study of propagation looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of propagation looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

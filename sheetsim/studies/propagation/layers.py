@@ -68,10 +68,10 @@ def propagation_table(gradients: Sequence[Matrix], outputs: Sequence[Matrix], th
 
 
 def propagation_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:
-    """One word a layer, of VERDICTS. Names `verdict_1`…"""
+    """One word a layer, of VERDICTS, named `verdict_1` and so on."""
     words = []
     for number, rate, q in zip(table.labels, table["rate"], table["q"], strict=True):
         word = where(rate > GROWS, "exploding", where(rate < SHRINKS, "vanishing", "steady"))
         word = where(if_error((rate + q) * 0 + 1, 0) > 0, word, "overflow")
-        words.append(graph.define(f"verdict_{number}", word, what="what becomes of gradients back to the layer"))
+        words.append(graph.define(f"verdict_{number}", word, what="how gradients change back to the layer"))
     return tuple(words)

@@ -1,6 +1,6 @@
 """The study of propagation: what skips and normalization do with sizes, correlations and gradients, by depth.
 
-Here stand its parameters and its graph; `blocks.py` has the blocks, `theory.py` what is expected, `layers.py` what is
+It holds its parameters and its graph; `blocks.py` has the blocks, `theory.py` what is expected, `layers.py` what is
 measured.
 """
 
@@ -30,12 +30,33 @@ MOST_CELLS = 4_000_000
 
 
 class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `propagation`: layers with skip connections and normalization.
 
-    block: a name of BLOCKS; norm: a name of NORMS; samples: of the batch; units: of the input and each layer; layers:
-    how many; activation: a name of ACTIVATIONS; gain: σ_w, the weights' standard deviation times √units; alpha: what a
-    residual block's branch is multiplied by; correlation: of any two inputs, from 0 to below 1.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    block
+        Kind of layer.
+    norm
+        Normalization.
+    samples
+        Samples of the batch.
+    units
+        Units of the input and of each layer.
+    layers
+        Number of layers.
+    activation
+        Activation of all layers.
+    gain
+        σ_w, the weights' standard deviation times √units.
+    alpha
+        Factor of a residual block's branch.
+    correlation
+        Correlation of any two inputs, from 0 to below 1.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "propagation"

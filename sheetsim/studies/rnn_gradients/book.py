@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ACROSS = 9  # columns of Overview
 CHART = (510, 300)
 
-# The yellow cells, and what is said beside them.
+# The yellow cells, and the texts beside them.
 CONTROLS = {
     "activation": ("Activation f", "with the identity h ← h W; of the others the slopes f′ count on the way back"),
     "scale": ("Scale of the weights", "W = scale · e_W: ρ, σ and the identity's growth are in proportion to it"),

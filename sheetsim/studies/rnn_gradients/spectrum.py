@@ -41,7 +41,7 @@ class Radius:
 def spectral_radius(graph: Graph, A: Matrix, tail: str) -> Radius:
     """The largest magnitude of A's eigenvalues, ρ = lim ‖A^m‖^(1/m) (Gelfand 1941), for any n×n matrix.
 
-    By squaring: B_0 = A, c_i = max|B_{i−1}|, B_i = (B_{i−1}/c_i)²; the product of c_i^(2^(1−i)) is ρ but for a factor
+    By squaring: B_0 = A, c_i = max|B_{i−1}|, B_i = (B_{i−1}/c_i)²; the product of c_i^(2^(1−i)) is ρ up to a factor
     ρ(B)^(1/m) of the last B, m = 2^SQUARINGS. The norm of B swings as complex and opposite eigenvalues turn, but
     X ↦ B X Bᵀ has the eigenvalue ρ(B)² whatever they are (Kreĭn & Rutman 1948): X ← B X Bᵀ + X, over several powers B,
     evens all that turns out, and ρ(B)² = |B X Bᵀ|/|X|. Exact to the last digits as a rule; defective
@@ -97,5 +97,5 @@ def _magnitude(B: Matrix) -> Matrix:
 
 
 def _over(B: Matrix, c: Matrix) -> Matrix:
-    """B/c, and 0 where B is 0. (An error in B stays one: the radius is a product with its magnitude.)"""
+    """B/c, and 0 where B is 0. An error in B stays one: the radius is a product with its magnitude."""
     return if_error(B / c, 0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
-from sheetsim.model.draws import check_seed
+from sheetsim.model.draws import GENERATORS, check_seed
 from sheetsim.model.expr import Matrix, choose, sqrt, sum_squares, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
@@ -56,15 +56,37 @@ GRADIENTS = {
 
 
 class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `rnn-gradients`: the gradient of a recurrent network, step by step backward through time.
 
-    seed; draws: "pcg64", a stream for each matrix, or "mt19937", one run of NumPy's legacy generator, from which W has
-    the first numbers and h_0 the next; samples (N), units (H): h is N×H and W is H×H; steps: T; activation: a name of
-    ACTIVATIONS; scale: the standard deviation of the weights; max_norm: what clipping holds the norm to; clip, norm:
-    names of CLIPS and NORMS; log: whether the chart of the norms has a scale of powers of ten.
-    max_norm is 5 where nothing else is said: the usual threshold in textbooks, which lets a gradient that starts at
-    norm 1 pass at first, so that the step shows from which on it is clipped.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    draws
+        "pcg64", a stream for each matrix, "mt19937", one run of NumPy's legacy generator, from which W has the first
+        numbers and h_0 the next, or "hdr", HDR 2.0, which spreadsheets compute too.
+    samples
+        N: rows of h.
+    units
+        H: columns of h, and rows and columns of W.
+    steps
+        T: steps through time.
+    activation
+        Activation of h.
+    scale
+        Standard deviation of the weights.
+    max_norm
+        Norm that clipping leaves at most. The default 5 is the usual threshold in textbooks: a gradient that starts at
+        norm 1 passes at first, so that the step shows from which on it is clipped.
+    clip
+        When the gradient is clipped.
+    norm
+        The norm, √(Σd²)/N or √(Σd²).
+    log
+        Whether the chart of the norms has a scale of powers of ten.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "rnn-gradients"
@@ -86,6 +108,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_one_of("draws", self.draws, GENERATORS)
         check_seed(self.seed, self.draws)
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         check_one_of("clip", self.clip, CLIPS)
@@ -106,7 +129,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SheetsimError(f"max_norm must be a finite number above 0, not {self.max_norm:g}")
 
     def build(self) -> Study:
-        """The states and the gradients by step, and what can be told of them."""
+        """The states and the gradients by step, and the tables about them."""
         graph = Graph(seed=self.seed, draws=self.draws)
         # First: of the legacy generator W has the first numbers, as a script that draws nothing else.
         e = graph.input("e_W", normal(), (self.units, self.units), what="standard normal draws, units × units")

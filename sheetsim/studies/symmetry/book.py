@@ -1,4 +1,4 @@
-"""How the study of symmetry looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of symmetry looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ HEIGHT = 290
 
 LEAD = (
     "2 inputs, 2 hidden units, 1 output, gradient descent. Units with equal weights, and equal weights to the "
-    "output, have equal outputs and gradients: after the step all are equal again, and by induction for ever.",
+    "output, have equal outputs and gradients: after the step all are equal again, and by induction forever.",
     "A small random start breaks the symmetry: the difference grows with the weights, and the units can learn "
     "different features. A large one breaks it too, but saturates as a rule: where f′(a) is near 0, little "
     "gradient comes back, and the units stay near what chance made them.",

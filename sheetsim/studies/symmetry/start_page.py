@@ -35,7 +35,7 @@ WIDTHS = {"distinct": 14}
 def start_page(start: Start, verdict: Matrix, steps: Matrix | None) -> Page:
     """A row a step: weights, activations and gradients of the step, from left to right as they are computed.
 
-    steps: their numbers, where they are at home here.
+    steps: their numbers, where they have their cells here.
     """
     name = start.name
     notes = (

@@ -17,7 +17,7 @@ FAR = 0.1
 
 VERDICTS = (
     Verdict(
-        "same for ever",
+        "same forever",
         "at every step the two hidden units have exactly the same weights, and so has the output for both",
         "warning",
     ),
@@ -54,7 +54,7 @@ class Start:
 
 
 def measured(at: Mapping[str, Matrix], steepest: Matrix) -> dict[str, Matrix]:
-    """What is told of a step: the number of distinct hidden units, how far they are apart, and how steep f is there."""
+    """Measures of a step: the number of distinct hidden units, how far they are apart, and how steep f is there."""
     slopes = [grad(total(at[f"z_{k}"]), [at[f"a_{k}"]])[0] for k in (1, 2)]
     return {
         "distinct": where(total(not_equal(at["w_1"], at["w_2"])) > 0, 2, 1),
@@ -100,7 +100,7 @@ def _verdict(graph: Graph, start: Start, table: Table, k: int) -> Matrix:
     parted = where((distance > APART * before) * (distance > FAR * size) * learned, "apart", "differ")
     bent = where(table["slope_start"][k] < FLAT, "saturated", parted)
     # What keeps equal units equal is equal gradients, which need equal weights of the output.
-    same = where(total(not_equal(start["v_1"], start["v_2"])) > 0, "same so far", "same for ever")
+    same = where(total(not_equal(start["v_1"], start["v_2"])) > 0, "same so far", "same forever")
     word = where(table["distinct_most"][k] > 1, bent, same)
     # Overflow: an error value in the sheet, infinity or NaN here, neither of which compares.
     sound = if_error(0 * (total(start["loss"]) + distance) + 1, 0)

@@ -65,13 +65,29 @@ SERIES = {
 
 
 class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `symmetry`: two hidden units that start equal, or not, trained from four starts.
 
-    samples: one of SAMPLES, the second half of them mirrors the first, so that both classes are equally many; steps:
-    of gradient descent; activation: of the hidden units, tanh or sigmoid; rate: the learning rate; constant, small,
-    large: the start of all weights in three of the four starts, which is the constant, or so many times the same
-    standard normal draws. Inputs, hidden units and outputs are 2, 2 and 1.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    samples
+        2, 4, 8, 16 or 32; the second half mirrors the first, so that both classes are equally many.
+    steps
+        Steps of gradient descent.
+    activation
+        Activation of the hidden units.
+    rate
+        Learning rate.
+    constant
+        Every weight in the start `constant`.
+    small
+        Factor of standard normal draws in the start `small`.
+    large
+        Factor of the same draws in the start `large`.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "symmetry"
@@ -103,7 +119,7 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise SheetsimError(f"{key} must be a number from {low:g} to 20, not {value:g}")
 
     def build(self) -> Study:
-        """The four descents, and what can be told of them."""
+        """The four descents, and the tables about them."""
         graph = Graph(seed=self.seed)
         activation = graph.choice("activation", CURVES, self.activation, what="f of the hidden units, a drop-down")
         steepest = choose(activation, {name: ACTIVATIONS[name].steepest for name in CURVES})

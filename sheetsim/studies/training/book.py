@@ -1,4 +1,4 @@
-"""How a study of training looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How a study of training looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

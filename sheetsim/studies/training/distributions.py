@@ -31,11 +31,16 @@ TINY = 1e-300
 
 
 class TrainingDistributions(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Three hidden layers, batch normalization, three more, dropout 0.25 and softmax: ReLU against sigmoid, with and
-    without batch normalization.
+    """Distributions while networks learn: ReLU against sigmoid, with and without batch normalization.
 
-    reach: weights and biases are counted from −reach to reach. Heat maps are of the first run: weights, biases and
-    gradients of the first and the last layer, and outputs of the first and the last hidden layer over a batch.
+    Three hidden layers, batch normalization, three more, dropout 0.25 and softmax. Heat maps are of the first run:
+    weights, biases and gradients of the first and the last layer, and outputs of the first and the last hidden layer
+    over a batch.
+
+    Attributes
+    ----------
+    reach
+        Weights and biases are counted from −reach to reach.
     """
 
     STUDY: ClassVar[str] = "training-distributions"

@@ -41,8 +41,17 @@ BINS, REACH = 40, 4.0
 class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Deep tanh networks from the usual weights and from normalized ones, with the same draws.
 
-    The paper's networks have 5 layers of 1000 units; these have 100 by default. initializer: also `standard`, uniform
-    on ±1/√n; the paper's normalized one is `glorot uniform`.
+    The paper's networks have 5 layers of 1000 units; these have 100 by default.
+
+    Attributes
+    ----------
+    initializer
+        Initializer of all weights, as in every training, or `standard`, uniform on ±1/√n; the paper's normalized one is
+        `glorot uniform`.
+
+    References
+    ----------
+    X. Glorot, Y. Bengio, Understanding the difficulty of training deep feedforward neural networks (2010).
     """
 
     STUDY: ClassVar[str] = "glorot-figures"
@@ -77,8 +86,10 @@ class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return super().start
 
     def more_records(self) -> MoreRecords | None:
-        """Of each hidden layer: mean, spread and distribution of its outputs over the training part, and those of the
-        gradients by its sums over a batch."""
+        """Mean, spread and distribution of each hidden layer's outputs and gradients.
+
+        Outputs are over the training part; gradients with respect to the sums are over a batch.
+        """
 
         def records(
             net: TrainedNetwork,

@@ -28,8 +28,13 @@ SOON, LITTLE = 10, 0.1
 class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A sigmoid network with an extra square layer in front, 50 updates, and its gradients at each.
 
-    square: whether a layer of as many units as there are inputs stands in front. The gradients are those of W_1, W_2,
-    …: Σx², which some print as the L2 norm, and its root; and the element in the first row and column of each.
+    The gradients are those of W_1, W_2, …: Σx², which some print as the L2 norm, and its root; and the element in the
+    first row and column of each.
+
+    Attributes
+    ----------
+    square
+        Whether a layer of as many units as there are inputs stands in front.
     """
 
     STUDY: ClassVar[str] = "training-gradients"

@@ -45,21 +45,71 @@ OWN = (
 class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys that all studies of training share.
 
-    Data (see DataSource): data, target, drop, labels, sheet, scale, test_fraction, validation_fraction; samples: of
-    the training part, at most (None: all).
-    Network: layers: units of each hidden layer; activation: a name of ACTIVATIONS, or one a hidden layer; initializer:
-    of all weights: a name of SCHEMES, a number (the standard deviation), `constant 0.01` (all equal) or
-    `1/(n_in+n_out)` (the variance); bias: whether layers have one; batch_norm: of all hidden layers, or of those of
-    these numbers, from 1; batch_norm_place: before or after the activation; dropout: the share of outputs of the
-    hidden layers that are dropped, or one a layer; loss: one of LOSSES, or None for what suits the data.
-    Training: optimizer: a name of RULES; rate, schedule, factor, drop_every, momentum, decay, beta_1, beta_2, epsilon,
-    clip: see Optimizer; weight_decay: λ of λ/2 ΣW² in the loss, or, decoupled, of W ← W − ηλW (AdamW); l1: of l1·Σ|W|;
-    batch: rows a step, 0 for all; order: see ORDERS; summed: whether the loss of a step is summed over the rows and not
-    their mean; steps: how many; every: at each so many steps losses and accuracies are recorded.
-    seeds: runs, each with other draws of weights, order and masks; networks: those that are compared, each with a name
-    and the keys of OWN that it has of its own; against: the network that the others are compared with (the last);
-    live: the network whose weights the workbook holds (the last).
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    seeds
+        Number of runs, each with other draws of weights, order and masks.
+    samples
+        Training samples at most (None: all).
+    layers
+        Units of each hidden layer.
+    activation
+        Activation of the hidden layers: a name of ACTIVATIONS, or a list with one a layer.
+    initializer
+        Initializer of all weights: a name of SCHEMES, a number (the standard deviation), `constant 0.01` (all equal) or
+        `1/(n_in+n_out)` (the variance).
+    bias
+        Whether layers have biases.
+    batch_norm
+        Batch normalization of all hidden layers, or of those of these numbers, from 1.
+    batch_norm_place
+        Batch normalization before or after the activation.
+    dropout
+        Share of outputs of the hidden layers that are dropped, or a list with one a layer.
+    loss
+        Loss (None: what suits the data).
+    optimizer
+        The optimizer.
+    schedule
+        How the learning rate changes: `step` multiplies it by `factor` after each `drop_every` steps, `cosine` lets it
+        fall to 0 along half a cosine over all steps (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts).
+    rate
+        Learning rate η.
+    factor
+        Factor of the schedule `step`.
+    drop_every
+        Steps after which the schedule `step` multiplies.
+    weight_decay
+        λ of λ/2 ΣW² in the loss; where decoupled, of W ← W − ηλW (AdamW).
+    decoupled
+        Whether weight decay is decoupled from the gradient: W ← W − ηλW (AdamW).
+    l1
+        Factor of Σ|W| in the loss.
+    clip
+        Greatest norm of all gradients together, 0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm
+        1).
+    batch
+        Rows a step, 0 for all.
+    order
+        Order of the rows: `epochs` goes through all rows in a new order each time, `random` draws each batch again,
+        `fixed` takes the first rows at every step.
+    summed
+        Whether the loss of a step is summed over the rows, instead of averaged.
+    steps
+        Number of steps.
+    every
+        Losses and accuracies are recorded after each so many steps.
+    networks
+        Networks to compare, each with a name and the keys of OWN that it has of its own.
+    against
+        Network that the others are compared with (the last).
+    live
+        Network whose weights the workbook holds (the last).
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     seed: int = 0

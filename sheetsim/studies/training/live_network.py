@@ -23,7 +23,7 @@ from sheetsim.model.layers import CROSS_ENTROPY, LOGISTIC, SQUARES, TrainedNetwo
 from sheetsim.studies.training.networks import ComparedNetwork, TaskData
 from sheetsim.workbook.layout import Block, Colors, Item, MatrixSheet, Number, Page, Sheet, Text
 
-# Held-out samples that pass through the live network, and classes that a chain of conditions tells apart.
+# Held-out samples that pass through the live network, and classes that a chain of conditions distinguishes.
 MOST_SAMPLES = 200
 MOST_CLASSES = 30
 

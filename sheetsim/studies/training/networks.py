@@ -50,8 +50,10 @@ MATRICES = {
 
 @dataclass(frozen=True)
 class TaskData:
-    """The data as matrices: x and y of each part; kind: the loss that suits, one of LOSSES; whole: the data set;
-    digests: of each file its name and SHA-256."""
+    """The data as matrices: x and y of each part.
+
+    kind: the loss that suits, one of LOSSES; whole: the data set; digests: of each file its name and SHA-256.
+    """
 
     whole: DataSet
     kind: str
@@ -74,7 +76,7 @@ class ComparedNetwork:
     """A network of the comparison: its keys, slots and training.
 
     curves: by quantity (loss, accuracy, …) the recorded numbers, recorded steps × runs; steps: the numbers of these;
-    ended: by run the step whose loss was no finite number, NaN where there was none, runs × 1.
+    ended: by run the step whose loss was not finite, NaN where there was none, runs × 1.
     """
 
     name: str
@@ -148,8 +150,10 @@ def _targets(y: Array, classes: int, kind: str) -> Array:
 
 
 def baseline(graph: Graph, data: TaskData) -> Matrix:
-    """The least training loss of outputs that do not look at the input, named `entropy`: that of the classes, or half
-    the variance of numbers."""
+    """The least training loss of outputs that do not look at the input, named `entropy`.
+
+    That of the classes, or half the variance of numbers.
+    """
     y = data.parts["train"][1].source.values  # type: ignore[union-attr]
     if data.kind == SQUARES:
         spread = graph.input("spread", float(y.var(axis=0).sum()), what="variance of the numbers to be learned")
@@ -220,7 +224,7 @@ def compared_network(
         leaf = training.by_run(CURVES, column, f"{column}_{told}")
         graph.take(leaf, what=f"{QUANTITIES[column]}, by recorded step and run")
         curves[column] = leaf
-    ended = graph.take(training.ended(f"ended_{told}"), what="by run the step whose loss was no finite number, if any")
+    ended = graph.take(training.ended(f"ended_{told}"), what="by run the step whose loss was not finite, if any")
     return ComparedNetwork(name, keys, net, training, curves, records[CURVES].steps(keys.steps), ended)
 
 

@@ -24,12 +24,12 @@ def runs_page(title: str, names: Sequence[str], nodes: Sequence[Matrix], steps: 
 
 
 def overflow_page(names: Sequence[str], nodes: Sequence[Matrix]) -> Page:
-    """By network the step of each run whose loss was no finite number; an error value where there was none."""
+    """By network the step of each run whose loss was not finite; an error value where there was none."""
     items: list[Item] = [Text(0, 0, "run", "index")]
     items += [Number(1 + k, 0, float(k + 1), "index") for k in range(nodes[0].shape[0])]
     for c, (name, node) in enumerate(zip(names, nodes, strict=True), start=1):
         items += [Text(0, c, name, "column"), Block(1, c, node, "whole")]
-    words = "the step of each run whose loss was no finite number, if any"
+    words = "the step of each run whose loss was not finite, if any"
     return Page(
         "Runs overflow", tuple(items), dict.fromkeys(range(1, 1 + len(names)), 16.0), freeze=(1, 1), words=words
     )

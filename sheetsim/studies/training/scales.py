@@ -36,8 +36,13 @@ def scale_networks(scales: Sequence[float]) -> tuple[Mapping[str, object], ...]:
 class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Sixteen standard deviations of the weights, from 1 to 0.0001, with and without batch normalization.
 
-    scales: the standard deviations. The setting is that of the book's program: 1000 samples, five hidden layers of 100
-    units, batches of 100, gradient descent at 0.01, 191 steps; batch normalization before ReLU.
+    The setting is that of the book's program: 1000 samples, five hidden layers of 100 units, batches of 100, gradient
+    descent at 0.01, 191 steps; batch normalization before ReLU.
+
+    Attributes
+    ----------
+    scales
+        Standard deviations of the weights.
     """
 
     STUDY: ClassVar[str] = "batch-norm-scales"

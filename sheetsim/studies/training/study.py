@@ -1,6 +1,6 @@
 """Studies of training: networks that learn from the same data, draws and order, compared over seeds.
 
-Here stand what they compute and what is told of it; `book.py` says how the workbook shows it.
+It holds what they compute and the tables about it; `book.py` says how the workbook shows it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return sorted({0, max(1, self.steps // 10), self.steps})
 
     def build(self) -> Study:
-        """The networks' trainings, and what can be told of them. Raises SheetsimError for data that cannot be read."""
+        """The networks' trainings, and the tables about them. Raises SheetsimError for data that cannot be read."""
         graph = Graph(seed=self.seed)
         data = task_data(graph, self)
         level = baseline(graph, data)
@@ -154,7 +154,7 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Training(Trained, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A person's own networks: all keys are those of TrainingKeys."""
+    """Your own networks: all keys are those of TrainingKeys."""
 
     STUDY: ClassVar[str] = "training"
     TITLE: ClassVar[str] = "Training"

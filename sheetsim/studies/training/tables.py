@@ -1,4 +1,4 @@
-"""What is told of trained networks: where they end, how they get there, how they differ, and a word for each."""
+"""Tables about trained networks: where they end, how they get there, how they differ, and a word for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,7 +115,7 @@ def final_table(compared: Sequence[ComparedNetwork]) -> Table:
     first = [minimum(if_error(one.ended, NEVER)) for one in compared]
     steps = tuple(where(step < NEVER, step, float("nan")) for step in first)
     columns.append(
-        Column("overflow_step", "the first step of all runs whose loss was no finite number, if any", steps, "count")
+        Column("overflow_step", "the first step of all runs whose loss was not finite, if any", steps, "count")
     )
     names = [one.name for one in compared]
     return Table("final", "network", names, tuple(columns), "Final", "where each network ends, over runs")

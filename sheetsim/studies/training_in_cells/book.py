@@ -1,4 +1,4 @@
-"""How the study of a training in cells looks as a workbook: which matrix stands where, and what is said beside it."""
+"""How the study of a training in cells looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ LEAD = (
     "through them, and the later the loss falls; Xavier’s are 1/√inputs times the same draws.",
 )
 OF_NEGATIVES = (
-    "Half of the pictures are negatives, dark on light. Without noise no single unit tells the classes apart: the mean "
+    "Half of the pictures are negatives, dark on light. Without noise no single unit separates the classes: the mean "
     "of a shape and its negative is the same gray for circle and cross."
 )
 

@@ -124,7 +124,7 @@ def descent_from(graph: Graph, name: str, steps: int) -> Descent:
         made |= {f"d_{key}": node for key, node in (gradients | {"a_2": d_a_2}).items()}
         made |= {"p": p, "ahead": row_sum(made["a_2"] * (2 * y - 1))}
         made["loss"] = mean(ACTIVATIONS["softplus"].function(-made["ahead"]))
-        # Equal columns of weights give equal sums but for rounding, which engines do otherwise: these are one half.
+        # Equal columns of weights give equal sums except for rounding, which differs by engine: they count as one half.
         made["accuracy"] = mean(where(absolute(made["ahead"]) < TIE, 0.5, made["ahead"] > 0))
         made["units"] = _distinct(made["W_1"], made["b_1"])
         made["gradient"] = sqrt(reduce(add, (sum_squares(gradients[key]) for key in PARAMETERS)))

@@ -51,7 +51,7 @@ STYLES = {"units": "whole", "accuracy": "percent"}
 def start_pages(one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Page]:
     """Four sheets: a row a step; 9 rows, the hidden units' weights; 3 rows, the outputs'; and a row a picture.
 
-    steps: their numbers, where they are at home here.
+    steps: their numbers, where they have their cells here.
     """
     name = one.name
     notes = (

@@ -40,15 +40,35 @@ LIMITS = {"rate": (1e-6, 2.0), "momentum": (0.0, 0.95), "constant": (-10.0, 10.0
 
 
 class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its template.
+    """The study `training-in-cells`: a network learns pictures of 3×3 pixels, every step a row of formulas.
 
-    pictures: how many, a multiple of 4; noise: the standard deviation of what is added to each pixel; negatives:
-    whether the second half of each class are negatives, dark on light, so that no single unit tells the classes
-    apart; steps: of full-batch gradient descent; activation: of the hidden units, one of CURVES; rate, momentum: of
-    the steps (with tanh and a rate from about 1 on a long training can make rounding grow to the ninth digit, and
-    spreadsheet programs differ there); constant, small: what all weights are in the first start, and what standard
-    normal draws are multiplied by in the second; the third, xavier, has 1/√inputs times the same draws.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    pictures
+        Number of pictures, a multiple of 4.
+    noise
+        Standard deviation of what is added to each pixel.
+    negatives
+        Whether the second half of each class are negatives, dark on light, so that no single unit can tell the classes
+        apart.
+    steps
+        Steps of full-batch gradient descent.
+    activation
+        Activation of the hidden units.
+    rate
+        Learning rate (with tanh and a rate from about 1 on, rounding can grow in a long training, and spreadsheet
+        programs then differ in the ninth digit).
+    momentum
+        Share of the velocity that stays.
+    constant
+        Every weight in the first start.
+    small
+        Factor of standard normal draws in the second start; the third, xavier, has 1/√inputs times the same draws.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "training-in-cells"
@@ -83,7 +103,7 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
                 raise SheetsimError(f"{key} must be a number from {low:g} to {high:g}, not {value:g}")
 
     def build(self) -> Study:
-        """The three trainings, and what can be told of them."""
+        """The three trainings, and the tables about them."""
         graph = Graph(seed=self.seed)
         graph.choice("activation", CURVES, self.activation, what="f of the hidden units, a drop-down")
         for key, what in CELLS.items():

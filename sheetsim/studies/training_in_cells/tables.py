@@ -1,4 +1,4 @@
-"""What is told of the three trainings: where each ends, how it gets there, and a word for each."""
+"""Tables about the three trainings: where each ends, how it gets there, and a word for each."""
 
 from collections.abc import Sequence
 

@@ -21,9 +21,10 @@ _ESCAPE = re.compile(r"_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
 
 
 class Cells(NamedTuple):
-    """What stands on a sheet. formulas: by row and column of their first cell, with the rectangle that an array
-    formula fills (one cell for others); bare: the keys of the cells with a formula and no value, an empty text being
-    one.
+    """What stands on a sheet.
+
+    formulas: by row and column of their first cell, with the rectangle that an array formula fills (one cell for
+    others); bare: the keys of the cells with a formula and no value, an empty text being one.
     """
 
     values: CellValues
@@ -39,11 +40,11 @@ def rectangle(text: str) -> Rectangle:
     """`B2:CW1001`, with or without $, as rows and columns from 1. Raises ValueError for anything else."""
     match = _RANGE.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is no block of cells")
+        raise ValueError(f"{text!r} is not a block of cells")
     left, top, right, bottom = match.groups()
     block = Rectangle(int(top), column_number(left), int(bottom or top), column_number(right or left))
     if not (1 <= block.top <= block.bottom <= ROWS and block.left <= block.right <= COLUMNS):
-        raise ValueError(f"{text!r} is no block of cells")
+        raise ValueError(f"{text!r} is not a block of cells")
     return block
 
 
@@ -283,7 +284,7 @@ class SheetParser(Parser):
         text = "".join(self._collected)
         self._collected = None
         if not self._keys:
-            raise SheetsimError(f"an element {name!r} stands in no cell")
+            raise SheetsimError(f"an element {name!r} is outside of a cell")
         if name == "v":
             if text:
                 self._value(text)
@@ -298,7 +299,7 @@ class SheetParser(Parser):
         if self._kind == "n":
             number = float(text)
             if number - number != 0 or "_" in text:
-                raise ValueError(f"{text!r} is no number that a cell can hold")
+                raise ValueError(f"{text!r} is not a number that a cell can hold")
             self._numbers[-1] = number
             self._kinds[-1] = _NUMBER
         elif self._kind == "s":

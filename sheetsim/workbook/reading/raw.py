@@ -45,6 +45,10 @@ _S = TypeVar("_S", bound=SheetParser)
 _PLACE = re.compile(r"'?((?:[^']|'')+?)'?!(\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?)\Z")
 
 
+# How a file of Excel 97 to 2003 begins, and a workbook that is locked; in how many bytes the latter says so.
+COMPOUND, ENCRYPTED_WITHIN = bytes.fromhex("d0cf11e0a1b11ae1"), 1 << 24
+
+
 def no_values(path: Path) -> str:
     """Why a book with formulas that have no values is not read."""
     return (
@@ -53,8 +57,21 @@ def no_values(path: Path) -> str:
     )
 
 
+def _what_instead(path: Path, error: Exception) -> str:
+    """What a file is that cannot be opened as a workbook, and what to do."""
+    with path.open("rb") as file:
+        if file.read(len(COMPOUND)) == COMPOUND:
+            # An encrypted .xlsx is a file of the old kind with this stream in it.
+            if "EncryptedPackage".encode("utf-16-le") in file.read(ENCRYPTED_WITHIN):
+                return "it is locked by a password: open it in Excel or LibreOffice, and save it without one"
+            return "it is of Excel 97 to 2003: open it in Excel or LibreOffice, and save it as .xlsx"
+    if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xls", ".ods"):
+        return f"it is {path.suffix.lower()}: open it in Excel or LibreOffice, and save it as .xlsx"
+    return str(error)[:1].lower() + str(error)[1:]
+
+
 def check_archive(path: Path) -> None:
-    """Refuses a file that is no zip, or one made to exhaust the machine or to reach outside itself."""
+    """Refuses a file that is not a zip, or one made to exhaust the machine or to reach outside itself."""
     try:
         check_regular(path)
         with zipfile.ZipFile(path) as archive:
@@ -64,7 +81,7 @@ def check_archive(path: Path) -> None:
     except OSError as error:
         raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise SheetsimError(f"{path} is no workbook: {error}") from None
+        raise SheetsimError(f"{path} is not a workbook: {_what_instead(path, error)}") from None
     if len(members) > MEMBERS:
         raise SheetsimError(f"{path} is refused: {len(members):,} parts, more than any workbook has")
     for member in members:
@@ -100,7 +117,7 @@ def check_overwrite(path: Path) -> None:
 
 
 class RawBook:
-    """An open workbook file. Raises SheetsimError for anything that is none, or that is made to do harm.
+    """An open workbook file. Raises SheetsimError for other files, and for those that are made to do harm.
 
     free_bytes, free_elements: what all sheets may have beside the cells of named blocks.
     """
@@ -132,6 +149,7 @@ class RawBook:
 
     @property
     def titles(self) -> list[str]:
+        """The sheets' titles, in their order."""
         return list(self._parts)
 
     @property
@@ -147,7 +165,7 @@ class RawBook:
         return self._parts[title]
 
     def place(self, name: str) -> tuple[str, Rectangle]:
-        """A defined name's sheet and cells. Raises SheetsimError when there is none, or it is no block of cells."""
+        """A defined name's sheet and cells. Raises SheetsimError when there is none, or it is not a block of cells."""
         match = _PLACE.match(self.names.get(name, ""))
         title = match[1].replace("''", "'") if match else ""
         if match is None or title not in self._parts:
@@ -208,7 +226,7 @@ class RawBook:
         except SheetsimError:
             raise
         except KeyError:
-            raise SheetsimError(f"{self.path} is no workbook: it has no part {part}") from None
+            raise SheetsimError(f"{self.path} is not a workbook: it has no part {part}") from None
         except Exception as error:  # zlib.error has no other base
             raise SheetsimError(f"{self.path} is damaged in the part {part}: {error}") from None
 
@@ -252,7 +270,7 @@ class RawBook:
     def size(self, part: str) -> int:
         """A part's bytes."""
         if part not in self.parts:
-            raise SheetsimError(f"{self.path} is no workbook: it has no part {part}")
+            raise SheetsimError(f"{self.path} is not a workbook: it has no part {part}")
         return self.parts[part]
 
     def _parsed(self, part: str, parser: _P) -> _P:

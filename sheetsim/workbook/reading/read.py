@@ -17,13 +17,13 @@ class Reader:
 
     A sheet is read when something on it is first asked for. Error values (#N/A, #NUM!, …) read as NaN; a sheet with
     formulas that have no values is refused.
-    Raises SheetsimError when the file is no workbook or cannot be read.
+    Raises SheetsimError when the file is not a workbook or cannot be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.file = RawBook(path)
         self.path = self.file.path
-        # A book that nobody closes lets go of its file too, and without a word.
+        # A book that nobody closes closes its file too, without a warning.
         self.close = weakref.finalize(self, self.file.close)
         self._sheets: dict[str, CellValues] = {}
         self._by_name: dict[str, Any] = {}
@@ -83,7 +83,7 @@ class Reader:
         keys = keys_of([area]) if area.size <= 2 * len(values) else np.array([0])
         array = values.numbers_at(keys)
         if not all(_is_error(values.at(cell)) for cell in keys[np.isnan(array)].tolist()):
-            raise SheetsimError(f"{self.path}: a cell of {name} is no number")
+            raise SheetsimError(f"{self.path}: a cell of {name} is not a number")
         array = array.reshape(area.bottom - area.top + 1, -1)
         array.flags.writeable = False
         return array

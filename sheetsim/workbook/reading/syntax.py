@@ -52,8 +52,10 @@ class Corner:
 
 @dataclass(frozen=True, slots=True)
 class AreaNode:
-    """A cell (`last` is None) or a range, of the formula's sheet where none is named (`Jan:Mar` is all from one to the
-    other). Whole columns and rows have all rows and columns."""
+    """A cell (`last` is None) or a range, of the formula's sheet where none is named.
+
+    `Jan:Mar` means all sheets from one to the other. Whole columns and rows have all rows and columns.
+    """
 
     sheet: str | None
     first: Corner
@@ -70,8 +72,10 @@ class NameNode:
 
 @dataclass(frozen=True, slots=True)
 class TableNode:
-    """A structured reference: a table, of it what `items` say (#All, #Data, #Headers, #Totals, #This Row), and the
-    first and last of its columns (None: all)."""
+    """A structured reference: a table, its parts, and the first and last of its columns (None: all).
+
+    The parts are `items`: #All, #Data, #Headers, #Totals, #This Row.
+    """
 
     table: str
     items: tuple[str, ...]
@@ -139,12 +143,12 @@ def relative(text: str, row: int, column: int) -> str:
 def parse_formula(text: str, row: int, column: int) -> Node:
     """The tree of a formula (with or without `=`) that stands in this row and column, from 1.
 
-    Raises SheetsimError for what is no formula.
+    Raises SheetsimError for what is not a formula.
     """
     try:
         tokens = Tokenizer(text if text.startswith("=") else f"={text}").items
     except Exception as error:  # the tokenizer's own, of several kinds
-        raise SheetsimError(f"{text:.80} is no formula: {error}") from None
+        raise SheetsimError(f"{text:.80} is not a formula: {error}") from None
     reader = _Reader(text, _spaced(tokens), row, column)
     tree = reader.expression(0)
     if not reader.is_at_end:

@@ -26,6 +26,7 @@ class Rectangle(NamedTuple):
 
     @property
     def size(self) -> int:
+        """The number of cells."""
         return (self.bottom - self.top + 1) * (self.right - self.left + 1)
 
 
@@ -61,8 +62,10 @@ def within(keys: CellKeys, block: Rectangle) -> NDArray[np.intp]:
 
 
 class CellValues:
-    """What stands in cells. keys: rising; numbers: NaN where the cell holds none; others: texts, truth values, and
-    errors as text that begins with #.
+    """What stands in cells.
+
+    keys: rising; numbers: NaN where the cell holds none; others: texts, truth values, and errors as text that begins
+    with #.
     """
 
     __slots__ = ("keys", "numbers", "others")

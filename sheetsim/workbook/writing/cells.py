@@ -39,8 +39,8 @@ def matrix_bands(
 
     formula: the array formula of the whole block (XML text), which stands in the first cell; style, index_style: cell
     formats of the numbers and of the headings; corner: the shared string of A1 and its cell format; headings: those of
-    row 1, where they are no numbers; cell_formula: by row and column from 0, the formula of a cell (XML text), in place
-    of one for all.
+    row 1, where they are not numbers; cell_formula: by row and column from 0, the formula of a cell (XML text), in
+    place of one for all.
     """
     rows, columns = values.shape
     kind = ' t="s"' if headings else ""

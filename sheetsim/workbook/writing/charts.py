@@ -1,7 +1,6 @@
 """Native charts: histograms and lines, from the places of the cells that they show. It places none on a sheet."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -9,13 +8,11 @@ import numpy as np
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Line, Lines, Scatter, Spike, Ticks, Trace
+from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Lines, Scatter, Spike, Ticks
+from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, trace_look
 from sheetsim.workbook.writing.styles import GAP, Look, axis_format, first_section
 
 Places = Mapping[Matrix, Area]
-
-# Cells of a line, beyond which it has no markers.
-MOST_MARKERS = 40
 
 # Of a chart in Excel.
 MOST_SERIES = 255
@@ -56,10 +53,10 @@ def bars_chart(book: Any, look: Look, item: Bars, places: Places) -> tuple[Any, 
         add(below, {"fill": {"color": look.theme.colors.zeros}}, name=item.spike.name)
     line = {"color": look.theme.colors.bar, "width": 0.25}
     outside = {"fill": {"color": look.theme.colors.outside}}
-    add(counts, outside, name="more", data_labels=_named(look, "more", last))
+    add(counts, outside, name=item.outside[1], data_labels=_named(look, item.outside[1], last))
     inside = counts._replace(shape=(last, 1))
     add(inside, {"fill": {"color": look.theme.colors.bar}}, name=item.counts.name, border=line)
-    add(counts._replace(shape=(1, 1)), outside, name="below", data_labels=_named(look, "below", 0))
+    add(counts._replace(shape=(1, 1)), outside, name=item.outside[0], data_labels=_named(look, item.outside[0], 0))
     if item.spike is not None:
         chart.combine(_share(book, look, item.spike, labels, places))
         chart.set_y2_axis(HIDDEN)
@@ -107,49 +104,15 @@ def _up(area: Area, rows: int) -> Area:
     return area._replace(row=area.row - rows, shape=(rows + 1, 1))
 
 
-# Points of a line, by its style.
-WIDTHS = {"solid": 1.75, "band": 0.5, "inner": 1.25, "outer": 0.75}
-
-# In the color of the line before it.
-ALIKE = ("band", "inner", "outer")
-
-# A shape a line, so that a print in black and white tells them apart.
-MARKERS = ("circle", "square", "diamond", "triangle", "x")
-
-
-def _colors(look: Look, lines: Sequence[Line]) -> list[str]:
-    """A color a line; an interval's ends have that of the line before them."""
-    colors = iter(look.line_colors(sum(line.style not in ALIKE for line in lines)))
-    chosen: list[str] = []
-    for line in lines:
-        chosen.append(chosen[-1] if line.style in ALIKE else next(colors))
-    return chosen
-
-
 def lines_chart(book: Any, look: Look, item: Lines, places: Places, values: Mapping[Matrix, Array]) -> tuple[Any, str]:
     """Lines with error bars where they have them, and what they show in words."""
     chart = book.add_chart({"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
-    colors = _colors(look, item.lines)
+    looks = line_looks(look, item)
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
-    shapes = cycle(MARKERS)
-    for line, line_color in zip(item.lines, colors, strict=True):
-        color = line_color if line.style in ("solid", "guide", *ALIKE) else look.theme.colors.muted
-        dash = {"dash_type": "dash"} if line.style in ("dashed", "guide", "outer") else {}
-        solid = line.style == "solid" and len(item.lines) <= len(look.theme.colors.lines) and longest <= MOST_MARKERS
-        series: dict[str, Any] = {
-            "name": line.name,
-            "values": _down(line.cells, places),
-            **labels,
-            "line": {"none": True}
-            if line.style == "none"
-            else {"color": color, "width": WIDTHS.get(line.style, 1), **dash},
-            "marker": {"type": next(shapes), "size": 5, "fill": {"color": color}, "border": {"color": color}}
-            if solid and not item.labels
-            else {"type": "none"},
-        }
-        chart.add_series(series)
-    unseen = [number for number, line in enumerate(item.lines) if line.style in ("none", "band")]
+    for line, of in zip(item.lines, looks, strict=True):
+        chart.add_series({"name": line.name, "values": _down(line.cells, places), **labels, **_drawn(of)})
+    unseen = [number for number, of in enumerate(looks) if not of.named]
     several = len(item.lines) - len(unseen) > 1
     legend = {
         "position": "right" if len(item.lines) - len(unseen) > len(look.theme.colors.lines) else "bottom",
@@ -218,11 +181,10 @@ def scatter_chart(book: Any, look: Look, item: Scatter, places: Places) -> tuple
     if len(item.traces) + len(item.contours) > MOST_SERIES:
         raise ValueError(f"a chart has {MOST_SERIES} series at most")
     chart = book.add_chart({"type": "scatter", "subtype": "straight_with_markers"})
-    plain = {"line": {"color": look.theme.colors.contour, "width": 0.5}, "marker": {"type": "none"}}
     for points in item.contours:
-        chart.add_series({**_points(points, places), **plain})
+        chart.add_series({**_points(points, places), **_drawn(contour_look(look))})
     for trace in item.traces:
-        chart.add_series({"name": trace.name, **_points(trace.points, places), **_trace_style(look, trace)})
+        chart.add_series({"name": trace.name, **_points(trace.points, places), **_drawn(trace_look(look, trace))})
     unseen = list(range(len(item.contours)))
     legend = {"position": "bottom", "font": look.small_font, "delete_series": unseen}
     chart.set_legend(legend if len(item.traces) > 1 else {"none": True})
@@ -239,19 +201,12 @@ def _points(points: Matrix, places: Places) -> dict[str, list[Any]]:
     return {"categories": _range(x), "values": _range(x._replace(column=area.column + 1))}
 
 
-def _trace_style(look: Look, trace: Trace) -> dict[str, Any]:
-    if trace.style == "point":
-        shape = {
-            "type": "diamond",
-            "size": 7,
-            "fill": {"color": look.theme.colors.ink},
-            "border": {"color": look.theme.colors.ink},
-        }
-        return {"line": {"none": True}, "marker": shape}
-    color = look.theme.colors.lines[trace.color]
-    size = 4 if trace.points.shape[0] <= MOST_MARKERS else 2
-    marker = {"type": "circle", "size": size, "fill": {"color": color}, "border": {"color": color}}
-    return {"line": {"color": color, "width": 1}, "marker": marker}
+def _drawn(look: LineLook) -> dict[str, Any]:
+    """A line's look in XlsxWriter's terms."""
+    dash = {"dash_type": "dash"} if look.dashed else {}
+    fill = {"color": look.color}
+    shape = {"type": look.marker, "size": look.size, "fill": fill, "border": fill} if look.marker else {"type": "none"}
+    return {"line": {**fill, "width": look.width, **dash} if look.width else {"none": True}, "marker": shape}
 
 
 def _fixed_axis(look: Look, name: str, ticks: Ticks) -> dict[str, Any]:
@@ -279,7 +234,7 @@ def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Array]) -> d
 
 
 def _frame(look: Look, chart: Any, item: Bars | HorizontalBars | Lines | Scatter) -> None:
-    font = {"size": 10, "color": look.theme.colors.ink, "bold": True, "name": look.theme.font.name}
+    font = {"size": 10, "color": look.theme.colors.ink, "bold": True, "name": look.font_name}
     chart.set_title({"name": item.title, "name_font": font} if item.title else {"none": True})
     chart.set_chartarea({"border": {"color": look.theme.colors.grid}})
     chart.set_size({"width": item.size[0], "height": item.size[1]})

@@ -1,5 +1,7 @@
-"""A person's first sheet as the cover of a book: its part as it is, with the numbers of its formats moved, its texts in
-its cells, and the contents of named cells filled in. What belongs to it (pictures, charts, comments) goes along.
+"""A person's first sheet as the cover of a book.
+
+Its part stays as it is, with the numbers of its formats moved, its texts in its cells, and the contents of named cells
+filled in. What belongs to it (pictures, charts, comments) goes along.
 
 What a cover cannot keep is refused: macros, links to other workbooks, formulas that other sheets have a part in.
 """
@@ -72,9 +74,11 @@ class _Row:
 
 @dataclass(frozen=True)
 class Cover:
-    """A person's first sheet, read. slots: by defined name, the row and column (from 1) of the cell to be filled;
-    used: by the name of a slot, the cell of a formula of the cover that computes from it, so that it is not filled;
-    names: defined names that go along, and what they stand for; printed: those of what is printed of it.
+    """A person's first sheet, read.
+
+    slots: by defined name, the row and column (from 1) of the cell to be filled; used: by the name of a slot, the cell
+    of a formula of the cover that computes from it, so that it is not filled; names: defined names that go along, and
+    what they stand for; printed: those of what is printed of it.
     """
 
     path: Path
@@ -199,9 +203,9 @@ class _Reader:
         self._check_sheets([xml, *drawn], [name for name in names if name not in kept])
         used = self._used(data, dict(self._places(kept)), slots)
         around = _selected(before), after
-        own = [self._bytes(name) if name in self.book.parts else b"" for name in (STYLES, THEME)]
+        styles, theme = [self._bytes(name) if name in self.book.parts else b"" for name in (STYLES, THEME)]
         return Cover(
-            self.book.path, self.title, slots, used, kept, printed, around, rows, own[0], own[1], parts, types, links
+            self.book.path, self.title, slots, used, kept, printed, around, rows, styles, theme, parts, types, links
         )
 
     def _check_book(self) -> None:

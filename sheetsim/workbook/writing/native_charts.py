@@ -1,5 +1,7 @@
-"""Excel's own histogram and box plot (its charts of 2016), which XlsxWriter has not: parts of the package, and the
-drawings that refer to them. Programs that do not know these charts draw the ordinary ones that stand in their place.
+"""Excel's own histogram and box plot (its charts of 2016), which XlsxWriter has not.
+
+Parts of the package, and the drawings that refer to them. Programs that do not know these charts draw the ordinary ones
+that stand in their place.
 
 The order of elements is that in which Excel 16 writes them (ECMA-376 knows none of them: Microsoft's [MS-ODRAWXML]).
 """
@@ -235,7 +237,7 @@ def _series_xml(chart: _Chart, place: int, number: int) -> str:
 def _title(look: Look, text: str) -> str:
     ink = look.theme.colors.ink.removeprefix("#")
     run = f'lang="en-US" sz="1000" b="1"><a:solidFill><a:srgbClr val="{ink}"/></a:solidFill>'
-    font = f'<a:latin typeface="{escape(look.theme.font.name)}"/></a:rPr>'
+    font = f'<a:latin typeface="{escape(look.font_name)}"/></a:rPr>'
     return (
         '<cx:title pos="t" align="ctr" overlay="0">'
         f"<cx:tx><cx:txData><cx:v>{escape(text)}</cx:v></cx:txData></cx:tx>"

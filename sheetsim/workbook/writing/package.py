@@ -1,5 +1,7 @@
-"""An .xlsx package: parts deflated in parallel and written as a zip, with nothing in it that depends on the day or
-the number of threads. It knows no XML.
+"""An .xlsx package.
+
+Parts deflated in parallel and written as a zip, with nothing in it that depends on the day or the number of threads. It
+knows no XML.
 """
 
 import os
@@ -113,8 +115,11 @@ def _write_parts(file: BinaryIO, entries: list[_Entry], parts: Iterable[Part], p
 
 @cache
 def _choose_routines() -> None:
-    """ISA-L picks its routines for the processor at their first call. Left to threads that race for it, one file of
-    thousands had a chunk of the same content that was deflated one byte longer."""
+    """ISA-L picks its routines for the processor at their first call.
+
+    Left to threads that race for it, one file of thousands had a chunk of the same content that was deflated one byte
+    longer.
+    """
     _deflate(b"".join(b'<c r="A%d"><v>%d</v></c>' % (k, k * k) for k in range(2000)))
 
 

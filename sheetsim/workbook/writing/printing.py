@@ -1,6 +1,6 @@
 """How a page comes out on paper: its area, its scale, where it is cut, and what each sheet of paper repeats.
 
-Programs that fit a page to a width ignore page breaks that are given, and have no least scale. So both are told here,
+Programs that fit a page to a width ignore page breaks that are given, and have no least scale. Both are computed here
 from the sizes of columns and rows, which are known before anything is written.
 """
 
@@ -160,8 +160,11 @@ def _extent(page: Page, items: Sequence[Placed]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Rows from the top, or columns from the left: how long each is, which hold something, which must not be the first
-    on a sheet of paper, and at which charts begin."""
+    """Rows from the top, or columns from the left.
+
+    Further: the length of each, which hold something, which must not be the first on a sheet of paper, and where charts
+    begin.
+    """
 
     sizes: Sequence[int]
     held: list[bool]
@@ -169,8 +172,11 @@ class _Lines:
     charts: set[int] = field(default_factory=set)
 
     def cuts(self, room: float, frozen: int, repeated: int) -> list[int]:
-        """Where to cut: before a block (what has no empty line in it) that no longer fits; within it where it is longer
-        than a sheet of paper, but parting no chart, and no heading from what it is over."""
+        """Where to cut: before a block (rows without an empty one between) that no longer fits.
+
+        A block that is longer than a sheet of paper is cut within; no chart is cut, and no heading is parted from what
+        follows.
+        """
         ends = [0, *accumulate(self.sizes)]
         cuts: list[int] = []
         first = 0

@@ -1,5 +1,6 @@
-"""How cells look: named formats as data, in XlsxWriter's property names, made of a theme. One place for number formats;
-the colors and fonts of the usual look are the theme's defaults.
+"""How cells look: named formats as data, in XlsxWriter's property names, made of a theme.
+
+One place for number formats; the colors of the usual look are the theme's defaults.
 """
 
 from dataclasses import dataclass
@@ -7,6 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from sheetsim.workbook.writing.theme import USUAL, ThemeKeys
+
+# Without a theme that names one.
+FONT = "Arial"
 
 # In a bar that is broken.
 GAP = "#FFFFFF"
@@ -19,19 +23,28 @@ AS_MADE = '"all as this file was made";;"changed: parameters and description are
 
 @dataclass(frozen=True)
 class Look:
-    """What a theme's roles mean for cells and charts."""
+    """What a theme's roles mean for cells and charts.
+
+    language_font: what the book's language needs, if anything, where the theme names no font.
+    """
 
     theme: ThemeKeys = USUAL.keys
+    language_font: str = ""
+
+    @property
+    def font_name(self) -> str:
+        """The font of everything except commands."""
+        return self.theme.font.name or self.language_font or FONT
 
     @property
     def font(self) -> dict[str, Any]:
         """Of cells without a format, and of those with one."""
-        return {"font_name": self.theme.font.name, "font_size": self.theme.font.size}
+        return {"font_name": self.font_name, "font_size": self.theme.font.size}
 
     @property
     def small_font(self) -> dict[str, Any]:
         """Of what is written in charts."""
-        return {"size": 8, "color": self.theme.colors.muted, "name": self.theme.font.name}
+        return {"size": 8, "color": self.theme.colors.muted, "name": self.font_name}
 
     @property
     def gridlines(self) -> dict[str, Any]:
@@ -55,8 +68,7 @@ class Look:
 
     @property
     def magnitudes(self) -> tuple[tuple[dict[str, Any], str], ...]:
-        """Cell rules in XlsxWriter's terms, the first that fits wins: what a number of that size looks like with 3 to 5
-        digits.
+        """How numbers look with 3 to 5 digits, by their size: cell rules in XlsxWriter's terms, the first wins.
 
         The format itself is for values near 1. Sections with conditions in one number format
         (`[>=10000]0.00E+00;0.0000`) lose the sign of negative numbers in LibreOffice.
@@ -79,21 +91,25 @@ class Look:
 
     @property
     def data_bars(self) -> dict[str, Any]:
-        """Of shares, full at 1. Without the extensions of Excel 2010, as of sparklines: openpyxl, and pandas with it,
-        warns of each that it does not know."""
+        """Of shares, full at 1.
+
+        Without the extensions of Excel 2010, as of sparklines: openpyxl, and pandas with it, warns of each that it does
+        not know.
+        """
         ends = {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": 1}
         return {"type": "data_bar", "bar_color": self.theme.colors.share, **ends}
 
     @property
     def tones(self) -> dict[str, dict[str, str]]:
-        """What a verdict's cell looks like by the tone of its text; set as conditional formats, so that the color
-        follows the formula."""
+        """What a verdict's cell looks like by the tone of its text.
+
+        Set as conditional formats, so that the color follows the formula.
+        """
         tones = {tone: getattr(self.theme.tones, tone) for tone in self.theme.tones.__struct_fields__}
         return {tone: {"bg_color": of.fill, "font_color": of.text} for tone, of in tones.items()}
 
     def line_colors(self, count: int) -> tuple[str, ...]:
-        """Colors of so many lines: distinct ones while there are, then a ramp from the first to the last, in the lines'
-        order."""
+        """Colors of so many lines: distinct ones while there are, then a ramp in the lines' order."""
         lines, stops = self.theme.colors.lines, [_parts(color) for color in self.theme.colors.ramp]
         if count <= len(lines):
             return lines[:count]
@@ -172,6 +188,15 @@ class Look:
                 "border": 1,
                 "border_color": colors.input_border,
             },
+            # Of heat maps: cells at a line, and at points.
+            "at-line": {"num_format": "0.00", "align": "center", "border": 1, "border_color": colors.ink},
+            "at-point": {
+                "num_format": "0.00",
+                "align": "center",
+                "bold": True,
+                "border": 2,
+                "border_color": colors.ink,
+            },
             "verdict": {"bold": True, "align": "center", "bg_color": colors.verdict},
             "code": {"font_name": theme.font.code, "font_color": colors.ink, "text_wrap": True, "valign": "top"},
             "wrapped": {"font_color": colors.ink, "text_wrap": True, "valign": "top"},
@@ -182,6 +207,10 @@ class Look:
             "exponent": {"num_format": "0.00", "align": "center"},
             "index": {**head, "align": "center"},
         }
+
+
+# Of books without a theme, and of pictures.
+USUAL_LOOK = Look()
 
 
 def first_section(number_format: str) -> str:

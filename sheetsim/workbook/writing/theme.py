@@ -63,7 +63,7 @@ class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
                     raise ValueError(f"{key} must be a color as #1F2937 is one, not {color!r:.40}")
 
 
-class Colors(_Keys, frozen=True, kw_only=True):
+class RoleColors(_Keys, frozen=True, kw_only=True):
     """Colors by role.
 
     ink, muted: of texts, and of notes and what is written in charts; link; heading: behind headings; rule: under them,
@@ -135,16 +135,20 @@ class Tones(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Font(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The font of everything and that of commands, and the size of plain text in points, 8 to 11."""
+    """Of cells, and of charts.
 
-    name: str = "Arial"
+    name: of everything, the usual one of the book's language where it is left out; code: of commands; size: of plain
+    text in points, 8 to 11.
+    """
+
+    name: str | None = None
     code: str = "Courier New"
     size: int | float = 10
 
     def __post_init__(self) -> None:
         for key in ("name", "code"):
             name = getattr(self, key)
-            if not 0 < len(name) <= _LONGEST_FONT or not name.isprintable():
+            if name is not None and (not 0 < len(name) <= _LONGEST_FONT or not name.isprintable()):
                 raise ValueError(f"{key} must be a font's name of at most {_LONGEST_FONT} characters, not {name!r:.40}")
         if not _SIZES[0] <= self.size <= _SIZES[1]:
             raise ValueError(f"size must lie between {_SIZES[0]} and {_SIZES[1]} points, not {self.size}")
@@ -174,7 +178,7 @@ class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys of a theme's file. logo, cover: files, relative to it."""
 
-    colors: Colors = Colors()
+    colors: RoleColors = RoleColors()
     tabs: Tabs = Tabs()
     tones: Tones = Tones()
     font: Font = Font()
@@ -198,6 +202,6 @@ USUAL = Theme()
 
 def tables() -> dict[str, Sequence[str]]:
     """By a theme's table its keys."""
-    kinds: dict[str, Any] = {"": ThemeKeys, "colors": Colors, "tabs": Tabs, "tones": Tones, "font": Font}
+    kinds: dict[str, Any] = {"": ThemeKeys, "colors": RoleColors, "tabs": Tabs, "tones": Tones, "font": Font}
     kinds |= {"numbers": Numbers} | {f"tones.{tone}": Tone for tone in Tones.__struct_fields__}
     return {table: kind.__struct_fields__ for table, kind in kinds.items()}

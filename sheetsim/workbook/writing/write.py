@@ -13,6 +13,7 @@ from itertools import islice
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 from zipfile import ZipFile
 
 import numpy as np
@@ -45,6 +46,7 @@ from sheetsim.workbook.layout import (
     possible_texts,
 )
 from sheetsim.workbook.limits import MANIFEST_TITLE
+from sheetsim.workbook.translated import translated
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines_chart, scatter_chart
 from sheetsim.workbook.writing.cover import STYLES, TYPES, Cover, Filling
@@ -118,15 +120,22 @@ class _Writer:
         filled: Mapping[str, Filling],
     ) -> None:
         self.theme, self.filled = theme, filled
-        self.look = Look(theme.keys)
+        self.look = Look(theme.keys, layout.spoken.font)
         self.layout = layout
+        say = layout.spoken.say
+        self.sheets = [translated(sheet, say) for sheet in layout.sheets]
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
         self.book = new_book(self.structure, self.look.font)
         self.book.set_properties({**properties, "created": CREATED})
         self.book.set_custom_property(DIGEST, NO_DIGEST, "text")
-        self.styles = {name: self.book.add_format(self.look.font | style) for name, style in self.look.cells.items()}
+        self.styles = {
+            name: self.book.add_format(
+                self.look.font | style | {key: say(style[key]) for key in ("num_format",) if key in style}
+            )
+            for name, style in self.look.cells.items()
+        }
         for style in self.styles.values():
             number_of(style)  # now: it is given at the first call
         self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in self.look.magnitudes]
@@ -136,9 +145,9 @@ class _Writer:
         self.native = NativeCharts(self.look)
 
     def parts(self, progress: SheetProgress) -> Iterator[Part]:
-        """The package's parts in XlsxWriter's order but for the last, the matrices' cells made as they are read."""
+        """The package's parts in XlsxWriter's order except for the last, the matrices' cells made as they are read."""
         covers = 0 if self.theme.cover is None else self._cover(self.theme.cover)
-        for sheet in self.layout.sheets:
+        for sheet in self.sheets:
             self._sheet(self.book.add_worksheet(sheet.title, ExactWorksheet), sheet)
         if self.manifest:
             self._hidden_sheet()
@@ -148,7 +157,7 @@ class _Writer:
         for name, cells in self.native.names().items():
             define_name(self.book, name, cells, hidden=True)
         self.book.close()
-        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.layout.sheets, start=1 + covers)}
+        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.sheets, start=1 + covers)}
         with ZipFile(self.structure) as archive:
             others = self._others(archive)
             for name in [*archive.namelist(), *sorted(others.keys() - archive.namelist())]:
@@ -178,8 +187,7 @@ class _Writer:
         return DIGEST_PART, [self.properties.replace(NO_DIGEST.encode(), digest.encode())]
 
     def _cover(self, cover: Cover) -> int:
-        """A first sheet, in whose place the cover's part comes, and the names that go along with it; how many sheets
-        that is."""
+        """Adds a sheet, in whose place the cover's part comes, and the cover's names; gives the number of sheets."""
         taken = {title.lower() for title in [MANIFEST_TITLE, *(sheet.title for sheet in self.layout.sheets)]}
         if cover.title.lower() in taken:
             raise SheetsimError(f"the cover {cover.path}: the book has a sheet {cover.title!r} of its own: rename it")
@@ -266,9 +274,7 @@ class _Writer:
         lines = [*self.layout.notes[sheet.title], *more]
         high = sum(ceil(len(line) / NOTE_LINE) for line in lines)
         size = {"width": NOTE_WIDTH, "height": 12 + 15 * min(high, 30)}
-        worksheet.write_comment(
-            0, 0, "\n".join(lines), {"font_name": self.look.theme.font.name, "font_size": 9, **size}
-        )
+        worksheet.write_comment(0, 0, "\n".join(lines), {"font_name": self.look.font_name, "font_size": 9, **size})
 
     def _series_sheet(self, worksheet: ExactWorksheet, sheet: SeriesSheet) -> None:
         rows, columns = sheet.matrix.shape
@@ -295,13 +301,13 @@ class _Writer:
         worksheet.set_margins(**MARGINS)
         # Columns are wider by as much as the font's digits.
         worksheet.set_print_scale(floor(scale * min(1, USUAL.keys.font.size / self.look.theme.font.size)))
-        worksheet.set_footer("&L&A&RPage &P of &N")
+        worksheet.set_footer(f"&L&A&R{self.layout.say('Page &P of &N')}")
 
     def _matrix_sheet(self, worksheet: ExactWorksheet, sheet: MatrixSheet) -> None:
         rows, columns = sheet.matrix.shape
         self._number_strings((sheet.corner, *sheet.columns))
         worksheet.write_block(rows, columns)
-        self._note(worksheet, sheet, *(() if sheet.wholes else (COLORS,)))
+        self._note(worksheet, sheet, *(() if sheet.wholes else (self.layout.say(COLORS),)))
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, 0, 8)
         worksheet.set_column(1, columns, 8)
@@ -373,7 +379,7 @@ class _Writer:
         texts: Iterable[str] = ()
         if len(first) == 1 and isinstance(first[0], Text | Block):
             texts = [first[0].text] if isinstance(first[0], Text) else possible_texts(first[0].matrix)
-        if not texts or wide + TITLE_CHARACTER * max(map(len, texts)) + LOGO_GAP > end:
+        if not texts or wide + TITLE_CHARACTER * max(_halves(self.layout.say(text)) for text in texts) + LOGO_GAP > end:
             end += wide + 3 * LOGO_GAP
         insert_picture(worksheet, self.theme.logo, end - wide - LOGO_GAP, LOGO_GAP, high / size[1])
 
@@ -394,6 +400,8 @@ class _Writer:
             chart, said = self._chart(item)
             if isinstance(item, Bars | Lines) and item.native:
                 chart.chart_name = self.native.add(item, self.layout.places, self.values)
+            said = self.layout.say(said)
+            said = f"{self.layout.say(item.label)}. {said}" if item.label else said
             worksheet.insert_chart(item.row, item.column, chart, {"object_position": 1, "description": said})
 
     def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:
@@ -420,15 +428,17 @@ class _Writer:
         style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
-        worksheet.write_string(item.row, item.column, item.text, style)
+        text = item.text if item.is_name or item.style == "code" else self.layout.say(item.text)
+        worksheet.write_string(item.row, item.column, text, style)
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
         self._verdict(worksheet, item)
 
     def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
-        node, values = item.matrix, self.values[item.matrix]
+        node = item.matrix
         if isinstance(node, Series):
             return  # its steps are blocks of their own
+        values = self.layout.shown(self.values[node])
         style = self.styles[item.style]
         first = _plain(values[0, 0])
         text = self.layout.formulas.get(node)
@@ -456,7 +466,7 @@ class _Writer:
         if isinstance(source, Choice):
             rule: dict[str, Any] = {"validate": "list", "source": list(source.options)}
         elif isinstance(source, Data) and source.at_least is not None:
-            words = f"A number from {source.at_least:g}."
+            words = self.layout.say(f"A number from {source.at_least:g}.")
             rule = {"validate": "decimal", "criteria": ">=", "value": source.at_least}
             rule |= {"ignore_blank": False, "error_title": str(node.name)[:32], "error_message": words}
         else:
@@ -467,7 +477,7 @@ class _Writer:
 
     def _echo(self, worksheet: ExactWorksheet, item: Echo) -> None:
         style = self.styles[item.style]
-        value = _plain(self.values[item.matrix][0, 0])
+        value = _plain(self.layout.shown(self.values[item.matrix])[0, 0])
         if self.layout.live:
             place = self.layout.places[item.matrix]
             text = address(place.sheet, place.row, place.column, place.shape)
@@ -485,8 +495,13 @@ class _Writer:
                 item.column,
                 item.row,
                 item.column,
-                {"type": "text", "criteria": "begins with", "value": text, "format": self.tones[tone]},
+                {"type": "text", "criteria": "begins with", "value": self.layout.say(text), "format": self.tones[tone]},
             )
+
+
+def _halves(text: str) -> int:
+    """The width of a text in characters, of which those of East Asia are two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
@@ -496,8 +511,10 @@ def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
 
 
 def _diverging(sheet: MatrixSheet, look: Look) -> dict[str, Any]:
-    """A matrix's colors: away from 0 on both sides, as far as its largest magnitude. Where all is 0 the ends are not
-    0 themselves: three equal ends have no color between them."""
+    """A matrix's colors: away from 0 on both sides, as far as its largest magnitude.
+
+    Where all is 0 the ends are not 0 themselves: three equal ends have no color between them.
+    """
     place = address(sheet.title, 1, 1, sheet.matrix.shape).rpartition("!")[2]
     most = f"MAX(MAX({place}),-MIN({place}),1E-300)"
     return {

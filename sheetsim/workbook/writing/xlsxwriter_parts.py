@@ -46,8 +46,10 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
             self.table[row][column] = _Error(style, error_text(value))
 
     def link(self, row: int, column: int, sheet: str, to_row: int = 0) -> None:
-        """Lets a cell lead to the first column of a sheet's row, whatever else is written there (write_url writes a
-        text of its own)."""
+        """Link a cell to the first column of a sheet's row, whatever else is written there.
+
+        write_url would write a text of its own.
+        """
         self.hyperlinks[row][column] = Url(f"internal:{address(sheet, to_row, 0, (1, 1)).replace('$', '')}")
         self.hyperlinks[row][column].text = f"To {sheet}"
         self.hyperlinks[row][column].tip = f"To {sheet}"
@@ -101,8 +103,10 @@ def new_book(file: BytesIO, font: Mapping[str, Any]) -> Any:
 
 
 def define_name(book: Any, name: str, text: str, *, sheet: int = -1, hidden: bool = False) -> None:
-    """Gives cells a name: of one sheet where that is given, or one that no list shows. XlsxWriter's own `define_name`
-    hides none, and takes no text that is as a file has it."""
+    """Gives cells a name: of one sheet where that is given, or one that no list shows.
+
+    XlsxWriter's own `define_name` hides none, and takes no text that is as a file has it.
+    """
     book.defined_names.append([name, sheet, text, hidden])
 
 

@@ -1,0 +1,115 @@
+"""The languages of a book: what stands there in place of an English text. It knows no workbook.
+
+A catalog is a gettext file, `locale/ja/LC_MESSAGES/sheetsim.po`, whose keys are English texts as a book in English has
+them. A key with placeholders in braces stands for all texts of that form:
+
+    msgid "{samples} samples of {inputs} inputs"
+    msgstr "{inputs} 次元のサンプル {samples} 件"
+
+What a placeholder stands for is looked up in its turn, and stays as it is where it is no key. `{0}`, `{1}`, … stand for
+numbers alone.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from sheetsim.errors import SheetsimError
+
+ENGLISH = "en"
+
+# By language, the studies whose books are complete in it (test_language builds each).
+STUDIES: dict[str, tuple[str, ...]] = {
+    "ja": (
+        "forward",
+        "gradient-flow",
+        "symmetry",
+        "optimizers",
+        "rnn-gradients",
+        "correlation",
+        "jacobian",
+        "finite-width",
+        "propagation",
+        "phase-diagram",
+    ),
+}
+
+# Fonts that Excel has on Windows and macOS, where the book's own has no such letters.
+FONTS = {"ja": "Yu Gothic"}
+
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+NUMBER, TEXT = r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?", ".+?"
+
+Say = Callable[[str], str]
+
+
+class Language:
+    """A language. code: as the key `lang` has it; font: in place of the book's own, if any."""
+
+    def __init__(self, code: str, entries: Sequence[tuple[str, str]] = ()) -> None:
+        self.code = code
+        self.font = FONTS.get(code, "")
+        self._texts = {key: text for key, text in entries if not PLACEHOLDER.search(key)}
+        forms = [_Form.of(key, text) for key, text in entries if PLACEHOLDER.search(key)]
+        # Of two that fit, the one that says more.
+        self._forms = sorted(forms, key=lambda form: -len(PLACEHOLDER.sub("", form.key)))
+        self.say = cache(self._say)
+
+    def _say(self, text: str) -> str:
+        if text in self._texts:
+            return self._texts[text]
+        for form in self._forms:
+            match = form.piece in text and form.pattern.fullmatch(text)
+            if match:
+                return form.filled({name: self.say(part) for name, part in match.groupdict().items()})
+        return text
+
+
+class _Form(NamedTuple):
+    """An entry with placeholders: its longest piece between them, and the pattern of the texts that it fits."""
+
+    key: str
+    text: str
+    piece: str
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def of(cls, key: str, text: str) -> "_Form":
+        pieces = PLACEHOLDER.split(key)
+        pattern = "".join(
+            f"(?P<_{piece}>{NUMBER if piece.isdecimal() else TEXT})" if k % 2 else re.escape(piece)
+            for k, piece in enumerate(pieces)
+        )
+        # A group's name begins with no digit.
+        return cls(key, text, max(pieces[::2], key=len), re.compile(pattern, re.DOTALL))
+
+    def filled(self, parts: Mapping[str, str]) -> str:
+        """The text with what stands for each placeholder, by its group in the pattern."""
+        return PLACEHOLDER.sub(lambda place: parts[f"_{place[1]}"], self.text)
+
+
+@cache
+def language(code: str) -> Language:
+    """The language of a code. Raises SheetsimError for one that has no catalog."""
+    if code == ENGLISH:
+        return Language(code)
+    if code not in STUDIES:
+        raise SheetsimError(f"lang must be one of {', '.join((ENGLISH, *STUDIES))}, not {code!r}")
+    return Language(code, entries(code))
+
+
+def entries(code: str) -> list[tuple[str, str]]:
+    """The texts of a catalog, each in English and in the language."""
+    # A .po file as it is, so that a wheel and a checkout need no step that makes another of it.
+    import polib
+
+    path = Path(__file__).parent / "locale" / code / "LC_MESSAGES" / "sheetsim.po"
+    return [(entry.msgid, entry.msgstr) for entry in polib.pofile(str(path))]
+
+
+def check_language(code: str, study: str) -> None:
+    """Raises SheetsimError for a language that there is not, or in which the study's book is not complete."""
+    if code != ENGLISH and study not in STUDIES[language(code).code]:
+        raise SheetsimError(f"lang: in {code!r} there are books of {', '.join(STUDIES[code])}, none yet of {study}")

@@ -1,0 +1,203 @@
+"""Pictures of what was run: the charts of its workbook, drawn by matplotlib and without a workbook."""
+
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from sheetsim import arguments
+from sheetsim.engine.evaluate import Values
+from sheetsim.errors import SheetsimError
+from sheetsim.files import path_of
+from sheetsim.workbook.layout import Layout
+from sheetsim.workbook.plotting.panels import (
+    DrawnLine,
+    HistogramPanel,
+    LinesPanel,
+    Panel,
+    PanelFrame,
+    charted,
+    panels_of,
+)
+from sheetsim.workbook.writing.looks import MOST_MARKERS, LineLook
+from sheetsim.workbook.writing.styles import USUAL_LOOK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sheetsim.workbook.plotting.figure import Picture
+
+FORMATS = (".png", ".svg", ".pdf")
+
+# Of a table that no page draws: charts side by side, their pixels, and charts at most.
+ACROSS, CHART, MOST_CHARTS = 3, (400, 260), 120
+
+# Charts that a notebook shows below a table.
+MOST_SHOWN = 24
+
+Pages: TypeAlias = Mapping[str, Callable[[], list[Panel]]]
+
+
+class Plotted:
+    """What has a workbook with charts, which can be drawn without it."""
+
+    title: str
+
+    def plot(self, what: str = "", *, path: str | os.PathLike[str] | None = None) -> "Picture":
+        """Charts of the workbook as a matplotlib Figure: small multiples in rows as on their page, on the same scales.
+
+        what: a page's title, or the name of a table, of which each column of numbers is a chart (of a histogram: each
+        layer); capitals do not matter, and without it it is the first page that has charts. See `plots()`.
+        path: a .png, .svg or .pdf to write too, with the same bytes for the same run. The figure is matplotlib's, to be
+        changed and saved further; it belongs to no pyplot and needs no display.
+        Raises SheetsimError for a page or table that is not there or has nothing to draw, for another kind of file, and
+        without matplotlib (pip install 'sheetsim[plot]').
+        """
+        target = None if path is None else picture_path(path)
+        figure = drawing()
+        picture: Picture = figure.draw(self._chosen(arguments.text("what to plot", what)), self._heading())
+        if target is not None:
+            figure.save(picture, target)
+        return picture
+
+    def plots(self) -> list[str]:
+        """What `plot` draws by name: pages with charts, then tables."""
+        pages = list(self._pages())
+        taken = {title.casefold() for title in pages}
+        return pages + [name for name in self._table_names() if name.casefold() not in taken]
+
+    def _pages(self) -> Pages:
+        """By title of a page with charts, what gives these."""
+        raise NotImplementedError
+
+    def _heading(self) -> str:
+        """What stands above the charts."""
+        return self.title
+
+    def _table_names(self) -> list[str]:
+        """The tables that can be drawn."""
+        return []
+
+    def _table_of(self, name: str) -> "pd.DataFrame":
+        """One of them."""
+        raise NotImplementedError
+
+    def _counts_of(self, name: str) -> set[str]:
+        """The names of the counts of a histogram by layer, none where the table is no histogram."""
+        return set()
+
+    def _chosen(self, what: str) -> list[Panel]:
+        pages = self._pages()
+        by_name = {title.casefold(): title for title in reversed(list(pages))}
+        if not what:
+            if not pages:
+                raise SheetsimError(f"there are no charts to plot{_listed(self._table_names())}")
+            return next(iter(pages.values()))()
+        if what.casefold() in by_name:
+            return pages[by_name[what.casefold()]]()
+        tables = {name.casefold(): name for name in self._table_names()}
+        if what.casefold() not in tables:
+            names = self.plots()
+            close = get_close_matches(what, names, 1)
+            said = f": did you mean {close[0]!r}?" if close else _listed(names) or ": it has none"
+            raise SheetsimError(f"there is no plot {what!r}{said}")
+        name = tables[what.casefold()]
+        counts = self._counts_of(name)
+        panels = _histograms(pages, counts) if counts else table_panels(self._table_of(name))
+        if not panels:
+            raise SheetsimError(f"the table {name!r} has no numbers to plot")
+        return panels
+
+    def _picture_html(self) -> str:
+        """The charts for a notebook, below a table: empty where there are none, or too many, or no matplotlib."""
+        try:
+            figure = drawing()
+            panels = self._chosen("")
+        except SheetsimError:
+            return ""
+        if len(panels) > MOST_SHOWN:
+            return ""
+        picture = figure.draw(panels)
+        data = b64encode(figure.saved(picture, "png")).decode()
+        wide = round(picture.get_figwidth() * figure.PIXELS)
+        return f'<img alt="charts" style="max-width: 100%" width="{wide}" src="data:image/png;base64,{data}">'
+
+
+def drawing() -> ModuleType:
+    """The module that draws. Raises SheetsimError without matplotlib."""
+    try:
+        import sheetsim.workbook.plotting.figure as figure
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise SheetsimError("plots need matplotlib: pip install 'sheetsim[plot]'") from None
+    return figure
+
+
+def picture_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a picture. Raises SheetsimError for another kind of file."""
+    target = path_of(path)
+    if target.suffix.lower() not in FORMATS:
+        raise SheetsimError(f"{target} must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}: it is a picture")
+    return target
+
+
+def layout_pages(layout: Layout, values: Values) -> Pages:
+    """The pages of a layout with charts. values: of every matrix that has a place."""
+    return {title: lambda page=page: panels_of(page, layout, values) for title, page in charted(layout).items()}  # type: ignore[misc]
+
+
+def table_panels(frame: "pd.DataFrame") -> list[Panel]:
+    """A chart a column of numbers over the table's index.
+
+    Where labels come again, a line a label over the first column of numbers. Raises SheetsimError for too many columns.
+    """
+    from sheetsim.runs.sweep_book import steep_scale
+
+    index = ", ".join(str(name) for name in frame.index.names if name is not None)
+    columns = [name for name in frame.columns if frame[name].dtype.kind in "iuf" and frame[name].notna().any()]
+    if len(columns) > MOST_CHARTS:
+        raise SheetsimError(f"the table has {len(columns)} columns of numbers, and {MOST_CHARTS} can be plotted")
+    parts = [("", frame)]
+    if frame.index.has_duplicates and columns:
+        parts = [(str(label), frame.loc[[label]]) for label in frame.index.unique()]
+        index = str(columns.pop(0))
+    longest = max((part for _, part in parts), key=len)
+    labels = tuple(map(_label, longest.index if len(parts) == 1 else longest[index]))
+    marker = "circle" if len(labels) <= MOST_MARKERS else ""
+    panels: list[Panel] = []
+    for k, name in enumerate(columns):
+        place = PanelFrame(k // ACROSS, k % ACROSS, CHART, "", str(name))
+        lines = tuple(
+            DrawnLine(label or str(name), part[name].to_numpy(dtype=np.float64), LineLook(color, 1.75, marker=marker))
+            for (label, part), color in zip(parts, USUAL_LOOK.line_colors(len(parts)), strict=True)
+        )
+        panels.append(LinesPanel(place, lines, labels, index, steep_scale(frame[name].to_numpy(float)), False))
+    return panels
+
+
+def _label(label: Any) -> float | str:
+    """A label of a table's row: of several levels a text."""
+    if isinstance(label, tuple):
+        return ", ".join(map(str, label))
+    return label if isinstance(label, str) else float(label)
+
+
+def _histograms(pages: Pages, counts: Iterable[str]) -> list[Panel]:
+    """The charts of these counts, on the first page that has some."""
+    wanted = set(counts)
+    for panels in pages.values():
+        of_page = (panel for panel in panels() if isinstance(panel, HistogramPanel))
+        drawn: list[Panel] = [panel for panel in of_page if wanted & {layer.name for layer in panel.layers}]
+        if drawn:
+            return drawn
+    return []
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"; there are {', '.join(names)}" if names else ""
