@@ -39,7 +39,7 @@ import xlsxwriter
 import sheetsim
 from sheetsim.workbook import layout
 from sheetsim.workbook.formulas import address
-from sheetsim.workbook.writing.styles import COLOR_SCALE
+from sheetsim.workbook.writing.styles import Look
 from sheetsim.workbook.writing.write import _Writer
 from sheetsim.workbook.writing.xlsxwriter_parts import ExactWorksheet
 
@@ -184,7 +184,7 @@ class PlainBook(_Writer):
         self._block(worksheet, layout.Block(1, 1, sheet.matrix, "matrix"))
         worksheet.freeze_panes(1, 1)
         worksheet.set_column(0, columns, 8)
-        worksheet.conditional_format(1, 1, rows, columns, COLOR_SCALE)
+        worksheet.conditional_format(1, 1, rows, columns, Look().color_scale)
 
 
 # Measuring.

@@ -1,4 +1,8 @@
-"""The one error that a person's mistake raises. Anything else that escapes is a bug."""
+"""The one error that a person's mistake raises, anything else that escapes being a bug; and the one warning."""
+
+
+class SheetsimWarning(UserWarning):
+    """What a person should know of a result that is there, in one sentence."""
 
 
 class SheetsimError(ValueError):

@@ -12,7 +12,7 @@ import sheetsim
 from sheetsim.audit.verify import verify
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.writing.looks import MARKERS
-from sheetsim.workbook.writing.styles import LINES
+from sheetsim.workbook.writing.theme import RoleColors
 
 # Linear RGB as it is seen without one kind of receptor (Machado, Oliveira & Fernandes 2009, severity 1).
 SEEN = {
@@ -53,9 +53,9 @@ def linear(color: str) -> np.ndarray:
 
 def test_lines_are_told_apart_without_a_receptor_and_by_their_markers() -> None:
     for seen in SEEN.values():
-        labs = [lab(np.array(seen) @ linear(color)) for color in LINES]
+        labs = [lab(np.array(seen) @ linear(color)) for color in RoleColors().lines]
         assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(labs, 2)) > 20
-    assert len(set(MARKERS)) == len(LINES)
+    assert len(set(MARKERS)) == len(RoleColors().lines)
 
 
 def test_overview_has_a_fan_of_quantiles_and_layers_have_bars(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 import typer
 from sybil import Document, Sybil
@@ -21,6 +23,8 @@ import sheetsim
 from sheetsim.cli.commands import app
 from sheetsim.runs import templates
 from sheetsim.runs.sweep_grid import load_sweep
+from sheetsim.workbook.writing.styles import Look
+from sheetsim.workbook.writing.theme import Font, Tabs, ThemeKeys, tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -83,7 +87,9 @@ def test_examples_in_docstrings_give_what_they_show(
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name_of(page)) for page in PROSE])
-def test_commands_are_accepted_by_the_parser(page: Path) -> None:
+def test_commands_are_accepted_by_the_parser(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "house.toml").write_text("")
     for line in commands(page):
         check_command(line)
 
@@ -140,8 +146,21 @@ def test_toml_blocks_are_templates_or_sweeps(page: Path, tmp_path: Path) -> None
         if "grid" in keys:
             (tmp_path / "sweep.toml").write_text(text)
             assert load_sweep(tmp_path / "sweep.toml").points
+        elif "colors" in keys:
+            check_theme(keys)
         else:
             assert templates.convert(keys).study == keys["study"]
+
+
+def check_theme(keys: dict[str, Any]) -> None:
+    """The usual look, written out: every key, each with what it is without a theme."""
+    theme = msgspec.convert(keys, ThemeKeys)
+    assert Look(theme) != Look()
+    # Left out, these are what they are here.
+    assert Look(msgspec.structs.replace(theme, tabs=Tabs(), font=Font())) == Look()
+    assert (Look(theme).tabs, Look(theme).font, Look(theme).cells) == (Look().tabs, Look().font, Look().cells)
+    assert {table: set(keys[table]) for table in keys} == {table: set(tables()[table]) for table in keys}
+    assert keys.keys() == set(tables()[""]) - {"logo", "cover"}
 
 
 def test_links_between_files_of_the_top_level_and_pages_lead_somewhere() -> None:

@@ -22,7 +22,7 @@ from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.writing.styles import STYLES
+from sheetsim.workbook.writing.theme import Font
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
@@ -72,7 +72,7 @@ def texts_of(book: Shown) -> set[str]:
             for cell in row:
                 text = cell.value.text if isinstance(cell.value, ArrayFormula) else cell.value
                 # Parameters and commands are as templates and shells have them.
-                if isinstance(text, str) and cell.font.name != STYLES["code"]["font_name"]:
+                if isinstance(text, str) and cell.font.name != Font().code:
                     found |= set(re.findall('"((?:[^"]|"")*)"', text.replace('"&"', ""))) if text[:1] == "=" else {text}
                 if cell.comment:
                     found |= {line for line in cell.comment.text.split("\n") if line[:1] != "="}

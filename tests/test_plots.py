@@ -22,7 +22,7 @@ from sheetsim.runs.run import Run, read
 from sheetsim.runs.run import run as run_template
 from sheetsim.workbook.layout import Bars, HorizontalBars, Lines, Page, Scatter
 from sheetsim.workbook.plotting.figure import saved
-from sheetsim.workbook.writing.styles import BAR
+from sheetsim.workbook.writing.theme import RoleColors
 
 QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
 TINY = {"samples": 20, "inputs": 4, "layers": [5, 3]}
@@ -192,7 +192,7 @@ def test_a_models_outputs_are_drawn_whatever_signs_stand_in_its_names() -> None:
     run = model.run()
     picture = run.plot()
     counts = run.histograms()["count"]
-    bars = next(patch for patch in picture.axes[0].patches if patch.get_facecolor() == to_rgba(BAR))
+    bars = next(patch for patch in picture.axes[0].patches if patch.get_facecolor() == to_rgba(RoleColors().bar))
     assert bars.get_data().values[:-1].tolist() == counts.tolist()[:-1]
     assert "Launch $a$_b" in picture.get_suptitle()
     assert saved(picture, "png").startswith(BEGINNINGS["png"])

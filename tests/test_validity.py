@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from brand import brand_book
 from conftest import quick_run, small_run
 from real_workbooks import plan_book
 
@@ -77,6 +78,15 @@ def test_a_simulated_workbook_and_its_copies_are_valid(tmp_path: Path) -> None:
     run.into(tmp_path / "copy.xlsx")
     for path in (run.to_excel(tmp_path / "out.xlsx"), tmp_path / "marked.xlsx", tmp_path / "copy.xlsx"):
         assert errors(path) == []
+
+
+def test_a_book_in_a_house_style_with_a_cover_is_valid(tmp_path: Path) -> None:
+    brand_book(tmp_path / "brand.xlsx")
+    (tmp_path / "house.toml").write_text('cover = "brand.xlsx"\nlogo = "brand.png"\n[font]\nname = "Georgia"\n')
+    run = small_run()
+    for values_only in (False, True):
+        book = run.to_excel(tmp_path / "book.xlsx", theme=tmp_path / "house.toml", values_only=values_only)
+        assert errors(book) == []
 
 
 def test_the_validator_finds_what_is_wrong(tmp_path: Path) -> None:

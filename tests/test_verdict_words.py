@@ -15,7 +15,7 @@ from sheetsim.studies.symmetry import starts
 from sheetsim.summary import variance
 from sheetsim.summary.verdict import Verdict, meanings, tones
 from sheetsim.workbook.layout import Block, Page, Text, possible_texts
-from sheetsim.workbook.writing.styles import TONES
+from sheetsim.workbook.writing.styles import Look
 
 SMALL = {"forward": {"samples": 9, "inputs": 3, "layers": [3, 3, 3]}, "optimizers": {"steps": 2, "contours": 0}}
 SMALL["gradient-flow"] = SMALL["forward"]
@@ -67,7 +67,7 @@ def test_claims_say_all_their_words() -> None:
 
 def test_a_words_tone_is_a_style() -> None:
     for verdicts in (*(own[0].findings.words for own in studies().values()), growth.DECIDES, intervals.VERDICTS):
-        assert set(tones(verdicts).values()) <= set(TONES)
+        assert set(tones(verdicts).values()) <= set(Look().tones)
         assert len(tones(verdicts)) == len(verdicts)
 
 
@@ -87,5 +87,5 @@ def test_a_cell_has_a_rule_for_each_word_that_it_can_say(tmp_path: Path) -> None
         rules = [rule for own in book[title].conditional_formatting for rule in own.rules if rule.type == "beginsWith"]
         assert [rule.text for rule in rules[: len(starts.VERDICTS)]] == list(meanings(starts.VERDICTS))
         assert [rule.dxf.fill.bgColor.rgb[2:] for rule in rules[: len(starts.VERDICTS)]] == [
-            TONES[verdict.tone]["bg_color"][1:] for verdict in starts.VERDICTS
+            Look().tones[verdict.tone]["bg_color"][1:] for verdict in starts.VERDICTS
         ]

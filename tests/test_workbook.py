@@ -21,7 +21,8 @@ import sheetsim
 from sheetsim.engine.blas import kernels
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import MANIFEST_TITLE, check_formula, check_name, check_titles
-from sheetsim.workbook.writing.styles import BAR, OUTSIDE, SPIKE, axis_format
+from sheetsim.workbook.writing.styles import axis_format
+from sheetsim.workbook.writing.theme import RoleColors
 
 ORDER = [
     "Overview",
@@ -143,7 +144,7 @@ def test_what_lies_outside_the_range_and_exact_zeros_are_bars_of_their_own(small
         found.append(
             (ref, None if color is None else color.get("val"), None if label is None else label.get("formatCode"))
         )
-    gray, blue, ochre = SPIKE[1:], BAR[1:], OUTSIDE[1:]
+    gray, blue, ochre = RoleColors().zeros[1:], RoleColors().bar[1:], RoleColors().outside[1:]
     assert found == [
         ("Bars!$C$3", None, None),
         ("Bars!$J$3:$J$4", gray, None),

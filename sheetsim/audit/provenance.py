@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sheetsim.engine.evaluate import Values, evaluate
-from sheetsim.errors import SheetsimError
+from sheetsim.errors import SheetsimError, SheetsimWarning
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
@@ -22,16 +23,17 @@ from sheetsim.runs.manifest import Manifest, Replicated
 from sheetsim.runs.outputs import lay_out
 from sheetsim.runs.replicates import ReplicatesPlan, observed, run_replicates
 from sheetsim.runs.run import study_manifest
+from sheetsim.runs.themes import theme_of, write_book
 from sheetsim.studies.about import AboutPage
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
 from sheetsim.studies.input_key import GIVEN_ARRAY
 from sheetsim.studies.optimizers.study import GIVEN_FUNCTION
-from sheetsim.studies.study import Experiment, properties
+from sheetsim.studies.study import Experiment
 from sheetsim.workbook.layout import Block, Echo, Layout, MatrixSheet, Text
 from sheetsim.workbook.reading.parse import Cells
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.reading.values import CellKeys, CellValues, Rectangle, keys_of, values_of
-from sheetsim.workbook.writing.write import write
+from sheetsim.workbook.writing.theme import Theme
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,10 +75,12 @@ class Made:
     layout: Layout
     values: Values
 
-    def write(self, path: Path) -> Path:
+    def write(self, path: Path, theme: Theme) -> Path:
         """Writes its workbook."""
-        said = self.manifest
-        return write(path, self.layout, self.values, properties=properties(said.title), manifest=said.rows())
+        with warnings.catch_warnings():
+            # Of a cover's cells: said when the book was made.
+            warnings.simplefilter("ignore", SheetsimWarning)
+            return write_book(path, self.manifest, self.layout, self.values, theme)
 
     def rows_of_about(self, labels: Sequence[str]) -> CellKeys:
         """The keys of the cells beside some labels of About, the first of each."""
@@ -122,6 +126,14 @@ def provenance(book: RawBook, sheets: SheetCells, said: Manifest) -> Provenance 
         raise SheetsimError(f"{book.path}: the parameters cannot be read: {error}") from None
     _check_sizes(experiment, plan, book)
     return Provenance(said, experiment, plan, command, lost)
+
+
+def theme_again(said: Manifest) -> tuple[Theme, bool]:
+    """The theme that a book names, and whether its file is here; else one that only names it."""
+    try:
+        return theme_of(said.theme or None), True
+    except SheetsimError:
+        return Theme(file=said.theme), False
 
 
 def _is_here(file: str) -> bool:

@@ -21,6 +21,7 @@ from sheetsim.audit.provenance import (
     made_replicates,
     plan_again,
     provenance,
+    theme_again,
 )
 from sheetsim.audit.recalculate import ENGINES, Recalculated, poison, recalculated
 from sheetsim.errors import SheetsimError
@@ -39,11 +40,13 @@ MATRIX_RELATIVE = 1e-9
 
 MADE, RESAVED, EDITED, WRITTEN, UNKNOWN = "as made", "saved again", "edited", "as written", "unknown"
 FROM_INPUT = "as made, except that the input file is not here"
+FROM_THEME = "as made, except that the theme is not here"
 BY_OTHERS = "as made, by other versions"
 IN_DIGITS = "as made, except for last digits"
 
 NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
 LOST_INPUT = "the input file {!r} is not here: its numbers were taken from the book"
+LOST_THEME = "the theme {!r} is not here, or no more one: the cells were compared, and not how they look, nor a cover"
 NOT_MADE_AGAIN = {
     WRITTEN: "the book names no study that could be made again, as in your own model (name its file with --model) or a "
     "sweep; by its digest nothing was changed since sheetsim wrote it",
@@ -56,6 +59,9 @@ NOT_SO_HERE = (
 PACKED = "its parts are the same byte for byte, and packed otherwise"
 OTHER_VERSIONS = "made with {}; here are {}"
 OTHER_PROCESSOR = "made with the versions that are here, by a processor for which the libraries round in another order"
+
+# Kinds of differences that a theme makes.
+LOOKS = ("names", "sheets", "styles", "charts", "parts")
 
 # Fields of a manifest that may be others when the same is made again, and their texts on About: where the input file is
 # not here too.
@@ -90,11 +96,11 @@ class Verified:
         Each block of the book compared with each engine.
     state
         `as made`: the parts are those that its seed and parameters give, byte for byte. With `…, by other versions`,
-        `…, but for last digits` or `…, except that the input file is not here` the contents are the same as far as can
-        be told, and the digest in the file says that nothing was changed since. `as written`: unchanged by that digest,
-        where it cannot be made again, or has other contents here. `saved again`: by another program, with the same
-        contents or rounded ones. `edited`: contents were changed. `unknown`: another program saved what cannot be made
-        again.
+        `…, but for last digits` or `…, except that the input file (or the theme) is not here` the contents are the same
+        as far as can be told, and the digest in the file says that nothing was changed since. `as written`: unchanged
+        by that digest, where it cannot be made again, or has other contents here. `saved again`: by another program,
+        with the same contents or rounded ones. `edited`: contents were changed. `unknown`: another program saved what
+        cannot be made again.
     changes
         From what the study gives to what the book says: every cell, those that differ only in last digits at the end.
     notes
@@ -333,7 +339,8 @@ def _origin(
     """
     notes = [LOST_INPUT.format(lost)] if lost else []
     with tempfile.TemporaryDirectory() as folder:
-        again = meant.write(Path(folder, "again.xlsx"))
+        theme, has_theme = theme_again(said)
+        again = meant.write(Path(folder, "again.xlsx"), theme)
         if again.read_bytes() == book.path.read_bytes():
             return MADE, [], notes
         with RawBook(again) as fresh:
@@ -344,6 +351,9 @@ def _origin(
     if lost:
         # The input's text on About is another, and so the height of its row and the breaks between pages.
         changes = [change for change in changes if not is_beside_cells(change, "About")]
+    if not has_theme:
+        notes.append(LOST_THEME.format(said.theme))
+        changes = [change for change in changes if change.kind not in LOOKS]
     if follow:
         changes = list(_without(changes, computed))
     was, here = said.versions, meant.manifest.versions
@@ -357,8 +367,8 @@ def _origin(
         state = IN_DIGITS
         notes += others or [OTHER_PROCESSOR]
     else:
-        state = FROM_INPUT if lost else BY_OTHERS if others else MADE
-        notes += others or ([] if lost else [PACKED])
+        state = FROM_INPUT if lost else BY_OTHERS if others else MADE if has_theme else FROM_THEME
+        notes += others or ([] if lost or not has_theme else [PACKED])
     return state, changes, notes
 
 

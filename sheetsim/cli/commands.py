@@ -3,6 +3,7 @@
 import io
 import sys
 import tomllib
+import warnings
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +29,7 @@ from sheetsim.cli.terminal import (
     text_of,
     verified_json,
 )
-from sheetsim.errors import SheetsimError
+from sheetsim.errors import SheetsimError, SheetsimWarning
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
@@ -55,6 +56,27 @@ Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
 Form = Annotated[Format, typer.Option("--format", help="How to print it.")]
 BookPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)]
 ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")]
+
+
+def _theme(given: Path | None) -> Any:
+    """Read at once: what is wrong with it is said before anything runs."""
+    if given is None:
+        return None
+    from sheetsim.runs.themes import theme_of
+
+    return theme_of(given)
+
+
+ThemeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--theme",
+        metavar="FILE.toml",
+        help="A house style: colors, fonts, number formats, a logo, a cover.",
+        show_default=False,
+        callback=_theme,
+    ),
+]
 Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
 Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
@@ -68,6 +90,7 @@ Open = Annotated[bool, typer.Option("--open", help="Show what was written in the
 def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
     _print_any_text()
+    warnings.showwarning = _warned
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()
@@ -112,6 +135,21 @@ def _fail(message: str) -> None:
     raise SystemExit(2)
 
 
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """What a result's maker should know is one line, too."""
+    if issubclass(category, SheetsimWarning):
+        _say(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
+
+
 def _say(message: str) -> None:
     line = " ".join(message.split())
     print(f"sheetsim: {line}", file=sys.stderr)
@@ -147,6 +185,7 @@ def run_command(
         ),
     ] = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
@@ -183,7 +222,7 @@ def run_command(
             progress.begin(scenario.name)
             with _kept(target, scenario, workers, resume, progress) as train:
                 result = run_scenario(scenario, built, train)
-                result.to_excel(target, values_only=values_only, progress=progress.sheet)
+                result.to_excel(target, values_only=values_only, progress=progress.sheet, theme=theme)
             # Without pandas, which takes longer to load than the numbers.
             rows = result.records()
             if as_json:
@@ -338,6 +377,7 @@ def diagnose_command(
     form: Form = Format.table,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the book.", show_default=False)] = None,
     summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
 ) -> None:
@@ -368,7 +408,7 @@ def diagnose_command(
         _say(note)
     if target is not None:
         make_ready([target], force)
-        print(f"{result.name} → {result.to_excel(target)}", file=sys.stderr)
+        print(f"{result.name} → {result.to_excel(target, theme=theme)}", file=sys.stderr)
         open_files(show_it, [target])
 
 
@@ -411,6 +451,7 @@ def replicate_command(
     seed: Seed = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
@@ -431,7 +472,7 @@ def replicate_command(
         progress.begin(scenario.name)
         result = run_replicates(plan, workers, scheduler, progress.replicate(replicates))
         progress.sheet("writing")
-        result.to_excel(target, values_only=values_only)
+        result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, [target])
     frames = {
         ReplicateTable.statistics: result.statistics,
@@ -473,6 +514,7 @@ def compare_command(
     seed: Seed = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
@@ -491,7 +533,7 @@ def compare_command(
         overrides = _overrides(settings, seed)
         result = compare(*what or (), replicates=replicates, workers=workers, progress=progress.sheet, **overrides)
         progress.sheet("writing")
-        result.to_excel(target, values_only=values_only)
+        result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, [target])
     form = Format.json if as_json else form
     frame = result.frame()
@@ -522,6 +564,7 @@ def sensitivity_command(
     seed: Seed = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
@@ -543,7 +586,7 @@ def sensitivity_command(
         result = run_sensitivity(plan, lambda done: show(done, float("nan")))
         for target in targets:
             progress.sheet("writing")
-            result.to_excel(target, values_only=values_only)
+            result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, targets)
     form = Format.json if as_json else form
     print_frame(result.frame(), form)
@@ -561,6 +604,7 @@ def sweep_command(
         Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
     ] = None,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
@@ -585,7 +629,7 @@ def sweep_command(
         result = sweep.run_sweep(plan, folder / "parts", workers, scheduler, progress.sweep())
         progress.sheet("writing")
         result.to_parquet(table)
-        result.to_excel(book, values_only=values_only)
+        result.to_excel(book, values_only=values_only, theme=theme)
     open_files(show_it, [book])
     frame = result.last_layers()
     if as_json:
@@ -615,6 +659,7 @@ def search_command(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print the trials.")] = Format.table,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
@@ -640,7 +685,7 @@ def search_command(
         result = search.run_search(plan, folder / "parts", workers, scheduler, progress.search())
         progress.sheet("writing")
         result.to_parquet(table)
-        result.to_excel(book, values_only=values_only)
+        result.to_excel(book, values_only=values_only, theme=theme)
     open_files(show_it, [book])
     form = Format.json if as_json else form
     if form is Format.json:
@@ -677,6 +722,7 @@ def fit_command(
     ] = None,
     form: Form = Format.table,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
@@ -693,7 +739,7 @@ def fit_command(
     target = book_of(f"{Path(data).stem}-fit", output)
     check_opener(show_it)
     make_ready([target], force)
-    result.to_excel(target, values_only=values_only)
+    result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, [target])
     form = Format.json if as_json else form
     if form is Format.table:
@@ -718,6 +764,7 @@ def simulate_command(
     form: simulate.FormatOption = Format.table,
     engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
     values_only: ValuesOnly = False,
+    theme: ThemeFile = None,
     scenarios: simulate.Scenarios = None,
     grid: simulate.GridAxes = None,
     statistic: simulate.Statistic = "mean",
@@ -759,7 +806,7 @@ def simulate_command(
         return 0
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until)
-    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table)
+    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme)
     status = simulate.simulate(book, *given, trials, seed, until, verify, engine, wanted, _say)
     open_files(show_it, [target])
     return status

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from sheetsim.runs.themes import ThemeLike
     from sheetsim.runs.workbook_model import WorkbookRun
 
 
@@ -145,6 +146,7 @@ class Wanted:
     into: Path | None
     library: Path | None
     table: SimulateTable
+    theme: "ThemeLike" = None
 
 
 def simulate(
@@ -184,9 +186,9 @@ def simulate(
         progress.sheet("writing")
         run.command = shlex.join(wanted.command)
         fits = run.trials < ROWS
-        run.to_excel(wanted.target, values_only=wanted.values_only, matrices=fits)
+        run.to_excel(wanted.target, values_only=wanted.values_only, matrices=fits, theme=wanted.theme)
         if wanted.into is not None:
-            run.into(wanted.into)
+            run.into(wanted.into, theme=wanted.theme)
         if wanted.library is not None:
             run.to_sipmath(wanted.library)
         if not fits:

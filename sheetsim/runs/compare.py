@@ -27,11 +27,13 @@ from sheetsim.runs.replicates import CONFIDENCE, plan_of, run_replicates
 from sheetsim.runs.run import Book, Results, read, run_scenario, shared_scales
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import CHANGED
-from sheetsim.studies.study import properties, toml_value
+from sheetsim.studies.study import toml_value
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 TITLE = "Comparison of networks"
 
@@ -120,13 +122,23 @@ class Comparison(Plotted):
         named = pd.MultiIndex.from_tuples(index, names=["network", "layer", "statistic"])
         return pd.DataFrame(rows, index=named, columns=["difference", "low", "high"])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Write the workbook and return its path; `values_only` leaves the formulas out."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Write the workbook and return its path.
+
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         layout, values = self.book(values_only)
         said = manifest(layout, TITLE, parameters={}, values_only=values_only)
-        return write(path, layout, values, properties=properties(TITLE), manifest=said.rows())
+        return write_book(path, said, layout, values, theme)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""

@@ -22,11 +22,12 @@ from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.templates import writing
 from sheetsim.studies.data_column import data_column
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import properties
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Families whose quantiles are plotted, and points of a plot.
 PLOTTED, POINTS = 4, 200
@@ -94,14 +95,24 @@ class Fit(Plotted):
         ]
         return pd.DataFrame(rows, index=pd.Index(self.names(), name="family"))
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Write a workbook with the ranking and quantile plots of the best families, and return its path."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Write a workbook with the ranking and quantile plots of the best families, and return its path.
+
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         book = self._book
         layout = Layout(book.sheets(writing(self._command, values_only)), live=not values_only)
         told = manifest(layout, self.title, values_only=values_only, tables={"ranking": book.table})
-        return write(path, layout, evaluate(layout.places), properties=properties(self.title), manifest=told.rows())
+        return write_book(path, told, layout, evaluate(layout.places), theme)
 
     def _pages(self) -> Pages:
         layout = Layout(self._book.sheets(self._command), live=False)

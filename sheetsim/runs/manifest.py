@@ -92,13 +92,13 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     """What a book says of itself.
 
     command: what makes the file again, in words where none does; template: the name or path that it begins with;
-    versions: by name, of what computed it; parameters: a
-    template's keys (without `study` those of a person's own model); replicates, sweep, search: how often it was
-    run, over what grid, and the keys of a search; live: whether there are formulas; values_only: whether they were not
-    wanted; matrices: whether it holds the matrices, or a summary. tables (the summary first), histograms: by the name
-    under which they are asked for; output_histograms: by label of an output's quantity; verdicts: names of cells, one a
-    row of the summary; kinds: names of matrices by what their numbers are (COUNT, ROUNDING); series, headings: by name
-    of the matrix; texts: in a book of another language, what its cells say, in English.
+    versions: by name, of what computed it; parameters: a template's keys (without `study` those of a person's own
+    model); replicates, sweep, search: how often it was run, over what grid, and the keys of a search; live: whether
+    there are formulas; values_only: whether they were not wanted; matrices: whether it holds the matrices, or a
+    summary; theme: the file of its house style. tables (the summary first), histograms: by the name under which they
+    are asked for; output_histograms: by label of an output's quantity; verdicts: names of cells, one a row of the
+    summary; kinds: names of matrices by what their numbers are (COUNT, ROUNDING); series, headings: by name of the
+    matrix; texts: in a book of another language, what its cells say, in English.
     """
 
     format: int
@@ -113,6 +113,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     live: bool
     values_only: bool
     matrices: bool
+    theme: str = ""
     tables: dict[str, PlacedTable] = {}
     histograms: dict[str, PlacedHistogram] = {}
     output_histograms: dict[str, PlacedHistogram] = {}

@@ -26,13 +26,13 @@ from sheetsim.runs.sensitivity import (
 )
 from sheetsim.runs.stream import Streamed, StreamProgress, stream_trials
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import properties
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sheetsim.runs.themes import ThemeLike
     from sheetsim.workbook.layout import Page, Sheet
 
 
@@ -154,9 +154,9 @@ class Model(Graph):
         """
         return sobol_indices(self, output, trials, groups, resamples, seed)
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
         """Compute the model and write its workbook: see `ModelRun.to_excel`."""
-        return self.run().to_excel(path, values_only=values_only)
+        return self.run().to_excel(path, values_only=values_only, theme=theme)
 
 
 class ModelRun(Run):
@@ -239,6 +239,7 @@ class ModelRun(Run):
         values_only: bool = False,
         matrices: bool = True,
         progress: SheetProgress | None = None,
+        theme: "ThemeLike" = None,
     ) -> Path:
         """Write the workbook and return its path.
 
@@ -252,18 +253,19 @@ class ModelRun(Run):
             False: the book holds the outputs' pages and single cells alone, as values.
         progress
             Called with each sheet's title.
+        theme
+            A file with a house style.
 
         Raises
         ------
         SheetsimError
             The model is too large for a sheet, or the file cannot be written.
         """
-        from sheetsim.workbook.writing.write import write
+        from sheetsim.runs.themes import write_book
 
         arguments.function("progress", progress)
         said, layout, values = self.book(values_only, arguments.flag("matrices", matrices))
-        file = properties(self.title)
-        return write(path, layout, values, properties=file, manifest=said.rows(), progress=progress)
+        return write_book(path, said, layout, values, theme, progress)
 
     def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
         """What the workbook says of itself, what stands where in it, and its numbers."""

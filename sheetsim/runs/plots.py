@@ -24,8 +24,8 @@ from sheetsim.workbook.plotting.panels import (
     charted,
     panels_of,
 )
-from sheetsim.workbook.writing.looks import MOST_MARKERS, Look
-from sheetsim.workbook.writing.styles import line_colors
+from sheetsim.workbook.writing.looks import MOST_MARKERS, LineLook
+from sheetsim.workbook.writing.styles import USUAL_LOOK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,8 +174,8 @@ def table_panels(frame: "pd.DataFrame") -> list[Panel]:
     for k, name in enumerate(columns):
         place = PanelFrame(k // ACROSS, k % ACROSS, CHART, "", str(name))
         lines = tuple(
-            DrawnLine(label or str(name), part[name].to_numpy(dtype=np.float64), Look(color, 1.75, marker=marker))
-            for (label, part), color in zip(parts, line_colors(len(parts)), strict=True)
+            DrawnLine(label or str(name), part[name].to_numpy(dtype=np.float64), LineLook(color, 1.75, marker=marker))
+            for (label, part), color in zip(parts, USUAL_LOOK.line_colors(len(parts)), strict=True)
         )
         panels.append(LinesPanel(place, lines, labels, index, steep_scale(frame[name].to_numpy(float)), False))
     return panels

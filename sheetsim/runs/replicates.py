@@ -29,12 +29,14 @@ from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates_book import ReplicatesBook
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import Experiment, check_repeatable, properties
+from sheetsim.studies.study import Experiment, check_repeatable
 from sheetsim.summary.histogram import histogram_frame
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 REPLICATES = 100
 
@@ -248,7 +250,7 @@ class Replicates(Plotted):
             raise SheetsimError(f"replicates of {self._plan.observed.name} have no histograms: these are of forward")
         return histogram_frame(edges.reshape(-1, 1), [of.reshape(-1, 1) for of in counts])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
         """Write the workbook and return its path.
 
         Parameters
@@ -257,12 +259,14 @@ class Replicates(Plotted):
             The .xlsx file; an existing one is replaced.
         values_only
             Leave the formulas out.
+        theme
+            A file with a house style.
         """
-        from sheetsim.workbook.writing.write import write
+        from sheetsim.runs.themes import write_book
 
         layout, values = self.book(values_only)
         said = self.manifest(layout, values_only)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return write_book(path, said, layout, values, theme)
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
         """What the book of that layout says of itself."""

@@ -25,7 +25,7 @@ from sheetsim.runs.outputs import LaidOut, first_questions, lay_out, pages_of_ou
 from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import AS_MADE, CHANGED
-from sheetsim.studies.study import Experiment, Study, properties
+from sheetsim.studies.study import Experiment, Study
 from sheetsim.summary.frames import matrix_frame, series_frame
 from sheetsim.summary.histogram import LayerCounts, histogram_frame
 from sheetsim.summary.table import Table
@@ -35,6 +35,7 @@ from sheetsim.workbook.reading.parse import rectangle
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sheetsim.runs.themes import ThemeLike
     from sheetsim.runs.training import TrainingOptions, TrainingProgress
     from sheetsim.summary.outputs import Asked
     from sheetsim.workbook.layout import Layout
@@ -326,7 +327,12 @@ class Run(Results):
         return [row | {"verdict": word} for row, word in zip(rows, words, strict=True)] if words else rows
 
     def to_excel(
-        self, path: str | os.PathLike[str], *, values_only: bool = False, progress: SheetProgress | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        values_only: bool = False,
+        progress: SheetProgress | None = None,
+        theme: "ThemeLike" = None,
     ) -> Path:
         """Write the workbook and return its path.
 
@@ -338,13 +344,15 @@ class Run(Results):
             Leave the formulas and drop-downs out.
         progress
             Called with each sheet's title.
+        theme
+            A file with a house style.
 
         Raises
         ------
         SheetsimError
             The file cannot be written, or a matrix does not fit a sheet.
         """
-        from sheetsim.workbook.writing.write import write
+        from sheetsim.runs.themes import write_book
 
         arguments.function("progress", progress)
         layout = self._layout
@@ -355,14 +363,8 @@ class Run(Results):
             layout = self._study.layout(templates.writing(self._command, True), False, pages)
             # Its pages may show what the live book's do not.
             self._compute(layout.places)
-        return write(
-            path,
-            layout,
-            self._values,
-            properties=properties(self._study.title),
-            manifest=study_manifest(self._study, layout, self._risk, values_only, self._template).rows(),
-            progress=progress,
-        )
+        said = study_manifest(self._study, layout, self._risk, values_only, self._template)
+        return write_book(path, said, layout, self._values, theme, progress)
 
     def _pages(self) -> Pages:
         return layout_pages(self._layout, self._values)

@@ -38,13 +38,15 @@ from sheetsim.runs.search_space import Keys, identity
 from sheetsim.runs.search_trials import FAILURES, TrialTask, digests, loaded, run_trial
 from sheetsim.runs.sweep import check_parquet, column_of
 from sheetsim.runs.templates import writing
-from sheetsim.studies.study import properties, toml_value
+from sheetsim.studies.study import toml_value
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.limits import check_cell_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Trials that are done, and of all at most, and the best value so far (NaN without one).
 SearchProgress = Callable[[int, int, float], None]
@@ -226,13 +228,23 @@ class Search(Plotted):
         notes = [f"{len(failed)} trials failed, the first by: {failed[0].failure}"] if failed else []
         return [*notes, *CAUTIONS[: 2 if self.plan.replicates > 1 else 1]]
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Write the workbook and return its path; `values_only` leaves the formulas out."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Write the workbook and return its path.
+
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         layout, values = self.book(values_only)
         said = manifest(layout, self.title, parameters={}, values_only=values_only, search=self.plan.parameters)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return write_book(path, said, layout, values, theme)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""

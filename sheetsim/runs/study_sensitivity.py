@@ -26,13 +26,15 @@ from sheetsim.runs.observed import TableMeasurer, observed_tables
 from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.sensitivity import BOOTSTRAP, SOBOL_RESAMPLES, check_resamples, design_notes, saltelli
 from sheetsim.studies.model_book import MADE_IN_PYTHON
-from sheetsim.studies.study import Experiment, check_repeatable, properties
+from sheetsim.studies.study import Experiment, check_repeatable
 from sheetsim.summary.design_indices import index_table
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Pairs of replicates.
 TRIALS = 256
@@ -74,14 +76,24 @@ class Sensitivity(Plotted):
         frames = {table.name: table.frame(evaluate(table.cells())) for table in self._tables}
         return pd.concat(frames, names=["statistic", "input"])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Write the workbook and return its path; `values_only` leaves the formulas out."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Write the workbook and return its path.
+
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         layout, values = self.book(values_only)
         tables = {table.name: table for table in self._tables}
         said = manifest(layout, self.title, parameters={}, values_only=values_only, tables=tables)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return write_book(path, said, layout, values, theme)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""

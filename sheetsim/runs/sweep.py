@@ -39,12 +39,14 @@ from sheetsim.runs.sweep_book import SweepBook
 from sheetsim.runs.sweep_grid import REPLICATES, Point, SweepPlan, load_sweep, planned
 from sheetsim.runs.templates import writing
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
-from sheetsim.studies.study import Experiment, properties, toml_value
+from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Of the work of one part, in multiply-adds: about a second, so that little is lost when a sweep is killed.
 PART = 2e10
@@ -180,13 +182,23 @@ class Sweep(Plotted):
             file.write(content.getvalue())
         return target
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False) -> Path:
-        """Write the workbook and return its path; `values_only` leaves the formulas out."""
-        from sheetsim.workbook.writing.write import write
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Write the workbook and return its path.
+
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
 
         layout, values = self.book(values_only)
         said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=self.plan.parameters)
-        return write(path, layout, values, properties=properties(self.title), manifest=said.rows())
+        return write_book(path, said, layout, values, theme)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""

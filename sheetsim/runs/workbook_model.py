@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
@@ -35,6 +35,8 @@ from sheetsim.workbook.limits import ROWS, check_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sheetsim.runs.themes import ThemeLike
 
 # Computes what NumPy does not: values of cells, by cell a trial each, to the outputs, outputs × trials.
 CellEngine: TypeAlias = Callable[[SheetBook, Mapping[CellId, Array], Sequence[CellId]], Array]
@@ -434,19 +436,23 @@ class WorkbookRun(ModelRun):
         outputs = {one.given: self[one.name][:, 0] for one in self._model.asked}
         return write_library(path_of(path), outputs, self._model.seed, f"{self.title}, by sheetsim {__version__}")
 
-    def into(self, path: str | os.PathLike[str]) -> list[str]:
+    def into(self, path: str | os.PathLike[str], *, theme: "ThemeLike" = None) -> list[str]:
         """Writes a copy of the person's workbook with the sheets of the result after its own, and returns their titles.
 
+        theme: a file with a house style, of which the logo and the cover are for books of sheetsim's own.
         Every other part of it is kept byte for byte, but for the lists of sheets, names and styles, which are added to.
         Raises SheetsimError when the path is the workbook itself, and where a name is taken.
         """
+        from sheetsim.runs.themes import theme_of
+
         source, target = self._model.book.path, path_of(path)
         if target.exists() and target.samefile(source):
             raise SheetsimError(f"{target} is the workbook itself, which is never changed: name another file")
         self._taken = tuple(self._model.book.titles)
         try:
             with tempfile.TemporaryDirectory() as folder:
-                ours = self.to_excel(Path(folder, "result.xlsx"), matrices=self.trials < ROWS)
+                look = replace(theme_of(theme), logo=b"", cover=None)
+                ours = self.to_excel(Path(folder, "result.xlsx"), matrices=self.trials < ROWS, theme=look)
                 return merge_into(source, ours, target)
         finally:
             self._taken = ()

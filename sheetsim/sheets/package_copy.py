@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sheetsim.errors import SheetsimError
 from sheetsim.whole_file import whole_file
+from sheetsim.workbook.writing.package_lists import before_end
 
 _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -48,15 +49,6 @@ def copy_with_sheets(source: Path, target: Path, sheets: Sequence[AddedSheet]) -
             for name, sheet in zip(names, sheets, strict=True):
                 out.writestr(name, sheet.xml)
     return target
-
-
-def before_end(xml: bytes, element: str, added: bytes) -> bytes:
-    """XML with something before the end of its last element of this name, whatever its prefix is."""
-    ends = list(re.finditer(rb"</(?:\w+:)?%b\s*>" % element.encode(), xml))
-    if not ends:
-        raise SheetsimError(f"the workbook has no list {element!r} to which a sheet could be added")
-    at = ends[-1].start()
-    return xml[:at] + added + xml[at:]
 
 
 def _typed(xml: bytes, names: Sequence[str]) -> bytes:

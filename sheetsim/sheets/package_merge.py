@@ -6,14 +6,15 @@ new ones are appended. Of the added book the parts are as XlsxWriter writes them
 
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from posixpath import basename, dirname, join
 
 from sheetsim.errors import SheetsimError
-from sheetsim.sheets.package_copy import LINKS, TYPES, WORKBOOK, before_end
+from sheetsim.sheets.package_copy import LINKS, TYPES, WORKBOOK
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.limits import MANIFEST_TITLE
+from sheetsim.workbook.writing.package_lists import before_end, merged_styles
 
 STYLES = "xl/styles.xml"
 
@@ -27,9 +28,6 @@ _NAME = re.compile(rb"<definedName ([^>]*)>([^<]*)</definedName>")
 _STRING = re.compile(rb"<si>(.*?)</si>", re.DOTALL)
 _TEXT_CELL = re.compile(rb'(<c r="[A-Z]+\d+"(?: s="\d+")?) t="s"><v>(\d+)</v></c>')
 _STYLE = re.compile(rb'(<c r="[A-Z]+\d+"|<row [^>]*?customFormat="1"[^>]*?|<row [^>]*?|<col [^>]*?)( s| style)="(\d+)"')
-
-# The lists of styles that are appended to, in the order in which a part has them.
-_LISTS = ("numFmts", "fonts", "fills", "borders", "cellStyleXfs", "cellXfs", "cellStyles", "dxfs")
 
 
 def merge_into(person: Path, ours: Path, target: Path) -> list[str]:
@@ -45,7 +43,7 @@ def merge_into(person: Path, ours: Path, target: Path) -> list[str]:
         _check_free(workbook, more, list(parts.values()))
         if any(basename(name).startswith(PREFIX) for name in theirs.namelist()):
             raise SheetsimError(f"{person} is a copy with sheets of sheetsim already: take the workbook itself")
-        styles, moved = _merged_styles(theirs.read(STYLES), added.read(STYLES))
+        styles, moved = merged_styles(theirs.read(STYLES), added.read(STYLES))
         strings = [one[1] for one in _STRING.finditer(added.read("xl/sharedStrings.xml"))]
         new: dict[str, bytes] = {}
         types = _overrides(added.read(TYPES))
@@ -165,88 +163,6 @@ def _with_sheets(xml: bytes, sheets: Mapping[str, bytes], more: bytes, titles: M
             whole = b'<definedNames xmlns="%b">%b</definedNames>' % (_MAIN.encode(), b"".join(names))
             return xml[: end.end()] + whole + xml[end.end() :]
     raise SheetsimError("the workbook has no list of sheets")
-
-
-# --- styles
-
-
-def _children(xml: bytes, element: str) -> tuple[int, int, list[bytes]] | None:
-    """Where the inside of a list begins and ends, and its elements; None where there is no such list."""
-    match = re.search(rb"<%b(?:\s[^>]*)?(?:/>|>(.*?)</%b>)" % (element.encode(), element.encode()), xml, re.DOTALL)
-    if match is None:
-        return None
-    inside = match[1] or b""
-    kind = {"numFmts": b"numFmt", "fonts": b"font", "fills": b"fill", "borders": b"border", "dxfs": b"dxf"}
-    name = kind.get(element, b"xf")
-    items = re.findall(rb"<%b(?:\s[^>]*)?/>|<%b(?:\s[^>]*)?>.*?</%b>" % (name, name, name), inside, re.DOTALL)
-    return match.start(), match.end(), items
-
-
-def _merged_styles(theirs: bytes, ours: bytes) -> tuple[bytes, tuple[int, int]]:
-    """Their styles with ours appended, and by how many the numbers of our formats and of our rules' formats move."""
-    if not re.search(rb"<styleSheet[\s>]", theirs):
-        raise SheetsimError(
-            "the workbook's styles have a prefix that is not read: the result goes to a book of its own"
-        )
-    added = {name: (_children(ours, name) or (0, 0, []))[2] for name in _LISTS}
-    there = {name: _children(theirs, name) for name in _LISTS}
-    counts = {name: len(place[2]) if place else 0 for name, place in there.items()}
-    used = [int(one) for one in re.findall(rb'numFmtId="(\d+)"', theirs)]
-    first = max([200, *used]) + 1
-
-    def number(match: re.Match[bytes]) -> bytes:
-        value = int(match[1])
-        return b'numFmtId="%d"' % (value - 164 + first if value >= 164 else value)
-
-    def moved(attribute: str, by: int) -> Callable[[bytes], bytes]:
-        pattern = re.compile(rb'%b="(\d+)"' % attribute.encode())
-        return lambda xml: pattern.sub(lambda m: b'%b="%d"' % (attribute.encode(), int(m[1]) + by), xml)
-
-    formats = [re.sub(rb'numFmtId="(\d+)"', number, one) for one in added["cellXfs"]]
-    for attribute, name in (("fontId", "fonts"), ("fillId", "fills"), ("borderId", "borders")):
-        move = moved(attribute, counts[name])
-        formats = [move(one) for one in formats]
-    formats = [re.sub(rb'xfId="\d+"', b'xfId="0"', one) for one in formats]
-    appended = {
-        "numFmts": [re.sub(rb'numFmtId="(\d+)"', number, one) for one in added["numFmts"]],
-        **{name: added[name] for name in ("fonts", "fills", "borders")},
-        "cellXfs": formats,
-        "dxfs": [re.sub(rb'numFmtId="(\d+)"', number, one) for one in added["dxfs"]],
-    }
-    styles = theirs
-    for name, items in appended.items():
-        styles = _appended(styles, name, items)
-    return styles, (counts["cellXfs"], counts["dxfs"])
-
-
-def _appended(xml: bytes, element: str, items: list[bytes]) -> bytes:
-    """Styles with more elements of a list, which is made where it is missing."""
-    if not items:
-        return xml
-    place = _children(xml, element)
-    name = element.encode()
-    if place is not None:
-        start, end, there = place
-        head = re.match(rb"<%b((?:\s[^>]*?)?)/?>" % name, xml[start:end])
-        attributes = re.sub(rb'\scount="\d+"', b"", head[1]) if head else b""
-        whole = xml[start:end]
-        inside = whole[whole.index(b">") + 1 : whole.rindex(b"</")] if b"</" in whole else b""
-        new = b'<%b%b count="%d">%b%b</%b>' % (
-            name,
-            attributes,
-            len(there) + len(items),
-            inside,
-            b"".join(items),
-            name,
-        )
-        return xml[:start] + new + xml[end:]
-    new = b'<%b count="%d">%b</%b>' % (name, len(items), b"".join(items), name)
-    following = _LISTS[_LISTS.index(element) + 1 :]
-    for other in (*following, "tableStyles", "colors", "extLst"):
-        match = re.search(rb"<%b[\s/>]" % other.encode(), xml)
-        if match is not None:
-            return xml[: match.start()] + new + xml[match.start() :]
-    return before_end(xml, "styleSheet", new)
 
 
 def _moved_sheet(xml: bytes, strings: list[bytes], moved: tuple[int, int]) -> bytes:

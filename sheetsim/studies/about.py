@@ -3,7 +3,7 @@
 import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from math import ceil
 from typing import Any
@@ -124,6 +124,17 @@ def about_page(
         parameters=parameters,
         versions=versions,
     )
+
+
+def with_command(page: AboutPage, command: str) -> AboutPage:
+    """The page with another command that makes the file again."""
+    row = next(item.row for item in page.items if isinstance(item, Text) and item.text == "command" and not item.column)
+    lines = ceil(len(command) / PER_LINE["code"])
+    label = Text(row, 0, "command", "label-top" if lines > 1 else "label")
+    told = {(row, 0): label, (row, 1): Text(row, 1, command, "code")}
+    items = tuple(told.get((item.row, item.column), item) if isinstance(item, Text) else item for item in page.items)
+    heights = {**page.heights, row: min(15.0 * lines, 409)} if lines > 1 else page.heights
+    return replace(page, items=items, heights=heights, command=command)
 
 
 @dataclass(frozen=True)

@@ -311,9 +311,9 @@ class Page:
     """A sheet for people: items at chosen cells. `widths` in characters by first column, `heights` in points by row.
 
     heads: so many rows above the frozen line are printed on each sheet of paper; printed: so many rows are printed at
-    all, where those below are for the screen. tab: the color of its tab, a name of styles.TABS; words: what it holds;
+    all, where those below are for the screen. tab: the color of its tab, a key of a theme's tabs; words: what it holds;
     back: the sheet that its first cell leads to; tones: what the cells of the style `verdict` can say, each word with
-    its tone, a name of styles.TONES.
+    its tone, a key of a theme's tones.
     """
 
     title: str

@@ -30,8 +30,10 @@ from sheetsim.workbook.plotting.panels import (
     RowsPanel,
     ScatterPanel,
 )
-from sheetsim.workbook.writing.looks import Look
-from sheetsim.workbook.writing.styles import INK, MUTED, NEGATIVE, POSITIVE, RULE_COLOR, RULED, ZERO
+from sheetsim.workbook.writing.looks import LineLook
+from sheetsim.workbook.writing.theme import USUAL
+
+COLORS = USUAL.keys.colors
 
 # Pixels of the books' charts on an inch, and of a picture's.
 PIXELS, DOTS = 96, 144
@@ -197,7 +199,7 @@ def _draw_histogram(axes: Axes, panel: HistogramPanel) -> None:
 
 
 def _beside(axes: Axes, text: str, x: float, y: float, *, va: str = "top", **where: Any) -> None:
-    axes.text(x, y, _shown(text), fontsize=7, color=MUTED, va=va, **where, **_words())
+    axes.text(x, y, _shown(text), fontsize=7, color=COLORS.muted, va=va, **where, **_words())
 
 
 def _draw_lines(axes: Axes, panel: LinesPanel) -> None:
@@ -241,7 +243,7 @@ def _scale_y(axes: Axes, panel: LinesPanel, numbers: Array) -> None:
     """The scale of y, as Excel has it: a linear one begins at 0 unless the numbers lie close together."""
     if not numbers.size:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no numbers", transform=axes.transAxes, ha="center", va="center", color=MUTED)
+        axes.text(0.5, 0.5, "no numbers", transform=axes.transAxes, ha="center", va="center", color=COLORS.muted)
         return
     low, high = float(max(numbers.min(), -EXTREME)), float(min(numbers.max(), EXTREME))
     if panel.logarithmic:
@@ -289,7 +291,7 @@ def _between(low: float, high: float) -> list[float]:
     return ticks
 
 
-def _line(look: Look) -> dict[str, Any]:
+def _line(look: LineLook) -> dict[str, Any]:
     """A line's look in matplotlib's terms."""
     return {
         "color": look.color,
@@ -326,10 +328,10 @@ def _draw_rows(axes: Axes, panel: RowsPanel) -> None:
     every = max(1, len(rows) // 40)
     axes.set_yticks(rows[::every], [_shown(name) for name in panel.names[::every]], **_words())
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.axvline(0, color=RULE_COLOR, linewidth=0.8)
+    axes.axvline(0, color=COLORS.rule, linewidth=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     _named(axes, panel.axis)
-    axes.grid(axis="x", color=RULED, linewidth=0.5)
+    axes.grid(axis="x", color=COLORS.grid, linewidth=0.5)
     axes.grid(visible=False, axis="y")
     if len(panel.parts) > 1:
         names = [part.name for part in panel.parts]
@@ -340,10 +342,10 @@ def _draw_heat_map(axes: Axes, panel: HeatMapPanel) -> None:
     low, middle, high = panel.at
     if low < middle < high:
         norm: Normalize = TwoSlopeNorm(middle, low, high)
-        colors = [NEGATIVE, ZERO, POSITIVE]
+        colors = [COLORS.negative, COLORS.zero, COLORS.positive]
     else:
         norm = Normalize(low, high if high > low else low + 1)
-        colors = [NEGATIVE, ZERO] if low < middle else [ZERO, POSITIVE]
+        colors = [COLORS.negative, COLORS.zero] if low < middle else [COLORS.zero, COLORS.positive]
     scale = LinearSegmentedColormap.from_list("sheetsim", colors)
     image = axes.imshow(np.ma.masked_invalid(panel.numbers), scale, norm, aspect="auto", interpolation="nearest")
     columns = panel.numbers.shape[1]
@@ -359,9 +361,9 @@ def _draw_heat_map(axes: Axes, panel: HeatMapPanel) -> None:
     else:
         for (row, column), number in np.ndenumerate(panel.numbers):
             if np.isfinite(number):
-                axes.text(column, row, _minus(f"{number:.3g}"), ha="center", va="center", fontsize=7, color=INK)
+                axes.text(column, row, _minus(f"{number:.3g}"), ha="center", va="center", fontsize=7, color=COLORS.ink)
     if panel.corner and len(panel.corner) < 80:
-        axes.set_xlabel(_shown(panel.corner), fontsize=7, color=MUTED, **_words())
+        axes.set_xlabel(_shown(panel.corner), fontsize=7, color=COLORS.muted, **_words())
     axes.spines[:].set_visible(False)
 
 
@@ -372,12 +374,12 @@ def _minus(number: str) -> str:
 
 def _named(axes: Axes, x: str, y: str = "") -> None:
     """The axes' names, and what all charts have alike."""
-    axes.set_xlabel(_shown(x), fontsize=8, color=MUTED, labelpad=2, **_words())
-    axes.set_ylabel(_shown(y), fontsize=8, color=MUTED, **_words())
-    axes.tick_params(labelsize=8, colors=MUTED, labelcolor=MUTED, length=3)
+    axes.set_xlabel(_shown(x), fontsize=8, color=COLORS.muted, labelpad=2, **_words())
+    axes.set_ylabel(_shown(y), fontsize=8, color=COLORS.muted, **_words())
+    axes.tick_params(labelsize=8, colors=COLORS.muted, labelcolor=COLORS.muted, length=3)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(RULE_COLOR)
-    axes.grid(axis="y", color=RULED, linewidth=0.5)
+    axes.spines["bottom"].set_color(COLORS.rule)
+    axes.grid(axis="y", color=COLORS.grid, linewidth=0.5)
     axes.set_axisbelow(True)
 
 
@@ -391,7 +393,7 @@ def _legend(axes: Axes, curves: Sequence[DrawnLine], width: int) -> None:
 def _put_legend(axes: Axes, handles: Sequence[Any], names: Sequence[str], width: int) -> None:
     chosen = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_NAMED)).round().astype(int))
     handles, names = [handles[k] for k in chosen], [_shown(names[k]) for k in chosen]
-    look: dict[str, Any] = {"fontsize": 7, "frameon": False, "labelcolor": INK, "handlelength": 1.8}
+    look: dict[str, Any] = {"fontsize": 7, "frameon": False, "labelcolor": COLORS.ink, "handlelength": 1.8}
     # Numbers, and the names afterwards: matplotlib leaves out what begins with an underscore.
     numbers = list(map(str, chosen))
     if len(names) > BELOW:

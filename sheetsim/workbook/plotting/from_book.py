@@ -33,8 +33,9 @@ from sheetsim.workbook.plotting.panels import (
 )
 from sheetsim.workbook.reading.parse import rectangle
 from sheetsim.workbook.reading.read import Reader
-from sheetsim.workbook.writing.looks import Look
-from sheetsim.workbook.writing.styles import MUTED
+from sheetsim.workbook.writing.cover import PREFIX
+from sheetsim.workbook.writing.looks import LineLook
+from sheetsim.workbook.writing.theme import USUAL
 
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -68,18 +69,30 @@ class _Scale(NamedTuple):
 
 
 def charted_sheets(reader: Reader) -> dict[str, Callable[[], list[Panel]]]:
-    """By title of a sheet that has charts, or cells in colors, what reads these."""
+    """By title of a sheet that has charts, or cells in colors, what reads these.
+
+    Charts of a person's own cover are left out.
+    """
     sheets: dict[str, Callable[[], list[Panel]]] = {}
     for title in reader.file.titles:
         part = reader.file.part_of(title)
         if reader.file.size(part) > MOST_BYTES:
             continue
         xml = reader.file.read(part)
-        drawings = [target for kind, target in _links(reader, part).values() if kind == "drawing"]
+        drawings = [
+            target
+            for kind, target in _links(reader, part).values()
+            if kind == "drawing" and not basename(target).startswith(PREFIX) and _has_charts(reader, target)
+        ]
         scales = list(_scales(xml))
         if drawings or scales:
             sheets[title] = partial(_panels, reader, title, xml, drawings, scales)
     return sheets
+
+
+def _has_charts(reader: Reader, drawing: str) -> bool:
+    """Whether a drawing has more than pictures."""
+    return any(kind == "chart" for kind, _ in _links(reader, drawing).values())
 
 
 def _panels(reader: Reader, title: str, xml: bytes, drawings: list[str], scales: list[_Scale]) -> list[Panel]:
@@ -191,14 +204,14 @@ class _Chart:
         """The same as numbers."""
         return np.array([np.nan if isinstance(cell, str) else cell for cell in self.cells(series, role)])
 
-    def look(self, number: int, series: ElementTree.Element) -> Look:
+    def look(self, number: int, series: ElementTree.Element) -> LineLook:
         """A line's look."""
         line = series.find(f"{C}spPr/{A}ln")
         seen = line is not None and line.find(f"{A}noFill") is None
         marker = series.find(f"{C}marker")
         shape = "none" if marker is None else _value(marker, "symbol", "none")
-        color = _color(line) or _color(None if marker is None else marker.find(f"{C}spPr")) or MUTED
-        look = Look(color, int("0" if line is None else line.get("w", "28575")) / POINT if seen else 0)
+        color = _color(line) or _color(None if marker is None else marker.find(f"{C}spPr")) or USUAL.keys.colors.muted
+        look = LineLook(color, int("0" if line is None else line.get("w", "28575")) / POINT if seen else 0)
         if line is not None and line.find(f"{A}prstDash") is not None:
             look = look._replace(dashed=line.find(f"{A}prstDash").get("val") != "solid")  # type: ignore[union-attr]
         if shape != "none" and marker is not None:
@@ -219,7 +232,10 @@ def _panel(chart: _Chart, frame: PanelFrame) -> Panel | None:
         return _histogram(chart, frame, bars)
     if bars:
         names = tuple(cell_text(cell) for cell in chart.cells(bars[0], "cat"))
-        parts = tuple(BarLayer(chart.numbers(one), _color(one.find(f"{C}spPr")) or MUTED, _name(one)) for one in bars)
+        parts = tuple(
+            BarLayer(chart.numbers(one), _color(one.find(f"{C}spPr")) or USUAL.keys.colors.muted, _name(one))
+            for one in bars
+        )
         stacked = _value(chart.tree.find(f".//{C}barChart"), "overlap") == "100"
         return RowsPanel(frame, parts, names, _text(chart.axis("valAx").find(f"{C}title")), stacked)
     points = chart.series("scatterChart")

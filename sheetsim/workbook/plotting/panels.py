@@ -22,8 +22,8 @@ from sheetsim.workbook.layout import (
     Text,
     Ticks,
 )
-from sheetsim.workbook.writing.looks import CONTOUR_LOOK, Look, line_looks, trace_look
-from sheetsim.workbook.writing.styles import BAR, GAP, OUTSIDE, SPIKE, line_colors
+from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, trace_look
+from sheetsim.workbook.writing.styles import GAP, USUAL_LOOK
 
 # Letters of a title; of a longer one what stands before its colon is shown.
 LONGEST_TITLE = 44
@@ -87,7 +87,7 @@ class DrawnLine:
 
     name: str
     y: Array
-    look: Look
+    look: LineLook
     x: Array | None = None
 
 
@@ -190,6 +190,7 @@ def frame_of(row: int, column: int, size: tuple[int, int], title: str, label: st
 
 
 def _histogram(item: Bars, values: Values) -> HistogramPanel:
+    colors = USUAL_LOOK.theme.colors
     counts = values[item.counts][:, 0]
     length = len(counts)
     layers = [BarLayer(_at(0, values[item.height], length), "")]
@@ -197,14 +198,14 @@ def _histogram(item: Bars, values: Values) -> HistogramPanel:
     if item.spike is not None:
         parts = [_at(item.spike.at, values[part], length) for part in item.spike.parts]
         names = "", "", item.spike.name
-        layers += [BarLayer(*of) for of in zip(parts, (SPIKE, GAP, SPIKE), names, strict=True)]
+        layers += [BarLayer(*of) for of in zip(parts, (colors.zeros, GAP, colors.zeros), names, strict=True)]
         share = BarShare(item.spike.at, float(values[item.spike.share][0, 0]), item.spike.name)
     inside = counts.copy()
     inside[-1] = 0
     layers += [
-        BarLayer(counts, OUTSIDE, "more"),
-        BarLayer(inside, BAR, item.counts.name or ""),
-        BarLayer(_at(0, counts[:1], length), OUTSIDE, "below"),
+        BarLayer(counts, colors.outside, "more"),
+        BarLayer(inside, colors.bar, item.counts.name or ""),
+        BarLayer(_at(0, counts[:1], length), colors.outside, "below"),
     ]
     labels = *map(cell_text, values[item.labels][:, 0]), "more"
     return HistogramPanel(_frame(item), tuple(layers), labels, item.axis, item.every, share)
@@ -224,7 +225,7 @@ def _down(cells: Sequence[Matrix], values: Values) -> Array:
 def _lines(item: Lines, values: Values) -> LinesPanel:
     curves = tuple(
         DrawnLine(line.name, _down(line.cells, values), look)
-        for line, look in zip(item.lines, line_looks(item), strict=True)
+        for line, look in zip(item.lines, line_looks(USUAL_LOOK, item), strict=True)
     )
     labels = tuple(cell.item() for node in item.labels for cell in values[node][:, 0])
     return LinesPanel(_frame(item), _told(curves), labels, item.axis, item.logarithmic, item.share)
@@ -237,10 +238,10 @@ def _told(curves: Sequence[DrawnLine]) -> tuple[DrawnLine, ...]:
 
 
 def _scatter(item: Scatter, values: Values) -> ScatterPanel:
-    curves = [DrawnLine("", values[node][:, 1], CONTOUR_LOOK, values[node][:, 0]) for node in item.contours]
+    curves = [DrawnLine("", values[node][:, 1], contour_look(USUAL_LOOK), values[node][:, 0]) for node in item.contours]
     for trace in item.traces:
         points = values[trace.points]
-        curves.append(DrawnLine(trace.name, points[:, 1], trace_look(trace), points[:, 0]))
+        curves.append(DrawnLine(trace.name, points[:, 1], trace_look(USUAL_LOOK, trace), points[:, 0]))
     return ScatterPanel(_frame(item), _told(curves), item.window, item.axes)
 
 
@@ -249,7 +250,7 @@ def _rows(item: HorizontalBars, layout: Layout, values: Values) -> RowsPanel:
     page = next(sheet for sheet in layout.sheets if sheet.title == first.sheet)
     assert isinstance(page, Page)
     cells = _cells(page, values)
-    colors = line_colors(len(item.parts))
+    colors = USUAL_LOOK.line_colors(len(item.parts))
     parts = tuple(
         BarLayer(_down(part.cells, values), color, part.name) for part, color in zip(item.parts, colors, strict=True)
     )

@@ -5,7 +5,7 @@ from itertools import cycle
 from typing import NamedTuple
 
 from sheetsim.workbook.layout import Line, Lines, Trace
-from sheetsim.workbook.writing.styles import CONTOUR, INK, LINES, MUTED, line_colors
+from sheetsim.workbook.writing.styles import Look
 
 # Cells of a line, beyond which it has no markers.
 MOST_MARKERS = 40
@@ -20,11 +20,11 @@ ALIKE = ("band", "inner", "outer")
 MARKERS = ("circle", "square", "diamond", "triangle", "x")
 
 
-class Look(NamedTuple):
-    """A line's color, its width in points (0.
+class LineLook(NamedTuple):
+    """How a line is drawn.
 
-    No line), whether it is dashed, its marker ("": none) and that one's size in points, and whether the legend names
-    it.
+    width, size: of the line (0: none) and of its markers, in points; marker: "" for none; named: whether the legend
+    names it.
     """
 
     color: str
@@ -35,19 +35,21 @@ class Look(NamedTuple):
     named: bool = True
 
 
-CONTOUR_LOOK = Look(CONTOUR, 0.5, named=False)
+def contour_look(look: Look) -> LineLook:
+    """The look of a contour line."""
+    return LineLook(look.theme.colors.contour, 0.5, named=False)
 
 
-def line_looks(item: Lines) -> list[Look]:
+def line_looks(look: Look, item: Lines) -> list[LineLook]:
     """A look a line of a chart."""
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
     shapes = cycle(MARKERS)
     looks = []
-    for line, line_color in zip(item.lines, _colors(item.lines), strict=True):
-        solid = line.style == "solid" and len(item.lines) <= len(LINES) and longest <= MOST_MARKERS
+    for line, line_color in zip(item.lines, _colors(look, item.lines), strict=True):
+        solid = line.style == "solid" and len(item.lines) <= len(look.theme.colors.lines) and longest <= MOST_MARKERS
         looks.append(
-            Look(
-                line_color if line.style in ("solid", "guide", *ALIKE) else MUTED,
+            LineLook(
+                line_color if line.style in ("solid", "guide", *ALIKE) else look.theme.colors.muted,
                 0 if line.style == "none" else WIDTHS.get(line.style, 1),
                 line.style in ("dashed", "guide", "outer"),
                 next(shapes) if solid and not item.labels else "",
@@ -57,16 +59,17 @@ def line_looks(item: Lines) -> list[Look]:
     return looks
 
 
-def trace_look(trace: Trace) -> Look:
+def trace_look(look: Look, trace: Trace) -> LineLook:
     """The look of a trace of a scatter chart."""
     if trace.style == "point":
-        return Look(INK, 0, marker="diamond", size=7)
-    return Look(LINES[trace.color], 1, marker="circle", size=4 if trace.points.shape[0] <= MOST_MARKERS else 2)
+        return LineLook(look.theme.colors.ink, 0, marker="diamond", size=7)
+    size = 4 if trace.points.shape[0] <= MOST_MARKERS else 2
+    return LineLook(look.theme.colors.lines[trace.color], 1, marker="circle", size=size)
 
 
-def _colors(lines: Sequence[Line]) -> list[str]:
+def _colors(look: Look, lines: Sequence[Line]) -> list[str]:
     """A color a line; an interval's ends have that of the line before them."""
-    colors = iter(line_colors(sum(line.style not in ALIKE for line in lines)))
+    colors = iter(look.line_colors(sum(line.style not in ALIKE for line in lines)))
     chosen: list[str] = []
     for line in lines:
         chosen.append(chosen[-1] if line.style in ALIKE else next(colors))

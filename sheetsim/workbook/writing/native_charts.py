@@ -17,7 +17,7 @@ from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.layout import Area, Bars, Lines
-from sheetsim.workbook.writing.styles import BAR, FONT, INK, MUTED, line_colors
+from sheetsim.workbook.writing.styles import Look
 
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _MAIN = "http://schemas.openxmlformats.org/drawingml/2006/main"
@@ -94,12 +94,13 @@ class _Chart(NamedTuple):
 class NativeCharts:
     """The native charts of a book, in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Look) -> None:
+        self._look = look
         self._charts: list[_Chart] = []
 
     def add(self, item: Bars | Lines, places: Mapping[Matrix, Area], values: Mapping[Matrix, Array]) -> str:
         """Takes the native form of an item; what the ordinary chart in its place is to be called."""
-        colors = [BAR] if isinstance(item, Bars) else line_colors(len(item.native))
+        colors = [self._look.theme.colors.bar] if isinstance(item, Bars) else self._look.line_colors(len(item.native))
         series = tuple(
             _Series(line.name, places[line.cells[0]], color) for line, color in zip(item.native, colors, strict=True)
         )
@@ -119,7 +120,7 @@ class NativeCharts:
         parts: dict[str, str] = {}
         first = 0
         for number, chart in enumerate(self._charts, start=1):
-            parts[f"xl/charts/chartEx{number}.xml"] = _chart_xml(chart, number, first)
+            parts[f"xl/charts/chartEx{number}.xml"] = _chart_xml(self._look, chart, number, first)
             parts[f"xl/charts/_rels/chartEx{number}.xml.rels"] = _relations(
                 {
                     f"style{number}.xml": f"{_STYLE_RELATIONS}/chartStyle",
@@ -199,21 +200,21 @@ def _binning(labels: Array) -> str:
     )
 
 
-def _chart_xml(chart: _Chart, number: int, first: int) -> str:
+def _chart_xml(look: Look, chart: _Chart, number: int, first: int) -> str:
     data = "".join(
         f'<cx:data id="{k}"><cx:numDim type="val"><cx:f>{_name(first + k)}</cx:f></cx:numDim></cx:data>'
         for k in range(len(chart.series))
     )
-    title = _title(chart.title) if chart.title else ""
+    title = _title(look, chart.title) if chart.title else ""
     series = "".join(_series_xml(chart, k, number) for k in range(len(chart.series)))
     gap = "0" if chart.binning else "1"
-    legend = "" if chart.binning else f'<cx:legend pos="b" align="ctr" overlay="0">{_small()}</cx:legend>'
+    legend = "" if chart.binning else f'<cx:legend pos="b" align="ctr" overlay="0">{_small(look)}</cx:legend>'
     return (
         f'{_XML}<cx:chartSpace xmlns:a="{_MAIN}" xmlns:r="{_OFFICE}" xmlns:cx="{_CHARTEX}">'
         f"<cx:chartData>{data}</cx:chartData>"
         f"<cx:chart>{title}<cx:plotArea><cx:plotAreaRegion>{series}</cx:plotAreaRegion>"
-        f'<cx:axis id="0"><cx:catScaling gapWidth="{gap}"/><cx:tickLabels/>{_small()}</cx:axis>'
-        f'<cx:axis id="1"><cx:valScaling/><cx:majorGridlines/><cx:tickLabels/>{_small()}</cx:axis>'
+        f'<cx:axis id="0"><cx:catScaling gapWidth="{gap}"/><cx:tickLabels/>{_small(look)}</cx:axis>'
+        f'<cx:axis id="1"><cx:valScaling/><cx:majorGridlines/><cx:tickLabels/>{_small(look)}</cx:axis>'
         f"</cx:plotArea>{legend}</cx:chart></cx:chartSpace>"
     )
 
@@ -233,19 +234,20 @@ def _series_xml(chart: _Chart, place: int, number: int) -> str:
     )
 
 
-def _title(text: str) -> str:
-    look = f'lang="en-US" sz="1000" b="1"><a:solidFill><a:srgbClr val="{INK.removeprefix("#")}"/></a:solidFill>'
-    font = f'<a:latin typeface="{FONT["font_name"]}"/></a:rPr>'
+def _title(look: Look, text: str) -> str:
+    ink = look.theme.colors.ink.removeprefix("#")
+    run = f'lang="en-US" sz="1000" b="1"><a:solidFill><a:srgbClr val="{ink}"/></a:solidFill>'
+    font = f'<a:latin typeface="{escape(look.font_name)}"/></a:rPr>'
     return (
         '<cx:title pos="t" align="ctr" overlay="0">'
         f"<cx:tx><cx:txData><cx:v>{escape(text)}</cx:v></cx:txData></cx:tx>"
         '<cx:txPr><a:bodyPr/><a:lstStyle/><a:p><a:pPr algn="ctr"><a:defRPr/></a:pPr>'
-        f"<a:r><a:rPr {look}{font}<a:t>{escape(text)}</a:t></a:r></a:p></cx:txPr></cx:title>"
+        f"<a:r><a:rPr {run}{font}<a:t>{escape(text)}</a:t></a:r></a:p></cx:txPr></cx:title>"
     )
 
 
-def _small() -> str:
-    color = f'<a:solidFill><a:srgbClr val="{MUTED.removeprefix("#")}"/></a:solidFill>'
+def _small(look: Look) -> str:
+    color = f'<a:solidFill><a:srgbClr val="{look.theme.colors.muted.removeprefix("#")}"/></a:solidFill>'
     return (
         "<cx:txPr><a:bodyPr/><a:lstStyle/><a:p>"
         f'<a:pPr><a:defRPr sz="800">{color}</a:defRPr></a:pPr>'

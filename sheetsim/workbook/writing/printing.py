@@ -74,7 +74,7 @@ def printed(page: Page) -> Print:
     if page.printed is not None:
         items = [item for item in items if item.row < page.printed]
     last = _extent(page, items)
-    widths = [_width(page, column) for column in range(last[1] + 1)]
+    widths = [column_pixels(page, column) for column in range(last[1] + 1)]
     heights = _heights(page, items, widths, last[0] + 1)
     frozen = page.freeze or (0, 0)
     scale = scale_of(sum(widths))
@@ -98,19 +98,21 @@ def width_of(characters: float) -> int:
     return int(characters * 7 + 0.5) + 5
 
 
-def _width(page: Page, column: int) -> int:
+def column_pixels(page: Page, column: int) -> int:
+    """The width of a page's column."""
     width = page.widths.get(column)
     return COLUMN if width is None else width_of(width)
 
 
-def _height(page: Page, row: int) -> int:
+def row_pixels(page: Page, row: int) -> int:
+    """The height of a page's row."""
     height = page.heights.get(row)
     return ROW if height is None else int(4 / 3 * height)
 
 
 def _heights(page: Page, items: Sequence[Placed], widths: Sequence[int], count: int) -> list[int]:
     """Rows that have no height of their own grow with the lines of a text that is wrapped."""
-    heights = [_height(page, row) for row in range(count)]
+    heights = [row_pixels(page, row) for row in range(count)]
     for item in items:
         if isinstance(item, Text) and item.style in WRAPPED_STYLES and item.row not in page.heights:
             room = sum(widths[item.column : item.column + item.columns])
@@ -128,8 +130,8 @@ def _shape(item: Placed) -> tuple[int, int]:
 def chart_end(page: Page, chart: CHARTS) -> tuple[int, int]:
     """The last row and column that a chart reaches into."""
     return (
-        _reached(chart.row, chart.size[1], lambda row: _height(page, row)),
-        _reached(chart.column, chart.size[0], lambda column: _width(page, column)),
+        _reached(chart.row, chart.size[1], lambda row: row_pixels(page, row)),
+        _reached(chart.column, chart.size[0], lambda column: column_pixels(page, column)),
     )
 
 
@@ -151,7 +153,7 @@ def _extent(page: Page, items: Sequence[Placed]) -> tuple[int, int]:
             below, right = item.row + rows - 1, item.column + columns - 1
             if isinstance(item, Text) and columns == 1 and item.style not in (*WRAPPED_STYLES, *HEADING_STYLES):
                 pixels = min(int(len(item.text) * CHARACTER), WIDEST_TEXT)
-                right = _reached(item.column, pixels, lambda column: _width(page, column))
+                right = _reached(item.column, pixels, lambda column: column_pixels(page, column))
         row, column = max(row, below), max(column, right)
     return row, column
 

@@ -1,155 +1,225 @@
-"""How cells look: named formats as data, in XlsxWriter's property names. One place for colors and number formats."""
+"""How cells look: named formats as data, in XlsxWriter's property names, made of a theme.
 
+One place for number formats; the colors of the usual look are the theme's defaults.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-FONT = {"font_name": "Arial", "font_size": 10}
-INK = "#1F2937"
-MUTED = "#6B7280"
-BAR = "#2F6DB5"
-# Of a histogram: what lies outside its range, and a spike's stripes.
-OUTSIDE = "#B58900"
-SPIKE = "#8A94A3"
-# Of charts: thin lines behind and around them, and the gap in a bar that is broken.
-RULED, GAP = "#E5E7EB", "#FFFFFF"
-# Told apart without red, green or blue receptors too, and most in gray (test_charts).
-LINES = ("#2F6DB5", "#B23A0E", "#53B89C", "#5B2A6E", "#E0A000")
-RAMP = ((0x1F, 0x3B, 0x8C), (0x3B, 0x9D, 0xC8), (0xC9, 0xB4, 0x4B), (0xB0, 0x2A, 0x1E))
-RULE_COLOR = "#C9D1DC"
-CONTOUR = "#A3ADBA"
-HEADING = "#E8EEF6"
+from sheetsim.workbook.writing.theme import USUAL, ThemeKeys
 
-# For values near 1. Other magnitudes get theirs by conditional formats: sections with conditions in one number format
-# (`[>=10000]0.00E+00;0.0000`) lose the sign of negative numbers in LibreOffice.
-NUMBER = "0.0000"
+# Without a theme that names one.
+FONT = "Arial"
 
-# Cell rules in XlsxWriter's terms, the first that fits wins: what a number of that size looks like with 3 to 5 digits.
-MAGNITUDES: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"criteria": "==", "value": 0}, "0"),
-    ({"criteria": "between", "minimum": -0.00095, "maximum": 0.00095}, "0.00E+00"),
-    ({"criteria": "not between", "minimum": -9999.5, "maximum": 9999.5}, "0.00E+00"),
-    ({"criteria": "not between", "minimum": -99.95, "maximum": 99.95}, "0.0"),
-    ({"criteria": "not between", "minimum": -9.995, "maximum": 9.995}, "0.00"),
-)
-# Of the cells of a matrix: what is below 0, 0, and what is above it.
-NEGATIVE, ZERO, POSITIVE = "#7FB2E5", "#FFFFFF", "#F2A65A"
+# In a bar that is broken.
+GAP = "#FFFFFF"
+
 COLORS = "Colors: blue below 0, white at 0, orange above; strongest at the sheet's largest magnitude."
-COLOR_SCALE = {"type": "3_color_scale", "min_color": NEGATIVE, "mid_color": ZERO, "max_color": POSITIVE}
-# Of shares, full at 1. Without the extensions of Excel 2010, as of sparklines: openpyxl, and pandas with it, warns of
-# each that it does not know.
-DATA_BARS = {
-    "type": "data_bar",
-    "bar_color": "#B9D3EE",
-    "min_type": "num",
-    "min_value": 0,
-    "max_type": "num",
-    "max_value": 1,
-}
-LINK = "#1F5FA8"
-# By what a sheet holds.
-TABS = {
-    "input": "#D6A800",
-    "weights": "#8A5AA8",
-    "sums": "#2F6DB5",
-    "activations": "#2E8B57",
-    "gradients": "#C4541B",
-    "results": "#1F2937",
-    "draws": "#A3ADBA",
-    "about": "#E8EEF6",
-}
-_head = {"bold": True, "font_color": INK, "bg_color": HEADING, "bottom": 1, "bottom_color": RULE_COLOR}
 
-STYLES: dict[str, dict[str, Any]] = {
-    "title": {"bold": True, "font_size": 18, "font_color": INK, "text_wrap": True, "valign": "vcenter"},
-    "text": {"font_color": INK},
-    "link": {"font_color": LINK, "underline": 1},
-    "hint": {"font_color": INK, "indent": 1},
-    "lead": {"font_color": INK, "font_size": 11, "text_wrap": True, "valign": "top"},
-    "note": {"font_color": MUTED, "text_wrap": True, "valign": "top"},
-    "muted": {"font_color": MUTED, "align": "center"},
-    "muted-left": {"font_color": MUTED, "indent": 1},
-    "section": {"bold": True, "font_size": 12, "font_color": INK},
-    "label": {"font_color": INK, "align": "left"},
-    "label-top": {"font_color": INK, "align": "left", "valign": "top"},
-    "heading": {**_head, "align": "center", "text_wrap": True, "valign": "vcenter"},
-    "heading-left": {**_head, "align": "left"},
-    "column": {**_head, "align": "right"},
-    "column-link": {**_head, "align": "right", "font_color": LINK, "underline": 1},
-    "index-link": {**_head, "align": "center", "font_color": LINK, "underline": 1},
-    "layer": {**_head, "align": "center", "num_format": '"Layer "0'},
-    "number": {"num_format": NUMBER, "align": "right"},
-    "center": {"num_format": NUMBER, "align": "center"},
-    "amount": {"num_format": "#,##0", "align": "right"},
-    "amount-center": {"num_format": "#,##0", "align": "center"},
-    "count": {"num_format": "#,##0", "align": "right"},
-    "count-center": {"num_format": "#,##0", "align": "center"},
-    "whole": {"num_format": "0", "align": "right"},
-    "ratio": {"num_format": "0.000", "align": "center"},
-    "error": {"num_format": '"± "0.0%', "align": "center", "font_color": MUTED},
-    "state": {"num_format": "0", "align": "center", "font_color": MUTED},
-    "one-decimal": {"num_format": "0.0", "align": "right"},
-    "one-decimal-center": {"num_format": "0.0", "align": "center"},
-    "percent": {"num_format": "0.0%", "align": "right"},
-    "percent-center": {"num_format": "0.0%", "align": "center"},
-    "edge": {"num_format": NUMBER, "align": "right"},
-    "up-to": {"num_format": "General", "align": "right"},
-    "edge-muted": {"align": "right", "font_color": MUTED, "italic": True},
-    "input": {
-        "bold": True,
-        "align": "center",
-        "bg_color": "#FFF4CC",
-        "border": 1,
-        "border_color": "#D6A800",
-        "num_format": "General",
-    },
-    "as-made": {
-        "font_color": INK,
-        "align": "left",
-        "num_format": '"all as this file was made";;"changed: parameters and description are those it was made with"',
-    },
-    # Of pictures: their color scale alone is seen.
-    "pixel": {"num_format": ";;;"},
-    # Of pictures whose pixels are meant to be changed: the color scale covers a fill.
-    "drawing": {
-        "num_format": "General",
-        "align": "center",
-        "valign": "vcenter",
-        "border": 1,
-        "border_color": "#D6A800",
-    },
-    # Of heat maps: cells at a line, and at points.
-    "at-line": {"num_format": "0.00", "align": "center", "border": 1, "border_color": INK},
-    "at-point": {"num_format": "0.00", "align": "center", "bold": True, "border": 2, "border_color": INK},
-    "verdict": {"bold": True, "align": "center", "bg_color": "#F3F4F6"},
-    "code": {"font_name": "Courier New", "font_color": INK, "text_wrap": True, "valign": "top"},
-    "wrapped": {"font_color": INK, "text_wrap": True, "valign": "top"},
-    # Last: the writer numbers styles in this order, and a number of two digits in each cell of a matrix makes the
-    # deflated sheet 1 % smaller, as the deflate window then holds fewer digits to mistake for repetitions.
-    "matrix": {"num_format": NUMBER},
-    "axis": {**_head, "align": "center", "num_format": "General"},
-    "exponent": {"num_format": "0.00", "align": "center"},
-    "index": {**_head, "align": "center"},
-}
-
-# What a verdict's cell looks like by the tone of its text; set as conditional formats, so that the color follows the
-# formula.
-TONES: dict[str, dict[str, str]] = {
-    "good": {"bg_color": "#D9F2E0", "font_color": "#14652F"},
-    "warning": {"bg_color": "#FCEBCB", "font_color": "#8A5200"},
-    "bad": {"bg_color": "#FBDDD7", "font_color": "#9B2211"},
-    "neutral": {"bg_color": "#F3F4F6", "font_color": "#4B5563"},
-}
+# The cell that says whether yellow cells were changed: of 1, and of 0.
+AS_MADE = '"all as this file was made";;"changed: parameters and description are those it was made with"'
 
 
-def line_colors(count: int) -> tuple[str, ...]:
-    """Colors of so many lines: distinct ones while there are, then a ramp from blue to red, in the lines' order."""
-    if count <= len(LINES):
-        return LINES[:count]
-    ramp = []
-    for k in range(count):
-        part, share = divmod(k / (count - 1) * (len(RAMP) - 1), 1)
-        low, high = RAMP[int(part)], RAMP[min(int(part) + 1, len(RAMP) - 1)]
-        ramp.append("#" + "".join(f"{round(a + share * (b - a)):02X}" for a, b in zip(low, high, strict=True)))
-    return tuple(ramp)
+@dataclass(frozen=True)
+class Look:
+    """What a theme's roles mean for cells and charts.
+
+    language_font: what the book's language needs, if anything, where the theme names no font.
+    """
+
+    theme: ThemeKeys = USUAL.keys
+    language_font: str = ""
+
+    @property
+    def font_name(self) -> str:
+        """The font of everything except commands."""
+        return self.theme.font.name or self.language_font or FONT
+
+    @property
+    def font(self) -> dict[str, Any]:
+        """Of cells without a format, and of those with one."""
+        return {"font_name": self.font_name, "font_size": self.theme.font.size}
+
+    @property
+    def small_font(self) -> dict[str, Any]:
+        """Of what is written in charts."""
+        return {"size": 8, "color": self.theme.colors.muted, "name": self.font_name}
+
+    @property
+    def gridlines(self) -> dict[str, Any]:
+        """Of charts."""
+        return {"visible": True, "line": {"color": self.theme.colors.grid, "width": 0.5}}
+
+    @property
+    def tabs(self) -> dict[str, str]:
+        """Colors of tabs, by what a sheet holds."""
+        colors, tabs = self.theme.colors, self.theme.tabs
+        return {
+            "input": tabs.input or colors.input_border,
+            "weights": tabs.weights,
+            "sums": tabs.sums or colors.bar,
+            "activations": tabs.activations,
+            "gradients": tabs.gradients,
+            "results": tabs.results or colors.ink,
+            "draws": tabs.draws or colors.contour,
+            "about": tabs.about or colors.heading,
+        }
+
+    @property
+    def magnitudes(self) -> tuple[tuple[dict[str, Any], str], ...]:
+        """How numbers look with 3 to 5 digits, by their size: cell rules in XlsxWriter's terms, the first wins.
+
+        The format itself is for values near 1. Sections with conditions in one number format
+        (`[>=10000]0.00E+00;0.0000`) lose the sign of negative numbers in LibreOffice.
+        """
+        numbers = self.theme.numbers
+        return (
+            ({"criteria": "==", "value": 0}, "0"),
+            ({"criteria": "between", "minimum": -0.00095, "maximum": 0.00095}, numbers.scientific),
+            ({"criteria": "not between", "minimum": -9999.5, "maximum": 9999.5}, numbers.scientific),
+            ({"criteria": "not between", "minimum": -99.95, "maximum": 99.95}, numbers.hundreds),
+            ({"criteria": "not between", "minimum": -9.995, "maximum": 9.995}, numbers.tens),
+        )
+
+    @property
+    def color_scale(self) -> dict[str, str]:
+        """Of the cells of a matrix: what is below 0, 0, and what is above it."""
+        colors = self.theme.colors
+        scale = {"min_color": colors.negative, "mid_color": colors.zero, "max_color": colors.positive}
+        return {"type": "3_color_scale", **scale}
+
+    @property
+    def data_bars(self) -> dict[str, Any]:
+        """Of shares, full at 1.
+
+        Without the extensions of Excel 2010, as of sparklines: openpyxl, and pandas with it, warns of each that it does
+        not know.
+        """
+        ends = {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": 1}
+        return {"type": "data_bar", "bar_color": self.theme.colors.share, **ends}
+
+    @property
+    def tones(self) -> dict[str, dict[str, str]]:
+        """What a verdict's cell looks like by the tone of its text.
+
+        Set as conditional formats, so that the color follows the formula.
+        """
+        tones = {tone: getattr(self.theme.tones, tone) for tone in self.theme.tones.__struct_fields__}
+        return {tone: {"bg_color": of.fill, "font_color": of.text} for tone, of in tones.items()}
+
+    def line_colors(self, count: int) -> tuple[str, ...]:
+        """Colors of so many lines: distinct ones while there are, then a ramp in the lines' order."""
+        lines, stops = self.theme.colors.lines, [_parts(color) for color in self.theme.colors.ramp]
+        if count <= len(lines):
+            return lines[:count]
+        ramp = []
+        for k in range(count):
+            part, share = divmod(k / (count - 1) * (len(stops) - 1), 1)
+            low, high = stops[int(part)], stops[min(int(part) + 1, len(stops) - 1)]
+            ramp.append("#" + "".join(f"{round(a + share * (b - a)):02X}" for a, b in zip(low, high, strict=True)))
+        return tuple(ramp)
+
+    @cached_property
+    def cells(self) -> dict[str, dict[str, Any]]:
+        """The named formats."""
+        theme, colors, numbers = self.theme, self.theme.colors, self.theme.numbers
+        head = {"bold": True, "font_color": colors.ink, "bg_color": colors.heading}
+        head |= {"bottom": 1, "bottom_color": colors.rule}
+        return {
+            "title": {"bold": True, "font_size": 18, "font_color": colors.ink, "text_wrap": True, "valign": "vcenter"},
+            "text": {"font_color": colors.ink},
+            "link": {"font_color": colors.link, "underline": 1},
+            "hint": {"font_color": colors.ink, "indent": 1},
+            "lead": {"font_color": colors.ink, "font_size": 11, "text_wrap": True, "valign": "top"},
+            "note": {"font_color": colors.muted, "text_wrap": True, "valign": "top"},
+            "muted": {"font_color": colors.muted, "align": "center"},
+            "muted-left": {"font_color": colors.muted, "indent": 1},
+            "section": {"bold": True, "font_size": 12, "font_color": colors.ink},
+            "label": {"font_color": colors.ink, "align": "left"},
+            "label-top": {"font_color": colors.ink, "align": "left", "valign": "top"},
+            "heading": {**head, "align": "center", "text_wrap": True, "valign": "vcenter"},
+            "heading-left": {**head, "align": "left"},
+            "column": {**head, "align": "right"},
+            "column-link": {**head, "align": "right", "font_color": colors.link, "underline": 1},
+            "index-link": {**head, "align": "center", "font_color": colors.link, "underline": 1},
+            "layer": {**head, "align": "center", "num_format": '"Layer "0'},
+            "number": {"num_format": numbers.number, "align": "right"},
+            "center": {"num_format": numbers.number, "align": "center"},
+            "amount": {"num_format": numbers.count, "align": "right"},
+            "amount-center": {"num_format": numbers.count, "align": "center"},
+            "count": {"num_format": numbers.count, "align": "right"},
+            "count-center": {"num_format": numbers.count, "align": "center"},
+            "whole": {"num_format": "0", "align": "right"},
+            "ratio": {"num_format": "0.000", "align": "center"},
+            "error": {
+                "num_format": f'"± "{first_section(numbers.percent)}',
+                "align": "center",
+                "font_color": colors.muted,
+            },
+            "state": {"num_format": "0", "align": "center", "font_color": colors.muted},
+            "one-decimal": {"num_format": "0.0", "align": "right"},
+            "one-decimal-center": {"num_format": "0.0", "align": "center"},
+            "percent": {"num_format": numbers.percent, "align": "right"},
+            "percent-center": {"num_format": numbers.percent, "align": "center"},
+            "edge": {"num_format": numbers.number, "align": "right"},
+            "up-to": {"num_format": "General", "align": "right"},
+            "edge-muted": {"align": "right", "font_color": colors.muted, "italic": True},
+            "input": {
+                "bold": True,
+                "align": "center",
+                "bg_color": colors.input,
+                "border": 1,
+                "border_color": colors.input_border,
+                "num_format": "General",
+            },
+            "as-made": {
+                "font_color": colors.ink,
+                "align": "left",
+                "num_format": AS_MADE,
+            },
+            # Of pictures: their color scale alone is seen.
+            "pixel": {"num_format": ";;;"},
+            # Of pictures whose pixels are meant to be changed: the color scale covers a fill.
+            "drawing": {
+                "num_format": "General",
+                "align": "center",
+                "valign": "vcenter",
+                "border": 1,
+                "border_color": colors.input_border,
+            },
+            # Of heat maps: cells at a line, and at points.
+            "at-line": {"num_format": "0.00", "align": "center", "border": 1, "border_color": colors.ink},
+            "at-point": {
+                "num_format": "0.00",
+                "align": "center",
+                "bold": True,
+                "border": 2,
+                "border_color": colors.ink,
+            },
+            "verdict": {"bold": True, "align": "center", "bg_color": colors.verdict},
+            "code": {"font_name": theme.font.code, "font_color": colors.ink, "text_wrap": True, "valign": "top"},
+            "wrapped": {"font_color": colors.ink, "text_wrap": True, "valign": "top"},
+            # Last: the writer numbers styles in this order, and a number of two digits in each cell of a matrix makes
+            # the deflated sheet 1 % smaller, as the deflate window then holds fewer digits to mistake for repetitions.
+            "matrix": {"num_format": numbers.number},
+            "axis": {**head, "align": "center", "num_format": "General"},
+            "exponent": {"num_format": "0.00", "align": "center"},
+            "index": {**head, "align": "center"},
+        }
+
+
+# Of books without a theme, and of pictures.
+USUAL_LOOK = Look()
+
+
+def first_section(number_format: str) -> str:
+    """A number format for what is above 0."""
+    return number_format.partition(";")[0]
+
+
+def _parts(color: str) -> tuple[int, ...]:
+    return tuple(int(color[k : k + 2], 16) for k in (1, 3, 5))
 
 
 def axis_format(low: float, high: float) -> str:

@@ -10,9 +10,10 @@ from datetime import datetime
 from html import escape
 from io import BytesIO
 from itertools import islice
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 from zipfile import ZipFile
 
 import numpy as np
@@ -42,33 +43,26 @@ from sheetsim.workbook.layout import (
     SeriesSheet,
     Sheet,
     Text,
+    possible_texts,
 )
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.translated import translated
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines_chart, scatter_chart
+from sheetsim.workbook.writing.cover import STYLES, TYPES, Cover, Filling
 from sheetsim.workbook.writing.native_charts import NativeCharts
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
-from sheetsim.workbook.writing.printing import MARGINS, printed, scale_of, width_of
-from sheetsim.workbook.writing.styles import (
-    COLOR_SCALE,
-    COLORS,
-    DATA_BARS,
-    FONT,
-    MAGNITUDES,
-    NEGATIVE,
-    POSITIVE,
-    STYLES,
-    TABS,
-    TONES,
-    ZERO,
-)
+from sheetsim.workbook.writing.printing import MARGINS, column_pixels, printed, row_pixels, scale_of, width_of
+from sheetsim.workbook.writing.styles import COLORS, Look
+from sheetsim.workbook.writing.theme import USUAL, Theme
 from sheetsim.workbook.writing.xlsxwriter_parts import (
     MARK,
     ExactWorksheet,
-    hide_name,
+    define_name,
+    insert_picture,
     new_book,
     number_of,
+    picture_size,
     string_number,
 )
 
@@ -79,6 +73,9 @@ NO_DIGEST = "0" * 64  # until it is known
 
 # A note's pixels, and the characters of one of its lines.
 NOTE_WIDTH, NOTE_LINE = 380, 60
+
+# Pixels around a logo, and of a title's character at most.
+LOGO_GAP, TITLE_CHARACTER = 2, 14
 
 # Characters of a column with a name of its own.
 WIDEST_HEADING = 24
@@ -94,17 +91,20 @@ def write(
     properties: Mapping[str, str] | None = None,
     manifest: Sequence[Sequence[str]] = (),
     progress: SheetProgress | None = None,
+    theme: Theme = USUAL,
+    filled: Mapping[str, Filling] | None = None,
 ) -> Path:
     """Writes the workbook and returns its path.
 
-    values: the 2-D array of every matrix that has a place; manifest: texts of a very hidden sheet, row by row.
+    values: the 2-D array of every matrix that has a place; manifest: texts of a very hidden sheet, row by row; filled:
+    by name in lower case, what named cells of the theme's cover get.
     Raises SheetsimError when the file cannot be written; what was there before then stays as it was.
     """
     target = path_of(path)
     if target.suffix.lower() != ".xlsx":
         raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
     with whole_file(target) as file:
-        book = _Writer(layout, values, dict(properties or {}), manifest)
+        book = _Writer(layout, values, dict(properties or {}), manifest, theme, dict(filled or {}))
         write_package(file, book.parts(progress or (lambda title: None)), last=book.last)
     return target
 
@@ -116,30 +116,37 @@ class _Writer:
         values: Mapping[Matrix, Array],
         properties: Mapping[str, str],
         manifest: Sequence[Sequence[str]],
+        theme: Theme,
+        filled: Mapping[str, Filling],
     ) -> None:
+        self.theme, self.filled = theme, filled
+        self.look = Look(theme.keys, layout.spoken.font)
         self.layout = layout
         say = layout.spoken.say
         self.sheets = [translated(sheet, say) for sheet in layout.sheets]
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
-        self.book = new_book(self.structure, FONT)
+        self.book = new_book(self.structure, self.look.font)
         self.book.set_properties({**properties, "created": CREATED})
         self.book.set_custom_property(DIGEST, NO_DIGEST, "text")
         self.styles = {
-            name: self.book.add_format(FONT | style | {key: say(style[key]) for key in ("num_format",) if key in style})
-            for name, style in STYLES.items()
+            name: self.book.add_format(
+                self.look.font | style | {key: say(style[key]) for key in ("num_format",) if key in style}
+            )
+            for name, style in self.look.cells.items()
         }
         for style in self.styles.values():
             number_of(style)  # now: it is given at the first call
-        self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in MAGNITUDES]
+        self.magnitudes = [(rule, self.book.add_format({"num_format": shown})) for rule, shown in self.look.magnitudes]
         self.whole = self.book.add_format({"num_format": "0"})
-        self.tones = {tone: self.book.add_format(style) for tone, style in TONES.items()}
+        self.tones = {tone: self.book.add_format(style) for tone, style in self.look.tones.items()}
         self.strings: dict[str, int] = {}
-        self.native = NativeCharts()
+        self.native = NativeCharts(self.look)
 
     def parts(self, progress: SheetProgress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order except for the last, the matrices' cells made as they are read."""
+        covers = 0 if self.theme.cover is None else self._cover(self.theme.cover)
         for sheet in self.sheets:
             self._sheet(self.book.add_worksheet(sheet.title, ExactWorksheet), sheet)
         if self.manifest:
@@ -148,13 +155,13 @@ class _Writer:
             place = self.layout.places[node]
             self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
         for name, cells in self.native.names().items():
-            hide_name(self.book, name, cells)
+            define_name(self.book, name, cells, hidden=True)
         self.book.close()
-        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.sheets, start=1)}
+        titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.sheets, start=1 + covers)}
         with ZipFile(self.structure) as archive:
-            native = self.native.parts(archive)
-            for name in [*archive.namelist(), *sorted(native.keys() - archive.namelist())]:
-                xml = self._spoken(name, native[name] if name in native else archive.read(name))
+            others = self._others(archive)
+            for name in [*archive.namelist(), *sorted(others.keys() - archive.namelist())]:
+                xml = others[name] if name in others else archive.read(name)
                 sheet_of = titles.get(name)
                 if sheet_of is not None:
                     progress(sheet_of.title)
@@ -167,16 +174,31 @@ class _Writer:
                 else:
                     yield name, [xml]
 
-    def _spoken(self, name: str, xml: bytes) -> bytes:
-        """A part of XlsxWriter's with the font of the book's language."""
-        font = self.layout.spoken.font
-        if not font or name.startswith("xl/worksheets/"):
-            return xml
-        return xml.replace(f'"{FONT["font_name"]}"'.encode(), f'"{font}"'.encode())
+    def _others(self, archive: ZipFile) -> dict[str, bytes]:
+        """By name, the parts that are others than XlsxWriter's."""
+        others = self.native.parts(archive)
+        if self.theme.cover is None:
+            return others
+        package = {name: others.get(name) or archive.read(name) for name in (TYPES, STYLES)}
+        return others | self.theme.cover.parts(package, "xl/worksheets/sheet1.xml", self.filled)
 
     def last(self, digest: str) -> Part:
         """The part that says the digest of the others."""
         return DIGEST_PART, [self.properties.replace(NO_DIGEST.encode(), digest.encode())]
+
+    def _cover(self, cover: Cover) -> int:
+        """Adds a sheet, in whose place the cover's part comes, and the cover's names; gives the number of sheets."""
+        taken = {title.lower() for title in [MANIFEST_TITLE, *(sheet.title for sheet in self.layout.sheets)]}
+        if cover.title.lower() in taken:
+            raise SheetsimError(f"the cover {cover.path}: the book has a sheet {cover.title!r} of its own: rename it")
+        self.book.add_worksheet(cover.title, ExactWorksheet)
+        names = {str(node.name).lower() for node in self.layout.named()}
+        for name, text in cover.names.items():
+            if name.lower() not in names:
+                define_name(self.book, name, text)
+        for name, text in cover.printed.items():
+            define_name(self.book, name, text, sheet=0)
+        return 1
 
     def _hidden_sheet(self) -> None:
         worksheet = self.book.add_worksheet(MANIFEST_TITLE, ExactWorksheet)
@@ -187,7 +209,7 @@ class _Writer:
 
     def _sheet(self, worksheet: ExactWorksheet, sheet: Sheet) -> None:
         if sheet.tab:
-            worksheet.set_tab_color(TABS[sheet.tab])
+            worksheet.set_tab_color(self.look.tabs[sheet.tab])
         if sheet.back:
             worksheet.link(0, 0, sheet.back)
         if isinstance(sheet, MatrixSheet):
@@ -196,6 +218,8 @@ class _Writer:
             self._series_sheet(worksheet, sheet)
         else:
             self._page(worksheet, sheet)
+            if self.theme.logo and sheet.title in (self.layout.sheets[0].title, "About"):
+                self._logo(worksheet, sheet)
 
     def _cells(self, xml: bytes, sheet: MatrixSheet, progress: SheetProgress) -> Iterator[bytes]:
         """A sheet's XML with its matrix in place of the mark."""
@@ -250,7 +274,7 @@ class _Writer:
         lines = [*self.layout.notes[sheet.title], *more]
         high = sum(ceil(len(line) / NOTE_LINE) for line in lines)
         size = {"width": NOTE_WIDTH, "height": 12 + 15 * min(high, 30)}
-        worksheet.write_comment(0, 0, "\n".join(lines), {"font_name": FONT["font_name"], "font_size": 9, **size})
+        worksheet.write_comment(0, 0, "\n".join(lines), {"font_name": self.look.font_name, "font_size": 9, **size})
 
     def _series_sheet(self, worksheet: ExactWorksheet, sheet: SeriesSheet) -> None:
         rows, columns = sheet.matrix.shape
@@ -275,7 +299,8 @@ class _Writer:
         worksheet.set_landscape()
         worksheet.set_paper(9)
         worksheet.set_margins(**MARGINS)
-        worksheet.set_print_scale(scale)
+        # Columns are wider by as much as the font's digits.
+        worksheet.set_print_scale(floor(scale * min(1, USUAL.keys.font.size / self.look.theme.font.size)))
         worksheet.set_footer(f"&L&A&R{self.layout.say('Page &P of &N')}")
 
     def _matrix_sheet(self, worksheet: ExactWorksheet, sheet: MatrixSheet) -> None:
@@ -296,7 +321,7 @@ class _Writer:
             self._show_magnitudes(worksheet, [(1, 1 + sheet.wholes, rows, columns)])
         self._validate(worksheet, 1, 1, sheet.matrix)
         if not sheet.wholes:
-            worksheet.conditional_format(1, 1, rows, columns, _diverging(sheet))
+            worksheet.conditional_format(1, 1, rows, columns, _diverging(sheet, self.look))
         widths = [17 if c < sheet.wholes else 12 if sheet.wholes else 8 for c in range(columns)]
         if not sheet.wholes:
             for c, heading in enumerate(sheet.columns):
@@ -337,12 +362,26 @@ class _Writer:
             if len(plain) < len(numbers):
                 self._show_magnitudes(worksheet, blocks)
             ends = {} if at is None else _fixed_ends(at)
-            worksheet.conditional_format(*blocks[0], {**COLOR_SCALE, **ends, "multi_range": _covered(blocks)})
+            worksheet.conditional_format(*blocks[0], {**self.look.color_scale, **ends, "multi_range": _covered(blocks)})
             numbers = plain
         self._show_magnitudes(worksheet, _stacked(numbers))
         worksheet.tones = page.tones
         for item in page.items:
             self._item(worksheet, item)
+
+    def _logo(self, worksheet: ExactWorksheet, page: Page) -> None:
+        """Puts the logo at the end of the title's row where that is free, else right of the last column."""
+        size = picture_size(self.theme.logo)
+        high = row_pixels(page, 0) - 2 * LOGO_GAP
+        wide = ceil(size[0] * high / size[1])
+        first = [item for item in page.items if not isinstance(item, Colors) and item.row == 0]
+        end = sum(column_pixels(page, column) for column in range(printed(page).last[1] + 1))
+        texts: Iterable[str] = ()
+        if len(first) == 1 and isinstance(first[0], Text | Block):
+            texts = [first[0].text] if isinstance(first[0], Text) else possible_texts(first[0].matrix)
+        if not texts or wide + TITLE_CHARACTER * max(_halves(self.layout.say(text)) for text in texts) + LOGO_GAP > end:
+            end += wide + 3 * LOGO_GAP
+        insert_picture(worksheet, self.theme.logo, end - wide - LOGO_GAP, LOGO_GAP, high / size[1])
 
     def _item(self, worksheet: ExactWorksheet, item: Item) -> None:
         if isinstance(item, Text):
@@ -354,7 +393,9 @@ class _Writer:
         elif isinstance(item, Echo):
             self._echo(worksheet, item)
         elif isinstance(item, DataBars):
-            worksheet.conditional_format(item.row, item.column, item.row + item.rows - 1, item.column, DATA_BARS)
+            worksheet.conditional_format(
+                item.row, item.column, item.row + item.rows - 1, item.column, self.look.data_bars
+            )
         elif not isinstance(item, Colors):
             chart, said = self._chart(item)
             if isinstance(item, Bars | Lines) and item.native:
@@ -365,12 +406,12 @@ class _Writer:
 
     def _chart(self, item: Bars | HorizontalBars | Lines | Scatter) -> tuple[Any, str]:
         if isinstance(item, Scatter):
-            return scatter_chart(self.book, item, self.layout.places)
+            return scatter_chart(self.book, self.look, item, self.layout.places)
         if isinstance(item, Bars):
-            return bars_chart(self.book, item, self.layout.places)
+            return bars_chart(self.book, self.look, item, self.layout.places)
         if isinstance(item, HorizontalBars):
-            return horizontal_chart(self.book, item, self.layout.places)
-        return lines_chart(self.book, item, self.layout.places, self.values)
+            return horizontal_chart(self.book, self.look, item, self.layout.places)
+        return lines_chart(self.book, self.look, item, self.layout.places, self.values)
 
     def _show_magnitudes(self, worksheet: ExactWorksheet, blocks: list[tuple[int, int, int, int]]) -> None:
         """Lets each number show 3 to 5 digits whatever its size, also after a drop-down has changed it."""
@@ -458,13 +499,18 @@ class _Writer:
             )
 
 
+def _halves(text: str) -> int:
+    """The width of a text in characters, of which those of East Asia are two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
     """The numbers at which a scale has its three colors."""
     ends = dict(zip(("min", "mid", "max"), at, strict=True))
     return {f"{end}_type": "num" for end in ends} | {f"{end}_value": number for end, number in ends.items()}
 
 
-def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
+def _diverging(sheet: MatrixSheet, look: Look) -> dict[str, Any]:
     """A matrix's colors: away from 0 on both sides, as far as its largest magnitude.
 
     Where all is 0 the ends are not 0 themselves: three equal ends have no color between them.
@@ -475,13 +521,13 @@ def _diverging(sheet: MatrixSheet) -> dict[str, Any]:
         "type": "3_color_scale",
         "min_type": "formula",
         "min_value": f"=-{most}",
-        "min_color": NEGATIVE,
+        "min_color": look.theme.colors.negative,
         "mid_type": "num",
         "mid_value": 0,
-        "mid_color": ZERO,
+        "mid_color": look.theme.colors.zero,
         "max_type": "formula",
         "max_value": f"={most}",
-        "max_color": POSITIVE,
+        "max_color": look.theme.colors.positive,
     }
 
 

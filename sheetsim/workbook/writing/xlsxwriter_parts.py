@@ -3,12 +3,15 @@
 A private part may move with any release: tests/test_xlsxwriter_parts.py names each, and says which did.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
 from xlsxwriter import Workbook
+from xlsxwriter.exceptions import XlsxWriterException
+from xlsxwriter.image import Image
 from xlsxwriter.url import Url
 from xlsxwriter.worksheet import CellArrayFormulaTuple, Worksheet
 
@@ -99,9 +102,30 @@ def new_book(file: BytesIO, font: Mapping[str, Any]) -> Any:
     return Workbook(file, {"in_memory": True, "default_format_properties": dict(font)})
 
 
-def hide_name(book: Any, name: str, cells: str) -> None:
-    """Gives cells a name that no list shows: `define_name` hides none."""
-    book.defined_names.append([name, -1, cells, True])
+def define_name(book: Any, name: str, text: str, *, sheet: int = -1, hidden: bool = False) -> None:
+    """Gives cells a name: of one sheet where that is given, or one that no list shows.
+
+    XlsxWriter's own `define_name` hides none, and takes no text that is as a file has it.
+    """
+    book.defined_names.append([name, sheet, text, hidden])
+
+
+def picture_size(data: bytes) -> tuple[float, float]:
+    """A PNG's or JPEG's width and height in pixels of the screen. Raises ValueError for another file."""
+    try:
+        image = Image(BytesIO(data))
+    except (XlsxWriterException, struct.error, IndexError):
+        raise ValueError("no picture") from None
+    width, height = image.width * 96 / image.x_dpi, image.height * 96 / image.y_dpi
+    if image.image_type not in ("PNG", "JPEG") or not min(width, height) > 0:
+        raise ValueError("no picture")
+    return width, height
+
+
+def insert_picture(worksheet: Worksheet, data: bytes, x: int, y: int, scale: float) -> None:
+    """Puts a picture at pixels from the sheet's corner; it moves with the cells, and keeps its size."""
+    options = {"x_offset": x, "y_offset": y, "x_scale": scale, "y_scale": scale, "object_position": 2}
+    worksheet.insert_image(0, 0, Image(BytesIO(data)), {**options, "description": "Logo"})
 
 
 def number_of(style: Any) -> int:
