@@ -81,6 +81,7 @@ def test_a_tables_name_stands_in_the_help_and_in_the_book(sheetsim, tmp_path: Pa
         book = read(made.to_excel(tmp_path / f"{study}.xlsx"))
         for table in made.tables():
             pd.testing.assert_frame_equal(book.table(table), made.table(table))
+        assert book.verdicts() == made.verdicts()
         assert list(templates.STUDIES[study].TABLES) == made.tables()
 
 

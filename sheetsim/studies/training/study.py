@@ -120,7 +120,10 @@ class Trained(TrainingKeys, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         common = None
         if "class_counts" in graph:
             common = maximum(graph["class_counts"]) / total(graph["class_counts"])
-        words = tuple(network_verdicts(compared, final, level, common))
+        words = tuple(
+            graph.define(f"verdict_{number}", word, what="how the network learns")
+            for number, word in enumerate(network_verdicts(compared, final, level, common), start=1)
+        )
         tables = [final, curve_table(compared)]
         differences = difference_table(compared, self.reference)
         claims = self.claims(graph, compared, data, level)
