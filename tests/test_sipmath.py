@@ -18,6 +18,8 @@ from sheetsim.model.sipmath import SipLibrary
 def test_the_generator_gives_the_published_numbers() -> None:
     published = [0.017076639574952, 0.635042575071566, 0.110189726925455, 0.862261233734898]
     np.testing.assert_allclose(hdr_uniforms([1, 2, 3, 4], 1, 1, 1, 1), published, rtol=0, atol=5e-16)
+    # All four identifiers tell apart: entity 10, variable 2, seeds 3 and 4.
+    assert hdr_uniforms([1], 10, 2, 3, 4)[0] == pytest.approx(0.18532938009593636, rel=0, abs=5e-16)
     many = hdr_uniforms(np.arange(1, 100_001), 7, 3)
     assert abs(many.mean() - 0.5) < 4 / np.sqrt(12 * len(many))
     assert abs(np.corrcoef(many, hdr_uniforms(np.arange(1, 100_001), 7, 4))[0, 1]) < 0.015
