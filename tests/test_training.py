@@ -475,7 +475,7 @@ def test_a_live_network_is_recalculated_and_made_again(keys: dict[str, Any], tmp
 @pytest.mark.parametrize("name", ["training-starts", "batch-norm-scales", "training-distributions", "dropout"])
 def test_libreoffice_recalculates_books_of_trainings(name: str, tmp_path: Path) -> None:
     book = small_run(name, data="digits").to_excel(tmp_path / "book.xlsx")
-    assert sheetsim.verify(book, engines=["soffice"]).ok
+    assert sheetsim.verify(book, engines=["libreoffice"]).ok
 
 
 def test_the_live_network_is_the_trained_one() -> None:
