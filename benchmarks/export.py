@@ -40,6 +40,7 @@ import sheetsim
 from sheetsim.workbook import layout
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.writing.styles import Look
+from sheetsim.workbook.writing.theme import USUAL
 from sheetsim.workbook.writing.write import _Writer
 from sheetsim.workbook.writing.xlsxwriter_parts import ExactWorksheet
 
@@ -286,7 +287,7 @@ def live_book(folder: Path, quick: bool) -> Rows:
     run, our_path, path = sheetsim.run(TEMPLATE), folder / "ours.xlsx", folder / "theirs.xlsx"
     run.to_excel(our_path)
     compared = compare(
-        lambda: run.to_excel(our_path), lambda: PlainBook(run._layout, run._values, {}, []).save(path), quick
+        lambda: run.to_excel(our_path), lambda: PlainBook(run._layout, run._values, {}, [], USUAL, {}).save(path), quick
     )
     rows: Rows = [{"writer": OURS, "ratio": 1.0, "seconds": compared["ours beside it"]}]
     rows.append({"writer": "plain XlsxWriter", **compared})
