@@ -53,8 +53,10 @@ def _roots(function: Callable[[Any], tuple[Any, Any]], guess: Any, width: int) -
         step = np.where(value == 0, 0.0, value / slope)
         following = rate - step
         following = np.where(following <= -1, (rate - 1) / 2, following)
-        arrived = np.abs(following - rate) <= ARRIVED * np.maximum(1.0, np.abs(following))
-        rate = np.where(np.isfinite(following), following, rate)
+        # An infinite step is within any share of itself.
+        finite = np.isfinite(following)
+        arrived = finite & (np.abs(following - rate) <= ARRIVED * np.maximum(1.0, np.abs(following)))
+        rate = np.where(finite, following, rate)
         arrived &= rate > LEAST_RATE
         if arrived.all():
             return rate
