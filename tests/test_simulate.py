@@ -50,6 +50,17 @@ def test_a_record_an_output_is_printed_and_the_workbook_stays_as_it_is(tmp_path:
     assert (tmp_path / "out.xlsx").exists()
 
 
+def test_the_base_case_of_a_formula_that_draws_replace_is_what_it_gives(tmp_path: Path) -> None:
+    """openpyxl saves formulas without values."""
+    book = openpyxl.Workbook()
+    for cell, value in {"A1": 100, "B1": 0.25, "B2": "=B1*2", "C1": "=A1*(1-B2)"}.items():
+        book.active[cell] = value
+    book.save(tmp_path / "book.xlsx")
+    run = sheetsim.workbook(tmp_path / "book.xlsx").simulate({"B2": "uniform(0.1, 0.3)"}, ["C1"], trials=100)
+    assert run.base().item() == 50
+    assert run.summary().loc["C1", "base"] == 50
+
+
 def test_trials_are_those_of_a_script_that_computes_the_same(tmp_path: Path) -> None:
     inputs = {"price": sheetsim.normal(10, 1), "volume": "uniform(900, 1100)", "B4": "pert(0.01, 0.03, 0.05)"}
     run = sheetsim.workbook(plan_book(tmp_path / "plan.xlsx")).simulate(

@@ -379,8 +379,13 @@ class SheetProgram:
         return values, differences, compared
 
     def base_value(self, cell: CellId) -> float:
-        """What an uncertain cell holds in the file, 0 where it is empty. Raises SheetsimError for a text."""
+        """What an uncertain cell holds in the file, 0 where it is empty; of a formula without a value what it gives.
+
+        Raises SheetsimError for a text.
+        """
         value = self._in_file(cell)
+        if self.book.is_formula(cell) and not self.book.has_value(cell):
+            value = SheetProgram(SheetPlan(self.book, [], [cell])).base()[0][0]
         if value is None:
             return 0.0
         if isinstance(value, str | CellError):
