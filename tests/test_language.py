@@ -11,8 +11,10 @@ import openpyxl
 import pytest
 from goldens import STEPS, TINY
 from openpyxl.worksheet.formula import ArrayFormula
+from typer.testing import CliRunner
 
 import sheetsim
+from sheetsim.cli.commands import app
 from sheetsim.language import PLACEHOLDER, STUDIES, check_language, entries, language
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
@@ -230,3 +232,15 @@ def test_the_option_and_the_key_are_one(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('lang = "ja"\n' + templates.template_text("relu-he"))
     assert templates.load(path).experiment.lang == "ja"
+
+
+def test_pictures_of_a_japanese_book_name_the_layers_and_those_of_a_run_are_english(tmp_path: Path) -> None:
+    path = sheetsim.run("relu-he", lang="ja", samples=20, inputs=3, layers=[4, 3]).to_excel(tmp_path / "book.xlsx")
+    frames = [panel.frame for panel in sheetsim.read(path)._pages()["Overview"]()]
+    assert [(frame.heading, frame.title) for frame in frames[:2]] == [
+        ("各層の出力", "第 1 層"),
+        ("各層の出力", "第 2 層"),
+    ]
+    done = CliRunner().invoke(app, ["plot", "relu-he", "--set", "lang=ja", "--output", str(tmp_path / "run.png")])
+    assert "pictures of a run are in English alone" in str(done.exception)
+    assert not (tmp_path / "run.png").exists()

@@ -350,7 +350,9 @@ def _results(what: str, settings: list[str] | None, seed: int | None) -> "Result
         return read(what)
     from sheetsim.runs.run import run_scenario
 
-    return run_scenario(_load(what, settings, seed))
+    scenario = _load(what, settings, seed)
+    scenario.experiment.check_english("pictures of a run")
+    return run_scenario(scenario)
 
 
 def _check_shown(show_it: bool, output: Path | None) -> None:

@@ -51,8 +51,8 @@ MOST_BYTES, MOST_CELLS = 8 << 20, 4_000_000
 # A column's and a row's pixels, where a sheet does not say them.
 WIDTH, HEIGHT = 64, 20
 
-# What a chart is called in its description, before what kind it is: see layout.Bars.
-CALLED = re.compile(r"(.*)\. (?:Histogram|Lines|Bars|Paths) (?:of|over)\b")
+# What a chart is called in its description, before what kind it is, in any language: see layout.Bars.
+CALLED = re.compile(r"(?!(?:Histogram|Lines|Bars|Paths) (?:of|over)\b)(.+?: .+?)\. ")
 
 _COLUMN = re.compile(rb'<col min="(\d{1,5})" max="(\d{1,5})" width="([\d.]{1,20})"')
 _ROW = re.compile(rb'<row r="(\d{1,7})"[^>]*? ht="([\d.]{1,20})"')
