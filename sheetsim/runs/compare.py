@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
@@ -21,10 +20,10 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.compare_book import CompareBook, Member
-from sheetsim.runs.manifest import manifest
-from sheetsim.runs.plots import Pages, Plotted, layout_pages
+from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.replicates import CONFIDENCE, plan_of, run_replicates
 from sheetsim.runs.run import Book, Results, read, run_scenario, shared_scales
+from sheetsim.runs.written import Written
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.pages import CHANGED
 from sheetsim.studies.study import toml_value
@@ -33,7 +32,6 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.runs.themes import ThemeLike
 
 TITLE = "Comparison of networks"
 
@@ -66,7 +64,7 @@ class Compared(NamedTuple):
     scenario: templates.Scenario | None
 
 
-class Comparison(Plotted):
+class Comparison(Written):
     """Compared networks: a row a network and layer, differences over replicates, and the workbook."""
 
     title = TITLE
@@ -122,23 +120,9 @@ class Comparison(Plotted):
         named = pd.MultiIndex.from_tuples(index, names=["network", "layer", "statistic"])
         return pd.DataFrame(rows, index=named, columns=["difference", "low", "high"])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Write the workbook and return its path.
-
-        Parameters
-        ----------
-        path
-            The .xlsx file; an existing one is replaced.
-        values_only
-            Leave the formulas out.
-        theme
-            A file with a house style.
-        """
-        from sheetsim.runs.themes import write_book
-
-        layout, values = self.book(values_only)
-        said = manifest(layout, TITLE, parameters={}, values_only=values_only)
-        return write_book(path, said, layout, values, theme)
+    def manifest(self, layout: Layout, values_only: bool) -> Manifest:
+        """What the book of that layout says of itself."""
+        return manifest(layout, TITLE, parameters={}, values_only=values_only)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
@@ -146,9 +130,6 @@ class Comparison(Plotted):
         parameters = {member.name: member.given for member in self._members}
         layout = Layout(self._book.sheets(command, parameters), live=not values_only)
         return layout, evaluate(layout.places)
-
-    def _pages(self) -> Pages:
-        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.names)}>"

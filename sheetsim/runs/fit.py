@@ -3,23 +3,23 @@
 import os
 import shlex
 from collections.abc import Sequence
+from functools import cached_property
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
 
 from sheetsim.arguments import listed, said, text
-from sheetsim.engine.evaluate import evaluate
+from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.model.draws import Distribution
 from sheetsim.model.fitting import FittedFamily, fitted_families, suited_families
 from sheetsim.model.op import Array
 from sheetsim.runs.fit_book import FitBook
-from sheetsim.runs.manifest import manifest
-from sheetsim.runs.plots import Pages, Plotted, layout_pages
+from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.templates import writing
+from sheetsim.runs.written import Written
 from sheetsim.studies.data_column import data_column
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.workbook.layout import Layout
@@ -27,13 +27,12 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.runs.themes import ThemeLike
 
 # Families whose quantiles are plotted, and points of a plot.
 PLOTTED, POINTS = 4, 200
 
 
-class Fit(Plotted):
+class Fit(Written):
     """Families of distributions fitted to data, smallest AIC first.
 
     Attributes
@@ -95,30 +94,16 @@ class Fit(Plotted):
         ]
         return pd.DataFrame(rows, index=pd.Index(self.names(), name="family"))
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Write a workbook with the ranking and quantile plots of the best families, and return its path.
+    def manifest(self, layout: Layout, values_only: bool) -> Manifest:
+        """What the book of that layout says of itself."""
+        return manifest(layout, self.title, values_only=values_only, tables={"ranking": self._book.table})
 
-        Parameters
-        ----------
-        path
-            The .xlsx file; an existing one is replaced.
-        values_only
-            Leave the formulas out.
-        theme
-            A file with a house style.
-        """
-        from sheetsim.runs.themes import write_book
+    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+        """What stands where in the workbook, and its numbers."""
+        layout = Layout(self._book.sheets(writing(self._command, values_only)), live=not values_only)
+        return layout, evaluate(layout.places)
 
-        book = self._book
-        layout = Layout(book.sheets(writing(self._command, values_only)), live=not values_only)
-        told = manifest(layout, self.title, values_only=values_only, tables={"ranking": book.table})
-        return write_book(path, told, layout, evaluate(layout.places), theme)
-
-    def _pages(self) -> Pages:
-        layout = Layout(self._book.sheets(self._command), live=False)
-        return layout_pages(layout, evaluate(layout.places))
-
-    @property
+    @cached_property
     def _book(self) -> FitBook:
         probabilities = (np.arange(1, min(self.data.size, POINTS) + 1) - 0.5) / min(self.data.size, POINTS)
         # Of n numbers the k-th is the quantile of (k − 1/2)/n (Hazen).

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +24,8 @@ from sheetsim.runs.intervals import bootstrap_t, reading_frame, widest
 from sheetsim.runs.manifest import Manifest, Replicated, manifest
 from sheetsim.runs.observed import Batch, Measurer, Observed, Theory, child_seed, measure, observed_tables, pickled
 from sheetsim.runs.observed_forward import observed_forward
-from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates_book import ReplicatesBook
+from sheetsim.runs.written import Written
 from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.study import Experiment, check_repeatable
@@ -36,7 +35,6 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.runs.themes import ThemeLike
 
 REPLICATES = 100
 
@@ -138,7 +136,7 @@ class Measurements:
     counts: NDArray[np.int64] | None = None
 
 
-class Replicates(Plotted):
+class Replicates(Written):
     """Computed replicates: statistics with intervals, how often each verdict occurs, histograms, and the workbook.
 
     Attributes
@@ -250,24 +248,6 @@ class Replicates(Plotted):
             raise SheetsimError(f"replicates of {self._plan.observed.name} have no histograms: these are of forward")
         return histogram_frame(edges.reshape(-1, 1), [of.reshape(-1, 1) for of in counts])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Write the workbook and return its path.
-
-        Parameters
-        ----------
-        path
-            The .xlsx file; an existing one is replaced.
-        values_only
-            Leave the formulas out.
-        theme
-            A file with a house style.
-        """
-        from sheetsim.runs.themes import write_book
-
-        layout, values = self.book(values_only)
-        said = self.manifest(layout, values_only)
-        return write_book(path, said, layout, values, theme)
-
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
         """What the book of that layout says of itself."""
         options = {key: value for key, value in self._plan.options().items() if key != "statistics"}
@@ -292,9 +272,6 @@ class Replicates(Plotted):
         parameters = dict(self._plan.observed.parameters) | self._plan.options()
         layout = Layout(self._book.sheets(command, parameters, live), live=live)
         return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
-
-    def _pages(self) -> Pages:
-        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Replicates {self.name}: {self.count}; {self.reason}>"

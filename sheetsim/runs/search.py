@@ -26,9 +26,8 @@ from sheetsim.files import path_of
 from sheetsim.model.draws import child_seed
 from sheetsim.model.op import Array
 from sheetsim.runs.intervals import interval_arrays
-from sheetsim.runs.manifest import manifest
+from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.parts import Parts, fingerprint
-from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.search_book import CAUTIONS, SearchBook
 from sheetsim.runs.search_importance import Importance, importances
@@ -38,6 +37,7 @@ from sheetsim.runs.search_space import Keys, identity
 from sheetsim.runs.search_trials import FAILURES, TrialTask, digests, loaded, run_trial
 from sheetsim.runs.sweep import check_parquet, column_of
 from sheetsim.runs.templates import writing
+from sheetsim.runs.written import Written
 from sheetsim.studies.study import toml_value
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Layout
@@ -46,7 +46,6 @@ from sheetsim.workbook.limits import check_cell_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.runs.themes import ThemeLike
 
 # Trials that are done, and of all at most, and the best value so far (NaN without one).
 SearchProgress = Callable[[int, int, float], None]
@@ -73,7 +72,7 @@ class Trial:
         return math.nan if self.failure else float(self.numbers.mean())
 
 
-class Search(Plotted):
+class Search(Written):
     """A search's trials: as tables, best first, as Parquet and as a workbook.
 
     Attributes
@@ -228,23 +227,9 @@ class Search(Plotted):
         notes = [f"{len(failed)} trials failed, the first by: {failed[0].failure}"] if failed else []
         return [*notes, *CAUTIONS[: 2 if self.plan.replicates > 1 else 1]]
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Write the workbook and return its path.
-
-        Parameters
-        ----------
-        path
-            The .xlsx file; an existing one is replaced.
-        values_only
-            Leave the formulas out.
-        theme
-            A file with a house style.
-        """
-        from sheetsim.runs.themes import write_book
-
-        layout, values = self.book(values_only)
-        said = manifest(layout, self.title, parameters={}, values_only=values_only, search=self.plan.parameters)
-        return write_book(path, said, layout, values, theme)
+    def manifest(self, layout: Layout, values_only: bool) -> Manifest:
+        """What the book of that layout says of itself."""
+        return manifest(layout, self.title, parameters={}, values_only=values_only, search=self.plan.parameters)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
@@ -257,9 +242,6 @@ class Search(Plotted):
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, not values_only), live=not values_only)
         return layout, evaluate(layout.places)
-
-    def _pages(self) -> Pages:
-        return layout_pages(*self.book())
 
     def _aligned(self) -> tuple[int, dict[str, Array]]:
         """By method, best so far by cost × repeats, from the first cost at which every search has one.

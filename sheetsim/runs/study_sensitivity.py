@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +20,10 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.model_inputs import InputGroups, ModelInput, check_independent, drawn_leaves, grouped
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
-from sheetsim.runs.manifest import manifest
+from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.observed import TableMeasurer, observed_tables
-from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.sensitivity import BOOTSTRAP, SOBOL_RESAMPLES, check_resamples, design_notes, saltelli
+from sheetsim.runs.written import Written
 from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.studies.study import Experiment, check_repeatable
 from sheetsim.summary.design_indices import index_table
@@ -34,13 +33,12 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.runs.themes import ThemeLike
 
 # Pairs of replicates.
 TRIALS = 256
 
 
-class Sensitivity(Plotted):
+class Sensitivity(Written):
     """Which inputs and which layer's draws move the variance of a study's statistics over replicates.
 
     Attributes
@@ -76,24 +74,10 @@ class Sensitivity(Plotted):
         frames = {table.name: table.frame(evaluate(table.cells())) for table in self._tables}
         return pd.concat(frames, names=["statistic", "input"])
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Write the workbook and return its path.
-
-        Parameters
-        ----------
-        path
-            The .xlsx file; an existing one is replaced.
-        values_only
-            Leave the formulas out.
-        theme
-            A file with a house style.
-        """
-        from sheetsim.runs.themes import write_book
-
-        layout, values = self.book(values_only)
+    def manifest(self, layout: Layout, values_only: bool) -> Manifest:
+        """What the book of that layout says of itself."""
         tables = {table.name: table for table in self._tables}
-        said = manifest(layout, self.title, parameters={}, values_only=values_only, tables=tables)
-        return write_book(path, said, layout, values, theme)
+        return manifest(layout, self.title, parameters={}, values_only=values_only, tables=tables)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
@@ -113,9 +97,6 @@ class Sensitivity(Plotted):
         )  # fmt: skip
         layout = Layout(sheets, live=not values_only)
         return layout, evaluate(layout.places)
-
-    def _pages(self) -> Pages:
-        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Sensitivity {self.name}: {', '.join(self.plan.labels)}; {self.trials} pairs of replicates>"

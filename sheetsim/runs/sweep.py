@@ -28,16 +28,16 @@ from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
 from sheetsim.model.graph import Graph
 from sheetsim.runs.intervals import interval_arrays
-from sheetsim.runs.manifest import manifest
+from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.observed import Batch, Label, Measurer, Observed, child_seed, measure
 from sheetsim.runs.observed_forward import ForwardMeasurer, ForwardObserved
 from sheetsim.runs.parts import Parts, fingerprint
-from sheetsim.runs.plots import Pages, Plotted, layout_pages
 from sheetsim.runs.replicates import CONFIDENCE
 from sheetsim.runs.replicates_plan import BLOCK
 from sheetsim.runs.sweep_book import SweepBook
 from sheetsim.runs.sweep_grid import REPLICATES, Point, SweepPlan, load_sweep, planned
 from sheetsim.runs.templates import writing
+from sheetsim.runs.written import Written
 from sheetsim.studies.forward.study import INPUTS, SAMPLES, Forward
 from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.whole_file import whole_file
@@ -46,7 +46,6 @@ from sheetsim.workbook.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sheetsim.runs.themes import ThemeLike
 
 # Of the work of one part, in multiply-adds: about a second, so that little is lost when a sweep is killed.
 PART = 2e10
@@ -92,7 +91,7 @@ class Unit:
         return Batch(pickle.dumps(measurer), self.first, self.last)
 
 
-class Sweep(Plotted):
+class Sweep(Written):
     """A computed sweep: every number as one tidy table, statistics with intervals, Parquet and the workbook."""
 
     def __init__(self, plan: SweepPlan, numbers: list[NDArray[np.float64]]) -> None:
@@ -182,23 +181,9 @@ class Sweep(Plotted):
             file.write(content.getvalue())
         return target
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
-        """Write the workbook and return its path.
-
-        Parameters
-        ----------
-        path
-            The .xlsx file; an existing one is replaced.
-        values_only
-            Leave the formulas out.
-        theme
-            A file with a house style.
-        """
-        from sheetsim.runs.themes import write_book
-
-        layout, values = self.book(values_only)
-        said = manifest(layout, self.title, parameters={}, values_only=values_only, sweep=self.plan.parameters)
-        return write_book(path, said, layout, values, theme)
+    def manifest(self, layout: Layout, values_only: bool) -> Manifest:
+        """What the book of that layout says of itself."""
+        return manifest(layout, self.title, parameters={}, values_only=values_only, sweep=self.plan.parameters)
 
     def book(self, values_only: bool = False) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
@@ -213,9 +198,6 @@ class Sweep(Plotted):
         command = writing(plan.command, values_only)
         layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
         return layout, evaluate(layout.places)
-
-    def _pages(self) -> Pages:
-        return layout_pages(*self.book())
 
     def __repr__(self) -> str:
         return f"<Sweep {self.name}: {len(self._numbers)} points, {self.plan.replicates} replicates each>"

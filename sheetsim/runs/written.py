@@ -1,0 +1,45 @@
+"""What the results have in common whose workbook is laid out when it is asked for: it is written, and it is drawn."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sheetsim.engine.evaluate import Values
+from sheetsim.runs.plots import Pages, Plotted, layout_pages
+
+if TYPE_CHECKING:
+    from sheetsim.runs.manifest import Manifest
+    from sheetsim.runs.themes import ThemeLike
+    from sheetsim.workbook.layout import Layout
+
+
+class Written(Plotted):
+    """Results with a workbook of their own."""
+
+    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+        """Write the workbook and return its path.
+
+        Parameters
+        ----------
+        path
+            The .xlsx file; an existing one is replaced.
+        values_only
+            Leave the formulas out.
+        theme
+            A file with a house style.
+        """
+        from sheetsim.runs.themes import write_book
+
+        layout, values = self.book(values_only)
+        return write_book(path, self.manifest(layout, values_only), layout, values, theme)
+
+    def book(self, values_only: bool = False) -> "tuple[Layout, Values]":
+        """What stands where in the workbook, and its numbers."""
+        raise NotImplementedError
+
+    def manifest(self, layout: "Layout", values_only: bool) -> "Manifest":
+        """What the book of that layout says of itself."""
+        raise NotImplementedError
+
+    def _pages(self) -> Pages:
+        return layout_pages(*self.book())
