@@ -40,7 +40,7 @@ LAYERS = {"depth": MOST_LAYERS, "width": math.inf}
 SIZE, SMALL = "size", "small"
 
 # Keys of which neither a title nor a description speaks; a description's figures are those of a seed, too.
-UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log", "lang")
+UNTOLD = ("study", "title", "description", "report", "histogram", "contours", "log", "lang", "charts")
 
 # Keys that have an option of their own.
 OPTIONS = ("seed", "lang")
