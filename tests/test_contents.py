@@ -118,6 +118,7 @@ def test_names_by_column_stand_over_the_inputs_variances(tmp_path: Path) -> None
     assert [sheet.cell(row - 1, c).value for c in (2, 3)] == ["age", "net income"]
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_small_books_are_live_and_fit_into_a_mail(name: str, tmp_path: Path) -> None:
     scenario = templates.load(name, {"size": "small"})

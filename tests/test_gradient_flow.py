@@ -172,6 +172,7 @@ VERDICTS = {
 }
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_templates_have_their_verdicts(name: str) -> None:
     run = sheetsim.run(name, report="summary")
@@ -271,6 +272,7 @@ def test_large_weights_explode_and_overflow_says_so() -> None:
 
 # Fluctuations of a layer's gain are O(1/width) and add up over depth: the slope of log norms² over 50 layers of 100
 # units is off by a few hundredths.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tolerance"),
     [

@@ -112,6 +112,7 @@ def other(p: Any) -> Any:
 RATES = {"sgd": 0.01, "momentum": 0.005, "adagrad": 0.1, "rmsprop": 0.02, "adam": 0.05}
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("text", "f"),
     [pytest.param(*FUNCTIONS[0], marks=pytest.mark.slow), *FUNCTIONS[1:]],

@@ -135,6 +135,7 @@ def test_a_statistic_that_some_replicates_lack_is_that_of_the_others(tmp_path: P
     assert_recalculated(found, tmp_path)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     """E[z²] of a first relu layer with He weights is E[x²] = 1 exactly; 200 experiments of 40 replicates."""
     tiny = {"samples": 8, "inputs": 6, "layers": [6]}
@@ -258,6 +259,7 @@ def test_the_geometric_mean_is_read_and_its_interval_covers_where_a_few_seeds_ma
     assert not sheetsim.replicate("relu-he", 3, samples=5, layers=[100]).notes
 
 
+@pytest.mark.slow
 def test_no_error_value_stands_in_a_table_over_replicates(tmp_path: Path) -> None:
     for name in ("zeros", "one sample", "alike", "lhs", "dead"):
         found = sheetsim.replicate(study(**STUDIES[name]), 2)
@@ -397,6 +399,7 @@ def assert_recalculated(found: sheetsim.Replicates, folder: Path, engine: str = 
         np.testing.assert_allclose(plain, expected, rtol=1e-8, atol=1e-11 * scale + 1e-15, err_msg=str(place))
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "one sample"])
 def test_ironcalc_recalculates_the_book(name: str, tmp_path: Path) -> None:
     assert_recalculated(sheetsim.replicate(study(**STUDIES[name]), 35), tmp_path)

@@ -93,6 +93,7 @@ def test_every_series_is_that_of_a_plain_loop(activation: str, overrides: dict[s
 CONVENTIONS = [("each step", "l2"), ("once", "mean"), ("once", "l2")]
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(("clip", "norm"), CONVENTIONS)
 def test_both_conventions_of_clipping_are_plain_loops_and_follow_the_drop_downs(
     clip: str, norm: str, tmp_path: Path
@@ -187,7 +188,7 @@ def test_formulas_read_as_the_mathematics() -> None:
     )
 
 
-@pytest.mark.parametrize("draws", ["mt19937", "pcg64"])
+@pytest.mark.parametrize("draws", ["mt19937", pytest.param("pcg64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 4))])
 def test_identity_follows_the_spectral_radius_and_no_step_exceeds_the_singular_value(draws: str, seed: int) -> None:
     run = sheetsim.run("rnn-gradients", draws=draws, seed=seed, units=6, samples=4, steps=200, scale=0.5)
@@ -200,6 +201,7 @@ def test_identity_follows_the_spectral_radius_and_no_step_exceeds_the_singular_v
     assert run["decides"] in ("spectral radius", "both")
 
 
+@pytest.mark.slow
 def test_small_and_large_weights_have_their_verdicts() -> None:
     word = {}
     for scale in (0.4, 1 / 1.874990105306758, 1.0):
@@ -241,7 +243,7 @@ def poisoned(run: Run, folder: Path, texts: dict[str, str] | None = None) -> Pat
     return target
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("overrides", [{}, WIDER, {"samples": 1, "units": 1, "steps": 1}], ids=str)
 def test_ironcalc_follows_the_drop_down(activation: str, overrides: dict[str, Any], tmp_path: Path) -> None:

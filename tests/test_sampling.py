@@ -346,7 +346,7 @@ BOOKS = {
 @pytest.mark.parametrize(
     "overrides",
     [
-        pytest.param(keys, id=name, marks=() if name in ("antithetic", "frozen") else pytest.mark.slow)
+        pytest.param(keys, id=name, marks=() if name == "antithetic" else pytest.mark.slow)
         for name, keys in BOOKS.items()
     ],
 )

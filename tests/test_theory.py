@@ -376,6 +376,7 @@ def test_wide_networks_do_as_theory_says_and_not_as_another_would(activation: st
     assert against(activation, weight_scale * 1.05)["moment"].all()
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("activation", "wide", "narrow", "samples"),
     [("tanh", 400, 50, 200), *((name, 160, 40, 100) for name in ("softplus", "leaky relu", "gelu", "selu"))],

@@ -40,6 +40,7 @@ def other(cell: Matrix) -> str:
     return repr(float(cell.source.values[0, 0]) * (1 + 1e-9) + 1e-9)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("study", STUDIES)
 def test_titles_follow_every_yellow_cell_and_come_back(tmp_path: Path, study: str) -> None:
     run = STUDIES[study]()

@@ -30,6 +30,7 @@ def chosen(path: Path, **cells: float | str) -> Path:
 CHOICES = [((2, 5, 4), (2, 5, 4)), ((1.7, 9, 99), (1, 3, 4))]
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(("asked", "taken"), CHOICES)
 def test_any_choice_shows_its_unit(asked: tuple[float, ...], taken: tuple[int, ...], tmp_path: Path) -> None:
     run = sheetsim.run("gradient-flow", activation="sigmoid", **SIZES)

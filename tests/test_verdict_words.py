@@ -43,7 +43,7 @@ def computed_texts(study: Study) -> list[Matrix]:
     return [cell for column in texts for cell in column.cells if cell.is_op]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(3)
 @pytest.mark.parametrize("study", templates.STUDIES)
 def test_every_declared_word_can_be_said_and_no_other(study: str) -> None:
     said = {

@@ -822,6 +822,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 """
 
 
+@pytest.mark.every(2)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
 @pytest.mark.parametrize(
     "kind", ["bomb", "sheets", "entities", *(pytest.param(k, marks=pytest.mark.slow) for k in ("100 MB", "elements"))]
