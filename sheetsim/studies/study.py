@@ -124,7 +124,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese, of
     some studies); title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
-    whether what it computes is trained, and so can be kept and taken up again.
+    whether what it computes is trained, and so can be kept and taken up again; UNSAID: values of keys that say nothing,
+    and are left out: a book without them is what it was before there were such keys.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -132,6 +133,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     TITLE: ClassVar[str]
     TABLES: ClassVar[tuple[str, ...]]
     TRAINS: ClassVar[bool] = False
+    UNSAID: ClassVar[Mapping[str, Any]] = {}
 
     study: str
     title: str = ""
@@ -172,7 +174,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them."""
-        return {key: value for key, value in msgspec.structs.asdict(self).items() if value is not None}
+        keys = msgspec.structs.asdict(self)
+        return {k: v for k, v in keys.items() if v is not None and (k, v) not in self.UNSAID.items()}
 
     def shown(self) -> dict[str, Any]:
         """The parameters that About shows."""
