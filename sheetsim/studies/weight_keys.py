@@ -16,6 +16,10 @@ BIAS = "σ_b: the biases' standard deviation"
 SIGMA_W = "σ_w: the weights' standard deviation times √units"
 GAIN = "what the standard deviations of all weights are multiplied by"
 
+# Of a start of weights, behind what it is.
+SCALED = " They are multiplied by the cell “gain”."
+BIASED = " Biases start at the cell “bias_std” times their draws."
+
 # What is no number of a gain: the usual one of the activation.
 OF_ACTIVATION = "activation"
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from sheetsim.model.expr import Matrix
 from sheetsim.studies.sections import StepPage, Steps
 from sheetsim.studies.symmetry.starts import VERDICTS, Start
+from sheetsim.studies.weight_keys import BIASED, SCALED
 from sheetsim.workbook.layout import Block, Page, Text
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ WHAT = {
 
 STYLES = {"distinct": "whole", "slope": "percent"}
 WIDTHS = {"distinct": 14}
-
-
-SCALED = " The cell “gain” multiplies it."
-BIASED = " Biases start at the cell “bias_std” times theirs."
 
 
 def start_page(study: "Symmetry", start: Start, verdict: Matrix, steps: Matrix | None) -> Page:
