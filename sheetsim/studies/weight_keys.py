@@ -74,7 +74,7 @@ class DrawnWeights:
         if self.gain != 1:
             gain = graph.input("gain", self.gain_size, at_least=0.0, what=GAIN)
             initializers = [scaled_by(gain, initializer) for initializer in initializers]
-        return [drawn_as(self.weight_draws, initializer) for initializer in initializers]
+        return [with_draws(self.weight_draws, initializer) for initializer in initializers]
 
     def bias_std(self, graph: Graph) -> Matrix | None:
         """The cell `bias_std`; None where there are no biases."""
@@ -105,7 +105,7 @@ def scaled_by(gain: Matrix, initializer: Initializer) -> Initializer:
     return replace(initializer, sd=lambda fan_in, fan_out: gain * initializer.sd(fan_in, fan_out))
 
 
-def drawn_as(name: str, initializer: Initializer) -> Initializer:
+def with_draws(name: str, initializer: Initializer) -> Initializer:
     """The initializer with draws of WEIGHT_DRAWS, where it has independent normal ones."""
     if name == "normal" or (initializer.draws, initializer.design) != (STANDARD, "random"):
         return initializer

@@ -135,8 +135,8 @@ def _fixed(activation: str, w2: Array, b2: Array) -> Array:
     ends = np.where(falls & rises & (small < -CONSTANT) & (large <= CONSTANT), 0.0, ends)
     ends = np.where(falls & rises & (small >= -CONSTANT) & (large > CONSTANT), np.inf, ends)
     # Of the logarithm: it is nearly straight.
-    found = _roots(lambda log_q, of: np.log1p(growth(log_q, every[inside][of])), low[inside], high[inside])
-    ends[inside] = np.exp(found)
+    log_q = _roots(lambda log_q, of: np.log1p(growth(log_q, every[inside][of])), low[inside], high[inside])
+    ends[inside] = np.exp(log_q)
     return ends
 
 

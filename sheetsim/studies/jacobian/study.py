@@ -28,7 +28,7 @@ from sheetsim.studies.jacobian.layers import (
 )
 from sheetsim.studies.layer_theory import layer_theory
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
-from sheetsim.studies.weight_keys import BIAS, SIGMA_W, DrawnWeights, drawn_as
+from sheetsim.studies.weight_keys import BIAS, SIGMA_W, DrawnWeights, with_draws
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -123,7 +123,7 @@ class Jacobian(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True
         x = graph.define("x", scale * e, what="the input, input_std · e_x")
         networks = {}
         for kind, scheme in DRAWS.items():
-            initializer = drawn_as(self.weight_draws, scheme)
+            initializer = with_draws(self.weight_draws, scheme)
             given, made = x, []
             J: Matrix | None = None
             for number in range(1, self.layers + 1):

@@ -16,7 +16,7 @@ from sheetsim.model.training import ORDERS
 from sheetsim.model.update_rules import RULES, SCHEDULES, Optimizer
 from sheetsim.studies.data_sets.source import DataSource
 from sheetsim.studies.study import Experiment, check_one_of
-from sheetsim.studies.weight_keys import DrawnWeights, drawn_as, gain_of, scaled_by
+from sheetsim.studies.weight_keys import DrawnWeights, gain_of, scaled_by, with_draws
 
 # What a network is called that is compared with none.
 NETWORK = "network"
@@ -278,7 +278,7 @@ class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=
     def _start(self, activation: str) -> Initializer:
         """The initializer of a layer with that activation: with the gain, and the draws of the weights."""
         gain = gain_of(self.gain, activation)
-        start = drawn_as(self.weight_draws, self.start)
+        start = with_draws(self.weight_draws, self.start)
         return start if gain == 1 else scaled_by(matrix(gain), start)
 
     def rule(self) -> Optimizer:
