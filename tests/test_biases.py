@@ -10,7 +10,9 @@ from autograd import grad as autograd_grad
 
 import sheetsim
 from sheetsim.audit.verify import verify
+from sheetsim.engine.evaluate import evaluate
 from sheetsim.model.initializers import GAINS, LEAK, weight_draws
+from sheetsim.model.layers import network
 from sheetsim.model.sampling import Draw
 
 SMALL = {"samples": 30, "inputs": 6, "layers": [7, 5]}
@@ -118,3 +120,67 @@ def test_books_with_biases_verify(template: str, tmp_path: Path) -> None:
 def test_impossible_scales_are_refused(keys: dict[str, Any], sentence: str) -> None:
     with pytest.raises(sheetsim.SheetsimError, match=sentence):
         sheetsim.Forward(**keys)
+
+
+def test_training_starts_with_the_gain_the_draws_and_the_biases_that_are_asked_for() -> None:
+    def starts(**keys: Any) -> dict[str, Any]:
+        study = sheetsim.Training(layers=[50, 40], activation=["tanh", "relu"], initializer="he", **keys)
+        net = network(30, study.dense_layers(30, 3), 0)
+        values = evaluate(list(net.starts.values()))
+        return {name: values[node] for name, node in net.starts.items()}
+
+    plain = starts()
+    assert not plain["b_1"].any()
+    assert "b_1" not in starts(bias=False)
+    made = starts(bias=0.3, gain="activation", weight_draws="uniform")
+    assert np.abs(np.concatenate([made["b_1"], made["b_2"]], axis=1)).std() < 0.3
+    assert abs(np.concatenate([made["b_1"], made["b_2"]], axis=1).std() / 0.3 - 1) < 0.2
+    for name, gain, fan_in in (("W_1", 5 / 3, 30), ("W_2", np.sqrt(2), 50), ("W_3", 1.0, 40)):
+        most = gain * np.sqrt(3 * 2 / fan_in)
+        assert 0.95 * most < np.abs(made[name]).max() <= most * (1 + 1e-12)
+    # What claims speak of does not hold with drawn biases: units differ.
+    tiny = {"layers": [4], "samples": 40, "batch": 20, "steps": 2, "seeds": 2}
+    claimed = [sheetsim.run("training-starts", bias=bias, **tiny).table("claims").index for bias in (True, 0.3)]
+    assert "zeros" in claimed[0]
+    assert not {"zeros", "constant"} & set(claimed[1])
+
+
+def test_a_recurrent_network_adds_its_biases_at_every_step() -> None:
+    run = sheetsim.run("rnn-gradients", bias=0.4, gain=1.5, weight_draws="uniform", draws="pcg64", activation="tanh")
+    plain = sheetsim.run("rnn-gradients", weight_draws="uniform", draws="pcg64", activation="tanh")
+    assert np.allclose(run["W"], 1.5 * np.array(plain["W"]), rtol=1e-15)
+    h = np.array(run["h_0"])
+    for _ in range(20):
+        h = np.tanh(h @ np.array(run["W"]) + np.array(run["b_h"]))
+    assert np.allclose(np.array(run["h"])[-len(h) :], h, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("bias", "expected"), [(None, 0.01), (0.5, 0.5), (0.0, 0.0)])
+def test_biases_of_symmetrys_random_starts_have_their_own_scale(bias: float | None, expected: float) -> None:
+    run = sheetsim.run("symmetry", bias=bias, gain=1.0 if bias is None else 2.0, steps=1)
+    w, e = np.array(run["w_1_small"])[0], np.array(run["e_1"])[0]
+    assert np.allclose(w[:2], (0.01 if bias is None else 0.02) * e[:2], rtol=1e-14)
+    assert np.isclose(w[2], expected * e[2], rtol=1e-14)
+    # Equal starts stay equal: they have no drawn biases.
+    assert np.array_equal(run["w_1_constant"], run["w_2_constant"])
+
+
+BOOKS: list[tuple[str, dict[str, Any]]] = [
+    ("correlation", {"units": 4, "layers": 2, "pairs": 3, "angles": [30.0]}),
+    ("jacobian", {"units": 4, "layers": 2, "bins": 4}),
+    ("residual", {"units": 4, "layers": 2, "samples": 5}),
+    ("finite-width", {"networks": 20, "layers": [4, 4], "bins": 4}),
+    ("symmetry", {"steps": 2}),
+    ("rnn-gradients", {"steps": 3, "draws": "pcg64"}),
+    ("training-in-cells", {"steps": 2, "pictures": 4}),
+]
+
+
+@pytest.mark.parametrize(("template", "keys"), BOOKS, ids=[name for name, _ in BOOKS])
+def test_all_studies_with_weights_have_the_same_keys_and_their_books_verify(
+    template: str, keys: dict[str, Any], tmp_path: Path
+) -> None:
+    run = sheetsim.run(template, bias=0.3, gain="activation", weight_draws="truncated", **keys)
+    checked = verify(run.to_excel(tmp_path / "book.xlsx"))
+    assert checked.state == "as made"
+    assert not run.summary().equals(sheetsim.run(template, **keys).summary())

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+import sheetsim
 from sheetsim.engine import evaluate
 from sheetsim.model.expr import Matrix
 from sheetsim.runs import templates
+from sheetsim.studies.registry import CLASSES
 from sheetsim.workbook import layout
 
 ROOT = Path(__file__).parent.parent
@@ -70,3 +72,14 @@ def test_a_replicate_loads_no_layout_and_builds_no_table() -> None:
         "assert 'sheetsim.workbook.layout' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_every_study_refuses_an_unknown_key_in_a_sentence_with_the_near_one(name: str) -> None:
+    kind = getattr(sheetsim, name)
+    with pytest.raises(
+        sheetsim.SheetsimError, match=rf"^{name}: unknown key 'sede': did you mean 'seed'\?; the keys are"
+    ):
+        kind(sede=1)
+    with pytest.raises(sheetsim.SheetsimError, match=rf"^{name} takes its keys by name, as in {name}\(seed=1\)$"):
+        kind(1)

@@ -93,9 +93,26 @@ def test_square_weights_are_turned_as_their_source_has_them(tmp_path: Path) -> N
     square = RNG.standard_normal((4, 4))
     path = safetensors(tmp_path / "w.safetensors", {"l.weight": ("F64", (4, 4), square.tobytes())})
     assert np.array_equal(given_layers(path).layers[0].W, square.T)
-    assert "leave it open" in given_layers(path).notes[0]
+    assert given_layers(path).notes[0].startswith("The rows of the weights are units: their names end in weight")
     assert np.array_equal(given_layers(path, "in-out").layers[0].W, square)
     assert np.array_equal(given_layers([square]).layers[0].W, square)
+    assert "leave it open" in given_layers([square]).notes[0]
+    # A state dict, whatever holds it; names of Keras; and names against shapes.
+    assert np.array_equal(given_layers({"l.weight": square}).layers[0].W, square.T)
+    flax = safetensors(tmp_path / "k.safetensors", {"l.kernel": ("F64", (4, 4), square.tobytes())})
+    assert np.array_equal(given_layers(flax).layers[0].W, square)
+    against = given_layers({"a.weight": W_1, "b.weight": W_2})
+    assert np.array_equal(against.layers[0].W, W_1)
+    assert "inputs, by their shapes, although their names end in weight" in against.notes[0]
+
+
+def test_report_and_book_say_how_weights_were_read(tmp_path: Path) -> None:
+    run = package.diagnose({"a.weight": W_1.T, "a.bias": B_1, "b.weight": W_2.T}, data=X, output_layer=False)
+    assert run.notes[0].startswith("The rows of the weights are units")
+    assert run.notes[1] == "Biases of 1 of 2 layers are added to their sums."
+    book = openpyxl.load_workbook(run.to_excel(tmp_path / "d.xlsx"))
+    texts = [str(cell.value) for row in book["About"].iter_rows() for cell in row if cell.value]
+    assert any(all(note in text for note in run.notes) for text in texts)
 
 
 def test_fresh_he_weights_are_healthy_and_small_ones_are_not() -> None:
@@ -158,6 +175,11 @@ def test_places_outside_of_the_file_and_objects_are_refused(tmp_path: Path) -> N
     np.savez(tmp_path / "objects.npz", w=np.array([[{}]], dtype=object), allow_pickle=True)
     with pytest.raises(SheetsimError, match="holds Python objects, which can run code"):
         given_layers(tmp_path / "objects.npz")
+    listed = np.empty(2, dtype=object)
+    listed[:] = [W_1, W_2]
+    np.save(tmp_path / "list.npy", listed, allow_pickle=True)
+    with pytest.raises(SheetsimError, match=r"list\.npy holds Python objects, a list of arrays say"):
+        given_layers(tmp_path / "list.npy")
 
 
 def test_the_command_prints_json_and_writes_a_live_book(sheetsim: Any, tmp_path: Path) -> None:

@@ -55,6 +55,18 @@ def test_tanh_hands_on_a_part_of_what_varies() -> None:
     assert table["log_variance_theory"].iloc[-1] < 3 * table["log_variance_theory"].iloc[0]
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_with_biases_layers_hand_on_a_part_and_theory_of_the_rest_is_blank(activation: str) -> None:
+    keys = {"activation": activation, "gain": 1.4, "networks": 4000, "inputs": 60, "layers": [60] * 4}
+    table = table_of(bias=0.7, weight_draws="uniform", **keys)
+    assert (np.abs(table["log_variance"] / table["log_variance_theory"] - 1) < 0.15).all()
+    blank = ["log_mean_theory", "back_mean_theory", "back_variance_theory"]
+    assert table[blank].isna().all(axis=None)
+    # Control: without biases theory is another one.
+    plain = table_of(**{**keys, "networks": 2})["log_variance_theory"]
+    assert plain.iloc[-1] > 1.3 * table["log_variance_theory"].iloc[-1]
+
+
 def test_the_networks_are_those_of_a_plain_loop() -> None:
     study = sheetsim.FiniteWidth(networks=3, inputs=4, layers=[5, 3], activation="relu").build()
     values = evaluate([study.named(name) for name in ("start", "x", "logs")])
@@ -104,7 +116,7 @@ def test_words_and_the_book(tmp_path: Path) -> None:
         ({"networks": 1}, "networks must be 2 to 20,000, not 1"),
         ({"layers": []}, "layers must list 1 to 200 widths, not 0"),
         ({"layers": [0]}, "layers: a width must be 1 to 1,000, not 0"),
-        ({"gain": 0.0}, "gain must be a finite number above 0, not 0"),
+        ({"gain": 0.0}, "gain must be above 0: lengths have no logarithm without weights"),
         ({"networks": 20_000, "layers": [1000, 1000]}, "networks · weights must be at most 4,000,000,000"),
     ],
 )

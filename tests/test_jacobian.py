@@ -45,7 +45,7 @@ def test_orthogonal_linear_networks_are_isometries() -> None:
 @pytest.mark.parametrize("activation", ["tanh", "relu", "softplus", "selu"])
 def test_the_way_forward_gives_the_derivatives_of_the_way_back(activation: str) -> None:
     """By reverse accumulation: row i of the gradient of Σ z_ii is that of output i, where all samples are the input."""
-    _, values = jacobian(activation=activation, bias_std=0.3, gain=1.4, **SMALL)
+    _, values = jacobian(activation=activation, bias=0.3, gain=1.4, **SMALL)
     model = sheetsim.Model()
     n = SMALL["units"]
     z = x = model.input("x", np.repeat(values["x"], n, axis=0))
@@ -200,7 +200,7 @@ def test_sampled_jacobians_have_the_shares_of_theory(
 
 
 def test_a_study_shows_the_theory_of_its_own_network_beside_what_is_measured() -> None:
-    _, values = jacobian(units=100, layers=3, gain=1.5, bias_std=0.3)
+    _, values = jacobian(units=100, layers=3, gain=1.5, bias=0.3)
     for kind, other in (("gaussian", "orthogonal"), ("orthogonal", "gaussian")):
         for depth in (1, 2, 3):
             theory = values[f"expected_{kind}_{depth}"].cumsum()
@@ -225,7 +225,7 @@ def over_seeds(seeds: int, **keys: Any) -> dict[str, Any]:
 )
 def test_means_over_seeds_are_those_of_theory(activation: str, gain: float, layers: int) -> None:
     """To four standard errors and what finite width makes, layers in 80."""
-    found = over_seeds(40, activation=activation, gain=gain, bias_std=0.1, units=80, layers=layers)
+    found = over_seeds(40, activation=activation, gain=gain, bias=0.1, units=80, layers=layers)
     for name in ("mean_square", "fourth"):
         error = found[name].std(axis=0, ddof=1) / np.sqrt(40)
         expected = found[f"{name}_theory"][0]
@@ -296,7 +296,7 @@ def test_a_routine_has_no_derivative() -> None:
     [
         ({"units": 0}, "units must be 1 to 1,000, not 0"),
         ({"bins": 1}, "bins must be 2 to 100, not 1"),
-        ({"gain": -1.0}, "gain must be a finite number from 0, not -1"),
+        ({"gain": -1.0}, "gain must be a finite number from 0, or activation, not -1"),
         ({"activation": "cos"}, "activation must be one of"),
     ],
 )

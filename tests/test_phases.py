@@ -10,6 +10,7 @@ import pytest
 
 import sheetsim
 from sheetsim.audit.verify import verify
+from sheetsim.model.activations import ACTIVATIONS, Activation
 from sheetsim.summary.phases import critical_line, followed, phases
 
 SMALL = {"steps": 3, "points": [[1.0, 0.1], [4.0, 0.02]], "pairs": 10, "units": 60, "layers": 8}
@@ -95,6 +96,40 @@ def test_known_critical_lines() -> None:
     # Controls: beside the line there is one phase on each side.
     assert set(phases("tanh", line[1:] * 1.01, biases[1:]).names) == {"chaotic"}
     assert set(phases("tanh", line * 0.99, biases).names) == {"ordered"}
+
+
+@pytest.mark.parametrize("activation", ["selu", "softplus"])
+def test_the_critical_line_is_where_the_order_ends_first(activation: str) -> None:
+    """χ of selu comes back to 1 at σ_w² = 1.8116, whatever the biases, where its variance begins to explode."""
+    biases = np.linspace(0, 0.38, 5)
+    line = critical_line(activation, biases)
+    for share, above in ((0.2, False), (0.6, False), (0.99, False), (1.01, True)):
+        assert ((phases(activation, share * line, biases).chi > 1) == above).all(), share
+
+
+def test_theory_has_the_closed_forms_of_the_error_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E[f f′] = 2/π arcsin(2 q c/(1 + 2 q)) (Williams 1997) and E[f′²] = 4/π/√(1 + 4 q), of erf as one more row."""
+    steepest = 2 / np.sqrt(np.pi)
+    row = Activation(lambda a: 2 * sheetsim.normal_probability(np.sqrt(2) * a) - 1, steepest, least=-1, most=1)
+    monkeypatch.setitem(ACTIVATIONS, "erf", row)
+
+    def product(q: Any, c: Any) -> Any:
+        return 2 / np.pi * np.arcsin(2 * q * c / (1 + 2 * q))
+
+    w2, b2 = np.array([0.9, 2.0, 4.0]), np.array([0.3, 0.1, 0.02])
+    at = phases("erf", w2, b2)
+    assert np.allclose(w2 * product(at.q, 1) + b2, at.q, rtol=1e-13)
+    assert np.allclose(w2 * 4 / np.pi / np.sqrt(1 + 4 * at.q), at.chi, rtol=1e-13)
+    assert np.allclose((w2 * product(at.q, at.c) + b2) / at.q, at.c, rtol=1e-9)
+    assert at.names == ["ordered", "chaotic", "chaotic"]
+    q, c, _ = followed("erf", 2.0, 0.1, 1.0, 0.6, 5).T
+    assert np.allclose(2 * product(q[:-1], 1) + 0.1, q[1:], rtol=1e-13)
+    assert np.allclose((2 * product(q[:-1], c[:-1]) + 0.1) / q[1:], c[1:], rtol=1e-9)
+    line = critical_line("erf", b2)
+    q = phases("erf", line, b2).q
+    assert np.allclose(line, np.pi / 4 * np.sqrt(1 + 4 * q), rtol=1e-9)
+    # The line begins at the square of the inverse slope at 0.
+    assert np.isclose(critical_line("erf", [1e-9])[0], np.pi / 4, rtol=1e-2)
 
 
 def test_without_biases_the_fixed_point_is_that_of_the_theory_of_one_number() -> None:

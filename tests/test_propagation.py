@@ -24,17 +24,20 @@ def norm_of(norm: str, x: Any) -> Any:
     return (x - anp.mean(x, axis=axis, keepdims=True)) / anp.std(x, axis=axis, keepdims=True)
 
 
+@pytest.mark.parametrize("bias", [0.0, 0.5])
 @pytest.mark.parametrize(("block", "norm"), KINDS)
-def test_outputs_and_gradients_are_those_of_a_plain_loop_and_autograd(block: str, norm: str) -> None:
+def test_outputs_and_gradients_are_those_of_a_plain_loop_and_autograd(block: str, norm: str, bias: float) -> None:
     study = sheetsim.Propagation(
-        block=block, norm=norm, activation="tanh", gain=1.3, alpha=0.7, correlation=0.4, **SMALL
+        block=block, norm=norm, activation="tanh", gain=1.3, alpha=0.7, correlation=0.4, bias=bias, **SMALL
     ).build()
     names = ["x", "d_last", "z_3", "d_z_0", "d_z_1", *(f"W_{k}" for k in (1, 2, 3))]
-    x, u, z_3, d_0, d_1, *weights = evaluate([study.graph[name] for name in names]).values()
+    names += [f"b_{k}" for k in (1, 2, 3)] if bias else []
+    x, u, z_3, d_0, d_1, *parameters = evaluate([study.graph[name] for name in names]).values()
+    weights = [(W, parameters[3 + k] if bias else 0.0) for k, W in enumerate(parameters[:3])]
 
     def through(z: Any, of: Any) -> Any:
-        for W in of:
-            z = anp.tanh(norm_of(norm, z @ W)) if block == "plain" else z + 0.7 * anp.tanh(norm_of(norm, z) @ W)
+        for W, b in of:
+            z = anp.tanh(norm_of(norm, z @ W + b)) if block == "plain" else z + 0.7 * anp.tanh(norm_of(norm, z) @ W + b)
         return z
 
     assert np.allclose(through(x, weights), z_3, rtol=1e-11, atol=1e-13)
@@ -89,19 +92,20 @@ def test_batch_normalized_relu_networks_explode_by_the_known_factor() -> None:
 
 
 @cache
-def over_seeds(block: str, norm: str) -> Any:
+def over_seeds(block: str, norm: str, **more: Any) -> Any:
     keys = {"samples": 40, "units": 60, "layers": 4, "activation": "tanh", "gain": 1.2, "correlation": 0.3}
-    table = sheetsim.Propagation(block=block, norm=norm, **keys).build().tables["propagation"]
+    table = sheetsim.Propagation(block=block, norm=norm, **{**keys, **more}).build().tables["propagation"]
     names = ("q", "c", "chi", "q_theory", "c_theory", "chi_theory")
     program = Program([cell for name in names for cell in table[name]])
     rows = [[float(v[0, 0]) for v in program(seed=seed).values()] for seed in range(20)]
     return np.array(rows).reshape(20, 6, 4)
 
 
+@pytest.mark.parametrize("more", [{}, {"bias": 0.6, "weight_draws": "uniform"}], ids=["plain", "biased"])
 @pytest.mark.parametrize(("block", "norm"), KINDS)
-def test_means_over_seeds_are_those_of_theory(block: str, norm: str) -> None:
+def test_means_over_seeds_are_those_of_theory(block: str, norm: str, more: dict[str, Any]) -> None:
     """To four standard errors and what finite width and batch make, a few parts in 40."""
-    found = over_seeds(block, norm)
+    found = over_seeds(block, norm, **more)
     error = found[:, :3].std(axis=0, ddof=1) / np.sqrt(20)
     expected = found[0, 3:]
     assert (np.abs(found[:, :3].mean(axis=0) - expected) < 4 * error + 0.06 * np.maximum(np.abs(expected), 0.5)).all()

@@ -370,7 +370,10 @@ def diagnose_command(
     activation: Annotated[str, typer.Option(help="Of all layers.")] = "relu",
     samples: Annotated[int | None, typer.Option(help="How many inputs are drawn.", show_default="1000")] = None,
     seed: Annotated[int, typer.Option(help="The seed of drawn inputs.")] = 0,
-    layout: Annotated[str, typer.Option(help="Rows of weights: in-out (inputs), out-in (units: PyTorch).")] = "auto",
+    layout: Annotated[
+        str,
+        typer.Option(help="Rows of weights: in-out, out-in (units: PyTorch), auto (by names and shapes)."),
+    ] = "auto",
     layers: Annotated[
         str | None, typer.Option(metavar="NAME,...", help="The weights to use, in their order.", show_default=False)
     ] = None,

@@ -13,7 +13,7 @@ from operator import add
 import numpy as np
 
 from sheetsim.model.activations import ACTIVATIONS
-from sheetsim.model.distributions import uniform
+from sheetsim.model.distributions import normal, uniform
 from sheetsim.model.expr import (
     Data,
     Draw,
@@ -49,8 +49,9 @@ BEFORE, AFTER = PLACES = ("before", "after")
 class DenseLayer:
     """What a layer is: z = f(BN(x W + b)), then dropout.
 
-    units: how many; activation: a name of ACTIVATIONS; initializer: of W; bias: whether there is b, which begins at 0;
-    batch_norm: "" for none, or one of PLACES; dropout: the share of outputs that are 0 in a step of training.
+    units: how many; activation: a name of ACTIVATIONS; initializer: of W; bias: whether there is b; bias_std:
+    the standard deviation of the normal numbers that b begins with, 0 for a start at 0; batch_norm: "" for none, or one
+    of PLACES; dropout: the share of outputs that are 0 in a step of training.
     """
 
     units: int
@@ -59,6 +60,7 @@ class DenseLayer:
     bias: bool = True
     batch_norm: str = ""
     dropout: float = 0.0
+    bias_std: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ class TrainedNetwork:
 def network(inputs: int, layers: Sequence[DenseLayer], seed: int) -> TrainedNetwork:
     """The slots and starts of a network.
 
-    W_l = sd · e_l with standard draws e_l from the stream of that name, biases and β 0, γ 1, running averages 0 and 1.
+    W_l = sd · e_l with standard draws e_l from the stream of that name, b_l = bias_std · e_b_l with standard normal
+    ones, β 0, γ 1, running averages 0 and 1.
     """
     made = TrainedNetwork(tuple(layers), inputs)
     fan_in = inputs
@@ -165,7 +168,11 @@ def network(inputs: int, layers: Sequence[DenseLayer], seed: int) -> TrainedNetw
         _add(made.parameters, made, f"W_{number}", scheme.sd(matrix(float(fan_in)), matrix(float(layer.units))) * e)
         row = 1, layer.units
         if layer.bias:
-            _add(made.parameters, made, f"b_{number}", _filled(row, 0.0))
+            start = _filled(row, 0.0)
+            if layer.bias_std:
+                e_b = Matrix(Draw(normal(), seed, f"e_b_{number}"), (), row, f"e_b_{number}")
+                start = layer.bias_std * e_b
+            _add(made.parameters, made, f"b_{number}", start)
         if layer.batch_norm:
             for name, value in (("gamma", 1.0), ("beta", 0.0)):
                 _add(made.parameters, made, f"{name}_{number}", _filled(row, value))

@@ -59,14 +59,16 @@ def feed_forward(
     given = x
     for number, (width, initializer) in enumerate(zip(widths, initializers, strict=True), start=1):
         W = graph.weights(f"W_{number}", initializer, (given.shape[1], width), what=WEIGHTS)
-        b = None
-        if bias is None:
-            a = graph.define(f"a_{number}", given @ W, what=SUMS)
-        else:
-            draws = graph.input(f"e_b_{number}", normal(), (1, width), what="standard normal draws of the biases")
-            b = graph.define(f"b_{number}", bias * draws, what=BIASES)
-            a = graph.define(f"a_{number}", given @ W + b, what=BIASED_SUMS)
+        b = None if bias is None else drawn_biases(graph, number, width, bias)
+        sums, what = (given @ W, SUMS) if b is None else (given @ W + b, BIASED_SUMS)
+        a = graph.define(f"a_{number}", sums, what=what)
         z = graph.define(f"z_{number}", activate(activation, a), what="activations f(a)")
         layers.append(NetworkLayer(number, given, graph[f"e_{number}"], graph[f"sd_{number}"], W, a, z, b))
         given = z
     return Network(x, activation, tuple(layers))
+
+
+def drawn_biases(graph: Graph, tail: str | int, units: int, std: Matrix, what: str = BIASES) -> Matrix:
+    """b = std · e_b, 1 × units, with standard normal e_b; named `b_tail` and `e_b_tail`."""
+    draws = graph.input(f"e_b_{tail}", normal(), (1, units), what="standard normal draws of the biases")
+    return graph.define(f"b_{tail}", std * draws, what=what)

@@ -48,7 +48,7 @@ def diagnose(
     ----------
     weights
         A file (.npz, .safetensors), a list of .npy files or of arrays in which biases follow their weights, or a
-        mapping of names to arrays.
+        mapping of names to arrays, a state dict say. Biases are added to the sums of their layers.
     data
         Inputs, samples × inputs: an array or a file (.csv, .xlsx, .npy); `samples` standard normal ones if None.
     activation
@@ -58,7 +58,9 @@ def diagnose(
     seed
         Seed of the drawn inputs.
     layout
-        "in-out" where rows of weights are inputs, "out-in" where they are units (PyTorch), or "auto".
+        "in-out" where rows of weights are inputs, "out-in" where they are units (PyTorch), or "auto": units for names
+        that end in `weight` and in .safetensors files, inputs for names that end in `kernel`, unless only the other
+        one fits the shapes; else what fits, and inputs where both do. `notes` and the book say which.
     layers
         Names of the weights to take, in their order.
     output_layer
@@ -99,6 +101,10 @@ def diagnose(
     given = given_layers(weights, layout, layers, inputs)
     kept = given.layers[:-1] if output_layer and len(given.layers) > 1 else given.layers
     notes = [*given.notes]
+    biased = [layer.name for layer in kept if layer.b is not None]
+    if biased:
+        of = "all layers" if len(biased) == len(kept) else f"{len(biased)} of {len(kept)} layers"
+        notes.append(f"Biases of {of} are added to their sums.")
     if len(kept) < len(given.layers):
         notes.append(f"{given.layers[-1].name} is taken for the linear output layer and left out.")
     study = Diagnosed(

@@ -1,6 +1,5 @@
 """Templates: complete, runnable descriptions of studies in TOML, shipped with the package or a person's own."""
 
-import difflib
 import math
 import os
 import re
@@ -26,7 +25,9 @@ from sheetsim.studies.study import (
     check_one_of,
     check_plain,
     explained,
+    nearest,
     toml_value,
+    unknown_key,
     unwrapped,
 )
 
@@ -77,7 +78,7 @@ def names() -> list[str]:
 def template_text(name: str) -> str:
     """A shipped template's TOML. Raises SheetsimError with the nearest name when there is none."""
     if name not in names():
-        raise SheetsimError(f"unknown template {name!r}{_nearest(name, names())}; `sheetsim list` shows them all")
+        raise SheetsimError(f"unknown template {name!r}{nearest(name, names())}; `sheetsim list` shows them all")
     return (folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 
@@ -303,10 +304,5 @@ def sentence(message: str, keys: Mapping[str, Sequence[str]]) -> str:
     if unknown:
         allowed = list(keys[path])
         key = ".".join(filter(None, [path, unknown[1]]))
-        return f"unknown key {key!r}{_nearest(unknown[1], allowed)}; the keys are {', '.join(allowed)}"
+        return unknown_key(key, unknown[1], allowed)
     return f"{path}: {explained(message)}" if path else explained(message)
-
-
-def _nearest(word: str, words: list[str]) -> str:
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f": did you mean {close[0]!r}?" if close else ""

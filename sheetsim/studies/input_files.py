@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from sheetsim.errors import SheetsimError
@@ -98,10 +99,26 @@ def mapped_npy(path: Path) -> NDArray[Any]:
     except OSError:
         raise
     except Exception as error:  # the header is read by Python's own parser, whose exceptions share no base
+        if _holds_objects(path):
+            raise SheetsimError(
+                f"{path} holds Python objects, a list of arrays say, which can run code: save each array of numbers as "
+                "an .npy of its own, or several by np.savez"
+            ) from None
         raise SheetsimError(f"{path} is not an array of numbers that NumPy can load: {in_words(error)}") from None
     if not isinstance(array, np.ndarray):
         raise SheetsimError(f"{path} must hold one matrix of numbers")
     return array
+
+
+def _holds_objects(path: Path) -> bool:
+    """Whether the header of an .npy file says so."""
+    try:
+        with path.open("rb") as file:
+            version = npy_format.read_magic(file)
+            read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+            return bool(read(file)[2].hasobject)
+    except Exception:  # what is no such header
+        return False
 
 
 def csv_rows(path: Path) -> list[Sequence[Any]]:

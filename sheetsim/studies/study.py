@@ -1,5 +1,6 @@
 """What an experiment hands on: its graph, and when asked for, its tables and its sheets. It computes nothing."""
 
+import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,13 +119,27 @@ LONGEST_TEXT = 1000
 DEEPEST = 8
 
 
-class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class KeysByName(msgspec.StructMeta):
+    """What makes a study of keys in Python: msgspec names the unknown ones in a TypeError, and none that is near."""
+
+    def __call__(self, *args: Any, **keys: Any) -> Any:
+        """The study. Raises SheetsimError for an unknown key, and for what has no name."""
+        if args:
+            raise SheetsimError(f"{self.__name__} takes its keys by name, as in {self.__name__}(seed=1)")
+        for key in keys:
+            if key not in self.__struct_fields__:
+                raise SheetsimError(f"{self.__name__}: {unknown_key(key, key, self.__struct_fields__)}")
+        return super().__call__(**keys)
+
+
+class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. A subclass is one study, and STUDY its name.
 
     study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese, of
     some studies); title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
-    whether what it computes is trained, and so can be kept and taken up again.
+    whether what it computes is trained, and so can be kept and taken up again; UNSAID: values of keys that say nothing,
+    and are left out: a book without them is what it was before there were such keys.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -132,6 +147,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     TITLE: ClassVar[str]
     TABLES: ClassVar[tuple[str, ...]]
     TRAINS: ClassVar[bool] = False
+    UNSAID: ClassVar[Mapping[str, Any]] = {}
 
     study: str
     title: str = ""
@@ -150,7 +166,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                     # As a template has it.
                     msgspec.structs.force_setattr(self, declared.name, converted)
             except msgspec.ValidationError as error:
-                raise SheetsimError(f"{declared.name}: {explained(str(error))}") from None
+                raise SheetsimError(f"{declared.name}: {explained(str(error), declared.type)}") from None
         check_one_of("study", self.study, (self.STUDY,))
         if self.lang is not None:
             check_language(self.lang, self.study)
@@ -172,7 +188,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them."""
-        return {key: value for key, value in msgspec.structs.asdict(self).items() if value is not None}
+        keys = msgspec.structs.asdict(self)
+        return {k: v for k, v in keys.items() if v is not None and (k, v) not in self.UNSAID.items()}
 
     def shown(self) -> dict[str, Any]:
         """The parameters that About shows."""
@@ -254,9 +271,23 @@ def toml_value(value: Any) -> str:
     return repr(value)
 
 
-def explained(message: str) -> str:
-    """msgspec's reason for refusing a value, in a person's words."""
+def unknown_key(path: str, key: str, allowed: Sequence[str]) -> str:
+    """What is said of a key that is not one of those allowed. path: with the tables that it is in."""
+    return f"unknown key {path!r}{nearest(key, allowed)}; the keys are {', '.join(allowed)}"
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """The one of the words that is near, as a question; empty where none is."""
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f": did you mean {close[0]!r}?" if close else ""
+
+
+def explained(message: str, kind: Any = None) -> str:
+    """msgspec's reason for refusing a value, in a person's words. kind: the type that the value was to be of."""
     reason = message.partition(" - at `$")[0]
+    unknown = re.match(r"Object contains unknown field `(.*)`", reason)
+    if unknown and hasattr(kind, "__struct_fields__"):
+        return unknown_key(unknown[1], unknown[1], kind.__struct_fields__)
     expected = re.match(r"Expected `(.*)`, got `(.*)`", reason)
     if expected:
         return f"must be {_words(expected[1])}, not {_words(expected[2])}"

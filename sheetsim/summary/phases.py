@@ -10,11 +10,12 @@ Schoenholz et al. 2017, arXiv:1611.01232). E[f(u) f(v)] = Σ a_k² c^k with the 
 Hermite polynomials (O'Donnell 2014, §11.2).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import activations_where
@@ -28,8 +29,15 @@ FINE = 4096.0
 # Terms of the power series in c; the rest of E[f²] is taken as one term more.
 DEGREES = 120
 
-# Halvings of an interval of logarithms, or of correlations: to the last digits of a double.
+# Halvings of an interval of correlations: to the last digits of a double.
 HALVINGS = 58
+
+# Numbers of some points among all.
+Places = NDArray[np.intp]
+
+# Steps of a root search at most; most take about ten.
+MOST_STEPS = 80
+ROUNDED = 1e-11
 
 
 @dataclass(frozen=True)
@@ -82,14 +90,25 @@ def phases(activation: str, weight_variance: ArrayLike, bias_variance: ArrayLike
 
 
 def critical_line(activation: str, bias_variance: ArrayLike, most: float = 100.0) -> Array:
-    """The σ_w² at which χ_1 = 1 for each σ_b², by halving [0, most]; NaN where there is none below `most`."""
+    """The σ_w² at which χ_1 = 1 for each σ_b², by root search in [0, most]; NaN where there is none below `most`.
+
+    It is the lowest one: of selu χ_1 comes down to 1 again where q* begins to explode.
+    """
     b2 = np.asarray(bias_variance, dtype=np.float64)
-    low, high = np.zeros_like(b2), np.full_like(b2, most)
-    for _ in range(HALVINGS - 8):
-        middle = (low + high) / 2
-        above = _chi(activation, middle, b2) > 1
+    w2 = np.full_like(b2, np.nan)
+    crossed = _chi(activation, np.full_like(b2, most), b2) > 1
+    if not crossed.any():
+        return w2
+    of = b2[crossed]
+    low, high = np.zeros_like(of), np.full_like(of, most)
+    for _ in range(HALVINGS):
+        middle = np.where(low > 0, high, high / 2)
+        above = _chi(activation, middle, of) > 1
         low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return np.where(high < most, (low + high) / 2, np.nan)
+        if (low > 0).all():
+            break
+    w2[crossed] = _roots(lambda middle, places: _chi(activation, middle, of[places]) - 1, low, high)
+    return w2
 
 
 @np.errstate(all="ignore")
@@ -101,25 +120,59 @@ def _chi(activation: str, w2: Array, b2: Array) -> Array:
 
 def _fixed(activation: str, w2: Array, b2: Array) -> Array:
     """q*, as `theory.fixed_point` has it: (σ_w² E[f²] + σ_b²)/q falls with q, or stays."""
+    t, w = _rule()
 
-    def growth(log_q: Array) -> Array:
+    def growth(log_q: Array, of: Places) -> Array:
         q = np.exp(log_q)
-        t, w = _rule()
         (f,) = computed(activation, np.sqrt(q)[:, None] * t, slope=False)
-        return np.asarray((w2 * (f**2 @ w) + b2) / q - 1)
+        return np.asarray((w2[of] * (f**2 @ w) + b2[of]) / q - 1)
 
-    low, high = np.full_like(w2, np.log(LEAST_Q)), np.full_like(w2, np.log(GREATEST_Q))
-    small, large = growth(low), growth(high)
+    low, high, every = np.full_like(w2, np.log(LEAST_Q)), np.full_like(w2, np.log(GREATEST_Q)), np.arange(len(w2))
+    small, large = growth(low, every), growth(high, every)
     falls, rises = small <= CONSTANT, large >= -CONSTANT
     inside = ~falls & ~rises
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        above = growth(middle) > 0
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
     ends = np.where(falls & rises, np.nan, np.where(falls, 0.0, np.inf))
     ends = np.where(falls & rises & (small < -CONSTANT) & (large <= CONSTANT), 0.0, ends)
     ends = np.where(falls & rises & (small >= -CONSTANT) & (large > CONSTANT), np.inf, ends)
-    return np.where(inside, np.exp((low + high) / 2), ends)
+    # Of the logarithm: it is nearly straight.
+    log_q = _roots(lambda log_q, of: np.log1p(growth(log_q, every[inside][of])), low[inside], high[inside])
+    ends[inside] = np.exp(log_q)
+    return ends
+
+
+@np.errstate(all="ignore")
+def _roots(function: Callable[[Array, Places], Array], low: Array, high: Array) -> Array:
+    """Where a function of numbers, each on its own, is 0 between `low` and `high`, at which its signs differ.
+
+    function: of some of the numbers, and of their places. By inverse quadratic interpolation, and halving where that is
+    not safe (Chandrupatla 1997, Advances in Engineering Software 28, 145).
+    """
+    places, roots = np.arange(len(low)), np.empty_like(low)
+    a, b, f_a, f_b = high, low, function(high, places), function(low, places)
+    t = np.full_like(low, 0.5)
+    for step in range(MOST_STEPS):
+        x = a + t * (b - a)
+        f_x = function(x, places)
+        same = np.sign(f_x) == np.sign(f_a)
+        c, f_c = np.where(same, a, b), np.where(same, f_a, f_b)
+        b, f_b = np.where(same, b, a), np.where(same, f_b, f_a)
+        a, f_a = x, f_x
+        best = np.where(np.abs(f_a) < np.abs(f_b), a, b)
+        least = 2 * np.finfo(float).eps * np.maximum(np.abs(best), 1) / np.abs(b - a)
+        # Between ends that are this near to 0 there is rounding alone, as of selu's eᵃ − 1, or a straight line.
+        settled = np.maximum(np.abs(f_a), np.abs(f_b)) < ROUNDED
+        roots[places] = np.where(f_a == 0, a, np.where(settled, a - f_a * (b - a) / (f_b - f_a), best))
+        left = (least < 0.5) & (f_a != 0) & ~settled
+        if not left.any() or step == MOST_STEPS - 1:
+            break
+        places, least = places[left], least[left]
+        a, b, c, f_a, f_b, f_c = (of[left] for of in (a, b, c, f_a, f_b, f_c))
+        xi, phi = (a - b) / (c - b), (f_a - f_b) / (f_c - f_b)
+        inverse = f_a / (f_b - f_a) * f_c / (f_b - f_c)
+        inverse += (c - a) / (b - a) * f_a / (f_c - f_a) * f_b / (f_c - f_b)
+        t = np.where((phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi), inverse, 0.5)
+        t = np.clip(t, least, 1 - least)
+    return roots
 
 
 def _correlation(a: Array, second: Array, w2: Array, b2: Array, chi: Array) -> tuple[Array, Array]:

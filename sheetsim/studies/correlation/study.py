@@ -4,9 +4,9 @@ It holds its parameters and its graph; `layers.py` says what is measured, `mean_
 `book.py` how the workbook shows it.
 """
 
-import math
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -16,13 +16,14 @@ from sheetsim.model.draws import check_seed
 from sheetsim.model.expr import Matrix, row_sum, sqrt
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES
-from sheetsim.model.nets import ACTIVATIONS, activate
+from sheetsim.model.nets import ACTIVATIONS, activate, drawn_biases
 from sheetsim.model.op import Shape
 from sheetsim.studies.correlation.angles import angle_name, angle_table
 from sheetsim.studies.correlation.layers import VERDICTS, Layer, correlation_table, correlation_verdicts
 from sheetsim.studies.correlation.mean_field import mean_field_series, variance_slope
 from sheetsim.studies.forward.study import check_scheme, chosen_activation, chosen_initializer
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+from sheetsim.studies.weight_keys import DrawnWeights
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -32,8 +33,10 @@ MOST = {"pairs": 10_000, "units": 2_000, "layers": 100}
 MOST_CELLS = 2_000_000
 MOST_ANGLES = 19
 
+BIASES = "biases, bias_std · e_b, the same for x and y"
 
-class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+
+class Correlation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `correlation`: how similar two inputs are after each layer.
 
     Attributes
@@ -50,8 +53,6 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         Activation of all layers.
     initializer
         Initializer of the weights: a name of SCHEMES, or a number, the standard deviation.
-    bias
-        Standard deviation σ_b of drawn biases; 0 for no biases.
     angles
         Angles of more pairs of inputs, in degrees from 0 to 90, that pass through the same layers.
 
@@ -64,6 +65,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     STUDY: ClassVar[str] = "correlation"
     TITLE: ClassVar[str] = "Correlation of two inputs"
     TABLES: ClassVar[tuple[str, ...]] = ("correlation", "outputs", "percentiles", "risk", "histograms")
+    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": 1.0, "weight_draws": "normal"}
 
     study: str = "correlation"
     seed: int = 0
@@ -74,6 +76,8 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     activation: str = "tanh"
     initializer: str | float = "xavier"
     bias: float = 0.0
+    gain: float | str = 1.0
+    weight_draws: str = "normal"
     angles: list[float] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -86,8 +90,7 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise SheetsimError(f"pairs · units · layers must be at most {MOST_CELLS:,}")
         if not 0 <= self.correlation <= 1:
             raise SheetsimError(f"correlation must be from 0 to 1, not {self.correlation:g}")
-        if not 0 <= self.bias < math.inf:
-            raise SheetsimError(f"bias must be a finite standard deviation from 0, not {self.bias:g}")
+        self.check_weights()
         if len(self.angles) > MOST_ANGLES or not all(0 <= angle <= 90 for angle in self.angles):
             raise SheetsimError(f"angles must list up to {MOST_ANGLES} numbers of degrees, from 0 to 90")
         if len(set(map(angle_name, self.angles))) < len(self.angles):
@@ -106,19 +109,15 @@ class Correlation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         y = graph.define("y", c * x + sqrt(1 - c**2) * e, what="the second inputs, c_0 x + √(1 − c_0²) e_y")
         given: tuple[Matrix, ...] = x, y
         activation = chosen_activation(graph, self.activation)
-        initializer = chosen_initializer(graph, "initializer", "custom_std", self.initializer)
-        bias = None
-        if self.bias:
-            bias = graph.input("bias_std", self.bias, at_least=0.0, what="σ_b: the biases' standard deviation")
+        chosen = chosen_initializer(graph, "initializer", "custom_std", self.initializer)
+        (initializer,) = self.initializers_of(graph, [chosen])
+        bias = self.bias_std(graph)
         layers = []
         for number in range(1, self.layers + 1):
             W = graph.weights(
                 f"W_{number}", initializer, (self.units, self.units), what="weights, sd · e, the same for x and y"
             )
-            b = None
-            if bias is not None:
-                draws = graph.input(f"e_b_{number}", normal(), (1, self.units), what="draws of the biases")
-                b = graph.define(f"b_{number}", bias * draws, what="biases, bias_std · e_b, the same for x and y")
+            b = None if bias is None else drawn_biases(graph, number, self.units, bias, BIASES)
             sums = tuple(
                 graph.define(f"a_{of}_{number}", z @ W if b is None else z @ W + b, what=f"linear sums of {of}")
                 for of, z in zip("xy", given, strict=True)

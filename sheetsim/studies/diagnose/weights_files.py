@@ -28,6 +28,9 @@ SUFFIXES = (".npz", ".npy", ".safetensors")
 # as PyTorch's Linear has them.
 IN_OUT, OUT_IN, AUTO = LAYOUTS = ("in-out", "out-in", "auto")
 
+# What rows are: not turned, turned.
+ROWS = ("inputs", "units")
+
 # Of all arrays together, and of a header.
 MOST_NUMBERS, MOST_HEADER = 50_000_000, 10_000_000
 
@@ -261,15 +264,34 @@ def _in_order(arrays: Sequence[tuple[str, Array]]) -> list[tuple[str, Array, Arr
 def _turned(
     pairs: Sequence[tuple[str, Array, Array | None]], layout: str, torch: bool, inputs: int | None
 ) -> tuple[bool, str]:
-    """Whether rows are units, and what is said of it where the shapes leave it open."""
+    """Whether rows are units, and what is said of it: by the layout, by the convention of the names, by the shapes."""
     if layout != AUTO:
-        return layout == OUT_IN, ""
+        return layout == OUT_IN, f"The rows of the weights are {ROWS[layout == OUT_IN]}, by the layout {layout}."
     fits = {turned: _chained(pairs, turned, inputs) for turned in (False, True)}
-    if fits[False] != fits[True]:
-        return fits[True], "The rows of the weights are units, as PyTorch has them." if fits[True] else ""
-    said = "units, as PyTorch has them" if torch else "inputs"
-    other = IN_OUT if torch else OUT_IN
-    return torch, f"The shapes leave it open: the rows of the weights are taken for {said}; layout {other} turns them."
+    convention = _convention([name for name, _, _ in pairs], torch)
+    if convention is None:
+        turned = fits[True] and not fits[False]
+        if fits[False] != fits[True]:
+            return turned, f"The rows of the weights are {ROWS[turned]}, by their shapes."
+        return False, f"The shapes leave it open: the rows of the weights are taken for inputs; {_other(False)}."
+    turned, why = convention
+    if fits[not turned] and not fits[turned]:
+        return not turned, f"The rows of the weights are {ROWS[not turned]}, by their shapes, although {why}."
+    return turned, f"The rows of the weights are {ROWS[turned]}: {why}; {_other(turned)}."
+
+
+def _convention(names: Sequence[str], torch: bool) -> tuple[bool, str] | None:
+    """Whether rows are units where weights are stored under such names, and why; None where no convention says so."""
+    last = {name.rpartition(".")[2].rpartition("/")[2] for name in names}
+    if last == {"weight"}:
+        return True, "their names end in weight, and PyTorch’s Linear has them so"
+    if last == {"kernel"}:
+        return False, "their names end in kernel, and Keras and Flax have them so"
+    return (True, "PyTorch has them so in its .safetensors files") if torch else None
+
+
+def _other(turned: bool) -> str:
+    return f"layout {IN_OUT if turned else OUT_IN} turns them"
 
 
 def _chained(pairs: Sequence[tuple[str, Array, Array | None]], turned: bool, inputs: int | None) -> bool:

@@ -30,6 +30,12 @@ ACROSS = 8  # layers side by side on Overview
 CHART = (520, 280)
 RIGHT = 4  # the column of the charts at the right
 
+BIASED = (
+    "Biases come anew in each layer, the same whatever the length before: a layer hands on the part σ_w² E[z²]/q of a "
+    "deviation, q = σ_w² E[z²] + σ_b², and the variance settles instead of adding up. Theory of the means, and of the "
+    "way back, is for networks without biases: #N/A here."
+)
+
 ROWS = (
     ("Mean of ln ‖z‖²", "log_mean", "center"),
     ("    its 95 % interval: low", "log_mean_low", "center"),
@@ -78,12 +84,15 @@ class FiniteWidthBook:
         inverses = sum_of_inverses(study.layers)
         told = (
             f"{study.networks:,} networks of {count} layers and {study.activation} units take one input through "
-            f"weights of their own, σ_w = {study.sigma:.4g}. Each layer’s squared length ‖z‖² stands beside its "
+            f"{'weights and biases' if study.bias else 'weights'} of their own, σ_w = {study.gain_size:.4g}"
+            f"{f', σ_b = {study.bias:.4g}' if study.bias else ''}. Each layer’s squared length ‖z‖² stands beside its "
             "mean-field value. For relu it is a mean of n terms that vary by 5: its logarithm varies by 5/n a layer.",
-            f"Over layers that adds up to κ Σ 1/n, here with Σ 1/n = {inverses:.3g}: depth over width. The logarithm "
-            "is near a normal one, with minus half the variance as mean: the arithmetic mean stays at 1, carried by "
-            "few networks, while a typical one has the geometric mean (Hanin 2018; Hanin & Rolnick 2018; Hanin & Nica "
-            "2019).",
+            BIASED
+            if study.bias
+            else f"Over layers that adds up to κ Σ 1/n, here with Σ 1/n = {inverses:.3g}: depth over width. The "
+            "logarithm is near a normal one, with minus half the variance as mean: the arithmetic mean stays at 1, "
+            "carried by few networks, while a typical one has the geometric mean (Hanin 2018; Hanin & Rolnick 2018; "
+            "Hanin & Nica 2019).",
             "Numbers of the networks are NumPy’s, constants of this book; all statistics of them are formulas.",
         )
         rows = [Row("Verdict", self.verdicts, "verdict")]

@@ -3,9 +3,9 @@
 It holds its parameters and its graph; `passes.py` computes the networks, `layers.py` makes the tables about them.
 """
 
-import math
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -13,12 +13,12 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal, uniform
 from sheetsim.model.draws import check_seed
 from sheetsim.model.graph import Graph
-from sheetsim.model.initializers import GAINS
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.op import Shape
 from sheetsim.studies.finite_width.layers import VERDICTS, log_histogram, width_table, width_verdicts
 from sheetsim.studies.finite_width.passes import passes, theory_of_lengths
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+from sheetsim.studies.weight_keys import DrawnWeights
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -28,7 +28,7 @@ MOST_LAYERS, MOST_WIDTH, MOST_NETWORKS = 200, 1_000, 20_000
 MOST_DRAWS = 4_000_000_000
 
 
-class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class FiniteWidth(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `finite-width`: how far layers of finite width are from the theory of infinitely wide ones.
 
     Attributes
@@ -42,7 +42,8 @@ class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     activation
         Activation of all layers.
     gain
-        σ_w, the weights' standard deviation times √fan_in; by default the usual gain of the activation.
+        σ_w, the weights' standard deviation times √fan_in: a number, or "activation" for the usual gain of the
+        activation.
     bins
         Bins of the histogram.
 
@@ -55,6 +56,7 @@ class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     STUDY: ClassVar[str] = "finite-width"
     TITLE: ClassVar[str] = "Finite width"
     TABLES: ClassVar[tuple[str, ...]] = ("widths", "histogram")
+    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": "activation", "bias": 0.0, "weight_draws": "normal"}
 
     study: str = "finite-width"
     seed: int = 0
@@ -62,7 +64,9 @@ class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     inputs: int = 50
     layers: list[int] = msgspec.field(default_factory=lambda: [50] * 20)
     activation: str = "relu"
-    gain: float | None = None
+    gain: float | str = "activation"
+    bias: float = 0.0
+    weight_draws: str = "normal"
     bins: int = 24
 
     def __post_init__(self) -> None:
@@ -79,16 +83,12 @@ class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise SheetsimError(f"networks must be 2 to {MOST_NETWORKS:,}, not {self.networks:,}")
         if not 2 <= self.bins <= 100:
             raise SheetsimError(f"bins must be 2 to 100, not {self.bins}")
-        if self.gain is not None and not 0 < self.gain < math.inf:
-            raise SheetsimError(f"gain must be a finite number above 0, not {self.gain:g}")
+        self.check_weights()
+        if self.gain == 0:
+            raise SheetsimError("gain must be above 0: lengths have no logarithm without weights")
         widths = [self.inputs, *self.layers]
         if self.networks * sum(a * b for a, b in pairwise(widths)) > MOST_DRAWS:
             raise SheetsimError(f"networks · weights must be at most {MOST_DRAWS:,}: fewer networks, or narrower ones")
-
-    @property
-    def sigma(self) -> float:
-        """The gain: the one that is set, or the activation's."""
-        return GAINS[self.activation] if self.gain is None else self.gain
 
     def build(self) -> Study:
         """One input, and the networks' logarithms."""
@@ -102,12 +102,11 @@ class FiniteWidth(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         what = (
             "ln ‖z‖² by layer, then ln ‖d‖² by layers back, less the mean field’s: a row a network, by NumPy: constants"
         )
-        routine = passes(self.activation, self.sigma, widths, self.networks)
+        scales = self.gain_size, self.bias
+        routine = passes(self.activation, scales, self.law, widths, self.networks)
         logs = graph.routine("logs", routine, [start, x], (self.networks, 2 * count), what=what)
         what = "theory by layer: mean and variance of ln ‖z‖², of ln ‖d‖², by NumPy: constants"
-        theory = graph.routine(
-            "theory", theory_of_lengths(self.activation, self.sigma, widths), [x], (count, 4), what=what
-        )
+        theory = graph.routine("theory", theory_of_lengths(self.activation, scales, widths), [x], (count, 4), what=what)
         table = width_table(logs, theory, count)
         words = width_verdicts(graph, table)
         histogram = log_histogram(graph, logs, theory, count, self.bins)

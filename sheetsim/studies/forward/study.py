@@ -18,22 +18,19 @@ from sheetsim.model.draws import HDR_SEEDS, LIVE, check_seed
 from sheetsim.model.expr import Matrix, choose
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import (
-    GAINS,
     INITIALIZER_NAMES,
     MORE_NAMES,
     SCHEMES,
-    STANDARD,
-    WEIGHT_DRAWS,
     Initializer,
     constant,
     scaled,
-    weight_draws,
 )
 from sheetsim.model.nets import ACTIVATIONS, Network, feed_forward
 from sheetsim.model.sampling import DESIGNS, as_correlation, check_design
 from sheetsim.studies import input_files
 from sheetsim.studies.input_key import DrawnInput, said_of_input, source_of
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+from sheetsim.studies.weight_keys import DrawnWeights
 from sheetsim.summary.histogram import NUDGE, histogram
 from sheetsim.summary.layers import VERDICTS, layer_table, of_input, verdicts
 from sheetsim.summary.variance import claim_table, claims, unit_statistics, variance_table
@@ -61,11 +58,6 @@ MOST_SHEETS = 2000
 MOST = 1e100
 
 INPUT = "the input, samples × inputs"
-BIAS = "σ_b: the biases' standard deviation"
-GAIN = "what the standard deviations of all weights are multiplied by"
-
-# Keys that are left out where they say nothing.
-UNSAID = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal", "draws": "pcg64", "charts": "column"}
 
 # "mt19937" is of one script: its numbers depend on the order in which matrices are named.
 DRAWS = ("pcg64", "hdr", LIVE)
@@ -128,7 +120,7 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise SheetsimError(f"{key} must be a number from 0 to {MOST:g}, not {value:g}")
 
 
-class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Forward(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `forward`: a forward pass through layers with drawn weights.
 
     Attributes
@@ -145,12 +137,6 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         Initializer of the weights: a name of SCHEMES (xavier, lecun and lecun normal are 1/√n, glorot is PyTorch's
         xavier; glorot uniform, he uniform and orthogonal have draws of their own), a number (the standard deviation),
         {"constant": value}, or a list with one a layer.
-    bias
-        Standard deviation σ_b of drawn biases; 0 for no biases.
-    gain
-        Factor of all standard deviations of weights: a number, or "activation" for the usual gain of the activation.
-    weight_draws
-        Distribution of weights, a name of WEIGHT_DRAWS, where the scheme draws normal numbers.
     input
         "normal", a distribution with parameters and a `correlation` of its normal scores (a number for all pairs, a
         matrix, or a file's path), a frozen distribution of scipy.stats, {"file": path} with `sheet` and `standardize`,
@@ -179,6 +165,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
     TITLE: ClassVar[str] = "Forward pass"
     TABLES: ClassVar[tuple[str, ...]] = ("layers", "variance", "claims", "histograms")
     SHEETS_A_LAYER: ClassVar[int] = 4
+    UNSAID: ClassVar[Mapping[str, Any]] = {**DrawnWeights.UNSAID, "draws": "pcg64", "charts": "column"}
     # Sizes of a live book of less than 500 KB.
     SMALL: ClassVar[Mapping[str, int]] = {"samples": 80, "inputs": 20, "width": 20}
 
@@ -217,7 +204,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             raise SheetsimError(f"initializer lists {len(schemes)} schemes for {len(self.layers)} layers")
         for scheme in schemes:
             check_scheme(scheme)
-        self._check_scales()
+        self.check_weights()
         self._check_input()
 
     def _check_draws(self) -> None:
@@ -230,15 +217,6 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
                 raise SheetsimError(f"redraw must be a whole number from 0 to {HDR_SEEDS - 1}, not {self.redraw}")
         if self.draws == LIVE and self.report != "full":
             raise SheetsimError("draws live are formulas, and a summary has none: leave report out")
-
-    def _check_scales(self) -> None:
-        check_one_of("weight_draws", self.weight_draws, WEIGHT_DRAWS)
-        if not 0 <= self.bias < math.inf:
-            raise SheetsimError(f"bias must be a finite standard deviation from 0, not {self.bias:g}")
-        if isinstance(self.gain, str):
-            check_one_of("gain", self.gain, ("activation",))
-        elif not 0 <= self.gain < math.inf:
-            raise SheetsimError(f"gain must be a finite number from 0, or activation, not {self.gain:g}")
 
     def _check_sizes(self) -> None:
         if self.seed < 0:
@@ -326,8 +304,7 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         keys["histogram"] = {key: v for key, v in msgspec.structs.asdict(self.histogram).items() if v is not None}
         if not isinstance(self.input, str):
             keys["input"] = said_of_input(self.input)
-        # A book without biases, gains and other draws is what it was before there were any.
-        return {key: value for key, value in keys.items() if (key, value) not in UNSAID.items()}
+        return keys
 
     @property
     def given_in_python(self) -> str:
@@ -343,19 +320,8 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
         """Inputs, drop-downs and layers, named in the graph. Raises SheetsimError for data that cannot be read."""
         x = self._input(graph)
         activation = chosen_activation(graph, self.activation)
-        initializers = self._initializers(graph)
-        if self.gain != 1:
-            size = GAINS[self.activation] if isinstance(self.gain, str) else self.gain
-            gain = graph.input("gain", size, at_least=0.0, what=GAIN)
-            initializers = [_scaled(initializer, gain) for initializer in initializers]
-        if self.weight_draws != "normal":
-            draws = weight_draws(self.weight_draws)
-            initializers = [
-                replace(one, draws=draws) if (one.draws, one.design) == (STANDARD, "random") else one
-                for one in initializers
-            ]
-        bias = graph.input("bias_std", self.bias, at_least=0.0, what=BIAS) if self.bias else None
-        return feed_forward(graph, x, activation, self.layers, initializers, bias)
+        initializers = self.initializers_of(graph, self._initializers(graph))
+        return feed_forward(graph, x, activation, self.layers, initializers, self.bias_std(graph))
 
     def widths(self) -> list[int]:
         """The columns of each layer's linear sums."""
@@ -397,11 +363,6 @@ class Forward(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True)
             inner = chosen_initializer(graph, *names, scheme, OF_LAYER)
             result.append(_chosen(chosen, offered, {CUSTOM: custom, PER_LAYER: inner}, scheme))
         return result
-
-
-def _scaled(initializer: Initializer, gain: Matrix) -> Initializer:
-    """The initializer with standard deviations that are so many times as large."""
-    return replace(initializer, sd=lambda fan_in, fan_out: gain * initializer.sd(fan_in, fan_out))
 
 
 def chosen_activation(graph: Graph, name: str) -> Matrix:

@@ -5,7 +5,7 @@ Here stand its parameters and its graph; `layers.py` says what is measured, and 
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
@@ -14,7 +14,7 @@ from sheetsim.model.expr import Matrix, sqrt, total
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer, lecun, orthogonal
-from sheetsim.model.nets import ACTIVATIONS, activate
+from sheetsim.model.nets import ACTIVATIONS, activate, drawn_biases
 from sheetsim.model.op import Shape
 from sheetsim.studies.forward.study import chosen_activation
 from sheetsim.studies.jacobian.layers import (
@@ -28,6 +28,7 @@ from sheetsim.studies.jacobian.layers import (
 )
 from sheetsim.studies.layer_theory import layer_theory
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+from sheetsim.studies.weight_keys import BIAS, SIGMA_W, DrawnWeights, with_draws
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -48,26 +49,46 @@ OUTPUTS = "the layer's outputs f(a), 1 × units"
 JACOBIAN = "the derivatives of the layer's outputs by the input, inputs × units: that of the layer before · W ∘ f′(a)"
 
 
-class Jacobian(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+class Jacobian(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The study `jacobian`: singular values of a network's input–output Jacobian, by depth.
 
-    units: of the input and of each layer; layers: how many; activation: a name of ACTIVATIONS; gain: σ_w, the weights'
-    standard deviation times √units, of Gaussian and of orthogonal weights; bias_std: σ_b, that of the biases;
-    input_std: that of the input, one sample of normal numbers; bins: of the histograms.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    units
+        Units of the input and of each layer.
+    layers
+        Number of layers.
+    activation
+        Activation of all layers.
+    gain
+        σ_w, the weights' standard deviation times √units, of independent and of orthogonal weights: a number, or
+        "activation" for the usual gain of the activation.
+    weight_draws
+        Distribution of the independent weights, a name of WEIGHT_DRAWS; orthogonal ones are as they are.
+    input_std
+        Standard deviation of the input, one sample of normal numbers.
+    bins
+        Bins of the histograms.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     STUDY: ClassVar[str] = "jacobian"
     TITLE: ClassVar[str] = "Singular values of the Jacobian"
     TABLES: ClassVar[tuple[str, ...]] = ("jacobian", "histogram", "values")
+    UNSAID: ClassVar[Mapping[str, Any]] = {"weight_draws": "normal"}
 
     study: str = "jacobian"
     seed: int = 0
     units: int = 30
     layers: int = 8
     activation: str = "tanh"
-    gain: float = 1.0
-    bias_std: float = 0.0
+    gain: float | str = 1.0
+    bias: float = 0.0
+    weight_draws: str = "normal"
     input_std: float = 1.0
     bins: int = 24
 
@@ -77,9 +98,9 @@ class Jacobian(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         for key, (least, most) in MOST.items():
             if not least <= getattr(self, key) <= most:
                 raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
-        for key in ("gain", "bias_std", "input_std"):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise SheetsimError(f"{key} must be a finite number from 0, not {getattr(self, key):g}")
+        self.check_weights()
+        if not 0 <= self.input_std < math.inf:
+            raise SheetsimError(f"input_std must be a finite number from 0, not {self.input_std:g}")
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
 
     @property
@@ -95,13 +116,14 @@ class Jacobian(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         """Two networks, one input, and the Jacobians by layer."""
         graph = Graph(seed=self.seed)
         activation = chosen_activation(graph, self.activation)
-        gain = graph.input("gain", self.gain, at_least=0.0, what="σ_w: the weights' standard deviation times √units")
-        bias = graph.input("bias_std", self.bias_std, at_least=0.0, what="σ_b: the biases' standard deviation")
+        gain = graph.input("gain", self.gain_size, at_least=0.0, what=SIGMA_W)
+        bias = graph.input("bias_std", self.bias, at_least=0.0, what=BIAS)
         scale = graph.input("input_std", self.input_std, at_least=0.0, what="the input's standard deviation")
         e = graph.input("e_x", normal(), (1, self.units), what="standard normal draws, 1 × units")
         x = graph.define("x", scale * e, what="the input, input_std · e_x")
         networks = {}
-        for kind, initializer in DRAWS.items():
+        for kind, scheme in DRAWS.items():
+            initializer = with_draws(self.weight_draws, scheme)
             given, made = x, []
             J: Matrix | None = None
             for number in range(1, self.layers + 1):
@@ -112,8 +134,7 @@ class Jacobian(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
                     (self.units, self.units),
                     what=WEIGHTS,
                 )
-                e_b = graph.input(f"e_b_{tail}", normal(), (1, self.units), what="standard normal draws of the biases")
-                b = graph.define(f"b_{tail}", bias * e_b, what=BIASES)
+                b = drawn_biases(graph, tail, self.units, bias, BIASES)
                 a = graph.define(f"a_{tail}", given @ W + b, what=SUMS)
                 given = graph.define(f"z_{tail}", activate(activation, a), what=OUTPUTS)
                 (slope,) = grad(total(given), [a])

@@ -4,7 +4,8 @@ Here stand its parameters and what is computed; `measured.py` has networks besid
 """
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -13,12 +14,13 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
 from sheetsim.model.draws import check_seed
 from sheetsim.model.graph import Graph
+from sheetsim.model.initializers import WEIGHT_DRAWS, weight_draws
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.op import Array, Shape
 from sheetsim.model.series import Series
 from sheetsim.studies.correlation.mean_field import mean_field_series
 from sheetsim.studies.phase_diagram.measured import VERDICTS, Draws, leaf, point_verdicts, points_table
-from sheetsim.studies.study import Experiment, Findings, Study
+from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.summary.phases import Phases, check_activation, critical_line, phases
 from sheetsim.summary.table import Column, Table
 
@@ -66,6 +68,8 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         Number of their layers.
     correlation
         Correlation of the inputs of a pair.
+    weight_draws
+        Distribution of the measured networks' weights, a name of WEIGHT_DRAWS; theory is the same for all.
 
     Raises
     ------
@@ -76,6 +80,7 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     STUDY: ClassVar[str] = "phase-diagram"
     TITLE: ClassVar[str] = "Phase diagram"
     TABLES: ClassVar[tuple[str, ...]] = ("points", "grid", "critical")
+    UNSAID: ClassVar[Mapping[str, Any]] = {"weight_draws": "normal"}
 
     study: str = "phase-diagram"
     seed: int = 0
@@ -90,11 +95,13 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     units: int = 100
     layers: int = 20
     correlation: float = 0.6
+    weight_draws: str = "normal"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_seed(self.seed, "pcg64")
         check_activation(self.activation)
+        check_one_of("weight_draws", self.weight_draws, WEIGHT_DRAWS)
         for key, (least, most) in MOST.items():
             if not least <= getattr(self, key) <= most:
                 raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
@@ -121,10 +128,11 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         """The draws of the networks, and the cells of a point that can be moved."""
         graph = Graph(seed=self.seed)
         shape = self.pairs, self.units
+        law = weight_draws(self.weight_draws)
         draws = Draws(
             graph.input("e_x", normal(), shape, what="the first inputs, standard normal draws, pairs × units"),
             graph.input("e_y", normal(), shape, what="standard normal draws of the second inputs"),
-            graph.input("e_W", normal(), (self.layers * self.units, self.units), what="draws of the weights"),
+            graph.input("e_W", law, (self.layers * self.units, self.units), what="draws of the weights"),
             graph.input("e_b", normal(), (self.layers, self.units), what="draws of the biases"),
         )
         w2, b2 = self.points[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sheetsim.model.expr import Matrix, column_mean, column_variance, row_sum, sqrt
 
-# plain: z ← f(norm(z W)); residual: z ← z + α f(norm(z) W).
+# plain: z ← f(norm(z W + b)); residual: z ← z + α f(norm(z) W + b).
 BLOCKS = ("plain", "residual")
 
 # layer: each sample over its units (Ba, Kiros & Hinton 2016); batch: each unit over the samples (Ioffe & Szegedy 2015).
@@ -15,7 +15,7 @@ NORMS = ("none", "layer", "batch")
 
 @dataclass(frozen=True)
 class PropagationBlock:
-    """One layer: draws e, weights W = gain/√units · e, sums a and outputs z (samples × units).
+    """One layer: draws e, weights W = gain/√units · e, sums a and outputs z (samples × units), biases b if there are.
 
     What was normalized is kept too, where it is not the layer's input.
     """
@@ -26,6 +26,7 @@ class PropagationBlock:
     normed: Matrix | None
     a: Matrix
     z: Matrix
+    b: Matrix | None = None
 
 
 def normed_matrix(norm: str, x: Matrix) -> Matrix:

@@ -9,6 +9,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.matrix_sheets import expectation_sheets
+from sheetsim.studies.network_sheets import bias_page
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.propagation.blocks import PropagationBlock
 from sheetsim.studies.propagation.layers import VERDICTS
@@ -52,6 +53,10 @@ FORMULAS = {
     ("residual", "layer"): "z ← z + α f(norm(z) W), each sample normalized over its units",
     ("residual", "batch"): "z ← z + α f(norm(z) W), each unit normalized over the samples",
 }
+BIASED = (
+    "Layer normalization divides by √(σ_w² q + σ_b²): biases take up a part of each sample, which all samples share, "
+    "and gradients grow by less than without them, √(σ_w² E[f′²]/(σ_w² q + σ_b²)) a layer."
+)
 KNOWN = {
     ("plain", "none"): "Of a plain network gradients grow by √χ a layer, χ = σ_w² E[f′²].",
     (
@@ -103,10 +108,13 @@ class PropagationBook:
         kind, wide, count = (study.block, study.norm), ACROSS + 1, study.layers
         told = (
             f"{study.samples:,} samples pass through {count} layers of {study.units:,} {study.activation} units, "
-            f"{FORMULAS[kind]}; a random gradient comes back from the last.",
-            KNOWN[kind],
+            f"{FORMULAS[kind].replace('W)', 'W + b)') if study.bias else FORMULAS[kind]}; a random gradient comes back "
+            "from the last.",
+            BIASED if study.bias and kind == ("plain", "layer") else KNOWN[kind],
         )
         cells = [Control("Gain σ_w", self.graph["gain"], "weights have the standard deviation gain/√units")]
+        if "bias_std" in self.graph:
+            cells.append(Control("Standard deviation of biases σ_b", self.graph["bias_std"]))
         if study.block == "residual":
             cells.append(Control("Branch α", self.graph["alpha"]))
         cells.append(Control("Correlation of the inputs", self.graph["c_0"]))
@@ -152,6 +160,7 @@ class PropagationBook:
         yield MatrixSheet("Input", graph["x"], "sample", tab="input", words="what goes in: a row a sample")
         for block in self.blocks:
             yield MatrixSheet(f"Weights {block.number}", block.W, "fan-in", tab="weights", words="weights")
+        yield from bias_page(self.blocks)
         for block in self.blocks:
             if block.normed is not None:
                 words = "what is normalized, or was"

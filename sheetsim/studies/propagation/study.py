@@ -5,7 +5,8 @@ measured.
 """
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
@@ -14,12 +15,13 @@ from sheetsim.model.expr import Matrix, sqrt, total
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import Initializer
-from sheetsim.model.nets import ACTIVATIONS
+from sheetsim.model.nets import ACTIVATIONS, drawn_biases
 from sheetsim.model.op import Shape
 from sheetsim.studies.propagation.blocks import BLOCKS, NORMS, PropagationBlock, normed_matrix, outputs
 from sheetsim.studies.propagation.layers import VERDICTS, propagation_table, propagation_verdicts
 from sheetsim.studies.propagation.theory import theory_series
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+from sheetsim.studies.weight_keys import SIGMA_W, DrawnWeights
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -29,7 +31,7 @@ MOST = {"samples": (4, 2_000), "units": (2, 1_000), "layers": (1, 100)}
 MOST_CELLS = 4_000_000
 
 
-class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Propagation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `propagation`: layers with skip connections and normalization.
 
     Attributes
@@ -47,7 +49,8 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     activation
         Activation of all layers.
     gain
-        σ_w, the weights' standard deviation times √units.
+        σ_w, the weights' standard deviation times √units: a number, or "activation" for the usual gain of the
+        activation.
     alpha
         Factor of a residual block's branch.
     correlation
@@ -62,6 +65,7 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     STUDY: ClassVar[str] = "propagation"
     TITLE: ClassVar[str] = "Propagation with skips and normalization"
     TABLES: ClassVar[tuple[str, ...]] = ("propagation",)
+    UNSAID: ClassVar[Mapping[str, Any]] = {"bias": 0.0, "weight_draws": "normal"}
 
     study: str = "propagation"
     seed: int = 0
@@ -71,7 +75,9 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
     units: int = 50
     layers: int = 10
     activation: str = "relu"
-    gain: float = 2**0.5
+    gain: float | str = 2**0.5
+    bias: float = 0.0
+    weight_draws: str = "normal"
     alpha: float = 1.0
     correlation: float = 0.0
 
@@ -85,9 +91,9 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
                 raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
         if self.layers * self.units * (self.samples + self.units) > MOST_CELLS:
             raise SheetsimError(f"layers · units · (samples + units) must be at most {MOST_CELLS:,}")
-        for key in ("gain", "alpha"):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise SheetsimError(f"{key} must be a finite number from 0, not {getattr(self, key):g}")
+        self.check_weights()
+        if not 0 <= self.alpha < math.inf:
+            raise SheetsimError(f"alpha must be a finite number from 0, not {self.alpha:g}")
         if not 0 <= self.correlation < 1:
             raise SheetsimError(f"correlation must be from 0 to below 1, not {self.correlation:g}")
 
@@ -96,7 +102,8 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         graph = Graph(seed=self.seed)
         shape = self.samples, self.units
         f = ACTIVATIONS[self.activation].function
-        gain = graph.input("gain", self.gain, at_least=0.0, what="σ_w: the weights' standard deviation times √units")
+        gain = graph.input("gain", self.gain_size, at_least=0.0, what=SIGMA_W)
+        bias = self.bias_std(graph)
         alpha = graph.input("alpha", self.alpha, at_least=0.0, what="α: what the branch is multiplied by")
         c = graph.input("c_0", self.correlation, at_least=0.0, what="the correlation of any two inputs")
         common = graph.input("e_common", normal(), (1, self.units), what="standard normal draws that inputs share")
@@ -105,12 +112,12 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         u = graph.input("d_last", normal(), shape, what="the gradient by the last outputs: standard normal draws")
         blocks = []
         for number in range(1, self.layers + 1):
-            initializer = Initializer(lambda fan_in, fan_out: gain / sqrt(fan_in))
+            initializer = Initializer(lambda fan_in, fan_out: gain / sqrt(fan_in), self.law)
             W = graph.weights(f"W_{number}", initializer, (self.units, self.units), what="weights, gain/√units · e")
-            made = _block(graph, self.block, self.norm, number, z, W)
-            normed, a = made
+            b = None if bias is None else drawn_biases(graph, number, self.units, bias)
+            normed, a = _block(graph, self.block, self.norm, number, z, W, b)
             z = graph.define(f"z_{number}", outputs(self.block, f, alpha, z, a), what="outputs of the layer")
-            blocks.append(PropagationBlock(number, graph[f"e_{number}"], W, normed, a, z))
+            blocks.append(PropagationBlock(number, graph[f"e_{number}"], W, normed, a, z, b))
         by = [x, *(block.z for block in blocks[:-1])]
         gradients = [
             graph.define(f"d_z_{k}", d, what="gradients of Σ z ∘ d_last by the outputs, of 0 by the input")
@@ -138,12 +145,18 @@ class Propagation(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=T
         return {"x": shape, f"z_{self.layers}": shape, f"W_{self.layers}": (self.units, self.units)}
 
 
-def _block(graph: Graph, block: str, norm: str, number: int, z: Matrix, W: Matrix) -> tuple[Matrix | None, Matrix]:
+def _block(
+    graph: Graph, block: str, norm: str, number: int, z: Matrix, W: Matrix, b: Matrix | None
+) -> tuple[Matrix | None, Matrix]:
     """What is normalized, where it is, and what f takes. Names `h_l` and `a_l`."""
+
+    def summed(of: Matrix) -> Matrix:
+        return of @ W if b is None else of @ W + b
+
     if norm == "none":
-        return None, graph.define(f"a_{number}", z @ W, what="sums, what f takes")
+        return None, graph.define(f"a_{number}", summed(z), what="sums, what f takes")
     if block == "plain":
-        sums = graph.define(f"h_{number}", z @ W, what="sums, before they are normalized")
+        sums = graph.define(f"h_{number}", summed(z), what="sums, before they are normalized")
         return sums, graph.define(f"a_{number}", normed_matrix(norm, sums), what="normalized sums, what f takes")
     normed = graph.define(f"h_{number}", normed_matrix(norm, z), what="what goes into the branch, normalized")
-    return normed, graph.define(f"a_{number}", normed @ W, what="sums, what f takes")
+    return normed, graph.define(f"a_{number}", summed(normed), what="sums, what f takes")

@@ -5,10 +5,16 @@ q = E[z²], m = E[z] over units, p = E[z z′] of two samples. What f takes is n
     plain      v = σ_w² q, c = p/q; with a norm v = 1; by batch c = −1/(N − 1) for N samples that are all alike
     residual   v = σ_w² q, c = p/q; with a norm v = σ_w², c of what was centered: (p − m²)/(q − m²) by layer
 
-and then q, m, p ← E[f²], E[f], E[f f′], of a residual block q + 2α m E[f] + α² E[f²], and so on. A gradient's square
-grows back by χ = σ_w² E[f′²]/s, s the variance that the norm divides by: q or q − p of plain blocks by layer or batch
-(Yang et al. 2019, arXiv:1902.08129: π/(π − 1) for relu by batch); of residual ones by 1 + α² χ, with s = q − m² or
-q − p (Yang & Schoenholz 2017, arXiv:1712.08969). For many units, and by batch for many samples.
+Biases of variance σ_b² add that to the variance of the sums and to their covariance (Poole et al. 2016,
+arXiv:1606.05340, eq. 3 and 5): v + σ_b² and (v c + σ_b²)/(v + σ_b²), before a plain block's norm by layer, which
+divides by the former. A norm by batch takes them out of plain blocks, as samples have them in common. And then
+
+    q, m, p ← E[f²], E[f], E[f f′], of a residual block q + 2α m E[f] + α² E[f²], and so on
+
+A gradient's square grows back by χ = σ_w² E[f′²]/s, σ_w² s the variance that the norm divides by: s = q + σ_b²/σ_w²
+or q − p of plain blocks by layer or batch (Yang et al. 2019, arXiv:1902.08129: π/(π − 1) for relu by batch); of
+residual ones by 1 + α² χ, with s = q − m² or q − p (Yang & Schoenholz 2017, arXiv:1712.08969). For many units, and by
+batch for many samples.
 """
 
 from collections.abc import Callable
@@ -51,6 +57,8 @@ def theory_series(
     def step(before: dict[str, Matrix], layer: int) -> dict[str, Matrix]:
         q, m, p = (before[name] for name in ("q_theory", "mean_theory", "product_theory"))
         v, c, spread = _taken(block, norm, scale, q, m, p, samples)
+        if "bias_std" in graph:
+            v, c, spread = _biased(block, norm, scale, graph["bias_std"] ** 2, q, v, c, spread)
         at = root(v) * nodes
         values = f(at)
         (slope,) = grad(total(values), [at])
@@ -99,3 +107,15 @@ def _taken(
     if norm == "layer":
         return scale + 0 * q, (p - m**2) / (q - m**2), q - m**2
     return scale + 0 * q, apart + 0 * q, q - p
+
+
+def _biased(
+    block: str, norm: str, scale: Matrix, bias: Matrix, q: Matrix, v: Matrix, c: Matrix, spread: Matrix
+) -> tuple[Matrix, Matrix, Matrix]:
+    """The three of `_taken` with biases of that variance."""
+    if (block, norm) == ("plain", "batch"):
+        return v, c, spread
+    if (block, norm) == ("plain", "layer"):
+        variance = scale * q + bias
+        return v, (scale * q * c + bias) / variance, variance
+    return v + bias, (v * c + bias) / (v + bias), spread

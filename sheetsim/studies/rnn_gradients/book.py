@@ -37,6 +37,8 @@ CHART = (510, 300)
 CONTROLS = {
     "activation": ("Activation f", "with the identity h ← h W; of the others the slopes f′ count on the way back"),
     "scale": ("Scale of the weights", "W = scale · e_W: ρ, σ and the identity's growth are in proportion to it"),
+    "gain": ("Gain of the weights", "scale is multiplied by it"),
+    "bias_std": ("Standard deviation of biases", "of b in h ← f(h W + b), the same at every step"),
     "max_norm": ("max_norm", "the norm that clipping holds the gradient to"),
     "clip": (
         "Clip",
@@ -74,7 +76,7 @@ class RnnGradientsBook:
         return StudyBook(self.study, self.graph, sheets, command, live, tables=(table, norms))
 
     def _overview(self, live: bool) -> Page:
-        growth, log = self.growth, self.study.log
+        graph, growth, log = self.graph, self.growth, self.study.log
         whole = {column.name: column.cells[0] for column in growth.table.columns}
         spectrum = (
             (
@@ -106,7 +108,7 @@ class RnnGradientsBook:
         hint = "With --set log=true the chart of the norms has powers of ten, and shows small beside large."
         sections: list[Section] = [
             lead(self._lead(live), ACROSS, (17, 32, 17)),
-            controls([Control(label, self.graph[name], said) for name, (label, said) in CONTROLS.items()]),
+            controls([Control(label, graph[name], said) for name, (label, said) in CONTROLS.items() if name in graph]),
             numbers(rows, over, 2),
             numbers(gradients, headed("Gradient", (*HEADINGS, " ", " "))),
             lines([] if log else [hint], "hint", gap=int(log)),
@@ -121,9 +123,10 @@ class RnnGradientsBook:
     def _lead(self, live: bool) -> tuple[str, ...]:
         samples, units = self.graph["h_0"].shape
         sizes = f"{_counted(samples, 'sample')} of {_counted(units, 'unit')}"
+        moved = "h ← f(h W + b)" if self.study.bias else "h ← f(h W)"
         shown = "Change a yellow cell, and all follows." if live else "This book holds values, without formulas."
         return (
-            f"{sizes} pass {_counted(len(self.series['norm']), 'time')} through h ← f(h W). Back comes d, the gradient "
+            f"{sizes} pass {_counted(len(self.series['norm']), 'time')} through {moved}. Back comes d, the gradient "
             "of Σ h ∘ d_start by each h: d ← (d ∘ f′) Wᵀ, which is d Wᵀ for the identity.",
             "Clipped: d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1. “each step” with √(Σd²)/N is "
             "a textbook's convention; “once” with √(Σd²) is that of Pascanu, Mikolov & Bengio (2013, algorithm 1).",

@@ -17,6 +17,7 @@ FORWARD = (
     "The sums a = h W of the state before, and the states h = f(a). Step 0 is h_0, standard normal draws.",
     "d_start is the gradient by the last state, with which the way back begins.",
 )
+BIASED = "The sums a = h W + b of the state before, and the states h = f(a). Step 0 is h_0, standard normal draws."
 BACKWARD = (
     "Row k of d_h and d_h_clipped: the gradient by the state k steps before the last; step 0 is d_start.",
     "d_a is the gradient of the step before times f′(a), and d_h = d_a Wᵀ.",
@@ -35,7 +36,10 @@ SPECTRUM = (
 def step_pages(graph: Graph, series: Mapping[str, Series]) -> Iterator[Page]:
     """Forward and Backward: series side by side, so many rows a step, and at the right of the states input cells."""
     side = [graph["h_0"], graph["d_start"]]
-    yield _page("Forward", "States by step", FORWARD, [series["a"], series["h"]], side)
+    biases = [graph[name] for name in ("b_h", "e_b_h") if name in graph]
+    notes = (BIASED, *FORWARD[1:]) if biases else FORWARD
+    side += biases
+    yield _page("Forward", "States by step", notes, [series["a"], series["h"]], side)
     yield _page("Backward", "Gradients by step back", BACKWARD, [series[name] for name in GRADIENTS])
 
 

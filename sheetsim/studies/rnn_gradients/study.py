@@ -15,7 +15,7 @@ from sheetsim.model.draws import GENERATORS, check_seed
 from sheetsim.model.expr import Matrix, choose, sqrt, sum_squares, total, where
 from sheetsim.model.grad import grad
 from sheetsim.model.graph import Graph
-from sheetsim.model.nets import ACTIVATIONS, activate
+from sheetsim.model.nets import ACTIVATIONS, activate, drawn_biases
 from sheetsim.model.op import Shape
 from sheetsim.model.series import Series
 from sheetsim.studies.forward.study import chosen_activation
@@ -23,6 +23,7 @@ from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, growth_of
 from sheetsim.studies.rnn_gradients.growth import NORMS as OF_NORMS
 from sheetsim.studies.rnn_gradients.spectrum import largest_singular_value, spectral_radius
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
+from sheetsim.studies.weight_keys import GAIN, DrawnWeights
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -46,6 +47,7 @@ START = "standard normal draws, samples × units: the state before the first ste
 LAST = "the gradient by the last state, samples × units: ones, and cells that can be changed"
 CLIP = "each step or once: whether the clipped gradient is handed on, or the whole one"
 STATES = {"a": "by step: the state before times W", "h": "by step: f(a); step 0 is h_0"}
+BIASED = STATES | {"a": "by step: the state before times W, and the biases b_h"}
 GRADIENTS = {
     "d_a": "by step back: the gradient by the step's sums a, that by its state times f′",
     "d_h": "by step back: the gradient by the state before, d_a times W transposed; step 0 is d_start",
@@ -55,7 +57,7 @@ GRADIENTS = {
 }
 
 
-class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RnnGradients(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `rnn-gradients`: the gradient of a recurrent network, step by step backward through time.
 
     Attributes
@@ -73,6 +75,8 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         Activation of h.
     scale
         Standard deviation of the weights.
+    bias
+        Standard deviation σ_b of drawn biases, the same at every step; 0 for no biases.
     max_norm
         Norm that clipping leaves at most. The default 5 is the usual threshold in textbooks: a gradient that starts at
         norm 1 passes at first, so that the step shows from which on it is clipped.
@@ -101,6 +105,9 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     steps: int = 20
     activation: str = "identity"
     scale: float = 1.0
+    gain: float | str = 1.0
+    bias: float = 0.0
+    weight_draws: str = "normal"
     max_norm: float = 5.0
     clip: str = "each step"
     norm: str = "mean"
@@ -113,6 +120,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         check_one_of("clip", self.clip, CLIPS)
         check_one_of("norm", self.norm, NORMS)
+        self.check_weights()
         for key, value, most in (
             ("samples", self.samples, MOST_SAMPLES),
             ("units", self.units, MOST_UNITS),
@@ -132,7 +140,7 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         """The states and the gradients by step, and the tables about them."""
         graph = Graph(seed=self.seed, draws=self.draws)
         # First: of the legacy generator W has the first numbers, as a script that draws nothing else.
-        e = graph.input("e_W", normal(), (self.units, self.units), what="standard normal draws, units × units")
+        e = graph.input("e_W", self.law, (self.units, self.units), what=f"{self.law_in_words} draws, units × units")
         start = graph.input("h_0", normal(), (self.samples, self.units), what=START)
         scale = graph.input(
             "scale", self.scale, what="what e_W is multiplied by: the standard deviation of the weights"
@@ -144,13 +152,19 @@ class RnnGradients(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         divisor = choose(kind, {"mean": float(self.samples), "l2": 1.0})
         graph.define("divisor", divisor, what="what √(Σd²) is divided by: N, the samples, or 1")
         last = graph.input("d_start", np.ones((self.samples, self.units)), what=LAST)
-        W = graph.define("W", scale * e, what="scale · e_W: rows are the units of the step before")
+        if self.gain == 1:
+            W = graph.define("W", scale * e, what="scale · e_W: rows are the units of the step before")
+        else:
+            gain = graph.input("gain", self.gain_size, at_least=0.0, what=GAIN)
+            W = graph.define("W", gain * scale * e, what="gain · scale · e_W: rows are the units of the step before")
+        std = self.bias_std(graph)
+        b = None if std is None else drawn_biases(graph, "h", self.units, std)
 
         def forward(before: dict[str, Matrix], t: int) -> dict[str, Matrix]:
-            a = before["h"] @ W
+            a = before["h"] @ W if b is None else before["h"] @ W + b
             return {"a": a, "h": activate(activation, a)}
 
-        states = graph.series({"h": start}, step=forward, steps=self.steps, what=STATES)
+        states = graph.series({"h": start}, step=forward, steps=self.steps, what=STATES if b is None else BIASED)
         series = states | backward(graph, states["a"], states["h"], last, max_norm, clip)
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, series))
 

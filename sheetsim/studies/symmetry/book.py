@@ -76,7 +76,7 @@ class SymmetryBook:
         widths = {0: 11} | dict.fromkeys(range(1, 25), 18)
         results = [table_page(table, widths) for table in (self.steps, self.table)]
         pages = [
-            start_page(start, verdict, None if k else self.graph["step"])
+            start_page(self.study, start, verdict, None if k else self.graph["step"])
             for k, (start, verdict) in enumerate(zip(self.starts, self.verdicts, strict=True))
         ]
         sheets: list[Sheet] = [self._overview(live), *pages, *results, data_page(self.graph)]
@@ -91,9 +91,11 @@ class SymmetryBook:
             Control("Activation of the hidden units", graph["activation"], "tanh or sigmoid"),
             Control("Learning rate", graph["rate"], "w ← w − rate · ∂loss/∂w"),
             Control("Constant start", graph["constant"], "what all its weights are"),
-            Control("Small random start", graph["small"], "times the standard normal draws of sheet Data"),
+            Control("Small random start", graph["small"], f"times the {self.study.law_in_words} draws of sheet Data"),
             Control("Large random start", graph["large"], "times the same draws"),
         ]
+        more = {"gain": "Gain of the random starts", "bias_std": "Standard deviation of their biases"}
+        cells += [Control(label, graph[name]) for name, label in more.items() if name in graph]
         change = ["Change a yellow cell, and every step, chart and verdict follows."] if live else []
         rows = [Row("Verdict", self.verdicts, "verdict", "see below")]
         rows += [Row(label, self.table[name], style, hint) for label, name, style, hint in ROWS]

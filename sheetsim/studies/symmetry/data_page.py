@@ -34,6 +34,10 @@ def data_page(graph: Graph) -> Page:
             row += 1
             name = f"{kind}_{number}"
             items += [Text(row, 0, name, "label"), Block(row, 1, graph[name], style), Text(row, 4, what, "hint")]
+    if "is_bias" in graph:
+        hint = "Where it is 1, draws of small and large are multiplied by bias_std (of the output: the last)."
+        items += [Text(row + 1, 0, "is_bias", "label"), Block(row + 1, 1, graph["is_bias"], "whole")]
+        items += [Text(row + 1, 4, hint, "hint")]
     widths = {0: 12} | dict.fromkeys(range(1, samples + 1), 10)
     words = "the samples that the network learns"
     return Page("Data", tuple(items), widths, {0: 28}, tab="input", words=words)

@@ -1,9 +1,15 @@
 """The sheet of a start: its descent, a row a step, with all that a step computes from left to right."""
 
+from typing import TYPE_CHECKING
+
 from sheetsim.model.expr import Matrix
 from sheetsim.studies.sections import StepPage, Steps
 from sheetsim.studies.symmetry.starts import VERDICTS, Start
+from sheetsim.studies.weight_keys import BIASED, SCALED
 from sheetsim.workbook.layout import Block, Page, Text
+
+if TYPE_CHECKING:
+    from sheetsim.studies.symmetry.study import Symmetry
 
 HEAD = 8  # rows above a start's first step
 
@@ -24,7 +30,7 @@ GROUPS = {
 WHAT = {
     "zeros": "All weights start at 0.",
     "constant": "All weights start at one constant, the cell “constant” of Overview.",
-    "small": "All weights start at the cell “small” of Overview times standard normal draws.",
+    "small": "All weights start at the cell “small” of Overview times {law} draws.",
     "large": "All weights start at the cell “large” of Overview times the same draws.",
 }
 
@@ -32,14 +38,17 @@ STYLES = {"distinct": "whole", "slope": "percent"}
 WIDTHS = {"distinct": 14}
 
 
-def start_page(start: Start, verdict: Matrix, steps: Matrix | None) -> Page:
+def start_page(study: "Symmetry", start: Start, verdict: Matrix, steps: Matrix | None) -> Page:
     """A row a step: weights, activations and gradients of the step, from left to right as they are computed.
 
     steps: their numbers, where they have their cells here.
     """
     name = start.name
+    said = WHAT[name].format(law=study.law_in_words)
+    if name in ("small", "large"):
+        said += SCALED * (study.gain != 1) + BIASED * (study.bias is not None)
     notes = (
-        f"{WHAT[name]} A row is a step: its weights, what they give, and the gradients, by which the next row's "
+        f"{said} A row is a step: its weights, what they give, and the gradients, by which the next row's "
         "weights differ.",
         f"The series have the start's name too: w_1_{name}, z_1_{name}, d_w_1_{name}. Columns 1, 2, … are samples; "
         "x₁, x₂ and bias are a unit's three weights.",

@@ -4,8 +4,9 @@ Here stand its parameters and what is computed; `book.py` says how the workbook 
 """
 
 import math
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from sheetsim.model.expr import (
     column,
     exp,
     log,
+    matrix,
     mean,
     row,
     where,
@@ -30,6 +32,7 @@ from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.model.op import Array, Shape
 from sheetsim.studies.study import Experiment, Findings, Study, check_one_of
 from sheetsim.studies.symmetry.starts import MEASURES, VERDICTS, Start, measured, start_table, step_table
+from sheetsim.studies.weight_keys import BIAS, GAIN, DrawnWeights
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -52,7 +55,7 @@ CELLS = {
     "small": "what the draws are multiplied by for the start small",
     "large": "what the draws are multiplied by for the start large",
 }
-DRAWS = "standard normal draws for the weights of unit 1, unit 2 and the output, 1 × 3 each"
+DRAWS = "{law} draws for the weights of unit 1, unit 2 and the output, 1 × 3 each"
 PATTERN = "the pattern of the equal starts, for unit 1, unit 2 and the output, 1 × 3 each"
 SERIES = {
     "w": "weights of a hidden unit, 1 × 3 a step: from x₁, from x₂, and its bias",
@@ -64,7 +67,7 @@ SERIES = {
 }
 
 
-class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Symmetry(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `symmetry`: two hidden units that start equal, or not, trained from four starts.
 
     Attributes
@@ -83,6 +86,12 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         Factor of standard normal draws in the start `small`.
     large
         Factor of the same draws in the start `large`.
+    gain
+        Factor of `small` and `large`: a number, or "activation" for the usual gain of the activation.
+    bias
+        Standard deviation σ_b of the biases in the starts `small` and `large` (None: that of their weights).
+    weight_draws
+        Distribution of the draws, biases included, a name of WEIGHT_DRAWS.
 
     Raises
     ------
@@ -93,6 +102,7 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
     STUDY: ClassVar[str] = "symmetry"
     TITLE: ClassVar[str] = "Symmetry of equal starts"
     TABLES: ClassVar[tuple[str, ...]] = ("starts", "steps")
+    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": 1.0, "weight_draws": "normal"}
 
     study: str = "symmetry"
     seed: int = 0
@@ -103,6 +113,9 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
     constant: float = 0.01
     small: float = 0.01
     large: float = 10.0
+    gain: float | str = 1.0
+    bias: float | None = None
+    weight_draws: str = "normal"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,6 +126,7 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
         if not 1 <= self.steps <= MOST_STEPS:
             raise SheetsimError(f"steps must be 1 to {MOST_STEPS}, not {self.steps}")
         check_one_of("activation", self.activation, CURVES)
+        self.check_weights()
         for key, low in (("rate", 1e-6), ("constant", -20.0), ("small", 1e-6), ("large", 1e-6)):
             value = getattr(self, key)
             if not (math.isfinite(value) and low <= value <= 20):
@@ -128,10 +142,15 @@ class Symmetry(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True
             graph.input(key, getattr(self, key), (1, 1), what=what)
         said = "the inputs, 3 × samples: x₁, x₂ and a row of ones for the bias"
         graph.of_seed("x", partial(_mirrored, self.samples), what=said)
+        if self.gain != 1:
+            graph.input("gain", self.gain_size, at_least=0.0, what=GAIN)
+        if self.bias is not None:
+            graph.input("bias_std", self.bias, at_least=0.0, what=BIAS)
+            graph.input("is_bias", [[0.0, 0.0, 1.0]], what="1 where a unit’s weight is its bias, 1 × 3")
         targets = where(row(graph["x"], 1) + row(graph["x"], 2) > 0, 1, -1)
         graph.define("targets", targets, what="1 where x₁ + x₂ > 0, −1 elsewhere, 1 × samples")
         for number in (1, 2, "v"):
-            graph.input(f"e_{number}", normal(), (1, 3), what=DRAWS)
+            graph.input(f"e_{number}", self.law, (1, 3), what=DRAWS.format(law=self.law_in_words))
             graph.input(f"ones_{number}", np.ones((1, 3)), what=PATTERN)
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1), what="the numbers of the steps")
         starts = [descent(graph, name, self.steps) for name in STARTS]
@@ -218,6 +237,15 @@ def _what(key: str) -> str:
 def _start(graph: Graph, name: str) -> dict[str, Matrix]:
     """The weights at step 0: a scale times the pattern of all starts of that kind."""
     kind = "e" if name in ("small", "large") else "ones"
-    scale = 0.0 if name == "zeros" else graph[name]
-    weights = {f"w_{k}": scale * graph[f"{kind}_{k}"] for k in (1, 2)}
-    return weights | {key: scale * column(graph[f"{kind}_v"], k) for k, key in enumerate(("v_1", "v_2", "b"), start=1)}
+    scale = matrix(0.0) if name == "zeros" else graph[name]
+    if kind == "e" and "gain" in graph:
+        scale = graph["gain"] * scale
+    of_unit, of_output = scale, scale
+    if kind == "e" and "bias_std" in graph:
+        of_unit = where(graph["is_bias"], graph["bias_std"], scale)
+        of_output = graph["bias_std"]
+    weights = {f"w_{k}": of_unit * graph[f"{kind}_{k}"] for k in (1, 2)}
+    scales = {"v_1": scale, "v_2": scale, "b": of_output}
+    return weights | {
+        key: factor * column(graph[f"{kind}_v"], k) for k, (key, factor) in enumerate(scales.items(), start=1)
+    }

@@ -1,6 +1,7 @@
 """Gradients while a sigmoid network learns: norms by layer and update, and whether the first layer stops changing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -60,7 +61,7 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
         if not self.square:
             return layers
         first = layers[0]
-        return [DenseLayer(inputs, first.activation, first.initializer, first.bias), *layers]
+        return [replace(first, units=inputs, batch_norm="", dropout=0.0), *layers]
 
     def more_records(self) -> MoreRecords | None:
         """Of each weight matrix's gradient Σx² and its first element, at each update."""

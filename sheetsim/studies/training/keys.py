@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.draws import check_seed
-from sheetsim.model.expr import sqrt
+from sheetsim.model.expr import matrix, sqrt
 from sheetsim.model.initializers import SCHEMES, Initializer, constant, scaled
 from sheetsim.model.layers import LOSSES, PLACES, DenseLayer
 from sheetsim.model.training import ORDERS
 from sheetsim.model.update_rules import RULES, SCHEDULES, Optimizer
 from sheetsim.studies.data_sets.source import DataSource
 from sheetsim.studies.study import Experiment, check_one_of
+from sheetsim.studies.weight_keys import DrawnWeights, gain_of, scaled_by, with_draws
 
 # What a network is called that is compared with none.
 NETWORK = "network"
@@ -36,13 +37,13 @@ MOST_UNITS = 10_000
 
 # What a network may have of its own; all else is the same for all of a study.
 OWN = (
-    *("layers", "activation", "initializer", "bias", "batch_norm", "batch_norm_place", "dropout"),
-    *("weight_decay", "decoupled", "l1", "clip", "optimizer", "rate", "schedule", "factor", "drop_every"),
+    *("layers", "activation", "initializer", "bias", "gain", "weight_draws", "batch_norm", "batch_norm_place"),
+    *("dropout", "weight_decay", "decoupled", "l1", "clip", "optimizer", "rate", "schedule", "factor", "drop_every"),
     *("momentum", "decay", "beta_1", "beta_2", "epsilon"),
 )
 
 
-class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys that all studies of training share.
 
     Attributes
@@ -59,7 +60,11 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         Initializer of all weights: a name of SCHEMES, a number (the standard deviation), `constant 0.01` (all equal) or
         `1/(n_in+n_out)` (the variance).
     bias
-        Whether layers have biases.
+        Whether layers have biases, which begin at 0; or the standard deviation σ_b of the normal numbers that they
+        begin with.
+    gain
+        Factor of the initializer's standard deviations: a number, or "activation" for the usual gain of each layer's
+        activation (1 of the linear output layer).
     batch_norm
         Batch normalization of all hidden layers, or of those of these numbers, from 1.
     batch_norm_place
@@ -112,6 +117,8 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         A key is wrong; the message names it and says why.
     """
 
+    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": 1.0, "weight_draws": "normal"}
+
     seed: int = 0
     seeds: int = 1
     data: str = "digits"
@@ -126,7 +133,9 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     layers: list[int] = msgspec.field(default_factory=lambda: [100])
     activation: str | list[str] = "relu"
     initializer: str | float = "he"
-    bias: bool = True
+    bias: bool | float = True
+    gain: float | str = 1.0
+    weight_draws: str = "normal"
     batch_norm: bool | list[int] = False
     batch_norm_place: str = "before"
     dropout: PerLayer = 0.0
@@ -182,6 +191,7 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         for name in names:
             check_one_of("activation", name, tuple(ACTIVATIONS))
         _ = self.start
+        self.check_weights()
         check_one_of("batch_norm_place", self.batch_norm_place, PLACES)
         if not isinstance(self.batch_norm, bool) and not all(1 <= k <= len(self.layers) for k in self.batch_norm):
             raise SheetsimError(f"batch_norm: layers are numbered 1 to {len(self.layers)}")
@@ -257,11 +267,19 @@ class TrainingKeys(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
         count = len(self.layers)
         names = [self.activation] * count if isinstance(self.activation, str) else self.activation
         has = range(1, count + 1) if self.batch_norm is True else self.batch_norm or ()
+        biased, std = (self.bias, 0.0) if isinstance(self.bias, bool) else (True, self.bias)
+        place = self.batch_norm_place
         hidden = [
-            DenseLayer(units, name, self.start, self.bias, self.batch_norm_place if k in has else "", rate)
+            DenseLayer(units, name, self._start(name), biased, place if k in has else "", rate, std)
             for k, (units, name, rate) in enumerate(zip(self.layers, names, self._dropout(), strict=True), start=1)
         ]
-        return [*hidden, DenseLayer(outputs, "identity", self.start, self.bias)]
+        return [*hidden, DenseLayer(outputs, "identity", self._start("identity"), biased, bias_std=std)]
+
+    def _start(self, activation: str) -> Initializer:
+        """The initializer of a layer with that activation: with the gain, and the draws of the weights."""
+        gain = gain_of(self.gain, activation)
+        start = with_draws(self.weight_draws, self.start)
+        return start if gain == 1 else scaled_by(matrix(gain), start)
 
     def rule(self) -> Optimizer:
         """The optimizer with its numbers."""

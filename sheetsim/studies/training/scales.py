@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 import numpy as np
 
+from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, column, if_error, largest, matrix, row
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
@@ -43,6 +44,8 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
     ----------
     scales
         Standard deviations of the weights.
+    gain
+        Not for this study: scales are the standard deviations themselves.
     """
 
     STUDY: ClassVar[str] = "batch-norm-scales"
@@ -59,6 +62,11 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
     steps: int = 191
     every: int = 10
     seeds: int = 3
+
+    def __post_init__(self) -> None:
+        if self.gain != 1:
+            raise SheetsimError("gain must be left out: scales are the standard deviations themselves")
+        super().__post_init__()
 
     def networks_of_its_own(self) -> Sequence[Mapping[str, object]]:
         """Two a scale."""

@@ -14,7 +14,9 @@ def start_claims(compared: Sequence[ComparedNetwork], entropy: Matrix) -> list[T
     """The claims whose networks are there, by the networks' names."""
     by_name = {one.name: one for one in compared}
     claims = []
-    if "zeros" in by_name:
+    # Of drawn biases units differ, and zeros let something through.
+    equal = {one.name for one in compared if isinstance(one.keys.bias, bool)}
+    if "zeros" in equal:
         zeros = by_name["zeros"]
         far = relative_distance(row(zeros.curves["loss"], len(zeros.steps)), entropy)
         what = (
@@ -22,7 +24,7 @@ def start_claims(compared: Sequence[ComparedNetwork], entropy: Matrix) -> list[T
             f"{AT_ENTROPY:g}."
         )
         claims.append(TrainingClaim("zeros", what, far, AT_ENTROPY))
-    if "constant" in by_name:
+    if "constant" in equal:
         constant = by_name["constant"]
         most = column_mean(constant.curves["units"])
         what = "Of equal weights the hidden units stay one unit a layer: distinct units, mean over all steps."

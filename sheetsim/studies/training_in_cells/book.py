@@ -79,7 +79,7 @@ class InCellsBook:
             pictures_page(graph, self.descents[-1], self.study),
         ]
         for k, (one, verdict) in enumerate(zip(self.descents, self.verdicts, strict=True)):
-            sheets += start_pages(one, verdict, None if k else graph["step"])
+            sheets += start_pages(self.study, one, verdict, None if k else graph["step"])
         sheets += [table_page(table, widths) for table in (self.final, self.curves)]
         sheets += [samples_page(graph), starts_page(graph)]
         tables = self.final, self.curves
@@ -93,8 +93,10 @@ class InCellsBook:
             Control("Learning rate", graph["rate"], "v ← momentum · v − rate · gradient, W ← W + v"),
             Control("Momentum", graph["momentum"], "the share of the velocity that stays; 0: plain gradient descent"),
             Control("Constant start", graph["constant"], "what all its weights are; 0: zeros"),
-            Control("Small random start", graph["small"], "times the standard normal draws of sheet Starts"),
+            Control("Small random start", graph["small"], f"times the {self.study.law_in_words} draws of sheet Starts"),
         ]
+        more = {"gain": "Gain of the random starts", "bias_std": "Standard deviation of their biases"}
+        cells += [Control(label, graph[name]) for name, label in more.items() if name in graph]
         change = ["Change a yellow cell or a pixel (sheet Pictures), and every step, chart and verdict follows."]
         rows = [Row("Verdict", self.verdicts, "verdict", "see below")]
         rows += [Row(label, self.final[name], style, hint) for label, name, style, hint in ROWS]

@@ -154,17 +154,19 @@ def _what(key: str) -> str:
 
 
 def _start(graph: Graph, name: str) -> dict[str, Matrix]:
-    """The parameters at step 0: weights by the start, and biases of 0, which are cells to change."""
+    """The parameters at step 0: weights by the start, and biases of 0, cells to change, or of random starts drawn."""
     weights = {}
     for number in (1, 2):
         draws, ones = graph[f"e_{number}"], graph[f"ones_{number}"]
         if name == CONSTANT:
             weights[f"W_{number}"] = graph[CONSTANT] * ones
-        elif name == SMALL:
-            weights[f"W_{number}"] = graph[SMALL] * draws
-        else:
-            weights[f"W_{number}"] = xavier().sd(row_count(draws), column_count(draws)) * draws
-    biases = {key: Matrix(Data(np.zeros(shape)), (), shape) for key, shape in (("b_1", (1, HIDDEN)), ("b_2", (1, 2)))}
+            continue
+        scale = graph[SMALL] if name == SMALL else xavier().sd(row_count(draws), column_count(draws))
+        weights[f"W_{number}"] = (graph["gain"] * scale if "gain" in graph else scale) * draws
+    shapes = (("b_1", (1, HIDDEN)), ("b_2", (1, 2)))
+    biases = {key: Matrix(Data(np.zeros(shape)), (), shape) for key, shape in shapes}
+    if "bias_std" in graph and name != CONSTANT:
+        biases = {key: graph["bias_std"] * graph[f"e_{key}"] for key, _ in shapes}
     return {key: {**weights, **biases}[key] for key in PARAMETERS}
 
 

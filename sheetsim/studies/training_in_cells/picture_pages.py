@@ -161,6 +161,9 @@ def starts_page(graph: Graph) -> Page:
     for number, what in ((1, "hidden units: a row a pixel"), (2, "outputs: a row a hidden unit")):
         blocks += [(f"e_{number}, {what}", graph[f"e_{number}"], "number")]
         blocks += [(f"ones_{number}, {what}", graph[f"ones_{number}"], "input")]
+    if "bias_std" in graph:
+        of_biases = ((1, "biases of the hidden units"), (2, "biases of the outputs"))
+        blocks += [(f"e_b_{number}, {said}", graph[f"e_b_{number}"], "number") for number, said in of_biases]
     items += list(_side_by_side(blocks, 4))
     widths = dict.fromkeys(range(12), 14.0)
     return Page("Starts", tuple(items), widths, {0: 28}, tab="draws", words="the draws and patterns of the starts")

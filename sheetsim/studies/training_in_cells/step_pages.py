@@ -1,20 +1,25 @@
 """The sheets of a start: all that its steps compute, by how many rows a step takes."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sheetsim.model.expr import Matrix
 from sheetsim.studies.sections import StepPage, Steps
 from sheetsim.studies.training_in_cells.descent import CONSTANT, SMALL, Descent
 from sheetsim.studies.training_in_cells.tables import VERDICTS
+from sheetsim.studies.weight_keys import BIASED, SCALED
 from sheetsim.workbook.layout import Block, Page, Text
+
+if TYPE_CHECKING:
+    from sheetsim.studies.training_in_cells.study import TrainingInCells
 
 HEAD = 8  # rows above a start's first step
 
 WHAT = {
     CONSTANT: "All weights start at one constant, the cell “constant” of Overview.",
-    SMALL: "All weights start at the cell “small” of Overview times standard normal draws.",
+    SMALL: "All weights start at the cell “small” of Overview times {law} draws.",
 }
-OF_XAVIER = "All weights start at 1/√inputs times standard normal draws: 1/3 in the first layer, 1/√3 in the second."
+OF_XAVIER = "All weights start at 1/√inputs times {law} draws: 1/3 in the first layer, 1/√3 in the second."
 
 # The groups of each sheet, from left to right, with their series.
 BY_STEP: Mapping[str, Sequence[str]] = {
@@ -48,14 +53,17 @@ BY_ROW: dict[str, tuple[str, str, Mapping[str, Sequence[str]]]] = {
 STYLES = {"units": "whole", "accuracy": "percent"}
 
 
-def start_pages(one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Page]:
+def start_pages(study: "TrainingInCells", one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Page]:
     """Four sheets: a row a step; 9 rows, the hidden units' weights; 3 rows, the outputs'; and a row a picture.
 
     steps: their numbers, where they have their cells here.
     """
     name = one.name
+    said = WHAT.get(name, OF_XAVIER).format(law=study.law_in_words)
+    if name != CONSTANT:
+        said += SCALED * (study.gain != 1) + BIASED * bool(study.bias)
     notes = (
-        f"{WHAT.get(name, OF_XAVIER)} A row is a step, from the numbers of the step before.",
+        f"{said} A row is a step, from the numbers of the step before.",
         f"The series have the start's name too: loss_{name}, b_1_{name}, d_b_1_{name}. Weights, and what the pictures "
         f"become, are on the sheets {name.capitalize()} hidden, {name.capitalize()} outputs and "
         f"{name.capitalize()} pass.",

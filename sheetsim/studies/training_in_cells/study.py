@@ -21,6 +21,7 @@ from sheetsim.studies.training_in_cells.classify import classified
 from sheetsim.studies.training_in_cells.descent import CURVES, SHAPES_OF_DRAWS, STARTS, Descent, descent_from
 from sheetsim.studies.training_in_cells.pictures import KEEP, PIXELS, TILE, as_row, drawn_pictures, targets
 from sheetsim.studies.training_in_cells.tables import VERDICTS, ends_table, measures_table, start_verdicts
+from sheetsim.studies.weight_keys import GAIN, DrawnWeights
 
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
@@ -39,7 +40,7 @@ CELLS = {
 LIMITS = {"rate": (1e-6, 2.0), "momentum": (0.0, 0.95), "constant": (-10.0, 10.0), "small": (1e-6, 10.0)}
 
 
-class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TrainingInCells(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The study `training-in-cells`: a network learns pictures of 3×3 pixels, every step a row of formulas.
 
     Attributes
@@ -63,7 +64,11 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
     constant
         Every weight in the first start.
     small
-        Factor of standard normal draws in the second start; the third, xavier, has 1/√inputs times the same draws.
+        Factor of the draws in the second start; the third, xavier, has 1/√inputs times the same draws.
+    gain
+        Factor of both: a number, or "activation" for the usual gain of the activation.
+    bias
+        Standard deviation σ_b of the biases that these two starts begin with; 0 for biases that begin at 0.
 
     Raises
     ------
@@ -86,6 +91,9 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
     momentum: float = 0.9
     constant: float = 0.5
     small: float = 0.02
+    gain: float | str = 1.0
+    bias: float = 0.0
+    weight_draws: str = "normal"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,6 +105,7 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
         if not 1 <= self.steps <= MOST_STEPS:
             raise SheetsimError(f"steps must be 1 to {MOST_STEPS}, not {self.steps}")
         check_one_of("activation", self.activation, CURVES)
+        self.check_weights()
         for key, (low, high) in LIMITS.items():
             value = getattr(self, key)
             if not (math.isfinite(value) and low <= value <= high):
@@ -121,8 +130,13 @@ class TrainingInCells(Experiment, frozen=True, forbid_unknown_fields=True, kw_on
         graph.input("y", targets(self.pictures), what="what the pictures are: columns circle and cross")
         graph.define("entropy", entropy_of(column_sum(graph["y"])), what="entropy of the classes, in nats")
         for number, shape in SHAPES_OF_DRAWS.items():
-            graph.input(f"e_{number}", normal(), shape, what="standard normal draws for the weights")
+            graph.input(f"e_{number}", self.law, shape, what=f"{self.law_in_words} draws for the weights")
             graph.input(f"ones_{number}", np.ones(shape), what="the pattern of the start constant")
+        if self.gain != 1:
+            graph.input("gain", self.gain_size, at_least=0.0, what=GAIN)
+        if self.bias_std(graph) is not None:
+            for number, (_, units) in SHAPES_OF_DRAWS.items():
+                graph.input(f"e_b_{number}", normal(), (1, units), what="standard normal draws of the biases")
         graph.input("step", np.arange(self.steps + 1.0).reshape(-1, 1), what="the numbers of the steps")
         descents = [descent_from(graph, name, self.steps) for name in STARTS]
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, descents))
