@@ -90,16 +90,21 @@ RISK_COLUMNS = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """One column of an output, trials × 1. label: the output's name, and the column's where there are several."""
+    """One column of an output, trials × 1.
+
+    label: the output's name, and the column's where there are several; key: what its matrices are called after, where
+    that is not the label.
+    """
 
     label: str
     output: Output
     x: Matrix
+    key: str = ""
 
     @property
     def name(self) -> str:
         """What its matrices are called after."""
-        return self.label.replace(" ", ".")
+        return self.key or self.label.replace(" ", ".")
 
     @cached_property
     def errors(self) -> Matrix:
