@@ -207,3 +207,26 @@ def test_a_goal_of_counts_tells_at_least_from_more_than(tmp_path: Path) -> None:
     assert found == pytest.approx([13, 12])
     with pytest.raises(SheetsimError, match="one threshold"):
         sheetsim.workbook(path).goal("A2", above=1, below=2, **asked)
+
+
+def test_numbers_that_overflow_are_errors_and_no_warning(tmp_path: Path) -> None:
+    """Warnings of the tests are errors."""
+    path = tmp_path / "large.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet().write_column(0, 0, (1, "=A1*1E307", "=A1*1E200", "=SUMSQ(A3,1)"))
+    outputs = ["A2", "A3", "A4"]
+    run = sheetsim.workbook(path).simulate(
+        {"A1": "normal(1, 20)"}, outputs, trials=300, scenarios={"other": {"A1": "normal(1, 30)"}}
+    )
+    frame = run.summary()
+    x = run.trial_frame()["A1"]
+    assert frame["errors"].to_list() == [int((x.abs() > 17.976).sum()), 0, 300]
+    # A standard deviation of such numbers is too large for a number itself.
+    assert frame["std"].isna().all()
+    assert not any(check.failed for check in run.checks)
+    out = run.to_excel(tmp_path / "out.xlsx")
+    assert lint(out) == []
+    assert sheetsim.verify(out).ok
+    assert run.scenarios is not None
+    assert run.scenarios.decision("A4")["best"].isna().all()
+    assert run.sensitivity("A3").loc["A1", "pearson"] != 0

@@ -63,6 +63,7 @@ class Workbook:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.book = SheetBook(path)
 
+    @np.errstate(all="ignore")
     def simulate(
         self,
         inputs: Mapping[str, Any] | None = None,
@@ -172,6 +173,7 @@ class Workbook:
         """
         return formula_differences(self.book)
 
+    @np.errstate(all="ignore")
     def compare(
         self,
         scenarios: Mapping[str, Mapping[str, Any]] | None = None,
@@ -220,6 +222,7 @@ class Workbook:
             raise SheetsimError(f"the scenario {AS_IT_IS!r} is the one that changes nothing: choose another name")
         return {AS_IT_IS: {}} | dict(scenarios)
 
+    @np.errstate(all="ignore")
     def grid(
         self,
         axes: Mapping[str, Sequence[float]],
@@ -253,6 +256,7 @@ class Workbook:
         asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
         return grid_of(asked.changed, self.book, axes, statistic)
 
+    @np.errstate(all="ignore")
     def goal(
         self,
         cell: str,

@@ -425,12 +425,14 @@ class WorkbookRun(ModelRun):
         """The numbers of the model's matrices."""
         return self._values
 
+    @np.errstate(all="ignore")
     def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
         """What the workbook says of itself, what stands where in it, and its numbers."""
         from sheetsim.runs.workbook_book import WorkbookBook
 
         return WorkbookBook(self, matrices, matrices and not values_only, self._taken).made(values_only)
 
+    @np.errstate(all="ignore")
     def to_sipmath(self, path: str | os.PathLike[str]) -> Path:
         """Writes the outputs as a SIPmath 3.0 library, whose variables any program that reads these draws alike.
 

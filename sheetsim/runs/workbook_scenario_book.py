@@ -120,9 +120,9 @@ def _row(quantity: Quantity, first: Quantity, columns: Sequence[Matrix], least: 
     best = total(if_error(reduce(mul, not_worse), 0)) / total(if_error(everywhere, 0))
     between = replace(quantity, x=x - first.x)
     mean = between.mean.placed(None)
-    deviation = between.x - mean
+    deviation = if_error(between.x, mean) - mean
     n = between.n
-    square = total(if_error(deviation * deviation, 0)) / (n - 1)
+    square = total(deviation * deviation) / (n - 1)
     half = (WIDE * where(n > 1, sqrt(square / n), math.nan)).placed(None)
     return {
         **{key: numbers[key] for key in ("n", "errors", "mean", "std", "q50")},

@@ -65,6 +65,7 @@ class ComparedScenarios:
 
         return pd.DataFrame({name: numbers[self._row(output)] for name, numbers in self._numbers.items()})
 
+    @np.errstate(all="ignore")
     def frame(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
         """A row a scenario: n, errors, mean, std, q05, q50, q95, loss (share below 0), tail (mean of the worst 5 %),
         best (share of trials in which no other is better), and the mean's difference from the first scenario's with a
@@ -78,8 +79,7 @@ class ComparedScenarios:
         whole = np.stack([numbers[row] for numbers in self._numbers.values()])
         sign = -1.0 if arguments.flag("least", least) else 1.0
         there = np.isfinite(whole).all(axis=0)
-        with np.errstate(all="ignore"):
-            best = (sign * whole[:, there]).max(axis=0) if there.any() else np.empty(0)
+        best = (sign * whole[:, there]).max(axis=0) if there.any() else np.empty(0)
         rows = []
         for name, y in zip(self._numbers, whole, strict=True):
             rows.append({"scenario": name, **_scenario_row(y, whole[0], sign)})
@@ -87,6 +87,7 @@ class ComparedScenarios:
             rows[-1]["best"] = float(shares)
         return pd.DataFrame(rows).set_index("scenario")
 
+    @np.errstate(all="ignore")
     def decision(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
         """By criterion (mean, q05, loss) the best scenario, its number, the second, and of mean and loss also by how
         much it is better with a paired 95 % interval; `decided` says whether that lies above 0.
@@ -100,9 +101,10 @@ class ComparedScenarios:
         tail = "q95" if least else "q05"
         rows = []
         for criterion, ascending in (("mean", least), (tail, least), ("loss", not least)):
-            order = frame[criterion].sort_values(ascending=ascending, kind="stable").index
-            first, second = order[0], order[1] if len(order) > 1 else None
-            row = {"criterion": criterion, "best": first, "value": frame.loc[first, criterion], "second": second}
+            order = frame[criterion].dropna().sort_values(ascending=ascending, kind="stable")
+            first, second = (*order.index[:2], None, None)[:2]
+            value = math.nan if order.empty else float(order.iloc[0])
+            row = {"criterion": criterion, "best": first, "value": value, "second": second}
             if criterion != tail and second is not None:
                 there = trials[[first, second]].dropna()
                 pair = there if criterion == "mean" else (there < 0).astype(float)
@@ -126,7 +128,9 @@ def _scenario_row(y: Array, first: Array, sign: float) -> dict[str, Any]:
     numbers = y[np.isfinite(y)]
     row: dict[str, Any] = {"n": len(numbers), "errors": len(y) - len(numbers)}
     if not len(numbers):
-        return row
+        return row | dict.fromkeys(
+            ("mean", "std", "q05", "q50", "q95", "loss", "tail", "difference", "low", "high"), math.nan
+        )
     q05, q50, q95 = np.quantile(numbers, (0.05, 0.5, 0.95)).tolist()
     worst = numbers[numbers <= q05] if sign > 0 else numbers[numbers >= q95]
     row |= {"mean": float(numbers.mean()), "std": float(numbers.std(ddof=1)), "q05": q05, "q50": q50, "q95": q95}
