@@ -230,3 +230,20 @@ def test_numbers_that_overflow_are_errors_and_no_warning(tmp_path: Path) -> None
     assert run.scenarios is not None
     assert run.scenarios.decision("A4")["best"].isna().all()
     assert run.sensitivity("A3").loc["A1", "pearson"] != 0
+
+
+def test_a_marked_copy_lists_final_formulas_first_and_then_those_with_a_label_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "plan.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Plan")
+        sheet.write_row(0, 0, ("rate", 0.1, "", "Year", "Flow"))
+        for year in range(1, 6):
+            sheet.write_row(year, 3, (year, f"=100*(1+B1)^D{year + 1}"))
+        sheet.write_row(1, 0, ("NPV", "=NPV(B1,E2:E6)"))
+        sheet.write_row(2, 0, ("Go", "=IF(B2>0,1,0)"))
+    counts = sheetsim.workbook(path).mark(tmp_path / "marked.xlsx")
+    rows = list(openpyxl.load_workbook(tmp_path / "marked.xlsx")["Simulation"].iter_rows(values_only=True))
+    first = [row[0] for row in rows].index("Outputs")
+    # A row of the flows is no output of its own: all five have one label.
+    assert [row[0] for row in rows[first + 2 : first + 5]] == ["Plan!B3", "Plan!B2", None]
+    assert counts == (6, 1, 1)

@@ -357,11 +357,11 @@ class Workbook:
         given = {frozenset(map(self.book.cell_of, pair[:2])) for pair in second}
         return [pair for pair in first if frozenset(map(self.book.cell_of, pair[:2])) not in given]
 
-    def mark(self, target: str | os.PathLike[str]) -> tuple[int, int]:
+    def mark(self, target: str | os.PathLike[str]) -> tuple[int, int, int]:
         """Write a copy with a sheet `Simulation` to fill in.
 
-        The sheet lists the numbers that formulas use, and the formulas that no other formula uses; their counts are
-        returned.
+        The sheet lists the numbers that formulas use; formulas that no other formula uses; and other formulas with a
+        label of their own, such as a total. Their counts are returned.
         """
         return write_marked(self.book, path_of(target))
 

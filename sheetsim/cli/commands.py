@@ -836,7 +836,10 @@ def verify_command(
     ] = False,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.py", help="Of a model's book: the Python file that makes the model; it is run."),
+        typer.Option(
+            metavar="FILE.py",
+            help="Of a model's book: the Python file with the model as a variable at its top level; it is run.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:

@@ -37,6 +37,9 @@ class SimulateTable(StrEnum):
     decision = "decision"
 
 
+OF_SCENARIOS = (SimulateTable.scenarios, SimulateTable.decision)
+
+
 class CheckingEngine(StrEnum):
     """The engines that recalculate trials."""
 
@@ -208,11 +211,15 @@ def simulate(
 
     given = dict(map(assignment, inputs))
     if len(given) < len(inputs):
-        raise SheetsimError("an input is given twice")
+        names = [name for name, _ in map(assignment, inputs)]
+        raise SheetsimError(f"the input {next(name for name in names if names.count(name) > 1)} is given twice")
     with ProgressLine(1) as progress:
         progress.begin(book, "reading")
         opened = workbook(book)
         _say_read(opened, progress, say)
+        options = dict(map(_scenario, scenarios)) or opened.plan().scenarios
+        if wanted.table in OF_SCENARIOS and not options:
+            raise SheetsimError(f"--table {wanted.table} needs scenarios: give --scenario NAME:CELL=VALUE")
         run = opened.simulate(
             given,
             outputs,
@@ -222,7 +229,7 @@ def simulate(
             until=share(until),
             verify=verify,
             engines=("ironcalc", "libreoffice") if engine is CheckingEngine.all else ("ironcalc",),
-            scenarios=dict(map(_scenario, scenarios)) or None,
+            scenarios=options,
             least=least,
             progress=progress.sheet,
         )
@@ -395,8 +402,11 @@ def mark(book: str, target: Path) -> None:
     """Writes a copy with a sheet to fill in, and says what it lists."""
     from sheetsim.audit.simulated import workbook
 
-    inputs, outputs = workbook(book).mark(target)
-    print(f"{book} → {target}: {inputs:,} numbers that formulas use, {outputs:,} formulas that no other uses")
+    inputs, ends, labelled = workbook(book).mark(target)
+    print(
+        f"{book} → {target}: numbers that formulas use: {inputs:,}; formulas that no other uses: {ends:,}; "
+        f"other formulas with a label of their own: {labelled:,}"
+    )
     print("Fill in its sheet Simulation, save it, and run: sheetsim simulate " + shlex.quote(str(target)))
 
 
@@ -456,10 +466,9 @@ def _frames(run: "WorkbookRun", table: SimulateTable) -> "list[pd.DataFrame]":
 
     if table is SimulateTable.trials:
         return [run.trial_frame().rename_axis("trial")]
-    if table in (SimulateTable.scenarios, SimulateTable.decision):
+    if table in OF_SCENARIOS:
         compared, least = run.scenarios, run.least
-        if compared is None:
-            raise SheetsimError(f"--table {table.value} needs scenarios: give --scenario NAME:CELL=VALUE")
+        assert compared is not None
         told = compared.frame if table is SimulateTable.scenarios else compared.decision
         return [pd.concat([told(output, least=least).assign(output=output) for output in compared.outputs])]
     if table is not SimulateTable.sensitivity:

@@ -249,6 +249,10 @@ class WorkbookModel(Model):
             cell = self.book.cell_of(arguments.text("an input", given))
             if any(cell == one.cell for one in cells):
                 raise SheetsimError(f"the input {given} is given twice: it is {self.book.name_of(cell)}")
+            value = self.book.value(cell)
+            if isinstance(value, str) and not self.book.is_formula(cell):
+                where = "" if given == self.book.name_of(cell) else f" ({self.book.name_of(cell)})"
+                raise SheetsimError(f"the input {given}{where} holds {value[:40]!r}: an uncertain cell holds a number")
             name = self._free(_plain_name(given if "!" in given or not _is_cell(given) else self.book.name_of(cell)))
             cells.append(UncertainCell(given, cell, _law(given, law), name, self.book.label_of(cell)))
         return cells
@@ -321,8 +325,14 @@ class WorkbookModel(Model):
                     one.name, one.law, (trials, 1), correlation=with_others or None, what=what
                 )
             except SheetsimError as error:
-                raise SheetsimError(str(error).replace(one.name, one.given, 1)) from None
+                raise SheetsimError(self._as_given(str(error))) from None
         return list(columns.values())
+
+    def _as_given(self, sentence: str) -> str:
+        """A sentence with the cells as they were given in place of their matrices' names."""
+        for one in sorted(self.uncertain, key=lambda one: -len(one.name)):
+            sentence = re.sub(rf"(?<![\w.]){re.escape(one.name)}(?![\w.])", lambda _, one=one: one.given, sentence)  # type: ignore[misc]
+        return sentence
 
     def base_value(self, cell: CellId) -> float:
         """What an uncertain cell holds in the file, 0 where it is empty."""
