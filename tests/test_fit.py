@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 import sheetsim
 from sheetsim.cli.commands import app
 from sheetsim.errors import SheetsimError
+from sheetsim.model.distribution_text import parse_distribution
+from sheetsim.model.fitting import ABOVE_ZERO, ANY_SIGN, BELOW_ONE
 
 DATA = stats.gamma(3, scale=2).rvs(400, random_state=1)
 
@@ -53,6 +55,17 @@ def test_families_suit_the_sign_of_the_data() -> None:
     assert sheetsim.fit(DATA - 6, families=["lognormal", "normal"]).left_out == {
         "lognormal": "data are not all above 0"
     }
+
+
+def test_every_law_that_is_printed_is_one_that_simulate_takes() -> None:
+    found = [sheetsim.fit(data) for data in (DATA / 100, 1e6 + DATA)]
+    laws = [(name, law, one[name]) for one in found for name, law in one.frame()["law"].items()]
+    assert {name for name, *_ in laws} == {*ANY_SIGN, *ABOVE_ZERO, *BELOW_ONE}
+    z = np.array([[-2.0, 0.0, 1.0]])
+    for name, law, fitted in laws:
+        again = parse_distribution(law)
+        assert again.name == name
+        np.testing.assert_allclose(again.from_normal(z), fitted.from_normal(z), rtol=1e-8, err_msg=law)
 
 
 def test_the_command_prints_the_ranking_and_writes_a_sound_book(table: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 import xlsxwriter
+from xlsxwriter.chart import Chart
 from xlsxwriter.format import Format
 from xlsxwriter.sharedstrings import SharedStringTable
 from xlsxwriter.url import Url
@@ -34,6 +35,7 @@ CALLED: dict[type, dict[str, tuple[str, ...]]] = {
         "_xml_data_element": ("tag", "data", "attributes"),
     },
     Format: {"_get_xf_index": ()},
+    Chart: {"_process_names": ("name", "name_formula")},
     SharedStringTable: {"_get_shared_string_index": ("string",)},
 }
 METHODS = [

@@ -31,6 +31,8 @@ def model_of(source: str | os.PathLike[str] | Graph, title: str) -> Graph:
     if len(models) == 1:
         fitting = list(models.values())
     if len(fitting) != 1:
-        titles = ", ".join(repr(title_of(model)) for model in models.values()) or "none"
+        titles = (
+            ", ".join(repr(title_of(model)) for model in models.values()) or "no model as a variable at its top level"
+        )
         raise SheetsimError(f"{path}: the book's model is {title!r}, and the file leaves {titles}")
     return fitting[0]

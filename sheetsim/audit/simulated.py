@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,9 @@ CHECKED = 50
 # Trials of the first look with `until`, and of a 95 % interval's half width the standard errors.
 FIRST_LOOK, HALF_WIDTH = 1000, 1.959963984540054
 
+# The scenario that changes nothing.
+AS_IT_IS = "as it is"
+
 Correlation = tuple[str, str, float]
 
 # Called with what is being done.
@@ -59,6 +63,7 @@ class Workbook:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.book = SheetBook(path)
 
+    @np.errstate(all="ignore")
     def simulate(
         self,
         inputs: Mapping[str, Any] | None = None,
@@ -70,6 +75,8 @@ class Workbook:
         until: float | None = None,
         verify: int = CHECKED,
         engines: Sequence[str] = ("ironcalc",),
+        scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+        least: bool = False,
         progress: Told | None = None,
     ) -> WorkbookRun:
         """Run trials of the workbook: how the outputs are distributed when the inputs are uncertain.
@@ -96,6 +103,10 @@ class Workbook:
             Number of trials that IronCalc recalculates from the file, where it is installed; 0 for none.
         engines
             With "libreoffice", LibreOffice recalculates a few too.
+        scenarios
+            Options for the run's `scenarios` and a page of its book, as of `compare`; those of the TOML file if None.
+        least
+            Whether of scenarios less is better, as of costs.
         progress
             Called with what is being done.
 
@@ -111,6 +122,7 @@ class Workbook:
         """
         arguments.whole("verify", verify)
         asked = self._asked(inputs, outputs, correlations, trials, seed)
+        options = self._options(self.plan().scenarios if scenarios is None else scenarios)
         most = asked.trials
         said = progress or (lambda _: None)
 
@@ -128,6 +140,10 @@ class Workbook:
                 said(f"{run.trials:,} trials, widest interval ±{widest_of(run):.2%}")
                 run = model_of(min(2 * run.trials, most)).run()
         run.notes += self._notes(run, until)
+        if options:
+            said("scenarios")
+            changed = replace(asked, trials=run.trials).changed
+            run.scenarios, run.least = compared_scenarios(changed, asked.outputs, options), least
         if verify:
             said(f"checking {min(verify, run.trials)} trials")
             self._check(run, verify, engines)
@@ -157,6 +173,7 @@ class Workbook:
         """
         return formula_differences(self.book)
 
+    @np.errstate(all="ignore")
     def compare(
         self,
         scenarios: Mapping[str, Mapping[str, Any]] | None = None,
@@ -189,6 +206,23 @@ class Workbook:
         given = self.plan().scenarios if scenarios is None else scenarios
         return compared_scenarios(asked.changed, asked.outputs, given)
 
+    def _options(self, scenarios: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """The scenarios after the one that changes nothing, if it is not among them; none where there are none."""
+        if not isinstance(scenarios, Mapping) or not all(isinstance(one, Mapping) for one in scenarios.values()):
+            raise SheetsimError("scenarios must be a mapping of names to mappings of cells to what they hold")
+        for name, cells in scenarios.items():
+            for cell in cells:
+                try:
+                    self.book.cell_of(arguments.text("a cell", cell))
+                except SheetsimError as error:
+                    raise SheetsimError(f"the scenario {name}: {error}") from None
+        if not scenarios or any(not cells for cells in scenarios.values()):
+            return dict(scenarios)
+        if AS_IT_IS in scenarios:
+            raise SheetsimError(f"the scenario {AS_IT_IS!r} is the one that changes nothing: choose another name")
+        return {AS_IT_IS: {}} | dict(scenarios)
+
+    @np.errstate(all="ignore")
     def grid(
         self,
         axes: Mapping[str, Sequence[float]],
@@ -222,19 +256,24 @@ class Workbook:
         asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
         return grid_of(asked.changed, self.book, axes, statistic)
 
+    @np.errstate(all="ignore")
     def goal(
         self,
         cell: str,
         inputs: Mapping[str, Any] | None = None,
         output: str = "",
         *,
-        above: float = 0.0,
+        above: float | None = None,
+        below: float | None = None,
+        inclusive: bool = False,
         probability: float = 0.9,
         trials: int | None = None,
         seed: int | None = None,
         correlations: Sequence[Correlation] = (),
     ) -> CellGoal:
-        """The value of a cell at which P(output > above) has a given value, by bisection over the same draws.
+        """The value of a cell at which P(output > above), or P(output < below), has a given value.
+
+        By bisection over the same draws.
 
         Parameters
         ----------
@@ -243,7 +282,11 @@ class Workbook:
         output
             Cell or name of the output.
         above
-            The threshold.
+            The threshold, 0 if there is none.
+        below
+            A threshold in place of `above`: the output is to be less.
+        inclusive
+            Whether the threshold itself counts: ≥ in place of >, ≤ in place of <.
         probability
             The probability to reach.
         inputs
@@ -260,8 +303,12 @@ class Workbook:
         SheetsimError
             No value near the one in the file reaches the probability.
         """
+        if above is not None and below is not None:
+            raise SheetsimError("a goal has one threshold: above or below")
         asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
-        return goal_of(asked.changed, self.book, cell, arguments.number("above", above), probability)
+        number = arguments.number("above", above or 0.0) if below is None else arguments.number("below", below)
+        sign = (">" if below is None else "<") + ("=" if arguments.flag("inclusive", inclusive) else "")
+        return goal_of(asked.changed, self.book, cell, sign, number, probability)
 
     def _asked(
         self,
@@ -277,15 +324,21 @@ class Workbook:
         every = [*correlations, *self._others(plan.correlations, correlations)]
         seed = next((one for one in (seed, plan.seed) if one is not None), 0)
         check_seed(seed)
-        most = arguments.whole("trials", TRIALS if trials is None and plan.trials is None else trials or plan.trials, 2)
+        count = next((one for one in (trials, plan.trials) if one is not None), TRIALS)
+        most = arguments.whole("trials", count, 2)
         return _Asked(self.book, merged, named, every, most, seed)
+
+    @property
+    def beside(self) -> Path | None:
+        """The TOML file beside the workbook, which is read too; None where there is none."""
+        beside = self.book.path.with_suffix(".toml")
+        return beside if beside.exists() else None
 
     def plan(self) -> SimulationPlan:
         """The simulation that the sheet `Simulation` describes; the TOML file beside the workbook takes precedence."""
         plan = plan_sheet(self.book)
-        beside = self.book.path.with_suffix(".toml")
-        if beside.exists():
-            more = plan_file(beside)
+        if self.beside is not None:
+            more = plan_file(self.beside)
             plan.inputs = self._merged(plan.inputs, more.inputs)
             plan.outputs = more.outputs or plan.outputs
             plan.correlations = [*more.correlations, *self._others(plan.correlations, more.correlations)]
@@ -304,11 +357,11 @@ class Workbook:
         given = {frozenset(map(self.book.cell_of, pair[:2])) for pair in second}
         return [pair for pair in first if frozenset(map(self.book.cell_of, pair[:2])) not in given]
 
-    def mark(self, target: str | os.PathLike[str]) -> tuple[int, int]:
+    def mark(self, target: str | os.PathLike[str]) -> tuple[int, int, int]:
         """Write a copy with a sheet `Simulation` to fill in.
 
-        The sheet lists the numbers that formulas use, and the formulas that no other formula uses; their counts are
-        returned.
+        The sheet lists the numbers that formulas use; formulas that no other formula uses; and other formulas with a
+        label of their own, such as a total. Their counts are returned.
         """
         return write_marked(self.book, path_of(target))
 
@@ -341,7 +394,8 @@ class Workbook:
                 f"gives {first.computed!r}{size}{more}; the file may have been changed without recalculation"
             )
         elif run.base_compared:
-            notes.append(f"the base case agrees with the {run.base_compared:,} computed cells of the file")
+            plural = "s" * (run.base_compared > 1)
+            notes.append(f"the base case agrees with the {run.base_compared:,} computed cell{plural} of the file")
         else:
             notes.append("the file holds no values of the formulas: the base case is not compared")
         if until is not None and widest_of(run) > until:

@@ -765,7 +765,7 @@ def simulate_command(
     until: simulate.Until = None,
     verify: simulate.Verify = 50,
     out: simulate.Out = None,
-    table: simulate.TableOption = simulate.SimulateTable.outputs,
+    table: simulate.TableOption = None,
     form: simulate.FormatOption = Format.table,
     engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
     values_only: ValuesOnly = False,
@@ -794,9 +794,11 @@ def simulate_command(
         return 0
     if book is None:
         raise SheetsimError("name a workbook: sheetsim simulate BOOK.xlsx --input B2=normal(100,15) --output C10")
-    questions = simulate.Questions(scenarios or [], grid or [], statistic, goal, least)
+    if bool(scenarios) + bool(grid) + (goal is not None) > 1:
+        raise SheetsimError("--scenario, --grid and --goal ask different things: give one of them")
+    questions = simulate.Questions(grid or [], statistic, goal)
     if questions.any:
-        simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form)
+        simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form, _say)
         return 0
     target = book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
     if target.resolve() == Path(book).resolve():
@@ -810,9 +812,9 @@ def simulate_command(
         open_files(show_it, [target])
         return 0
     given = (inputs or [], outputs or [], correlations or [])
-    command = simulate.command_of(book, *given, trials, seed, until)
+    command = simulate.command_of(book, *given, trials, seed, until, scenarios or [])
     wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme)
-    status = simulate.simulate(book, *given, trials, seed, until, verify, engine, wanted, _say)
+    status = simulate.simulate(book, *given, trials, seed, until, verify, engine, scenarios or [], least, wanted, _say)
     open_files(show_it, [target])
     return status
 
@@ -837,7 +839,10 @@ def verify_command(
     ] = False,
     model: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.py", help="Of a model's book: the Python file that makes the model; it is run."),
+        typer.Option(
+            metavar="FILE.py",
+            help="Of a model's book: the Python file with the model as a variable at its top level; it is run.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:

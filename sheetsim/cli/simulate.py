@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from sheetsim.audit.simulated import Workbook
     from sheetsim.runs.themes import ThemeLike
     from sheetsim.runs.workbook_model import WorkbookRun
 
@@ -31,6 +33,11 @@ class SimulateTable(StrEnum):
     histograms = "histograms"
     sensitivity = "sensitivity"
     trials = "trials"
+    scenarios = "scenarios"
+    decision = "decision"
+
+
+OF_SCENARIOS = (SimulateTable.scenarios, SimulateTable.decision)
 
 
 class CheckingEngine(StrEnum):
@@ -39,6 +46,9 @@ class CheckingEngine(StrEnum):
     ironcalc = "ironcalc"
     all = "all"
 
+
+# Of whole numbers that are read: no machine holds so many trials.
+MOST_DIGITS = 10**18
 
 # What is printed as a table: the other columns are in the workbook and in JSON.
 SHOWN = ("n", "errors", "mean", "std", "se", "q05", "q50", "q95", "base")
@@ -62,7 +72,31 @@ Correlations = Annotated[
     list[str] | None,
     typer.Option("--correlation", metavar="A,B=R", help="A rank correlation of two inputs.", show_default=False),
 ]
-Trials = Annotated[int | None, typer.Option(help="How many trials; with --until, at most.", show_default="100,000")]
+
+
+def whole_number(text: str) -> int:
+    """A whole number as people write it: 100000, 100,000, 100_000 or 1e5."""
+    plain = text.strip()
+    if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", plain):
+        plain = plain.replace(",", "")
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or number != number.to_integral_value() or abs(number) > MOST_DIGITS:
+        raise typer.BadParameter(f"{text!r} is not a whole number, such as 100000, 100,000, 100_000 or 1e5")
+    return int(number)
+
+
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        help="How many trials (100000, 100,000 or 1e5); with --until, at most.",
+        show_default="100,000",
+        parser=whole_number,
+        metavar="INTEGER",
+    ),
+]
 Into = Annotated[
     Path | None,
     typer.Option(
@@ -95,8 +129,8 @@ Scenarios = Annotated[
     typer.Option(
         "--scenario",
         metavar="NAME:CELL=VALUE,...",
-        help="Scenarios side by side over the same draws, numbers or distributions of cells, and which is best. It is "
-        "printed in place of a single run.",
+        help="Scenarios (numbers or distributions of cells) side by side over the same draws, and which is best: "
+        "printed in place of the outputs, and a page of the workbook.",
         show_default=False,
     ),
 ]
@@ -112,12 +146,19 @@ GoalOption = Annotated[
     typer.Option(
         "--goal",
         metavar='"CELL: P(OUTPUT>0)=90%"',
-        help="Print the value of a cell at which an output is above a number so often.",
+        help="Print the value of a cell at which an output is above (>, >=) or below (<, <=) a number so often.",
         show_default=False,
     ),
 ]
 Least = Annotated[bool, typer.Option("--least", help="Of scenarios, less is better, as of costs.")]
-TableOption = Annotated[SimulateTable, typer.Option("--table", help="Which table to print; trials are all of them.")]
+TableOption = Annotated[
+    SimulateTable | None,
+    typer.Option(
+        "--table",
+        help="Which table to print; trials are all of them, and decision says which scenario is best.",
+        show_default="outputs, or scenarios",
+    ),
+]
 Engine = Annotated[
     CheckingEngine, typer.Option(help="Which engine recalculates trials: all is LibreOffice too, which takes seconds.")
 ]
@@ -145,7 +186,7 @@ class Wanted:
     command: list[str]
     into: Path | None
     library: Path | None
-    table: SimulateTable
+    table: SimulateTable | None
     theme: "ThemeLike" = None
 
 
@@ -159,6 +200,8 @@ def simulate(
     until: str | None,
     verify: int,
     engine: CheckingEngine,
+    scenarios: list[str],
+    least: bool,
     wanted: Wanted,
     say: "Callable[[str], None]",
 ) -> int:
@@ -168,10 +211,15 @@ def simulate(
 
     given = dict(map(assignment, inputs))
     if len(given) < len(inputs):
-        raise SheetsimError("an input is given twice")
+        names = [name for name, _ in map(assignment, inputs)]
+        raise SheetsimError(f"the input {next(name for name in names if names.count(name) > 1)} is given twice")
     with ProgressLine(1) as progress:
         progress.begin(book, "reading")
         opened = workbook(book)
+        _say_read(opened, progress, say)
+        options = dict(map(_scenario, scenarios)) or opened.plan().scenarios
+        if wanted.table in OF_SCENARIOS and not options:
+            raise SheetsimError(f"--table {wanted.table} needs scenarios: give --scenario NAME:CELL=VALUE")
         run = opened.simulate(
             given,
             outputs,
@@ -181,6 +229,8 @@ def simulate(
             until=share(until),
             verify=verify,
             engines=("ironcalc", "libreoffice") if engine is CheckingEngine.all else ("ironcalc",),
+            scenarios=options,
+            least=least,
             progress=progress.sheet,
         )
         progress.sheet("writing")
@@ -193,7 +243,7 @@ def simulate(
             run.to_sipmath(wanted.library)
         if not fits:
             run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds the statistics of the trials, as values")
-    _print(run, book, wanted, say)
+    _print(run, book, wanted, bool(scenarios), say)
     return 1 if any(check.failed for check in run.checks) else 0
 
 
@@ -201,16 +251,14 @@ def simulate(
 class Questions:
     """What is asked in place of a single run."""
 
-    scenarios: list[str]
     axes: list[str]
     statistic: str
     goal: str | None
-    least: bool
 
     @property
     def any(self) -> bool:
         """Whether there is such a question."""
-        return bool(self.scenarios or self.axes or self.goal)
+        return bool(self.axes or self.goal)
 
 
 def answer(
@@ -222,45 +270,40 @@ def answer(
     seed: int | None,
     questions: Questions,
     form: Format,
+    say: "Callable[[str], None]",
 ) -> None:
-    """Prints scenarios, a grid or a goal."""
+    """Prints a grid or a goal."""
     import pandas as pd
 
     from sheetsim.audit.simulated import workbook
 
     opened = workbook(book)
+    _say_read(opened, None, say)
     given: dict[str, Any] = {
         "inputs": dict(map(assignment, inputs)),
         "trials": trials,
         "seed": seed,
         "correlations": list(map(_correlation, correlations)),
     }
-    if sum(map(bool, (questions.scenarios, questions.axes, questions.goal))) > 1:
-        raise SheetsimError("--scenario, --grid and --goal ask different things: give one of them")
     if questions.goal is not None:
-        cell, output, above, probability = _goal(questions.goal)
-        goal = opened.goal(cell, output=output, above=above, probability=probability, **given)
+        cell, output, asked = _goal(questions.goal)
+        goal = opened.goal(cell, output=output, **asked, **given)
         row = {"cell": goal.cell, "value": goal.value, "probability": goal.probability, "mean": goal.mean}
         print_frame(pd.DataFrame([row]).set_index("cell"), form)
         return
-    if questions.axes:
-        axes = dict(map(_axis, questions.axes))
-        if len(outputs) != 1:
-            raise SheetsimError("--grid is of one --output")
-        print_frame(opened.grid(axes, output=outputs[0], statistic=questions.statistic, **given), form)
-        return
-    scenarios: dict[str, dict[str, Any]] = {"as it is": {}} | dict(map(_scenario, questions.scenarios))
-    compared = opened.compare(scenarios, outputs=outputs, **given)
-    if form is not Format.table:
-        frames = [compared.frame(output, least=questions.least).assign(output=output) for output in compared.outputs]
-        print_frame(pd.concat(frames), form)
-        return
-    for output in compared.outputs:
-        if len(compared.outputs) > 1:
-            print(output)
-        print_frame(compared.frame(output, least=questions.least).drop(columns="errors"), form)
-        print()
-        print_frame(compared.decision(output, least=questions.least), form)
+    axes = dict(map(_axis, questions.axes))
+    if len(outputs) != 1:
+        raise SheetsimError("--grid is of one --output")
+    print_frame(opened.grid(axes, output=outputs[0], statistic=questions.statistic, **given), form)
+
+
+def _say_read(opened: "Workbook", progress: ProgressLine | None, say: "Callable[[str], None]") -> None:
+    """Which file beside the workbook is read too."""
+    beside = opened.beside
+    if beside is not None:
+        if progress is not None:
+            progress.pause()
+        say(f"{beside}, beside the workbook, is read too; options of the command take precedence")
 
 
 def _scenario(text: str) -> tuple[str, dict[str, Any]]:
@@ -309,18 +352,25 @@ def _evenly(first: float, last: float, steps: int) -> list[float]:
     return [first + (last - first) * k / (steps - 1) for k in range(steps)]
 
 
-_GOAL = re.compile(r"\s*(.+?)\s*:\s*P\(\s*(.+?)\s*>\s*(-?[0-9_.eE+-]+)\s*\)\s*=\s*([0-9.]+)\s*(%?)\s*\Z")
+_GOAL = re.compile(
+    r"\s*(.+?)\s*:\s*P\(\s*(.+?)\s*(>=|<=|≥|≤|>|<)\s*(-?[0-9][0-9_.,]*(?:[eE][+-]?[0-9]+)?)\s*\)"
+    r"\s*=\s*([0-9.]+)\s*(%?)\s*\Z"
+)
 
 
-def _goal(text: str) -> tuple[str, str, float, float]:
+def _goal(text: str) -> tuple[str, str, dict[str, Any]]:
+    """The cell, the output, and the rest of what `Workbook.goal` takes."""
     match = _GOAL.match(text)
     try:
         if match is None:
             raise ValueError
-        share = float(match[4]) / (100 if match[5] else 1)
-        return match[1], match[2], float(match[3].replace("_", "")), share
+        share = float(match[5]) / (100 if match[6] else 1)
+        number = re.sub(r"(?<=[0-9])[,_](?=[0-9]{3})", "", match[4])
+        end = "above" if match[3] in (">", ">=", "≥") else "below"
+        asked = {end: float(number), "inclusive": match[3] not in ("<", ">"), "probability": share}
+        return match[1], match[2], asked
     except ValueError:
-        raise SheetsimError(f'--goal {text:.80}: write "CELL: P(OUTPUT>0)=90%"') from None
+        raise SheetsimError(f'--goal {text:.80}: write "CELL: P(OUTPUT>0)=90%", with >, >=, < or <=') from None
 
 
 def command_of(
@@ -331,10 +381,16 @@ def command_of(
     trials: int | None,
     seed: int | None,
     until: str | None,
+    scenarios: list[str],
 ) -> list[str]:
     """The words that make the same result again."""
     words = ["sheetsim", "simulate", book]
-    for option, values in (("--input", inputs), ("--output", outputs), ("--correlation", correlations)):
+    for option, values in (
+        ("--input", inputs),
+        ("--output", outputs),
+        ("--correlation", correlations),
+        ("--scenario", scenarios),
+    ):
         for value in values:
             words += [option, value]
     for option, number in (("--trials", trials), ("--seed", seed), ("--until", until)):
@@ -346,39 +402,78 @@ def mark(book: str, target: Path) -> None:
     """Writes a copy with a sheet to fill in, and says what it lists."""
     from sheetsim.audit.simulated import workbook
 
-    inputs, outputs = workbook(book).mark(target)
-    print(f"{book} → {target}: {inputs:,} numbers that formulas use, {outputs:,} formulas that no other uses")
+    inputs, ends, labelled = workbook(book).mark(target)
+    print(
+        f"{book} → {target}: numbers that formulas use: {inputs:,}; formulas that no other uses: {ends:,}; "
+        f"other formulas with a label of their own: {labelled:,}"
+    )
     print("Fill in its sheet Simulation, save it, and run: sheetsim simulate " + shlex.quote(str(target)))
 
 
-def _print(run: "WorkbookRun", book: str, wanted: Wanted, say: "Callable[[str], None]") -> None:
+def _print(
+    run: "WorkbookRun", book: str, wanted: Wanted, are_scenarios_asked: bool, say: "Callable[[str], None]"
+) -> None:
     form, table = wanted.form, wanted.table
+    notes = list(run.notes)
+    if wanted.into is not None:
+        notes.append(f"a copy of {book} with the result's sheets → {wanted.into}")
+    if wanted.library is not None:
+        notes.append(f"the outputs as a SIPmath library → {wanted.library}")
     if form is Format.table:
         print(f"{book}, {run.trials:,} trials → {wanted.target}")
-    if table is not SimulateTable.outputs:
-        for frame in _frames(run, table):
-            print_frame(frame, form)
-    elif form is Format.json:
-        print_json(run.given_records())
-    elif form is Format.table:
-        print(lines_of([{key: record[key] for key in ("output", *SHOWN)} for record in run.given_records()]))
     else:
-        print_frame(run.summary(), form)
-    for note in run.notes:
+        notes.insert(0, f"{book}, {run.trials:,} trials → {wanted.target}")
+    if table is None and form is Format.table:
+        if not are_scenarios_asked:
+            _print_outputs(run, form)
+        _print_scenarios(run)
+    elif table is SimulateTable.outputs or (table is None and not are_scenarios_asked):
+        _print_outputs(run, form)
+    else:
+        for frame in _frames(run, table or SimulateTable.scenarios):
+            print_frame(frame, form)
+    for note in notes:
         if form is Format.table:
             print(f"  {note}")
         else:
             say(note)
 
 
+def _print_outputs(run: "WorkbookRun", form: Format) -> None:
+    if form is Format.json:
+        print_json(run.given_records())
+    elif form is Format.table:
+        print(lines_of([{key: record[key] for key in ("output", *SHOWN)} for record in run.given_records()]))
+    else:
+        print_frame(run.summary(), form)
+
+
+def _print_scenarios(run: "WorkbookRun") -> None:
+    """Scenarios side by side, and which is best, as a terminal shows them."""
+    compared = run.scenarios
+    for output in compared.outputs if compared else ():
+        assert compared is not None
+        print(f"\n{output}, scenarios over the same draws")
+        print_frame(compared.frame(output, least=run.least).drop(columns="errors"), Format.table)
+        print()
+        print_frame(compared.decision(output, least=run.least), Format.table)
+    if compared is not None:
+        print()
+
+
 def _frames(run: "WorkbookRun", table: SimulateTable) -> "list[pd.DataFrame]":
+    import pandas as pd
+
     if table is SimulateTable.trials:
         return [run.trial_frame().rename_axis("trial")]
+    if table in OF_SCENARIOS:
+        compared, least = run.scenarios, run.least
+        assert compared is not None
+        told = compared.frame if table is SimulateTable.scenarios else compared.decision
+        return [pd.concat([told(output, least=least).assign(output=output) for output in compared.outputs])]
     if table is not SimulateTable.sensitivity:
         return [run.table(table.value)]
     frames = [run.sensitivity(output).assign(output=output) for output in run.given_outputs()]
-    import pandas as pd
-
     return [pd.concat(frames)]
 
 

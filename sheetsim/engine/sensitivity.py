@@ -98,9 +98,12 @@ def _part(b: Array, covariances: Array) -> float:
 
 def _standardized(x: Array) -> Array:
     """Columns of mean 0 and variance 1; zeros where a column does not vary."""
-    middle, spread = x.mean(axis=0), x.std(axis=0)
-    varies = spread > CONSTANT * np.abs(middle)
     with np.errstate(all="ignore"):
+        middle, spread = x.mean(axis=0), x.std(axis=0)
+        if not np.isfinite(spread).all():
+            # Squares of numbers beyond 1e154 are none.
+            return _standardized(x / np.abs(x).max(axis=0))
+        varies = spread > CONSTANT * np.abs(middle)
         return np.where(varies, (x - middle) / spread, 0)
 
 

@@ -1,13 +1,17 @@
-"""A distribution as a person writes it, `normal(100, 15)`: text to a Distribution. It runs nothing that it reads."""
+"""A distribution as a person writes it, `normal(100, 15)`: text to a Distribution and back. It runs nothing of it."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model import distributions
 from sheetsim.model.draws import Distribution, full_parameters
 from sheetsim.model.families import BUILT_IN
+from sheetsim.model.family import Parameter
 from sheetsim.model.scipy_families import family as scipy_family
 
 _TOKEN = re.compile(
@@ -30,6 +34,19 @@ _MADE_BY: dict[str, tuple[Any, tuple[str, ...]]] = {
     "empirical": (distributions.resampled, ("values",)),
 }
 
+# What must be written, with what it may be given by instead.
+_NEEDED: dict[str, tuple[tuple[str, ...], str]] = {
+    "normal": (("mean", "std"), ""),
+    "uniform": (("low", "high"), ""),
+    "lognormal": (("mean", "std"), ", both of the logarithm, or two percentiles as p5=800, p95=3000"),
+    "triangular": (("low", "mode", "high"), ", or percentiles as p10=5, mode=7, p90=12"),
+    "pert": (("low", "mode", "high"), ""),
+    "student_t": (("df",), ""),
+    "bernoulli": (("p",), ""),
+    "discrete": (("values",), ""),
+    "empirical": (("values",), ""),
+}
+
 # Of these, low and high are parameters and cut nothing off.
 _WITH_ENDS = ("uniform", "triangular", "pert", "metalog")
 
@@ -41,11 +58,32 @@ def parse_distribution(text: str) -> Distribution:
 
     Every distribution of the package and of scipy.stats by its name, parameters in their order or by name, lists in
     brackets, percent as 5%. `low=` and `high=` truncate what has no such parameters: `normal(0, 1, low=-2)`.
-    Raises SheetsimError for other texts, and for parameters that the distribution does not take.
+    Every parameter must be there, but for shape of pert, weights of discrete, loc of scipy.stats, and its scale beside
+    shapes alone, as in beta(2, 3).
+    Raises SheetsimError for other texts, and for parameters that the distribution does not take, or that are missing.
     """
     if len(text) > LONGEST:
         raise SheetsimError(f"a distribution of {len(text):,} characters is too long: {text[:40]}…")
     return _Reader(text).whole()
+
+
+def written_distribution(law: Distribution) -> str:
+    """The text that `parse_distribution` reads as this distribution, its numbers to 10 digits."""
+    parameters = dict(law.parameters)
+    if law.name == "metalog":
+        points = zip(np.ravel(parameters["probabilities"]), np.ravel(parameters["quantiles"]), strict=True)
+        shown = [f"{{{', '.join(f'{p:.10g}: {x:.10g}' for p, x in points)}}}"]
+        shown += [f"{end}={parameters[end]:.10g}" for end in ("low", "high") if np.isfinite(parameters[end])]
+    else:
+        shown = [f"{key}={_written(value)}" for key, value in parameters.items() if value != ()]
+    ends = [f"{end}={x:.10g}" for end, x in (("low", law.low), ("high", law.high)) if math.isfinite(x)]
+    if ends and {"low", "high"} & set(parameters):
+        return f"truncated({law.name}({', '.join(shown)}), {', '.join(ends)})"
+    return f"{law.name}({', '.join([*shown, *ends])})"
+
+
+def _written(value: Parameter) -> str:
+    return f"[{', '.join(f'{x:.10g}' for x in value)}]" if isinstance(value, tuple) else f"{value:.10g}"
 
 
 class _Reader:
@@ -173,12 +211,10 @@ def _made(name: str, positional: list[Any], keywords: dict[str, Any]) -> Distrib
         if key in keywords:
             raise SheetsimError(f"{name}: {key} is given twice")
         keywords[key] = value
+    _check_complete(name, names, keywords)
     if function is None:
         made = distributions.distribution(name, **keywords)
     else:
-        missing = [key for key in ("low", "mode", "high") if name == "pert" and key not in keywords]
-        if missing:
-            raise SheetsimError(f"{name} needs the parameter {missing[0]!r} (its parameters: {', '.join(names)})")
         try:
             made = function(**keywords)
         except TypeError:
@@ -187,6 +223,23 @@ def _made(name: str, positional: list[Any], keywords: dict[str, Any]) -> Distrib
             raise SheetsimError(f"{name} has {what} (its parameters: {', '.join(names)})") from None
     whole: Distribution = made
     return _cut(whole, ends) if ends else whole
+
+
+def _check_complete(name: str, names: tuple[str, ...], keywords: Mapping[str, Any]) -> None:
+    """Raises SheetsimError for a parameter that is missing.
+
+    Python's defaults are of a standard normal and the like, which a person who writes one number does not mean.
+    """
+    if any(key not in names for key in keywords):
+        # A percentile, or what the distribution itself refuses.
+        return
+    needed, instead = _NEEDED.get(name, ((), ""))
+    if "scale" in names and ("loc" in keywords or names[0] == "loc"):
+        # `gamma(2, 3)` and `expon(5)` of scipy.stats are moved by 3 and 5, with a scale of 1.
+        needed, instead = ("scale",), f", as in {name}({'…, ' if names[0] != 'loc' else ''}scale=3)"
+    missing = [key for key in needed if key not in keywords]
+    if missing:
+        raise SheetsimError(f"{name} needs the parameter {missing[0]!r}{instead} (its parameters: {', '.join(names)})")
 
 
 def _cut(whole: Distribution, ends: Mapping[Any, Any]) -> Distribution:

@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from sheetsim.arguments import listed, said, text
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.model.distribution_text import written_distribution
 from sheetsim.model.draws import Distribution
 from sheetsim.model.fitting import FittedFamily, fitted_families, suited_families
 from sheetsim.model.op import Array
@@ -75,7 +76,7 @@ class Fit(Written):
         -------
         pandas.DataFrame
             n, parameters (how many were fitted), log_likelihood, aic, delta_aic (over the smallest), ks (Kolmogorov and
-            Smirnov's distance) and law, the distribution in words.
+            Smirnov's distance) and law, the distribution as `sheetsim simulate --input` takes it.
         """
         import pandas as pd
 
@@ -88,7 +89,7 @@ class Fit(Written):
                 "aic": one.aic,
                 "delta_aic": one.aic - least,
                 "ks": one.distance,
-                "law": str(one.distribution),
+                "law": written_distribution(one.distribution),
             }
             for one in self._ranked
         ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sheetsim.model.distribution_text import written_distribution
 from sheetsim.model.expr import Data, Matrix
 from sheetsim.model.fitting import FittedFamily
 from sheetsim.model.op import Array
@@ -66,7 +67,10 @@ class FitBook:
 
     def sheets(self, command: str) -> list[Sheet]:
         """The sheets in their order."""
-        glossary = {**self.table.glossary, "law": "the distribution with the parameters of greatest likelihood"}
+        glossary = {
+            **self.table.glossary,
+            "law": "the distribution with the parameters of greatest likelihood, as sheetsim simulate --input takes it",
+        }
         sections: dict[str, Mapping[str, str]] = {"Columns of Overview": glossary}
         if self._left_out:
             sections["Families that could not be fitted"] = self._left_out
@@ -87,7 +91,7 @@ class FitBook:
         items.append(Text(top - 1, wide - 1, "law", "heading-left"))
         for row, one in enumerate(self._ranked, start=top):
             items.append(Text(row, 0, one.distribution.name, "label"))
-            items.append(Text(row, wide - 1, str(one.distribution), "hint"))
+            items.append(Text(row, wide - 1, written_distribution(one.distribution), "hint"))
         for c, column in enumerate(self.table.columns, start=1):
             style = COLUMNS[column.name][1]
             items += [Block(row, c, cell, style) for row, cell in enumerate(column.cells, start=top)]

@@ -176,6 +176,11 @@ class ModelRun(Run):
     def _said(self) -> str:
         return "the model"
 
+    @property
+    def _said_names(self) -> Mapping[str, str]:
+        """What sentences call outputs and inputs, by the names that they have in the model."""
+        return {}
+
     def summary(self) -> "pd.DataFrame":
         """A row an output quantity: n, errors, mean, std, se, skew, kurtosis, min, q01 … q99, max.
 
@@ -230,7 +235,9 @@ class ModelRun(Run):
         """
         quantity = quantity_of(self._study.graph, output)
         seed = self._study.graph.seed if seed is None else arguments.whole("seed", seed)
-        return TrialSensitivity(quantity, self._values, groups).frame(check_resamples(resamples), seed)
+        return TrialSensitivity(quantity, self._values, groups, self._said_names).frame(
+            check_resamples(resamples), seed
+        )
 
     def to_excel(
         self,

@@ -1,7 +1,7 @@
 """Which inputs move an output: from the trials of a run, and by Saltelli's design with new draws."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,19 +58,25 @@ CORRELATED = (
 class TrialSensitivity:
     """How a quantity follows its inputs, from the trials of a run.
 
-    values: of the model's matrices; groups: see `grouped`. Raises SheetsimError where it has no input.
+    values: of the model's matrices; groups: see `grouped`; names: what sentences call outputs and inputs, by the names
+    that they have in the model. Raises SheetsimError where it has no input.
     """
 
     quantity: Quantity
     values: Values
     groups: Mapping[str, Sequence[str]] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def _said(self, name: str) -> str:
+        return self.names.get(name, name)
 
     @cached_property
     def _inputs(self) -> list[ModelInput]:
         inputs = trial_inputs(self.quantity.x)
         if not inputs:
             raise SheetsimError(
-                f"{self.quantity.label} has no input with a row a trial: no draws and no given numbers make its rows"
+                f"{self._said(self.quantity.label)} has no input with a row a trial: no draws and no given numbers "
+                "make its rows"
             )
         return inputs
 
@@ -93,7 +99,7 @@ class TrialSensitivity:
         x = np.column_stack([leaves[one.leaf][:, one.column] for one in self._inputs])
         if not self.is_told:
             raise SheetsimError(
-                f"{self.quantity.label} has fewer than {LEAST} trials with a number: nothing can be said"
+                f"{self._said(self.quantity.label)} has fewer than {LEAST} trials with a number: nothing can be said"
             )
         places = {one: k for k, one in enumerate(self._inputs)}
         groups = [[places[one] for one in members] for members in self._groups.values()]
@@ -160,7 +166,7 @@ class TrialSensitivity:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know, in sentences."""
         said = []
-        label = self.quantity.label
+        label = self._said(self.quantity.label)
         errors = int((~np.isfinite(self._y)).sum())
         if errors:
             said.append(f"{errors:,} trials of {label} have no number, and are left out.")
@@ -169,7 +175,7 @@ class TrialSensitivity:
         elif not np.isfinite(self.associations.r2):
             said.append("There are no more trials than inputs: a regression says nothing.")
         for members in correlated_sets(self._inputs):
-            names = [one.name for one in members]
+            names = [self._said(one.name) for one in members]
             shown = ", ".join(names if len(names) < 7 else (*names[:5], "…", names[-1]))
             said.append(CORRELATED.format(names=shown))
         return tuple(said)

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sheetsim.engine.evaluate import Values, evaluate
+from sheetsim.model.distribution_text import written_distribution
+from sheetsim.model.draws import Distribution
 from sheetsim.model.expr import Data, Matrix, column, maximum, mean, minimum, quantile, sample_std
 from sheetsim.model.graph import Output
 from sheetsim.runs.manifest import Manifest, manifest
 from sheetsim.runs.sensitivity import TrialSensitivity
+from sheetsim.runs.workbook_scenario_book import TRIALS as SCENARIO_TRIALS
+from sheetsim.runs.workbook_scenario_book import scenario_sheets
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.output_pages import output_pages
@@ -31,12 +35,16 @@ from sheetsim.summary.table import Column, Table
 from sheetsim.workbook.layout import Layout, MatrixSheet, Page, Sheet
 
 if TYPE_CHECKING:
-    from sheetsim.runs.workbook_model import WorkbookRun
+    from sheetsim.runs.workbook_model import SipVariable, WorkbookRun
 
 TRIALS = "Trials"
 
 # Columns of the first page's table.
 SHOWN = ("n", "errors", "mean", "std", "se", "q05", "q50", "q95")
+
+
+# Longer texts of distributions, as of data, are shortened.
+LONGEST_LAW = 200
 
 
 class WorkbookBook:
@@ -60,9 +68,10 @@ class WorkbookBook:
         self._trials = Matrix(Data(numbers, None, headings), (), numbers.shape, "simulated_trials")
         self._columns = {name: column(self._trials, k) for k, name in enumerate((*self._inputs, *self._asked), start=2)}
         self._of = [
-            Quantity(one.name, Output(self._trials, "", one.label), self._columns[one.name]) for one in model.asked
+            Quantity(one.given, Output(self._trials, "", one.label), self._columns[one.name], one.name)
+            for one in model.asked
         ]
-        self._base = dict(zip(self._asked, run.base().to_list(), strict=True))
+        self._base = dict(zip(run.given_outputs(), run.base().to_list(), strict=True))
 
     def made(self, values_only: bool) -> tuple[Manifest, Layout, Values]:
         """What the workbook says of itself, what stands where in it, and its numbers."""
@@ -72,19 +81,22 @@ class WorkbookBook:
         risk = risk_table(of, {quantity.label: asked(columns[quantity.x]) for quantity in of})
         histograms = {quantity.label: output_histogram(quantity) for quantity in of}
         pages, sensitivities = self._sensitivity()
-        first = workbook_overview(self._run.title, self._sentences(), self._first_table(table), of, histograms)
         more = {quantity.label: self._base_rows(quantity) for quantity in of}
         told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more)
-        sheets: list[Sheet] = [first, *told, *pages, self._inputs_page(), self._about()]
+        options, compared = self._scenarios()
+        titles = [page.title for page in (*told, *pages)]
+        first_table = self._first_table(table)
+        first = workbook_overview(self._run.title, self._sentences(), first_table, of, histograms, titles)
+        sheets: list[Sheet] = [first, *told, *pages, *options, self._inputs_page(), self._about()]
         if self._matrices:
             words = "uncertain cells and outputs, a row a trial"
             sheets.append(
                 MatrixSheet(TRIALS, self._trials, "row", self._trials.headings, 1, "drawn and computed", "draws", words)
             )
-        named = [replace(sheet, title=self._title(sheet.title)) for sheet in sheets]
+        named = [replace(sheet, title=self._own_title(sheet.title)) for sheet in sheets]
         layout = Layout(bound(named), live=self._live)
         values = evaluate(layout.places)
-        tables = (table, percentiles, risk, *sensitivities)
+        tables = (table, percentiles, risk, *sensitivities, *compared)
         said = manifest(
             layout,
             self._run.title,
@@ -102,8 +114,14 @@ class WorkbookBook:
         )
         return next(one for one in options if one.casefold() not in self._taken)
 
+    def _own_title(self, title: str) -> str:
+        """As `_title`, and taken from now on."""
+        own = self._trials_title if title == TRIALS else self._title(title)
+        self._taken.add(own.casefold())
+        return own
+
     def _first_table(self, table: Table) -> Table:
-        base = Column("base", "the base case", tuple(cell_of(self._base[name]) for name in self._asked))
+        base = Column("base", "the base case", tuple(map(cell_of, self._base.values())))
         shown = [one for one in table.columns if one.name in SHOWN]
         return Table("overview", "output", self._run.given_outputs(), (*shown, base), "Overview")
 
@@ -114,27 +132,35 @@ class WorkbookBook:
         base = cell_of(value)
         share = quantity.share(quantity.x <= base).placed(None)
         return [
-            ("Base case", base, "center", "what the workbook holds: its formulas of the numbers that stand in it"),
+            ("Base case", base, "center", "what the workbook gives as it stands"),
             ("P(output ≤ base case)", share, "percent-center", "the share of trials at or below it"),
         ]
 
     def _sentences(self) -> list[str]:
         run = self._run
         cells = run.model.sheet.program.plan.book.path.name
+        count = len(self._inputs)
         lead = (
-            f"{run.trials:,} trials of {cells}, {len(self._inputs)} uncertain numbers, seed {run.model.seed}. "
+            f"{run.trials:,} trials of {cells}, {count} uncertain number{'s' * (count != 1)}, seed {run.model.seed}. "
             "Each output has a page; the trials are a sheet, and numbers are formulas over it."
         )
         return [lead, *(f"{note[:1].upper()}{note[1:]}." for note in run.notes)]
 
+    def _scenarios(self) -> tuple[list[Page | MatrixSheet], list[Table]]:
+        """The page of the scenarios and their trials, where there are any, and their tables."""
+        if self._run.scenarios is None:
+            return [], []
+        title = self._title(SCENARIO_TRIALS)
+        return scenario_sheets(self._run.scenarios, self._run.least, title, self._matrices)
+
     def _inputs_page(self) -> Page:
         run, model = self._run, self._run.model
-        laws = {one.name: (one.given, one.label, str(one.law)) for one in model.uncertain}
+        laws = {one.name: (one.given, one.label, _law_text(one.law)) for one in model.uncertain}
         base = {one.name: model.base_value(one.cell) for one in model.uncertain}
         rows = []
         for name in self._inputs:
             x = self._columns[name]
-            given, label, law = laws.get(name, (name, model.meanings.get(name, ""), "uniform(low 0, high 1)"))
+            given, label, law = laws.get(name, (name, model.meanings.get(name, ""), "uniform(low=0, high=1)"))
             cells = {
                 "mean": mean(x),
                 "std": sample_std(x),
@@ -152,7 +178,9 @@ class WorkbookBook:
         book = model.book
         sections: dict[str, Mapping[str, str]] = {
             "The workbook": {"file": book.path.name, "SHA-256": book.sha256, "sheets": ", ".join(book.titles)[:2000]},
-            "Uncertain cells": {one.given: f"{book.name_of(one.cell)}: {one.law}" for one in model.uncertain},
+            "Uncertain cells": {
+                one.given: f"{book.name_of(one.cell)}: {_law_text(one.law)}" for one in model.uncertain
+            },
             "Outputs": {one.given: f"{book.name_of(one.cell)}: {book.text_of(one.cell)[:500]}" for one in model.asked},
         }
         if run.notes:
@@ -165,9 +193,9 @@ class WorkbookBook:
         run = self._run
         pages: list[Page] = []
         tables: list[Table] = []
-        there = {quantity.label: quantity for quantity in quantities(run.model)}
+        there = {quantity.name: quantity for quantity in quantities(run.model)}
         for k, shown in enumerate(self._of[:MOST_OUTPUTS]):
-            of_trials = TrialSensitivity(there[shown.label], run.values)
+            of_trials = TrialSensitivity(there[shown.name], run.values, names=run.given_names)
             if not of_trials.is_told:
                 continue
             numbers = of_trials.numbers()
@@ -190,3 +218,9 @@ class WorkbookBook:
             pages.append(sensitivity_page(title, shown, table, average, r2, len(labels), of_trials.notes))
             tables.append(table)
         return pages, tables
+
+
+def _law_text(law: "Distribution | SipVariable") -> str:
+    """As `--input` takes it, if it is not too long to be read."""
+    text = written_distribution(law) if isinstance(law, Distribution) else str(law)
+    return text if len(text) <= LONGEST_LAW else str(law)

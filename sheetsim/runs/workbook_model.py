@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sheetsim.runs.themes import ThemeLike
+    from sheetsim.runs.workbook_scenarios import ComparedScenarios
 
 # Computes what NumPy does not: values of cells, by cell a trial each, to the outputs, outputs × trials.
 CellEngine: TypeAlias = Callable[[SheetBook, Mapping[CellId, Array], Sequence[CellId]], Array]
@@ -248,6 +249,10 @@ class WorkbookModel(Model):
             cell = self.book.cell_of(arguments.text("an input", given))
             if any(cell == one.cell for one in cells):
                 raise SheetsimError(f"the input {given} is given twice: it is {self.book.name_of(cell)}")
+            value = self.book.value(cell)
+            if isinstance(value, str) and not self.book.is_formula(cell):
+                where = "" if given == self.book.name_of(cell) else f" ({self.book.name_of(cell)})"
+                raise SheetsimError(f"the input {given}{where} holds {value[:40]!r}: an uncertain cell holds a number")
             name = self._free(_plain_name(given if "!" in given or not _is_cell(given) else self.book.name_of(cell)))
             cells.append(UncertainCell(given, cell, _law(given, law), name, self.book.label_of(cell)))
         return cells
@@ -320,8 +325,14 @@ class WorkbookModel(Model):
                     one.name, one.law, (trials, 1), correlation=with_others or None, what=what
                 )
             except SheetsimError as error:
-                raise SheetsimError(str(error).replace(one.name, one.given, 1)) from None
+                raise SheetsimError(self._as_given(str(error))) from None
         return list(columns.values())
+
+    def _as_given(self, sentence: str) -> str:
+        """A sentence with the cells as they were given in place of their matrices' names."""
+        for one in sorted(self.uncertain, key=lambda one: -len(one.name)):
+            sentence = re.sub(rf"(?<![\w.]){re.escape(one.name)}(?![\w.])", lambda _, one=one: one.given, sentence)  # type: ignore[misc]
+        return sentence
 
     def base_value(self, cell: CellId) -> float:
         """What an uncertain cell holds in the file, 0 where it is empty."""
@@ -342,13 +353,16 @@ class WorkbookModel(Model):
 class WorkbookRun(ModelRun):
     """A workbook's trials: what `ModelRun` tells, with the base case, and notes on how far the numbers were checked.
 
-    notes: sentences; checks: what engines said of the person's own file.
+    notes: sentences; checks: what engines said of the person's own file; scenarios: options that its book has side by
+    side, and whether of them less is better (`least`).
     """
 
     def __init__(self, model: WorkbookModel) -> None:
         self._model = model
         self.notes: list[str] = []
         self.checks: list[Any] = []
+        self.scenarios: ComparedScenarios | None = None
+        self.least = False
         self.command = MADE_IN_PYTHON
         self._taken: tuple[str, ...] = ()
         super().__init__(model)
@@ -414,19 +428,21 @@ class WorkbookRun(ModelRun):
 
     def given_name(self, name: str) -> str:
         """A matrix's cell as it was given; its own name where it was not."""
-        return self._given.get(name, name)
+        return self.given_names.get(name, name)
 
     @property
     def values(self) -> Values:
         """The numbers of the model's matrices."""
         return self._values
 
+    @np.errstate(all="ignore")
     def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
         """What the workbook says of itself, what stands where in it, and its numbers."""
         from sheetsim.runs.workbook_book import WorkbookBook
 
         return WorkbookBook(self, matrices, matrices and not values_only, self._taken).made(values_only)
 
+    @np.errstate(all="ignore")
     def to_sipmath(self, path: str | os.PathLike[str]) -> Path:
         """Writes the outputs as a SIPmath 3.0 library, whose variables any program that reads these draws alike.
 
@@ -473,25 +489,38 @@ class WorkbookRun(ModelRun):
 
     def risk(self, output: str | None = None, **asked: Any) -> "pd.DataFrame":
         """Risk numbers, a row an output: see `ModelRun.risk`."""
-        return super().risk(self._named(output), **asked).rename(index=self._given)
+        return super().risk(self._named(output), **asked).rename(index=self.given_names)
 
     def histograms(self) -> "pd.DataFrame":
         """Counts by output and bin, those below and above the edges included."""
-        return super().histograms().rename(index=self._given)
+        return super().histograms().rename(index=self.given_names)
 
     def sensitivity(self, output: str | None = None, **asked: Any) -> "pd.DataFrame":
         """How an output follows the uncertain cells, a row a cell, by its swing: see `ModelRun.sensitivity`."""
-        frame = super().sensitivity(self._named(output), **asked)
+        named = self._named(output)
+        if named is None and len(self._model.asked) > 1:
+            raise SheetsimError(f"sensitivity is of one output: name one of {', '.join(self.given_outputs())}")
+        if isinstance(asked.get("groups"), Mapping):
+            names = {given: name for name, given in self.given_names.items()}
+            asked["groups"] = {
+                group: [names.get(one, one) for one in arguments.listed("a group", members, "inputs")]
+                for group, members in asked["groups"].items()
+            }
+        frame = super().sensitivity(named, **asked)
         attributes = frame.attrs
-        frame = frame.rename(index=self._given)
+        frame = frame.rename(index=self.given_names)
         frame.attrs.update(attributes)
         return frame
 
     @cached_property
-    def _given(self) -> dict[str, str]:
+    def given_names(self) -> dict[str, str]:
         """By name of a matrix, the cell as it was given."""
         names = {one.name: one.given for one in self._model.uncertain}
         return names | {one.name: one.given for one in self._model.asked}
+
+    @property
+    def _said_names(self) -> Mapping[str, str]:
+        return self.given_names
 
     def _named(self, output: str | None) -> str | None:
         if output is None:

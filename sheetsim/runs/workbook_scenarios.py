@@ -32,6 +32,14 @@ STATISTICS: dict[str, Callable[[Array], float]] = {
 
 MOST_POINTS = 10_000
 
+# How an output is compared with a goal's threshold; a trial without a number meets none of them.
+SIGNS: dict[str, Callable[[Array, float], Array]] = {
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+}
+
 # Doublings of the distance from a cell's value in which a goal is looked for, and halvings between two values.
 DOUBLINGS, HALVINGS = 40, 60
 
@@ -57,6 +65,7 @@ class ComparedScenarios:
 
         return pd.DataFrame({name: numbers[self._row(output)] for name, numbers in self._numbers.items()})
 
+    @np.errstate(all="ignore")
     def frame(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
         """A row a scenario: n, errors, mean, std, q05, q50, q95, loss (share below 0), tail (mean of the worst 5 %),
         best (share of trials in which no other is better), and the mean's difference from the first scenario's with a
@@ -70,8 +79,7 @@ class ComparedScenarios:
         whole = np.stack([numbers[row] for numbers in self._numbers.values()])
         sign = -1.0 if arguments.flag("least", least) else 1.0
         there = np.isfinite(whole).all(axis=0)
-        with np.errstate(all="ignore"):
-            best = (sign * whole[:, there]).max(axis=0) if there.any() else np.empty(0)
+        best = (sign * whole[:, there]).max(axis=0) if there.any() else np.empty(0)
         rows = []
         for name, y in zip(self._numbers, whole, strict=True):
             rows.append({"scenario": name, **_scenario_row(y, whole[0], sign)})
@@ -79,9 +87,10 @@ class ComparedScenarios:
             rows[-1]["best"] = float(shares)
         return pd.DataFrame(rows).set_index("scenario")
 
+    @np.errstate(all="ignore")
     def decision(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
-        """By criterion (mean, q05, loss) the best scenario, its number, the second, and of the mean also by how much it
-        is better with a paired 95 % interval; `decided` says whether that lies above 0.
+        """By criterion (mean, q05, loss) the best scenario, its number, the second, and of mean and loss also by how
+        much it is better with a paired 95 % interval; `decided` says whether that lies above 0.
 
         least: as of `frame`; the criterion q05 is then q95.
         """
@@ -92,12 +101,14 @@ class ComparedScenarios:
         tail = "q95" if least else "q05"
         rows = []
         for criterion, ascending in (("mean", least), (tail, least), ("loss", not least)):
-            order = frame[criterion].sort_values(ascending=ascending, kind="stable").index
-            first, second = order[0], order[1] if len(order) > 1 else None
-            row = {"criterion": criterion, "best": first, "value": frame.loc[first, criterion], "second": second}
-            if criterion == "mean" and second is not None:
-                better = (trials[first] - trials[second]) * (-1 if least else 1)
-                row |= _paired(better.to_numpy())
+            order = frame[criterion].dropna().sort_values(ascending=ascending, kind="stable")
+            first, second = (*order.index[:2], None, None)[:2]
+            value = math.nan if order.empty else float(order.iloc[0])
+            row = {"criterion": criterion, "best": first, "value": value, "second": second}
+            if criterion != tail and second is not None:
+                there = trials[[first, second]].dropna()
+                pair = there if criterion == "mean" else (there < 0).astype(float)
+                row |= _paired((pair[first] - pair[second]).to_numpy() * (-1 if ascending else 1))
                 row["decided"] = bool(row["low"] > 0)
             rows.append(row)
         return pd.DataFrame(rows).set_index("criterion")
@@ -117,7 +128,9 @@ def _scenario_row(y: Array, first: Array, sign: float) -> dict[str, Any]:
     numbers = y[np.isfinite(y)]
     row: dict[str, Any] = {"n": len(numbers), "errors": len(y) - len(numbers)}
     if not len(numbers):
-        return row
+        return row | dict.fromkeys(
+            ("mean", "std", "q05", "q50", "q95", "loss", "tail", "difference", "low", "high"), math.nan
+        )
     q05, q50, q95 = np.quantile(numbers, (0.05, 0.5, 0.95)).tolist()
     worst = numbers[numbers <= q05] if sign > 0 else numbers[numbers >= q95]
     row |= {"mean": float(numbers.mean()), "std": float(numbers.std(ddof=1)), "q05": q05, "q50": q50, "q95": q95}
@@ -170,12 +183,14 @@ def sheet_outputs(model: WorkbookModel, held: Mapping[int, float] | None = None)
 def overridden(book: SheetBook, inputs: Mapping[str, Any], cells: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs with other laws or numbers of some cells."""
     places = {book.cell_of(arguments.text("a cell", name)): name for name in cells}
-    kept = {name: law for name, law in inputs.items() if book.cell_of(name) not in places}
-    laws = {}
-    for name, value in cells.items():
+    # A cell keeps the name that it was given by, which picks its draws, and its place, by which others follow it.
+    laws: dict[str, Any] = dict(inputs)
+    given = {book.cell_of(name): name for name in inputs}
+    for cell, name in places.items():
+        value = cells[name]
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        laws[name] = discrete([arguments.number(name, value)]) if is_number else value
-    return kept | laws
+        laws[given.get(cell, name)] = discrete([arguments.number(name, value)]) if is_number else value
+    return laws
 
 
 @dataclass(frozen=True)
@@ -234,7 +249,7 @@ def grid_of(make: MakeModel, book: SheetBook, axes: Mapping[str, Sequence[float]
 
 @dataclass(frozen=True)
 class CellGoal:
-    """The value of a cell at which an output is above a number with a probability, and what that is there."""
+    """The value of a cell at which an output lies beyond a number with a probability, and what that is there."""
 
     cell: str
     value: float
@@ -242,38 +257,30 @@ class CellGoal:
     mean: float
 
 
-def goal_of(make: MakeModel, book: SheetBook, cell: str, above: float, probability: float) -> CellGoal:
-    """The value of a cell, nearest to that in the file by doubling the distance, at which P(output > above) turns.
+def goal_of(make: MakeModel, book: SheetBook, cell: str, sign: str, threshold: float, probability: float) -> CellGoal:
+    """The value of a cell, nearest to that in the file by doubling the distance, at which P(output > threshold) turns.
 
     By bisection over common draws: the share of trials is a step function of the cell, which must be monotone between
-    the ends. Raises SheetsimError where the probability is not reached on either side.
+    the ends. sign: of SIGNS, in place of >.
+    Raises SheetsimError where the probability is not reached on either side.
     """
     if not 0 < arguments.number("probability", probability) < 1:
         raise SheetsimError(f"the probability of a goal must lie between 0 and 1, not {probability!r}")
     held = held_model(make, book, [cell])
+    compared = SIGNS[sign]
 
     def share(value: float) -> float:
-        trials = held.output([value])
-        return float((trials > above).mean())
+        return float(compared(held.output([value]), threshold).mean())
 
     start = _in_file(book, cell)
     at_start = share(start) >= probability
-    distance = abs(start) / 64 or 1 / 64
-    ends: tuple[float, float] | None = None
-    for _ in range(DOUBLINGS):
-        for value in (start + distance, start - distance):
-            if (share(value) >= probability) != at_start:
-                ends = start, value
-                break
-        if ends:
-            break
-        distance *= 2
-    if ends is None:
+    end = _other_side(share, start, probability)
+    if end is None:
         raise SheetsimError(
-            f"no value of {cell} near {start:g} makes P(output > {above:g}) pass {probability:g}: at {start:g} it is "
-            f"{share(start):.4g}"
+            f"no value of {cell} near {start:g} makes P(output {sign} {threshold:g}) pass {probability:g}: "
+            f"at {start:g} it is {share(start):.4g}"
         )
-    a, b = ends
+    a, b = start, end
     for _ in range(HALVINGS):
         middle = (a + b) / 2
         if middle in (a, b):
@@ -281,4 +288,16 @@ def goal_of(make: MakeModel, book: SheetBook, cell: str, above: float, probabili
         a, b = (middle, b) if (share(middle) >= probability) == at_start else (a, middle)
     value = a if at_start else b
     trials = held.output([value])
-    return CellGoal(cell, value, float((trials > above).mean()), float(np.nanmean(trials)))
+    return CellGoal(cell, value, share(value), float(np.nanmean(trials)))
+
+
+def _other_side(share: Callable[[float], float], start: float, probability: float) -> float | None:
+    """The nearest value, by doubling the distance from the start, at which the share lies on the other side."""
+    at_start = share(start) >= probability
+    distance = abs(start) / 64 or 1 / 64
+    for _ in range(DOUBLINGS):
+        for value in (start + distance, start - distance):
+            if (share(value) >= probability) != at_start:
+                return value
+        distance *= 2
+    return None

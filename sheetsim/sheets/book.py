@@ -3,6 +3,7 @@
 Sheets are read when they are first asked for. The file is only read.
 """
 
+import difflib
 import hashlib
 import os
 import re
@@ -335,7 +336,9 @@ class SheetBook:
             raise SheetsimError(f"{text} is a range: name one cell of it")
         block_of_name = self._named_cells(text)
         if block_of_name is None:
-            raise SheetsimError(f"{self.path.name} has no cell and no defined name {text!r}")
+            close = difflib.get_close_matches(text.casefold(), {name for _, name in self.names}, n=1)
+            meant = f" (did you mean {close[0]!r}?)" if close else ""
+            raise SheetsimError(f"{self.path.name} has no cell and no defined name {text!r}{meant}")
         number, block = block_of_name
         if block.size != 1:
             raise SheetsimError(f"the name {text} is {block.size:,} cells of {self.path.name}: name one of them")

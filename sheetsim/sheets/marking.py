@@ -16,6 +16,7 @@ from sheetsim.files import read_text
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.compiled import Compiler
 from sheetsim.sheets.package_copy import AddedSheet, copy_with_sheets, plain_sheet
+from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.values import key
 
 TITLE = "Simulation"
@@ -29,6 +30,9 @@ HEADINGS = ("cell", "distribution", *(f"parameter {k}" for k in range(1, PARAMET
 # Candidates that are listed, and cells of a range that are looked at one by one.
 MOST_CANDIDATES, MOST_OUTPUTS, SMALL_RANGE = 400, 100, 64
 
+# Cells left of a formula among which its label may stand after empty ones.
+BLANKS = 3
+
 # Rows of the sheet that are read.
 MOST_ROWS = 10_000
 
@@ -38,6 +42,7 @@ HELP = (
     "Uncertain cells of this workbook, for: sheetsim simulate",
     "Give a cell a distribution and its parameters, as normal with 100 and 15, or write normal(100, 15) whole.",
     "Rows without a distribution count for nothing; cells can be named by sheet and address, or by a defined name.",
+    "Outputs: write yes beside a formula. First those that no other formula uses, then those with their own label.",
 )
 
 
@@ -120,15 +125,15 @@ def _law(cells: list[Any]) -> str:
     return f"{name.strip()}({', '.join(parameters)})"
 
 
-def write_marked(book: SheetBook, target: Path) -> tuple[int, int]:
-    """Writes a copy with a sheet `Simulation` that lists the numbers which formulas use, and the formulas that no other
-    uses. Returns how many of each.
+def write_marked(book: SheetBook, target: Path) -> tuple[int, int, int]:
+    """Writes a copy with a sheet `Simulation` that lists what `candidates` finds, and returns how many of each.
 
     Raises SheetsimError for a workbook that has such a sheet.
     """
     if book.sheet_number(TITLE) is not None:
         raise SheetsimError(f"{book.path.name} has a sheet {TITLE!r} already: fill it in, and run sheetsim simulate")
-    inputs, outputs = candidates(book)
+    inputs, ends, labelled = candidates(book)
+    outputs = [*ends, *labelled]
     rows: list[list[str | float | None]] = [[text] for text in HELP]
     rows += [[], [INPUTS], list(HEADINGS)]
     for cell in inputs[:MOST_CANDIDATES]:
@@ -142,13 +147,16 @@ def write_marked(book: SheetBook, target: Path) -> tuple[int, int]:
         value = book.value(cell)
         shown = value if isinstance(value, str | float) else None
         rows.append([book.name_of(cell), None, *[None] * PARAMETERS, shown, book.label_of(cell)])
+    if len(outputs) > MOST_OUTPUTS:
+        rows.append([f"… and {len(outputs) - MOST_OUTPUTS:,} more: any cell with a formula can be named"])
     rows += [[], [CORRELATIONS], ["cell", "cell", "rank correlation"], []]
     copy_with_sheets(book.path, target, [AddedSheet(TITLE, plain_sheet(rows, (28, 18, *[13] * PARAMETERS, 14, 34)))])
-    return len(inputs), len(outputs)
+    return len(inputs), len(ends), len(labelled)
 
 
-def candidates(book: SheetBook) -> tuple[list[CellId], list[CellId]]:
-    """The cells with numbers that formulas use, and those with formulas that no other uses, in the order of sheets."""
+def candidates(book: SheetBook) -> tuple[list[CellId], list[CellId], list[CellId]]:
+    """The cells with numbers that formulas use; those with formulas that no other uses; and other formulas that have a
+    label for themselves, as a total has and the rows of a schedule have not. Each in the order of sheets."""
     compiler = Compiler(book)
     used: set[CellId] = set()
     formulas: list[CellId] = []
@@ -173,4 +181,28 @@ def candidates(book: SheetBook) -> tuple[list[CellId], list[CellId]]:
                     used.update((area.sheet, one) for one in book.sheet(area.sheet).formulas_in(block))
     numbers = sorted(cell for cell in used if not book.is_formula(cell) and isinstance(book.value(cell), float))
     ends = [cell for cell in formulas if cell not in used]
-    return numbers, ends
+    return numbers, ends, [cell for cell in formulas if cell in used and _has_own_label(book, cell)]
+
+
+def _has_own_label(book: SheetBook, cell: CellId) -> bool:
+    """Whether a text stands left of a formula, and no formula right of it; or a text above, and none below it."""
+    row, column = divmod(cell[1], COLUMNS)
+    column += 1
+
+    def at(r: int, c: int) -> CellId | None:
+        return (cell[0], key(r, c)) if r >= 1 and 1 <= c < COLUMNS else None
+
+    def is_text(place: CellId | None) -> bool:
+        return place is not None and isinstance(book.value(place), str) and not book.is_formula(place)
+
+    def is_formula(place: CellId | None) -> bool:
+        return place is not None and book.is_formula(place)
+
+    left = next((c for c in range(column - 1, max(0, column - 1 - BLANKS), -1) if _holds(book, at(row, c))), 0)
+    if left and is_text(at(row, left)):
+        return not is_formula(at(row, column + 1))
+    return is_text(at(row - 1, column)) and not is_formula(at(row + 1, column))
+
+
+def _holds(book: SheetBook, cell: CellId | None) -> bool:
+    return cell is not None and (book.value(cell) is not None or book.is_formula(cell))

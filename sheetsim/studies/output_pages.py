@@ -1,5 +1,6 @@
 """The pages of a model's outputs: their summary, and of each quantity a histogram, percentiles and risk numbers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -68,8 +69,13 @@ def output_pages(
 
 def page_title_of(label: str, number: int) -> str:
     """The title of a quantity's page: a sheet's has 31 characters at most."""
-    title = f"Output {label}"
+    title = f"Output {in_title(label)}"
     return title if len(title) <= 31 else f"Output {number + 1}"
+
+
+def in_title(label: str) -> str:
+    """A label without what a sheet's title may not hold, and the signs of a cell's address: `'A B'!C1` is `A B C1`."""
+    return re.sub(r"[\[\]:*?/\\'$]", "", label.replace("!", " "))
 
 
 def _page(

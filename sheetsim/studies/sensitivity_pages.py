@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sheetsim.model.expr import Matrix
+from sheetsim.studies.output_pages import in_title
 from sheetsim.studies.pages import table_items
 from sheetsim.studies.sections import moved
 from sheetsim.summary.outputs import Quantity
@@ -31,7 +32,7 @@ LIVE = (
 
 def sensitivity_title(quantity: Quantity, number: int, outputs: int) -> str:
     """The title of a quantity's page, of so many outputs."""
-    title = f"{SENSITIVITY} {quantity.label}"
+    title = f"{SENSITIVITY} {in_title(quantity.label)}"
     return SENSITIVITY if outputs == 1 else title if len(title) <= 31 else f"{SENSITIVITY} {number + 1}"
 
 

@@ -33,8 +33,12 @@ def workbook_overview(
     table: Table,
     quantities: Sequence[Quantity],
     histograms: Mapping[str, OutputHistogram],
+    titles: Sequence[str],
 ) -> Page:
-    """The first page: sentences on what was done and how it was checked, a row an output, and their histograms."""
+    """The first page: sentences on what was done and how it was checked, a row an output, and their histograms.
+
+    titles: of the other sheets, for which the column of the contents is wide enough.
+    """
     wide = len(table.columns) + 1
     items: list[Item] = [Text(0, 0, title, "title", wide)]
     items += [Text(1 + k, 0, sentence, "text") for k, sentence in enumerate(sentences)]
@@ -47,7 +51,7 @@ def workbook_overview(
         what, shown = quantity.output.what, histogram.drawn
         heading = f"{quantity.label}: {what}"[:80] if what else quantity.label
         items.append(Bars(*place, heading, histogram.counts, shown.labels, CHART, 8, shown.height))
-    longest = max(len(str(label)) for label in table.labels)
+    longest = max(len(str(label)) for label in (*table.labels, *titles))
     widths = {0: max(14, longest + 2)} | dict.fromkeys(range(1, wide), 12)
     return Page("Overview", tuple(items), widths, {0: 28}, tab="results", words="what was simulated, and the outputs")
 

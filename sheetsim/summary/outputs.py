@@ -90,16 +90,21 @@ RISK_COLUMNS = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """One column of an output, trials × 1. label: the output's name, and the column's where there are several."""
+    """One column of an output, trials × 1.
+
+    label: the output's name, and the column's where there are several; key: what its matrices are called after, where
+    that is not the label.
+    """
 
     label: str
     output: Output
     x: Matrix
+    key: str = ""
 
     @property
     def name(self) -> str:
         """What its matrices are called after."""
-        return self.label.replace(" ", ".")
+        return self.key or self.label.replace(" ", ".")
 
     @cached_property
     def errors(self) -> Matrix:
@@ -145,12 +150,13 @@ class Quantity:
     def statistics(self) -> dict[str, Matrix]:
         """By name of COLUMNS, a number each."""
         n, mean = self.n, self.mean
-        deviation = self.x - mean
+        # Where the mean or a square is too large for a number, so that it is an error, there is no standard deviation.
+        deviation = if_error(self.x, mean) - mean
         square = deviation * deviation
-        second = total(if_error(square, 0))
+        second = total(square)
         std = sqrt(where(n > 1, second / (n - 1), np.nan))
         variance = second / n
-        third, fourth = (total(if_error(power, 0)) / n for power in (square * deviation, square * square))
+        third, fourth = (total(power) / n for power in (square * deviation, square * square))
         varies = sqrt(variance) > CONSTANT * absolute(mean)
         return {
             "n": n,
@@ -217,9 +223,10 @@ def asked(values: Array) -> Asked:
     numbers = values[np.isfinite(values)]
     if not numbers.size:
         numbers = np.zeros(1)
-    low, middle, high = np.quantile(numbers, [BETWEEN[0], 0.5, BETWEEN[1]])
-    threshold = 0.0 if numbers.min() < 0 < numbers.max() else _rounded(float(middle), float(high - low))
-    width = float(high - low)
+    with np.errstate(over="ignore"):
+        low, middle, high = np.quantile(numbers, [BETWEEN[0], 0.5, BETWEEN[1]])
+        width = float(high - low)
+    threshold = 0.0 if numbers.min() < 0 < numbers.max() else _rounded(float(middle), width)
     ends = _rounded(float(low), width), _rounded(float(high), width)
     return Asked(*(cell_of(number) for number in (threshold, PROBABILITY, *ends)))
 
@@ -327,7 +334,7 @@ def cell_of(number: float) -> Matrix:
 
 def _rounded(number: float, width: float) -> float:
     """A number to three digits of a width."""
-    if not np.isfinite(number) or width <= 0:
+    if not np.isfinite([number, width]).all() or width <= 0:
         return number
     digits = 2 - int(np.floor(np.log10(width)))
     return round(number, digits)

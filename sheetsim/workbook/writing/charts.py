@@ -11,6 +11,7 @@ from sheetsim.workbook.formulas import address
 from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Lines, Scatter, Spike, Ticks
 from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, trace_look
 from sheetsim.workbook.writing.styles import GAP, Look, axis_format, first_section
+from sheetsim.workbook.writing.xlsxwriter_parts import new_chart
 
 Places = Mapping[Matrix, Area]
 
@@ -34,7 +35,7 @@ def bars_chart(book: Any, look: Look, item: Bars, places: Places) -> tuple[Any, 
 
     Its series stand in one place, each over the ones before.
     """
-    chart = book.add_chart({"type": "column"})
+    chart = new_chart(book, {"type": "column"})
     label_area = places[item.labels]
     labels = _range(label_area._replace(shape=(label_area.shape[0] + 1, 1)))
     counts = places[item.counts]
@@ -84,7 +85,7 @@ def _named(look: Look, name: str, last: int) -> dict[str, Any]:
 
 def _share(book: Any, look: Look, spike: Spike, labels: list[Any], places: Places) -> Any:
     """An unseen point with a share as its label, at the top of a scale on which no share is far from there."""
-    chart = book.add_chart({"type": "line"})
+    chart = new_chart(book, {"type": "line"})
     shown = {
         "value": True,
         "num_format": f'"{spike.name} "{first_section(look.theme.numbers.percent)};;',
@@ -106,7 +107,7 @@ def _up(area: Area, rows: int) -> Area:
 
 def lines_chart(book: Any, look: Look, item: Lines, places: Places, values: Mapping[Matrix, Array]) -> tuple[Any, str]:
     """Lines with error bars where they have them, and what they show in words."""
-    chart = book.add_chart({"type": "line"})
+    chart = new_chart(book, {"type": "line"})
     labels = {"categories": _down(item.labels, places)} if item.labels else {}
     looks = line_looks(look, item)
     longest = max(sum(node.shape[0] for node in line.cells) for line in item.lines)
@@ -142,7 +143,7 @@ def lines_chart(book: Any, look: Look, item: Lines, places: Places, values: Mapp
 
 def horizontal_chart(book: Any, look: Look, item: HorizontalBars, places: Places) -> tuple[Any, str]:
     """Bars from left to right with the names of their rows, and what they show in words."""
-    chart = book.add_chart({"type": "bar"})
+    chart = new_chart(book, {"type": "bar"})
     first = places[item.parts[0].cells[0]]
     rows = sum(node.shape[0] for node in item.parts[0].cells)
     names = _range(first._replace(column=item.names, shape=(rows, 1)))
@@ -180,7 +181,7 @@ def scatter_chart(book: Any, look: Look, item: Scatter, places: Places) -> tuple
     """Paths with markers over contour lines without, and what they show in words."""
     if len(item.traces) + len(item.contours) > MOST_SERIES:
         raise ValueError(f"a chart has {MOST_SERIES} series at most")
-    chart = book.add_chart({"type": "scatter", "subtype": "straight_with_markers"})
+    chart = new_chart(book, {"type": "scatter", "subtype": "straight_with_markers"})
     for points in item.contours:
         chart.add_series({**_points(points, places), **_drawn(contour_look(look))})
     for trace in item.traces:

@@ -96,6 +96,13 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
         self._xml_data_element("formula", str(formula).removeprefix("="))
 
 
+def new_chart(book: Any, options: dict[str, str]) -> Any:
+    """A chart of a book whose titles and names are texts, also ones such as `Sheet1!B2`, which XlsxWriter refers to."""
+    chart = book.add_chart(options)
+    chart._process_names = lambda name, name_formula: (name, name_formula)
+    return chart
+
+
 def new_book(file: BytesIO, font: Mapping[str, Any]) -> Any:
     """An XlsxWriter workbook in memory. font: of cells without a format."""
     # A copy: XlsxWriter writes into the dict that it is given, and a second book would differ.
