@@ -90,7 +90,7 @@ MORE = {
 SIMULATION = {
     "inputs": 'By cell ("Sheet1!B2") or defined name its distribution as text, `"normal(100, 15)"`',
     "outputs": "Cells or defined names that are asked about",
-    "correlations": "Lists of two inputs and their rank correlation, `[\"B2\", \"B3\", 0.5]`",
+    "correlations": 'Lists of two inputs and their rank correlation, `["B2", "B3", 0.5]`',
     "trials": "Number of trials (100,000 without it)",
     "seed": MORE["seed"],
     "scenarios": "By name of a scenario a table of cells with numbers or distributions, in place of what they hold",

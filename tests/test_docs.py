@@ -233,7 +233,9 @@ def test_the_schema_of_sweeps_takes_the_documented_one() -> None:
 
 def test_the_schema_of_searches_takes_the_shipped_ones_and_the_documented_one() -> None:
     schema = schema_of("search")
-    shipped = [(templates.folder() / FOLDER / f"{name}.toml").read_text(encoding="utf-8") for name in shipped_searches()]
+    shipped = [
+        (templates.folder() / FOLDER / f"{name}.toml").read_text(encoding="utf-8") for name in shipped_searches()
+    ]
     for text in [*shipped, *blocks(ROOT / "docs/search.md", "toml")]:
         schema.validate(tomllib.loads(text))
     keys = tomllib.loads(shipped[0])

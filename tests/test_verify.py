@@ -601,7 +601,7 @@ def test_diff_prints_ten_cells_a_block_and_all_of_them_as_json(
     assert [line.split(":")[0].strip() for line in block[1:11]] == [
         f"Input!{c}" for c in ("B2", "C2", "D2", "E2", "F2", "G2", "H2", "B3", "C3", "D3")
     ]
-    assert block[11] == "  … and 270 more (all with --json)"
+    assert block[11] == "  … and 270 more (all with --format json)"
     status, out, _ = call(monkeypatch, capfd, "diff", str(small_book), other, "--json")
     found = {(d["name"], d["kind"]): d for d in json.loads(out)}
     assert len(found["x", "values"]["changes"]) == found["x", "values"]["cells"] == 280

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_json
+from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_heading, print_json, print_records
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import ROWS
 
@@ -353,8 +353,7 @@ def mark(book: str, target: Path) -> None:
 
 def _print(run: "WorkbookRun", book: str, wanted: Wanted, say: "Callable[[str], None]") -> None:
     form, table = wanted.form, wanted.table
-    if form is Format.table:
-        print(f"{book}, {run.trials:,} trials → {wanted.target}")
+    print_heading(f"{book}, {run.trials:,} trials → {wanted.target}", form)
     if table is not SimulateTable.outputs:
         for frame in _frames(run, table):
             print_frame(frame, form)
@@ -421,18 +420,12 @@ def print_functions(form: Format) -> None:
         {"function": name, "part": part, "arguments": _count(least, most), "gives": gives}
         for name, part, least, most, gives in OF_THE_LANGUAGE
     ]
-    if form is Format.json:
-        print_json(rows)
+    if form is not Format.table:
+        print_records(rows, form)
         return
-    import pandas as pd
-
-    frame = pd.DataFrame(rows).set_index("function")
-    if form is Format.table:
-        width = max(len(row["function"]) for row in rows)
-        for row in rows:
-            print(f"{row['function']:<{width}}  {row['arguments']:>6}  {row['gives']}")
-    else:
-        print_frame(frame, form)
+    width = max(len(row["function"]) for row in rows)
+    for row in rows:
+        print(f"{row['function']:<{width}}  {row['arguments']:>6}  {row['gives']}")
 
 
 def _count(least: int, most: int | None) -> str:
