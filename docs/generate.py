@@ -14,13 +14,16 @@ import re
 import sys
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from columns_page import columns_page
 
 from sheetsim.cli.commands import app
 from sheetsim.model.activations import ACTIVATIONS
@@ -468,17 +471,20 @@ def search_schema() -> dict[str, Any]:
     return schema
 
 
-def pages() -> dict[Path, str]:
+def pages() -> dict[Path, Callable[[], str]]:
+    """By file, what makes its text."""
+
     def text(schema: dict[str, Any]) -> str:
         return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
     return {
-        DOCS / "cli.md": cli_page(),
-        DOCS / "templates.md": templates_page(),
-        DOCS / "schema/template.json": text(template_schema()),
-        DOCS / "schema/sweep.json": text(sweep_schema()),
-        DOCS / "schema/search.json": text(search_schema()),
-        DOCS / "schema/simulation.json": text(file_schema("A simulation of a workbook", SimulationFile)),
+        DOCS / "cli.md": cli_page,
+        DOCS / "templates.md": templates_page,
+        DOCS / "columns.md": lambda: columns_page(MADE),
+        DOCS / "schema/template.json": lambda: text(template_schema()),
+        DOCS / "schema/sweep.json": lambda: text(sweep_schema()),
+        DOCS / "schema/search.json": lambda: text(search_schema()),
+        DOCS / "schema/simulation.json": lambda: text(file_schema("A simulation of a workbook", SimulationFile)),
     }
 
 
@@ -486,12 +492,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    made = {path: make() for path, make in pages().items()}
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and stale:
         sys.exit(f"not up to date, run python docs/generate.py: {', '.join(path.name for path in stale)}")
     for path in stale:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(pages()[path], encoding="utf-8")
+        path.write_text(made[path], encoding="utf-8")
         print(path.relative_to(DOCS.parent))
 
 
