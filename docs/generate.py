@@ -10,6 +10,7 @@ the docstring of the class that declares it (or, without one, from its text: "ke
 import argparse
 import inspect
 import json
+import math
 import re
 import sys
 import tomllib
@@ -26,9 +27,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from columns_page import columns_page
 
 from sheetsim.cli.commands import app
-from sheetsim.model.activations import ACTIVATIONS
+from sheetsim.model.activations import ACTIVATIONS, Activation
 from sheetsim.model.backward import LOSSES
 from sheetsim.model.draws import GENERATORS
+from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, WEIGHT_DRAWS
 from sheetsim.model.layers import LOSSES as TRAINED_LOSSES
 from sheetsim.model.layers import PLACES
@@ -51,6 +53,7 @@ from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.studies.symmetry.study import CURVES
 from sheetsim.studies.training.keys import EQUAL, HALF_GLOROT, OWN, TrainingKeys
 from sheetsim.studies.training_in_cells.descent import CURVES as CELL_CURVES
+from sheetsim.workbook.formulas import formula
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py: change the code's declarations, and run it again. -->"
@@ -79,6 +82,15 @@ A mistake is one line on standard error and exit status 2; nothing is written th
 
 The Tab key completes commands and options in bash, zsh, fish and PowerShell after `sheetsim --install-completion` and a
 new terminal. `sheetsim --show-completion` prints the script of the current shell instead, to install it by hand.
+""".splitlines()
+
+ACTIVATIONS_HEAD = """## Activations
+
+What `activation` can say, with the formula in the workbook, the bounds of f, the σ_w that `gain = "activation"` takes,
+and where outputs count as saturated: there |f′| stays under 1 % of its maximum.
+
+| activation | f(a) | bounds | gain | saturated for a |
+|---|---|---|---|---|
 """.splitlines()
 
 # Keys that have no words of their own in a docstring.
@@ -273,6 +285,25 @@ def training_last(item: tuple[str, type[Experiment]]) -> tuple[bool, bool]:
     return issubclass(item[1], TrainingKeys), item[0] != "training"
 
 
+def activation_rows() -> Iterator[str]:
+    """A line an activation."""
+    a = Graph().input("a", [[0.0]])
+    for name, row in ACTIVATIONS.items():
+        made = row.function(a)
+        f = "a" if made is a else formula(made, lambda node: node.name)
+        yield f"| `{name}` | `{f}` | {shown(row.least)} to {shown(row.most)} | {shown(row.gain)} | {tails_words(row)} |"
+
+
+def shown(number: float) -> str:
+    return {math.inf: "∞", -math.inf: "−∞"}.get(number, f"{number:.4g}".replace("-", "−"))
+
+
+def tails_words(row: Activation) -> str:
+    low, high = row.tails
+    parts = [f"below {shown(low)}"] * math.isfinite(low) + [f"above {shown(high)}"] * math.isfinite(high)
+    return " and ".join(parts)
+
+
 def templates_page() -> str:
     """docs/templates.md."""
     lines = [*TEMPLATES, "", "## Shipped templates", "", "| template | study | title |", "|---|---|---|"]
@@ -300,6 +331,7 @@ def templates_page() -> str:
         else:
             keys = fields
         lines += key_rows(kind, keys, meanings)
+    lines += ["", *ACTIVATIONS_HEAD, *activation_rows()]
     bins = parameters(Bins.__doc__)
     lines += ["", "## The table histogram", "", *key_rows(Bins, tuple(Bins.__struct_fields__), bins)]
     lines += ["", "## A sweep", "", "The keys of a [sweep's](sweeps.md) file.", ""]

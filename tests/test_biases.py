@@ -10,7 +10,8 @@ from autograd import grad as autograd_grad
 
 import sheetsim
 from sheetsim.audit.verify import verify
-from sheetsim.model.initializers import GAINS, LEAK, weight_draws
+from sheetsim.model.activations import LEAK
+from sheetsim.model.initializers import GAINS, weight_draws
 from sheetsim.model.sampling import Draw
 
 SMALL = {"samples": 30, "inputs": 6, "layers": [7, 5]}
