@@ -49,7 +49,7 @@ JACOBIAN = "the derivatives of the layer's outputs by the input, inputs × units
 
 
 class Jacobian(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of the study, which are the keys of its templates.
+    """The study `jacobian`: singular values of a network's Jacobian by depth, for Gaussian and orthogonal weights.
 
     units: of the input and of each layer; layers: how many; activation: a name of ACTIVATIONS; gain: σ_w, the weights'
     standard deviation times √units, of Gaussian and of orthogonal weights; bias_std: σ_b, that of the biases;
