@@ -1,20 +1,22 @@
-"""The reference pages that are made from the code: commands, templates' keys, and JSON schemas of templates and sweeps.
+"""The reference pages that are made from the code: commands, the keys of TOML files, and their JSON schemas.
 
     python docs/generate.py [--check]
 
-Writes docs/cli.md, docs/templates.md, docs/schema/template.json and docs/schema/sweep.json. `--check` writes nothing,
-names the files that are not up to date, and exits with 1 then. A key's meaning is read from the section Attributes of
-the docstring of the class that declares it (or, without one, from its text: "key, key: meaning; key: meaning").
+Writes docs/cli.md, docs/templates.md, docs/columns.md, docs/schema/ and the table of names in docs/api.md. `--check`
+writes nothing, names the files that are not up to date, and exits with 1 then. A key's meaning is read from the section
+Attributes of the docstring of the class that declares it (or, without one, from its text: "key, key: meaning; key:
+meaning").
 """
 
 import argparse
 import inspect
 import json
+import math
 import re
 import sys
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -22,10 +24,15 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import typer
 
+sys.path.insert(0, str(Path(__file__).parent))
+from columns_page import columns_page
+from names_page import with_names
+
 from sheetsim.cli.commands import app
-from sheetsim.model.activations import ACTIVATIONS
+from sheetsim.model.activations import ACTIVATIONS, Activation
 from sheetsim.model.backward import LOSSES
 from sheetsim.model.draws import GENERATORS
+from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import SCHEMES, WEIGHT_DRAWS
 from sheetsim.model.layers import LOSSES as TRAINED_LOSSES
 from sheetsim.model.layers import PLACES
@@ -33,7 +40,11 @@ from sheetsim.model.sampling import DESIGNS
 from sheetsim.model.training import ORDERS
 from sheetsim.model.update_rules import CELLS, RULES, SCHEDULES
 from sheetsim.runs import templates
+from sheetsim.runs.search_methods import METHODS
+from sheetsim.runs.search_plan import ACQUISITIONS, SearchFile
+from sheetsim.runs.search_space import Choices, Range
 from sheetsim.runs.sweep_grid import Grid, GridSteps
+from sheetsim.sheets.marking import _PlanFile as SimulationFile
 from sheetsim.studies.data_sets.source import SCALES, DataSource
 from sheetsim.studies.forward.study import DRAWS, Bins
 from sheetsim.studies.propagation.blocks import BLOCKS
@@ -44,6 +55,7 @@ from sheetsim.studies.study import Experiment, toml_value
 from sheetsim.studies.symmetry.study import CURVES
 from sheetsim.studies.training.keys import EQUAL, HALF_GLOROT, OWN, TrainingKeys
 from sheetsim.studies.training_in_cells.descent import CURVES as CELL_CURVES
+from sheetsim.workbook.formulas import formula
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py: change the code's declarations, and run it again. -->"
@@ -58,7 +70,9 @@ dot: `--set histogram.bins=40`). For the networks of `forward` and `gradient-flo
 `--set width=200` stand for `layers`, and `--set size=small` for a small book.
 
 Editors that read JSON schemas (for example Taplo in VS Code) complete and check a template that begins with `#:schema`
-and the path of [schema/template.json](schema/template.json); for sweeps it is [schema/sweep.json](schema/sweep.json).
+and the path of [schema/template.json](schema/template.json); for other files it is
+[schema/sweep.json](schema/sweep.json), [schema/search.json](schema/search.json) and
+[schema/simulation.json](schema/simulation.json).
 """.splitlines()
 
 CLI = f"""# Commands
@@ -72,6 +86,15 @@ The Tab key completes commands and options in bash, zsh, fish and PowerShell aft
 new terminal. `sheetsim --show-completion` prints the script of the current shell instead, to install it by hand.
 """.splitlines()
 
+ACTIVATIONS_HEAD = """## Activations
+
+What `activation` can say, with the formula in the workbook, the bounds of f, the σ_w that `gain = "activation"` takes,
+and where outputs count as saturated: there |f′| stays under 1 % of its maximum.
+
+| activation | f(a) | bounds | gain | saturated for a |
+|---|---|---|---|---|
+""".splitlines()
+
 # Keys that have no words of their own in a docstring.
 MORE = {
     "study": "The study that the template describes",
@@ -79,6 +102,15 @@ MORE = {
     "description": "For people: a sentence under the heading",
     "seed": "The seed of all draws, a whole number from 0",
     **CELLS,
+}
+
+SIMULATION = {
+    "inputs": 'By cell ("Sheet1!B2") or defined name its distribution as text, `"normal(100, 15)"`',
+    "outputs": "Cells or defined names that are asked about",
+    "correlations": 'Lists of two inputs and their rank correlation, `["B2", "B3", 0.5]`',
+    "trials": "Number of trials (100,000 without it)",
+    "seed": MORE["seed"],
+    "scenarios": "By name of a scenario a table of cells with numbers or distributions, in place of what they hold",
 }
 
 # What a key of text can say, by study where studies differ.
@@ -186,6 +218,10 @@ def type_words(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return "table"
     origin = get_origin(kind)
+    if origin is list and get_args(kind)[0] is Any:
+        return "list"
+    if origin is list and get_origin(get_args(kind)[0]) is tuple:
+        return "list of lists"
     if origin is list:
         inner = type_words(get_args(kind)[0])
         several = inner if inner.endswith("s") else f"{inner}s"
@@ -226,12 +262,48 @@ def key_rows(kind: type[Any], keys: tuple[str, ...], meanings: Mapping[str, str]
             yield f"| `{field.encode_name}` | {kind_said} | {default_words(field)} | {meanings[field.name]} |"
 
 
+def file_meanings(kind: type[Any]) -> dict[str, str]:
+    """Of each key of a file that is no template, by its name in the file, what it is. Raises SystemExit without one."""
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    said_of = {**MORE, **(SIMULATION if kind is SimulationFile else {}), **parameters(kind.__doc__)}
+    without = [key for key in names if key not in said_of]
+    if without:
+        sys.exit(f"{kind.__name__}: no docstring says what these keys are: {', '.join(without)}")
+    methods = ", ".join(f"`{name}`" for name in METHODS)
+    return {names[key]: said_of[key].replace("A name of METHODS", f"One of {methods}") for key in names}
+
+
+def file_rows(kind: type[Any]) -> list[str]:
+    meanings = file_meanings(kind)
+    by_field = {field.name: meanings[field.encode_name] for field in msgspec.structs.fields(kind)}
+    return list(key_rows(kind, tuple(by_field), by_field))
+
+
 def study_meanings(kind: type[Experiment]) -> dict[str, str]:
     return {key: plain(kind, key, meaning) for key, meaning in meanings_of(kind).items()}
 
 
 def training_last(item: tuple[str, type[Experiment]]) -> tuple[bool, bool]:
     return issubclass(item[1], TrainingKeys), item[0] != "training"
+
+
+def activation_rows() -> Iterator[str]:
+    """A line an activation."""
+    a = Graph().input("a", [[0.0]])
+    for name, row in ACTIVATIONS.items():
+        made = row.function(a)
+        f = "a" if made is a else formula(made, lambda node: node.name)
+        yield f"| `{name}` | `{f}` | {shown(row.least)} to {shown(row.most)} | {shown(row.gain)} | {tails_words(row)} |"
+
+
+def shown(number: float) -> str:
+    return {math.inf: "∞", -math.inf: "−∞"}.get(number, f"{number:.4g}".replace("-", "−"))
+
+
+def tails_words(row: Activation) -> str:
+    low, high = row.tails
+    parts = [f"below {shown(low)}"] * math.isfinite(low) + [f"above {shown(high)}"] * math.isfinite(high)
+    return " and ".join(parts)
 
 
 def templates_page() -> str:
@@ -261,11 +333,17 @@ def templates_page() -> str:
         else:
             keys = fields
         lines += key_rows(kind, keys, meanings)
+    lines += ["", *ACTIVATIONS_HEAD, *activation_rows()]
     bins = parameters(Bins.__doc__)
     lines += ["", "## The table histogram", "", *key_rows(Bins, tuple(Bins.__struct_fields__), bins)]
-    sweep = parameters(Grid.__doc__) | {key: MORE[key] for key in ("title", "description")}
     lines += ["", "## A sweep", "", "The keys of a [sweep's](sweeps.md) file.", ""]
-    lines += key_rows(Grid, tuple(Grid.__struct_fields__), sweep)
+    lines += file_rows(Grid)
+    lines += ["", "## A search", "", "The keys of a [search's](search.md) file.", ""]
+    lines += file_rows(SearchFile)
+    lines += ["", "A range of `[space]`:", "", *file_rows(Range)]
+    lines += ["", "Choices of `[space]`:", "", *file_rows(Choices)]
+    lines += ["", "## A simulation", "", "The keys of a file beside a workbook for [`simulate`](own-workbook.md).", ""]
+    lines += file_rows(SimulationFile)
     return "\n".join(lines) + "\n"
 
 
@@ -373,36 +451,75 @@ def as_draft_07(schema: Any) -> Any:
     return {key: as_draft_07(part) for key, part in schema.items()}
 
 
-def sweep_schema() -> dict[str, Any]:
-    """docs/schema/sweep.json."""
-    _, components = msgspec.json.schema_components([Grid, GridSteps], ref_template="#/$defs/{name}")
-    grid = components["Grid"]
-    sweep = parameters(Grid.__doc__) | {key: MORE[key] for key in ("title", "description")}
-    for key, schema in grid["properties"].items():
-        schema["description"] = sweep[key]
-    steps = components["GridSteps"]
-    steps["properties"]["scale"]["enum"] = ["linear", "log"]
-    values = {"anyOf": [{"type": "array"}, {"$ref": "#/$defs/GridSteps"}]}
-    grid["properties"]["grid"]["additionalProperties"] = values
-    for made in components.values():
-        made["description"] = " ".join(made.pop("description").partition("\n\n")[0].split())
+def file_schema(title: str, root: type[Any], *parts: type[Any]) -> dict[str, Any]:
+    """The schema of a file that is no template: a struct, with those of its tables."""
+    _, components = msgspec.json.schema_components([root, *parts], ref_template="#/$defs/{name}")
+    for kind in (root, *parts):
+        made = components[kind.__name__.removeprefix("_")] = components.pop(kind.__name__)
+        made["description"] = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+        made.pop("title", None)
+        for key, meaning in file_meanings(kind).items():
+            made["properties"][key]["description"] = meaning
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "A sweep of sheetsim",
-        "allOf": [{"$ref": "#/$defs/Grid"}],
-        "$defs": components,
+        "title": title,
+        "allOf": [{"$ref": f"#/$defs/{root.__name__.removeprefix('_')}"}],
+        "$defs": as_draft_07(components),
     }
 
 
-def pages() -> dict[Path, str]:
+def sweep_schema() -> dict[str, Any]:
+    """docs/schema/sweep.json."""
+    schema = file_schema("A sweep of sheetsim", Grid, GridSteps)
+    schema["$defs"]["GridSteps"]["properties"]["scale"]["enum"] = ["linear", "log"]
+    values = {"anyOf": [{"type": "array"}, {"$ref": "#/$defs/GridSteps"}]}
+    schema["$defs"]["Grid"]["properties"]["grid"]["additionalProperties"] = values
+    return schema
+
+
+def search_schema() -> dict[str, Any]:
+    """docs/schema/search.json."""
+    schema = file_schema("A search of sheetsim", SearchFile, Range, Choices)
+    defs = schema["$defs"]
+    keys = defs["SearchFile"]["properties"]
+    near = {
+        "type": "object",
+        "properties": {"near": {"type": "number"}},
+        "required": ["near"],
+        "additionalProperties": False,
+    }
+    methods = {"enum": list(METHODS)}
+    several = {"type": "array", "items": methods, "minItems": 1, "uniqueItems": True}
+    for key, listed in {
+        "goal": {"anyOf": [{"enum": ["max", "min"]}, near]},
+        "method": {"anyOf": [methods, several]},
+        "acquisition": {"enum": list(ACQUISITIONS)},
+    }.items():
+        keys[key] = {"description": keys[key]["description"], "default": keys[key]["default"], **listed}
+    defs["Range"]["properties"]["scale"]["enum"] = ["linear", "log"]
+    choices = {"type": "array", "minItems": 1}
+    keys["space"] |= {
+        "minProperties": 1,
+        "additionalProperties": {"anyOf": [choices, {"$ref": "#/$defs/Range"}, {"$ref": "#/$defs/Choices"}]},
+    }
+    return schema
+
+
+def pages() -> dict[Path, Callable[[], str]]:
+    """By file, what makes its text."""
+
     def text(schema: dict[str, Any]) -> str:
         return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
     return {
-        DOCS / "cli.md": cli_page(),
-        DOCS / "templates.md": templates_page(),
-        DOCS / "schema/template.json": text(template_schema()),
-        DOCS / "schema/sweep.json": text(sweep_schema()),
+        DOCS / "cli.md": cli_page,
+        DOCS / "templates.md": templates_page,
+        DOCS / "api.md": lambda: with_names((DOCS / "api.md").read_text(encoding="utf-8")),
+        DOCS / "columns.md": lambda: columns_page(MADE),
+        DOCS / "schema/template.json": lambda: text(template_schema()),
+        DOCS / "schema/sweep.json": lambda: text(sweep_schema()),
+        DOCS / "schema/search.json": lambda: text(search_schema()),
+        DOCS / "schema/simulation.json": lambda: text(file_schema("A simulation of a workbook", SimulationFile)),
     }
 
 
@@ -410,12 +527,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    made = {path: make() for path, make in pages().items()}
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check and stale:
         sys.exit(f"not up to date, run python docs/generate.py: {', '.join(path.name for path in stale)}")
     for path in stale:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(pages()[path], encoding="utf-8")
+        path.write_text(made[path], encoding="utf-8")
         print(path.relative_to(DOCS.parent))
 
 

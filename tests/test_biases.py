@@ -11,7 +11,8 @@ from autograd import grad as autograd_grad
 import sheetsim
 from sheetsim.audit.verify import verify
 from sheetsim.engine.evaluate import evaluate
-from sheetsim.model.initializers import GAINS, LEAK, weight_draws
+from sheetsim.model.activations import LEAK
+from sheetsim.model.initializers import GAINS, weight_draws
 from sheetsim.model.layers import network
 from sheetsim.model.sampling import Draw
 

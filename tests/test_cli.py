@@ -12,6 +12,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+import typer
 from conftest import quick_run, small_run
 
 from sheetsim.cli import commands as cli
@@ -93,6 +94,24 @@ def test_a_table_that_there_is_not_is_refused_by_the_templates_name(sheetsim) ->
     )
 
 
+def test_every_command_that_prints_a_table_has_format_and_its_short_json() -> None:
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    options = {name: {text for one in command.params for text in one.opts} for name, command in commands.items()}
+    assert {name for name, has in options.items() if {"--format", "--json"} <= has} == set(commands) - {"show", "plot"}
+
+
+def test_replicate_in_json_has_the_statistics_asked_for_the_reason_and_the_book(sheetsim, tmp_path: Path) -> None:
+    words = ("replicate", "relu-he", *QUICK, "--replicates", "3", "--statistics", "var", "--json")
+    status, out, err = sheetsim(*words)
+    records = json.loads(out)
+    assert status == 0
+    assert {(row["statistic"], row["replicates"], row["reason"], row["file"]) for row in records} == {
+        ("var", 3, "3 were asked for", "outputs/relu-he-replicates.xlsx")
+    }
+    assert "outputs/relu-he-replicates.xlsx" in err
+    assert "give one of them" in sheetsim(*words, "--format", "csv")[2]
+
+
 def test_summary_prints_csv_and_parquet(sheetsim, monkeypatch: pytest.MonkeyPatch) -> None:
     _, csv, _ = sheetsim("summary", "relu-he", "--format", "csv", *QUICK)
     from_csv = pd.read_csv(io.StringIO(csv), index_col=0)
@@ -101,7 +120,9 @@ def test_summary_prints_csv_and_parquet(sheetsim, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stdout", stream)
     assert sheetsim("summary", "relu-he", "--format", "parquet", *QUICK)[0] == 0
     stream.flush()
-    expected = small_run(samples=30, inputs=4, layers=[5, 3], histogram={}).summary()
+    run = small_run(samples=30, inputs=4, layers=[5, 3], histogram={})
+    expected = run.summary()
+    expected.insert(0, "verdict", run.verdicts())
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(written.getvalue())), expected)
     pd.testing.assert_frame_equal(from_csv, expected)
 

@@ -22,7 +22,9 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 import sheetsim
 from sheetsim.cli.commands import app
 from sheetsim.runs import templates
+from sheetsim.runs.search_plan import FOLDER, load_search, shipped_searches
 from sheetsim.runs.sweep_grid import load_sweep
+from sheetsim.sheets.marking import plan_file
 from sheetsim.workbook.writing.styles import Look
 from sheetsim.workbook.writing.theme import Font, Tabs, ThemeKeys, tables
 
@@ -140,12 +142,17 @@ def test_a_wrong_command_is_found() -> None:
 
 
 @pytest.mark.parametrize("page", having("toml"))
-def test_toml_blocks_are_templates_or_sweeps(page: Path, tmp_path: Path) -> None:
+def test_toml_blocks_are_what_the_page_says(page: Path, tmp_path: Path) -> None:
     for text in blocks(page, "toml"):
         keys = tomllib.loads(text)
         if "grid" in keys:
             (tmp_path / "sweep.toml").write_text(text)
             assert load_sweep(tmp_path / "sweep.toml").points
+        elif "space" in keys:
+            assert load_search(keys).most_trials
+        elif "inputs" in keys:
+            (tmp_path / "plan.toml").write_text(text)
+            assert plan_file(tmp_path / "plan.toml").inputs
         elif "colors" in keys:
             check_theme(keys)
         else:
@@ -210,14 +217,38 @@ def test_the_schema_takes_every_shipped_template_and_refuses_wrong_keys_and_valu
     assert not template_schema.is_valid({"study": "optimizers", "samples": 3})
 
 
+def schema_of(name: str) -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(json.loads((ROOT / f"docs/schema/{name}.json").read_text(encoding="utf-8")))
+
+
 def test_the_schema_of_sweeps_takes_the_documented_one() -> None:
-    schema = jsonschema.Draft7Validator(json.loads((ROOT / "docs/schema/sweep.json").read_text(encoding="utf-8")))
+    schema = schema_of("sweep")
     for path in (ROOT / "examples").glob("*.toml"):
         schema.validate(tomllib.loads(path.read_text(encoding="utf-8")))
     (text,) = blocks(ROOT / "docs/sweeps.md", "toml")
     keys = tomllib.loads(text)
     schema.validate(keys)
     assert not schema.is_valid({**keys, "grid": {"depth": {"from": 1, "to": 2}}})
+
+
+def test_the_schema_of_searches_takes_the_shipped_ones_and_the_documented_one() -> None:
+    schema = schema_of("search")
+    shipped = [
+        (templates.folder() / FOLDER / f"{name}.toml").read_text(encoding="utf-8") for name in shipped_searches()
+    ]
+    for text in [*shipped, *blocks(ROOT / "docs/search.md", "toml")]:
+        schema.validate(tomllib.loads(text))
+    keys = tomllib.loads(shipped[0])
+    for wrong in ({"method": "bayesian"}, {"goal": "most"}, {"space": {"rate": {"from": 1}}}, {"trial": 3}):
+        assert not schema.is_valid({**keys, **wrong}), wrong
+
+
+def test_the_schema_of_simulations_takes_the_documented_one() -> None:
+    schema = schema_of("simulation")
+    (text,) = blocks(ROOT / "docs/own-workbook.md", "toml")
+    keys = tomllib.loads(text)
+    schema.validate(keys)
+    assert not schema.is_valid({**keys, "correlations": [["B2", "B3"]]})
 
 
 def test_the_python_page_has_every_public_name() -> None:
@@ -237,4 +268,12 @@ def test_the_python_page_has_every_public_name() -> None:
 
 def test_reference_pages_are_up_to_date() -> None:
     made = runpy.run_path(str(ROOT / "docs/generate.py"))["pages"]()
-    assert {name_of(path) for path, text in made.items() if path.read_text(encoding="utf-8") != text} == set()
+    made.pop(ROOT / "docs/columns.md")
+    assert {name_of(path) for path, make in made.items() if path.read_text(encoding="utf-8") != make()} == set()
+
+
+@pytest.mark.slow
+def test_every_column_and_every_verdict_is_explained() -> None:
+    made = runpy.run_path(str(ROOT / "docs/generate.py"))["pages"]()
+    page = ROOT / "docs/columns.md"
+    assert page.read_text(encoding="utf-8") == made[page]()

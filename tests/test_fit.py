@@ -73,7 +73,7 @@ def test_the_command_prints_the_ranking_and_writes_a_sound_book(table: Path, tmp
     words = ["fit", str(table), "--column", "price", "--families", "gamma,normal,weibull_min"]
     done = CliRunner().invoke(app, [*words, "--output", str(book), "--format", "json"])
     assert done.exit_code == 0, done.output
-    printed = json.loads(done.output)
+    printed = json.loads(done.stdout)
     found = sheetsim.fit(table, "price", families=["gamma", "normal", "weibull_min"])
     assert [row["family"] for row in printed] == found.names()
     assert printed[0]["aic"] == pytest.approx(found.frame()["aic"].iloc[0])

@@ -386,7 +386,10 @@ def test_the_command_line_runs_shows_and_refuses(sheetsim: Callable[..., Any], t
     assert sheetsim("verify", book)[0] == 0
     for what in ("rnn-gradients-tanh", book):
         status, out, _ = sheetsim("summary", what, "--format", "csv")
-        assert (status, out.splitlines()[0]) == (0, "gradient,first,last,ratio,growth,largest_growth,second_half")
+        assert (status, out.splitlines()[0]) == (
+            0,
+            "gradient,verdict,first,last,ratio,growth,largest_growth,second_half",
+        )
     assert sheetsim("summary", book, "--table", "norms")[0] == 0
     assert sheetsim("replicate", "rnn-gradients", "--set", "steps=3", "--replicates", "2")[0] == 0
     before = sorted(tmp_path.rglob("*"))

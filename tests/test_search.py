@@ -215,7 +215,7 @@ def test_failed_trials_are_kept_shown_and_survived(tmp_path: Path) -> None:
 def test_the_command_prints_trials_best_first_and_takes_up_again(sheetsim, tmp_path: Path) -> None:
     Path("mine.toml").write_text(TOML)
     status, out, err = sheetsim("search", "mine.toml", "--format", "json")
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, "mine: 12 trials → outputs/mine/mine.parquet, outputs/mine/mine.xlsx\n")
     records = json.loads(out)
     assert list(records[0]) == ["trial", "value", "low", "high", "status", "initializer", "samples", "activation"]
     away = [abs(row["value"] - 1) for row in records]

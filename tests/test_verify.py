@@ -338,10 +338,18 @@ def test_a_persons_model_is_recalculated_though_nothing_says_how_it_was_made(tmp
     book = model.to_excel(tmp_path / "model.xlsx")
     found = verify(book)
     assert (found.ok, found.state) == (True, "as written")
-    assert "the book names no study that could be made again, as in your own model" in found.notes[0]
+    assert "name the Python file that makes it with --model" in found.notes[0]
     found = verify(edited(book, tmp_path / "again.xlsx", lambda name, data: data.replace(b"<v>4.0<", b"<v>5.0<")))
     assert (found.ok, found.state) == (False, "unknown")
-    assert "whether it was edited is not known" in found.notes[0]
+    assert "whether it was edited is not known" in found.notes[1]
+
+
+def test_a_comparison_says_which_command_makes_it_again(tmp_path: Path) -> None:
+    few = {"samples": 10, "inputs": 3, "layers": [3]}
+    found = verify(sheetsim.compare("relu-he", "tanh-he", **few).to_excel(tmp_path / "book.xlsx"))
+    assert (found.ok, found.state) == (True, "as written")
+    command = "sheetsim compare relu-he tanh-he --set samples=10 --set inputs=3 --set 'layers=[3]'"
+    assert found.notes[0].endswith(f"with another --output, and compare the two books with sheetsim diff: {command}")
 
 
 BARE: dict[str, dict[str, object]] = {
@@ -601,7 +609,7 @@ def test_diff_prints_ten_cells_a_block_and_all_of_them_as_json(
     assert [line.split(":")[0].strip() for line in block[1:11]] == [
         f"Input!{c}" for c in ("B2", "C2", "D2", "E2", "F2", "G2", "H2", "B3", "C3", "D3")
     ]
-    assert block[11] == "  … and 270 more (all with --json)"
+    assert block[11] == "  … and 270 more (all with --format json)"
     status, out, _ = call(monkeypatch, capfd, "diff", str(small_book), other, "--json")
     found = {(d["name"], d["kind"]): d for d in json.loads(out)}
     assert len(found["x", "values"]["changes"]) == found["x", "values"]["cells"] == 280

@@ -31,6 +31,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.redraw import F9, FROZEN, SEEDED, SWITCH
 from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.about import versions_text
+from sheetsim.studies.model_book import MADE_IN_PYTHON
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.raw import RawBook, no_values
 from sheetsim.workbook.reading.values import CellKeys, CellValues
@@ -47,11 +48,13 @@ IN_DIGITS = "as made, except for last digits"
 NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
 LOST_INPUT = "the input file {!r} is not here: its numbers were taken from the book"
 LOST_THEME = "the theme {!r} is not here, or no more one: the cells were compared, and not how they look, nor a cover"
-NOT_MADE_AGAIN = {
-    WRITTEN: "the book names no study that could be made again, as in your own model (name its file with --model) or a "
-    "sweep; by its digest nothing was changed since sheetsim wrote it",
-    UNKNOWN: "the book names no study that could be made again, as in your own model or a sweep, and the file is not "
-    "as sheetsim wrote it: whether it was edited is not known",
+NOT_MADE_AGAIN = "verify does not make this book again, so that its constants were not checked: "
+BY_COMMAND = "run its command with another {}, and compare the two books with sheetsim diff: {}"
+BY_MODEL = "it is of a model of your own: name the Python file that makes it with --model"
+BY_NOTHING = "it does not say what made it"
+UNCHANGED = {
+    WRITTEN: "by its digest nothing was changed since sheetsim wrote it",
+    UNKNOWN: "the file is not as sheetsim wrote it: whether it was edited is not known",
 }
 NOT_SO_HERE = (
     "by its digest nothing was changed since sheetsim wrote it, but what it says of itself gives other contents here"
@@ -188,7 +191,7 @@ def verify(
             raise SheetsimError(f"{book.path} has no formulas, and names no study: there is nothing to check")
         rows = _engine_rows(book, sheets, engines, manifest, progress) if live else []
         if said is None and own_model is None:
-            return Verified(book.path, tuple(rows), unmade, notes=(NOT_MADE_AGAIN[unmade],))
+            return Verified(book.path, tuple(rows), unmade, notes=_not_made_again(manifest, unmade))
         progress("computing with NumPy")
         by_engines = Verified(book.path, tuple(rows), unmade, notes=() if live else (NO_FORMULAS,))
         try:
@@ -201,6 +204,17 @@ def verify(
         assert meant is not None
         assert manifest is not None
         return _with_numpy(by_engines, book, sheets, manifest, meant, said.lost if said else "", progress)
+
+
+def _not_made_again(manifest: Manifest | None, state: str) -> tuple[str, str]:
+    """What to do about a book that is of no study, and what its digest says."""
+    said = BY_NOTHING
+    if manifest is not None:
+        command = manifest.command
+        said = BY_MODEL if command == MADE_IN_PYTHON else f"it was {command}"
+        if command.startswith("sheetsim "):
+            said = BY_COMMAND.format("--out" if command.startswith("sheetsim simulate ") else "--output", command)
+    return NOT_MADE_AGAIN + said, UNCHANGED[state]
 
 
 def _check_repeats(book: RawBook, sheets: SheetCells, manifest: Manifest) -> None:

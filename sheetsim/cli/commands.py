@@ -19,13 +19,18 @@ from sheetsim.cli.terminal import (
     MOST_LINES,
     Format,
     ProgressLine,
+    ReportFormat,
     difference_json,
+    form_of,
     lines_of,
     print_differences,
     print_frame,
+    print_heading,
     print_json,
     print_pieces,
+    print_records,
     print_verified,
+    records_of,
     text_of,
     verified_json,
 )
@@ -34,6 +39,8 @@ from sheetsim.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import pandas as pd
 
     from sheetsim.audit.verify import Verified
     from sheetsim.runs.run import CheckedScenario, Results
@@ -52,8 +59,9 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A template's key with another value.")
 ]
 Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
-Json = Annotated[bool, typer.Option("--json", help="Print a list of records.")]
+Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 Form = Annotated[Format, typer.Option("--format", help="How to print it.")]
+Report = Annotated[ReportFormat, typer.Option("--format", help="How to print it.")]
 BookPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)]
 ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")]
 
@@ -190,6 +198,7 @@ def run_command(
     show_it: Open = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with trainings that were stopped.")] = False,
+    form: Form = Format.table,
     as_json: Json = False,
 ) -> None:
     """Run templates (with no name: the article's five), write their workbooks and print a row a layer.
@@ -200,6 +209,7 @@ def run_command(
     from sheetsim.runs import templates
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
+    form = form_of(form, as_json)
     if draws is not None:
         if any(setting.partition("=")[0] == "draws" for setting in settings or []):
             raise SheetsimError("--draws and --set draws=… say the same: give one of them")
@@ -225,15 +235,14 @@ def run_command(
                 result.to_excel(target, values_only=values_only, progress=progress.sheet, theme=theme)
             # Without pandas, which takes longer to load than the numbers.
             rows = result.records()
-            if as_json:
-                records += [{"name": scenario.name, "file": str(target), **row} for row in rows]
-            else:
-                progress.pause()
-                print(f"{scenario.name} → {target}")
+            progress.pause()
+            print_heading(f"{scenario.name} → {target}", form)
+            records += [{"name": scenario.name, "file": str(target), **row} for row in rows]
+            if form is Format.table:
                 shown = [*list(rows[0])[:1], *result.headline, "verdict"] if result.headline else list(rows[0])
                 print(lines_of([{key: row[key] for key in shown if key in row} for row in rows]), end="\n\n")
-    if as_json:
-        print_json(records)
+    if form is not Format.table:
+        print_records(records, form)
     open_files(show_it, targets)
 
 
@@ -258,13 +267,16 @@ def _kept(
 
 
 @app.command("list")
-def list_templates(as_json: Json = False) -> None:
+def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
     """The templates, a line each, and how to make small books of the networks."""
     from sheetsim.runs import templates
 
     titles = {name: tomllib.loads(templates.template_text(name)).get("title", "") for name in templates.names()}
-    if as_json:
-        print_json([{"name": name, "title": title, "small": templates.small(name)} for name, title in titles.items()])
+    form = form_of(form, as_json)
+    if form is not Format.table:
+        print_records(
+            [{"name": name, "title": title, "small": templates.small(name)} for name, title in titles.items()], form
+        )
         return
     width = max(map(len, titles))
     for name, title in titles.items():
@@ -307,9 +319,17 @@ def summary(
     as_json: Json = False,
 ) -> None:
     """Print a table of a template's run, or of a workbook; writes no workbook."""
+    form = form_of(form, as_json)
     results = _results(what, settings, seed)
-    frame = results.summary() if table is None else results.table(table)
-    print_frame(frame, Format.json if as_json else form)
+    print_frame(_with_verdicts(results) if table is None else results.table(table), form)
+
+
+def _with_verdicts(results: "Results") -> "pd.DataFrame":
+    """The summary, with a verdict of each row in front where the study has verdicts."""
+    frame, verdicts = results.summary(), results.verdicts()
+    if verdicts:
+        frame.insert(0, "verdict", verdicts)
+    return frame
 
 
 @app.command("plot")
@@ -385,12 +405,14 @@ def diagnose_command(
     theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
+    as_json: Json = False,
 ) -> None:
     """Print the layers of your own weights, fresh or trained, with verdicts, as of the study forward."""
     import shlex
 
     from sheetsim.runs.diagnose import diagnose
 
+    form = form_of(form, as_json)
     _check_shown(show_it, output)
     target = None if output is None else book_of("diagnose", output)
     result = diagnose(
@@ -405,10 +427,7 @@ def diagnose_command(
         report="summary" if summary_only else "full",
         command=shlex.join(["sheetsim", *sys.argv[1:]]),
     )
-    frame = result.summary() if table is None else result.table(table)
-    if table is None:
-        frame.insert(0, "verdict", result.verdicts())
-    print_frame(frame, form)
+    print_frame(_with_verdicts(result) if table is None else result.table(table), form)
     for note in result.notes:
         _say(note)
     if target is not None:
@@ -439,7 +458,7 @@ def replicate_command(
         str | None,
         typer.Option(
             metavar="NAME,...",
-            help="What --until, the convergence and the print are about: columns of the tables, or ROW.COLUMN.",
+            help="What --until, the convergence and the output are about: columns of the tables, or ROW.COLUMN.",
             show_default="of forward pooled,var, else the first two",
         ),
     ] = None,
@@ -466,6 +485,7 @@ def replicate_command(
 
     from sheetsim.runs.replicates import plan_of, run_replicates, share
 
+    form = form_of(form, as_json)
     scenario = _load(what, settings, seed)
     names = () if statistics is None else tuple(name.strip() for name in statistics.split(","))
     plan = plan_of(scenario, replicates, share(until), names, single, bootstrap)
@@ -486,16 +506,23 @@ def replicate_command(
         ReplicateTable.histograms: result.histograms,
         ReplicateTable.replicates: result.frame,
     }
-    form = Format.json if as_json else form
-    if table is not None or form is not Format.table:
-        print_frame(frames[table or ReplicateTable.statistics](), form)
+    print_heading(f"{scenario.name}, {result.count} replicates ({result.reason}) → {target}", form)
+    if table is not None:
+        print_frame(frames[table](), form)
         return
     frame = result.statistics()
     shown = frame.loc[[plan.observed.labels[k] for k in plan.observed.places(plan.chosen)]]
+    if form is not Format.table:
+        shown = shown if names else frame
+        if form is Format.json:
+            head = {"name": scenario.name, "file": str(target), "replicates": result.count, "reason": result.reason}
+            print_json([head | row for row in records_of(shown)])
+        else:
+            print_frame(shown, form)
+        return
     hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
     if (shown["read"] == "mean").all():
         hidden += ["geometric", "geometric_low", "geometric_high", "read"]
-    print(f"{scenario.name}, {result.count} replicates ({result.reason}) → {target}")
     print(text_of(shown.drop(columns=hidden)), end="\n\n")
     if plan.observed.name == "forward":
         print(text_of(result.claims()))
@@ -530,6 +557,7 @@ def compare_command(
     """
     from sheetsim.runs.compare import compare
 
+    form = form_of(form, as_json)
     target = book_of("comparison", output)
     check_opener(show_it)
     make_ready([target], force)
@@ -540,12 +568,11 @@ def compare_command(
         progress.sheet("writing")
         result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, [target])
-    form = Format.json if as_json else form
     frame = result.frame()
+    print_heading(f"{', '.join(result.names)} → {target}", form)
     if form is not Format.table:
         print_frame(frame, form)
         return
-    print(f"{', '.join(result.names)} → {target}")
     print(text_of(frame[["verdict", *result.shown]]))
     if replicates:
         print(f"\nDifferences from {result.names[0]}, means of {replicates} replicates with common draws")
@@ -580,6 +607,7 @@ def sensitivity_command(
     """
     from sheetsim.runs.study_sensitivity import plan_sensitivity, run_sensitivity
 
+    form = form_of(form, as_json)
     scenario = _load(what, settings, seed)
     plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
     _check_shown(show_it, output)
@@ -593,7 +621,8 @@ def sensitivity_command(
             progress.sheet("writing")
             result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, targets)
-    form = Format.json if as_json else form
+    for target in targets:
+        print_heading(f"{scenario.name} → {target}", form)
     print_frame(result.frame(), form)
     if form is Format.table:
         for note in result.notes:
@@ -612,6 +641,7 @@ def sweep_command(
     theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
+    form: Form = Format.table,
     as_json: Json = False,
 ) -> None:
     """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be taken up again.
@@ -621,6 +651,7 @@ def sweep_command(
     """
     from sheetsim.runs import sweep, sweep_grid
 
+    form = form_of(form, as_json)
     plan = sweep_grid.load_sweep(what)
     sweep.check_sweep(plan)
     folder = output or OUTPUTS / plan.name
@@ -636,14 +667,20 @@ def sweep_command(
         result.to_parquet(table)
         result.to_excel(book, values_only=values_only, theme=theme)
     open_files(show_it, [book])
-    frame = result.last_layers()
-    if as_json:
-        print_json(frame.to_dict(orient="records"))
+    records = result.last_layers().to_dict(orient="records")
+    points = f"{len(plan.points)} points, {plan.replicates} replicates each"
+    print_heading(f"{plan.name}, {points} → {table}, {book}", form)
+    _print_first(records, form, "Heat map")
+
+
+def _print_first(records: "list[dict[Any, Any]]", form: Format, sheet: str) -> None:
+    """Print records, in a terminal the first ones."""
+    if form is not Format.table:
+        print_records(records, form)
         return
-    print(f"{plan.name}, {len(plan.points)} points, {plan.replicates} replicates each → {table}, {book}")
-    print(lines_of(frame[:MOST_LINES].to_dict(orient="records")))
-    if len(frame) > MOST_LINES:
-        print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
+    print(lines_of(records[:MOST_LINES]))
+    if len(records) > MOST_LINES:
+        print(f"… and {len(records) - MOST_LINES} lines more: the sheet {sheet}, or --format json")
 
 
 @app.command("search")
@@ -677,6 +714,7 @@ def search_command(
     """
     from sheetsim.runs import search, search_plan
 
+    form = form_of(form, as_json)
     plan = search_plan.load_search(what, until)
     folder = output or OUTPUTS / plan.name
     if folder.suffix.lower() in (".xlsx", ".parquet"):
@@ -692,17 +730,10 @@ def search_command(
         result.to_parquet(table)
         result.to_excel(book, values_only=values_only, theme=theme)
     open_files(show_it, [book])
-    form = Format.json if as_json else form
-    if form is Format.json:
-        print_json(result.records())
-        return
+    print_heading(f"{plan.name}: {result.reason} → {table}, {book}", form)
+    _print_first(result.records(), form, "Trials")
     if form is not Format.table:
-        print_frame(result.trials().set_index("trial"), form)
         return
-    print(f"{plan.name}: {result.reason} → {table}, {book}")
-    print(lines_of(result.records()[:MOST_LINES]))
-    if len(result.records()) > MOST_LINES:
-        print(f"… and {len(result.records()) - MOST_LINES} lines more: the sheet Trials, or --format json")
     for note in result.notes:
         print(f"\n{note}")
 
@@ -739,6 +770,7 @@ def fit_command(
     """
     from sheetsim.runs.fit import fit
 
+    form = form_of(form, as_json)
     names = None if families is None else [name.strip() for name in families.split(",")]
     result = fit(data, column, families=names)
     target = book_of(f"{Path(data).stem}-fit", output)
@@ -746,9 +778,7 @@ def fit_command(
     make_ready([target], force)
     result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, [target])
-    form = Format.json if as_json else form
-    if form is Format.table:
-        print(f"{data}, {result.data.size:,} numbers → {target}")
+    print_heading(f"{data}, {result.data.size:,} numbers → {target}", form)
     print_frame(result.frame(), form)
     for family, reason in result.left_out.items():
         _say(f"{family} could not be fitted: {reason}")
@@ -788,7 +818,7 @@ def simulate_command(
     A sheet Simulation in it (see --mark), or BOOK.toml beside it, can say the same as the options. The workbook is
     never changed. NumPy computes its formulas; IronCalc checks trials from the file. Exit status 1 where it disagrees.
     """
-    form = Format.json if as_json else form
+    form = form_of(form, as_json)
     if functions:
         simulate.print_functions(form)
         return 0
@@ -844,6 +874,7 @@ def verify_command(
             help="Of a model's book: the Python file with the model as a variable at its top level; it is run.",
         ),
     ] = None,
+    form: Report = ReportFormat.table,
     as_json: Json = False,
 ) -> int:
     """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
@@ -852,6 +883,7 @@ def verify_command(
     from sheetsim.audit import recalculate
     from sheetsim.audit.verify import verify
 
+    as_json = as_json or form is ReportFormat.json
     engines = recalculate.ENGINES if engine is EngineName.all else (engine.value,)
     verified: list[Verified] = []
     with ProgressLine(len(books)) as progress:
@@ -881,13 +913,14 @@ def verify_command(
 def diff_command(
     first: Annotated[str, typer.Argument(metavar="A.xlsx")],
     second: Annotated[str, typer.Argument(metavar="B.xlsx")],
+    form: Report = ReportFormat.table,
     as_json: Json = False,
 ) -> int:
     """Where two books differ, cell by cell, grouped by block. Exit status 1 when they do."""
     from sheetsim.audit.verify import diff
 
     differences = diff(first, second)
-    if as_json:
+    if as_json or form is ReportFormat.json:
         print_pieces(map(difference_json, differences))
     else:
         print_differences(differences)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_json
+from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_heading, print_json, print_records
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import ROWS
 
@@ -419,10 +419,7 @@ def _print(
         notes.append(f"a copy of {book} with the result's sheets → {wanted.into}")
     if wanted.library is not None:
         notes.append(f"the outputs as a SIPmath library → {wanted.library}")
-    if form is Format.table:
-        print(f"{book}, {run.trials:,} trials → {wanted.target}")
-    else:
-        notes.insert(0, f"{book}, {run.trials:,} trials → {wanted.target}")
+    print_heading(f"{book}, {run.trials:,} trials → {wanted.target}", form)
     if table is None and form is Format.table:
         if not are_scenarios_asked:
             _print_outputs(run, form)
@@ -516,18 +513,12 @@ def print_functions(form: Format) -> None:
         {"function": name, "part": part, "arguments": _count(least, most), "gives": gives}
         for name, part, least, most, gives in OF_THE_LANGUAGE
     ]
-    if form is Format.json:
-        print_json(rows)
+    if form is not Format.table:
+        print_records(rows, form)
         return
-    import pandas as pd
-
-    frame = pd.DataFrame(rows).set_index("function")
-    if form is Format.table:
-        width = max(len(row["function"]) for row in rows)
-        for row in rows:
-            print(f"{row['function']:<{width}}  {row['arguments']:>6}  {row['gives']}")
-    else:
-        print_frame(frame, form)
+    width = max(len(row["function"]) for row in rows)
+    for row in rows:
+        print(f"{row['function']:<{width}}  {row['arguments']:>6}  {row['gives']}")
 
 
 def _count(least: int, most: int | None) -> str:

@@ -19,12 +19,31 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """How `summary` prints."""
+    """How a table is printed."""
 
     table = "table"
     csv = "csv"
     json = "json"
     parquet = "parquet"
+
+
+class ReportFormat(StrEnum):
+    """How differences are printed, which are no table: as sentences or as JSON."""
+
+    table = "table"
+    json = "json"
+
+
+def form_of(form: Format, as_json: bool) -> Format:
+    """What --format asks for, or --json, which is short for --format json. Raises SheetsimError where they differ."""
+    if as_json and form not in (Format.table, Format.json):
+        raise SheetsimError(f"--json and --format {form} ask for different forms: give one of them")
+    return Format.json if as_json else form
+
+
+def print_heading(text: str, form: Format) -> None:
+    """Print a line above a table; beside anything that a script reads, it goes to standard error."""
+    print(text, file=sys.stdout if form is Format.table else sys.stderr)
 
 
 # Of a sweep's table in a terminal.
@@ -67,10 +86,10 @@ def print_differences(differences: "Sequence[Difference]", indent: str = "") -> 
             cells = sum(len(difference.changes) for difference in blocks)
             names = ", ".join(difference.name for difference in blocks[:SHOWN_CHANGES])
             more = f", and {len(blocks) - SHOWN_CHANGES} blocks more" if len(blocks) > SHOWN_CHANGES else ""
-            print(f"{indent}{cells:,} number{'s' * (cells > 1)} {said} ({names}{more}; all with --json)")
+            print(f"{indent}{cells:,} number{'s' * (cells > 1)} {said} ({names}{more}; all with --format json)")
 
 
-# So many cells of a block are printed; --json has them all.
+# So many cells of a block are printed; JSON has them all.
 SHOWN_CHANGES = 10
 
 
@@ -83,7 +102,7 @@ def print_difference(difference: "Difference", indent: str = "") -> None:
         has_values = change.first is not None or change.second is not None
         print(f"{indent}  {change.where}" + (f": {_said(change.first)} → {_said(change.second)}" if has_values else ""))
     if count > SHOWN_CHANGES:
-        print(f"{indent}  … and {count - SHOWN_CHANGES:,} more (all with --json)")
+        print(f"{indent}  … and {count - SHOWN_CHANGES:,} more (all with --format json)")
 
 
 def _said(value: object) -> str:
@@ -149,6 +168,19 @@ def print_json(records: list[dict[str, Any]]) -> None:
 def _finite(record: dict[str, Any]) -> dict[str, Any]:
     """NaN and the open ends of a histogram become null: JSON has nothing else for them."""
     return {key: None if isinstance(value, float) and value - value != 0 else value for key, value in record.items()}
+
+
+def print_records(records: list[dict[str, Any]], form: Format) -> None:
+    """Print records in the form that was asked for; pandas, which is slow to load, only where it is needed."""
+    if form is Format.json:
+        print_json(records)
+    elif form is Format.table:
+        print(lines_of(records))
+    else:
+        import pandas as pd
+
+        first, *_ = records[0]
+        print_frame(pd.DataFrame(records).set_index(first), form)
 
 
 def print_frame(frame: "pd.DataFrame", form: Format) -> None:

@@ -26,6 +26,9 @@ class Activation:
 
     function: f(a), of a matrix of the model; finite numbers must give finite ones.
     steepest: the largest |f′|.
+    gain: σ_w of suitable weights, whose standard deviation is gain/√fan_in. With those of relu and of leaky relu,
+    √(2/(1 + a²)) for the slope a below 0 (He et al. 2015, §2.2), E[z²] stays; selu's is LeCun's (Klambauer et al.
+    2017). That of tanh, 5/3, is PyTorch's convention: no theory has it, and deep networks are chaotic with it.
     least, most: the bounds of f(a), infinite where it has none.
     below: how far a histogram goes below 0 where f has no bounds, as a share of how far it goes above.
     tails: from a = −∞ up to the first, and from the second up to ∞, f is flat: outputs there count as saturated.
@@ -40,6 +43,7 @@ class Activation:
 
     function: Callable[[Matrix], Matrix]
     steepest: float
+    gain: float = 1.0
     least: float = -math.inf
     most: float = math.inf
     below: float = 1.0
@@ -85,18 +89,21 @@ _TANH_TAIL = math.atanh(math.sqrt(1 - FLAT_SHARE))
 
 ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": Activation(sigmoid, 0.25, least=0, most=1, tails=(-2 * _TANH_TAIL, 2 * _TANH_TAIL), zero=0.5),
-    "tanh": Activation(tanh, 1.0, least=-1, most=1, tails=(-_TANH_TAIL, _TANH_TAIL)),
-    "relu": Activation(relu, 1.0, least=0, tails=(0, math.inf), fades=True, zeros=True, active=0.5),
+    "tanh": Activation(tanh, 1.0, gain=5 / 3, least=-1, most=1, tails=(-_TANH_TAIL, _TANH_TAIL)),
+    "relu": Activation(relu, 1.0, gain=math.sqrt(2), least=0, tails=(0, math.inf), fades=True, zeros=True, active=0.5),
     "identity": Activation(lambda a: a, 1.0, active=1),
     # log(1 + eᵃ) (Dugas et al. 2001); f′ is the sigmoid.
     "softplus": Activation(
         _softplus, 1.0, least=0, tails=(math.log(FLAT_SHARE / (1 - FLAT_SHARE)), math.inf), fades=True, zero=math.log(2)
     ),
-    "leaky relu": Activation(lambda a: where(a > 0, a, LEAK * a), 1.0, below=0.25, active=0.5),
+    "leaky relu": Activation(
+        lambda a: where(a > 0, a, LEAK * a), 1.0, gain=math.sqrt(2 / (1 + LEAK**2)), below=0.25, active=0.5
+    ),
     # The tanh approximation of a·Φ(a), and not that itself (Hendrycks & Gimpel 2016, arXiv:1606.08415, end of §2).
     "gelu": Activation(
         _gelu,
         1.128993068658772,
+        gain=math.sqrt(2),
         least=-0.17004075057125406,
         tails=(-3.0093577396311257, math.inf),
         fades=True,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sheetsim.model.activations import LEAK
+from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.distributions import distribution, normal, uniform
 from sheetsim.model.draws import Distribution, checked_distribution
 from sheetsim.model.expr import Matrix, Operand, largest, sqrt
@@ -166,19 +166,8 @@ def constant(value: Operand) -> Initializer:
     return Initializer(lambda fan_in, fan_out: value, distribution("ones"))
 
 
-# σ_w by activation: weights of the standard deviation gain/√fan_in. With those of relu and of leaky relu, √(2/(1 + a²))
-# for the slope a below 0 (He et al. 2015, §2.2), E[z²] stays; selu's is LeCun's (Klambauer et al. 2017).
-# That of tanh, 5/3, is PyTorch's convention: no theory has it, and deep networks are chaotic with it.
-GAINS: dict[str, float] = {
-    "relu": math.sqrt(2),
-    "leaky relu": math.sqrt(2 / (1 + LEAK**2)),
-    "gelu": math.sqrt(2),
-    "selu": 1.0,
-    "tanh": 5 / 3,
-    "sigmoid": 1.0,
-    "softplus": 1.0,
-    "identity": 1.0,
-}
+# σ_w by activation: weights of the standard deviation gain/√fan_in.
+GAINS: dict[str, float] = {name: row.gain for name, row in ACTIVATIONS.items()}
 
 SCHEMES: dict[str, Initializer] = {
     "std 1": scaled(1.0),

@@ -54,16 +54,48 @@ UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The keys of a search's file.
 
-    template: its name, or a .toml beside the file; value: the number that is looked for, a statistic of the study's
-    tables (`test_accuracy`), of a single row (`20.chi`, `adam.steps_to_1_percent`), or with its table
-    (`final.test_accuracy`); goal: `max`, `min`, or {near = number}; method: of METHODS, or several that are compared;
-    trials: of each method; of halving as many as cost what so many with the whole budget do; replicates: of each trial,
-    1 for a single run; seed: of the methods' own draws (the template's seed is that of the trials); repeats: searches
-    by each method, with seeds of their own; until: see `Until`; batch: points that `bayes` proposes at once, whatever
-    the number of workers; acquisition: `ei` or `ucb`; kappa: of the latter; resource: the key of the template that
-    `halving` spends, up to the template's; eta: the share of trials that it keeps is 1/eta; least: the least budget;
-    set: keys of the template with other values; space: by key a list of choices, or {from, to, scale, whole, when}.
-    Raises SheetsimError with the key and the reason.
+    Attributes
+    ----------
+    template
+        Name of a template, or a .toml beside the file.
+    value
+        The number that is looked for: a statistic of the study's tables ("test_accuracy"), of a single row ("20.chi",
+        "adam.steps_to_1_percent"), or with its table ("final.test_accuracy").
+    space
+        By key of the template a list of choices, or a range {from, to, scale, whole, when}.
+    goal
+        "max", "min", or {near = NUMBER} for the value nearest to a number.
+    method
+        A name of METHODS, or a list of them, which are compared.
+    trials
+        Trials of each method. Of halving: as many as cost what so many with the whole budget do.
+    replicates
+        Replicates of each trial, 1 for a single run.
+    seed
+        Seed of the methods' own draws; the template's seed is that of the trials.
+    repeats
+        Searches by each method, with seeds of their own.
+    until
+        Stop before the last trial: at a value (0.95), a number of trials ("20 trials") or a time ("10 min").
+    batch
+        Points that bayes proposes at once, whatever the number of workers.
+    acquisition
+        How bayes chooses the next point: "ei" (expected improvement) or "ucb" (upper confidence bound).
+    kappa
+        Of ucb: how many standard deviations are added to the mean.
+    resource
+        The key of the template that halving spends, up to the template's value.
+    eta
+        Halving keeps the share 1/eta of the trials at each step.
+    least
+        The least budget of halving.
+    set
+        Keys of the template with other values.
+
+    Raises
+    ------
+    SheetsimError
+        A key is wrong; the message names it and says why.
     """
 
     template: str

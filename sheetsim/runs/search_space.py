@@ -31,7 +31,19 @@ MIDDLE = 0.5
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"low": "from", "high": "to"}):
-    """Numbers from low to high, on a scale that is linear or log; whole: whole numbers only; when: see `Choices`."""
+    """Numbers from low to high.
+
+    Attributes
+    ----------
+    low, high
+        The ends of the range.
+    scale
+        "linear", or "log" for equal steps of the logarithm.
+    whole
+        Whole numbers only.
+    when
+        Another key of choices, with the value or list of values for which this one exists.
+    """
 
     low: float
     high: float
@@ -51,10 +63,14 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"lo
 
 
 class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Values of which one is taken.
+    """Values of which one is taken. A plain list of values says the same without a condition.
 
-    when: by key of another hyperparameter of choices, the value or the list of values with which this one is there at
-    all.
+    Attributes
+    ----------
+    choices
+        The values.
+    when
+        Another key of choices, with the value or list of values for which this one exists.
     """
 
     choices: list[Any]

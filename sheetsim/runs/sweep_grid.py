@@ -36,7 +36,17 @@ MOST_POINTS = 10_000
 
 
 class GridSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
-    """Numbers from `first` to `last`, both included, at equal distances (scale linear) or ratios (log)."""
+    """Numbers of a range, both ends included.
+
+    Attributes
+    ----------
+    first, last
+        The ends of the range.
+    steps
+        How many numbers.
+    scale
+        "linear" for equal distances, "log" for equal ratios.
+    """
 
     first: float
     last: float

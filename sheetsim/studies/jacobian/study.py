@@ -50,7 +50,7 @@ JACOBIAN = "the derivatives of the layer's outputs by the input, inputs × units
 
 
 class Jacobian(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The study `jacobian`: singular values of a network's input–output Jacobian, by depth.
+    """The study `jacobian`: singular values of a network's Jacobian by depth, for Gaussian and orthogonal weights.
 
     Attributes
     ----------
