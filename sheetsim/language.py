@@ -7,7 +7,8 @@ them. A key with placeholders in braces stands for all texts of that form:
     msgstr "{inputs} 次元のサンプル {samples} 件"
 
 What a placeholder stands for is looked up in its turn, and stays as it is where it is no key. `{0}`, `{1}`, … stand for
-numbers alone.
+numbers alone. An entry with a context (`msgctxt`) is for the books of the studies that it lists, there before any other
+of its key: a word can have several meanings.
 """
 
 import re
@@ -20,21 +21,8 @@ from sheetsim.errors import SheetsimError
 
 ENGLISH = "en"
 
-# By language, the studies whose books are complete in it (test_language builds each).
-STUDIES: dict[str, tuple[str, ...]] = {
-    "ja": (
-        "forward",
-        "gradient-flow",
-        "symmetry",
-        "optimizers",
-        "rnn-gradients",
-        "correlation",
-        "jacobian",
-        "finite-width",
-        "propagation",
-        "phase-diagram",
-    ),
-}
+# Languages beside English.
+LANGUAGES = ("ja",)
 
 # Fonts that Excel has on Windows and macOS, where the book's own has no such letters.
 FONTS = {"ja": "Yu Gothic"}
@@ -51,8 +39,9 @@ class Language:
     def __init__(self, code: str, entries: Sequence[tuple[str, str]] = ()) -> None:
         self.code = code
         self.font = FONTS.get(code, "")
-        self._texts = {key: text for key, text in entries if not PLACEHOLDER.search(key)}
-        forms = [_Form.of(key, text) for key, text in entries if PLACEHOLDER.search(key)]
+        last = dict(entries)
+        self._texts = {key: text for key, text in last.items() if not PLACEHOLDER.search(key)}
+        forms = [_Form.of(key, text) for key, text in last.items() if PLACEHOLDER.search(key)]
         # Of two that fit, the one that says more.
         self._forms = sorted(forms, key=lambda form: -len(PLACEHOLDER.sub("", form.key)))
         self.say = cache(self._say)
@@ -91,25 +80,38 @@ class _Form(NamedTuple):
 
 
 @cache
-def language(code: str) -> Language:
-    """The language of a code. Raises SheetsimError for one that has no catalog."""
+def language(code: str, study: str = "") -> Language:
+    """The language of a code, in a book of a study. Raises SheetsimError for one that has no catalog."""
     if code == ENGLISH:
         return Language(code)
-    if code not in STUDIES:
-        raise SheetsimError(f"lang must be one of {', '.join((ENGLISH, *STUDIES))}, not {code!r}")
-    return Language(code, entries(code))
+    check_language(code)
+    here = [entry for entry in entries(code) if study in entry.studies or not entry.studies]
+    # The last of a key counts.
+    return Language(code, [entry[:2] for entry in sorted(here, key=lambda entry: len(entry.studies))])
 
 
-def entries(code: str) -> list[tuple[str, str]]:
-    """The texts of a catalog, each in English and in the language."""
+class Entry(NamedTuple):
+    """A text in English and in the language; studies: those that it is for, of every book where there are none."""
+
+    key: str
+    text: str
+    studies: tuple[str, ...] = ()
+
+
+@cache
+def entries(code: str) -> tuple[Entry, ...]:
+    """The texts of a catalog."""
     # A .po file as it is, so that a wheel and a checkout need no step that makes another of it.
     import polib
 
     path = Path(__file__).parent / "locale" / code / "LC_MESSAGES" / "sheetsim.po"
-    return [(entry.msgid, entry.msgstr) for entry in polib.pofile(str(path))]
+    return tuple(
+        Entry(entry.msgid, entry.msgstr, tuple(entry.msgctxt.split(", ")) if entry.msgctxt else ())
+        for entry in polib.pofile(str(path))
+    )
 
 
-def check_language(code: str, study: str) -> None:
-    """Raises SheetsimError for a language that there is not, or in which the study's book is not complete."""
-    if code != ENGLISH and study not in STUDIES[language(code).code]:
-        raise SheetsimError(f"lang: in {code!r} there are books of {', '.join(STUDIES[code])}, none yet of {study}")
+def check_language(code: str) -> None:
+    """Raises SheetsimError for a language that there is not."""
+    if code not in (ENGLISH, *LANGUAGES):
+        raise SheetsimError(f"lang must be {' or '.join((ENGLISH, *LANGUAGES))}, not {code!r}")

@@ -108,7 +108,7 @@ class Study:
         tables = (self.outputs.table,) if pages else ()
         outputs = [output.matrix for output in self.graph.outputs.values()] if pages and self.matrices else []
         book = self.findings.sheets(command, live)
-        spoken = language(book.experiment.lang or ENGLISH)
+        spoken = language(book.experiment.lang or ENGLISH, book.experiment.study)
         return Layout(book.bound(pages, tables, outputs), live=live, spoken=spoken)
 
 
@@ -121,8 +121,8 @@ DEEPEST = 8
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. A subclass is one study, and STUDY its name.
 
-    study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese, of
-    some studies); title, description: for people.
+    study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese);
+    title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
     whether what it computes is trained, and so can be kept and taken up again.
     Raises SheetsimError with the key and the reason.
@@ -153,7 +153,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 raise SheetsimError(f"{declared.name}: {explained(str(error))}") from None
         check_one_of("study", self.study, (self.STUDY,))
         if self.lang is not None:
-            check_language(self.lang, self.study)
+            check_language(self.lang)
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
