@@ -2,20 +2,22 @@
 
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import openpyxl
 import pytest
-from goldens import STEPS, TINY
+from goldens import SEARCH, STEPS, SWEEP, TINY
 from openpyxl.worksheet.formula import ArrayFormula
+from real_workbooks import plan_book
 from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.cli.commands import app
-from sheetsim.language import LANGUAGES, PLACEHOLDER, check_language, entries, language
+from sheetsim.language import LANGUAGES, PLACEHOLDER, Joined, Name, check_language, entries, language, sentences
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
 from sheetsim.model.initializers import SCHEMES
@@ -99,7 +101,7 @@ def english(book: Shown) -> list[str]:
             names += str(rule.formula1).strip('"').split(",")
     # Commands and versions; powers of ten in a number's format; digests of files.
     texts = {
-        text: re.sub(r"E\+00|SHA-256 [0-9a-f]{64}", "", text)
+        text: re.sub(r"E\+00|(SHA-256 )?[0-9a-f]{64}", "", text)
         for text in texts_of(book)
         if not text.startswith("sheetsim ")
     }
@@ -230,7 +232,18 @@ def test_a_translation_has_the_placeholders_of_its_key(code):
 def test_no_key_stands_twice(code):
     keys = [(key, study) for key, _, studies in entries(code) for study in studies or [""]]
     assert len(keys) == len(set(keys))
-    assert {study for _, study in keys} - {""} <= set(STUDIES)
+    assert {study for _, study in keys} - {""} <= {*STUDIES, "sensitivity"}
+
+
+def test_a_joined_text_is_said_by_its_parts_and_a_name_is_one_in_every_language():
+    say = language("ja").say
+    assert say(Joined("std", " ", "zeros")) == "標準偏差 ゼロ"
+    assert (say("zeros"), say(Name("zeros"))) == ("ゼロ", "zeros")
+    assert say(sentences("Verdict", "", "Layer 2")) == "判定第 2 層"
+    assert language("en").say(sentences("Verdict", "", "Layer 2")) == "Verdict Layer 2"
+    assert say(Joined("Letters of ", "std", most=9)) == "Letters …"
+    assert say(Joined("Verdict", " Layer", most=9)) == "判定 La…"
+    assert say(Joined("one; two", ".", english="One; two.")) == "one; two。"
 
 
 def test_a_form_fits_whole_texts_and_numbers_alone():
@@ -251,11 +264,117 @@ def test_a_word_with_several_meanings_is_said_by_study():
     assert language("ja", "symmetry").say("late") == "後半の倍率"
 
 
-def test_books_of_many_runs_refuse_another_language():
-    with pytest.raises(sheetsim.SheetsimError, match="books of many runs are in English alone"):
-        sheetsim.replicate("relu-he", 2, lang="ja", **TINY)
-    with pytest.raises(sheetsim.SheetsimError, match="comparisons are in English alone"):
-        sheetsim.compare("relu-he", "relu-xavier", lang="ja")
+def own_model() -> sheetsim.Model:
+    model = sheetsim.Model("My model", seed=1)
+    demand = model.input("demand", sheetsim.normal(100, 15), (50, 1), what="Units a day")
+    price = model.input("price", sheetsim.uniform(2, 4), (50, 1))
+    model.choice("kind", ["x1", "x2"], "x1")
+    model.series("h", model.input("q", 1.0), lambda h, t: 0.5 * h + t, steps=2)
+    model.output("profit", demand * price - 150, unit="USD")
+    return model
+
+
+def simulated(path: Path) -> None:
+    opened = sheetsim.workbook(plan_book(path.with_name("plan.xlsx")))
+    inputs = {"price": "normal(10, 1)", "B2": "uniform(900, 1100)"}
+    run = opened.simulate(inputs, ["B12"], trials=60, seed=1, correlations=[("price", "B2", 0.5)], verify=1)
+    run.to_excel(path, lang="ja")
+
+
+WEIGHTS = [[[0.1 * (r - c) for c in range(4)] for r in range(4)] for _ in range(3)]
+HALVING = {
+    "template": "training",
+    "value": "final.test_accuracy",
+    "method": ["halving", "grid"],
+    "trials": 4,
+    "replicates": 1,
+    "repeats": 2,
+    "lang": "ja",
+    "set": TRAINED | {"networks": [], "seeds": 1, "steps": 9},
+    "space": {"rate": {"from": 1e-3, "to": 1.0, "scale": "log"}, "optimizer": ["sgd", "adam"]},
+}
+DEEP = {
+    "template": "relu-he",
+    "lang": "ja",
+    "replicates": 2,
+    "set": {"samples": 4, "inputs": 3},
+    "grid": {"depth": [2, 3], "width": [3]},
+}
+
+# Of several runs, and of a person's own numbers.
+OTHER_BOOKS: dict[str, Callable[[Path], Any]] = {
+    "replicates": lambda path: sheetsim.replicate("relu-he", 12, lang="ja", **TINY).to_excel(path),
+    "bootstrap": lambda path: sheetsim.replicate("symmetry", 3, bootstrap=True, **STEPS["symmetry"]).to_excel(
+        path, lang="ja"
+    ),
+    "precision": lambda path: sheetsim.replicate("relu-he", 9, until=0.1, single=True, lang="ja", **TINY).to_excel(
+        path
+    ),
+    "model": lambda path: sheetsim.run(own_model()).to_excel(path, lang="ja"),
+    "sweep": lambda path: sheetsim.sweep(SWEEP | {"lang": "ja"}).to_excel(path),
+    "deep": lambda path: sheetsim.sweep(DEEP).to_excel(path),
+    "sensitivity": lambda path: sheetsim.sensitivity("relu-he", "std", trials=6, lang="ja", **TINY).to_excel(path),
+    "fit": lambda path: sheetsim.fit([k**1.5 for k in range(1, 40)]).to_excel(path, lang="ja"),
+    "simulated": simulated,
+    "search": lambda path: sheetsim.search(SEARCH).to_excel(path, lang="ja"),
+    "halving": lambda path: sheetsim.search(HALVING).to_excel(path),
+    "replicated model": lambda path: sheetsim.replicate(own_model(), 3).to_excel(path, lang="ja"),
+    "comparison": lambda path: sheetsim.compare("relu-he", "relu-xavier", lang="ja", replicates=2, **TINY).to_excel(
+        path
+    ),
+    "gradients": lambda path: sheetsim.compare("gradient-flow", "gradient-flow-relu-he", **TINY).to_excel(
+        path, lang="ja"
+    ),
+    "diagnosis": lambda path: sheetsim.diagnose(WEIGHTS, samples=9, layout="in-out", lang="ja").to_excel(path),
+}
+
+# fmt: off
+THEIR_NAMES = [
+    "AIC", "array", "bars_1", "bayes", "data", "demand", "depth", "df", "distance_sta", "errors", "expon", "fisk",
+    "gamma", "gradient-flow", "gradient-flow-relu-he", "grid", "gumbel_l", "gumbel_r", "halving", "high", "histogram",
+    "input", "inputs", "invgauss", "IronCalc", "Jansen", "Kolmogorov", "KS", "kurtosis", "lang", "laplace",
+    "largest_count", "lhs", "loc", "log10", "logistic", "lognormal", "low", "mean", "min", "mu", "My model",
+    "networks", "normal", "NPV", "pareto", "Parquet", "Plan", "plan.xlsx", "price", "profit", "random", "rayleigh",
+    "reach", "relu-he", "relu-xavier", "repeats", "report", "resamples", "run", "Saltelli", "sampling", "sensitivity",
+    "skew", "Smirnov", "Sobol", "sobol", "statistic", "statistics", "title", "training", "trials", "uniform",
+    "Units a day", "USD", "var", "volume", "weibull_min", "width",
+]
+# fmt: on
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """The keys and texts of a manifest's field, and keys with their path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (key, *names_in(inner))
+            yield from (f"{key}.{name}" for name in inner) if isinstance(inner, dict) else ()
+    elif isinstance(value, list):
+        yield from (name for one in value for name in names_in(one))
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.every(5)
+@pytest.mark.parametrize("name", OTHER_BOOKS)
+def test_other_books_in_japanese_have_no_words_of_english_but_names(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    OTHER_BOOKS[name](path)
+    with RawBook(path) as raw:
+        manifest, names = read_manifest(raw), [*raw.names, *THEIR_NAMES, *STUDIES["forward"].__struct_fields__]
+    for key in ("parameters", "replicates", "sweep", "search"):
+        names += names_in(msgspec.to_builtins(getattr(manifest, key)))
+    names += [str(label).split(" ")[0] for table in manifest.tables.values() for label in table.labels]
+    left = english(Shown(path, openpyxl.load_workbook(path), manifest, names))
+    assert not left, "\n".join(left)
+
+
+def test_to_programs_replicates_in_japanese_are_those_in_english(tmp_path: Path) -> None:
+    result = sheetsim.replicate("relu-he", 11, **TINY)
+    one, two = (sheetsim.read(result.to_excel(tmp_path / f"{lang}.xlsx", lang=lang)) for lang in ("en", "ja"))
+    assert two.names() == one.names()
+    for table in ("statistics", "verdicts"):
+        assert two.table(table).equals(one.table(table)), table
+    assert sheetsim.verify(two.path).ok
 
 
 def test_the_option_and_the_key_are_one(tmp_path):

@@ -147,6 +147,7 @@ class Wanted:
     library: Path | None
     table: SimulateTable
     theme: "ThemeLike" = None
+    lang: str | None = None
 
 
 def simulate(
@@ -186,9 +187,10 @@ def simulate(
         progress.sheet("writing")
         run.command = shlex.join(wanted.command)
         fits = run.trials < ROWS
-        run.to_excel(wanted.target, values_only=wanted.values_only, matrices=fits, theme=wanted.theme)
+        lang, theme = wanted.lang, wanted.theme
+        run.to_excel(wanted.target, values_only=wanted.values_only, matrices=fits, lang=lang, theme=theme)
         if wanted.into is not None:
-            run.into(wanted.into, theme=wanted.theme)
+            run.into(wanted.into, lang=lang, theme=theme)
         if wanted.library is not None:
             run.to_sipmath(wanted.library)
         if not fits:
@@ -331,14 +333,15 @@ def command_of(
     trials: int | None,
     seed: int | None,
     until: str | None,
+    lang: str | None = None,
 ) -> list[str]:
     """The words that make the same result again."""
     words = ["sheetsim", "simulate", book]
     for option, values in (("--input", inputs), ("--output", outputs), ("--correlation", correlations)):
         for value in values:
             words += [option, value]
-    for option, number in (("--trials", trials), ("--seed", seed), ("--until", until)):
-        words += [] if number is None else [option, str(number)]
+    for option, one in (("--trials", trials), ("--seed", seed), ("--until", until), ("--lang", lang)):
+        words += [] if one is None else [option, str(one)]
     return words
 
 

@@ -108,7 +108,7 @@ class Study:
         tables = (self.outputs.table,) if pages else ()
         outputs = [output.matrix for output in self.graph.outputs.values()] if pages and self.matrices else []
         book = self.findings.sheets(command, live)
-        spoken = language(book.experiment.lang or ENGLISH, book.experiment.study)
+        spoken = language(book.experiment.lang, book.experiment.study)
         return Layout(book.bound(pages, tables, outputs), live=live, spoken=spoken)
 
 
@@ -152,8 +152,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             except msgspec.ValidationError as error:
                 raise SheetsimError(f"{declared.name}: {explained(str(error))}") from None
         check_one_of("study", self.study, (self.STUDY,))
-        if self.lang is not None:
-            check_language(self.lang)
+        check_language(self.lang)
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
@@ -164,7 +163,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def check_english(self, books: str) -> None:
         """Raises SheetsimError where another language is asked for, which such books do not have."""
         if self.lang not in (None, ENGLISH):
-            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} is the book of one run")
+            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} there are workbooks")
 
     def build(self) -> Study:
         """The study as a graph, and the tables about it. Raises SheetsimError for what cannot be built."""
