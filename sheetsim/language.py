@@ -7,34 +7,24 @@ them. A key with placeholders in braces stands for all texts of that form:
     msgstr "{inputs} 次元のサンプル {samples} 件"
 
 What a placeholder stands for is looked up in its turn, and stays as it is where it is no key. `{0}`, `{1}`, … stand for
-numbers alone.
+numbers alone, and one in capitals, `{NAME}`, for a name, which is not looked up. Texts that are no key as a whole are
+`Joined` of parts that are, or of names. An entry with a context (`msgctxt`) is for the books of the studies that it
+lists, there before any other of its key: a word can have several meanings.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import east_asian_width
 
 from sheetsim.errors import SheetsimError
 
 ENGLISH = "en"
 
-# By language, the studies whose books are complete in it (test_language builds each).
-STUDIES: dict[str, tuple[str, ...]] = {
-    "ja": (
-        "forward",
-        "gradient-flow",
-        "symmetry",
-        "optimizers",
-        "rnn-gradients",
-        "correlation",
-        "jacobian",
-        "finite-width",
-        "propagation",
-        "phase-diagram",
-    ),
-}
+# Languages beside English.
+LANGUAGES = ("ja",)
 
 # Fonts that Excel has on Windows and macOS, where the book's own has no such letters.
 FONTS = {"ja": "Yu Gothic"}
@@ -45,25 +35,79 @@ NUMBER, TEXT = r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?", ".+?"
 Say = Callable[[str], str]
 
 
+class Name(str):
+    """A text that is one in every language: a person's word, a template's key."""
+
+    __slots__ = ()
+
+
+class Joined(str):
+    """A text of parts that are said one by one: sentences, names, parts of a heading.
+
+    most: how many letters it has at most, of which a wide one counts as 2.5, 0 for all; what is left out shows as an
+    ellipsis. english: what stands in a book in English, where that is another text than the parts together.
+    """
+
+    parts: tuple[str, ...]
+    most: int
+
+    def __new__(cls, *parts: str, most: int = 0, english: str | None = None) -> "Joined":
+        """The text in English."""
+        made = super().__new__(cls, shortened("".join(parts) if english is None else english, most))
+        made.parts, made.most = parts, most
+        return made
+
+
+# What stands between sentences, where a language has something there.
+SPACE = Name(" ")
+
+
+def sentences(*several: str) -> Joined:
+    """Sentences one after another; empty ones are left out."""
+    parts = [part for sentence in several if sentence for part in (SPACE, sentence)]
+    return Joined(*parts[1:])
+
+
+def shortened(text: str, most: int) -> str:
+    """The text with so many letters, of which a wide one counts as 2.5, or all of it (0)."""
+    if not most or len(text) + 1.5 * wide_letters(text) <= most:
+        return text
+    while text and len(text) + 1.5 * wide_letters(text) > most - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def wide_letters(text: str) -> int:
+    """How many letters of a text are wide, as Japanese ones are: in a terminal they take two columns."""
+    return sum(east_asian_width(letter) in "WF" for letter in text)
+
+
 class Language:
     """A language. code: as the key `lang` has it; font: in place of the book's own, if any."""
 
     def __init__(self, code: str, entries: Sequence[tuple[str, str]] = ()) -> None:
         self.code = code
         self.font = FONTS.get(code, "")
-        self._texts = {key: text for key, text in entries if not PLACEHOLDER.search(key)}
-        forms = [_Form.of(key, text) for key, text in entries if PLACEHOLDER.search(key)]
+        last = dict(entries)
+        self._texts = {key: text for key, text in last.items() if not PLACEHOLDER.search(key)}
+        forms = [_Form.of(key, text) for key, text in last.items() if PLACEHOLDER.search(key)]
         # Of two that fit, the one that says more.
         self._forms = sorted(forms, key=lambda form: -len(PLACEHOLDER.sub("", form.key)))
-        self.say = cache(self._say)
+        # By the kind of text too: of two equal ones a name is not looked up.
+        self.say = lru_cache(maxsize=None, typed=True)(self._say)
 
     def _say(self, text: str) -> str:
+        if self.code == ENGLISH or isinstance(text, Name):
+            return text
+        if isinstance(text, Joined):
+            return shortened("".join("" if part is SPACE else self.say(part) for part in text.parts), text.most)
         if text in self._texts:
             return self._texts[text]
         for form in self._forms:
             match = form.piece in text and form.pattern.fullmatch(text)
             if match:
-                return form.filled({name: self.say(part) for name, part in match.groupdict().items()})
+                parts = match.groupdict()
+                return form.filled({name: part if name.isupper() else self.say(part) for name, part in parts.items()})
         return text
 
 
@@ -91,25 +135,41 @@ class _Form(NamedTuple):
 
 
 @cache
-def language(code: str) -> Language:
-    """The language of a code. Raises SheetsimError for one that has no catalog."""
-    if code == ENGLISH:
-        return Language(code)
-    if code not in STUDIES:
-        raise SheetsimError(f"lang must be one of {', '.join((ENGLISH, *STUDIES))}, not {code!r}")
-    return Language(code, entries(code))
+def language(code: str | None, study: str = "") -> Language:
+    """The language of a code, English where there is none, in a book of a study.
+
+    Raises SheetsimError for one that has no catalog.
+    """
+    if code is None or code == ENGLISH:
+        return Language(ENGLISH)
+    check_language(code)
+    here = [entry for entry in entries(code) if study in entry.studies or not entry.studies]
+    # The last of a key counts.
+    return Language(code, [entry[:2] for entry in sorted(here, key=lambda entry: len(entry.studies))])
 
 
-def entries(code: str) -> list[tuple[str, str]]:
-    """The texts of a catalog, each in English and in the language."""
+class Entry(NamedTuple):
+    """A text in English and in the language; studies: those that it is for, of every book where there are none."""
+
+    key: str
+    text: str
+    studies: tuple[str, ...] = ()
+
+
+@cache
+def entries(code: str) -> tuple[Entry, ...]:
+    """The texts of a catalog."""
     # A .po file as it is, so that a wheel and a checkout need no step that makes another of it.
     import polib
 
     path = Path(__file__).parent / "locale" / code / "LC_MESSAGES" / "sheetsim.po"
-    return [(entry.msgid, entry.msgstr) for entry in polib.pofile(str(path))]
+    return tuple(
+        Entry(entry.msgid, entry.msgstr, tuple(entry.msgctxt.split(", ")) if entry.msgctxt else ())
+        for entry in polib.pofile(str(path))
+    )
 
 
-def check_language(code: str, study: str) -> None:
-    """Raises SheetsimError for a language that there is not, or in which the study's book is not complete."""
-    if code != ENGLISH and study not in STUDIES[language(code).code]:
-        raise SheetsimError(f"lang: in {code!r} there are books of {', '.join(STUDIES[code])}, none yet of {study}")
+def check_language(code: str | None) -> None:
+    """Raises SheetsimError for a language that there is not; none given is English."""
+    if code is not None and code not in (ENGLISH, *LANGUAGES):
+        raise SheetsimError(f"lang must be {' or '.join((ENGLISH, *LANGUAGES))}, not {code!r}")

@@ -2,26 +2,29 @@
 
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import openpyxl
 import pytest
-from goldens import STEPS, TINY
+from goldens import SEARCH, STEPS, SWEEP, TINY
 from openpyxl.worksheet.formula import ArrayFormula
+from real_workbooks import plan_book
 from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.cli.commands import app
-from sheetsim.language import PLACEHOLDER, STUDIES, check_language, entries, language
+from sheetsim.language import LANGUAGES, PLACEHOLDER, Joined, Name, check_language, entries, language, sentences
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
 from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.update_rules import RULES
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, read_manifest
+from sheetsim.studies.registry import STUDIES
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.writing.theme import Font
@@ -31,17 +34,19 @@ JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 # What has no Japanese name: people and their papers, programs, products, signs of formulas and units.
 # fmt: off
 NAMES = [
-    "AdaGrad", "Adam", "al", "algorithm", "and", "Annals", "arXiv", "Averages", "Ba", "Bengio", "BLAS",
-    "Catalan", "Cauchy", "Computational", "Cramér", "depth", "Duchi", "eigenvalue", "et", "Excel", "exp", "EXP",
-    "for", "FREQUENCY", "Fuss", "gain", "Ganguli", "Gelfand", "General", "Gimpel", "Hanin", "Hazan", "He",
-    "Hendrycks", "Hermite", "Hinton", "INDEX", "IronCalc", "Journal", "Kingma", "Learning", "lecture", "LeCun",
-    "lim", "ln", "log", "log=true", "loss", "Machine", "Marchenko", "Mathematical", "Mathematics", "max",
-    "method", "Mikolov", "minimize", "Momentum", "Monro", "n_in", "n_out", "Networks", "Neural", "Nica", "None",
-    "NumPy", "of", "ones", "optimization", "optimize", "Pascanu", "Pastur", "Pennington", "Physics", "Polyak",
-    "Poole", "Python", "PyTorch", "radius", "rate", "ReLU", "replicate", "Research", "RMSprop", "Robbins",
-    "Rolnick", "Saxe", "scale", "Schoenholz", "scipy", "SciPy", "sd", "set", "SGD", "sheetsim", "SIMD",
-    "Singer", "slope_ratio", "Statistics", "std", "step", "stochastic", "target", "Tieleman", "true", "units",
-    "USSR", "Var", "Wilson", "Xavier", "Yang",
+    "AdaGrad", "Adam", "al", "algorithm", "and", "Annals", "arXiv", "Averages", "Ba", "Bengio", "benign", "BLAS",
+    "breast_cancer", "Catalan", "Cauchy", "Computational", "Cramér", "csv", "depth", "diabetes", "digits", "Duchi",
+    "EI", "eigenvalue", "empty", "et", "Excel", "EXP", "exp", "for", "FREQUENCY", "Fuss", "gain", "Ganguli", "Gelfand",
+    "General", "Gimpel", "Glorot", "Hanin", "Hazan", "He", "Hendrycks", "Hermite", "Hinton", "hot", "INDEX", "iris",
+    "IronCalc", "Journal", "kind", "Kingma", "Learning", "lecture", "LeCun", "lim", "ln", "log", "log=true", "loss",
+    "Machine", "malignant", "Marchenko", "Mathematical", "Mathematics", "Matérn", "max", "method", "Mikolov",
+    "minimize", "Momentum", "Monro", "n_in", "n_out", "name", "Networks", "Neural", "Nica", "no", "None", "NumPy",
+    "of", "one", "ones", "optimization", "optimize", "Pascanu", "Pastur", "Pennington", "Physics", "Polyak", "Poole",
+    "prior", "Python", "PyTorch", "radius", "rate", "ReLU", "replicate", "Research", "RMSprop", "Robbins", "Rolnick",
+    "Saxe", "says", "scale", "Schoenholz", "SciPy", "scipy", "sd", "set", "setosa", "SGD", "SHA", "sheetsim", "SIMD",
+    "Singer", "slope_ratio", "Statistics", "std", "step", "stochastic", "table", "target", "Tieleman", "Trained",
+    "true", "UCB", "units", "USSR", "Var", "versicolor", "virginica", "Weight decay", "Wilson", "Xavier", "xx", "Yang",
+    "yes", "yy", "zz",
     *ACTIVATIONS, *SCHEMES, *RULES, *LOSSES, "custom", "per layer",
 ]
 # fmt: on
@@ -94,8 +99,12 @@ def english(book: Shown) -> list[str]:
     for sheet in book.workbook:
         for rule in sheet.data_validations.dataValidation:
             names += str(rule.formula1).strip('"').split(",")
-    # Commands and versions; powers of ten in a number's format.
-    texts = {text: text.replace("E+00", "") for text in texts_of(book) if not text.startswith("sheetsim ")}
+    # Commands and versions; powers of ten in a number's format; digests of files.
+    texts = {
+        text: re.sub(r"E\+00|(SHA-256 )?[0-9a-f]{64}", "", text)
+        for text in texts_of(book)
+        if not text.startswith("sheetsim ")
+    }
     alone, in_sentences = _without(names), _without([*names, *titles, *MATRICES])
     left = {key: (in_sentences if JAPANESE.search(text) else alone).sub(" ", text) for key, text in texts.items()}
     return sorted(key for key, text in left.items() if re.search(r"[A-Za-z]{2}", text) and key not in titles)
@@ -105,6 +114,23 @@ def _without(names: Iterable[str]) -> re.Pattern[str]:
     longest_first = sorted(set(names), key=lambda name: -len(name))
     return re.compile(r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![A-Za-z])")
 
+
+# Small: of two classes, with test and validation parts.
+TRAINED = {
+    "data": "iris",
+    "samples": 60,
+    "layers": [3],
+    "batch": 10,
+    "steps": 2,
+    "every": 1,
+    "seeds": 2,
+    "validation_fraction": 0.1,
+}
+
+# A table with a gap, a column of categories, one of names, and one that is empty.
+TABLE = "a,kind,name,empty,says\n" + "".join(
+    f"{k if k % 7 else ''},{'xyz'[k % 3] * 2},n{k},,{'no' if k % 2 else 'yes'}\n" for k in range(40)
+)
 
 # A book a study, and what its keys add to it.
 BOOKS: list[tuple[str, dict[str, Any]]] = [
@@ -117,6 +143,17 @@ BOOKS: list[tuple[str, dict[str, Any]]] = [
     ("rnn-gradients", STEPS["rnn-gradients"]),
     ("correlation-angles", {"pairs": 3, "units": 3, "layers": 2}),
     *((name, STEPS[name]) for name in ("jacobian-linear", "finite-width", "layer-norm", "phase-diagram")),
+    *((name, STEPS[name]) for name in ("training-in-cells", "bayesian-search")),
+    ("bayesian-search", {"points": [[-2.0, 0.1], [-1.0, 0.4]], "grid": 5, "acquisition": "ei"}),
+    ("training-starts", TRAINED | {"batch": 0}),
+    ("training-distributions", TRAINED | {"layers": [3, 2], "dropout": [0.0, 0.25]}),
+    ("training-gradients", TRAINED | {"batch": 0, "every": 1, "steps": 11}),
+    *((name, TRAINED | {"networks": []}) for name in ("dropout", "weight-decay")),
+    ("batch-norm-scales", TRAINED | {"scales": [1.0, 0.1]}),
+    ("glorot-figures", TRAINED | {"seeds": 1}),
+    ("training", TRAINED | {"data": "digits", "networks": []}),
+    ("training", TRAINED | {"data": "diabetes", "networks": [], "seeds": 1, "rate": 1e-7}),
+    ("training", TRAINED | {"data": "table.csv", "target": "says", "networks": [], "batch": 3, "samples": None}),
 ]
 
 
@@ -127,6 +164,7 @@ def japanese(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         Path("in.csv").write_text("x,y\n1,2\n3,4\n5,7\n")
+        Path("table.csv").write_text(TABLE)
         path = book(folder, template, **keys)
     with RawBook(path) as raw:
         manifest, names = read_manifest(raw), list(raw.names)
@@ -148,18 +186,16 @@ def test_no_verdict_begins_with_another_of_another_color(japanese):
             assert all(colors[other] == color for other in colors if word.startswith(other)), word
 
 
-def test_the_study_of_each_language_is_built_by_a_test():
-    studies = {templates.load(template).experiment.study for template, _ in BOOKS}
-    assert {study for several in STUDIES.values() for study in several} == studies
+def test_each_study_is_built_in_japanese():
+    assert {templates.load(template).experiment.study for template, _ in BOOKS} == set(STUDIES)
 
 
-@pytest.mark.parametrize("code", STUDIES)
+@pytest.mark.parametrize("code", LANGUAGES)
 def test_titles_and_descriptions_of_templates_are_in_the_catalog(code):
     for name in templates.names():
         experiment = templates.load(name).experiment
-        if experiment.study in STUDIES[code]:
-            for text in (experiment.title, experiment.description, experiment.TITLE):
-                assert JAPANESE.search(language(code).say(text)), text
+        for text in (experiment.title, experiment.description, experiment.TITLE):
+            assert JAPANESE.search(language(code).say(text)), text
 
 
 def test_to_programs_a_book_in_japanese_is_the_book_in_english(tmp_path):
@@ -185,17 +221,29 @@ def test_engines_find_the_words_of_a_book_in_japanese_and_it_is_made_again(tmp_p
     assert sheetsim.diff(path, path) == []
 
 
-@pytest.mark.parametrize("code", STUDIES)
+@pytest.mark.parametrize("code", LANGUAGES)
 def test_a_translation_has_the_placeholders_of_its_key(code):
-    for key, text in entries(code):
+    for key, text, _ in entries(code):
         assert text, key
         assert set(PLACEHOLDER.findall(key)) == set(PLACEHOLDER.findall(text)), key
 
 
-@pytest.mark.parametrize("code", STUDIES)
+@pytest.mark.parametrize("code", LANGUAGES)
 def test_no_key_stands_twice(code):
-    keys = [key for key, _ in entries(code)]
+    keys = [(key, study) for key, _, studies in entries(code) for study in studies or [""]]
     assert len(keys) == len(set(keys))
+    assert {study for _, study in keys} - {""} <= {*STUDIES, "sensitivity"}
+
+
+def test_a_joined_text_is_said_by_its_parts_and_a_name_is_one_in_every_language():
+    say = language("ja").say
+    assert say(Joined("std", " ", "zeros")) == "標準偏差 ゼロ"
+    assert (say("zeros"), say(Name("zeros"))) == ("ゼロ", "zeros")
+    assert say(sentences("Verdict", "", "Layer 2")) == "判定第 2 層"
+    assert language("en").say(sentences("Verdict", "", "Layer 2")) == "Verdict Layer 2"
+    assert say(Joined("Letters of ", "std", most=9)) == "Letters …"
+    assert say(Joined("Verdict", " Layer", most=9)) == "判定 La…"
+    assert say(Joined("one; two", ".", english="One; two.")) == "one; two。"
 
 
 def test_a_form_fits_whole_texts_and_numbers_alone():
@@ -206,23 +254,127 @@ def test_a_form_fits_whole_texts_and_numbers_alone():
     assert say("relu") == "relu"
 
 
-@pytest.mark.parametrize(
-    ("lang", "study", "said"),
-    [
-        ("fr", "forward", "lang must be one of en, ja, not 'fr'"),
-        ("ja", "training", "lang: in 'ja' there are books of forward, .*, none yet of training"),
-    ],
-)
-def test_a_language_or_a_study_without_a_catalog_is_refused(lang, study, said):
-    with pytest.raises(sheetsim.SheetsimError, match=said):
-        check_language(lang, study)
+def test_a_language_without_a_catalog_is_refused():
+    with pytest.raises(sheetsim.SheetsimError, match="lang must be en or ja, not 'fr'"):
+        check_language("fr")
 
 
-def test_books_of_many_runs_refuse_another_language():
-    with pytest.raises(sheetsim.SheetsimError, match="books of many runs are in English alone"):
-        sheetsim.replicate("relu-he", 2, lang="ja", **TINY)
-    with pytest.raises(sheetsim.SheetsimError, match="comparisons are in English alone"):
-        sheetsim.compare("relu-he", "relu-xavier", lang="ja")
+def test_a_word_with_several_meanings_is_said_by_study():
+    assert language("ja", "training-in-cells").say("late") == "遅い学習"
+    assert language("ja", "symmetry").say("late") == "後半の倍率"
+
+
+def own_model() -> sheetsim.Model:
+    model = sheetsim.Model("My model", seed=1)
+    demand = model.input("demand", sheetsim.normal(100, 15), (50, 1), what="Units a day")
+    price = model.input("price", sheetsim.uniform(2, 4), (50, 1))
+    model.choice("kind", ["x1", "x2"], "x1")
+    model.series("h", model.input("q", 1.0), lambda h, t: 0.5 * h + t, steps=2)
+    model.output("profit", demand * price - 150, unit="USD")
+    return model
+
+
+def simulated(path: Path) -> None:
+    opened = sheetsim.workbook(plan_book(path.with_name("plan.xlsx")))
+    inputs = {"price": "normal(10, 1)", "B2": "uniform(900, 1100)"}
+    run = opened.simulate(inputs, ["B12"], trials=60, seed=1, correlations=[("price", "B2", 0.5)], verify=1)
+    run.to_excel(path, lang="ja")
+
+
+WEIGHTS = [[[0.1 * (r - c) for c in range(4)] for r in range(4)] for _ in range(3)]
+HALVING = {
+    "template": "training",
+    "value": "final.test_accuracy",
+    "method": ["halving", "grid"],
+    "trials": 4,
+    "replicates": 1,
+    "repeats": 2,
+    "lang": "ja",
+    "set": TRAINED | {"networks": [], "seeds": 1, "steps": 9},
+    "space": {"rate": {"from": 1e-3, "to": 1.0, "scale": "log"}, "optimizer": ["sgd", "adam"]},
+}
+DEEP = {
+    "template": "relu-he",
+    "lang": "ja",
+    "replicates": 2,
+    "set": {"samples": 4, "inputs": 3},
+    "grid": {"depth": [2, 3], "width": [3]},
+}
+
+# Of several runs, and of a person's own numbers.
+OTHER_BOOKS: dict[str, Callable[[Path], Any]] = {
+    "replicates": lambda path: sheetsim.replicate("relu-he", 12, lang="ja", **TINY).to_excel(path),
+    "bootstrap": lambda path: sheetsim.replicate("symmetry", 3, bootstrap=True, **STEPS["symmetry"]).to_excel(
+        path, lang="ja"
+    ),
+    "precision": lambda path: sheetsim.replicate("relu-he", 9, until=0.1, single=True, lang="ja", **TINY).to_excel(
+        path
+    ),
+    "model": lambda path: sheetsim.run(own_model()).to_excel(path, lang="ja"),
+    "sweep": lambda path: sheetsim.sweep(SWEEP | {"lang": "ja"}).to_excel(path),
+    "deep": lambda path: sheetsim.sweep(DEEP).to_excel(path),
+    "sensitivity": lambda path: sheetsim.sensitivity("relu-he", "std", trials=6, lang="ja", **TINY).to_excel(path),
+    "fit": lambda path: sheetsim.fit([k**1.5 for k in range(1, 40)]).to_excel(path, lang="ja"),
+    "simulated": simulated,
+    "search": lambda path: sheetsim.search(SEARCH).to_excel(path, lang="ja"),
+    "halving": lambda path: sheetsim.search(HALVING).to_excel(path),
+    "replicated model": lambda path: sheetsim.replicate(own_model(), 3).to_excel(path, lang="ja"),
+    "comparison": lambda path: sheetsim.compare("relu-he", "relu-xavier", lang="ja", replicates=2, **TINY).to_excel(
+        path
+    ),
+    "gradients": lambda path: sheetsim.compare("gradient-flow", "gradient-flow-relu-he", **TINY).to_excel(
+        path, lang="ja"
+    ),
+    "diagnosis": lambda path: sheetsim.diagnose(WEIGHTS, samples=9, layout="in-out", lang="ja").to_excel(path),
+}
+
+# fmt: off
+THEIR_NAMES = [
+    "AIC", "array", "bars_1", "bayes", "data", "demand", "depth", "df", "distance_sta", "errors", "expon", "fisk",
+    "gamma", "gradient-flow", "gradient-flow-relu-he", "grid", "gumbel_l", "gumbel_r", "halving", "high", "histogram",
+    "input", "inputs", "invgauss", "IronCalc", "Jansen", "Kolmogorov", "KS", "kurtosis", "lang", "laplace",
+    "largest_count", "lhs", "loc", "log10", "logistic", "lognormal", "low", "mean", "min", "mu", "My model",
+    "networks", "normal", "NPV", "pareto", "Parquet", "Plan", "plan.xlsx", "price", "profit", "random", "rayleigh",
+    "reach", "relu-he", "relu-xavier", "repeats", "report", "resamples", "run", "Saltelli", "sampling", "sensitivity",
+    "skew", "Smirnov", "Sobol", "sobol", "statistic", "statistics", "title", "training", "trials", "uniform",
+    "Units a day", "USD", "var", "volume", "weibull_min", "width",
+]
+# fmt: on
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """The keys and texts of a manifest's field, and keys with their path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (key, *names_in(inner))
+            yield from (f"{key}.{name}" for name in inner) if isinstance(inner, dict) else ()
+    elif isinstance(value, list):
+        yield from (name for one in value for name in names_in(one))
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.every(5)
+@pytest.mark.parametrize("name", OTHER_BOOKS)
+def test_other_books_in_japanese_have_no_words_of_english_but_names(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    OTHER_BOOKS[name](path)
+    with RawBook(path) as raw:
+        manifest, names = read_manifest(raw), [*raw.names, *THEIR_NAMES, *STUDIES["forward"].__struct_fields__]
+    for key in ("parameters", "replicates", "sweep", "search"):
+        names += names_in(msgspec.to_builtins(getattr(manifest, key)))
+    names += [str(label).split(" ")[0] for table in manifest.tables.values() for label in table.labels]
+    left = english(Shown(path, openpyxl.load_workbook(path), manifest, names))
+    assert not left, "\n".join(left)
+
+
+def test_to_programs_replicates_in_japanese_are_those_in_english(tmp_path: Path) -> None:
+    result = sheetsim.replicate("relu-he", 11, **TINY)
+    one, two = (sheetsim.read(result.to_excel(tmp_path / f"{lang}.xlsx", lang=lang)) for lang in ("en", "ja"))
+    assert two.names() == one.names()
+    for table in ("statistics", "verdicts"):
+        assert two.table(table).equals(one.table(table)), table
+    assert sheetsim.verify(two.path).ok
 
 
 def test_the_option_and_the_key_are_one(tmp_path):

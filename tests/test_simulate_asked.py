@@ -122,7 +122,7 @@ def test_the_copy_that_is_written_and_the_toml_that_is_read_are_said(profit: Pat
     _, out, err = command(*words, "--force", "--format", "json")
     assert json.loads(out)[0]["output"] == "B4"
     assert f"→ {copy}" in err
-    assert f"sheetsim: {profit}, 500 trials → outputs/profit-simulated.xlsx" in err
+    assert f"{profit}, 500 trials → outputs/profit-simulated.xlsx" in err
 
 
 @pytest.mark.parametrize(

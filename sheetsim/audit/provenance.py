@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError, SheetsimWarning
+from sheetsim.language import ENGLISH
 from sheetsim.model.expr import Choice, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
@@ -264,7 +265,7 @@ def made(said: Provenance) -> Made:
 def made_replicates(plan: ReplicatesPlan, was: Manifest) -> Made:
     """A book of replicates made again."""
     replicates = run_replicates(plan)
-    layout, values = replicates.book(values_only=was.values_only)
+    layout, values = replicates.book(was.values_only, was.lang or ENGLISH)
     return Made(replicates.manifest(layout, was.values_only), layout, values)
 
 

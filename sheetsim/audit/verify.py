@@ -240,7 +240,7 @@ def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Grap
         return made_replicates(plan_again(manifest, manifest.replicates, own_model), manifest)
     from sheetsim.runs.model import ModelRun
 
-    again, layout, values = ModelRun(own_model).book(manifest.values_only, manifest.matrices)
+    again, layout, values = ModelRun(own_model).book(manifest.values_only, manifest.matrices, manifest.lang or None)
     return Made(again, layout, values)
 
 

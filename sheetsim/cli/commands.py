@@ -92,6 +92,10 @@ Scheduler = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is not a sheetsim book.")
 ]
+Lang = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="CODE", help="The language of the workbook: en or ja.", show_default=False),
+]
 Open = Annotated[bool, typer.Option("--open", help="Show what was written in the desktop's application.")]
 
 
@@ -180,9 +184,7 @@ def run_command(
     what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
     settings: Settings = None,
     seed: Seed = None,
-    lang: Annotated[
-        str | None, typer.Option(metavar="CODE", help="The language of the workbook: en, or ja of some studies.")
-    ] = None,
+    lang: Lang = None,
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
@@ -402,6 +404,7 @@ def diagnose_command(
     form: Form = Format.table,
     output: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the book.", show_default=False)] = None,
     summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
+    lang: Lang = None,
     theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
@@ -425,6 +428,7 @@ def diagnose_command(
         layers=() if layers is None else [name.strip() for name in layers.split(",")],
         output_layer=not all_layers,
         report="summary" if summary_only else "full",
+        lang=lang,
         command=shlex.join(["sheetsim", *sys.argv[1:]]),
     )
     print_frame(_with_verdicts(result) if table is None else result.table(table), form)
@@ -473,6 +477,7 @@ def replicate_command(
     form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
+    lang: Lang = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
@@ -486,7 +491,7 @@ def replicate_command(
     from sheetsim.runs.replicates import plan_of, run_replicates, share
 
     form = form_of(form, as_json)
-    scenario = _load(what, settings, seed)
+    scenario = _load(what, settings, seed, lang=lang)
     names = () if statistics is None else tuple(name.strip() for name in statistics.split(","))
     plan = plan_of(scenario, replicates, share(until), names, single, bootstrap)
     # Beside the run's own book, and not in its place.
@@ -544,6 +549,7 @@ def compare_command(
     form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
+    lang: Lang = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
@@ -564,7 +570,8 @@ def compare_command(
     with ProgressLine(1) as progress:
         progress.begin("comparison")
         overrides = _overrides(settings, seed)
-        result = compare(*what or (), replicates=replicates, workers=workers, progress=progress.sheet, **overrides)
+        options: dict[str, Any] = {"replicates": replicates, "workers": workers, "lang": lang}
+        result = compare(*what or (), progress=progress.sheet, **options, **overrides)
         progress.sheet("writing")
         result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, [target])
@@ -594,6 +601,7 @@ def sensitivity_command(
     form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
+    lang: Lang = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
@@ -608,7 +616,7 @@ def sensitivity_command(
     from sheetsim.runs.study_sensitivity import plan_sensitivity, run_sensitivity
 
     form = form_of(form, as_json)
-    scenario = _load(what, settings, seed)
+    scenario = _load(what, settings, seed, lang=lang)
     plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
     _check_shown(show_it, output)
     targets = [] if output is None else targets_of([scenario], output)
@@ -634,6 +642,7 @@ def sweep_command(
     what: Annotated[str, typer.Argument(metavar="FILE.toml")],
     workers: Workers = 1,
     scheduler: Scheduler = None,
+    lang: Lang = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
     ] = None,
@@ -652,7 +661,7 @@ def sweep_command(
     from sheetsim.runs import sweep, sweep_grid
 
     form = form_of(form, as_json)
-    plan = sweep_grid.load_sweep(what)
+    plan = sweep_grid.load_sweep(what, lang)
     sweep.check_sweep(plan)
     folder = output or OUTPUTS / plan.name
     if folder.suffix.lower() in (".xlsx", ".parquet"):
@@ -696,6 +705,7 @@ def search_command(
             show_default=False,
         ),
     ] = None,
+    lang: Lang = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
     ] = None,
@@ -715,7 +725,7 @@ def search_command(
     from sheetsim.runs import search, search_plan
 
     form = form_of(form, as_json)
-    plan = search_plan.load_search(what, until)
+    plan = search_plan.load_search(what, until, lang)
     folder = output or OUTPUTS / plan.name
     if folder.suffix.lower() in (".xlsx", ".parquet"):
         raise SheetsimError(f"--output {folder} is a file: a search writes several, name a folder")
@@ -753,6 +763,7 @@ def fit_command(
             show_default="common ones that suit the sign of the data",
         ),
     ] = None,
+    lang: Lang = None,
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)
     ] = None,
@@ -776,7 +787,7 @@ def fit_command(
     target = book_of(f"{Path(data).stem}-fit", output)
     check_opener(show_it)
     make_ready([target], force)
-    result.to_excel(target, values_only=values_only, theme=theme)
+    result.to_excel(target, values_only=values_only, lang=lang, theme=theme)
     open_files(show_it, [target])
     print_heading(f"{data}, {result.data.size:,} numbers → {target}", form)
     print_frame(result.frame(), form)
@@ -798,6 +809,7 @@ def simulate_command(
     table: simulate.TableOption = None,
     form: simulate.FormatOption = Format.table,
     engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
+    lang: Lang = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     scenarios: simulate.Scenarios = None,
@@ -842,8 +854,8 @@ def simulate_command(
         open_files(show_it, [target])
         return 0
     given = (inputs or [], outputs or [], correlations or [])
-    command = simulate.command_of(book, *given, trials, seed, until, scenarios or [])
-    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme)
+    command = simulate.command_of(book, *given, trials, seed, until, scenarios or [], lang)
+    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme, lang)
     status = simulate.simulate(book, *given, trials, seed, until, verify, engine, scenarios or [], least, wanted, _say)
     open_files(show_it, [target])
     return status

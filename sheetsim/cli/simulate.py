@@ -188,6 +188,7 @@ class Wanted:
     library: Path | None
     table: SimulateTable | None
     theme: "ThemeLike" = None
+    lang: str | None = None
 
 
 def simulate(
@@ -236,9 +237,10 @@ def simulate(
         progress.sheet("writing")
         run.command = shlex.join(wanted.command)
         fits = run.trials < ROWS
-        run.to_excel(wanted.target, values_only=wanted.values_only, matrices=fits, theme=wanted.theme)
+        lang, theme = wanted.lang, wanted.theme
+        run.to_excel(wanted.target, values_only=wanted.values_only, matrices=fits, lang=lang, theme=theme)
         if wanted.into is not None:
-            run.into(wanted.into, theme=wanted.theme)
+            run.into(wanted.into, lang=lang, theme=theme)
         if wanted.library is not None:
             run.to_sipmath(wanted.library)
         if not fits:
@@ -382,6 +384,7 @@ def command_of(
     seed: int | None,
     until: str | None,
     scenarios: list[str],
+    lang: str | None = None,
 ) -> list[str]:
     """The words that make the same result again."""
     words = ["sheetsim", "simulate", book]
@@ -393,8 +396,8 @@ def command_of(
     ):
         for value in values:
             words += [option, value]
-    for option, number in (("--trials", trials), ("--seed", seed), ("--until", until)):
-        words += [] if number is None else [option, str(number)]
+    for option, one in (("--trials", trials), ("--seed", seed), ("--until", until), ("--lang", lang)):
+        words += [] if one is None else [option, str(one)]
     return words
 
 

@@ -17,6 +17,7 @@ from msgspec import structs
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.language import check_language, language
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.compare_book import CompareBook, Member
@@ -70,9 +71,15 @@ class Comparison(Written):
     title = TITLE
 
     def __init__(
-        self, members: Sequence[Compared], study: str, command: str, replicates: Sequence[Mapping[str, Array]] = ()
+        self,
+        members: Sequence[Compared],
+        study: str,
+        command: str,
+        replicates: Sequence[Mapping[str, Array]] = (),
+        lang: str | None = None,
     ) -> None:
-        """replicates: of each network by statistic an array, replicates × layers."""
+        """replicates: of each network by statistic an array, replicates × layers; lang: of the workbook."""
+        self._lang = lang
         self.names = [member.name for member in members]
         self._members, self._study, self._command, self._replicates = list(members), study, command, replicates
 
@@ -124,11 +131,12 @@ class Comparison(Written):
         """What the book of that layout says of itself."""
         return manifest(layout, TITLE, parameters={}, values_only=values_only)
 
-    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+    def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         command = templates.writing(self._command, values_only)
         parameters = {member.name: member.given for member in self._members}
-        layout = Layout(self._book.sheets(command, parameters), live=not values_only)
+        spoken = language(lang or self._lang, self._study)
+        layout = Layout(self._book.sheets(command, parameters), live=not values_only, spoken=spoken)
         return layout, evaluate(layout.places)
 
     def __repr__(self) -> str:
@@ -169,6 +177,7 @@ def compare(
     *what: "str | os.PathLike[str] | Forward | Book",
     replicates: int = 0,
     workers: int = 1,
+    lang: str | None = None,
     progress: CompareProgress | None = None,
     **overrides: Any,
 ) -> Comparison:
@@ -183,6 +192,8 @@ def compare(
         Replicates of each network with common draws, for differences from the first; 0 for none.
     workers
         Processes for them.
+    lang
+        The language of the workbook, `en` or `ja` (Japanese); that of the first template with one if None.
     progress
         Called with the name of what is computed.
     **overrides
@@ -208,6 +219,7 @@ def compare(
     arguments.whole("replicates", replicates, 0, MOST_REPLICATES)
     if replicates == 1:
         raise SheetsimError("replicates must be 0, or at least 2: an interval needs a spread")
+    check_language(lang)
     told = arguments.function("progress", progress) or (lambda name: None)
     given = what or templates.ARTICLE
     if not 2 <= len(given) <= MOST_MEMBERS:
@@ -215,9 +227,10 @@ def compare(
     loaded = [_loaded(one, overrides) for one in given]
     study = _study(loaded)
     members = _computed(_named_apart(loaded), told)
-    command = _command(members, replicates, overrides)
+    command = _command(members, replicates, overrides, lang)
     numbers = _replicated(members, study, replicates, workers, told) if replicates else ()
-    return Comparison(members, study, command, numbers)
+    of_templates = (member.scenario.experiment.lang for member in members if member.scenario)
+    return Comparison(members, study, command, numbers, lang or next(filter(None, of_templates), None))
 
 
 class _Loaded(NamedTuple):
@@ -236,7 +249,6 @@ def _loaded(what: Any, overrides: Mapping[str, Any]) -> _Loaded:
         book = read(what)
     if book is None:
         scenario = templates.scenario(what, overrides)
-        scenario.experiment.check_english("comparisons")
         return _Loaded(scenario.name, scenario.template, scenario.experiment.study, scenario, None)
     if overrides:
         raise SheetsimError(f"{book.path} is a workbook: {', '.join(overrides)} can be set of templates alone")
@@ -287,13 +299,14 @@ def _computed(loaded: Sequence[_Loaded], progress: CompareProgress) -> list[Comp
     return members
 
 
-def _command(members: Sequence[Compared], replicates: int, overrides: Mapping[str, Any]) -> str:
+def _command(members: Sequence[Compared], replicates: int, overrides: Mapping[str, Any], lang: str | None) -> str:
     given = [member.scenario.experiment.given_in_python for member in members if member.scenario]
     if any(given):
         return f"made in Python with {next(filter(None, given))}: no command makes it again"
     words = ["sheetsim compare", *(shlex.quote(member.given) for member in members)]
     for key, value in overrides.items():
         words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
+    words += [f"--lang {lang}"] if lang else []
     return " ".join(words + [f"--replicates {replicates}"] * bool(replicates))
 
 

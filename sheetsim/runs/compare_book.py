@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import (
     Data,
     Matrix,
@@ -173,7 +174,7 @@ class CompareBook:
             "distributed, and under it the verdict.",
             "Networks that count over the same range have one scale of counts. Numbers compares them in colors, Lines "
             "by layer" + (", Differences over replicates with the same draws." if self._replicates else "."),
-            f"{BARS_NOTE} {ZEROS_NOTE}",
+            sentences(BARS_NOTE, ZEROS_NOTE),
         ]
         items: list[Item] = [Text(0, 0, self._title, "title", wide)]
         items += [Text(1 + k, 0, text, "lead", wide) for k, text in enumerate(lead)]
@@ -198,7 +199,7 @@ class CompareBook:
         """A network's title, charts, verdicts and first statistic."""
         name = self._shown[0]
         group = next((group for group in self._groups if place in group.places), None)
-        yield Text(row, 0, member.name, "section")
+        yield Text(row, 0, member.name, "section", is_name=True)
         yield Text(row, 1, member.title, "hint", len(chosen))
         yield Text(row + 1, 0, self._range(group, place) if group else "No histogram: numbers overflow.", "note")
         yield Text(row + 2, 0, "Verdict", "label")
@@ -207,7 +208,7 @@ class CompareBook:
             if group and layer <= len(member.counts.counts):
                 before = sum(len(self._members[k].counts.counts) for k in group.places[: group.places.index(place)])
                 bars = layer_bars(row + 1, c, "", group.drawn, before + layer, CHART, 10)
-                yield replace(bars, label=f"{member.name}: Layer {layer}")
+                yield replace(bars, label=Joined(Name(member.name), ": ", f"Layer {layer}"))
             if layer <= len(member.frame):
                 yield Text(row + 2, c, member.verdicts[layer - 1], "verdict")
                 yield self._echo(row + 3, c, place, name, layer)
@@ -215,8 +216,8 @@ class CompareBook:
     def _range(self, group: Group, place: int) -> str:
         low, high = self._ends(group)
         others = [self._members[k].name for k in group.places if k != place]
-        shared = f" One scale of counts with {', '.join(others)}." if others else ""
-        return f"Range {low:g} to {high:g}.{shared}"
+        shared = f"One scale of counts with {', '.join(others)}." if others else ""
+        return sentences(f"Range {low:g} to {high:g}.", shared)
 
     def _ends(self, group: Group) -> tuple[float, float]:
         edges = self._members[group.places[0]].counts.edges
@@ -227,7 +228,8 @@ class CompareBook:
 
     def _heading(self, group: Group) -> str:
         low, high = self._ends(group)
-        return f"{', '.join(self._members[k].name for k in group.places)}: from {low:g} to {high:g}"
+        names = Name(", ".join(self._members[k].name for k in group.places))
+        return Joined(names, ": ", f"from {low:g} to {high:g}")
 
     def _echo(self, row: int, column: int, place: int, name: str, layer: int) -> Item:
         cell = self._cells[place][name][layer - 1]
@@ -249,7 +251,7 @@ class CompareBook:
             items += [Text(row + 1, 0, "Network", "heading-left")]
             items += [Number(row + 1, k, k, "layer") for k in range(1, self._depth + 1)]
             for r, member in enumerate(self._members, start=row + 2):
-                items.append(Text(r, 0, member.name, "label"))
+                items.append(Text(r, 0, member.name, "label", is_name=True))
                 layers = range(1, len(member.frame) + 1)
                 items += [self._echo(r, k, r - row - 2, name, k) for k in layers]
             items.append(Colors(((row + 2, 1, len(self._members), self._depth),)))
@@ -267,7 +269,7 @@ class CompareBook:
             lines = []
             for member, cells in zip(self._members, self._cells, strict=True):
                 shown = tuple(_drawn(cells[name], member.frame[name], steep))
-                lines += [Line(member.name, shown)] if shown else []
+                lines += [Line(Name(member.name), shown)] if shown else []
             if lines:
                 items.append(Lines(*place, self._said(name), tuple(lines), LINES_CHART, "layer", (), steep))
         return Page("Lines", tuple(items), dict.fromkeys(range(2 * CHART_COLUMNS), 14), {0: 28}, words="lines by layer")
@@ -279,7 +281,7 @@ class CompareBook:
         row = 1
         for member, cells in zip(self._members, self._cells, strict=True):
             for k, word in enumerate(member.verdicts):
-                items += [Text(row + k, 0, member.name, "hint"), Number(row + k, 1, k + 1, "whole")]
+                items += [Text(row + k, 0, member.name, "hint", is_name=True), Number(row + k, 1, k + 1, "whole")]
                 items.append(Text(row + k, 2, word, "verdict"))
                 for c, name in enumerate(names, start=3):
                     cell = cells[name][k]
@@ -297,7 +299,7 @@ class CompareBook:
             items += [Text(row, 0, self._heading(group), "section"), Text(row + 1, 0, "up to", "column")]
             items += [Block(row + 2, 0, group.drawn.labels, "up-to"), Text(row + 2 + bins, 0, "more", "edge-muted")]
             heads = [
-                f"{self._members[k].name} {layer}"
+                Name(f"{self._members[k].name} {layer}")
                 for k in group.places
                 for layer in range(1, len(self._members[k].counts.counts) + 1)
             ]
@@ -325,12 +327,12 @@ class CompareBook:
         statistics = list(self._replicates[0])
         items += [Text(4, 0, "network", "heading-left"), Text(4, 1, "layer", "column")]
         parts = ("difference", "low", "high")
-        heads = [f"{name}{'' if part == 'difference' else f' {part}'}" for name in statistics for part in parts]
+        heads = [Joined(name, *([] if part == "difference" else [" ", part])) for name in statistics for part in parts]
         items += [Text(4, c, head, "column") for c, head in enumerate(heads, start=2)]
         for k, member in enumerate(self._members[1:]):
             for layer in range(layers):
                 at = 5 + k * layers + layer
-                items += [Text(at, 0, member.name, "hint"), Number(at, 1, layer + 1, "whole")]
+                items += [Text(at, 0, member.name, "hint", is_name=True), Number(at, 1, layer + 1, "whole")]
             of_member = [one for one in self.differences if one.name == member.name]
             for c, one in enumerate(of_member):
                 for p, cells in enumerate((one.mean, one.low, one.high)):
@@ -342,13 +344,13 @@ class CompareBook:
                 for one in self.differences
                 if one.statistic == name
                 for label, cells, style in (
-                    (one.name, one.mean, "solid"),
-                    (f"{one.name} low", one.low, "band"),
-                    (f"{one.name} high", one.high, "band"),
+                    (Name(one.name), one.mean, "solid"),
+                    (Joined(Name(one.name), " ", "low"), one.low, "band"),
+                    (Joined(Name(one.name), " ", "high"), one.high, "band"),
                 )
             ]
             place = top + CHART_ROWS * (k // 2), CHART_COLUMNS * (k % 2)
-            items.append(Lines(*place, f"{name}: difference from {first}", tuple(lines), LINES_CHART, "layer"))
+            items.append(Lines(*place, Joined(name, f": difference from {first}"), tuple(lines), LINES_CHART, "layer"))
         wide = max(2 * CHART_COLUMNS, len(heads) + 2)
         widths = (
             {0: LABEL_WIDTH}
@@ -361,12 +363,12 @@ class CompareBook:
     def _replicates_page(self) -> Page:
         """A row a replicate: every network's numbers, and the differences from the first."""
         blocks = [
-            (f"{name} of {member.name}", node)
+            (Joined(name, f" of {member.name}"), node)
             for member, of in zip(self._members, self._replicates, strict=True)
             for name, node in of.items()
         ]
         blocks += [
-            (f"{name} of {member.name} less {self._members[0].name}", self._graph[f"less_{node.name}"])
+            (Joined(name, f" of {member.name} less {self._members[0].name}"), self._graph[f"less_{node.name}"])
             for member, of in zip(self._members[1:], self._replicates[1:], strict=True)
             for name, node in of.items()
         ]

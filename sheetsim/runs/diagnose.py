@@ -40,6 +40,7 @@ def diagnose(
     output_layer: bool = True,
     report: str = "full",
     title: str = "",
+    lang: str | None = None,
     command: str = NO_COMMAND,
 ) -> "DiagnosedRun":
     """Run inputs through given weights: `summary()`, `verdicts()`, `to_excel(path)` and so on, as of any run.
@@ -69,6 +70,8 @@ def diagnose(
         "full", or "summary" for a book without the matrices.
     title
         Title of the book.
+    lang
+        The language of the book, `en` or `ja` (Japanese); English if None.
     command
         Command that the sheet About shows for making the book again.
 
@@ -116,6 +119,7 @@ def diagnose(
         input="normal" if data is None else source,
         report=report,
         title=title or "Diagnosis of given weights",
+        lang=lang,
         description=" ".join(notes),
         weights=[one for one in given.source if one] or ["arrays of Python"],
         given=kept,

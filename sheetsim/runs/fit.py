@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from sheetsim.arguments import listed, said, text
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.language import language
 from sheetsim.model.distribution_text import written_distribution
 from sheetsim.model.draws import Distribution
 from sheetsim.model.fitting import FittedFamily, fitted_families, suited_families
@@ -99,9 +100,11 @@ class Fit(Written):
         """What the book of that layout says of itself."""
         return manifest(layout, self.title, values_only=values_only, tables={"ranking": self._book.table})
 
-    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+    def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
-        layout = Layout(self._book.sheets(writing(self._command, values_only)), live=not values_only)
+        layout = Layout(
+            self._book.sheets(writing(self._command, values_only)), live=not values_only, spoken=language(lang)
+        )
         return layout, evaluate(layout.places)
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sheetsim.language import Name
 from sheetsim.model.distribution_text import written_distribution
 from sheetsim.model.expr import Data, Matrix
 from sheetsim.model.fitting import FittedFamily
@@ -90,8 +91,8 @@ class FitBook:
         items += [Text(top - 1, c, column.name, "column") for c, column in enumerate(self.table.columns, start=1)]
         items.append(Text(top - 1, wide - 1, "law", "heading-left"))
         for row, one in enumerate(self._ranked, start=top):
-            items.append(Text(row, 0, one.distribution.name, "label"))
-            items.append(Text(row, wide - 1, written_distribution(one.distribution), "hint"))
+            items.append(Text(row, 0, one.distribution.name, "label", is_name=True))
+            items.append(Text(row, wide - 1, written_distribution(one.distribution), "hint", is_name=True))
         for c, column in enumerate(self.table.columns, start=1):
             style = COLUMNS[column.name][1]
             items += [Block(row, c, cell, style) for row, cell in enumerate(column.cells, start=top)]
@@ -99,8 +100,8 @@ class FitBook:
         items.append(Text(row, 0, "Quantiles of the data over those of the law: on the line, they agree", "section"))
         for k, (family, points) in enumerate(self._points.items()):
             place = row + 1 + CHART_ROWS * (k // 2), CHART_COLUMNS * (k % 2)
-            trace = Trace(family, points, k, "point")
-            items.append(Scatter(*place, family, (trace,), (self._line,), self._window, CHART, ("law", "data")))
+            trace = Trace(Name(family), points, k, "point")
+            items.append(Scatter(*place, Name(family), (trace,), (self._line,), self._window, CHART, ("law", "data")))
         widths = {0: 20} | dict.fromkeys(range(1, wide - 1), 15) | {wide - 1: 62}
         return Page("Overview", tuple(items), widths, {0: 30}, freeze=None)
 
@@ -108,7 +109,7 @@ class FitBook:
         """The points of the plots: for each family two columns."""
         items: list[Item] = [Text(0, 0, "Quantiles that the plots show", "title", 2 * len(self._points) + 2)]
         for k, (family, points) in enumerate(self._points.items()):
-            items += [Text(1, 2 * k, family, "column"), Text(1, 2 * k + 1, "data", "column")]
+            items += [Text(1, 2 * k, family, "column", is_name=True), Text(1, 2 * k + 1, "data", "column")]
             items.append(Block(2, 2 * k, points))
         last = 2 * len(self._points)
         items += [Text(1, last, "line x", "column"), Text(1, last + 1, "line y", "column"), Block(2, last, self._line)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sheetsim.errors import SheetsimError
+from sheetsim.language import ENGLISH
 from sheetsim.model.expr import COUNT, ROUNDING, Constant, Matrix
 from sheetsim.model.series import Series
 from sheetsim.studies.about import AboutPage
@@ -98,7 +99,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     summary; theme: the file of its house style. tables (the summary first), histograms: by the name under which they
     are asked for; output_histograms: by label of an output's quantity; verdicts: names of cells, one a row of the
     summary; kinds: names of matrices by what their numbers are (COUNT, ROUNDING); series, headings: by name of the
-    matrix; texts: in a book of another language, what its cells say, in English.
+    matrix; lang, texts: of a book in another language than English, which it is, and what its cells say, in English.
     """
 
     format: int
@@ -121,6 +122,7 @@ class Manifest(_Strict, frozen=True, kw_only=True):
     kinds: dict[str, list[str]] = {}
     series: dict[str, PlacedSeries] = {}
     headings: dict[str, list[str]] = {}
+    lang: str = ""
     texts: dict[str, str] = {}
 
     def rows(self) -> list[list[str]]:
@@ -157,7 +159,9 @@ def manifest(
     about = next(sheet for sheet in layout.sheets if isinstance(sheet, AboutPage))
     nodes = {str(node.name): node for node in layout.named()}
     parameters = dict(about.parameters if parameters is None else parameters)
-    headings = {str(s.matrix.name): list(s.columns) for s in layout.sheets if isinstance(s, MatrixSheet) and s.columns}
+    headings = {
+        str(s.matrix.name): list(map(str, s.columns)) for s in layout.sheets if isinstance(s, MatrixSheet) and s.columns
+    }
     kinds = {kind: [name for name, node in nodes.items() if node.kind == kind] for kind in (COUNT, ROUNDING)}
     return Manifest(
         format=FORMAT,
@@ -190,6 +194,7 @@ def manifest(
             if isinstance(node, Series)
         },
         headings=headings,
+        lang="" if layout.spoken.code == ENGLISH else layout.spoken.code,
         texts={layout.say(text): text for text in _texts(layout) if layout.say(text) != text},
     )
 

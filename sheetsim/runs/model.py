@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values
 from sheetsim.errors import SheetsimError
+from sheetsim.language import ENGLISH, language
 from sheetsim.model.draws import LIVE
 from sheetsim.model.graph import Graph
 from sheetsim.runs.manifest import Manifest, manifest
@@ -245,6 +246,7 @@ class ModelRun(Run):
         *,
         values_only: bool = False,
         matrices: bool = True,
+        lang: str | None = None,
         progress: SheetProgress | None = None,
         theme: "ThemeLike" = None,
     ) -> Path:
@@ -258,6 +260,8 @@ class ModelRun(Run):
             Leave the formulas and drop-downs out.
         matrices
             False: the book holds the outputs' pages and single cells alone, as values.
+        lang
+            The language of the workbook, `en` or `ja` (Japanese); English if None.
         progress
             Called with each sheet's title.
         theme
@@ -271,13 +275,13 @@ class ModelRun(Run):
         from sheetsim.runs.themes import write_book
 
         arguments.function("progress", progress)
-        said, layout, values = self.book(values_only, arguments.flag("matrices", matrices))
+        said, layout, values = self.book(values_only, arguments.flag("matrices", matrices), lang)
         return write_book(path, said, layout, values, theme, progress)
 
-    def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
+    def book(self, values_only: bool, matrices: bool, lang: str | None = None) -> tuple[Manifest, Layout, Values]:
         """What the workbook says of itself, what stands where in it, and its numbers."""
-        outputs = self._study.outputs
-        layout = self._layout if matrices and not values_only else Layout(self._sheets(matrices), live=False)
+        outputs, live = self._study.outputs, matrices and not values_only
+        layout = self._layout if live and lang in (None, ENGLISH) else self._laid_out(matrices, live, lang)
         self._compute(layout.places)
         tables = () if self._risk is None else (outputs.table, outputs.percentiles, self._risk, *self._sensitivities[1])
         placed = {table.name: table for table in tables}
@@ -292,14 +296,17 @@ class ModelRun(Run):
     @cached_property
     def _layout(self) -> Layout:  # type: ignore[override]
         """Where everything stands in the whole workbook, whose values are computed."""
-        try:
-            layout = Layout(self._sheets(matrices=True), live=True)
-        except SheetsimError as error:
-            if not self._study.graph.outputs:
-                raise
-            raise SheetsimError(f"{error}; to_excel(path, matrices=False) writes the outputs alone") from None
+        layout = self._laid_out(matrices=True, live=True)
         self._compute(layout.places)
         return layout
+
+    def _laid_out(self, matrices: bool, live: bool, lang: str | None = None) -> Layout:
+        try:
+            return Layout(self._sheets(matrices), live=live, spoken=language(lang))
+        except SheetsimError as error:
+            if not (live and self._study.graph.outputs):
+                raise
+            raise SheetsimError(f"{error}; to_excel(path, matrices=False) writes the outputs alone") from None
 
     def _sheets(self, matrices: bool) -> "list[Sheet]":
         from sheetsim.studies.model_book import model_sheets

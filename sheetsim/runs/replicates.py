@@ -18,6 +18,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
+from sheetsim.language import language
 from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
 from sheetsim.runs.intervals import bootstrap_t, reading_frame, widest
@@ -55,11 +56,10 @@ ReplicateProgress = Callable[[int, float], None]
 def observed(source: Experiment | Graph) -> Observed:
     """What replicates of an experiment or of a person's model observe.
 
-    Raises SheetsimError where that is nothing, or the experiment's language is another than their books have.
+    Raises SheetsimError where that is nothing.
     """
     if isinstance(source, Experiment):
         check_repeatable(source)
-        source.check_english("books of many runs")
     if isinstance(source, Forward) and source.study == Forward.STUDY:
         return observed_forward(source)
     if isinstance(source, Graph):
@@ -265,12 +265,13 @@ class Replicates(Written):
             replicates=Replicated(run=self._plan.run, statistics=list(self._plan.chosen), **options),
         )
 
-    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+    def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         live = self._book.live and not values_only
         command = templates.writing(self._plan.command, values_only)
         parameters = dict(self._plan.observed.parameters) | self._plan.options()
-        layout = Layout(self._book.sheets(command, parameters, live), live=live)
+        spoken = language(lang or parameters.get("lang"), self._plan.observed.name)
+        layout = Layout(self._book.sheets(command, parameters, live), live=live, spoken=spoken)
         return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
 
     def __repr__(self) -> str:

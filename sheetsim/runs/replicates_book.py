@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sheetsim.language import Joined
 from sheetsim.model.expr import Constant, Data, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.runs import intervals
@@ -146,7 +147,7 @@ class ReplicatesBook:
     def sheets(self, command: str, parameters: Mapping[str, Any], live: bool) -> list[Sheet]:
         """The sheets in their order."""
         observed = self._observed
-        headings = ("seed", *(f"{statistic} {row}" for row, statistic in self._labels))
+        headings = ("seed", *(Joined(statistic, " ", str(row)) for row, statistic in self._labels))
         names = {
             "results": "the replicates: a row each, its seed and its statistics (constants)",
             "words": "the words of each replicate by number, a column each (constants)",
@@ -192,7 +193,7 @@ class ReplicatesBook:
             sheets.append(bars_page({"Outputs of each layer": self._drawn}))
         sheets.append(MatrixSheet("Replicates", self._results, "replicate", headings, wholes=1, words=WORDS_OF_ROWS))
         if self.said:
-            said = tuple(f"{name} {row}" for row, name in observed.words)
+            said = tuple(Joined(name, " ", str(row)) for row, name in observed.words)
             sheets.append(
                 MatrixSheet(
                     "Words",
@@ -304,7 +305,7 @@ class ReplicatesBook:
         """Means, intervals and theory of some rows, by their places from 0."""
         items = self._heads(row, "Over replicates", [rows[k] for k in part])
         for statistic, title in self._observed.shown.items():
-            items.append(Text(row + 1, 0, _short(f"{title} ({statistic}), mean"), "label"))
+            items.append(Text(row + 1, 0, Joined(title, f" ({statistic})", ", mean", most=LONGEST), "label"))
             parts = [("mean", "center"), ("low", "center"), ("high", "center")]
             if statistic in self._skewed:
                 parts += [(name, "center") for name in ("geometric", "geometric_low", "geometric_high", "read")]
@@ -350,9 +351,13 @@ class ReplicatesBook:
         items: list[Item] = [Text(row, 0, label, "heading-left")]
         for c, name in enumerate(rows, start=1):
             is_layer = isinstance(name, int) and self._observed.index == "layer"
-            text = name if isinstance(name, str) else f"{self._observed.index} {name}"
+            text = name if isinstance(name, str) else self._called(name)
             items.append(Number(row, c, int(name), "layer") if is_layer else Text(row, c, text, "heading"))
         return items + [Text(row, column, " ", "heading") for column in range(len(rows) + 1, ACROSS + 1)]
+
+    def _called(self, row: int | str) -> str:
+        index = self._observed.index
+        return Joined(index, " ", row) if isinstance(row, str) else f"{index} {row}"
 
     def _has(self, column: str, statistic: str) -> bool:
         """Whether a column has a number of the statistic at every layer."""
@@ -374,7 +379,7 @@ class ReplicatesBook:
         steep = bool((means > 0).all() and means.max() > 100 * means.min())
         axis = self._observed.index if self._observed.index != "row" else "step"
         labels = (self._numbers[statistic],) if statistic in self._numbers else ()
-        return Lines(row, column, _short(title), tuple(lines), CHART, axis, labels, steep)
+        return Lines(row, column, Joined(title, most=LONGEST), tuple(lines), CHART, axis, labels, steep)
 
     def _statistics(self) -> Page:
         items: list[Item] = [Text(0, 0, "statistic", "heading-left"), Text(0, 1, self._observed.index, "index")]
@@ -456,7 +461,10 @@ class ReplicatesBook:
         column = 2
         for label in places:
             for heading, cells in (("mean", settling.mean), ("low", settling.low), ("high", settling.high)):
-                items += [Text(0, column, f"{heading} {label[0]}", "column"), Block(1, column, cells[label], "number")]
+                items += [
+                    Text(0, column, Joined(heading, " ", str(label[0])), "column"),
+                    Block(1, column, cells[label], "number"),
+                ]
                 column += 1
         if live:
             items += [Text(0, column, "replicate", "column"), Block(1, column, graph["replicate"], "whole")]
@@ -472,14 +480,9 @@ class ReplicatesBook:
                 Line("high", (settling.high[label],), style="faint"),
             )
             place = start + 1 + 14 * (k // 2), 6 * (k % 2)
-            title = f"{label[1]}, {self._observed.index} {label[0]}"
+            title = Joined(label[1], ", ", self._called(label[0]))
             items.append(Lines(*place, title, lines, CHART, "replicates", (settling.checkpoints,)))
         return Page("Convergence", tuple(items), dict.fromkeys(range(column + 1), 12), freeze=(1, 1), words=words)
-
-
-def _short(text: str) -> str:
-    """A text that a label or a chart's title has room for."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _is_there(cell: Matrix) -> bool:

@@ -23,6 +23,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import Crew, check_workers, crew
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
+from sheetsim.language import language
 from sheetsim.model.draws import child_seed
 from sheetsim.model.op import Array
 from sheetsim.runs.intervals import interval_arrays
@@ -231,7 +232,7 @@ class Search(Written):
         """What the book of that layout says of itself."""
         return manifest(layout, self.title, parameters={}, values_only=values_only, search=self.plan.parameters)
 
-    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+    def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         plan = self.plan
         good = [trial for trial in self.ordered if not trial.failure]
@@ -240,7 +241,8 @@ class Search(Written):
             plan, self.ordered, self._numbers(good), so_far, first, self._importance, self.reason, CONFIDENCE
         )
         command = writing(plan.command, values_only)
-        layout = Layout(book.sheets(command, not values_only), live=not values_only)
+        spoken = language(lang or plan.lang, plan.study)
+        layout = Layout(book.sheets(command, not values_only), live=not values_only, spoken=spoken)
         return layout, evaluate(layout.places)
 
     def _aligned(self) -> tuple[int, dict[str, Array]]:

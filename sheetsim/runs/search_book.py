@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import (
     Matrix,
     absolute,
@@ -77,6 +78,11 @@ CAUTIONS = (
     "seed before it is relied on.",
     "Intervals are of one trial each, by Student’s t over its replicates. Replicate k has the same draws in every "
     "trial, so that differences between trials vary less than their values do.",
+)
+
+OF_HALVING = (
+    "Of halving, of which a trial costs its share of the budget, by what is paid for; its values are also those of "
+    "trials with a part of the budget."
 )
 
 IMPORTANCE_CAUTION = (
@@ -149,7 +155,7 @@ class SearchBook:
     def _of_trial(self, row_number: int, trial: Any, place: int = 0) -> list[Item]:
         items: list[Item] = [Number(row_number, place, trial.number, "whole")]
         if self._several:
-            items += [Text(row_number, place + 1, trial.method, "hint")]
+            items += [Text(row_number, place + 1, trial.method, "hint", is_name=True)]
             items += [Number(row_number, place + 2, trial.repeat, "whole")]
         return items
 
@@ -171,15 +177,19 @@ class SearchBook:
             "behind low",
             "behind high",
             "word",
-            *plan.columns,
+            *map(Name, plan.columns),
         ]
         wide = max(len(heads), 8)
         items: list[Item] = [Text(0, 0, plan.title, "title", wide)]
         lead = [
             *([plan.description] if plan.description else []),
-            f"{len(self.trials):,} trials by {', '.join(plan.methods)}: the {plan.goal} {plan.value}, which is "
-            f"{plan.searched.what}. {_replicated(plan)} {self.reason[:1].upper()}{self.reason[1:]}."
-            + (f" {failed:,} of them failed; they stand last on the sheet Trials." if failed else ""),
+            sentences(
+                f"{len(self.trials):,} trials by {', '.join(plan.methods)}: the {plan.goal} {plan.value}, which is "
+                f"{plan.searched.what}.",
+                _replicated(plan),
+                _sentence(self.reason),
+                f"{failed:,} of them failed; they stand last on the sheet Trials." if failed else "",
+            ),
             *CAUTIONS[: 2 if plan.replicates > 1 else 1],
         ]
         items += [Text(1 + k, 0, sentence, "lead", wide) for k, sentence in enumerate(lead)]
@@ -209,7 +219,7 @@ class SearchBook:
         names = ("hyperparameter", "trials", "rank correlation", "first order")
         items += [Text(r + 2, c, name, "column") for c, name in zip((0, left, left + 1, left + 2), names, strict=True)]
         for k, one in enumerate(self.importance, start=r + 3):
-            items += [Text(k, 0, one.key, "label"), Number(k, left, one.trials, "whole")]
+            items += [Text(k, 0, one.key, "label", is_name=True), Number(k, left, one.trials, "whole")]
             for c, number in ((left + 1, one.rank_correlation), (left + 2, one.first_order)):
                 items.append(Text(k, c, "–", "muted") if math.isnan(number) else Number(k, c, number, "ratio"))
         widths = {0: 18.0} | dict.fromkeys(range(1, wide), 16.0)
@@ -253,12 +263,13 @@ class SearchBook:
     def _so_far(self, graph: Graph) -> Page:
         plan = self.plan
         items: list[Item] = [Text(0, 0, f"Best {plan.value} so far, by trial", "title", 12)]
-        note = "Of each search the best value among its trials up to then."
-        if plan.asked.repeats > 1:
-            note += f" Lines: means over {plan.asked.repeats} searches with seeds of their own, with 95 % intervals."
-        if "halving" in self.so_far and len(self.so_far) > 1:
-            note += " Of halving, of which a trial costs its share of the budget, by what is paid for; its values are "
-            note += "also those of trials with a part of the budget."
+        repeats = plan.asked.repeats
+        means = f"Lines: means over {repeats} searches with seeds of their own, with 95 % intervals."
+        note = sentences(
+            "Of each search the best value among its trials up to then.",
+            means if repeats > 1 else "",
+            OF_HALVING if "halving" in self.so_far and len(self.so_far) > 1 else "",
+        )
         items.append(Text(1, 0, note, "text"))
         if not self.so_far:
             items.append(Text(3, 0, "No search has a value.", "text"))
@@ -272,12 +283,12 @@ class SearchBook:
         for method, numbers in self.so_far.items():
             node = graph.input(f"best_{method}", numbers, what=f"best so far by trial, a column a search by {method}")
             repeats = numbers.shape[1]
-            items += [Text(top - 1, left, method, "section")]
+            items += [Text(top - 1, left, method, "section", is_name=True)]
             items += [Text(top, left + k, f"search {k + 1}", "column") for k in range(repeats)]
             items.append(Block(top + 1, left, node))
             left += repeats
             if repeats == 1:
-                lines.append(Line(method, (node,)))
+                lines.append(Line(Name(method), (node,)))
                 continue
             center = row_sum(node) / float(repeats)
             center = graph.define(f"mean_{method}", center, what=f"mean over the searches by {method}")
@@ -291,7 +302,8 @@ class SearchBook:
             ]
             for k, (name, one) in enumerate(zip(("mean", "low", "high"), (center, *ends), strict=True)):
                 items += [Text(top, left + k, name, "column"), Block(top + 1, left + k, one)]
-            lines += [Line(method, (center,)), *(Line(f"{method} interval", (one,), "band") for one in ends)]
+            ends_of = Joined(Name(method), " interval")
+            lines += [Line(Name(method), (center,)), *(Line(ends_of, (one,), "band") for one in ends)]
             left += 4
         share = plan.searched.share
         chart = Lines(3, 0, f"Best {plan.value} so far", tuple(lines), CHART, "trial", (trials,), share=share)
@@ -309,22 +321,24 @@ class SearchBook:
         charts: list[Item] = []
         for k, key in enumerate(keys):
             named = next((one for one in plan.space.hyperparameters if one.key == key), None)
-            points, called = _points(named, key, self._good)
+            points, log = _points(named, key, self._good)
+            called = Name(f"{log}{key}")
             node = graph.input(f"points_{k + 1}", points, what=f"{called} and value of each trial")
             left = 3 * k
-            items += [Text(top, left, called, "column"), Text(top, left + 1, plan.value, "column")]
+            items += [Text(top, left, called, "column"), Text(top, left + 1, plan.value, "column", is_name=True)]
             items.append(Block(top + 1, left, node))
             if named is not None and named.choices:
                 told = "; ".join(f"{n}: {_text(choice)}" for n, choice in enumerate(named.choices, start=1))
-                items.append(Text(top - 1, left, told[:250], "text"))
+                items.append(Text(top - 1, left, told[:250], "text", is_name=True))
             across = _ticks(points[:, 0])
             if named is not None and named.choices:
                 across = Ticks(0.0, len(named.choices) + 1.0, 1.0)
             window = across, _ticks(points[:, 1])
-            trace = (Trace(plan.value, node, 0, "point"),)
+            value = Name(plan.value)
+            trace = (Trace(value, node, 0, "point"),)
             place = 3 + CHART_ROWS * (k // 2), 6 * (k % 2)
             charts.append(
-                Scatter(*place, f"{plan.value} against {called}", trace, (), window, SMALL, (called, plan.value))
+                Scatter(*place, Joined(value, " against ", called), trace, (), window, SMALL, (called, value))
             )
         widths = dict.fromkeys(range(max(12, 3 * len(keys))), 12.0)
         words = "the values against each hyperparameter"
@@ -333,7 +347,7 @@ class SearchBook:
     def _all(self, table: "_Columns") -> Page:
         plan, good = self.plan, self._good
         left = len(self._heads())
-        heads = [*self._heads(), *plan.columns]
+        heads = [*self._heads(), *map(Name, plan.columns)]
         items: list[Item] = [Text(0, c, head, "column") for c, head in enumerate(heads)]
         for k, trial in enumerate(good, start=1):
             items += [*self._of_trial(k, trial), *self._values(k, left, trial)]
@@ -430,6 +444,12 @@ class _Columns:
         return [*items, Block(1, left, self._x)], left + self._plan.replicates
 
 
+def _sentence(reason: str) -> str:
+    """Why there are not more trials, as a sentence."""
+    parts = [part for one in reason.split("; ") for part in ("; ", one)]
+    return Joined(*parts[1:], ".", english=f"{reason[:1].upper()}{reason[1:]}.")
+
+
 def _replicated(plan: SearchPlan) -> str:
     if not plan.searched.is_drawn:
         return "Nothing is drawn on the way to it: a trial is a single run."
@@ -437,13 +457,13 @@ def _replicated(plan: SearchPlan) -> str:
 
 
 def _points(named: Any, key: str, trials: Sequence[Any]) -> tuple[Array, str]:
-    """Of each trial that has the hyperparameter, where it stands and the value; and what the axis is called."""
+    """Of each trial that has the hyperparameter, where it stands and the value; and what its name begins with."""
     pairs = [(trial.keys[key], trial.value) for trial in trials if key in trial.keys]
     if named is not None and named.choices:
-        return np.array([(1.0 + named.choices.index(value), y) for value, y in pairs]), key
+        return np.array([(1.0 + named.choices.index(value), y) for value, y in pairs]), ""
     if named is not None and named.log:
-        return np.array([(math.log10(value), y) for value, y in pairs]), f"log10 {key}"
-    return np.array([(float(value), y) for value, y in pairs]), key
+        return np.array([(math.log10(value), y) for value, y in pairs]), "log10 "
+    return np.array([(float(value), y) for value, y in pairs]), ""
 
 
 def _ticks(numbers: Array) -> Ticks:
@@ -460,7 +480,7 @@ def _ticks(numbers: Array) -> Ticks:
 def _shown(row_number: int, place: int, value: Any) -> Item:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Number(row_number, place, value, "whole" if isinstance(value, int) else "up-to")
-    return Text(row_number, place, _text(value), "hint")
+    return Text(row_number, place, _text(value), "hint", is_name=True)
 
 
 def _text(value: Any) -> str:

@@ -18,6 +18,7 @@ from sheetsim.arguments import number as number_of
 from sheetsim.arguments import said
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
+from sheetsim.language import check_language
 from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
 from sheetsim.runs.search_methods import METHODS, Goal, MethodOptions, halving_rungs
@@ -71,6 +72,8 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         Trials of each method. Of halving: as many as cost what so many with the whole budget do.
     replicates
         Replicates of each trial, 1 for a single run.
+    lang
+        Language of the workbook, "en" or "ja" (Japanese).
     seed
         Seed of the methods' own draws; the template's seed is that of the trials.
     repeats
@@ -116,9 +119,11 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     least: int = 1
     title: str = ""
     description: str = ""
+    lang: str | None = None
     set: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_language(self.lang)
         for key, most in MOST.items():
             if not 1 <= getattr(self, key) <= most:
                 raise SheetsimError(f"{key} must be a whole number from 1 to {most:,}, not {getattr(self, key)}")
@@ -214,7 +219,8 @@ class SearchPlan:
     """A search that has been checked.
 
     name: what to call it; command: what makes it again; parameters: the file's keys; make: the study or model of a
-    point; searched: what the value is; replicates: of a trial, 1 where nothing is drawn; seed, draws: of the trials.
+    point; searched: what the value is; replicates: of a trial, 1 where nothing is drawn; seed, draws: of the trials;
+    study, lang: which one, and the language of the workbook.
     """
 
     name: str
@@ -232,6 +238,8 @@ class SearchPlan:
     seed: int
     draws: str
     budget: int = 0
+    study: str = ""
+    lang: str | None = None
 
     @property
     def value(self) -> str:
@@ -278,13 +286,16 @@ def shipped_searches() -> list[str]:
     return sorted(path.stem for path in (templates.folder() / FOLDER).glob("*.toml"))
 
 
-def load_search(what: "str | os.PathLike[str] | Mapping[str, Any]", until: str | float | None = None) -> SearchPlan:
+def load_search(
+    what: "str | os.PathLike[str] | Mapping[str, Any]", until: str | float | None = None, lang: str | None = None
+) -> SearchPlan:
     """The plan of a search's file, of a shipped search, or of a mapping with the same keys.
 
-    until: in place of the file's. Raises SheetsimError with what is wrong.
+    until, lang: in place of the file's. Raises SheetsimError with what is wrong.
     """
+    more = {} if lang is None else {"lang": lang}
     if isinstance(what, Mapping):
-        return _plan(dict(what), Path(), "search", "made in Python: sheetsim.search of a mapping", until)
+        return _plan(dict(what) | more, Path(), "search", "made in Python: sheetsim.search of a mapping", until)
     path = path_of(what, "a search's file")
     name = path.stem
     command = f"sheetsim search {shlex.quote(str(path))}"
@@ -294,9 +305,11 @@ def load_search(what: "str | os.PathLike[str] | Mapping[str, Any]", until: str |
                 f"{path} is no .toml file, and no shipped search: these are {', '.join(shipped_searches())}"
             )
         path = templates.folder() / FOLDER / f"{what}.toml"
-    parameters = templates.read_toml(path)
+    parameters = templates.read_toml(path) | more
     if until is not None:
         command += f" --until {shlex.quote(str(until))}"
+    if lang is not None:
+        command += f" --lang {lang}"
     try:
         return _plan(parameters, path.parent, name, command, until)
     except SheetsimError as error:
@@ -408,6 +421,8 @@ def _checked(
         int(getattr(source, "seed", 0)),
         str(getattr(source, "draws", "pcg64")),
         budget,
+        str(getattr(source, "study", "")),
+        asked.lang or getattr(source, "lang", None),
     )
 
 

@@ -14,6 +14,7 @@ from sheetsim import arguments
 from sheetsim.engine.evaluate import Program, Values, evaluate
 from sheetsim.engine.sensitivity import Design, jansen_intervals
 from sheetsim.errors import SheetsimError
+from sheetsim.language import language
 from sheetsim.model.draws import stream
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.graph import Graph
@@ -79,7 +80,7 @@ class Sensitivity(Written):
         tables = {table.name: table for table in self._tables}
         return manifest(layout, self.title, parameters={}, values_only=values_only, tables=tables)
 
-    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+    def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         from sheetsim.runs.sensitivity_book import sensitivity_book
 
@@ -95,7 +96,8 @@ class Sensitivity(Written):
             self.title, plan.description, self._tables, self._design, headings, self.notes, command, parameters,
             plan.by_scipy,
         )  # fmt: skip
-        layout = Layout(sheets, live=not values_only)
+        spoken = language(lang or plan.parameters.get("lang"), "sensitivity")
+        layout = Layout(sheets, live=not values_only, spoken=spoken)
         return layout, evaluate(layout.places)
 
     def __repr__(self) -> str:
@@ -254,7 +256,6 @@ def plan_sensitivity(
     else:
         check_repeatable(of.experiment)
         source, name = of.experiment, of.name
-        source.check_english("books of sensitivities")
         command = _command(of.command, statistic, trials, groups, resamples)
         observed = observed_tables(source, source.title, source.study)
     places = observed.places([statistic])

@@ -26,6 +26,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
+from sheetsim.language import language
 from sheetsim.model.graph import Graph
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import Manifest, manifest
@@ -185,7 +186,7 @@ class Sweep(Written):
         """What the book of that layout says of itself."""
         return manifest(layout, self.title, parameters={}, values_only=values_only, sweep=self.plan.parameters)
 
-    def book(self, values_only: bool = False) -> tuple[Layout, Values]:
+    def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         plan = self.plan
         SweepBook.check(plan.rows, plan.parameters)
@@ -196,7 +197,11 @@ class Sweep(Written):
             plan.title, plan.description, plan.grid, points, plan.replicates, shown, CONFIDENCE, plan.index, meanings
         )
         command = writing(plan.command, values_only)
-        layout = Layout(book.sheets(command, plan.parameters), live=not values_only)
+        layout = Layout(
+            book.sheets(command, plan.parameters),
+            live=not values_only,
+            spoken=language(lang or plan.lang, plan.points[0].observed.name),
+        )
         return layout, evaluate(layout.places)
 
     def __repr__(self) -> str:

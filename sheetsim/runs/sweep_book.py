@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sheetsim.errors import SheetsimError
+from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import Data, Matrix, log10
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
@@ -99,9 +100,11 @@ class SweepBook:
             f"{_count(len(self._points), 'point')} of a grid, {_count(self._replicates, 'replicate')} at each. A "
             "replicate is a run with draws of its own; replicate k has the same random numbers at "
             "every point, so that points differ by their parameters and not by chance.",
-            f"Heat map: {self._named()}{self._at_last()}, by the first two keys of the grid. "
-            f"{'Lines: the same by ' + self._index + '. ' if self._by_row else ''}"
-            "Points: the means behind it, with their intervals.",
+            sentences(
+                Joined("Heat map: ", self._named(), self._at_last(), ", by the first two keys of the grid."),
+                f"Lines: the same by {self._index}." if self._by_row else "",
+                "Points: the means behind it, with their intervals.",
+            ),
             "Heat map and lines refer to the cells of Points; these are numbers, for the replicates themselves stand "
             "in the Parquet file beside this book.",
         ]
@@ -112,7 +115,8 @@ class SweepBook:
         row = 2 + len(lead)
         items += [Text(row, k, text, "heading-left") for k, text in enumerate(("Key of the grid", "Values", "Which"))]
         for k, (key, values) in enumerate(self._grid.items(), start=row + 1):
-            items += [Text(k, 0, key, "label"), Number(k, 1, len(values), "state"), Text(k, 2, _listed(values))]
+            items += [Text(k, 0, key, "label", is_name=True), Number(k, 1, len(values), "state")]
+            items.append(Text(k, 2, _listed(values), is_name=True))
         heights = {0: 30} | {1 + k: 34 for k in range(len(lead))}
         return Page("Overview", tuple(items), {0: 26, 1: 12, 2: 90}, heights)
 
@@ -125,13 +129,14 @@ class SweepBook:
         return f" at the last {self._index}" if self._by_row else ""
 
     def _named(self) -> str:
-        return ", ".join(f"{self._meanings[name]} ({name})" for name in self._shown)
+        parts = [part for name in self._shown for part in (", ", self._meanings[name], f" ({name})")]
+        return Joined(*parts[1:])
 
     def _maps(self) -> Page:
         down, across, rest = self._axes()
         columns = len(self._grid[across]) if across else 1
         wide = max(columns + 1, 8)
-        items: list[Item] = [Text(0, 0, f"Heat map: means over replicates{self._at_last()}", "title", wide)]
+        items: list[Item] = [Text(0, 0, Joined("Heat map: means over replicates", self._at_last()), "title", wide)]
         row = 2
         for name, of in self._shown.items():
             ends = np.array([interval["mean"][-1] for interval in of])
@@ -142,7 +147,7 @@ class SweepBook:
             areas = []
             for fixed in _combinations(self._grid, rest):
                 if fixed:
-                    items.append(Text(row, 0, _said(fixed), "label"))
+                    items.append(Text(row, 0, _said(fixed), "label", is_name=True))
                 items += self._map(row + 1, name, fixed, down, across, steep)
                 areas.append((row + 2, 1, len(self._grid[down]), columns))
                 row += len(self._grid[down]) + 3
@@ -155,9 +160,9 @@ class SweepBook:
     def _map(self, row: int, name: str, fixed: Keys, down: str, across: str | None, steep: bool) -> list[Item]:
         """One map with its headings, from `row`."""
         corner = f"{down} ↓   {across} →" if across else down
-        items: list[Item] = [Text(row, 0, corner, "heading-left")]
+        items: list[Item] = [Text(row, 0, corner, "heading-left", is_name=True)]
         headings = self._grid[across] if across else ["mean"]
-        items += [_heading(row, 1 + c, value) for c, value in enumerate(headings)]
+        items += [_heading(row, 1 + c, value, is_name=bool(across)) for c, value in enumerate(headings)]
         for r, value in enumerate(self._grid[down], start=row + 1):
             items.append(_heading(r, 0, value))
             for c, other in enumerate(headings, start=1):
@@ -182,14 +187,14 @@ class SweepBook:
         by = several[0] if several else next(iter(grid))
         chosen = _some(grid[by], MOST_LINES)
         combinations = [(name, fixed) for name in self._shown for fixed in _combinations(grid, several[1:])]
-        note = f"A line a value of {by}: mean over replicates by {self._index}. "
-        note += "On a scale of powers of ten a line ends at 0."
-        if len(chosen) < len(grid[by]):
-            note += f" {len(chosen)} of its {len(grid[by])} values are drawn."
-        if len(combinations) > MOST_CHARTS:
-            note += f" The first {MOST_CHARTS} of {len(combinations)} charts."
-        if len(self._grid.get("depth", ())) > 1:
-            note += " The deepest networks: a shallower one is the beginning of a deeper one, with the same draws."
+        deep = "The deepest networks: a shallower one is the beginning of a deeper one, with the same draws."
+        note = sentences(
+            f"A line a value of {by}: mean over replicates by {self._index}.",
+            "On a scale of powers of ten a line ends at 0.",
+            f"{len(chosen)} of its {len(grid[by])} values are drawn." if len(chosen) < len(grid[by]) else "",
+            f"The first {MOST_CHARTS} of {len(combinations)} charts." if len(combinations) > MOST_CHARTS else "",
+            deep if len(self._grid.get("depth", ())) > 1 else "",
+        )
         items: list[Item] = [Text(0, 0, f"Lines: means over replicates by {self._index}", "title", 2 * CHART_COLUMNS)]
         items.append(Text(1, 0, note, "text"))
         for k, (name, fixed) in enumerate(combinations[:MOST_CHARTS]):
@@ -205,18 +210,19 @@ class SweepBook:
         means = np.concatenate([self._shown[name][point]["mean"] for point in points])
         steep = steep_scale(means)
         cells = [_above(self._means[name][point]) if steep else self._means[name][point] for point in points]
-        lines = tuple(Line(_label(value), line) for value, line in zip(values, cells, strict=True) if line)
-        title = f"{name} by {by}: {said}" if said else f"{name} by {by}: {self._meanings[name]}"
+        lines = tuple(Line(Name(_label(value)), line) for value, line in zip(values, cells, strict=True) if line)
+        title = Joined(name, f" by {by}: ", Name(said) if said else self._meanings[name])
         deepest = max(points, key=lambda point: self._layers[point])
         return Lines(*place, title, lines, CHART, self._index, (self._numbers[deepest],), steep)
 
     def _table(self) -> Page:
         keys = list(self._grid)
-        items: list[Item] = [Text(0, c, key, "column") for c, key in enumerate([*keys, self._index])]
+        items: list[Item] = [Text(0, c, key, "column", is_name=True) for c, key in enumerate(keys)]
+        items.append(Text(0, len(keys), self._index, "column"))
         column = len(keys) + 1
         for name in self._shown:
             for k, part in enumerate(("mean", "low", "high", "n")):
-                items.append(Text(0, column + k, f"{name} {part}", "column"))
+                items.append(Text(0, column + k, Joined(name, " ", part), "column"))
             column += len(INTERVAL)
         row = 1
         for index, (point, layers) in enumerate(zip(self._points, self._layers, strict=True)):
@@ -271,13 +277,13 @@ def _repeated(row: int, column: int, value: Any, count: int) -> list[Item]:
     if _is_number(value):
         whole = isinstance(value, int)
         return [Block(row, column, _column(np.full(count, float(value))), "whole" if whole else "number")]
-    return [Text(row + k, column, _label(value), "hint") for k in range(count)]
+    return [Text(row + k, column, _label(value), "hint", is_name=True) for k in range(count)]
 
 
-def _heading(row: int, column: int, value: Any) -> Item:
+def _heading(row: int, column: int, value: Any, is_name: bool = True) -> Item:
     if _is_number(value):
         return Number(row, column, float(f"{value:.4g}"), "axis")
-    return Text(row, column, _label(value), "axis")
+    return Text(row, column, _label(value), "axis", is_name=is_name)
 
 
 def _combinations(grid: Mapping[str, Sequence[Any]], keys: Sequence[str]) -> list[dict[str, Any]]:

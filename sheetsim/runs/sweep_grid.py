@@ -15,6 +15,7 @@ import numpy as np
 from sheetsim.arguments import said
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
+from sheetsim.language import check_language
 from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
 from sheetsim.runs.observed import Observed
@@ -27,7 +28,7 @@ from sheetsim.studies.study import LONGEST_TEXT, Experiment, check_no_array, che
 REPLICATES = 20
 
 # Keys of a template that change no statistic, and the seed: every point has the same ones, so that points share draws.
-FIXED = ("study", "title", "description", "seed", "histogram", "report")
+FIXED = ("study", "title", "description", "lang", "seed", "histogram", "report")
 
 # Keys whose steps are rounded.
 WHOLE = ("samples", "inputs", *LAYERS)
@@ -84,6 +85,8 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         Replicates at each point.
     seed
         Seed in place of the template's.
+    lang
+        The language of the workbook, `en` or `ja` (Japanese).
     show
         A statistic of the study's tables, or several, that the workbook shows, or of single rows as "small.loss_end".
     set
@@ -101,10 +104,12 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     description: str = ""
     replicates: int = REPLICATES
     seed: int | None = None
+    lang: str | None = None
     show: str | list[str] = ""
     set: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_language(self.lang)
         if self.replicates < 2:
             raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates}")
         for key, text in (("title", self.title), ("description", self.description)):
@@ -168,6 +173,11 @@ class SweepPlan:
         return indices.pop() if len(indices) == 1 else "row"
 
     @property
+    def lang(self) -> str | None:
+        """The language of the workbook: the file's, or the template's."""
+        return self.parameters.get("lang") or getattr(self.points[0].study, "lang", None)
+
+    @property
     def columns(self) -> dict[str, str]:
         """What each statistic is, of any point."""
         return {name: what for point in self.points for name, what in point.observed.columns.items()}
@@ -179,16 +189,23 @@ class SweepPlan:
         return sum(1 if row is not None else len(point.observed.rows(statistic)) for point in self.points)
 
 
-def load_sweep(what: "str | os.PathLike[str] | Mapping[str, Any]") -> SweepPlan:
-    """The plan of a sweep's file, or of a mapping with the same keys. Raises SheetsimError with what is wrong."""
+def load_sweep(what: "str | os.PathLike[str] | Mapping[str, Any]", lang: str | None = None) -> SweepPlan:
+    """The plan of a sweep's file, or of a mapping with the same keys; lang: in place of its own.
+
+    Raises SheetsimError with what is wrong.
+    """
+    more = {} if lang is None else {"lang": lang}
     if isinstance(what, Mapping):
-        return _plan(dict(what), Path(), "sweep", "made in Python: sheetsim.sweep of a mapping with these parameters")
+        return _plan(
+            dict(what) | more, Path(), "sweep", "made in Python: sheetsim.sweep of a mapping with these parameters"
+        )
     path = path_of(what, "a sweep's file")
     if path.suffix != ".toml":
         raise SheetsimError(f"{path} must end in .toml: a sweep is a file, as `sheetsim sweep --help` says")
-    parameters = templates.read_toml(path)
+    parameters = templates.read_toml(path) | more
+    command = f"sheetsim sweep {shlex.quote(str(path))}{f' --lang {lang}' if lang else ''}"
     try:
-        return _plan(parameters, path.parent, path.stem, f"sheetsim sweep {shlex.quote(str(path))}")
+        return _plan(parameters, path.parent, path.stem, command)
     except SheetsimError as error:
         raise SheetsimError(f"{path}: {error}") from None
 

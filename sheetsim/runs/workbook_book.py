@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sheetsim.engine.evaluate import Values, evaluate
+from sheetsim.language import Joined, language
 from sheetsim.model.distribution_text import written_distribution
 from sheetsim.model.draws import Distribution
 from sheetsim.model.expr import Data, Matrix, column, maximum, mean, minimum, quantile, sample_std
@@ -51,11 +52,13 @@ class WorkbookBook:
     """The sheets of a run's workbook, whose numbers are columns of one sheet of trials.
 
     matrices: whether that sheet is there: without it the book holds values; taken: titles that its sheets must not
-    have.
+    have; lang: its language.
     """
 
-    def __init__(self, run: "WorkbookRun", matrices: bool, live: bool, taken: Collection[str] = ()) -> None:
-        self._run, self._matrices, self._live = run, matrices, live
+    def __init__(
+        self, run: "WorkbookRun", matrices: bool, live: bool, taken: Collection[str] = (), lang: str | None = None
+    ) -> None:
+        self._run, self._matrices, self._live, self._spoken = run, matrices, live, language(lang)
         self._taken = {title.casefold() for title in taken}
         self._trials_title = self._title(TRIALS)
         model = run.model
@@ -94,7 +97,7 @@ class WorkbookBook:
                 MatrixSheet(TRIALS, self._trials, "row", self._trials.headings, 1, "drawn and computed", "draws", words)
             )
         named = [replace(sheet, title=self._own_title(sheet.title)) for sheet in sheets]
-        layout = Layout(bound(named), live=self._live)
+        layout = Layout(bound(named), live=self._live, spoken=self._spoken)
         values = evaluate(layout.places)
         tables = (table, percentiles, risk, *sensitivities, *compared)
         said = manifest(
@@ -144,7 +147,7 @@ class WorkbookBook:
             f"{run.trials:,} trials of {cells}, {count} uncertain number{'s' * (count != 1)}, seed {run.model.seed}. "
             "Each output has a page; the trials are a sheet, and numbers are formulas over it."
         )
-        return [lead, *(f"{note[:1].upper()}{note[1:]}." for note in run.notes)]
+        return [lead, *(Joined(note, ".", english=f"{note[:1].upper()}{note[1:]}.") for note in run.notes)]
 
     def _scenarios(self) -> tuple[list[Page | MatrixSheet], list[Table]]:
         """The page of the scenarios and their trials, where there are any, and their tables."""

@@ -436,11 +436,11 @@ class WorkbookRun(ModelRun):
         return self._values
 
     @np.errstate(all="ignore")
-    def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
+    def book(self, values_only: bool, matrices: bool, lang: str | None = None) -> tuple[Manifest, Layout, Values]:
         """What the workbook says of itself, what stands where in it, and its numbers."""
         from sheetsim.runs.workbook_book import WorkbookBook
 
-        return WorkbookBook(self, matrices, matrices and not values_only, self._taken).made(values_only)
+        return WorkbookBook(self, matrices, matrices and not values_only, self._taken, lang).made(values_only)
 
     @np.errstate(all="ignore")
     def to_sipmath(self, path: str | os.PathLike[str]) -> Path:
@@ -452,10 +452,11 @@ class WorkbookRun(ModelRun):
         outputs = {one.given: self[one.name][:, 0] for one in self._model.asked}
         return write_library(path_of(path), outputs, self._model.seed, f"{self.title}, by sheetsim {__version__}")
 
-    def into(self, path: str | os.PathLike[str], *, theme: "ThemeLike" = None) -> list[str]:
+    def into(self, path: str | os.PathLike[str], *, lang: str | None = None, theme: "ThemeLike" = None) -> list[str]:
         """Writes a copy of the person's workbook with the sheets of the result after its own, and returns their titles.
 
-        theme: a file with a house style, of which the logo and the cover are for books of sheetsim's own.
+        lang: the language of these sheets, `en` or `ja`, English where there is none; theme: a file with a house style,
+        of which the logo and the cover are for books of sheetsim's own.
         Every other part of it is kept byte for byte, but for the lists of sheets, names and styles, which are added to.
         Raises SheetsimError when the path is the workbook itself, and where a name is taken.
         """
@@ -468,7 +469,8 @@ class WorkbookRun(ModelRun):
         try:
             with tempfile.TemporaryDirectory() as folder:
                 look = replace(theme_of(theme), logo=b"", cover=None)
-                ours = self.to_excel(Path(folder, "result.xlsx"), matrices=self.trials < ROWS, theme=look)
+                result = Path(folder, "result.xlsx")
+                ours = self.to_excel(result, matrices=self.trials < ROWS, lang=lang, theme=look)
                 return merge_into(source, ours, target)
         finally:
             self._taken = ()

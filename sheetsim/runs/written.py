@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 class Written(Plotted):
     """Results with a workbook of their own."""
 
-    def to_excel(self, path: str | os.PathLike[str], *, values_only: bool = False, theme: "ThemeLike" = None) -> Path:
+    def to_excel(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        values_only: bool = False,
+        lang: str | None = None,
+        theme: "ThemeLike" = None,
+    ) -> Path:
         """Write the workbook and return its path.
 
         Parameters
@@ -25,16 +32,18 @@ class Written(Plotted):
             The .xlsx file; an existing one is replaced.
         values_only
             Leave the formulas out.
+        lang
+            The language of the workbook, `en` or `ja` (Japanese); that of what was run if None.
         theme
             A file with a house style.
         """
         from sheetsim.runs.themes import write_book
 
-        layout, values = self.book(values_only)
+        layout, values = self.book(values_only, lang)
         return write_book(path, self.manifest(layout, values_only), layout, values, theme)
 
-    def book(self, values_only: bool = False) -> "tuple[Layout, Values]":
-        """What stands where in the workbook, and its numbers."""
+    def book(self, values_only: bool = False, lang: str | None = None) -> "tuple[Layout, Values]":
+        """What stands where in the workbook, and its numbers; lang: its language, where that is asked for."""
         raise NotImplementedError
 
     def manifest(self, layout: "Layout", values_only: bool) -> "Manifest":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import Choice, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
@@ -35,12 +36,15 @@ def model_sheets(
         name = str(node.name)
         items.append(Text(row, 1, f"{node.shape[0]} × {node.shape[1]}", "text"))
         if node.shape == (1, 1) and not isinstance(node, Series):
-            items += [Text(row, 0, name, "label"), Block(row, 2, node, "input" if _changeable(node) else "number")]
+            items += [
+                Text(row, 0, name, "label", is_name=True),
+                Block(row, 2, node, "input" if _changeable(node) else "number"),
+            ]
             continue
         if not matrices:
-            items += [Text(row, 0, name, "label"), Text(row, 2, "left out", "muted-left")]
+            items += [Text(row, 0, name, "label", is_name=True), Text(row, 2, "left out", "muted-left")]
             continue
-        items.append(Link(row, 0, name, "link", sheet=name))
+        items.append(Link(row, 0, name, "link", sheet=name, is_name=True))
         if isinstance(node, Series):
             items.append(Text(row, 2, f"sheet {name}, {len(node)} steps", "text"))
             sheets.append(SeriesSheet(name, node, tab="sums", back="Model"))
@@ -49,7 +53,7 @@ def model_sheets(
             tab = "sums" if node.is_op else "draws" if isinstance(node.source, Draw) else "input"
             sheets.append(MatrixSheet(name, node, tab=tab, back="Model"))
     if sheets:
-        said = f"The first cell of a sheet has a note, and leads back here. {COLORS}"
+        said = sentences("The first cell of a sheet has a note, and leads back here.", COLORS)
         items.append(Text(2, 0, said, "note", 3))
     model = Page("Model", tuple(items), {0: 24, 1: 16, 2: 24}, {0: 28, 2: 42}, tab="results")
     about = about_page(
@@ -67,7 +71,7 @@ def model_sheets(
 def _explained(graph: Graph, node: Matrix) -> str:
     """What a name is, in the words of the person who gave it, its size, and where its numbers are from."""
     what = graph.meanings.get(str(node.name))
-    return f"{what}; {_words(node)}" if what else _words(node)
+    return Joined(Name(what), "; ", _words(node)) if what else _words(node)
 
 
 def _words(node: Matrix) -> str:

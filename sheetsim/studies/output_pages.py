@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import Data, Matrix
 from sheetsim.studies.histogram_pages import BARS_NOTE
 from sheetsim.studies.sections import table_page
@@ -90,13 +91,16 @@ def _page(
 ) -> Page:
     output = quantity.output
     heading = f"{quantity.label} ({output.unit})" if output.unit else quantity.label
-    said = f"{output.what[:1].upper()}{output.what[1:]}. " if output.what else ""
+    said = Joined(f"{output.what[:1].upper()}{output.what[1:]}", ".") if output.what else ""
     items: list[Item] = [
-        Text(0, 0, heading, "title", 5),
+        Text(0, 0, heading, "title", 5, is_name=True),
         Text(
             1,
             0,
-            f"{said}A trial is a row of the sheet {trials or output.matrix.name}; yellow cells can be changed.",
+            sentences(
+                said,
+                f"A trial is a row of the sheet {trials or output.matrix.name}; yellow cells can be changed.",
+            ),
             "text",
         ),
     ]
@@ -114,7 +118,7 @@ def _page(
         row += 1
     items += _percentiles(quantity, percentiles, large)
     items += _drawn(histogram)
-    axis = output.unit
+    axis = Name(output.unit)
     labels = (histogram.drawn.labels,)
     shares = Line("at or below", (histogram.at_most,)), Line("above", (histogram.above,))
     exceedance = "Share of trials above" + (", powers of ten" if output.log else "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sheetsim.language import sentences
 from sheetsim.model.expr import Matrix
 from sheetsim.studies.output_pages import in_title
 from sheetsim.studies.pages import table_items
@@ -42,11 +43,11 @@ def sensitivity_page(
     """mean: of the output; r2: of the regression; inputs: how many there are in all; notes: what else to know."""
     unit = f" ({quantity.output.unit})" if quantity.output.unit else ""
     rows = len(table.labels)
-    shown = f"The {rows} of {inputs} inputs with the widest swings. " if rows < inputs else ""
+    shown = f"The {rows} of {inputs} inputs with the widest swings." if rows < inputs else ""
     said = f"R² of the linear regression on all inputs was {r2:.3g} when the book was made." if r2 == r2 else ""
     items: list[Item] = [
         Text(0, 0, f"What moves {quantity.label}{unit}", "title", 6),
-        Text(1, 0, f"{shown}A row an input. {said} Intervals: run.sensitivity() in Python.", "text"),
+        Text(1, 0, sentences(shown, "A row an input.", said, "Intervals: run.sensitivity() in Python."), "text"),
         Text(2, 0, LIVE, "text"),
         Text(3, 0, "mean of the output", "label"),
         Block(3, 1, mean, "number"),

@@ -109,7 +109,7 @@ class Study:
         tables = (self.outputs.table,) if pages else ()
         outputs = [output.matrix for output in self.graph.outputs.values()] if pages and self.matrices else []
         book = self.findings.sheets(command, live)
-        spoken = language(book.experiment.lang or ENGLISH)
+        spoken = language(book.experiment.lang, book.experiment.study)
         return Layout(book.bound(pages, tables, outputs), live=live, spoken=spoken)
 
 
@@ -135,8 +135,8 @@ class KeysByName(msgspec.StructMeta):
 class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A template's keys as an object that builds its study. A subclass is one study, and STUDY its name.
 
-    study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese, of
-    some studies); title, description: for people.
+    study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese);
+    title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
     whether what it computes is trained, and so can be kept and taken up again; UNSAID: values of keys that say nothing,
     and are left out: a book without them is what it was before there were such keys.
@@ -168,8 +168,7 @@ class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unkno
             except msgspec.ValidationError as error:
                 raise SheetsimError(f"{declared.name}: {explained(str(error), declared.type)}") from None
         check_one_of("study", self.study, (self.STUDY,))
-        if self.lang is not None:
-            check_language(self.lang, self.study)
+        check_language(self.lang)
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
@@ -180,7 +179,7 @@ class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unkno
     def check_english(self, books: str) -> None:
         """Raises SheetsimError where another language is asked for, which such books do not have."""
         if self.lang not in (None, ENGLISH):
-            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} is the book of one run")
+            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} there are workbooks")
 
     def build(self) -> Study:
         """The study as a graph, and the tables about it. Raises SheetsimError for what cannot be built."""

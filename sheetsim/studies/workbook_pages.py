@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from sheetsim.language import Name
 from sheetsim.model.expr import Matrix
 from sheetsim.studies.pages import table_items
 from sheetsim.studies.sections import moved
@@ -49,7 +50,7 @@ def workbook_overview(
         histogram = histograms[quantity.label]
         place = row + CHART_ROWS * (k // ABREAST), 6 * (k % ABREAST)
         what, shown = quantity.output.what, histogram.drawn
-        heading = f"{quantity.label}: {what}"[:80] if what else quantity.label
+        heading = Name(f"{quantity.label}: {what}"[:80] if what else quantity.label)
         items.append(Bars(*place, heading, histogram.counts, shown.labels, CHART, 8, shown.height))
     longest = max(len(str(label)) for label in (*table.labels, *titles))
     widths = {0: max(14, longest + 2)} | dict.fromkeys(range(1, wide), 12)
@@ -68,7 +69,10 @@ def inputs_page(rows: Sequence[InputRow], correlations: Sequence[tuple[str, str,
     items += [Text(3, c, heading, "heading-left") for c, heading in enumerate(headings)]
     items += [Text(3, len(headings) + c, name, "column") for c, name in enumerate(INPUT_STATISTICS)]
     for r, row in enumerate(rows, start=4):
-        items += [Text(r, 0, row.name, "label"), Text(r, 1, row.label, "text"), Text(r, 2, row.law, "text")]
+        items += [
+            Text(r, c, name, "text" if c else "label", is_name=True) for c, name in enumerate((row.name, row.label))
+        ]
+        items.append(Text(r, 2, row.law, "text"))
         for c, name in enumerate(INPUT_STATISTICS, start=len(headings)):
             if name in row.cells:
                 items.append(Block(r, c, row.cells[name], "number"))

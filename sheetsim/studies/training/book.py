@@ -25,6 +25,7 @@ CHART = (606, 330)
 SMALL = (303, 210)
 # The first column of Overview is as wide as two others: four small charts stand beside one another, or two wide ones.
 SMALL_COLUMNS = (0, 1, 3, 5)
+MOST_NOTES = 3  # on the data, on Overview
 MOST_LINES = 8  # networks whose curves stand in one chart
 
 # Of Overview: label, column of the table final, and style.
@@ -137,7 +138,8 @@ class TrainingBook:
         ]
         if self.network is None:
             told.append("The workbook holds no live network: its weights are too many for one that opens fast.")
-        return [*told, *([" ".join(whole.notes)] if whole.notes else [])]
+        more = ["More is said on the sheet Data."] if len(whole.notes) > MOST_NOTES else []
+        return [*told, *whole.notes[:MOST_NOTES], *more]
 
     def _final(self) -> list[Section]:
         final, sections = self.tables["final"], []
@@ -251,14 +253,14 @@ class TrainingBook:
         items += [Text(2 + k, 0, note, "text") for k, note in enumerate(whole.notes)]
         notes = len(whole.notes)
         items += [
-            Text(2 + notes + k, 0, f"{name}: SHA-256 {digest}", "muted-left")
+            Text(2 + notes + k, 0, f"{name}: SHA-256 {digest}", "muted-left", is_name=True)
             for k, (name, digest) in enumerate(self.data.digests)
         ]
         row = 4 + notes + len(self.data.digests)
         if "class_counts" in self.graph:
             counts = self.graph["class_counts"]
             items += [Text(row, 0, "class", "heading-left"), Text(row, 1, "training", "column")]
-            items += [Text(row + 1 + k, 0, name, "index") for k, name in enumerate(whole.class_names)]
+            items += [Text(row + 1 + k, 0, name, "index", is_name=True) for k, name in enumerate(whole.class_names)]
             items.append(Block(row + 1, 1, counts, "count"))
             for c, part in enumerate(("validation", "test"), start=2):
                 items.append(Text(row, c, part, "column"))

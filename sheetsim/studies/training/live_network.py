@@ -240,7 +240,7 @@ def network_page(live: LiveNetwork, data: TaskData) -> Page:
     if "sample_p" in told:
         classes = list(names) if data.kind == CROSS_ENTROPY else [names[1]]
         items += [Text(row, 0, "Probability of", "heading-left"), Text(row, 1, " ", "heading")]
-        items += [Text(row, c, name, "heading") for c, name in enumerate(classes, start=2)]
+        items += [Text(row, c, name, "heading", is_name=True) for c, name in enumerate(classes, start=2)]
         items += [Text(row + 1, 0, "the chosen sample", "label"), Block(row + 1, 2, told["sample_p"], "percent")]
         areas.append((row + 1, 2, *told["sample_p"].shape))
         row += 2
@@ -263,8 +263,8 @@ def network_page(live: LiveNetwork, data: TaskData) -> Page:
     if "confusion" in told:
         items += [Text(row, 0, "Confusion matrix", "section")]
         items += [Text(row + 1, 0, "class", "heading-left"), Text(row + 1, 1, "said to be", "heading")]
-        items += [Text(row + 1, c, name, "heading") for c, name in enumerate(names, start=2)]
-        items += [Text(row + 2 + k, 0, name, "index") for k, name in enumerate(names)]
+        items += [Text(row + 1, c, name, "heading", is_name=True) for c, name in enumerate(names, start=2)]
+        items += [Text(row + 2 + k, 0, name, "index", is_name=True) for k, name in enumerate(names)]
         items.append(Block(row + 2, 2, told["confusion"], "count"))
         areas.append((row + 2, 2, *told["confusion"].shape))
     items += [Colors((area,)) for area in areas]
