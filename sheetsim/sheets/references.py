@@ -170,12 +170,7 @@ class References(ABC):
                 raise WrongReferenceError
             return CellArea(first.sheet, spilled)
         if node.name == "INDIRECT":
-            text = self._fixed(node, node.args[0], cell, home)
-            try:
-                inner = parse_formula(str(text), home[1] // COLUMNS, home[1] % COLUMNS + 1)
-            except SheetsimError:
-                raise WrongReferenceError from None
-            return self.areas_of(inner, cell, home)[0]
+            return self._named_by_text(node, cell, home)
         (area,) = self.areas_of(node.args[0], cell, home)
         numbers: list[int | None] = []
         for arg in node.args[1:]:
@@ -196,6 +191,19 @@ class References(ABC):
         if not (1 <= top <= bottom <= ROWS and 1 <= left <= right <= COLUMNS):
             raise WrongReferenceError
         return CellArea(area.sheet, Rectangle(top, left, bottom, right))
+
+    def _named_by_text(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
+        """What INDIRECT refers to; a text that is no reference of the book is #REF!."""
+        text = self._fixed(node, node.args[0], cell, home)
+        if len(node.args) > 1 and not self._fixed(node, node.args[1], cell, home):
+            raise UnknownFormulaError("INDIRECT with references such as R1C1", self.book.name_of(cell))
+        try:
+            inner = parse_formula(str(text), home[1] // COLUMNS, home[1] % COLUMNS + 1)
+            return self.areas_of(inner, cell, home)[0]
+        except UnknownFormulaError:
+            raise
+        except (SheetsimError, ReferenceValueError):
+            raise WrongReferenceError from None
 
     def _indexed(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
         (area, *_) = self.areas_of(node.args[0], cell, home)
