@@ -116,6 +116,7 @@ LIBREOFFICE = {
     "MROUND": "numbers of two signs are no error",
     "DAYS": "parts of days count",
     "POWER": "what is too small is an error, not 0",
+    "RATE": "it gives up where there is a rate",
     "NOT": "a text that says a number has a truth",
 }
 

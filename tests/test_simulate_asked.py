@@ -247,3 +247,12 @@ def test_a_marked_copy_lists_final_formulas_first_and_then_those_with_a_label_of
     # A row of the flows is no output of its own: all five have one label.
     assert [row[0] for row in rows[first + 2 : first + 5]] == ["Plan!B3", "Plan!B2", None]
     assert counts == (6, 1, 1)
+
+
+def test_randbetween_of_ends_in_the_wrong_order_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet().write_column(0, 0, (3, "=RANDBETWEEN(A1,3)", "=IFERROR(A2,-1)"))
+    trials = sheetsim.workbook(path).simulate({"A1": "discrete([2, 4])"}, ["A3"], trials=300, verify=0).trial_frame()
+    assert set(trials.loc[trials["A1"] == 4, "A3"]) == {-1}
+    assert set(trials.loc[trials["A1"] == 2, "A3"]) == {2, 3}

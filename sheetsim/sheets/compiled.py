@@ -23,7 +23,7 @@ from sheetsim.sheets.references import (
     ReferenceValueError,
     UnknownFormulaError,
 )
-from sheetsim.sheets.values import ERROR_OF, NAME, VALUE, TrialColumn, to_number
+from sheetsim.sheets.values import ERROR_OF, NAME, NUM, VALUE, TrialColumn, to_number
 from sheetsim.workbook.formulas import BINDING, OPERATORS
 from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.syntax import (
@@ -434,9 +434,10 @@ class Compiler(References):
             raise UnknownFormulaError(f"{node.name} with {len(ends)} arguments", self.book.name_of(cell))
 
         def between(context: Context) -> Any:
-            low, high = (to_number(end(context), context.pool) for end in ends)
-            low, high = np.ceil(low), np.floor(high)
-            return low + np.floor(drawn(context) * (high - low + 1))
+            first, last = (to_number(end(context), context.pool) for end in ends)
+            low, high = np.ceil(first), np.floor(last)
+            number = low + np.floor(drawn(context) * (high - low + 1))
+            return np.where(np.greater(first, last), NUM.nan, number)
 
         return Compiled(between, True)
 
