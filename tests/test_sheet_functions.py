@@ -298,6 +298,8 @@ IDIOMS: dict[str, Any] = {
     '=SUM(INDIRECT("A1:A"&3))': 6.0,
     "=SUM(1:1)": 11.0,
     "=AVERAGE(B:B)": 30.0,
+    '=INDIRECT("R2C2",FALSE)': 20.0,
+    '=SUM(INDIRECT("A!R1C1:R3C[-5]",FALSE))': 6.0,
     '=D9=""': True,
     "=D9=0": True,
 }

@@ -256,3 +256,13 @@ def test_randbetween_of_ends_in_the_wrong_order_is_an_error(tmp_path: Path) -> N
     trials = sheetsim.workbook(path).simulate({"A1": "discrete([2, 4])"}, ["A3"], trials=300, verify=0).trial_frame()
     assert set(trials.loc[trials["A1"] == 4, "A3"]) == {-1}
     assert set(trials.loc[trials["A1"] == 2, "A3"]) == {2, 3}
+
+
+def test_a_format_of_texts_that_is_not_known_goes_to_ironcalc(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet().write_column(0, 0, (3, '=TEXT(A1,"0.0 ""kg"";(0)")', "=LEN(A2)"))
+    run = sheetsim.workbook(path).simulate({"A1": "discrete([2, 40, -2])"}, ["A3"], trials=100, verify=0)
+    trials = run.trial_frame()
+    assert dict(zip(trials["A1"], trials["A3"], strict=True)) == {2: 6, 40: 7, -2: 3}
+    assert any("Sheet1!A2 uses TEXT with the format" in note and "IronCalc" in note for note in run.notes)
