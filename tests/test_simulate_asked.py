@@ -98,6 +98,8 @@ def test_scenarios_and_which_is_best_are_printed_in_every_form(profit: Path, com
     words = ("simulate", str(profit), *INPUT, "--output", "B4", "--scenario", "dear: B2=5.5", "--format", form)
     _, told, _ = command(*words)
     _, decision, _ = command(*words, "--table", "decision", "--force")
+    about = texts(Path("outputs/profit-simulated.xlsx"))
+    assert any("--scenario 'dear: B2=5.5'" in text for text in about if text.startswith("sheetsim simulate"))
     if form == "json":
         best = {row["criterion"]: row for row in json.loads(decision)}
         assert [row["scenario"] for row in json.loads(told)] == ["as it is", "dear"]

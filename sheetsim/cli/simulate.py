@@ -382,6 +382,7 @@ def command_of(
     seed: int | None,
     until: str | None,
     scenarios: list[str],
+    least: bool,
 ) -> list[str]:
     """The words that make the same result again."""
     words = ["sheetsim", "simulate", book]
@@ -395,7 +396,7 @@ def command_of(
             words += [option, value]
     for option, number in (("--trials", trials), ("--seed", seed), ("--until", until)):
         words += [] if number is None else [option, str(number)]
-    return words
+    return words + (["--least"] if least else [])
 
 
 def mark(book: str, target: Path) -> None:
