@@ -13,7 +13,8 @@ from sheetsim.sheets.functions import FUNCTIONS
 # By function, a letter an argument: n any number, p above 0, u between 0 and 1, i 1 to 9, z -3 to 3 (whole), b a truth
 # value, o 0 or 1, d a date, t a text, w a text of digits and words, x anything; R a column of five, S the same of texts
 # and numbers, V flows with both signs, D dates, L rising numbers, M a table of five rows and three columns that begins
-# with rising numbers, Z a column of five of -3 to 3, c a condition of COUNTIF.
+# with rising numbers, Z a column of five of -3 to 3, Q two rows of two numbers, c a condition of COUNTIF, g a text of a
+# date, f a format of numbers, h one of dates.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ROUND", "ROUNDUP", "ROUNDDOWN"), ("nz",)),
     "TRUNC": ("n", "nz"),
@@ -76,8 +77,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ROWS", "COLUMNS"), ("M",)),
     "ROW": ("", "n"),
     "COLUMN": ("", "n"),
-    "TRANSPOSE": (),
-    "MMULT": (),
+    "TRANSPOSE": ("Q", "R"),
+    "MMULT": ("QQ", "QR"),
     "NPV": ("uR", "un"),
     "IRR": ("V",),
     "MIRR": ("Vuu",),
@@ -103,7 +104,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "NETWORKDAYS": ("dd", "ddD"),
     "WORKDAY": ("dz", "di"),
     "TIME": ("iii",),
-    "DATEVALUE": (),
+    "DATEVALUE": ("g",),
     "TODAY": (),
     "NOW": (),
     "CONCAT": ("tn", "R"),
@@ -113,7 +114,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "MID": ("tii",),
     "VALUE": ("w",),
     "NUMBERVALUE": ("w",),
-    "TEXT": (),
+    "TEXT": ("nf", "dh"),
     **dict.fromkeys(("LEN", "UPPER", "LOWER", "PROPER", "TRIM", "CODE"), ("t",)),
     **dict.fromkeys(("FIND", "SEARCH"), ("et", "eti")),
     "SUBSTITUTE": ("tet", "teti"),
@@ -151,6 +152,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "ERF": ("z", "zz"),
 }
 
+# What gives an array, of which all numbers count.
+ARRAYS = ("TRANSPOSE", "MMULT")
+
 OPERATORS = ("+", "-", "*", "/", "^", "&", "=", "<>", "<", "<=", ">", ">=")
 
 # What stands in place of an argument now and then.
@@ -175,7 +179,9 @@ def cases(seed: int, each: int, mess: float) -> Iterator[tuple[str, str, list[An
         for shape in arguments_of(name):
             for _ in range(each):
                 slots = ",".join(f"{{{k}}}" for k in range(len(shape)))
-                yield name, f"{prefixed(name)}({slots})", [argument(chance, kind, mess) for kind in shape]
+                formula = f"{prefixed(name)}({slots})"
+                formula = f"SUM({formula})" if name in ARRAYS else formula
+                yield name, formula, [argument(chance, kind, mess) for kind in shape]
     for symbol in OPERATORS:
         for _ in range(3 * each):
             yield symbol, f"{{0}}{symbol}{{1}}", [argument(chance, "x", mess) for _ in range(2)]
@@ -210,10 +216,13 @@ def argument(chance: random.Random, kind: str, mess: float) -> Any:
         if kind in "RPSZ":
             rows = [[chance.choice(MESS)] if chance.random() < mess / 2 else row for row in rows]
         return rows
+    if kind == "Q":
+        return [[argument(chance, "n", mess / 2) for _ in range(2)] for _ in range(2)]
     if kind == "M":
         keys = sorted(chance.sample(range(-20, 20), 5))
         return [[float(k), round(chance.uniform(0, 9), 2), chance.choice(["x", "y", 7.0])] for k in keys]
-    return chance.choice(MESS) if chance.random() < mess else _single(chance, kind)
+    # Formats that are unknown go to another engine.
+    return chance.choice(MESS) if chance.random() < mess and kind not in "fh" else _single(chance, kind)
 
 
 def _single(chance: random.Random, kind: str) -> Any:
@@ -238,6 +247,9 @@ def _single(chance: random.Random, kind: str) -> Any:
         "e": lambda: chance.choice(["a", "b", "A", "-", "w"]),
         "w": lambda: chance.choice(["12", "1,234.5", "5%", "$3", "-7", "1e3", "abc", " 8 "]),
         "c": lambda: chance.choice([">0", "<=2.5", "<>7", "=abc", "a*", "3", 3.0, "?bc", "<>", "abc", True, ">=-1"]),
+        "g": lambda: chance.choice(["2024-02-29", "2023-02-29", "1999-12-31", "2024-13-01", " 2001-1-5 ", "abc"]),
+        "f": lambda: chance.choice(["0", "0.00", "0,000", "0,000.0", "0%", "0.0%", "000", "General"]),
+        "h": lambda: chance.choice(["yyyy-mm-dd", "d mmm yyyy", "mmmm", "dddd", "mm/dd/yy", "yyyy"]),
         "x": lambda: chance.choice([1.0, -2.5, 0.0, 100.0, "abc", "ABD", "3", True, False, None, "#N/A", "#VALUE!"]),
     }
     return choices[kind]()

@@ -340,7 +340,7 @@ def test_a_book_of_a_models_replicates_is_made_again_from_its_python_file(tmp_pa
             "the book's model is 'Given', and the file",
         ),
         ("1 / 0", "model.py cannot be run: ZeroDivisionError: division by zero"),
-        ("", "the book's model is 'Given', and the file leaves none"),
+        ("", "the book's model is 'Given', and the file leaves no model as a variable"),
         ("raise SystemExit(3)", "model.py cannot be run: SystemExit: 3"),
     ],
 )

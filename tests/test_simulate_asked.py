@@ -98,6 +98,8 @@ def test_scenarios_and_which_is_best_are_printed_in_every_form(profit: Path, com
     words = ("simulate", str(profit), *INPUT, "--output", "B4", "--scenario", "dear: B2=5.5", "--format", form)
     _, told, _ = command(*words)
     _, decision, _ = command(*words, "--table", "decision", "--force")
+    about = texts(Path("outputs/profit-simulated.xlsx"))
+    assert any("--scenario 'dear: B2=5.5'" in text for text in about if text.startswith("sheetsim simulate"))
     if form == "json":
         best = {row["criterion"]: row for row in json.loads(decision)}
         assert [row["scenario"] for row in json.loads(told)] == ["as it is", "dear"]
@@ -247,3 +249,22 @@ def test_a_marked_copy_lists_final_formulas_first_and_then_those_with_a_label_of
     # A row of the flows is no output of its own: all five have one label.
     assert [row[0] for row in rows[first + 2 : first + 5]] == ["Plan!B3", "Plan!B2", None]
     assert counts == (6, 1, 1)
+
+
+def test_randbetween_of_ends_in_the_wrong_order_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet().write_column(0, 0, (3, "=RANDBETWEEN(A1,3)", "=IFERROR(A2,-1)"))
+    trials = sheetsim.workbook(path).simulate({"A1": "discrete([2, 4])"}, ["A3"], trials=300, verify=0).trial_frame()
+    assert set(trials.loc[trials["A1"] == 4, "A3"]) == {-1}
+    assert set(trials.loc[trials["A1"] == 2, "A3"]) == {2, 3}
+
+
+def test_a_format_of_texts_that_is_not_known_goes_to_ironcalc(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet().write_column(0, 0, (3, '=TEXT(A1,"0.0 ""kg"";(0)")', "=LEN(A2)"))
+    run = sheetsim.workbook(path).simulate({"A1": "discrete([2, 40, -2])"}, ["A3"], trials=100, verify=0)
+    trials = run.trial_frame()
+    assert dict(zip(trials["A1"], trials["A3"], strict=True)) == {2: 6, 40: 7, -2: 3}
+    assert any("Sheet1!A2 uses TEXT with the format" in note and "IronCalc" in note for note in run.notes)

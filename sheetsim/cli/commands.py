@@ -854,7 +854,7 @@ def simulate_command(
         open_files(show_it, [target])
         return 0
     given = (inputs or [], outputs or [], correlations or [])
-    command = simulate.command_of(book, *given, trials, seed, until, scenarios or [], lang)
+    command = simulate.command_of(book, *given, trials, seed, until, scenarios or [], least, lang)
     wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme, lang)
     status = simulate.simulate(book, *given, trials, seed, until, verify, engine, scenarios or [], least, wanted, _say)
     open_files(show_it, [target])

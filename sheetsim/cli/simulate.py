@@ -384,6 +384,7 @@ def command_of(
     seed: int | None,
     until: str | None,
     scenarios: list[str],
+    least: bool,
     lang: str | None = None,
 ) -> list[str]:
     """The words that make the same result again."""
@@ -398,7 +399,7 @@ def command_of(
             words += [option, value]
     for option, one in (("--trials", trials), ("--seed", seed), ("--until", until), ("--lang", lang)):
         words += [] if one is None else [option, str(one)]
-    return words
+    return words + (["--least"] if least else [])
 
 
 def mark(book: str, target: Path) -> None:

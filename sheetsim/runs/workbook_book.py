@@ -119,9 +119,9 @@ class WorkbookBook:
 
     def _own_title(self, title: str) -> str:
         """As `_title`, and taken from now on."""
-        own = self._trials_title if title == TRIALS else self._title(title)
-        self._taken.add(own.casefold())
-        return own
+        title_given = self._trials_title if title == TRIALS else self._title(title)
+        self._taken.add(title_given.casefold())
+        return title_given
 
     def _first_table(self, table: Table) -> Table:
         base = Column("base", "the base case", tuple(map(cell_of, self._base.values())))

@@ -1,5 +1,4 @@
-"""Options side by side over the same draws: scenarios of a workbook, grids over its cells, and the value that a goal
-needs."""
+"""Options side by side over the same draws: scenarios of a workbook, grids over its cells, and goals."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -67,9 +66,10 @@ class ComparedScenarios:
 
     @np.errstate(all="ignore")
     def frame(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
-        """A row a scenario: n, errors, mean, std, q05, q50, q95, loss (share below 0), tail (mean of the worst 5 %),
-        best (share of trials in which no other is better), and the mean's difference from the first scenario's with a
-        paired 95 % interval.
+        """A row a scenario, with its mean difference from the first one and a paired 95 % interval.
+
+        n, errors, mean, std, q05, q50, q95, loss (share below 0), tail (mean of the worst 5 %), difference, low, high,
+        best (share of trials in which no other is better).
 
         least: whether less is better, as of costs: then the worst are the greatest.
         """
@@ -89,8 +89,10 @@ class ComparedScenarios:
 
     @np.errstate(all="ignore")
     def decision(self, output: str | None = None, *, least: bool = False) -> "pd.DataFrame":
-        """By criterion (mean, q05, loss) the best scenario, its number, the second, and of mean and loss also by how
-        much it is better with a paired 95 % interval; `decided` says whether that lies above 0.
+        """By criterion (mean, q05, loss) the best scenario, its number, and the second.
+
+        Of mean and loss also by how much it is better, with a paired 95 % interval; `decided` says whether that lies
+        above 0.
 
         least: as of `frame`; the criterion q05 is then q95.
         """

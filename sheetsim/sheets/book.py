@@ -74,9 +74,11 @@ class _PersonsBook(RawBook):
 
 @dataclass
 class BookSheet:
-    """A sheet: its values, and its formulas by key. arrays: the array formulas' rectangles, by the key of each of
-    their cells; used: the last row and column that hold something; bare: the keys of the cells with a formula and no
-    value."""
+    """A sheet: its values, and its formulas by key.
+
+    arrays: the array formulas' rectangles, by the key of each of their cells; used: the last row and column that hold
+    something; bare: the keys of the cells with a formula and no value.
+    """
 
     title: str
     values: CellValues

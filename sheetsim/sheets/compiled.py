@@ -3,7 +3,7 @@
 What does not depend on an uncertain cell is computed when the formula is compiled, and is a constant from then on.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ from sheetsim.sheets.references import (
     ReferenceValueError,
     UnknownFormulaError,
 )
-from sheetsim.sheets.values import ERROR_OF, NAME, VALUE, TrialColumn, to_number
+from sheetsim.sheets.text_functions import is_known_format
+from sheetsim.sheets.values import ERROR_OF, NAME, NUM, VALUE, TrialColumn, to_number
 from sheetsim.workbook.formulas import BINDING, OPERATORS
 from sheetsim.workbook.limits import COLUMNS
 from sheetsim.workbook.reading.syntax import (
@@ -375,7 +376,9 @@ class Compiler(References):
         if function.kind == LAZY:
             return self._lazy(function, node, cell, home, array)
         if function.kind in (NUMBERS, VALUES):
-            return self._applied(function, [self.value(arg, cell, home, array) for arg in node.args])
+            values = [self.value(arg, cell, home, array) for arg in node.args]
+            self._check_format(node, values, cell)
+            return self._applied(function, values)
         assert function.kind == RAW
         as_arrays = ARRAY_ARGUMENTS.get(node.name, ())
         single = SINGLE_ARGUMENTS.get(node.name, ())
@@ -384,6 +387,12 @@ class Compiler(References):
             for k, arg in enumerate(node.args)
         ]
         return self._applied(_over_arrays(function, single) if single else function, args)
+
+    def _check_format(self, node: CallNode, args: Sequence[Compiled], cell: CellId) -> None:
+        """Raises UnknownFormulaError for TEXT with a format that is not known."""
+        code = args[1].value if node.name == "TEXT" and not args[1].varies else None
+        if isinstance(code, str) and not is_known_format(code):
+            raise UnknownFormulaError(f"TEXT with the format {code!r}", self.book.name_of(cell))
 
     def _lazy(self, function: Function, node: CallNode, cell: CellId, home: CellId, array: bool) -> Compiled:
         args = []
@@ -434,9 +443,10 @@ class Compiler(References):
             raise UnknownFormulaError(f"{node.name} with {len(ends)} arguments", self.book.name_of(cell))
 
         def between(context: Context) -> Any:
-            low, high = (to_number(end(context), context.pool) for end in ends)
-            low, high = np.ceil(low), np.floor(high)
-            return low + np.floor(drawn(context) * (high - low + 1))
+            first, last = (to_number(end(context), context.pool) for end in ends)
+            low, high = np.ceil(first), np.floor(last)
+            number = low + np.floor(drawn(context) * (high - low + 1))
+            return np.where(np.greater(first, last), NUM.nan, number)
 
         return Compiled(between, True)
 

@@ -9,7 +9,7 @@ import numpy as np
 from sheetsim.sheets.dates import DAYS_1904, LAST_DAY, month_days, parts, serials
 from sheetsim.sheets.function import RAW, VALUES, Function, number_arg, stacked_numbers, with_errors_of
 from sheetsim.sheets.operators import CellGrid, Context, lifted
-from sheetsim.sheets.values import NUM, VALUE, CellError, Value, as_value, mapped, to_number
+from sheetsim.sheets.values import NUM, VALUE, CellError, Value, as_value, date_of_text, mapped, to_number
 
 
 def _numbers(context: Context, values: Any) -> list[Any]:
@@ -222,8 +222,8 @@ def _date_value(context: Context, text: Value) -> Value:
     def read(one: Any) -> Any:
         if not isinstance(one, str):
             return one if isinstance(one, CellError) else VALUE
-        number = to_number(one, context.pool)
-        return VALUE if not isinstance(number, float) or number != number else float(np.floor(number))
+        number = date_of_text(one)
+        return VALUE if number is None else number - _shift(context)
 
     return mapped(read, (text,), context.pool, context.trials)
 

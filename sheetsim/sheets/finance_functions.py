@@ -44,8 +44,11 @@ def _npv(context: Context, rate: Any, *values: Any) -> Any:
 
 
 def _roots(function: Callable[[Any], tuple[Any, Any]], guess: Any, width: int) -> Any:
-    """Rates above -1 at which a function is 0, a trial each, by Newton's method from a guess, or by bisection between
-    the rates where it changes its sign; NaN where there is none. function: of rates, its values and slopes."""
+    """Rates above -1 at which a function is 0, a trial each; NaN where there is none.
+
+    By Newton's method from a guess, or by bisection between the rates where it changes its sign. function: of rates,
+    its values and slopes.
+    """
     rate = np.broadcast_to(np.asarray(guess, dtype=float), (width,)).copy()
     arrived = np.zeros(width, dtype=bool)
     for _ in range(MOST_STEPS):

@@ -153,8 +153,10 @@ def _counted(column: TrialColumn, texts: bool, truths: bool) -> tuple[Any, Any]:
 
 
 def stacked_numbers(context: Context, args: Any) -> tuple[Any, Any, Any]:
-    """The numbers of the arguments as rows of a matrix, a trial a column (or one column for all), with where they
-    count, and the NaN of the first that is an error (0 where none is)."""
+    """The numbers of the arguments as rows of a matrix, a trial a column (or one column for all).
+
+    With where they count, and the NaN of the first that is an error (0 where none is).
+    """
     pairs = list(numbers_of(context, args))
     width = max((number.size for number, _ in pairs if isinstance(number, np.ndarray)), default=1)
     matrix = np.empty((len(pairs), width))

@@ -506,6 +506,13 @@ def _matrix_product(context: Context, first: Any, second: Any) -> Any:
         product = np.array(a.rows) @ np.array(b.rows)
         return CellGrid([[as_value(value) for value in row] for row in product])
     columns = list(zip(*b.rows, strict=True))
+    # Trials in which a cell is a text, a truth value or empty; an error is no text whatever its kind says.
+    others = [
+        (value.kinds != NUMBER) & np.isfinite(value.numbers)
+        for value in (*a.cells(), *b.cells())
+        if isinstance(value, TrialColumn)
+    ]
+    wrong = np.logical_or.reduce(others) if others else None
     rows = []
     for row in a.rows:
         line = []
@@ -513,7 +520,7 @@ def _matrix_product(context: Context, first: Any, second: Any) -> Any:
             total: Any = 0.0
             for x, y in zip(row, column, strict=True):
                 total = total + to_number(x, context.pool) * to_number(y, context.pool)
-            line.append(as_value(total))
+            line.append(as_value(total if wrong is None else np.where(wrong, VALUE.nan, total)))
         rows.append(line)
     return CellGrid(rows)
 

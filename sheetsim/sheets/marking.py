@@ -48,8 +48,10 @@ HELP = (
 
 @dataclass
 class SimulationPlan:
-    """What is to be simulated: distributions (texts) by cell, outputs, rank correlations, and by name of a scenario
-    what some cells hold; None where it is not said."""
+    """What is to be simulated; None where it is not said.
+
+    Distributions (texts) by cell, outputs, rank correlations, and by name of a scenario what some cells hold.
+    """
 
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
@@ -155,8 +157,10 @@ def write_marked(book: SheetBook, target: Path) -> tuple[int, int, int]:
 
 
 def candidates(book: SheetBook) -> tuple[list[CellId], list[CellId], list[CellId]]:
-    """The cells with numbers that formulas use; those with formulas that no other uses; and other formulas that have a
-    label for themselves, as a total has and the rows of a schedule have not. Each in the order of sheets."""
+    """The cells with numbers that formulas use, formulas that no other uses, and other formulas with their own label.
+
+    A total has a label of its own, and the rows of a schedule have not. Each in the order of sheets.
+    """
     compiler = Compiler(book)
     used: set[CellId] = set()
     formulas: list[CellId] = []

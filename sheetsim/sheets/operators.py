@@ -176,8 +176,10 @@ def _with_errors(truths: Any, a: Any, b: Any) -> Any:
 
 
 def compared(context: Context, ufunc: Any, a: Value, b: Value) -> "float | Array":
-    """A comparison of any values: numbers come before texts, and these before truth values; of texts case does not
-    count; an empty cell is 0, FALSE or an empty text, as what it is compared with."""
+    """A comparison of any values: numbers come before texts, and these before truth values.
+
+    Of texts case does not count; an empty cell is 0, FALSE or an empty text, as what it is compared with.
+    """
     trials = context.trials if isinstance(a, np.ndarray | TrialColumn) or isinstance(b, np.ndarray | TrialColumn) else 1
     first, second = to_column(a, context.pool, trials), to_column(b, context.pool, trials)
     kinds = [np.broadcast_to(np.asarray(one.kinds), one.numbers.shape) for one in (first, second)]

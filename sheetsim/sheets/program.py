@@ -40,8 +40,11 @@ BASE_TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Step:
-    """Cells that are computed together: the slot of the first, after which come those of the others, and the slots
-    whose values are not needed any more after it. compute: a value a cell."""
+    """Cells that are computed together.
+
+    The slot of the first, after which come those of the others, and the slots whose values are not needed any more
+    after it. compute: a value a cell.
+    """
 
     cells: tuple[CellId, ...]
     slot: int
@@ -269,8 +272,10 @@ class SheetProgram:
                 yield members
 
     def _settle(self, cell: CellId) -> None:
-        """A cell that does not vary is computed once; where there is no rule it keeps its value in the file, and so do
-        all where there are very many."""
+        """A cell that does not vary is computed once.
+
+        Where there is no rule it keeps its value in the file, and so do all where there are very many.
+        """
         has_value = self.book.has_value(cell)
         if has_value and self.settled >= MOST_SETTLED:
             return
@@ -352,10 +357,10 @@ class SheetProgram:
         return context.pool, [slots[places[one]] if one in places else fixed_value(one) for one in self.outputs]
 
     def base(self) -> tuple[list[Any], list[BaseDifference], int]:
-        """The base case: the outputs as the formulas give them from what the uncertain cells hold in the file; the
-        cells whose value in the file is another, in their order; and how many were compared.
+        """The base case: the outputs as the formulas give them from what the uncertain cells hold in the file.
 
-        A cell that draws numbers of its own has the value that it has in the file.
+        Then the cells whose value in the file is another, in their order; and how many were compared. A cell that draws
+        numbers of its own has the value that it has in the file.
         """
         sources: list[Any] = [self.base_value(cell) for cell in self.inputs]
         sources += [0.5] * (self._first - len(sources))

@@ -3,6 +3,7 @@
 It computes nothing but arguments of references, for which a `References` asks who is above it.
 """
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from sheetsim.errors import SheetsimError
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.values import NAME, NULL, REF, VALUE, CellError, TextPool, to_number
+from sheetsim.workbook.formulas import column_letters
 from sheetsim.workbook.limits import COLUMNS, ROWS
 from sheetsim.workbook.reading.syntax import (
     AreaNode,
@@ -79,6 +81,26 @@ class EmptyIntersectionError(ReferenceValueError):
 
 class NoReferenceError(ReferenceValueError):
     value = VALUE
+
+
+_ROW_AND_COLUMN = re.compile(r"R(?:(\d+)|\[(-?\d+)\])?C(?:(\d+)|\[(-?\d+)\])?", re.IGNORECASE)
+
+
+def _from_rows_and_columns(text: str, cell: CellId) -> str:
+    """`$B$3` of `R3C2`, and of `R[1]C` from a cell; so the ends of a range. Raises WrongReferenceError for others."""
+    sheet, bang, ends = text.strip().rpartition("!")
+    from_row, from_column = cell[1] // COLUMNS, cell[1] % COLUMNS + 1
+    places = []
+    for end in ends.split(":"):
+        match = _ROW_AND_COLUMN.fullmatch(end.strip())
+        if match is None:
+            raise WrongReferenceError
+        row = int(match[1]) if match[1] else from_row + int(match[2] or 0)
+        column = int(match[3]) if match[3] else from_column + int(match[4] or 0)
+        if not (1 <= row <= ROWS and 1 <= column <= COLUMNS):
+            raise WrongReferenceError
+        places.append(f"${column_letters(column - 1)}${row}")
+    return f"{sheet}{bang}{':'.join(places)}"
 
 
 class References(ABC):
@@ -170,12 +192,7 @@ class References(ABC):
                 raise WrongReferenceError
             return CellArea(first.sheet, spilled)
         if node.name == "INDIRECT":
-            text = self._fixed(node, node.args[0], cell, home)
-            try:
-                inner = parse_formula(str(text), home[1] // COLUMNS, home[1] % COLUMNS + 1)
-            except SheetsimError:
-                raise WrongReferenceError from None
-            return self.areas_of(inner, cell, home)[0]
+            return self._named_by_text(node, cell, home)
         (area,) = self.areas_of(node.args[0], cell, home)
         numbers: list[int | None] = []
         for arg in node.args[1:]:
@@ -196,6 +213,19 @@ class References(ABC):
         if not (1 <= top <= bottom <= ROWS and 1 <= left <= right <= COLUMNS):
             raise WrongReferenceError
         return CellArea(area.sheet, Rectangle(top, left, bottom, right))
+
+    def _named_by_text(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
+        """What INDIRECT refers to; a text that is no reference of the book is #REF!."""
+        text = self._fixed(node, node.args[0], cell, home)
+        try:
+            if len(node.args) > 1 and not self._fixed(node, node.args[1], cell, home):
+                text = _from_rows_and_columns(str(text), cell)
+            inner = parse_formula(str(text), home[1] // COLUMNS, home[1] % COLUMNS + 1)
+            return self.areas_of(inner, cell, home)[0]
+        except UnknownFormulaError:
+            raise
+        except (SheetsimError, ReferenceValueError):
+            raise WrongReferenceError from None
 
     def _indexed(self, node: CallNode, cell: CellId, home: CellId) -> CellArea:
         (area, *_) = self.areas_of(node.args[0], cell, home)

@@ -145,8 +145,10 @@ def _extreme(ufunc: Any, worst: float) -> Callable[..., Any]:
 
 
 def _of_rows(least: int, compute: Callable[[Any, Any, Any], Any], otherwise: CellError = DIV) -> Callable[..., Any]:
-    """A statistic of the numbers of its arguments: `compute` takes the matrix (numbers × trials), the mask and the
-    counts; with fewer than `least` numbers it is an error."""
+    """A statistic of the numbers of its arguments; with fewer than `least` numbers it is an error.
+
+    compute: takes the matrix (numbers × trials), the mask and the counts.
+    """
 
     def evaluate(context: Context, *args: Any) -> Any:
         matrix, mask, errors = stacked_numbers(context, args)

@@ -167,6 +167,15 @@ _MONTHS = (
 )
 
 
+def is_known_format(code: str) -> bool:
+    """Whether TEXT computes numbers with that format."""
+    try:
+        _formatted(1.0, code)
+    except SheetsimError:
+        return False
+    return True
+
+
 def _formatted(value: Any, code: str) -> Any:
     """TEXT: numbers with digits, commas and percent, dates by year, month and day. Others are refused."""
     if isinstance(value, str):

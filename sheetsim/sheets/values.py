@@ -128,14 +128,20 @@ def number_of_text(text: str) -> "float | CellError":
         except ValueError:
             return VALUE
         return (-number if match[2] == "-" else number) / (100 if match[5] else 1)
-    date = _DATE_TEXT.match(text)
-    if date is not None:
-        from sheetsim.sheets.dates import serial
+    date = date_of_text(text)
+    return VALUE if date is None else date
 
-        year, month, day = (int(part) for part in date.groups())
-        if year >= 1900 and 1 <= month <= 12 and 1 <= day <= 31:
-            return float(serial(year, month, day))
-    return VALUE
+
+def date_of_text(text: str) -> float | None:
+    """The day number, from 1900, of a date such as 2024-01-31; None for other texts."""
+    date = _DATE_TEXT.match(text)
+    if date is None:
+        return None
+    from sheetsim.sheets.dates import month_days, serial
+
+    year, month, day = (int(part) for part in date.groups())
+    is_day = year >= 1900 and 1 <= month <= 12 and 1 <= day <= month_days(year, month)
+    return float(serial(year, month, day)) if is_day else None
 
 
 def to_number(value: Value, pool: TextPool) -> "float | Array":

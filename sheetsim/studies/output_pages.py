@@ -56,6 +56,8 @@ def output_pages(
     longest = max(len(quantity.label) for quantity in of)
     widths = {0: max(12, longest + 2)} | dict.fromkeys(range(1, len(table.columns) + 1), 12)
     note = "A row an output: rows of its matrix are trials, and each of its columns is a quantity."
+    if trials:
+        note = f"A row an output: statistics of its column of the sheet {trials}."
     more: list[Item] = [Text(len(of) + 2, 0, note, "text")]
     if len(of) > MOST_PAGES:
         more.append(Text(len(of) + 3, 0, f"The first {MOST_PAGES} of {len(of)} have a page each.", "text"))
