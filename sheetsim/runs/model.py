@@ -268,7 +268,7 @@ class ModelRun(Run):
         return write_book(path, said, layout, values, theme, progress)
 
     def book(self, values_only: bool, matrices: bool) -> tuple[Manifest, Layout, Values]:
-        """What the workbook says of itself, what stands where in it, and its numbers."""
+        """What the workbook says about itself, what stands where in it, and its numbers."""
         outputs = self._study.outputs
         layout = self._layout if matrices and not values_only else Layout(self._sheets(matrices), live=False)
         self._compute(layout.places)
