@@ -110,7 +110,7 @@ def lhs(space: Space, options: MethodOptions) -> Method:
 def bayes(space: Space, options: MethodOptions) -> Method:
     """A Gaussian process of what was found says where to look next (Snoek et al. 2012).
 
-    The first points are of a Sobol sequence. Then each batch has the points of the largest acquisition, one after another:
+    The first points are of a Sobol sequence. Then each batch has the points of largest acquisition, one after another:
     until its trial has run, a point counts as found at its posterior mean (the kriging believer of Ginsbourger et al.
     2010). A trial that failed counts as the worst value found. Whatever runs the trials, a batch has the same points.
     """
