@@ -381,7 +381,7 @@ def option_words(name: str, kind: Any, info: typer.models.OptionInfo) -> str:
     if kinds == [bool]:
         return f"`{names}`"
     options = list(kinds[0]) if isinstance(kinds[0], type) and issubclass(kinds[0], StrEnum) else []
-    value = "\\|".join(options) or info.metavar or {int: "N"}.get(kinds[0], "TEXT")
+    value = "\\|".join(options) or (info.metavar or "").replace("|", "\\|") or {int: "N"}.get(kinds[0], "TEXT")
     return f"`{names}` {value}"
 
 
@@ -395,7 +395,7 @@ def option_default(parameter: inspect.Parameter, info: typer.models.OptionInfo) 
 
 def option_help(info: typer.models.OptionInfo) -> str:
     text = (info.help or "").replace("|", "\\|")
-    return f"{text} [Templates](templates.md) lists them." if text == "Which table of its study." else text
+    return f"{text} [Columns and verdicts](columns.md) explains them." if text == "Which table of its study." else text
 
 
 def with_options(schema: dict[str, Any], options: tuple[str, ...], key: str, kind: type[Experiment]) -> dict[str, Any]:

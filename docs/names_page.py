@@ -63,8 +63,11 @@ def said(known: Any) -> str:
         for kind in reversed(known.__mro__)
         if kind.__module__.startswith("sheetsim")
         for name, method in vars(kind).items()
-        if not name.startswith("_")
-        and name not in ("book", "manifest")
-        and (inspect.isfunction(method) or isinstance(method, property | classmethod))
+        if is_public(name) and (inspect.isfunction(method) or isinstance(method, property | classmethod))
     ]
     return f"{text} Has {', '.join(dict.fromkeys(methods))}." if methods else text
+
+
+def is_public(name: str) -> bool:
+    """Whether a person uses it: what makes the sheets is for the package."""
+    return not name.startswith("_") and name not in ("book", "manifest")

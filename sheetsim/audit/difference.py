@@ -44,7 +44,7 @@ class Difference:
     """One block in which two books differ.
 
     name: a defined name, a sheet's title in brackets, or a part's name; kind: values, formulas, names, sheets, charts,
-    styles, parts, manifest (what the book says of itself), `rounded` for numbers that lost their last digits when a
+    styles, parts, manifest (what the book says about itself), `rounded` for numbers that lost their last digits when a
     program saved 15 of them, and `last digits` for numbers that differ in no others; absolute: the largest difference
     of numbers; changes: every cell (or name, sheet, part, field) with what the first book and the second have there.
     Cells of values are kept as arrays, 32 bytes each.

@@ -70,7 +70,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Made:
-    """The study made again: where everything stands in its book, what that says of itself, and what NumPy gives."""
+    """The study made again: where everything stands in its book, what that says about itself, and what NumPy gives."""
 
     manifest: Manifest
     layout: Layout

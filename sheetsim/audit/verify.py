@@ -47,7 +47,7 @@ IN_DIGITS = "as made, except for last digits"
 
 NO_FORMULAS = "no formulas to recalculate: the values are checked against NumPy alone"
 LOST_INPUT = "the input file {!r} is not here: its numbers were taken from the book"
-LOST_THEME = "the theme {!r} is not here, or no more one: the cells were compared, and not how they look, nor a cover"
+LOST_THEME = "the theme {!r} is not here, or is not a theme: cells were compared, but neither their look nor a cover"
 NOT_MADE_AGAIN = "verify does not make this book again, so that its constants were not checked: "
 BY_COMMAND = "run its command with another {}, and compare the two books with sheetsim diff: {}"
 BY_MODEL = "it is of a model of your own: name the Python file that makes it with --model"
@@ -57,9 +57,9 @@ UNCHANGED = {
     UNKNOWN: "the file is not as sheetsim wrote it: whether it was edited is not known",
 }
 NOT_SO_HERE = (
-    "by its digest nothing was changed since sheetsim wrote it, but what it says of itself gives other contents here"
+    "by its digest nothing was changed since sheetsim wrote it, but what it says about itself gives other contents here"
 )
-PACKED = "its parts are the same byte for byte, and packed otherwise"
+PACKED = "its parts are the same byte for byte, but compressed in another way"
 OTHER_VERSIONS = "made with {}; here are {}"
 OTHER_PROCESSOR = "made with the versions that are here, by a processor for which the libraries round in another order"
 

@@ -199,7 +199,7 @@ def run_command(
     force: Force = False,
     show_it: Open = False,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with trainings that were stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue trainings that were stopped.")] = False,
     form: Form = Format.table,
     as_json: Json = False,
 ) -> None:
@@ -270,7 +270,7 @@ def _kept(
 
 @app.command("list")
 def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
-    """The templates, a line each, and how to make small books of the networks."""
+    """List the templates, a line each, and how to make small books of the networks."""
     from sheetsim.runs import templates
 
     titles = {name: tomllib.loads(templates.template_text(name)).get("title", "") for name in templates.names()}
@@ -289,7 +289,7 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """A template's TOML, or a shipped search's, to copy and edit."""
+    """Print the TOML of a template, or of a shipped search, to copy and edit."""
     from sheetsim.runs import templates
 
     search = templates.folder() / "searches" / f"{Path(name).name}.toml"
@@ -389,7 +389,7 @@ def diagnose_command(
     data: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Inputs (.csv, .xlsx, .npy).", show_default="normal draws")
     ] = None,
-    activation: Annotated[str, typer.Option(help="Of all layers.")] = "relu",
+    activation: Annotated[str, typer.Option(help="The activation of all layers.")] = "relu",
     samples: Annotated[int | None, typer.Option(help="How many inputs are drawn.", show_default="1000")] = None,
     seed: Annotated[int, typer.Option(help="The seed of drawn inputs.")] = 0,
     layout: Annotated[
@@ -399,10 +399,20 @@ def diagnose_command(
     layers: Annotated[
         str | None, typer.Option(metavar="NAME,...", help="The weights to use, in their order.", show_default=False)
     ] = None,
-    all_layers: Annotated[bool, typer.Option("--all-layers", help="The last weights are no linear output.")] = False,
-    table: Annotated[str | None, typer.Option(metavar="NAME", help="Another table: variance, claims, …")] = None,
+    all_layers: Annotated[
+        bool,
+        typer.Option(
+            "--all-layers", help="The last weights are a layer with the activation too, and not a linear output."
+        ),
+    ] = False,
+    table: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Another table of the study forward: variance, claims or histograms."),
+    ] = None,
     form: Form = Format.table,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the book.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write a workbook too: the .xlsx file.", show_default=False)
+    ] = None,
     summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
     lang: Lang = None,
     theme: ThemeFile = None,
@@ -543,7 +553,7 @@ def compare_command(
         list[str] | None, typer.Argument(metavar="[NAME|FILE.toml|BOOK.xlsx]...", show_default=False)
     ] = None,
     replicates: Annotated[
-        int, typer.Option(help="So many runs of each with common draws, for differences from the first with intervals.")
+        int, typer.Option(help="Runs of each network with common draws: differences from the first, with intervals.")
     ] = 0,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,
     form: Form = Format.table,
@@ -595,9 +605,9 @@ def sensitivity_command(
     trials: Annotated[int, typer.Option(help="Pairs of replicates; (groups + 2) times as many are run.")] = 256,
     group: Annotated[
         list[str] | None,
-        typer.Option("--group", metavar="NAME=INPUT,...", help="Draws that are taken together.", show_default=False),
+        typer.Option("--group", metavar="NAME=INPUT,...", help="Draws that count as one input.", show_default=False),
     ] = None,
-    resamples: Annotated[int, typer.Option(help="Of the bootstrap's intervals, 0 for none.")] = 1000,
+    resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap for the intervals, 0 for none.")] = 1000,
     form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
@@ -644,7 +654,7 @@ def sweep_command(
     scheduler: Scheduler = None,
     lang: Lang = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
+        Path | None, typer.Option(metavar="FOLDER", help="The folder of its files.", show_default=False)
     ] = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
@@ -653,7 +663,7 @@ def sweep_command(
     form: Form = Format.table,
     as_json: Json = False,
 ) -> None:
-    """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be taken up again.
+    """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be resumed.
 
     FILE.toml names a template, replicates, and a [grid] of keys with lists of values or {from, to, steps, scale}.
     Finished parts are kept in the folder: after a stop, the same command computes only what is missing.
@@ -707,7 +717,7 @@ def search_command(
     ] = None,
     lang: Lang = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where its files go.", show_default=False)
+        Path | None, typer.Option(metavar="FOLDER", help="The folder of its files.", show_default=False)
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print the trials.")] = Format.table,
     values_only: ValuesOnly = False,
@@ -928,7 +938,7 @@ def diff_command(
     form: Report = ReportFormat.table,
     as_json: Json = False,
 ) -> int:
-    """Where two books differ, cell by cell, grouped by block. Exit status 1 when they do."""
+    """Show where two books differ, cell by cell, grouped by block. Exit status 1 when they do."""
     from sheetsim.audit.verify import diff
 
     differences = diff(first, second)

@@ -230,7 +230,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:,.0f} days"
 
 
-# Seconds: so soon is the rest estimated, and so long must it be to be told where no terminal shows it.
+# Seconds after which the rest is estimated, and the least rest that is reported where no terminal shows it.
 FIRST, LONG = 3.0, 60.0
 
 

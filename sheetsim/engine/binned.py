@@ -20,7 +20,7 @@ REACH = 24
 class Binned:
     """Counts numbers block by block; those that are not finite are counted apart.
 
-    n: how many are finite, errors: how many are not; low, high: the least and the greatest.
+    n: how many are finite, errors: how many are not; low, high: the smallest and the largest.
     The bins are laid about the median of the first block: equal steps of asinh((x − median)/scale).
     """
 

@@ -104,7 +104,7 @@ class GaussianProcess:
 
 
 def fitted(x: Array, y: Array, starts: Sequence[Kernel]) -> Kernel:
-    """The kernel of greatest likelihood, within the bounds, that L-BFGS-B finds from the starts.
+    """The kernel of maximum likelihood, within the bounds, that L-BFGS-B finds from the starts.
 
     y: observations of mean 0 and variance 1.
     """

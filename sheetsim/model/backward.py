@@ -53,7 +53,7 @@ class BackwardPass:
     """A network's loss and the gradients of all its layers, the output layer last.
 
     random_targets: the draws of which targets are made, samples × outputs; labels: samples × 1, from 1.
-    maxima: by column k, each sample's greatest output of the first k; the last is `shift`, samples × 1.
+    maxima: by column k, each sample's largest output of the first k; the last is `shift`, samples × 1.
     """
 
     network: Network
@@ -119,7 +119,7 @@ def backward_pass(graph: Graph, network: Network, outputs: int, initializer: Ini
 
 
 def _running_maxima(x: Matrix) -> list[Matrix]:
-    """Column k: each row's greatest number of the first k. No function of a sheet takes the maximum of every row."""
+    """Column k: each row's largest number of the first k. No function of a sheet takes the maximum of every row."""
     # INDEX of a single cell is an error in IronCalc.
     maxima = [column(x, 1) if x.shape[1] > 1 else x + 0]
     for number in range(2, x.shape[1] + 1):

@@ -37,7 +37,7 @@ Cell: TypeAlias = float | Matrix
 # What a truncation leaves of a distribution, at least: of less, engines that round otherwise give other numbers.
 LEAST_SHARE = 1e-6
 
-# The sum of the metalog's first three terms rises where |a₃| < 1.667 a₂ (Keelin 2016): the greatest number of
+# The sum of the metalog's first three terms rises where |a₃| < 1.667 a₂ (Keelin 2016): the largest number of
 # y − 1/2 + y(1 − y) logit y, at logit y = t with t tanh(t/2) = 2.
 STEEPEST = 0.5998393201288668
 

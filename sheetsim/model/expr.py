@@ -310,7 +310,7 @@ def absolute(x: Operand) -> Matrix:
 
 
 def floor(x: Operand) -> Matrix:
-    """Greatest whole number that is not above x, element by element."""
+    """Largest whole number that is not above x, element by element."""
     return apply("floor", x)
 
 
@@ -653,12 +653,12 @@ def minimum(x: Operand) -> Matrix:
 
 
 def maximum(x: Operand) -> Matrix:
-    """Greatest of all elements, 1×1."""
+    """Largest of all elements, 1×1."""
     return apply("maximum", x)
 
 
 def largest(*numbers: Operand) -> Matrix:
-    """Greatest of several single numbers, 1×1."""
+    """Largest of several single numbers, 1×1."""
     # Excel functions take 255 arguments at most.
     while len(numbers) > 255:
         numbers = (*numbers[255:], apply("largest", *numbers[:255]))

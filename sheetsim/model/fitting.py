@@ -23,7 +23,7 @@ BELOW_ONE = ("beta",)
 
 @dataclass(frozen=True)
 class FittedFamily:
-    """A family at its greatest likelihood.
+    """A family at its maximum likelihood.
 
     free: parameters that were fitted; distance: Kolmogorov and Smirnov's, the largest between the distribution function
     and that of the data.
@@ -137,5 +137,5 @@ def _uniform(data: Array) -> tuple[dict[str, float], int, Any]:
     return {"low": low, "high": high}, 2, stats.uniform(low, high - low)
 
 
-# By family, of rising data: the parameters of greatest likelihood, how many, and the same of scipy.stats.
+# By family, of rising data: the parameters of maximum likelihood, how many, and the same of scipy.stats.
 _CLOSED = {"normal": _normal, "lognormal": _lognormal, "uniform": _uniform}

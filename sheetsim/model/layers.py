@@ -232,7 +232,7 @@ def penalty(weights: Iterable[Matrix], decay: float = 0.0, l1: float = 0.0) -> M
 
 
 def accuracy(kind: str, logits: Matrix, y: Matrix) -> Matrix:
-    """The share of rows whose class has the greatest sum; of a row where k share it, 1/k: the share of guessing.
+    """The share of rows whose class has the largest sum; of a row where k share it, 1/k: the share of guessing.
 
     Of a single output: where its sign says the class, and ½ where it is 0.
     """

@@ -189,7 +189,7 @@ def _finite_or(x: Array, instead: Array) -> Array:
 
 
 def _row_log_sum_exp(x: Array) -> Array:
-    """log Σ exp of each row, less its greatest number before and with it again after, so that nothing overflows."""
+    """log Σ exp of each row, less its largest number before and with it again after, so that nothing overflows."""
     most = x.max(axis=1, keepdims=True)
     return np.asarray(most + np.log(np.exp(x - most).sum(axis=1, keepdims=True)))
 
@@ -427,7 +427,7 @@ TABLE: tuple[Op, ...] = (
         "MMULT({0},{0:across})",
         lambda d, z, x: (d,),
     ),
-    # A sheet has no greatest number of each row without LAMBDA: less the row's mean, which is the same number as long
+    # A sheet has no largest number of each row without LAMBDA: less the row's mean, which is the same number as long
     # as a row spreads over no more than 700.
     Op(
         "row_log_sum_exp",

@@ -13,7 +13,7 @@ from sheetsim.model.op import Array
 # Of a sum of squares: what is left of scores that others explain wholly is rounding.
 NOTHING = 1e-18
 
-# Eigenvalues of a correlation matrix that are rounding, of the greatest.
+# Eigenvalues of a correlation matrix that are rounding, of the largest.
 SINGULAR = 1e-10
 
 

@@ -97,7 +97,7 @@ class SipLibrary:
 
 
 def _lower(correlations: Array) -> Array:
-    """The Cholesky factor; variables that go together wholly are parted by their last digits."""
+    """The Cholesky factor; variables that go together wholly are separated by their last digits."""
     try:
         lower = np.linalg.cholesky(correlations)
     except np.linalg.LinAlgError:

@@ -1,4 +1,4 @@
-"""Families given by a least, a most likely and a greatest value: triangular and PERT; a triangular from percentiles."""
+"""Families given by minimum, most likely value and maximum: triangular and PERT; a triangular from percentiles."""
 
 from collections.abc import Callable, Mapping
 

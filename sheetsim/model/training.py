@@ -1,4 +1,4 @@
-"""A training: one step as expressions, made once and run as often as wished. It computes no value.
+"""A training: one step as expressions, made once and run as often as needed. It computes no value.
 
 A step is given the state (parameters, and what the optimizer keeps of each), rows of the data, draws of its own and its
 number, and gives the state after it. All of these are slots: leaves that have no value but the one that is given.

@@ -70,7 +70,7 @@ def _share(first: float, last: float) -> float:
 
 
 def _scores(family: Family, parameters: Mapping[str, Parameter], low: float, high: float) -> tuple[float, float]:
-    """The least normal score whose quantile is not below low, and the greatest whose is not above high."""
+    """The least normal score whose quantile is not below low, and the largest whose is not above high."""
 
     def quantile(z: float) -> float:
         with np.errstate(all="ignore"):

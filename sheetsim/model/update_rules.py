@@ -169,7 +169,7 @@ class Optimizer:
         λ, decoupled from the gradient: W ← W − η·λ·W beside the rule's step; AdamW where the rule is adam (Loshchilov &
         Hutter 2019, arXiv:1711.05101, algorithm 2).
     clip
-        Greatest norm of all gradients together, 0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm
+        Largest norm of all gradients together, 0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm
         1).
 
     Raises

@@ -97,7 +97,7 @@ class Fit(Written):
         return pd.DataFrame(rows, index=pd.Index(self.names(), name="family"))
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
-        """What the book of that layout says of itself."""
+        """What the book of that layout says about itself."""
         return manifest(layout, self.title, values_only=values_only, tables={"ranking": self._book.table})
 
     def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:

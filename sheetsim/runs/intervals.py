@@ -256,7 +256,7 @@ def bootstrap_t(numbers: Any, confidence: float, seed: int, nonnegative: bool = 
 
 
 def _needed(ratio: Matrix, tails: Matrix) -> Matrix:
-    """The n for which t(n - 1) · ratio is √n, ratio being the standard deviation over the wished half-width.
+    """The n for which t(n - 1) · ratio is √n, ratio being the standard deviation over the wanted half-width.
 
     t² is near z² (1 + (z² + 1) / 2n), from the first term of its expansion about the normal quantile z.
     """
@@ -439,7 +439,7 @@ def frequency_table(
 
 
 def widest(so_far: UnitMoments, confidence: float) -> float:
-    """The greatest half-width, relative to its mean, of Student's intervals for the means of a row's numbers.
+    """The largest half-width, relative to its mean, of Student's intervals for the means of a row's numbers.
 
     so_far: the moments of the rows. NaN where a number is missing.
     """

@@ -1,4 +1,4 @@
-"""What a book says of itself to programs: how it was made, where its tables stand, what its numbers are.
+"""What a book says about itself to programs: how it was made, where its tables stand, what its numbers are.
 
 It stands on one very hidden sheet, a row a field: its name, then JSON over as many cells as that needs. Of what a book
 can carry this alone is kept by all that save one (openpyxl drops custom XML parts, IronCalc custom properties too, and
@@ -90,7 +90,7 @@ class Replicated(_Strict, frozen=True, kw_only=True):
 
 
 class Manifest(_Strict, frozen=True, kw_only=True):
-    """What a book says of itself.
+    """What a book says about itself.
 
     command: what makes the file again, in words where none does; template: the name or path that it begins with;
     versions: by name, of what computed it; parameters: a template's keys (without `study` those of a person's own

@@ -279,7 +279,7 @@ class ModelRun(Run):
         return write_book(path, said, layout, values, theme, progress)
 
     def book(self, values_only: bool, matrices: bool, lang: str | None = None) -> tuple[Manifest, Layout, Values]:
-        """What the workbook says of itself, what stands where in it, and its numbers."""
+        """What the workbook says about itself, what stands where in it, and its numbers."""
         outputs, live = self._study.outputs, matrices and not values_only
         layout = self._layout if live and lang in (None, ENGLISH) else self._laid_out(matrices, live, lang)
         self._compute(layout.places)

@@ -206,7 +206,7 @@ class Observed:
         return []
 
     def rounding(self) -> NDArray[np.float64]:
-        """What single precision costs: by label, the greatest relative difference in the first replicates."""
+        """What single precision costs: by label, the largest relative difference in the first replicates."""
         raise NotImplementedError
 
 

@@ -72,7 +72,7 @@ class ReplicatesPlan:
     """What to replicate and how often.
 
     run: the command that runs the study once, and template what it begins with; replicates: how many, or at most how
-    many with `until`, the wished half-width over mean of the intervals of the statistics that are chosen (by default
+    many with `until`, the wanted half-width over mean of the intervals of the statistics that are chosen (by default
     `observed.chosen`), at every row; single: layers in single precision; bootstrap: intervals of the means by the
     bootstrap too.
     """
@@ -249,7 +249,7 @@ class Replicates(Written):
         return histogram_frame(edges.reshape(-1, 1), [of.reshape(-1, 1) for of in counts])
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
-        """What the book of that layout says of itself."""
+        """What the book of that layout says about itself."""
         options = {key: value for key, value in self._plan.options().items() if key != "statistics"}
         tables = {"statistics": self._book.statistics}
         if self._book.said:

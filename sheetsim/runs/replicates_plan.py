@@ -187,7 +187,7 @@ def spread_of_logs(study: Forward) -> float:
 
 
 def rounding(study: Forward) -> Any:
-    """Relative difference of single from double precision: the greatest of the first PILOTS replicates.
+    """Relative difference of single from double precision: the largest of the first PILOTS replicates.
 
     It is an array, layers × COLUMNS.
     """

@@ -432,7 +432,7 @@ def histograms_of_outputs(others: Container[str]) -> str:
 
 
 def study_manifest(study: Study, layout: "Layout", risk: Table | None, values_only: bool, template: str) -> Manifest:
-    """What the study's book says of itself. risk: as of LaidOut; values_only: whether formulas were not wanted."""
+    """What the study's book says about itself. risk: as of LaidOut; values_only: whether formulas were not wanted."""
     outputs = None if risk is None else study.outputs
     more = [] if outputs is None or risk is None else [outputs.percentiles, risk]
     return manifest(
@@ -537,7 +537,7 @@ def shared_scales(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
     """For each experiment the keys of [histogram] that put its charts on one scale with those of the others.
 
     Those of the study forward are alike that have the same activation, bins, samples and widths: `reach` is the
-    greatest bound of activations without bounds, `tallest` the greatest count. One that is alone has no keys.
+    largest bound of activations without bounds, `tallest` the largest count. One that is alone has no keys.
     """
     alike: dict[Any, dict[int, Forward]] = {}
     for k, experiment in enumerate(experiments):

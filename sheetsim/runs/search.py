@@ -229,7 +229,7 @@ class Search(Written):
         return [*notes, *CAUTIONS[: 2 if self.plan.replicates > 1 else 1]]
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
-        """What the book of that layout says of itself."""
+        """What the book of that layout says about itself."""
         return manifest(layout, self.title, parameters={}, values_only=values_only, search=self.plan.parameters)
 
     def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:

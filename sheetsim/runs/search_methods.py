@@ -41,7 +41,7 @@ FIRST_TRIALS = 5
 
 @dataclass(frozen=True)
 class Goal:
-    """What a value is to be: the greatest (`max`), the least (`min`), or as near to a number as can be."""
+    """What a value is to be: the largest (`max`), the least (`min`), or as near to a number as can be."""
 
     kind: str = "max"
     near: float = 0.0
@@ -53,7 +53,7 @@ class Goal:
         return value if self.kind == "max" else -value if self.kind == "min" else -abs(value - self.near)
 
     def reached(self, value: float, wish: float) -> bool:
-        """Whether a value is as good as the one wished for; of `near`, no further away than it."""
+        """Whether a value is as good as the wanted one; of `near`, no further away than it."""
         return self.score(value) >= (-abs(wish) if self.kind == "near" else self.score(wish))
 
     def __str__(self) -> str:
@@ -110,7 +110,7 @@ def lhs(space: Space, options: MethodOptions) -> Method:
 def bayes(space: Space, options: MethodOptions) -> Method:
     """A Gaussian process of what was found says where to look next (Snoek et al. 2012).
 
-    The first points are of a Sobol sequence. Then each batch has the points of greatest acquisition, one after another:
+    The first points are of a Sobol sequence. Then each batch has the points of largest acquisition, one after another:
     until its trial has run, a point counts as found at its posterior mean (the kriging believer of Ginsbourger et al.
     2010). A trial that failed counts as the worst value found. Whatever runs the trials, a batch has the same points.
     """
@@ -151,7 +151,7 @@ def halving_rungs(options: MethodOptions) -> list[tuple[int, int]]:
     """The budgets with how many trials each has, from the least to the whole.
 
     Each budget is eta times the one before. Of the numbers of rungs that leave one trial at least for the last, the
-    greatest is taken.
+    largest is taken.
     """
     best: list[tuple[int, int]] = []
     budgets = [options.budget]
@@ -225,7 +225,7 @@ class Surrogate:
         self._fitted_at = len(y)
 
     def proposals(self, count: int, rng: np.random.Generator) -> list[Keys]:
-        """So many new points of greatest acquisition; fewer where the space has no more."""
+        """So many new points of largest acquisition; fewer where the space has no more."""
         goal = self.options.goal
         process, near = self.process
         u = self._candidates(rng)

@@ -177,7 +177,7 @@ class Outputs:
 
 @lru_cache(maxsize=4)
 def _ranks(size: int) -> tuple[Array, tuple[float, ...]]:
-    """Ranks, from 0, of the smallest and greatest of so many numbers, and of the pairs that QUANTILES lie between.
+    """Ranks, from 0, of the smallest and largest of so many numbers, and of the pairs that QUANTILES lie between.
 
     The shares say how far from the first of its pair each quantile lies (linear, as in NumPy and PERCENTILE).
     """

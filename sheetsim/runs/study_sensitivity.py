@@ -76,7 +76,7 @@ class Sensitivity(Written):
         return pd.concat(frames, names=["statistic", "input"])
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
-        """What the book of that layout says of itself."""
+        """What the book of that layout says about itself."""
         tables = {table.name: table for table in self._tables}
         return manifest(layout, self.title, parameters={}, values_only=values_only, tables=tables)
 

@@ -1,7 +1,7 @@
 """Sweeps: replicates at every point of a grid, kept part by part so that a sweep can be killed and taken up again.
 
 Replicate k has the same seed at every point, and draws depend on the seed and the matrix's name alone: points differ by
-their parameters and not by chance (common random numbers). Hence, too, a shallow network is the beginning of a deep
+their parameters and not by chance (common random numbers). For this reason a shallow network is the beginning of a deep
 one, and is not computed again.
 """
 
@@ -183,7 +183,7 @@ class Sweep(Written):
         return target
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
-        """What the book of that layout says of itself."""
+        """What the book of that layout says about itself."""
         return manifest(layout, self.title, parameters={}, values_only=values_only, sweep=self.plan.parameters)
 
     def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:

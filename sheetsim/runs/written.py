@@ -47,7 +47,7 @@ class Written(Plotted):
         raise NotImplementedError
 
     def manifest(self, layout: "Layout", values_only: bool) -> "Manifest":
-        """What the book of that layout says of itself."""
+        """What the book of that layout says about itself."""
         raise NotImplementedError
 
     def _pages(self) -> Pages:

@@ -114,7 +114,7 @@ class SheetBook:
         self._read_workbook()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         self._raw.close()
 
     def _read_workbook(self) -> None:

@@ -268,7 +268,7 @@ def _page(way: Way, cells: Traced, chosen: Sequence[Item]) -> Page:
     count = pick(cells.layer, *(float(term.count) for term in way.terms))
     products = (left * right).placed(f"{way.name}_products")
     numbers = _given(None, np.arange(1.0, most + 1).reshape(-1, 1))
-    # Relative to the greatest: IronCalc takes what differs by less than 2E-16 for equal.
+    # Relative to the largest: IronCalc takes what differs by less than 2E-16 for equal.
     relative = if_error(absolute(products) / maximum(absolute(products)), 0)
     size = where(numbers > count, -1, relative).placed(f"{way.name}_size")
     ahead = (size < size.T) + equal(size.T, size) * (numbers > numbers.T)

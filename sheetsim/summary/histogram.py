@@ -71,7 +71,7 @@ class Zeros:
 class Drawn:
     """What charts show of counts by edges, a layer each.
 
-    labels: the edges rounded for an axis; bars: the counts without the exact zeros; largest: the greatest of all bars;
+    labels: the edges rounded for an axis; bars: the counts without the exact zeros; largest: the largest of all bars;
     height: that the charts need, the same for all layers; zeros: a layer each, none where there can be none.
     """
 
@@ -290,7 +290,7 @@ def labels(edges: Matrix) -> Matrix:
 def _bound(
     graph: Graph, matrices: Sequence[Matrix], suffix: str = "", least: Matrix | None = None
 ) -> tuple[tuple[Matrix, ...], Matrix]:
-    """The 99.9 % quantiles of |x|, and the greatest rounded up to a multiple of half its power of ten, 1 if it is 0.
+    """The 99.9 % quantiles of |x|, and the largest rounded up to a multiple of half its power of ten, 1 if it is 0.
 
     least: a bound that it is at least; with one, all 0 has no bound of its own.
     """

@@ -123,12 +123,12 @@ class Quantity:
 
     @cached_property
     def top(self) -> Matrix:
-        """The greatest number; NaN where there is none."""
+        """The largest number; NaN where there is none."""
         return where(self.n > 0, maximum(if_error(self.x, -LARGEST)), np.nan)
 
     @cached_property
     def filled(self) -> Matrix:
-        """The trials, with the greatest number where there is none: it stays at the end of the order."""
+        """The trials, with the largest number where there is none: it stays at the end of the order."""
         return if_error(self.x, self.top)
 
     def quantile(self, p: Matrix | float) -> Matrix:

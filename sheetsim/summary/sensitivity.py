@@ -10,7 +10,7 @@ from sheetsim.model.op_table import CONSTANT
 from sheetsim.summary.outputs import Quantity, cell_of
 from sheetsim.summary.table import Column, Table
 
-# The tenths of the trials with the least and the greatest input lie about its quantiles q05 and q95.
+# The tenths of the trials with the smallest and the largest input lie about its quantiles q05 and q95.
 TENTH = 0.1
 
 SENSITIVITY_COLUMNS = {

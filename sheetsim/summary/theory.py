@@ -434,7 +434,7 @@ def _quantile(p: float, roots: Array, weights: Array) -> float:
 
 
 def _root(q: Array | float) -> Array:
-    """√q, or the greatest number: infinity times 0 is NaN."""
+    """√q, or the largest number: infinity times 0 is NaN."""
     return np.minimum(np.sqrt(q), np.finfo(float).max)
 
 

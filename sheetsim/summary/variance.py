@@ -238,7 +238,7 @@ def claims(graph: Graph, network: Network, table: Table, var_x: Matrix, units: S
         measured_by["additivity"].append(
             _measured(quotient(row["within"], row["additive"]), by_unit.var_a, given @ layer.W**2)
         )
-        # The same prediction for every unit.
+        # The same prediction forevery unit.
         measured_by["moment_rule"].append(_measured(quotient(row["pooled"], row["moment"]), spread_a, spread_a * 0 + 1))
         for name, measured, u, v in (
             ("relu_halves_variance", row["var_ratio"], spread_z, spread_a),

@@ -285,9 +285,9 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Colors:
-    """Three colors from the least number to the greatest, one scale over all areas (row, column, rows, columns).
+    """Three colors from the smallest number to the largest, one scale over all areas (row, column, rows, columns).
 
-    at: the numbers of the three colors, instead of the least, the median and the greatest.
+    at: the numbers of the three colors, instead of the smallest, the median and the largest.
     """
 
     areas: tuple[tuple[int, int, int, int], ...]

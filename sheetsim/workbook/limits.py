@@ -14,7 +14,7 @@ NESTING = 64
 TITLE_CHARACTERS = 31
 VALIDATION_CHARACTERS = 255
 
-# The sheet of what a book says of itself to programs.
+# The sheet of what a book says about itself to programs.
 MANIFEST_TITLE = "sheetsim"
 
 _A1 = re.compile(r"[A-Za-z]{1,3}[0-9]+\Z")

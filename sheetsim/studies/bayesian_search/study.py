@@ -33,7 +33,7 @@ MOST_STEPS, MOST_GRID, MOST_POINTS = 20, 201, 25
 # Rows for points that a person adds.
 ROOM = 10
 
-# A step explores where the deviation at its point is over this share of the greatest over the grid.
+# A step explores where the deviation at its point is over this share of the largest over the grid.
 EXPLORES = 0.5
 
 WORDS = (

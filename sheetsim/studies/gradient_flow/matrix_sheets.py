@@ -22,7 +22,7 @@ def backward_sheets(flow: BackwardPass) -> Iterator[Sheet]:
 
 
 def target_sheets(flow: BackwardPass) -> Iterator[Sheet]:
-    """Draws of the targets, the labels, and each sample's greatest output."""
+    """Draws of the targets, the labels, and each sample's largest output."""
     words = "standard draws that targets are made of"
     yield MatrixSheet("Target draws", flow.random_targets, "sample", tab="draws", words=words)
     items: tuple[Item, ...] = (

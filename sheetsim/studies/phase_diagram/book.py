@@ -189,7 +189,7 @@ class PhaseBook:
             items += [Number(row + 1, c, value, "axis") for c, value in enumerate(across, start=1)]
             items.append(Text(row + 1, count + 1, "line at", "heading"))
             values = np.array([cell.source.values[0, 0] for cell in table[name]])  # type: ignore[union-attr]
-            # The greatest variance on top, as in a diagram.
+            # The largest variance on top, as in a diagram.
             for r, place in enumerate(reversed(range(len(down))), start=row + 2):
                 items.append(Number(r, 0, down[place], "axis"))
                 for c in range(count):

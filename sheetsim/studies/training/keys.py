@@ -91,7 +91,7 @@ class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=
     l1
         Factor of Σ|W| in the loss.
     clip
-        Greatest norm of all gradients together, 0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm
+        Largest norm of all gradients together, 0 for none (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm
         1).
     batch
         Rows a step, 0 for all.

@@ -174,8 +174,8 @@ class _Lines:
     def cuts(self, room: float, frozen: int, repeated: int) -> list[int]:
         """Where to cut: before a block (rows without an empty one between) that no longer fits.
 
-        A block that is longer than a sheet of paper is cut within; no chart is cut, and no heading is parted from what
-        follows.
+        A block that is longer than a sheet of paper is cut within; no chart is cut, and no heading is separated from
+        what follows.
         """
         ends = [0, *accumulate(self.sizes)]
         cuts: list[int] = []

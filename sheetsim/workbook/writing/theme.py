@@ -70,7 +70,7 @@ class RoleColors(_Keys, frozen=True, kw_only=True):
     and of axes; verdict: behind a verdict.
     bar, outside, zeros: of histograms, what lies outside the range, and the spike of zeros; lines: of charts, in their
     order; ramp: from the first to the last of more lines than those; grid: thin lines in and around charts; contour.
-    negative, zero, positive: of the numbers of a matrix, and of a scale from its least to its greatest; share: of bars
+    negative, zero, positive: of the numbers of a matrix, and of a scale from smallest to largest; share: of bars
     in cells; input, input_border: of cells that are meant to be changed.
     """
 
