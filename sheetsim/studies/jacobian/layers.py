@@ -94,8 +94,10 @@ class JacobianLayer:
 
 @dataclass(frozen=True)
 class Values:
-    """Singular values of a layer's Jacobian, units × 1. constants: NumPy's; shown: #N/A where they are another
-    Jacobian's than that of the cells."""
+    """Singular values of a layer's Jacobian, units × 1.
+
+    constants: NumPy's; shown: #N/A where they are another Jacobian's than that of the cells.
+    """
 
     constants: Matrix
     shown: Matrix
@@ -178,8 +180,10 @@ def jacobian_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:
 
 @dataclass(frozen=True)
 class DepthHistogram:
-    """Shares of the singular values by bin at one depth. ends: of the bins, bins × 1; edges: between them, one less;
-    measured, expected: by network, bins × 1 each."""
+    """Shares of the singular values by bin at one depth.
+
+    ends: of the bins, bins × 1; edges: between them, one less; measured, expected: by network, bins × 1 each.
+    """
 
     depth: int
     ends: Matrix
