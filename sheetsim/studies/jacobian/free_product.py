@@ -40,8 +40,9 @@ STEPS, NEWTON, SMALL = 60, 5, 1e-7
 def share_below(s: Array, slopes: Array, weights: Array, gain: float, gaussian: bool) -> Array:
     """The share of singular values up to each s > 0, for layers without limit to their width.
 
-    NaN where it is not found, or where all are 0. slopes: f′² of the layers' sums, layers × nodes, which go from low to high sums, as many below 0 as above;
-    weights: of the nodes, with sum 1; gain: σ_w; gaussian: weights, else orthogonal ones.
+    NaN where it is not found, or where all are 0. slopes: f′² of the layers' sums, layers × nodes, which go from low to
+    high sums, as many below 0 as above; weights: of the nodes, with sum 1; gain: σ_w; gaussian: weights, else
+    orthogonal ones.
     """
     mean = slopes @ weights
     with np.errstate(all="ignore"):
