@@ -1,6 +1,7 @@
 """The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use."""
 
 import io
+import os
 import sys
 import tomllib
 import warnings
@@ -20,16 +21,23 @@ from sheetsim.cli.terminal import (
     Format,
     ProgressLine,
     difference_json,
+    language_of,
     lines_of,
+    message_of,
+    names_of,
     print_differences,
     print_frame,
     print_json,
     print_pieces,
     print_verified,
+    said,
+    speak,
+    speak_of,
     text_of,
     verified_json,
 )
 from sheetsim.errors import SheetsimError, SheetsimWarning
+from sheetsim.language import check_language
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
@@ -86,7 +94,12 @@ Force = Annotated[
 ]
 Lang = Annotated[
     str | None,
-    typer.Option("--lang", metavar="CODE", help="The language of the workbook: en or ja.", show_default=False),
+    typer.Option(
+        "--lang",
+        metavar="CODE",
+        help="The language of the workbook, and of what is printed: en or ja.",
+        show_default=False,
+    ),
 ]
 Open = Annotated[bool, typer.Option("--open", help="Show what was written in the desktop's application.")]
 
@@ -94,6 +107,7 @@ Open = Annotated[bool, typer.Option("--open", help="Show what was written in the
 def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
     _print_any_text()
+    speak(language_of(sys.argv[1:], os.environ))
     warnings.showwarning = _warned
     try:
         status = app(standalone_mode=False)
@@ -155,15 +169,20 @@ def _warned(
 
 
 def _say(message: str) -> None:
-    line = " ".join(message.split())
-    print(f"sheetsim: {line}", file=sys.stderr)
+    print(f"sheetsim: {message_of(' '.join(message.split()))}", file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)
 def start(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="The language of what is printed: en or ja.", show_default="the locale's"),
+    ] = None,
 ) -> None:
     """A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes."""
+    check_language(lang)
     if version:
         print(f"sheetsim {__version__}")
         raise typer.Exit
@@ -222,6 +241,7 @@ def run_command(
                 scenarios[k], checked[k] = _load(name, settings, seed, axes, lang), None
         for scenario, built, target in zip(scenarios, checked, targets, strict=True):
             progress.begin(scenario.name)
+            speak_of(scenario.experiment.study)
             with _kept(target, scenario, workers, resume, progress) as train:
                 result = run_scenario(scenario, built, train)
                 result.to_excel(target, values_only=values_only, progress=progress.sheet, theme=theme)
@@ -270,7 +290,7 @@ def list_templates(as_json: Json = False) -> None:
         return
     width = max(map(len, titles))
     for name, title in titles.items():
-        print(f"{name:<{width}}  {title}")
+        print(f"{name:<{width}}  {said(title)}")
     # Beside what a script reads, which has a line a template.
     _say("a network's live book of less than 500 KB is made with sheetsim run NAME --set size=small")
 
@@ -497,14 +517,15 @@ def replicate_command(
     hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
     if (shown["read"] == "mean").all():
         hidden += ["geometric", "geometric_low", "geometric_high", "read"]
-    print(f"{scenario.name}, {result.count} replicates ({result.reason}) → {target}")
+    speak_of(scenario.experiment.study)
+    print(said(f"{scenario.name}, {result.count} replicates ({result.reason})") + f" → {target}")
     print(text_of(shown.drop(columns=hidden)), end="\n\n")
     if plan.observed.name == "forward":
         print(text_of(result.claims()))
     elif plan.observed.words:
         print(text_of(result.verdicts()))
     for note in result.notes:
-        print(f"\n{note}")
+        print(f"\n{said(note)}")
 
 
 @app.command("compare")
@@ -552,7 +573,8 @@ def compare_command(
     print(f"{', '.join(result.names)} → {target}")
     print(text_of(frame[["verdict", *result.shown]]))
     if replicates:
-        print(f"\nDifferences from {result.names[0]}, means of {replicates} replicates with common draws")
+        heading = f"Differences from {result.names[0]}, means of {replicates} replicates with common draws"
+        print(f"\n{said(heading)}")
         print(text_of(result.differences()))
 
 
@@ -587,6 +609,7 @@ def sensitivity_command(
 
     scenario = _load(what, settings, seed, lang=lang)
     plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
+    speak_of("sensitivity")
     _check_shown(show_it, output)
     targets = [] if output is None else targets_of([scenario], output)
     make_ready(targets, force)
@@ -602,7 +625,7 @@ def sensitivity_command(
     print_frame(result.frame(), form)
     if form is Format.table:
         for note in result.notes:
-            print(f"\n{note}")
+            print(f"\n{said(note)}")
 
 
 @app.command("sweep")
@@ -646,10 +669,11 @@ def sweep_command(
     if as_json:
         print_json(frame.to_dict(orient="records"))
         return
-    print(f"{plan.name}, {len(plan.points)} points, {plan.replicates} replicates each → {table}, {book}")
-    print(lines_of(frame[:MOST_LINES].to_dict(orient="records")))
+    heading = f"{plan.name}, {len(plan.points)} points, {plan.replicates} replicates each"
+    print(f"{said(heading)} → {table}, {book}")
+    print(lines_of([names_of(record, plan.grid) for record in frame[:MOST_LINES].to_dict(orient="records")]))
     if len(frame) > MOST_LINES:
-        print(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json")
+        print(said(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json"))
 
 
 @app.command("search")
@@ -706,12 +730,13 @@ def search_command(
     if form is not Format.table:
         print_frame(result.trials().set_index("trial"), form)
         return
-    print(f"{plan.name}: {result.reason} → {table}, {book}")
-    print(lines_of(result.records()[:MOST_LINES]))
-    if len(result.records()) > MOST_LINES:
-        print(f"… and {len(result.records()) - MOST_LINES} lines more: the sheet Trials, or --format json")
+    print(f"{plan.name}: {said(result.reason)} → {table}, {book}")
+    records = result.records()
+    print(lines_of([names_of(record, [*plan.columns, "method"]) for record in records[:MOST_LINES]]))
+    if len(records) > MOST_LINES:
+        print(said(f"… and {len(records) - MOST_LINES} lines more: the sheet Trials, or --format json"))
     for note in result.notes:
-        print(f"\n{note}")
+        print(f"\n{said(note)}")
 
 
 @app.command("fit")
@@ -756,7 +781,7 @@ def fit_command(
     open_files(show_it, [target])
     form = Format.json if as_json else form
     if form is Format.table:
-        print(f"{data}, {result.data.size:,} numbers → {target}")
+        print(f"{data}, {said(f'{result.data.size:,} numbers')} → {target}")
     print_frame(result.frame(), form)
     for family, reason in result.left_out.items():
         _say(f"{family} could not be fitted: {reason}")
@@ -907,7 +932,9 @@ def _load(
 ) -> "Scenario":
     from sheetsim.runs import templates
 
-    return templates.load(name, _overrides(settings, seed, lang) | dict(more or {}))
+    scenario = templates.load(name, _overrides(settings, seed, lang) | dict(more or {}))
+    speak_of(scenario.experiment.study)
+    return scenario
 
 
 def _overrides(settings: list[str] | None, seed: int | None, lang: str | None = None) -> dict[str, Any]:
