@@ -178,6 +178,7 @@ def test_a_book_in_japanese_has_no_words_of_english_but_names(japanese):
     assert not left, "\n".join(left)
 
 
+@pytest.mark.every(4)
 def test_no_verdict_begins_with_another_of_another_color(japanese):
     """A rule colors what begins with a word."""
     for sheet in japanese.workbook:
