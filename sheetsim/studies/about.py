@@ -89,7 +89,6 @@ def about_page(
         ("Parameters", "", "section"),
     ]
     rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
-    names = {*parameters, *sections.get(NAMES, ())}
     for heading, words in sections.items():
         rows += [("", "", "text"), (heading, "", "section")]
         rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
@@ -112,9 +111,10 @@ def about_page(
             items.append(AsMade(row, 1, text, "wrapped", 1, longest))
         elif label or text:
             look = "label-top" if lines > 1 else "label"
-            is_name = style == "code" and (label in parameters or _is_command(text))
-            items.append(Text(row, 0, label, look, is_name=label in names))
-            items.append(Text(row, 1, text, style, is_name=is_name))
+            is_parameter = style == "code" and label != "command"
+            is_name = is_parameter or label in sections.get(NAMES, ())
+            items.append(Text(row, 0, label, look, is_name=is_name))
+            items.append(Text(row, 1, text, style, is_name=is_parameter or _is_command(text)))
     return AboutPage(
         "About",
         tuple(items),
