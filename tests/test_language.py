@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.cli.commands import app, main
-from sheetsim.cli.terminal import columns_of, language_of, message_of, said, speak
+from sheetsim.cli.terminal import columns_of, language_of, message_of, speak, spoken
 from sheetsim.language import LANGUAGES, PLACEHOLDER, Joined, Name, check_language, entries, language, sentences
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
@@ -510,6 +510,6 @@ def test_a_mistake_is_told_in_the_language_of_the_terminal(terminal: Any, words:
 def test_a_message_without_a_translation_is_the_english_one() -> None:
     speak("ja")
     assert message_of("relu-he: something unheard of") == "relu-he: something unheard of"
-    assert said("something: unheard of") == "something: unheard of"
+    assert spoken("something: unheard of") == "something: unheard of"
     speak("en")
     assert message_of("relu-he: lang must be en or ja, not 'x'") == "relu-he: lang must be en or ja, not 'x'"

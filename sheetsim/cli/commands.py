@@ -30,9 +30,9 @@ from sheetsim.cli.terminal import (
     print_json,
     print_pieces,
     print_verified,
-    said,
     speak,
     speak_of,
+    spoken,
     text_of,
     verified_json,
 )
@@ -290,7 +290,7 @@ def list_templates(as_json: Json = False) -> None:
         return
     width = max(map(len, titles))
     for name, title in titles.items():
-        print(f"{name:<{width}}  {said(title)}")
+        print(f"{name:<{width}}  {spoken(title)}")
     # Beside what a script reads, which has a line a template.
     _say("a network's live book of less than 500 KB is made with sheetsim run NAME --set size=small")
 
@@ -518,14 +518,14 @@ def replicate_command(
     if (shown["read"] == "mean").all():
         hidden += ["geometric", "geometric_low", "geometric_high", "read"]
     speak_of(scenario.experiment.study)
-    print(said(f"{scenario.name}, {result.count} replicates ({result.reason})") + f" → {target}")
+    print(spoken(f"{scenario.name}, {result.count} replicates ({result.reason})") + f" → {target}")
     print(text_of(shown.drop(columns=hidden)), end="\n\n")
     if plan.observed.name == "forward":
         print(text_of(result.claims()))
     elif plan.observed.words:
         print(text_of(result.verdicts()))
     for note in result.notes:
-        print(f"\n{said(note)}")
+        print(f"\n{spoken(note)}")
 
 
 @app.command("compare")
@@ -574,7 +574,7 @@ def compare_command(
     print(text_of(frame[["verdict", *result.shown]]))
     if replicates:
         heading = f"Differences from {result.names[0]}, means of {replicates} replicates with common draws"
-        print(f"\n{said(heading)}")
+        print(f"\n{spoken(heading)}")
         print(text_of(result.differences()))
 
 
@@ -625,7 +625,7 @@ def sensitivity_command(
     print_frame(result.frame(), form)
     if form is Format.table:
         for note in result.notes:
-            print(f"\n{said(note)}")
+            print(f"\n{spoken(note)}")
 
 
 @app.command("sweep")
@@ -670,10 +670,10 @@ def sweep_command(
         print_json(frame.to_dict(orient="records"))
         return
     heading = f"{plan.name}, {len(plan.points)} points, {plan.replicates} replicates each"
-    print(f"{said(heading)} → {table}, {book}")
+    print(f"{spoken(heading)} → {table}, {book}")
     print(lines_of([names_of(record, plan.grid) for record in frame[:MOST_LINES].to_dict(orient="records")]))
     if len(frame) > MOST_LINES:
-        print(said(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json"))
+        print(spoken(f"… and {len(frame) - MOST_LINES} lines more: the sheet Heat map, or --json"))
 
 
 @app.command("search")
@@ -730,13 +730,13 @@ def search_command(
     if form is not Format.table:
         print_frame(result.trials().set_index("trial"), form)
         return
-    print(f"{plan.name}: {said(result.reason)} → {table}, {book}")
+    print(f"{plan.name}: {spoken(result.reason)} → {table}, {book}")
     records = result.records()
     print(lines_of([names_of(record, [*plan.columns, "method"]) for record in records[:MOST_LINES]]))
     if len(records) > MOST_LINES:
-        print(said(f"… and {len(records) - MOST_LINES} lines more: the sheet Trials, or --format json"))
+        print(spoken(f"… and {len(records) - MOST_LINES} lines more: the sheet Trials, or --format json"))
     for note in result.notes:
-        print(f"\n{said(note)}")
+        print(f"\n{spoken(note)}")
 
 
 @app.command("fit")
@@ -781,7 +781,7 @@ def fit_command(
     open_files(show_it, [target])
     form = Format.json if as_json else form
     if form is Format.table:
-        print(f"{data}, {said(f'{result.data.size:,} numbers')} → {target}")
+        print(f"{data}, {spoken(f'{result.data.size:,} numbers')} → {target}")
     print_frame(result.frame(), form)
     for family, reason in result.left_out.items():
         _say(f"{family} could not be fitted: {reason}")

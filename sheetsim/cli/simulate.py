@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_json, said
+from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_json, spoken
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import ROWS
 
@@ -350,15 +350,15 @@ def mark(book: str, target: Path) -> None:
     from sheetsim.audit.simulated import workbook
 
     inputs, outputs = workbook(book).mark(target)
-    listed = said(f"{inputs:,} numbers that formulas use, {outputs:,} formulas that no other uses")
+    listed = spoken(f"{inputs:,} numbers that formulas use, {outputs:,} formulas that no other uses")
     print(f"{book} → {target}: {listed}")
-    print(said("Fill in its sheet Simulation, save it, and run:") + " sheetsim simulate " + shlex.quote(str(target)))
+    print(spoken("Fill in its sheet Simulation, save it, and run:") + " sheetsim simulate " + shlex.quote(str(target)))
 
 
 def _print(run: "WorkbookRun", book: str, wanted: Wanted, say: "Callable[[str], None]") -> None:
     form, table = wanted.form, wanted.table
     if form is Format.table:
-        print(f"{book}, {said(f'{run.trials:,} trials')} → {wanted.target}")
+        print(f"{book}, {spoken(f'{run.trials:,} trials')} → {wanted.target}")
     if table is not SimulateTable.outputs:
         for frame in _frames(run, table):
             print_frame(frame, form)
@@ -370,7 +370,7 @@ def _print(run: "WorkbookRun", book: str, wanted: Wanted, say: "Callable[[str], 
         print_frame(run.summary(), form)
     for note in run.notes:
         if form is Format.table:
-            print(f"  {said(note)}")
+            print(f"  {spoken(note)}")
         else:
             say(note)
 

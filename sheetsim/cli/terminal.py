@@ -58,7 +58,7 @@ def language_of(words: "Sequence[str]", environment: "Mapping[str, str]") -> str
     return wished if wished in LANGUAGES else ENGLISH
 
 
-def said(text: str) -> str:
+def spoken(text: str) -> str:
     """An English text as a person reads it. What a program reads (JSON, csv) is not asked for here."""
     return _Terminal.spoken.say(text)
 
@@ -67,7 +67,7 @@ def message_of(text: str) -> str:
     """A message as a person reads it: what stands before it (the template, the key) is a name."""
     place, colon, rest = text.partition(": ")
     told = message_of(rest) if colon and " " not in place else rest
-    return said(text) if told == rest else f"{place}: {told}"
+    return spoken(text) if told == rest else f"{place}: {told}"
 
 
 # Of a sweep's table in a terminal.
@@ -83,9 +83,9 @@ def print_verified(verified: "Verified", verbose: bool) -> None:
     engines = list(dict.fromkeys(row.engine for row in verified.rows))
     cells = sum(row.cells for row in verified.rows if row.engine == engines[0])
     checked = f"{' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)}"
-    print(f"{verified.path}: {said(f'{verified.state}; {what} {agree} ({checked})')}")
+    print(f"{verified.path}: {spoken(f'{verified.state}; {what} {agree} ({checked})')}")
     for note in verified.notes:
-        print(f"  {said(note)}")
+        print(f"  {spoken(note)}")
     print_differences(verified.changes, "  ")
     rows = [asdict(row) for row in verified.rows if verbose or not row.ok]
     if rows:
@@ -110,7 +110,7 @@ def print_differences(differences: "Sequence[Difference]", indent: str = "") -> 
             cells = sum(len(difference.changes) for difference in blocks)
             names = ", ".join(difference.name for difference in blocks[:SHOWN_CHANGES])
             more = f", and {len(blocks) - SHOWN_CHANGES} blocks more" if len(blocks) > SHOWN_CHANGES else ""
-            print(indent + said(f"{cells:,} number{'s' * (cells > 1)} {what} ({names}{more}; all with --json)"))
+            print(indent + spoken(f"{cells:,} number{'s' * (cells > 1)} {what} ({names}{more}; all with --json)"))
 
 
 # So many cells of a block are printed; --json has them all.
@@ -122,18 +122,18 @@ def print_difference(difference: "Difference", indent: str = "") -> None:
     count = len(difference.changes)
     size = f", by up to {difference.absolute:.4g}" if difference.absolute else ""
     differ = "differs" if count == 1 else "differ"
-    print(indent + said(f"{difference.name}, {difference.kind}: {count:,} {differ}{size}"))
+    print(indent + spoken(f"{difference.name}, {difference.kind}: {count:,} {differ}{size}"))
     for change in difference.changes[:SHOWN_CHANGES]:
         has_values = change.first is not None or change.second is not None
         print(
             f"{indent}  {change.where}" + (f": {_shown(change.first)} → {_shown(change.second)}" if has_values else "")
         )
     if count > SHOWN_CHANGES:
-        print(f"{indent}  {said(f'… and {count - SHOWN_CHANGES:,} more (all with --json)')}")
+        print(f"{indent}  {spoken(f'… and {count - SHOWN_CHANGES:,} more (all with --json)')}")
 
 
 def _shown(value: object) -> str:
-    return said("nothing") if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
+    return spoken("nothing") if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
 
 
 def print_pieces(records: "Iterable[Iterator[str]]") -> None:
@@ -222,7 +222,7 @@ def text_of(frame: "pd.DataFrame") -> str:
 
 def lines_of(records: list[dict[Any, Any]]) -> str:
     """Records as aligned columns under their headings."""
-    rows = [[said(column) if isinstance(column, str) else str(column) for column in records[0]]]
+    rows = [[spoken(column) if isinstance(column, str) else str(column) for column in records[0]]]
     rows += [list(map(_cell, row.values())) for row in records]
     widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(_right(cell, width) for cell, width in zip(row, widths, strict=True)) for row in rows)
@@ -249,14 +249,14 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, str):
-        return said(value)
+        return spoken(value)
     if not isinstance(value, float):
         return str(value)
     return f"{value:.4g}" if value == value else "–"
 
 
 def _duration(seconds: float) -> str:
-    return said(_in_units(seconds))
+    return spoken(_in_units(seconds))
 
 
 def _in_units(seconds: float) -> str:
@@ -299,7 +299,7 @@ class ProgressLine:
     def sheet(self, title: str) -> None:
         """Show what is being done."""
         if self._shown:
-            sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {said(title)}")
+            sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {spoken(title)}")
             sys.stderr.flush()
 
     def replicate(self, most: int) -> Callable[[int, float], None]:
@@ -360,7 +360,7 @@ class ProgressLine:
     def _tell(self, spent: float, left: float, done: str) -> None:
         if spent > self._next and left > LONG and not self._shown:
             self._next = 2 * spent
-            told = said(f"{done} in {_duration(spent)}, {_duration(left)} left at most")
+            told = spoken(f"{done} in {_duration(spent)}, {_duration(left)} left at most")
             sys.stderr.write(f"sheetsim: {self._name}: {told}\n")
             sys.stderr.flush()
 
