@@ -1,6 +1,7 @@
 """Runs and books that several tests look at, made once a process."""
 
 import gc
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -38,6 +39,9 @@ FEW_UNITS = {"units": 6, "layers": 3, "bins": 4}
 FEW_BLOCKS = {"samples": 8, "units": 7, "layers": 3}
 FEW_NETWORKS = {"networks": 12, "inputs": 9, "layers": [9, 8, 9], "bins": 4}
 SMALL_GRID = {"steps": 3, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2}
+# What is printed is in the language of the locale: that of the tests, and not of the machine.
+os.environ["LC_ALL"] = "C.UTF-8"
+
 FEW_STEPS = {"data": "iris", "samples": 60, "batch": 20, "steps": 12, "every": 4, "seeds": 2}
 
 # Templates with large books, which are small in a plain run of the tests, and full with -m slow.

@@ -16,7 +16,8 @@ from real_workbooks import plan_book
 from typer.testing import CliRunner
 
 import sheetsim
-from sheetsim.cli.commands import app
+from sheetsim.cli.commands import app, main
+from sheetsim.cli.terminal import columns_of, language_of, message_of, speak, spoken
 from sheetsim.language import LANGUAGES, PLACEHOLDER, Joined, Name, check_language, entries, language, sentences
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
@@ -180,6 +181,7 @@ def test_a_book_in_japanese_has_no_words_of_english_but_names(japanese):
     assert not left, "\n".join(left)
 
 
+@pytest.mark.every(4)
 def test_no_verdict_begins_with_another_of_another_color(japanese):
     """A rule colors what begins with a word."""
     for sheet in japanese.workbook:
@@ -399,3 +401,118 @@ def test_pictures_of_a_japanese_book_name_the_layers_and_those_of_a_run_are_engl
     done = CliRunner().invoke(app, ["plot", "relu-he", "--set", "lang=ja", "--output", str(tmp_path / "run.png")])
     assert "pictures of a run are in English alone" in str(done.exception)
     assert not (tmp_path / "run.png").exists()
+
+
+# ── What is printed ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Any]:
+    """Calls the command line where the locale is Japanese: status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sheetsim", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    yield call
+    speak("en")
+
+
+SMALL = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "code"),
+    [
+        ([], {}, "en"),
+        ([], {"LANG": "ja_JP.UTF-8"}, "ja"),
+        ([], {"LANG": "ja_JP.UTF-8", "LC_MESSAGES": "en_US.UTF-8"}, "en"),
+        ([], {"LANG": "C", "LC_MESSAGES": "ja"}, "ja"),
+        ([], {"LANG": "ja_JP.UTF-8", "LC_MESSAGES": "ja_JP.UTF-8", "LC_ALL": "C"}, "en"),
+        ([], {"LANG": "ja_JP.UTF-8", "LC_ALL": ""}, "ja"),
+        ([], {"LANG": "fr_FR.UTF-8"}, "en"),
+        (["run", "--lang", "ja"], {}, "ja"),
+        (["run", "--lang=en"], {"LANG": "ja_JP.UTF-8"}, "en"),
+        (["run", "--lang", "fr"], {"LANG": "ja_JP.UTF-8"}, "en"),
+        (["run", "--lang"], {"LANG": "ja_JP.UTF-8"}, "en"),
+    ],
+)
+def test_a_terminal_has_the_language_that_is_asked_for_else_that_of_the_locale(
+    words: list[str], environment: dict[str, str], code: str
+) -> None:
+    assert language_of(words, environment) == code
+
+
+COMMANDS = [
+    ["summary", "relu-he", *SMALL],
+    ["summary", "relu-he", "--table", "claims", *SMALL],
+    ["replicate", "relu-he", "--replicates", "11", *SMALL],
+    ["compare", "relu-he", "relu-xavier", "--replicates", "2", *SMALL],
+    ["sensitivity", "relu-he", "--statistic", "std", "--trials", "4", *SMALL],
+    ["list"],
+]
+
+
+@pytest.mark.every(3)
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: "-".join(words[:4:3]))
+def test_what_a_person_reads_in_a_terminal_has_no_words_of_english_but_names(terminal: Any, words: list[str]) -> None:
+    status, out, err = terminal(*words)
+    assert status == 0
+    files = ["outputs", "comparison", "xlsx", "replicates", "KB", "run", "NAME", "size", "small"]
+    names = _without([*templates.names(), *NAMES, *words, *files])
+    left = [line for line in (out + err).splitlines() if re.search(r"[A-Za-z]{2}", names.sub(" ", line))]
+    assert not left, "\n".join(left)
+
+
+def test_columns_of_wide_letters_stand_under_one_another(terminal: Any) -> None:
+    _, out, _ = terminal("summary", "relu-he", *SMALL)
+    assert len({columns_of(line) for line in out.splitlines()}) == 1
+
+
+def test_what_a_program_reads_is_english_in_every_locale(terminal: Any) -> None:
+    here = [terminal("summary", "relu-he", "--format", form, *SMALL) for form in ("json", "csv")]
+    there = [terminal("--lang", "en", "summary", "relu-he", "--format", form, *SMALL) for form in ("json", "csv")]
+    assert here == there
+    assert "std" in here[0][1]
+
+
+def test_a_locale_makes_no_workbook_japanese(terminal: Any) -> None:
+    assert terminal("run", "relu-he", *SMALL, "--output", "book.xlsx")[0] == 0
+    assert openpyxl.load_workbook("book.xlsx")["Overview"]["A6"].value == "Activation"
+    assert sheetsim.read("book.xlsx").manifest.lang == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run", "nope"], "テンプレート 'nope' はありません。一覧は `sheetsim list` で表示できます"),
+        (
+            ["run", "relu-he", "--set", "samples=0"],
+            "relu-he: samples は 1 以上でなければなりません(0 が与えられています)",
+        ),
+        (
+            ["run", "relu-he", "--set", "samples=x"],
+            "relu-he: samples: 整数でなければなりません(文字列が与えられています)",
+        ),
+        (["verify", "nofile.xlsx"], "nofile.xlsx を読めません: ファイルまたはフォルダーがありません"),
+        (["nope"], "コマンド nope はありません。"),
+        (["run", "nope", "--lang", "en"], "unknown template 'nope'; `sheetsim list` shows them all"),
+        (["--lang", "fr", "list"], "lang must be en or ja, not 'fr'"),
+    ],
+)
+def test_a_mistake_is_told_in_the_language_of_the_terminal(terminal: Any, words: list[str], told: str) -> None:
+    status, _, err = terminal(*words)
+    assert status == 2
+    assert err == f"sheetsim: {told}\n"
+
+
+def test_a_message_without_a_translation_is_the_english_one() -> None:
+    speak("ja")
+    assert message_of("relu-he: something unheard of") == "relu-he: something unheard of"
+    assert spoken("something: unheard of") == "something: unheard of"
+    speak("en")
+    assert message_of("relu-he: lang must be en or ja, not 'x'") == "relu-he: lang must be en or ja, not 'x'"

@@ -1,6 +1,7 @@
 """The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use."""
 
 import io
+import os
 import sys
 import tomllib
 import warnings
@@ -22,7 +23,10 @@ from sheetsim.cli.terminal import (
     ReportFormat,
     difference_json,
     form_of,
+    language_of,
     lines_of,
+    message_of,
+    names_of,
     print_differences,
     print_frame,
     print_heading,
@@ -31,14 +35,18 @@ from sheetsim.cli.terminal import (
     print_records,
     print_verified,
     records_of,
+    speak,
+    speak_of,
+    spoken,
     text_of,
     verified_json,
 )
 from sheetsim.errors import SheetsimError, SheetsimWarning
+from sheetsim.language import check_language
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import pandas as pd
 
@@ -94,7 +102,12 @@ Force = Annotated[
 ]
 Lang = Annotated[
     str | None,
-    typer.Option("--lang", metavar="CODE", help="The language of the workbook: en or ja.", show_default=False),
+    typer.Option(
+        "--lang",
+        metavar="CODE",
+        help="The language of the workbook, and of what is printed: en or ja.",
+        show_default=False,
+    ),
 ]
 Open = Annotated[bool, typer.Option("--open", help="Show what was written in the desktop's application.")]
 
@@ -102,6 +115,7 @@ Open = Annotated[bool, typer.Option("--open", help="Show what was written in the
 def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
     _print_any_text()
+    speak(language_of(sys.argv[1:], os.environ))
     warnings.showwarning = _warned
     try:
         status = app(standalone_mode=False)
@@ -163,15 +177,20 @@ def _warned(
 
 
 def _say(message: str) -> None:
-    line = " ".join(message.split())
-    print(f"sheetsim: {line}", file=sys.stderr)
+    print(f"sheetsim: {message_of(' '.join(message.split()))}", file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)
 def start(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="The language of what is printed: en or ja.", show_default="the locale's"),
+    ] = None,
 ) -> None:
     """A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes."""
+    check_language(lang)
     if version:
         print(f"sheetsim {__version__}")
         raise typer.Exit
@@ -232,6 +251,7 @@ def run_command(
                 scenarios[k], checked[k] = _load(name, settings, seed, axes, lang), None
         for scenario, built, target in zip(scenarios, checked, targets, strict=True):
             progress.begin(scenario.name)
+            speak_of(scenario.experiment.study)
             with _kept(target, scenario, workers, resume, progress) as train:
                 result = run_scenario(scenario, built, train)
                 result.to_excel(target, values_only=values_only, progress=progress.sheet, theme=theme)
@@ -282,7 +302,7 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
         return
     width = max(map(len, titles))
     for name, title in titles.items():
-        print(f"{name:<{width}}  {title}")
+        print(f"{name:<{width}}  {spoken(title)}")
     # Beside what a script reads, which has a line a template.
     _say("a network's live book of less than 500 KB is made with sheetsim run NAME --set size=small")
 
@@ -521,7 +541,8 @@ def replicate_command(
         ReplicateTable.histograms: result.histograms,
         ReplicateTable.replicates: result.frame,
     }
-    print_heading(f"{scenario.name}, {result.count} replicates ({result.reason}) → {target}", form)
+    speak_of(scenario.experiment.study)
+    print_heading(f"{spoken(f'{scenario.name}, {result.count} replicates ({result.reason})')} → {target}", form)
     if table is not None:
         print_frame(frames[table](), form)
         return
@@ -544,7 +565,7 @@ def replicate_command(
     elif plan.observed.words:
         print(text_of(result.verdicts()))
     for note in result.notes:
-        print(f"\n{note}")
+        print(f"\n{spoken(note)}")
 
 
 @app.command("compare")
@@ -592,7 +613,8 @@ def compare_command(
         return
     print(text_of(frame[["verdict", *result.shown]]))
     if replicates:
-        print(f"\nDifferences from {result.names[0]}, means of {replicates} replicates with common draws")
+        heading = f"Differences from {result.names[0]}, means of {replicates} replicates with common draws"
+        print(f"\n{spoken(heading)}")
         print(text_of(result.differences()))
 
 
@@ -628,6 +650,7 @@ def sensitivity_command(
     form = form_of(form, as_json)
     scenario = _load(what, settings, seed, lang=lang)
     plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
+    speak_of("sensitivity")
     _check_shown(show_it, output)
     targets = [] if output is None else targets_of([scenario], output)
     make_ready(targets, force)
@@ -644,7 +667,7 @@ def sensitivity_command(
     print_frame(result.frame(), form)
     if form is Format.table:
         for note in result.notes:
-            print(f"\n{note}")
+            print(f"\n{spoken(note)}")
 
 
 @app.command("sweep")
@@ -688,18 +711,18 @@ def sweep_command(
     open_files(show_it, [book])
     records = result.last_layers().to_dict(orient="records")
     points = f"{len(plan.points)} points, {plan.replicates} replicates each"
-    print_heading(f"{plan.name}, {points} → {table}, {book}", form)
-    _print_first(records, form, "Heat map")
+    print_heading(f"{spoken(f'{plan.name}, {points}')} → {table}, {book}", form)
+    _print_first(records, form, "Heat map", plan.grid)
 
 
-def _print_first(records: "list[dict[Any, Any]]", form: Format, sheet: str) -> None:
-    """Print records, in a terminal the first ones."""
+def _print_first(records: "list[dict[Any, Any]]", form: Format, sheet: str, names: "Collection[str]") -> None:
+    """Print records, in a terminal the first ones. names: the columns whose texts are names."""
     if form is not Format.table:
         print_records(records, form)
         return
-    print(lines_of(records[:MOST_LINES]))
+    print(lines_of([names_of(record, names) for record in records[:MOST_LINES]]))
     if len(records) > MOST_LINES:
-        print(f"… and {len(records) - MOST_LINES} lines more: the sheet {sheet}, or --format json")
+        print(spoken(f"… and {len(records) - MOST_LINES} lines more: the sheet {sheet}, or --format json"))
 
 
 @app.command("search")
@@ -750,12 +773,12 @@ def search_command(
         result.to_parquet(table)
         result.to_excel(book, values_only=values_only, theme=theme)
     open_files(show_it, [book])
-    print_heading(f"{plan.name}: {result.reason} → {table}, {book}", form)
-    _print_first(result.records(), form, "Trials")
+    print_heading(f"{plan.name}: {spoken(result.reason)} → {table}, {book}", form)
+    _print_first(result.records(), form, "Trials", [*plan.columns, "method"])
     if form is not Format.table:
         return
     for note in result.notes:
-        print(f"\n{note}")
+        print(f"\n{spoken(note)}")
 
 
 @app.command("fit")
@@ -799,7 +822,7 @@ def fit_command(
     make_ready([target], force)
     result.to_excel(target, values_only=values_only, lang=lang, theme=theme)
     open_files(show_it, [target])
-    print_heading(f"{data}, {result.data.size:,} numbers → {target}", form)
+    print_heading(f"{data}, {spoken(f'{result.data.size:,} numbers')} → {target}", form)
     print_frame(result.frame(), form)
     for family, reason in result.left_out.items():
         _say(f"{family} could not be fitted: {reason}")
@@ -958,7 +981,9 @@ def _load(
 ) -> "Scenario":
     from sheetsim.runs import templates
 
-    return templates.load(name, _overrides(settings, seed, lang) | dict(more or {}))
+    scenario = templates.load(name, _overrides(settings, seed, lang) | dict(more or {}))
+    speak_of(scenario.experiment.study)
+    return scenario
 
 
 def _overrides(settings: list[str] | None, seed: int | None, lang: str | None = None) -> dict[str, Any]:

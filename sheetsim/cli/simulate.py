@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sheetsim.cli.terminal import Format, ProgressLine, lines_of, print_frame, print_heading, print_json, print_records
+from sheetsim.cli.terminal import (
+    Format,
+    ProgressLine,
+    lines_of,
+    print_frame,
+    print_heading,
+    print_json,
+    print_records,
+    spoken,
+)
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import ROWS
 
@@ -407,11 +416,12 @@ def mark(book: str, target: Path) -> None:
     from sheetsim.audit.simulated import workbook
 
     inputs, ends, labelled = workbook(book).mark(target)
-    print(
-        f"{book} → {target}: numbers that formulas use: {inputs:,}; formulas that no other uses: {ends:,}; "
+    listed = spoken(
+        f"numbers that formulas use: {inputs:,}; formulas that no other uses: {ends:,}; "
         f"other formulas with a label of their own: {labelled:,}"
     )
-    print("Fill in its sheet Simulation, save it, and run: sheetsim simulate " + shlex.quote(str(target)))
+    print(f"{book} → {target}: {listed}")
+    print(spoken("Fill in its sheet Simulation, save it, and run:") + " sheetsim simulate " + shlex.quote(str(target)))
 
 
 def _print(
@@ -423,7 +433,7 @@ def _print(
         notes.append(f"a copy of {book} with the result's sheets → {wanted.into}")
     if wanted.library is not None:
         notes.append(f"the outputs as a SIPmath library → {wanted.library}")
-    print_heading(f"{book}, {run.trials:,} trials → {wanted.target}", form)
+    print_heading(f"{book}, {spoken(f'{run.trials:,} trials')} → {wanted.target}", form)
     if table is None and form is Format.table:
         if not are_scenarios_asked:
             _print_outputs(run, form)
@@ -435,7 +445,7 @@ def _print(
             print_frame(frame, form)
     for note in notes:
         if form is Format.table:
-            print(f"  {note}")
+            print(f"  {spoken(note)}")
         else:
             say(note)
 

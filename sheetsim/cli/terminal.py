@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from itertools import pairwise
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sheetsim.errors import SheetsimError
+from sheetsim.language import ENGLISH, LANGUAGES, Language, Name, language, wide_letters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -46,6 +48,47 @@ def print_heading(text: str, form: Format) -> None:
     print(text, file=sys.stdout if form is Format.table else sys.stderr)
 
 
+class _Terminal:
+    """The language of what a person reads there."""
+
+    code = ENGLISH
+    spoken: Language = language(ENGLISH)
+
+
+def speak(code: str, study: str = "") -> None:
+    """What is printed from here on is in that language, with the words of a study where it is about one."""
+    _Terminal.code, _Terminal.spoken = code, language(code, study)
+
+
+def speak_of(study: str) -> None:
+    """What is printed from here on is about a study."""
+    speak(_Terminal.code, study)
+
+
+def language_of(words: "Sequence[str]", environment: "Mapping[str, str]") -> str:
+    """The language of a terminal: what --lang says, else that of the locale (LC_ALL, LC_MESSAGES, LANG), else English.
+
+    words: of the command. A language that there is not is English: the command says that it is wrong.
+    """
+    given = [after for word, after in pairwise([*words, ""]) if word == "--lang"]
+    given += [word.partition("=")[2] for word in words if word.startswith("--lang=")]
+    locale = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    wished = given[-1] if given else locale[:2]
+    return wished if wished in LANGUAGES else ENGLISH
+
+
+def spoken(text: str) -> str:
+    """An English text as a person reads it. What a program reads (JSON, csv) is not asked for here."""
+    return _Terminal.spoken.say(text)
+
+
+def message_of(text: str) -> str:
+    """A message as a person reads it: what stands before it (the template, the key) is a name."""
+    place, colon, rest = text.partition(": ")
+    told = message_of(rest) if colon and " " not in place else rest
+    return spoken(text) if told == rest else f"{place}: {told}"
+
+
 # Of a sweep's table in a terminal.
 MOST_LINES = 40
 
@@ -59,9 +102,9 @@ def print_verified(verified: "Verified", verbose: bool) -> None:
     engines = list(dict.fromkeys(row.engine for row in verified.rows))
     cells = sum(row.cells for row in verified.rows if row.engine == engines[0])
     checked = f"{' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)}"
-    print(f"{verified.path}: {verified.state}; {what} {agree} ({checked})")
+    print(f"{verified.path}: {spoken(f'{verified.state}; {what} {agree} ({checked})')}")
     for note in verified.notes:
-        print(f"  {note}")
+        print(f"  {spoken(note)}")
     print_differences(verified.changes, "  ")
     rows = [asdict(row) for row in verified.rows if verbose or not row.ok]
     if rows:
@@ -80,13 +123,15 @@ def print_differences(differences: "Sequence[Difference]", indent: str = "") -> 
     for difference in differences:
         if difference.is_edit:
             print_difference(difference, indent)
-    for kind, said in LAST_DIGITS.items():
+    for kind, what in LAST_DIGITS.items():
         blocks = [difference for difference in differences if difference.kind == kind]
         if blocks:
             cells = sum(len(difference.changes) for difference in blocks)
             names = ", ".join(difference.name for difference in blocks[:SHOWN_CHANGES])
             more = f", and {len(blocks) - SHOWN_CHANGES} blocks more" if len(blocks) > SHOWN_CHANGES else ""
-            print(f"{indent}{cells:,} number{'s' * (cells > 1)} {said} ({names}{more}; all with --format json)")
+            print(
+                indent + spoken(f"{cells:,} number{'s' * (cells > 1)} {what} ({names}{more}; all with --format json)")
+            )
 
 
 # So many cells of a block are printed; JSON has them all.
@@ -97,16 +142,19 @@ def print_difference(difference: "Difference", indent: str = "") -> None:
     """Print a block's difference and its first changes."""
     count = len(difference.changes)
     size = f", by up to {difference.absolute:.4g}" if difference.absolute else ""
-    print(f"{indent}{difference.name}, {difference.kind}: {count:,} {'differs' if count == 1 else 'differ'}{size}")
+    differ = "differs" if count == 1 else "differ"
+    print(indent + spoken(f"{difference.name}, {difference.kind}: {count:,} {differ}{size}"))
     for change in difference.changes[:SHOWN_CHANGES]:
         has_values = change.first is not None or change.second is not None
-        print(f"{indent}  {change.where}" + (f": {_said(change.first)} → {_said(change.second)}" if has_values else ""))
+        print(
+            f"{indent}  {change.where}" + (f": {_shown(change.first)} → {_shown(change.second)}" if has_values else "")
+        )
     if count > SHOWN_CHANGES:
-        print(f"{indent}  … and {count - SHOWN_CHANGES:,} more (all with --format json)")
+        print(f"{indent}  {spoken(f'… and {count - SHOWN_CHANGES:,} more (all with --format json)')}")
 
 
-def _said(value: object) -> str:
-    return "nothing" if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
+def _shown(value: object) -> str:
+    return spoken("nothing") if value is None else f"{value!r}"[:80] if isinstance(value, float) else f"{value}"[:80]
 
 
 def print_pieces(records: "Iterable[Iterator[str]]") -> None:
@@ -208,21 +256,44 @@ def text_of(frame: "pd.DataFrame") -> str:
 
 def lines_of(records: list[dict[Any, Any]]) -> str:
     """Records as aligned columns under their headings."""
-    rows = [[str(column) for column in records[0]]]
+    rows = [[spoken(column) if isinstance(column, str) else str(column) for column in records[0]]]
     rows += [list(map(_cell, row.values())) for row in records]
-    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(_right(cell, width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def columns_of(text: str) -> int:
+    """The columns of a terminal that a text takes."""
+    return len(text) + wide_letters(text)
+
+
+def _right(cell: str, width: int) -> str:
+    return " " * (width - columns_of(cell)) + cell
+
+
+def names_of(record: "Mapping[str, Any]", keys: "Iterable[str]") -> dict[str, Any]:
+    """The record, some of whose keys and their texts are names in every language."""
+    return {
+        Name(key) if key in keys else key: Name(value) if key in keys and isinstance(value, str) else value
+        for key, value in record.items()
+    }
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
+    if isinstance(value, str):
+        return spoken(value)
     if not isinstance(value, float):
         return str(value)
     return f"{value:.4g}" if value == value else "–"
 
 
 def _duration(seconds: float) -> str:
+    return spoken(_in_units(seconds))
+
+
+def _in_units(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -262,7 +333,7 @@ class ProgressLine:
     def sheet(self, title: str) -> None:
         """Show what is being done."""
         if self._shown:
-            sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {title}")
+            sys.stderr.write(f"\r\033[K[{self._done}/{self._runs}] {self._name}: {spoken(title)}")
             sys.stderr.flush()
 
     def replicate(self, most: int) -> Callable[[int, float], None]:
@@ -313,17 +384,18 @@ class ProgressLine:
         def show(done: int, trials: int, best: float) -> None:
             spent = monotonic() - start
             rest = spent / done * (trials - done)
-            said = f", best so far {best:.4g}" if best == best else ", none with a value so far"
+            value = f", best so far {best:.4g}" if best == best else ", none with a value so far"
             left = f", {_duration(rest)} left at most" if spent > FIRST else ""
-            self.sheet(f"trial {done:,} of {trials:,}{said}{left}")
-            self._tell(spent, rest, f"{done:,} of {trials:,} trials{said}")
+            self.sheet(f"trial {done:,} of {trials:,}{value}{left}")
+            self._tell(spent, rest, f"{done:,} of {trials:,} trials{value}")
 
         return show
 
     def _tell(self, spent: float, left: float, done: str) -> None:
         if spent > self._next and left > LONG and not self._shown:
             self._next = 2 * spent
-            sys.stderr.write(f"sheetsim: {self._name}: {done} in {_duration(spent)}, {_duration(left)} left at most\n")
+            told = spoken(f"{done} in {_duration(spent)}, {_duration(left)} left at most")
+            sys.stderr.write(f"sheetsim: {self._name}: {told}\n")
             sys.stderr.flush()
 
     def pause(self) -> None:

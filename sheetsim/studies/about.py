@@ -89,7 +89,6 @@ def about_page(
         ("Parameters", "", "section"),
     ]
     rows += [(key, toml_value(value), "code") for key, value in parameters.items()]
-    names = {*parameters, *sections.get(NAMES, ())}
     for heading, words in sections.items():
         rows += [("", "", "text"), (heading, "", "section")]
         rows += [(word, meaning, "wrapped") for word, meaning in words.items()]
@@ -112,7 +111,10 @@ def about_page(
             items.append(AsMade(row, 1, text, "wrapped", 1, longest))
         elif label or text:
             look = "label-top" if lines > 1 else "label"
-            items += [Text(row, 0, label, look, is_name=label in names), Text(row, 1, text, style)]
+            is_parameter = style == "code" and label != "command"
+            is_name = is_parameter or label in sections.get(NAMES, ())
+            items.append(Text(row, 0, label, look, is_name=is_name))
+            items.append(Text(row, 1, text, style, is_name=is_parameter or _is_command(text)))
     return AboutPage(
         "About",
         tuple(items),
@@ -126,12 +128,17 @@ def about_page(
     )
 
 
+def _is_command(text: str) -> bool:
+    """Whether it is a command, and not a sentence that says why there is none."""
+    return text.startswith("sheetsim ")
+
+
 def with_command(page: AboutPage, command: str) -> AboutPage:
     """The page with another command that makes the file again."""
     row = next(item.row for item in page.items if isinstance(item, Text) and item.text == "command" and not item.column)
     lines = ceil(len(command) / PER_LINE["code"])
     label = Text(row, 0, "command", "label-top" if lines > 1 else "label")
-    told = {(row, 0): label, (row, 1): Text(row, 1, command, "code")}
+    told = {(row, 0): label, (row, 1): Text(row, 1, command, "code", is_name=_is_command(command))}
     items = tuple(told.get((item.row, item.column), item) if isinstance(item, Text) else item for item in page.items)
     heights = {**page.heights, row: min(15.0 * lines, 409)} if lines > 1 else page.heights
     return replace(page, items=items, heights=heights, command=command)

@@ -85,7 +85,7 @@ class OptimizersBook:
         )
         formulas: list[Item] = []
         for row, (label, text) in enumerate(zip(("f(x, y)", "∂f/∂x", "∂f/∂y"), self.said, strict=True)):
-            formulas += [Text(row, 0, label, "label"), Text(row, 1, _shortened(text), "code", wide - 1)]
+            formulas += [Text(row, 0, label, "label"), Text(row, 1, _shortened(text), "code", wide - 1, is_name=True)]
         drawn = "e_start" in graph
         cells = [Control("ε, added to roots", graph["epsilon"])]
         if drawn:

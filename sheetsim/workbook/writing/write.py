@@ -428,7 +428,7 @@ class _Writer:
         style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
-        text = item.text if item.is_name or item.style == "code" else self.layout.say(item.text)
+        text = item.text if item.is_name else self.layout.say(item.text)
         worksheet.write_string(item.row, item.column, text, style)
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
