@@ -415,10 +415,10 @@ def mark(book: str, target: Path) -> None:
     """Writes a copy with a sheet to fill in, and says what it lists."""
     from sheetsim.audit.simulated import workbook
 
-    inputs, ends, labelled = workbook(book).mark(target)
+    inputs, ends, labeled = workbook(book).mark(target)
     listed = spoken(
         f"numbers that formulas use: {inputs:,}; formulas that no other uses: {ends:,}; "
-        f"other formulas with a label of their own: {labelled:,}"
+        f"other formulas with a label of their own: {labeled:,}"
     )
     print(f"{book} → {target}: {listed}")
     print(spoken("Fill in its sheet Simulation, save it, and run:") + " sheetsim simulate " + shlex.quote(str(target)))

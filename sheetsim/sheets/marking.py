@@ -134,8 +134,8 @@ def write_marked(book: SheetBook, target: Path) -> tuple[int, int, int]:
     """
     if book.sheet_number(TITLE) is not None:
         raise SheetsimError(f"{book.path.name} has a sheet {TITLE!r} already: fill it in, and run sheetsim simulate")
-    inputs, ends, labelled = candidates(book)
-    outputs = [*ends, *labelled]
+    inputs, ends, labeled = candidates(book)
+    outputs = [*ends, *labeled]
     rows: list[list[str | float | None]] = [[text] for text in HELP]
     rows += [[], [INPUTS], list(HEADINGS)]
     for cell in inputs[:MOST_CANDIDATES]:
@@ -153,7 +153,7 @@ def write_marked(book: SheetBook, target: Path) -> tuple[int, int, int]:
         rows.append([f"… and {len(outputs) - MOST_OUTPUTS:,} more: any cell with a formula can be named"])
     rows += [[], [CORRELATIONS], ["cell", "cell", "rank correlation"], []]
     copy_with_sheets(book.path, target, [AddedSheet(TITLE, plain_sheet(rows, (28, 18, *[13] * PARAMETERS, 14, 34)))])
-    return len(inputs), len(ends), len(labelled)
+    return len(inputs), len(ends), len(labeled)
 
 
 def candidates(book: SheetBook) -> tuple[list[CellId], list[CellId], list[CellId]]:
