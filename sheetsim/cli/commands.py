@@ -77,6 +77,15 @@ ThemeFile = Annotated[
         callback=_theme,
     ),
 ]
+Lang = Annotated[
+    str | None, typer.Option(metavar="CODE", help="The language of the workbook: en, or ja of some studies.")
+]
+Draws = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
+    ),
+]
 Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
 Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
@@ -172,18 +181,11 @@ def run_command(
     what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
     settings: Settings = None,
     seed: Seed = None,
-    lang: Annotated[
-        str | None, typer.Option(metavar="CODE", help="The language of the workbook: en, or ja of some studies.")
-    ] = None,
+    lang: Lang = None,
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
-    draws: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
-        ),
-    ] = None,
+    draws: Draws = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
@@ -200,10 +202,7 @@ def run_command(
     from sheetsim.runs import templates
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
-    if draws is not None:
-        if any(setting.partition("=")[0] == "draws" for setting in settings or []):
-            raise SheetsimError("--draws and --set draws=… say the same: give one of them")
-        settings = [*(settings or []), f'draws="{draws}"']
+    settings = _with_draws(settings, draws)
     if draws == "live" and values_only:
         raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
     scenarios = [_load(name, settings, seed, lang=lang) for name in what or templates.ARTICLE]
@@ -235,6 +234,15 @@ def run_command(
     if as_json:
         print_json(records)
     open_files(show_it, targets)
+
+
+def _with_draws(settings: list[str] | None, draws: str | None) -> list[str] | None:
+    """The settings, with that of --draws."""
+    if draws is None:
+        return settings
+    if any(setting.partition("=")[0] == "draws" for setting in settings or []):
+        raise SheetsimError("--draws and --set draws=… say the same: give one of them")
+    return [*(settings or []), f'draws="{draws}"']
 
 
 @contextmanager
@@ -514,6 +522,8 @@ def compare_command(
     form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
+    lang: Lang = None,
+    draws: Draws = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
@@ -532,7 +542,7 @@ def compare_command(
     make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin("comparison")
-        overrides = _overrides(settings, seed)
+        overrides = _overrides(_with_draws(settings, draws), seed, lang)
         result = compare(*what or (), replicates=replicates, workers=workers, progress=progress.sheet, **overrides)
         progress.sheet("writing")
         result.to_excel(target, values_only=values_only, theme=theme)

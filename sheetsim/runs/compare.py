@@ -1,7 +1,7 @@
 """Networks side by side: runs or books compared by layer, and over replicates with common draws.
 
-Histograms of networks that count over the same edges have one scale. Replicate k of every network has the same seed,
-and so the same draws: the interval is that of the mean of the paired differences.
+Histograms of networks with the same activation and sizes count over the same edges. Replicate k of every network has
+the same seed, and so the same draws: the interval is that of the mean of the paired differences.
 """
 
 import os
@@ -17,6 +17,8 @@ from msgspec import structs
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.language import ENGLISH, language
+from sheetsim.model.draws import LIVE
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.compare_book import CompareBook, Member
@@ -128,7 +130,8 @@ class Comparison(Written):
         """What stands where in the workbook, and its numbers."""
         command = templates.writing(self._command, values_only)
         parameters = {member.name: member.given for member in self._members}
-        layout = Layout(self._book.sheets(command, parameters), live=not values_only)
+        spoken = language(self._lang)
+        layout = Layout(self._book.sheets(command, parameters), live=not values_only, spoken=spoken)
         return layout, evaluate(layout.places)
 
     def __repr__(self) -> str:
@@ -137,6 +140,12 @@ class Comparison(Written):
     def _repr_html_(self) -> str:
         frame = self.frame()[["verdict", *self.shown]]
         return f"<p><b>{TITLE}</b></p>{frame.to_html(float_format='{:.4g}'.format)}{self._picture_html()}"
+
+    @property
+    def _lang(self) -> str:
+        """The language that all have, else English."""
+        langs = {one.scenario.experiment.lang or ENGLISH if one.scenario else ENGLISH for one in self._members}
+        return langs.pop() if len(langs) == 1 else ENGLISH
 
     @cached_property
     def _book(self) -> CompareBook:
@@ -237,6 +246,9 @@ def _loaded(what: Any, overrides: Mapping[str, Any]) -> _Loaded:
     if book is None:
         scenario = templates.scenario(what, overrides)
         scenario.experiment.check_english("comparisons")
+        if getattr(scenario.experiment, "draws", None) == LIVE:
+            why = "a comparison's book holds counts and no draws, so that nothing can be drawn anew in it"
+            raise SheetsimError(f"draws = {LIVE!r}: {why}: run {scenario.template} with --draws live")
         return _Loaded(scenario.name, scenario.template, scenario.experiment.study, scenario, None)
     if overrides:
         raise SheetsimError(f"{book.path} is a workbook: {', '.join(overrides)} can be set of templates alone")
@@ -279,7 +291,6 @@ def _computed(loaded: Sequence[_Loaded], progress: CompareProgress) -> list[Comp
         progress(one.name)
         experiment = one.scenario.experiment
         assert isinstance(experiment, Forward)
-        # The counts' scale is that of the comparison's own charts.
         bins = experiment.histogram
         wide = structs.replace(bins, reach=next(scales).get("histogram.reach", bins.reach))
         run = run_scenario(replace(one.scenario, experiment=structs.replace(experiment, histogram=wide)))
@@ -288,12 +299,13 @@ def _computed(loaded: Sequence[_Loaded], progress: CompareProgress) -> list[Comp
 
 
 def _command(members: Sequence[Compared], replicates: int, overrides: Mapping[str, Any]) -> str:
-    given = [member.scenario.experiment.given_in_python for member in members if member.scenario]
-    if any(given):
-        return f"made in Python with {next(filter(None, given))}: no command makes it again"
+    python = [member.scenario.experiment.given_in_python for member in members if member.scenario]
+    if any(python):
+        return f"made in Python with {next(filter(None, python))}: no command makes it again"
     words = ["sheetsim compare", *(shlex.quote(member.given) for member in members)]
     for key, value in overrides.items():
-        words.append(f"--seed {value}" if key == "seed" else f"--set {shlex.quote(f'{key}={toml_value(value)}')}")
+        given = f"--set {shlex.quote(f'{key}={toml_value(value)}')}"
+        words.append(f"--{key} {value}" if key in templates.OPTIONS else given)
     return " ".join(words + [f"--replicates {replicates}"] * bool(replicates))
 
 

@@ -131,6 +131,7 @@ class Look:
             "text": {"font_color": colors.ink},
             "link": {"font_color": colors.link, "underline": 1},
             "hint": {"font_color": colors.ink, "indent": 1},
+            "hint-wrapped": {"font_color": colors.ink, "indent": 1, "text_wrap": True, "valign": "top"},
             "lead": {"font_color": colors.ink, "font_size": 11, "text_wrap": True, "valign": "top"},
             "note": {"font_color": colors.muted, "text_wrap": True, "valign": "top"},
             "muted": {"font_color": colors.muted, "align": "center"},
