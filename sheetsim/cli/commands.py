@@ -333,6 +333,7 @@ def plot_command(
         Path | None,
         typer.Option(metavar="PATH", help="The .png, .svg or .pdf file.", show_default="outputs/NAME.png"),
     ] = None,
+    theme: ThemeFile = None,
     show_it: Open = False,
 ) -> None:
     """Draw the charts of a template's run, or of a workbook, as a picture; writes no workbook."""
@@ -343,7 +344,7 @@ def plot_command(
     check_opener(show_it)
     results = _results(what, settings, seed)
     make_ready([target], force=True)
-    results.plot(page, path=target)
+    results.plot(page, path=target, theme=theme)
     print(f"{what} → {target}")
     open_files(show_it, [target])
 
