@@ -278,7 +278,7 @@ def list_templates(as_json: Json = False) -> None:
     for name, title in titles.items():
         print(f"{name:<{width}}  {title}")
     # Beside what a script reads, which has a line a template.
-    _say("a network's live book of less than 500 KB is made with sheetsim run NAME --set size=small")
+    _say("a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small")
 
 
 @app.command()

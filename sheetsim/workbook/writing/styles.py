@@ -159,6 +159,7 @@ class Look:
                 "font_color": colors.muted,
             },
             "state": {"num_format": "0", "align": "center", "font_color": colors.muted},
+            "one-to": {"num_format": '"1 to "0', "align": "left", "indent": 1, "font_color": colors.ink},
             "one-decimal": {"num_format": "0.0", "align": "right"},
             "one-decimal-center": {"num_format": "0.0", "align": "center"},
             "percent": {"num_format": numbers.percent, "align": "right"},
