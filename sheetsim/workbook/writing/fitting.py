@@ -33,6 +33,7 @@ def fitted(page: Page, shown: Shown) -> Page:
     wide = replace(page, widths=_widths(page, shown))
     heights = dict(page.heights)
     items: list[Item] = []
+    lined: set[int] = set()
     for item in page.items:
         if isinstance(item, Text) and (item.columns > 1 if item.style in WRAPPED else item.style in WRAPPED.values()):
             room = sum(column_pixels(wide, column) for column in range(item.column, item.column + item.columns))
@@ -42,7 +43,15 @@ def fitted(page: Page, shown: Shown) -> Page:
                 # Of a single cell alone every program finds the height by itself, where none is given.
                 if item.columns > 1 or item.row in heights:
                     heights[item.row] = max(heights.get(item.row, 0.0), LINE * lines + AROUND)
+                    lined.add(item.row)
         items.append(item)
+    # What a text of several lines is about stands beside the first one.
+    items = [
+        replace(item, style="label-top")
+        if isinstance(item, Text) and item.style == "label" and item.row in lined
+        else item
+        for item in items
+    ]
     return replace(wide, items=tuple(items), heights=heights)
 
 
