@@ -198,7 +198,7 @@ class CompareBook:
             Text(
                 row,
                 2,
-                "Sideways networks of one range have one scale; upwards each has its own, or all have one.",
+                "Counts: one scale for a network, or for all networks of one range. Values: always one for a range.",
                 "hint",
             ),
             Text(row + 2, 0, "Network", "heading-left"),
