@@ -9,6 +9,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from engines import SOFFICE, libreoffice_cells, poison
 from lint import lint
 
 import sheetsim
@@ -16,6 +17,7 @@ from sheetsim.audit.verify import verify
 from sheetsim.cli import commands
 from sheetsim.errors import SheetsimError
 from sheetsim.runs import templates
+from sheetsim.workbook.reading.raw import RawBook
 
 TINY: dict[str, Any] = {"samples": 12, "inputs": 5, "layers": [4, 3]}
 
@@ -47,11 +49,32 @@ def test_its_book_recalculates_has_common_scales_and_a_chart_a_layer(tmp_path: P
     assert [sheet.title for sheet in book if sheet.sheet_state == "visible"] == titles
     overview = book["Overview"]
     assert len(overview._charts) == len(names) * 2
-    # The first series of a chart is the height of its scale: one cell for the networks of one range.
+    # The first series of a chart is the height of its scale: one cell for a network's layers.
     heights = [chart.series[0].val.numRef.f for chart in overview._charts]
-    assert heights[:2] == [heights[0]] * 2
-    assert heights[2:] == [heights[2]] * 4
-    assert heights[0] != heights[2]
+    assert heights[::2] == heights[1::2]
+    assert len(set(heights)) == len(names)
+    labels = [_column(book, chart.series[0].cat.strRef.f) for chart in overview._charts]
+    assert labels[2:] == [labels[2]] * 4
+    assert labels[0] != labels[2]
+
+
+def _column(book: openpyxl.Workbook, place: str) -> list[object]:
+    sheet, _, block = place.rpartition("!")
+    return [cell.value for (cell,) in book[sheet][block.replace("$", "")][1:]]
+
+
+@pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
+@pytest.mark.slow
+def test_another_choice_gives_the_networks_of_one_range_one_scale_of_counts(tmp_path: Path) -> None:
+    path = sheetsim.compare("sigmoid-std1", "relu-xavier", "relu-he", **TINY).to_excel(tmp_path / "book.xlsx")
+    poison(path, tmp_path / "other.xlsx", {"scale": "all of a range"})
+    (cells,) = libreoffice_cells([tmp_path / "other.xlsx"])
+    with sheetsim.read(path) as book, RawBook(path) as raw:
+        own = [book[f"chart_height_{k}"] for k in (1, 2, 3)]
+        places = [raw.place(f"chart_height_{k}") for k in (1, 2, 3)]
+    common = [cells(sheet, block.top - 1, block.left - 1, (1, 1))[0][0] for sheet, block in places]
+    assert own[1] != own[2]
+    np.testing.assert_allclose(common, [own[0], max(own[1:]), max(own[1:])])
 
 
 def test_its_bars_are_the_runs_counts_without_exact_zeros() -> None:
@@ -126,6 +149,7 @@ def test_the_command_prints_a_record_a_network_and_layer(
         (("relu-he",), "2 to 20 networks, not of 1"),
         (("relu-he", "optimizers"), "optimizers is of optimizers"),
         (("relu-he", "gradient-flow"), "compare networks of one study"),
+        (("relu-he", sheetsim.Forward(draws="live")), "holds counts and no draws"),
         (("relu-he", "relu-hee"), "did you mean 'relu-he'"),
     ],
 )

@@ -28,6 +28,7 @@ from sheetsim.runs.manifest import Manifest, read_manifest
 from sheetsim.studies.registry import STUDIES
 from sheetsim.workbook.limits import MANIFEST_TITLE
 from sheetsim.workbook.reading.raw import RawBook
+from sheetsim.workbook.writing.styles import USUAL_LOOK
 from sheetsim.workbook.writing.theme import Font
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
@@ -393,7 +394,7 @@ def test_the_option_and_the_key_are_one(tmp_path):
 
 def test_pictures_of_a_japanese_book_name_the_layers_and_those_of_a_run_are_english(tmp_path: Path) -> None:
     path = sheetsim.run("relu-he", lang="ja", samples=20, inputs=3, layers=[4, 3]).to_excel(tmp_path / "book.xlsx")
-    frames = [panel.frame for panel in sheetsim.read(path)._pages()["Overview"]()]
+    frames = [panel.frame for panel in sheetsim.read(path)._pages()["Overview"](USUAL_LOOK)]
     assert [(frame.heading, frame.title) for frame in frames[:2]] == [
         ("各層の出力", "第 1 層"),
         ("各層の出力", "第 2 層"),

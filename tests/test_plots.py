@@ -22,6 +22,7 @@ from sheetsim.runs.run import Run, read
 from sheetsim.runs.run import run as run_template
 from sheetsim.workbook.layout import Bars, HorizontalBars, Lines, Page, Scatter
 from sheetsim.workbook.plotting.figure import saved
+from sheetsim.workbook.writing.styles import USUAL_LOOK
 from sheetsim.workbook.writing.theme import RoleColors
 
 QUICK = ["--set", "samples=30", "--set", "inputs=4", "--set", "layers=[5, 3]"]
@@ -103,7 +104,7 @@ def test_a_picture_has_overviews_charts_with_their_numbers_and_a_book_the_same_o
         ours, theirs = run._pages(), book._pages()
         assert list(ours) == list(theirs)
         for title, panels in ours.items():
-            assert same(panels(), theirs[title]()), title
+            assert same(panels(USUAL_LOOK), theirs[title](USUAL_LOOK)), title
 
 
 def test_a_books_picture_shows_what_a_person_changed_and_else_has_the_runs_bytes(tmp_path: Path) -> None:
@@ -195,9 +196,38 @@ def test_a_models_outputs_are_drawn_whatever_signs_stand_in_its_names() -> None:
     bars = next(patch for patch in picture.axes[0].patches if patch.get_facecolor() == to_rgba(RoleColors().bar))
     assert bars.get_data().values[:-1].tolist() == counts.tolist()[:-1]
     assert "Launch $a$_b" in picture.get_suptitle()
+    assert picture.get_suptitle().endswith("Output profit")
     assert saved(picture, "png").startswith(BEGINNINGS["png"])
     with pytest.raises(sheetsim.SheetsimError, match="no charts to plot"):
         sheetsim.Model().run().plot()
+
+
+def test_a_theme_colors_a_picture_as_its_book(tmp_path: Path) -> None:
+    theme = tmp_path / "house.toml"
+    theme.write_text('[colors]\nbar = "#14652F"\nink = "#440066"\nmuted = "#887799"\n[font]\nname = "DejaVu Serif"\n')
+    run = small_run(samples=20)
+    picture = run.plot(theme=theme)
+    first = picture.axes[0]
+    assert to_rgba("#14652F") in {patch.get_facecolor() for patch in first.patches}
+    assert to_rgba(RoleColors().bar) not in {patch.get_facecolor() for patch in first.patches}
+    assert first.xaxis.label.get_color() == "#887799"
+    assert first.get_xticklabels()[0].get_fontname() == "DejaVu Serif"
+    rows = next(axes for axes in run.plot("trace", theme=theme).axes if axes.get_title().startswith("The products"))
+    assert rows.patches[0].get_facecolor() == to_rgba("#14652F")
+    with read(run.to_excel(tmp_path / "book.xlsx", theme=theme)) as book:
+        assert same(drawn_bars(book.plot("trace")), drawn_bars(run.plot("trace", theme=theme)))
+
+
+def drawn_bars(picture: Any) -> list[Any]:
+    return [patch.get_facecolor() for axes in picture.axes for patch in axes.patches]
+
+
+def test_numbers_under_histograms_are_round_and_stand_at_their_bars_ends() -> None:
+    run = small_run(histogram={"bins": 12, "range": [0.0, 5.0]})
+    axes = run.plot().axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "2", "3", "4", "5"]
+    # The range's lower end is the upper end of bar 0, what is below it, and its upper one that of bar 12.
+    np.testing.assert_allclose(axes.get_xticks(), 0.5 + np.arange(6) * 12 / 5, atol=0.1)
 
 
 @pytest.mark.parametrize("initializer", [1e150, pytest.param(0.0, marks=pytest.mark.slow)])

@@ -69,7 +69,7 @@ def test_titles_follow_every_yellow_cell_and_come_back(tmp_path: Path, study: st
             book.set_user_input(*where, text)
             book.evaluate()
             found = said()
-            assert found[0] == found[1] == f"Changed since made as: {run.title}", (place, text)
+            assert found[0] == found[1] == f"Edited since made as: {run.title}", (place, text)
             assert found[2] == f"As it was made: {begun[2]}"
         book.set_user_input(*where, content)
         book.evaluate()

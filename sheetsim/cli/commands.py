@@ -93,6 +93,12 @@ ThemeFile = Annotated[
         callback=_theme,
     ),
 ]
+Draws = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
+    ),
+]
 Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
 Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
@@ -207,12 +213,7 @@ def run_command(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
     ] = None,
-    draws: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
-        ),
-    ] = None,
+    draws: Draws = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
@@ -231,10 +232,7 @@ def run_command(
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
     form = form_of(form, as_json)
-    if draws is not None:
-        if any(setting.partition("=")[0] == "draws" for setting in settings or []):
-            raise SheetsimError("--draws and --set draws=… say the same: give one of them")
-        settings = [*(settings or []), f'draws="{draws}"']
+    settings = _with_draws(settings, draws)
     if draws == "live" and values_only:
         raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
     scenarios = [_load(name, settings, seed, lang=lang) for name in what or templates.ARTICLE]
@@ -266,6 +264,15 @@ def run_command(
     if form is not Format.table:
         print_records(records, form)
     open_files(show_it, targets)
+
+
+def _with_draws(settings: list[str] | None, draws: str | None) -> list[str] | None:
+    """The settings, with that of --draws."""
+    if draws is None:
+        return settings
+    if any(setting.partition("=")[0] == "draws" for setting in settings or []):
+        raise SheetsimError("--draws and --set draws=… say the same: give one of them")
+    return [*(settings or []), f'draws="{draws}"']
 
 
 @contextmanager
@@ -304,7 +311,7 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
     for name, title in titles.items():
         print(f"{name:<{width}}  {spoken(title)}")
     # Beside what a script reads, which has a line a template.
-    _say("a network's live book of less than 500 KB is made with sheetsim run NAME --set size=small")
+    _say("a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small")
 
 
 @app.command()
@@ -367,6 +374,7 @@ def plot_command(
         Path | None,
         typer.Option(metavar="PATH", help="The .png, .svg or .pdf file.", show_default="outputs/NAME.png"),
     ] = None,
+    theme: ThemeFile = None,
     show_it: Open = False,
 ) -> None:
     """Draw the charts of a template's run, or of a workbook, as a picture; writes no workbook."""
@@ -377,7 +385,7 @@ def plot_command(
     check_opener(show_it)
     results = _results(what, settings, seed)
     make_ready([target], force=True)
-    results.plot(page, path=target)
+    results.plot(page, path=target, theme=theme)
     print(f"{what} → {target}")
     open_files(show_it, [target])
 
@@ -581,6 +589,7 @@ def compare_command(
     settings: Settings = None,
     seed: Seed = None,
     lang: Lang = None,
+    draws: Draws = None,
     output: BookPath = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
@@ -600,7 +609,7 @@ def compare_command(
     make_ready([target], force)
     with ProgressLine(1) as progress:
         progress.begin("comparison")
-        overrides = _overrides(settings, seed)
+        overrides = _overrides(_with_draws(settings, draws), seed)
         options: dict[str, Any] = {"replicates": replicates, "workers": workers, "lang": lang}
         result = compare(*what or (), progress=progress.sheet, **options, **overrides)
         progress.sheet("writing")

@@ -1,7 +1,7 @@
 """Networks side by side: runs or books compared by layer, and over replicates with common draws.
 
-Histograms of networks that count over the same edges have one scale. Replicate k of every network has the same seed,
-and so the same draws: the interval is that of the mean of the paired differences.
+Histograms of networks with the same activation and sizes count over the same edges. Replicate k of every network has
+the same seed, and so the same draws: the interval is that of the mean of the paired differences.
 """
 
 import os
@@ -18,6 +18,7 @@ from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
 from sheetsim.language import check_language, language
+from sheetsim.model.draws import LIVE
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
 from sheetsim.runs.compare_book import CompareBook, Member
@@ -249,6 +250,9 @@ def _loaded(what: Any, overrides: Mapping[str, Any]) -> _Loaded:
         book = read(what)
     if book is None:
         scenario = templates.scenario(what, overrides)
+        if getattr(scenario.experiment, "draws", None) == LIVE:
+            why = "a comparison's book holds counts and no draws, so that nothing can be drawn anew in it"
+            raise SheetsimError(f"draws = {LIVE!r}: {why}: run {scenario.template} with --draws live")
         return _Loaded(scenario.name, scenario.template, scenario.experiment.study, scenario, None)
     if overrides:
         raise SheetsimError(f"{book.path} is a workbook: {', '.join(overrides)} can be set of templates alone")
@@ -291,7 +295,6 @@ def _computed(loaded: Sequence[_Loaded], progress: CompareProgress) -> list[Comp
         progress(one.name)
         experiment = one.scenario.experiment
         assert isinstance(experiment, Forward)
-        # The counts' scale is that of the comparison's own charts.
         bins = experiment.histogram
         wide = structs.replace(bins, reach=next(scales).get("histogram.reach", bins.reach))
         run = run_scenario(replace(one.scenario, experiment=structs.replace(experiment, histogram=wide)))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,9 @@ from sheetsim.model.expr import (
     Data,
     Matrix,
     column,
+    equal,
     mean,
+    where,
 )
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
@@ -34,7 +37,10 @@ if TYPE_CHECKING:
 # Layers side by side on Overview, of more some evenly.
 ACROSS = 6
 
-CHART = (215, 170)
+CHART = (215, 210)
+
+# What has one scale of counts: a network's layers, so that every shape is seen, or all networks of one range.
+SCALES = ("each network", "all of a range")
 
 
 class Member(NamedTuple):
@@ -60,15 +66,11 @@ class PairedDifference(NamedTuple):
     high: tuple[Matrix, ...]
 
 
-class Group(NamedTuple):
-    """Networks, by their places, whose histograms have the same edges, and the numbers of their charts.
+class Charted(NamedTuple):
+    """What a network's charts show; alike: the names of the others whose histograms have the same edges."""
 
-    The charts show each network's layers, one network after another.
-    """
-
-    places: list[int]
     drawn: Drawn
-    counts: list[Matrix]
+    alike: list[str]
 
 
 class CompareBook:
@@ -91,7 +93,8 @@ class CompareBook:
         self._title, self._members, self._shown, self._what, self._words = title, members, shown, what, words
         self._graph = Graph()
         self._depth = max(len(member.frame) for member in members)
-        self._groups = list(self._alike())
+        self._scale = self._graph.choice("scale", SCALES, SCALES[0], what="which charts share a scale of counts")
+        self._charted = list(self._charts())
         common = min(len(member.frame) for member in members)
         # Not by the graph, which takes finite numbers alone: of networks that overflow there are others.
         self._replicates = [
@@ -106,7 +109,8 @@ class CompareBook:
             "Columns of Layers": dict(self._what),
             "The verdicts": meanings(self._words),
         }
-        bars = bars_page({self._heading(group): group.drawn for group in self._groups})
+        drawn = zip(self._members, self._charted, strict=True)
+        bars = bars_page({member.name: one.drawn for member, one in drawn if one is not None})
         many = [self._differences_page(), self._replicates_page()] if self._replicates else []
         about = about_page(self._title, "", command, parameters, sections, scipy=bool(self._replicates))
         pages = [self._overview(), self._numbers(), self._lines(), *many, self._table(), self._histograms(), bars]
@@ -148,23 +152,31 @@ class CompareBook:
         frame = self._members[0].frame
         return [name for name in frame.columns if frame[name].dtype.kind in "fi"]
 
-    def _alike(self) -> Iterator[Group]:
-        places: dict[bytes, list[int]] = {}
-        for k, member in enumerate(self._members):
+    def _charts(self) -> Iterator[Charted | None]:
+        """Of each network, None where its numbers overflow."""
+        places: dict[bytes, list[Member]] = {}
+        for member in self._members:
             if np.isfinite(member.counts.edges).all() and np.isfinite(member.counts.counts).all():
-                places.setdefault(member.counts.edges.tobytes(), []).append(k)
-        for number, of in enumerate(places.values(), start=1):
-            numbers = [self._members[k].counts for k in of]
-            edges = self._graph.input(f"edges_{number}", numbers[0].edges.reshape(-1, 1), what="the bins' upper edges")
+                places.setdefault(member.counts.edges.tobytes(), []).append(member)
+        for k, member in enumerate(self._members, start=1):
+            own = member.counts
+            group = [one for one in places.get(own.edges.tobytes(), ()) if one is not member]
+            if not any(member is one for of in places.values() for one in of):
+                yield None
+                continue
+            edges = self._graph.input(f"edges_{k}", own.edges.reshape(-1, 1), what="the bins' upper edges")
             counts = [
-                self._graph.input(f"counts_{k + 1}_{layer}", counts.reshape(-1, 1), what=COUNTS)
-                for k, one in zip(of, numbers, strict=True)
-                for layer, counts in enumerate(one.counts, start=1)
+                self._graph.input(f"counts_{k}_{layer}", numbers.reshape(-1, 1), what=COUNTS)
+                for layer, numbers in enumerate(own.counts, start=1)
             ]
-            zeros = np.concatenate([one.zeros / one.counts.sum(axis=1) for one in numbers])
-            shares = [_of(share) for share in zeros] if zeros.any() else []
-            shown = drawn(self._graph, counts, edges, shares, numbers[0].at, f"_{number}")
-            yield Group(of, shown, counts)
+            # Where one has a bar of zeros, all of the range have the room above it.
+            zeros = any(one.counts.zeros.any() for one in (member, *group))
+            shares = [_of(share) for share in own.zeros / own.counts.sum(axis=1)] if zeros else []
+            most = float(max(one.counts.bars.max() for one in (member, *group)))
+            least = where(equal(self._scale, SCALES[1]), most, 0)
+            yield Charted(
+                drawn(self._graph, counts, edges, shares, own.at, f"_{k}", least), [one.name for one in group]
+            )
 
     def _overview(self) -> Page:
         chosen = sorted({round(k) for k in np.linspace(1, self._depth, min(ACROSS, self._depth))})
@@ -172,21 +184,30 @@ class CompareBook:
         lead = [
             f"{len(self._members)} networks, a row each, and their layers side by side: how a layer's numbers are "
             "distributed, and under it the verdict.",
-            "Networks that count over the same range have one scale of counts. Numbers compares them in colors, Lines "
-            "by layer" + (", Differences over replicates with the same draws." if self._replicates else "."),
+            "Numbers compares them in colors, Lines by layer"
+            + (", Differences over replicates with the same draws." if self._replicates else "."),
             sentences(BARS_NOTE, ZEROS_NOTE),
         ]
         items: list[Item] = [Text(0, 0, self._title, "title", wide)]
         items += [Text(1 + k, 0, text, "lead", wide) for k, text in enumerate(lead)]
-        heights = {0: 28.0} | {1 + k: 2 * LINE for k in range(len(lead))}
+        room = LABEL_WIDTH + LAYER_WIDTH * (wide - 1)
+        heights = {0: 28.0} | {1 + k: LINE * ceil(len(text) / room) for k, text in enumerate(lead)}
         row = 2 + len(lead)
         items += [
-            Text(row, 0, "Network", "heading-left"),
-            *(Number(row, c, k, "layer") for c, k in enumerate(chosen, 1)),
+            Text(row, 0, "Scale of counts", "label"),
+            Block(row, 1, self._scale, "input"),
+            Text(
+                row,
+                2,
+                "Counts: one scale for a network, or for all networks of one range. Values: always one for a range.",
+                "hint",
+            ),
+            Text(row + 2, 0, "Network", "heading-left"),
+            *(Number(row + 2, c, k, "layer") for c, k in enumerate(chosen, 1)),
         ]
-        row += 1
-        for place, member in enumerate(self._members):
-            items += self._member(row, place, member, chosen)
+        row += 3
+        for member, charted in zip(self._members, self._charted, strict=True):
+            items += self._member(row, member, charted, chosen)
             heights[row + 1] = CHART[1] * 0.75 + 4
             row += 5
         items.append(Text(row, 0, "What the verdicts mean", "section"))
@@ -195,41 +216,21 @@ class CompareBook:
         widths = {0: LABEL_WIDTH} | dict.fromkeys(range(1, wide), LAYER_WIDTH)
         return Page("Overview", tuple(items), widths, heights, tones=tones(self._words))
 
-    def _member(self, row: int, place: int, member: Member, chosen: Sequence[int]) -> Iterator[Item]:
+    def _member(self, row: int, member: Member, charted: Charted | None, chosen: Sequence[int]) -> Iterator[Item]:
         """A network's title, charts, verdicts and first statistic."""
-        name = self._shown[0]
-        group = next((group for group in self._groups if place in group.places), None)
+        name, place = self._shown[0], [one.name for one in self._members].index(member.name)
         yield Text(row, 0, member.name, "section", is_name=True)
         yield Text(row, 1, member.title, "hint", len(chosen))
-        yield Text(row + 1, 0, self._range(group, place) if group else "No histogram: numbers overflow.", "note")
+        yield Text(row + 1, 0, _range(member, charted) if charted else "No histogram: numbers overflow.", "note")
         yield Text(row + 2, 0, "Verdict", "label")
         yield Text(row + 3, 0, name, "label")
         for c, layer in enumerate(chosen, start=1):
-            if group and layer <= len(member.counts.counts):
-                before = sum(len(self._members[k].counts.counts) for k in group.places[: group.places.index(place)])
-                bars = layer_bars(row + 1, c, "", group.drawn, before + layer, CHART, 10)
+            if charted and layer <= len(member.counts.counts):
+                bars = layer_bars(row + 1, c, "", charted.drawn, layer, CHART, 10)
                 yield replace(bars, label=Joined(Name(member.name), ": ", f"Layer {layer}"))
             if layer <= len(member.frame):
                 yield Text(row + 2, c, member.verdicts[layer - 1], "verdict")
                 yield self._echo(row + 3, c, place, name, layer)
-
-    def _range(self, group: Group, place: int) -> str:
-        low, high = self._ends(group)
-        others = [self._members[k].name for k in group.places if k != place]
-        shared = f"One scale of counts with {', '.join(others)}." if others else ""
-        return sentences(f"Range {low:g} to {high:g}.", shared)
-
-    def _ends(self, group: Group) -> tuple[float, float]:
-        edges = self._members[group.places[0]].counts.edges
-        width = edges[-1] - edges[0]
-        # Without the hair by which the first edge lies below the range.
-        low, high = (round(float(edge), int(6 - np.log10(width))) + 0.0 for edge in edges[[0, -1]])
-        return low, high
-
-    def _heading(self, group: Group) -> str:
-        low, high = self._ends(group)
-        names = Name(", ".join(self._members[k].name for k in group.places))
-        return Joined(names, ": ", f"from {low:g} to {high:g}")
 
     def _echo(self, row: int, column: int, place: int, name: str, layer: int) -> Item:
         cell = self._cells[place][name][layer - 1]
@@ -294,21 +295,17 @@ class CompareBook:
     def _histograms(self) -> Page:
         items: list[Item] = []
         row = 0
-        for group in self._groups:
-            bins = len(self._members[group.places[0]].counts.edges)
-            items += [Text(row, 0, self._heading(group), "section"), Text(row + 1, 0, "up to", "column")]
-            items += [Block(row + 2, 0, group.drawn.labels, "up-to"), Text(row + 2 + bins, 0, "more", "edge-muted")]
-            heads = [
-                Name(f"{self._members[k].name} {layer}")
-                for k in group.places
-                for layer in range(1, len(self._members[k].counts.counts) + 1)
-            ]
-            for c, (head, counts) in enumerate(zip(heads, group.counts, strict=True), start=1):
-                items += [Text(row + 1, c, head, "column"), Block(row + 2, c, counts, "count")]
+        for member, charted in zip(self._members, self._charted, strict=True):
+            if charted is None:
+                continue
+            bins, counts = len(member.counts.edges), charted.drawn.counts
+            items += [Text(row, 0, member.name, "section", is_name=True), Text(row + 1, 0, "up to", "column")]
+            items += [Block(row + 2, 0, charted.drawn.labels, "up-to"), Text(row + 2 + bins, 0, "more", "edge-muted")]
+            for c, numbers in enumerate(counts, start=1):
+                items += [Text(row + 1, c, f"Layer {c}", "column"), Block(row + 2, c, numbers, "count")]
             row += bins + 4
         items.append(Text(row, 0, BINS_NOTE, "text"))
-        most = max((len(group.counts) for group in self._groups), default=0)
-        return Page("Histograms", tuple(items), dict.fromkeys(range(most + 1), 17), words=COUNTED)
+        return Page("Histograms", tuple(items), dict.fromkeys(range(self._depth + 1), 12), words=COUNTED)
 
     def _differences_page(self) -> Page:
         first, layers = self._members[0].name, next(iter(self._replicates[0].values())).shape[1]
@@ -386,6 +383,16 @@ class CompareBook:
         return Page(
             "Replicates", tuple(items), widths, freeze=(2, 1), words="every network's numbers, a row a replicate"
         )
+
+
+def _range(member: Member, charted: Charted) -> str:
+    """What a network's charts go over, and which others do."""
+    edges = member.counts.edges
+    width = edges[-1] - edges[0]
+    # Without the hair by which the first edge lies below the range.
+    low, high = (round(float(edge), int(6 - np.log10(width))) + 0.0 for edge in edges[[0, -1]])
+    alike = f", as of {', '.join(charted.alike)}" if charted.alike else ""
+    return f"Range {low:g} to {high:g}{alike}."
 
 
 def _drawn(cells: Sequence[Matrix | None], values: Iterable[float], steep: bool) -> Iterator[Matrix]:

@@ -4,6 +4,7 @@ import os
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,11 +26,12 @@ from sheetsim.workbook.plotting.panels import (
     panels_of,
 )
 from sheetsim.workbook.writing.looks import MOST_MARKERS, LineLook
-from sheetsim.workbook.writing.styles import USUAL_LOOK
+from sheetsim.workbook.writing.styles import USUAL_LOOK, Look
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sheetsim.runs.themes import ThemeLike
     from sheetsim.workbook.plotting.figure import Picture
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -37,10 +39,14 @@ FORMATS = (".png", ".svg", ".pdf")
 # Of a table that no page draws: charts side by side, their pixels, and charts at most.
 ACROSS, CHART, MOST_CHARTS = 3, (400, 260), 120
 
+# Pages that a picture's heading does not name.
+UNTOLD = ("Overview",)
+
 # Charts that a notebook shows below a table.
 MOST_SHOWN = 24
 
-Pages: TypeAlias = Mapping[str, Callable[[], list[Panel]]]
+# By title of a page, its charts in a look. Those of a book that is read have the look of its file.
+Pages: TypeAlias = Mapping[str, Callable[[Look], list[Panel]]]
 
 
 class Plotted:
@@ -48,19 +54,27 @@ class Plotted:
 
     title: str
 
-    def plot(self, what: str = "", *, path: str | os.PathLike[str] | None = None) -> "Picture":
+    def plot(
+        self, what: str = "", *, path: str | os.PathLike[str] | None = None, theme: "ThemeLike" = None
+    ) -> "Picture":
         """Charts of the workbook as a matplotlib Figure: small multiples in rows as on their page, on the same scales.
 
         what: a page's title, or the name of a table, of which each column of numbers is a chart (of a histogram: each
         layer); capitals do not matter, and without it it is the first page that has charts. See `plots()`.
-        path: a .png, .svg or .pdf to write too, with the same bytes for the same run. The figure is matplotlib's, to be
-        changed and saved further; it belongs to no pyplot and needs no display.
+        path: a .png, .svg or .pdf to write too, with the same bytes for the same run.
+        theme: a file with a house style, whose colors and font are taken; charts of a book that was read keep theirs.
+        The figure is matplotlib's, to be changed and saved further; it belongs to no pyplot and needs no display.
         Raises SheetsimError for a page or table that is not there or has nothing to draw, for another kind of file, and
         without matplotlib (pip install 'sheetsim[plot]').
         """
+        from sheetsim.runs.themes import theme_of
+
         target = None if path is None else picture_path(path)
+        look = Look(theme_of(theme).keys)
         figure = drawing()
-        picture: Picture = figure.draw(self._chosen(arguments.text("what to plot", what)), self._heading())
+        name, panels = self._chosen(arguments.text("what to plot", what), look)
+        heading = self._heading() if name in UNTOLD else f"{self._heading()}: {name}"
+        picture: Picture = figure.draw(panels, heading, look)
         if target is not None:
             figure.save(picture, target)
         return picture
@@ -91,15 +105,18 @@ class Plotted:
         """The names of the counts of a histogram by layer, none where the table is no histogram."""
         return set()
 
-    def _chosen(self, what: str) -> list[Panel]:
+    def _chosen(self, what: str, look: Look) -> tuple[str, list[Panel]]:
+        """The name of what is drawn, and its charts."""
         pages = self._pages()
         by_name = {title.casefold(): title for title in reversed(list(pages))}
         if not what:
             if not pages:
                 raise SheetsimError(f"there are no charts to plot{_listed(self._table_names())}")
-            return next(iter(pages.values()))()
+            name = next(iter(pages))
+            return name, pages[name](look)
         if what.casefold() in by_name:
-            return pages[by_name[what.casefold()]]()
+            name = by_name[what.casefold()]
+            return name, pages[name](look)
         tables = {name.casefold(): name for name in self._table_names()}
         if what.casefold() not in tables:
             names = self.plots()
@@ -108,21 +125,21 @@ class Plotted:
             raise SheetsimError(f"there is no plot {what!r}{said}")
         name = tables[what.casefold()]
         counts = self._counts_of(name)
-        panels = _histograms(pages, counts) if counts else table_panels(self._table_of(name))
+        panels = _histograms(pages, counts, look) if counts else table_panels(self._table_of(name), look)
         if not panels:
             raise SheetsimError(f"the table {name!r} has no numbers to plot")
-        return panels
+        return name, panels
 
     def _picture_html(self) -> str:
         """The charts for a notebook, below a table: empty where there are none, or too many, or no matplotlib."""
         try:
             figure = drawing()
-            panels = self._chosen("")
+            _, panels = self._chosen("", USUAL_LOOK)
         except SheetsimError:
             return ""
         if len(panels) > MOST_SHOWN:
             return ""
-        picture = figure.draw(panels)
+        picture = figure.draw(panels, "", USUAL_LOOK)
         data = b64encode(figure.saved(picture, "png")).decode()
         wide = round(picture.get_figwidth() * figure.PIXELS)
         return f'<img alt="charts" style="max-width: 100%" width="{wide}" src="data:image/png;base64,{data}">'
@@ -149,10 +166,10 @@ def picture_path(path: str | os.PathLike[str]) -> Path:
 
 def layout_pages(layout: Layout, values: Values) -> Pages:
     """The pages of a layout with charts. values: of every matrix that has a place."""
-    return {title: lambda page=page: panels_of(page, layout, values) for title, page in charted(layout).items()}  # type: ignore[misc]
+    return {title: partial(panels_of, page, layout, values) for title, page in charted(layout).items()}
 
 
-def table_panels(frame: "pd.DataFrame") -> list[Panel]:
+def table_panels(frame: "pd.DataFrame", look: Look) -> list[Panel]:
     """A chart a column of numbers over the table's index.
 
     Where labels come again, a line a label over the first column of numbers. Raises SheetsimError for too many columns.
@@ -175,7 +192,7 @@ def table_panels(frame: "pd.DataFrame") -> list[Panel]:
         place = PanelFrame(k // ACROSS, k % ACROSS, CHART, "", str(name))
         lines = tuple(
             DrawnLine(label or str(name), part[name].to_numpy(dtype=np.float64), LineLook(color, 1.75, marker=marker))
-            for (label, part), color in zip(parts, USUAL_LOOK.line_colors(len(parts)), strict=True)
+            for (label, part), color in zip(parts, look.line_colors(len(parts)), strict=True)
         )
         panels.append(LinesPanel(place, lines, labels, index, steep_scale(frame[name].to_numpy(float)), False))
     return panels
@@ -188,11 +205,11 @@ def _label(label: Any) -> float | str:
     return label if isinstance(label, str) else float(label)
 
 
-def _histograms(pages: Pages, counts: Iterable[str]) -> list[Panel]:
+def _histograms(pages: Pages, counts: Iterable[str], look: Look) -> list[Panel]:
     """The charts of these counts, on the first page that has some."""
     wanted = set(counts)
     for panels in pages.values():
-        of_page = (panel for panel in panels() if isinstance(panel, HistogramPanel))
+        of_page = (panel for panel in panels(look) if isinstance(panel, HistogramPanel))
         drawn: list[Panel] = [panel for panel in of_page if wanted & {layer.name for layer in panel.layers}]
         if drawn:
             return drawn

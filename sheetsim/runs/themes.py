@@ -81,7 +81,8 @@ def write_book(
 ) -> Path:
     """Writes a book in a theme, which its manifest and the command on About then name. Returns the path.
 
-    Warns of named cells of the theme's cover that nothing fills. Raises SheetsimError when the file cannot be written.
+    Warns of named cells of the theme's cover that nothing fills, or an empty text. Raises SheetsimError when the file
+    cannot be written.
     """
     look = theme_of(theme)
     if look.file:
@@ -120,6 +121,11 @@ def _warn(theme: Theme, filled: Mapping[str, Filling]) -> None:
         if name.lower() in filled:
             said = f"{name!r} is not filled, as the formula in {place} computes from it"
             warnings.warn(f"the cover {cover.path}: {said}", SheetsimWarning, stacklevel=4)
+    blank = [name for name in cover.slots if name.lower() in filled and filled[name.lower()].value == ""]
+    if blank:
+        those = "its cell is" if len(blank) == 1 else "their cells are"
+        said = f"this book has no {' and no '.join(blank)}: {those} empty"
+        warnings.warn(f"the cover {cover.path}: {said}", SheetsimWarning, stacklevel=4)
     lost = [name for name in cover.slots if name.lower() not in filled and name not in cover.used]
     if not lost:
         return

@@ -27,7 +27,7 @@ HOW_IT_IS_SHOWN = {
 }
 
 
-CHANGED = "Changed since made as: "
+CHANGED = "Edited since made as: "
 
 # The cell that says whether the yellow cells hold what they were made with, 1 or 0.
 AS_MADE = "as_made"

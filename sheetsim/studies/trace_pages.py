@@ -285,10 +285,9 @@ def _page(way: Way, cells: Traced, chosen: Sequence[Item]) -> Page:
     columns = [blocks, by_size(numbers), by_size(left), by_size(right), sorted_products, so_far]
     items: list[Item] = [Text(0, 0, f"{way.title}: one unit by hand", "title", CHARTS)]
     items += [Text(1 + k, 0, note, "text") for k, note in enumerate(way.notes)]
-    hints = (f"1 to {layers}", "1 to", f"1 to {samples:,}")
-    for k, (label, hint) in enumerate(zip(("Layer", "Unit", "Sample"), hints, strict=True)):
-        items += [Text(4 + k, 0, label, "label"), Text(4 + k, 2, hint, "hint")]
-    items += [*chosen, Block(5, 3, cells.units, "state")]
+    items += [Text(4 + k, 0, label, "label") for k, label in enumerate(("Layer", "Unit", "Sample"))]
+    items += [Text(4, 2, f"1 to {layers}", "hint"), Text(6, 2, f"1 to {samples:,}", "hint")]
+    items += [*chosen, Block(5, 2, cells.units, "one-to")]
     shown = [("Sum of the products", total(products).placed(f"{way.name}_sum"), ""), *way.results]
     for k, (label, node, hint) in enumerate(shown):
         items += [Text(RESULTS + k, 0, label, "label"), Block(RESULTS + k, 1, node), Text(RESULTS + k, 2, hint, "hint")]
@@ -325,7 +324,12 @@ def _page(way: Way, cells: Traced, chosen: Sequence[Item]) -> Page:
 def _in_order(way: Way, numbers: Matrix, left: Series, right: Series, others: Sequence[Matrix]) -> Iterator[Item]:
     """The factors in the order of the layer's inputs, their products, and what sorts these."""
     heads = (*way.heads, "product", "size", "rank")
-    yield Text(HEAD - 1, UNSORTED, f"In the order of the {way.ones}; size: of the greatest product's", "text")
+    yield Text(
+        HEAD - 1,
+        UNSORTED,
+        f"In the order of the {way.ones}; size: a product's magnitude over the greatest one's",
+        "text",
+    )
     yield from (Text(HEAD, UNSORTED + c, head, "column") for c, head in enumerate(heads))
     yield Block(HEAD + 1, UNSORTED, numbers, "whole")
     for c, series in enumerate((left, right), start=UNSORTED + 1):

@@ -88,7 +88,7 @@ class BayesianSearchBook:
             cells.append(
                 Control("Noise of the values", graph["noise_std"], "times the draws on the sheet First points")
             )
-        change = [Text(0, 5, "Change a yellow cell: every step follows.", "hint", 2)] if live else []
+        change = [Text(0, 5, "Change a yellow cell: every step follows.", "hint", 3)] if live else []
         sections: list[Section] = [
             lead(told, WIDE, 34),
             controls(cells, more=change),

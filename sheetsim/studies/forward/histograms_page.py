@@ -38,4 +38,6 @@ def output_histograms(graph: Graph, histogram: Histogram) -> Page:
         place = (k // 2) * CHART_ROWS, 3 + layers + CHART_COLUMNS * (k % 2)
         charts.append(layer_bars(*place, f"Activation {k + 1}", drawn, k + 1, CHART, 5, "output, up to"))
     widths = {0: 9, 1: 9} | dict.fromkeys(range(2, 2 + layers), 10)
-    return counts_page([counts_section(histogram, gap=0), numbers(ends), lines(notes)], widths, (1, 2), charts)
+    return counts_page(
+        [counts_section(histogram, gap=0), numbers(ends), lines(notes, columns=2 + layers)], widths, (1, 2), charts
+    )

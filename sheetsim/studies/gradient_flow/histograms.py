@@ -62,7 +62,7 @@ def gradient_histograms_page(graph: Graph, histograms: Mapping[str, Histogram], 
         sections += [replace(counts, items=[*counts.items, *beside]), Section([*tail, *bound, *most], 2, gap=0)]
     layers = len(histograms["a"].counts)
     widths = {0: 9} | dict.fromkeys(range(1, layers + 10), 11)
-    return counts_page([*sections, lines(PAGE_NOTES)], widths, (0, 2))
+    return counts_page([*sections, lines(PAGE_NOTES, columns=4 + layers)], widths, (0, 2))
 
 
 def _curve(graph: Graph, curve: Curve, left: int) -> Iterator[Item]:

@@ -204,7 +204,7 @@ class JacobianBook:
                 items += [Text(1, k, heading, "column"), Block(2, k, node, style)]
             left += len(columns) + 1
         words = "shares of singular values by bin, measured and in theory"
-        return Page("Histograms", tuple(items), dict.fromkeys(range(2, left + 1), 20), freeze=(2, 0), words=words)
+        return Page("Histograms", tuple(items), dict.fromkeys(range(2, left + 1), 13), freeze=(2, 0), words=words)
 
     def _matrices(self) -> Iterator[Sheet]:
         """The two passes of the one input, and by network and layer weights, Jacobians and draws."""

@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
-from matplotlib import style
+from matplotlib import rcParams, style
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
@@ -31,9 +31,8 @@ from sheetsim.workbook.plotting.panels import (
     ScatterPanel,
 )
 from sheetsim.workbook.writing.looks import LineLook
-from sheetsim.workbook.writing.theme import USUAL
-
-COLORS = USUAL.keys.colors
+from sheetsim.workbook.writing.styles import USUAL_LOOK, Look
+from sheetsim.workbook.writing.theme import RoleColors
 
 # Pixels of the books' charts on an inch, and of a picture's.
 PIXELS, DOTS = 96, 144
@@ -49,7 +48,10 @@ LETTERS = 8.5
 
 MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^", "x": "x"}
 
-# Beside matplotlib's own font, which has no characters of East Asia, those of these that are there.
+# matplotlib's own font.
+OWN = "DejaVu Sans"
+
+# Beside that, which has no characters of East Asia, those of these that are there.
 FONTS = (
     *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic", "TakaoPGothic"),
     *("Yu Gothic", "Meiryo", "MS Gothic", "Hiragino Sans"),
@@ -105,14 +107,14 @@ class Picture(Figure):  # type: ignore[misc, unused-ignore]
         return saved(self, "png")
 
 
-def draw(panels: Sequence[Panel], title: str = "") -> Picture:
+def draw(panels: Sequence[Panel], title: str = "", look: Look = USUAL_LOOK) -> Picture:
     """The panels as small multiples: in rows as on their page, those alike on one scale.
 
     The figure belongs to no pyplot, and needs no display.
     """
     rows = [list(row) for _, row in groupby(panels, key=lambda panel: panel.frame.row)]
     headings = _headings(rows)
-    with _settings():
+    with _settings(look):
         wide = max(LEAST, *(sum(panel.frame.size[0] / PIXELS + GAP for panel in row) for row in rows))
         heights = [
             max(panel.frame.size[1] for panel in row) / PIXELS + GAP + (HEADING if heading else 0)
@@ -132,7 +134,7 @@ def draw(panels: Sequence[Panel], title: str = "") -> Picture:
             for axes, panel in zip(_row(part, row, wide, scales), row, strict=True):
                 if panel.frame.title:
                     axes.set_title(_shown(panel.frame.title), fontsize=9, fontweight="bold", **_words())
-                _DRAWN[type(panel)](axes, panel)
+                _DRAWN[type(panel)](axes, panel, look.theme.colors)
     return figure
 
 
@@ -170,7 +172,7 @@ def _scale(panel: Panel) -> Any:
     return None
 
 
-def _draw_histogram(axes: Axes, panel: HistogramPanel) -> None:
+def _draw_histogram(axes: Axes, panel: HistogramPanel, colors: RoleColors) -> None:
     bars = len(panel.labels)
     edges = np.arange(bars + 1) - 0.5
     for layer in panel.layers:
@@ -179,40 +181,64 @@ def _draw_histogram(axes: Axes, panel: HistogramPanel) -> None:
     top = 1.06 * (panel.height or 1.0)
     axes.set_ylim(0, top)
     axes.set_xlim(edges[0] - 0.5, edges[-1] + 0.5)
-    # A label is its bar's upper end.
-    room = 0.8 * panel.frame.size[0] / (LETTER * (1 + max(map(len, panel.labels))))
-    places = range(0, bars - 1, max(min(panel.every, max(1, (bars - 2) // 3)), ceil(bars / room)))
-    labels = [_shown(_minus(panel.labels[place])) for place in places]
-    axes.set_xticks([place + 0.5 for place in places], labels, **_words())
+    axes.set_xticks(*_bar_ticks(panel), **_words())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     for layer in panel.layers:
         for place, name in ((0, "below"), (bars - 1, "more")):
             if layer.name == name and layer.heights[place] > 0:
                 at = min(layer.heights[place], NAME_AT * top)
-                _beside(axes, name, place, at, rotation=90, ha="center", va="bottom")
+                _beside(axes, colors, name, place, at, rotation=90, ha="center", va="bottom")
     if panel.share is not None and panel.share.value > 0:
         at, value, name = panel.share
         left = at < bars / 2
-        _beside(axes, f" {name} {value:.1%} ", at + (0.5 if left else -0.5), top, ha="left" if left else "right")
-    _named(axes, panel.axis)
+        x, side = (at + 0.5, "left") if left else (at - 0.5, "right")
+        _beside(axes, colors, f" {name} {value:.1%} ", x, top, ha=side)
+    _named(axes, colors, panel.axis)
 
 
-def _beside(axes: Axes, text: str, x: float, y: float, *, va: str = "top", **where: Any) -> None:
-    axes.text(x, y, _shown(text), fontsize=7, color=COLORS.muted, va=va, **where, **_words())
+def _bar_ticks(panel: HistogramPanel) -> tuple[list[float], list[str]]:
+    """Places on a histogram's axis, and what stands there: round numbers, where the bars have equal widths.
+
+    A label is its bar's upper end.
+    """
+    *ends, _ = panel.labels
+    bars = len(panel.labels)
+    room = 0.8 * panel.frame.size[0] / (LETTER * (1 + max(map(len, panel.labels))))
+    try:
+        numbers = np.array(ends, dtype=np.float64)
+    except ValueError:
+        numbers = np.zeros(0)
+    width = (numbers[-1] - numbers[0]) / (len(numbers) - 1) if len(numbers) > 1 else 0.0
+    even = numbers[0] + width * np.arange(len(numbers)) if len(numbers) else numbers
+    if width > 0 and np.isfinite(width) and (np.abs(numbers - even) < 0.6 * width).all():
+        ticks, shown = np.zeros(0), [""]
+        for most in range(6, 1, -1):
+            ticks = np.asarray(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(numbers[0], numbers[-1]))
+            ticks = ticks[(ticks > numbers[0] - 0.5 * width) & (ticks < numbers[-1] + 0.5 * width)]
+            shown = [_shown(_minus(f"{tick + 0.0:.6g}")) for tick in np.round(ticks, 12)]
+            if LETTER * sum(len(text) + 2 for text in shown) < 0.9 * panel.frame.size[0]:
+                break
+        return [float((tick - numbers[0]) / width + 0.5) for tick in ticks], shown
+    places = range(0, bars - 1, max(min(panel.every, max(1, (bars - 2) // 3)), ceil(bars / room)))
+    return [place + 0.5 for place in places], [_shown(_minus(panel.labels[place])) for place in places]
 
 
-def _draw_lines(axes: Axes, panel: LinesPanel) -> None:
+def _beside(axes: Axes, colors: RoleColors, text: str, x: float, y: float, *, va: str = "top", **where: Any) -> None:
+    axes.text(x, y, _shown(text), fontsize=7, color=colors.muted, va=va, **where, **_words())
+
+
+def _draw_lines(axes: Axes, panel: LinesPanel, colors: RoleColors) -> None:
     longest = max(len(curve.y) for curve in panel.curves)
     x = _places(panel.labels, longest)
     for curve in panel.curves:
         axes.plot(x[: len(curve.y)], np.where(np.isfinite(curve.y), curve.y, np.nan), **_line(curve.look))
     numbers = np.concatenate([curve.y for curve in panel.curves])
     numbers = numbers[np.isfinite(numbers)]
-    _scale_y(axes, panel, numbers[numbers > 0] if panel.logarithmic else numbers)
+    _scale_y(axes, panel, colors, numbers[numbers > 0] if panel.logarithmic else numbers)
     _label_x(axes, panel.labels, x)
-    _named(axes, panel.axis)
-    _legend(axes, panel.curves, panel.frame.size[0])
+    _named(axes, colors, panel.axis)
+    _legend(axes, colors, panel.curves, panel.frame.size[0])
 
 
 def _places(labels: Sequence[float | str], longest: int) -> Array:
@@ -239,11 +265,11 @@ def _label_x(axes: Axes, labels: Sequence[float | str], x: Array) -> None:
         axes.set_xlim(x[0] - 1, x[0] + 1)
 
 
-def _scale_y(axes: Axes, panel: LinesPanel, numbers: Array) -> None:
+def _scale_y(axes: Axes, panel: LinesPanel, colors: RoleColors, numbers: Array) -> None:
     """The scale of y, as Excel has it: a linear one begins at 0 unless the numbers lie close together."""
     if not numbers.size:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no numbers", transform=axes.transAxes, ha="center", va="center", color=COLORS.muted)
+        axes.text(0.5, 0.5, "no numbers", transform=axes.transAxes, ha="center", va="center", color=colors.muted)
         return
     low, high = float(max(numbers.min(), -EXTREME)), float(min(numbers.max(), EXTREME))
     if panel.logarithmic:
@@ -302,7 +328,7 @@ def _line(look: LineLook) -> dict[str, Any]:
     }
 
 
-def _draw_scatter(axes: Axes, panel: ScatterPanel) -> None:
+def _draw_scatter(axes: Axes, panel: ScatterPanel, colors: RoleColors) -> None:
     for curve in panel.curves:
         x = np.arange(1.0, len(curve.y) + 1) if curve.x is None else curve.x
         axes.plot(x, curve.y, **_line(curve.look))
@@ -311,15 +337,15 @@ def _draw_scatter(axes: Axes, panel: ScatterPanel) -> None:
     axes.set_ylim(up.low, up.high)
     axes.set_xticks(_ticks(across))
     axes.set_yticks(_ticks(up))
-    _named(axes, *panel.axes)
-    _legend(axes, panel.curves, panel.frame.size[0])
+    _named(axes, colors, *panel.axes)
+    _legend(axes, colors, panel.curves, panel.frame.size[0])
 
 
 def _ticks(axis: Ticks) -> list[float]:
     return [axis.low + k * axis.tick for k in range(round((axis.high - axis.low) / axis.tick) + 1)]
 
 
-def _draw_rows(axes: Axes, panel: RowsPanel) -> None:
+def _draw_rows(axes: Axes, panel: RowsPanel, colors: RoleColors) -> None:
     rows = np.arange(len(panel.names))
     thick = 0.7 if panel.stacked else 0.7 / len(panel.parts)
     for k, part in enumerate(panel.parts):
@@ -328,25 +354,25 @@ def _draw_rows(axes: Axes, panel: RowsPanel) -> None:
     every = max(1, len(rows) // 40)
     axes.set_yticks(rows[::every], [_shown(name) for name in panel.names[::every]], **_words())
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.axvline(0, color=COLORS.rule, linewidth=0.8)
+    axes.axvline(0, color=colors.rule, linewidth=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    _named(axes, panel.axis)
-    axes.grid(axis="x", color=COLORS.grid, linewidth=0.5)
+    _named(axes, colors, panel.axis)
+    axes.grid(axis="x", color=colors.grid, linewidth=0.5)
     axes.grid(visible=False, axis="y")
     if len(panel.parts) > 1:
         names = [part.name for part in panel.parts]
-        _put_legend(axes, axes.containers, names, panel.frame.size[0])
+        _put_legend(axes, colors, axes.containers, names, panel.frame.size[0])
 
 
-def _draw_heat_map(axes: Axes, panel: HeatMapPanel) -> None:
+def _draw_heat_map(axes: Axes, panel: HeatMapPanel, colors: RoleColors) -> None:
     low, middle, high = panel.at
     if low < middle < high:
         norm: Normalize = TwoSlopeNorm(middle, low, high)
-        colors = [COLORS.negative, COLORS.zero, COLORS.positive]
+        stops = [colors.negative, colors.zero, colors.positive]
     else:
         norm = Normalize(low, high if high > low else low + 1)
-        colors = [COLORS.negative, COLORS.zero] if low < middle else [COLORS.zero, COLORS.positive]
-    scale = LinearSegmentedColormap.from_list("sheetsim", colors)
+        stops = [colors.negative, colors.zero] if low < middle else [colors.zero, colors.positive]
+    scale = LinearSegmentedColormap.from_list("sheetsim", stops)
     image = axes.imshow(np.ma.masked_invalid(panel.numbers), scale, norm, aspect="auto", interpolation="nearest")
     columns = panel.numbers.shape[1]
     for set_ticks, names in ((axes.set_xticks, panel.columns), (axes.set_yticks, panel.rows)):
@@ -361,9 +387,9 @@ def _draw_heat_map(axes: Axes, panel: HeatMapPanel) -> None:
     else:
         for (row, column), number in np.ndenumerate(panel.numbers):
             if np.isfinite(number):
-                axes.text(column, row, _minus(f"{number:.3g}"), ha="center", va="center", fontsize=7, color=COLORS.ink)
+                axes.text(column, row, _minus(f"{number:.3g}"), ha="center", va="center", fontsize=7, color=colors.ink)
     if panel.corner and len(panel.corner) < 80:
-        axes.set_xlabel(_shown(panel.corner), fontsize=7, color=COLORS.muted, **_words())
+        axes.set_xlabel(_shown(panel.corner), fontsize=7, color=colors.muted, **_words())
     axes.spines[:].set_visible(False)
 
 
@@ -372,28 +398,28 @@ def _minus(number: str) -> str:
     return number.replace("-", "−")
 
 
-def _named(axes: Axes, x: str, y: str = "") -> None:
+def _named(axes: Axes, colors: RoleColors, x: str, y: str = "") -> None:
     """The axes' names, and what all charts have alike."""
-    axes.set_xlabel(_shown(x), fontsize=8, color=COLORS.muted, labelpad=2, **_words())
-    axes.set_ylabel(_shown(y), fontsize=8, color=COLORS.muted, **_words())
-    axes.tick_params(labelsize=8, colors=COLORS.muted, labelcolor=COLORS.muted, length=3)
+    axes.set_xlabel(_shown(x), fontsize=8, color=colors.muted, labelpad=2, **_words())
+    axes.set_ylabel(_shown(y), fontsize=8, color=colors.muted, **_words())
+    axes.tick_params(labelsize=8, colors=colors.muted, labelcolor=colors.muted, length=3)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(COLORS.rule)
-    axes.grid(axis="y", color=COLORS.grid, linewidth=0.5)
+    axes.spines["bottom"].set_color(colors.rule)
+    axes.grid(axis="y", color=colors.grid, linewidth=0.5)
     axes.set_axisbelow(True)
 
 
-def _legend(axes: Axes, curves: Sequence[DrawnLine], width: int) -> None:
+def _legend(axes: Axes, colors: RoleColors, curves: Sequence[DrawnLine], width: int) -> None:
     """Names of the lines, where there are several that have one."""
     named = [(line, curve.name) for line, curve in zip(axes.lines, curves, strict=False) if curve.look.named]
     if len(named) > 1:
-        _put_legend(axes, [line for line, _ in named], [name for _, name in named], width)
+        _put_legend(axes, colors, [line for line, _ in named], [name for _, name in named], width)
 
 
-def _put_legend(axes: Axes, handles: Sequence[Any], names: Sequence[str], width: int) -> None:
+def _put_legend(axes: Axes, colors: RoleColors, handles: Sequence[Any], names: Sequence[str], width: int) -> None:
     chosen = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_NAMED)).round().astype(int))
     handles, names = [handles[k] for k in chosen], [_shown(names[k]) for k in chosen]
-    look: dict[str, Any] = {"fontsize": 7, "frameon": False, "labelcolor": COLORS.ink, "handlelength": 1.8}
+    look: dict[str, Any] = {"fontsize": 7, "frameon": False, "labelcolor": colors.ink, "handlelength": 1.8}
     # Numbers, and the names afterwards: matplotlib leaves out what begins with an underscore.
     numbers = list(map(str, chosen))
     if len(names) > BELOW:
@@ -408,7 +434,7 @@ def _put_legend(axes: Axes, handles: Sequence[Any], names: Sequence[str], width:
         text.set(text=name, **_words())
 
 
-_DRAWN: dict[type, Callable[[Axes, Any], None]] = {
+_DRAWN: dict[type, Callable[[Axes, Any, RoleColors], None]] = {
     HistogramPanel: _draw_histogram,
     LinesPanel: _draw_lines,
     ScatterPanel: _draw_scatter,
@@ -432,27 +458,27 @@ def saved(figure: Figure, form: str) -> bytes:
     return stream.getvalue()
 
 
-def _settings() -> Any:
-    return style.context(["default", SETTINGS])
+def _settings(look: Look = USUAL_LOOK) -> Any:
+    return style.context(["default", SETTINGS, {"font.sans-serif": _families(look.theme.font.name or OWN)}])
 
 
 @cache
-def _families() -> list[str]:
-    """The fonts that are there: matplotlib's own, then those with other characters."""
+def _families(first: str) -> list[str]:
+    """The fonts that are there: a theme's or matplotlib's own, then those with other characters."""
     there = {font.name for font in fontManager.ttflist}
-    return ["DejaVu Sans", *(name for name in FONTS if name in there)]
+    return list(dict.fromkeys(name for name in (first, OWN, *FONTS) if name in there))
 
 
 @cache
 def _characters() -> frozenset[int]:
-    """The characters that they have."""
-    files = (findfont(FontProperties(family=name)) for name in _families())
+    """The characters that these have, whatever the first one has."""
+    files = (findfont(FontProperties(family=name)) for name in _families(OWN))
     return frozenset(code for file in files for code in get_font(file).get_charmap())
 
 
 def _words() -> dict[str, Any]:
-    """How a text is set: in the fonts that are there, and with no formulas between dollar signs."""
-    return {"family": _families(), "parse_math": False}
+    """How a text is set: in the fonts of the settings, and with no formulas between dollar signs."""
+    return {"family": rcParams["font.sans-serif"], "parse_math": False}
 
 
 def _shown(text: str) -> str:

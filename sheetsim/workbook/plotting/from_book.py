@@ -35,6 +35,7 @@ from sheetsim.workbook.reading.parse import rectangle
 from sheetsim.workbook.reading.read import Reader
 from sheetsim.workbook.writing.cover import PREFIX
 from sheetsim.workbook.writing.looks import LineLook
+from sheetsim.workbook.writing.styles import Look
 from sheetsim.workbook.writing.theme import USUAL
 
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -68,12 +69,12 @@ class _Scale(NamedTuple):
     at: tuple[float, float, float] | None
 
 
-def charted_sheets(reader: Reader) -> dict[str, Callable[[], list[Panel]]]:
+def charted_sheets(reader: Reader) -> dict[str, Callable[[Look], list[Panel]]]:
     """By title of a sheet that has charts, or cells in colors, what reads these.
 
     Charts of a person's own cover are left out.
     """
-    sheets: dict[str, Callable[[], list[Panel]]] = {}
+    sheets: dict[str, Callable[[Look], list[Panel]]] = {}
     for title in reader.file.titles:
         part = reader.file.part_of(title)
         if reader.file.size(part) > MOST_BYTES:
@@ -86,7 +87,7 @@ def charted_sheets(reader: Reader) -> dict[str, Callable[[], list[Panel]]]:
         ]
         scales = list(_scales(xml))
         if drawings or scales:
-            sheets[title] = partial(_panels, reader, title, xml, drawings, scales)
+            sheets[title] = partial(_panels, (reader, title, xml, drawings, scales))
     return sheets
 
 
@@ -95,8 +96,8 @@ def _has_charts(reader: Reader, drawing: str) -> bool:
     return any(kind == "chart" for kind, _ in _links(reader, drawing).values())
 
 
-def _panels(reader: Reader, title: str, xml: bytes, drawings: list[str], scales: list[_Scale]) -> list[Panel]:
-    return by_place(_all_panels(reader, title, xml, drawings, scales))
+def _panels(of: tuple[Reader, str, bytes, list[str], list[_Scale]], _: Look) -> list[Panel]:
+    return by_place(_all_panels(*of))
 
 
 def _all_panels(reader: Reader, title: str, xml: bytes, drawings: list[str], scales: list[_Scale]) -> Iterator[Panel]:

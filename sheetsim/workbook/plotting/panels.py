@@ -22,8 +22,8 @@ from sheetsim.workbook.layout import (
     Text,
     Ticks,
 )
-from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, trace_look
-from sheetsim.workbook.writing.styles import GAP, USUAL_LOOK
+from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, row_colors, trace_look
+from sheetsim.workbook.writing.styles import GAP, Look
 
 # Letters of a title; of a longer one what stands before its colon is shown.
 LONGEST_TITLE = 44
@@ -152,12 +152,12 @@ def charted(layout: Layout) -> dict[str, Page]:
     return {page.title: page for page in pages if any(isinstance(item, CHARTS) for item in page.items)}
 
 
-def panels_of(page: Page, layout: Layout, values: Values) -> list[Panel]:
-    """The page's charts in the order of their rows.
+def panels_of(page: Page, layout: Layout, values: Values, look: Look) -> list[Panel]:
+    """The page's charts in the order of their rows, in a look.
 
     values: of every matrix that has a place.
     """
-    return by_place(_panels(page, layout, values))
+    return by_place(_panels(page, layout, values, look))
 
 
 def by_place(panels: Iterator[Panel]) -> list[Panel]:
@@ -165,16 +165,16 @@ def by_place(panels: Iterator[Panel]) -> list[Panel]:
     return sorted(panels, key=lambda panel: panel.frame[:2])
 
 
-def _panels(page: Page, layout: Layout, values: Values) -> Iterator[Panel]:
+def _panels(page: Page, layout: Layout, values: Values, look: Look) -> Iterator[Panel]:
     for item in page.items:
         if isinstance(item, Bars):
-            yield _histogram(item, values)
+            yield _histogram(item, values, look)
         elif isinstance(item, Lines):
-            yield _lines(item, values)
+            yield _lines(item, values, look)
         elif isinstance(item, Scatter):
-            yield _scatter(item, values)
+            yield _scatter(item, values, look)
         elif isinstance(item, HorizontalBars):
-            yield _rows(item, layout, values)
+            yield _rows(item, layout, values, look)
         elif isinstance(item, Colors):
             yield from heat_maps(item.areas, item.at, _cells(page, values))
 
@@ -189,8 +189,8 @@ def frame_of(row: int, column: int, size: tuple[int, int], title: str, label: st
     return PanelFrame(row, column, size, *(("", title) if title else (heading, name)))
 
 
-def _histogram(item: Bars, values: Values) -> HistogramPanel:
-    colors = USUAL_LOOK.theme.colors
+def _histogram(item: Bars, values: Values, look: Look) -> HistogramPanel:
+    colors = look.theme.colors
     counts = values[item.counts][:, 0]
     length = len(counts)
     layers = [BarLayer(_at(0, values[item.height], length), "")]
@@ -222,10 +222,10 @@ def _down(cells: Sequence[Matrix], values: Values) -> Array:
     return np.concatenate([np.asarray(values[node][:, 0], dtype=np.float64) for node in cells])
 
 
-def _lines(item: Lines, values: Values) -> LinesPanel:
+def _lines(item: Lines, values: Values, look: Look) -> LinesPanel:
     curves = tuple(
-        DrawnLine(line.name, _down(line.cells, values), look)
-        for line, look in zip(item.lines, line_looks(USUAL_LOOK, item), strict=True)
+        DrawnLine(line.name, _down(line.cells, values), of)
+        for line, of in zip(item.lines, line_looks(look, item), strict=True)
     )
     labels = tuple(cell.item() for node in item.labels for cell in values[node][:, 0])
     return LinesPanel(_frame(item), _told(curves), labels, item.axis, item.logarithmic, item.share)
@@ -237,20 +237,20 @@ def _told(curves: Sequence[DrawnLine]) -> tuple[DrawnLine, ...]:
     return tuple(curve if several else replace(curve, look=curve.look._replace(named=False)) for curve in curves)
 
 
-def _scatter(item: Scatter, values: Values) -> ScatterPanel:
-    curves = [DrawnLine("", values[node][:, 1], contour_look(USUAL_LOOK), values[node][:, 0]) for node in item.contours]
+def _scatter(item: Scatter, values: Values, look: Look) -> ScatterPanel:
+    curves = [DrawnLine("", values[node][:, 1], contour_look(look), values[node][:, 0]) for node in item.contours]
     for trace in item.traces:
         points = values[trace.points]
-        curves.append(DrawnLine(trace.name, points[:, 1], trace_look(USUAL_LOOK, trace), points[:, 0]))
+        curves.append(DrawnLine(trace.name, points[:, 1], trace_look(look, trace), points[:, 0]))
     return ScatterPanel(_frame(item), _told(curves), item.window, item.axes)
 
 
-def _rows(item: HorizontalBars, layout: Layout, values: Values) -> RowsPanel:
+def _rows(item: HorizontalBars, layout: Layout, values: Values, look: Look) -> RowsPanel:
     first = layout.places[item.parts[0].cells[0]]
     page = next(sheet for sheet in layout.sheets if sheet.title == first.sheet)
     assert isinstance(page, Page)
     cells = _cells(page, values)
-    colors = USUAL_LOOK.line_colors(len(item.parts))
+    colors = row_colors(look, len(item.parts))
     parts = tuple(
         BarLayer(_down(part.cells, values), color, part.name) for part, color in zip(item.parts, colors, strict=True)
     )

@@ -9,7 +9,7 @@ from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.layout import Area, Bars, HorizontalBars, Lines, Scatter, Spike, Ticks
-from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, trace_look
+from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, row_colors, trace_look
 from sheetsim.workbook.writing.styles import GAP, Look, axis_format, first_section
 from sheetsim.workbook.writing.xlsxwriter_parts import new_chart
 
@@ -147,7 +147,7 @@ def horizontal_chart(book: Any, look: Look, item: HorizontalBars, places: Places
     first = places[item.parts[0].cells[0]]
     rows = sum(node.shape[0] for node in item.parts[0].cells)
     names = _range(first._replace(column=item.names, shape=(rows, 1)))
-    for part, color in zip(item.parts, look.line_colors(len(item.parts)), strict=True):
+    for part, color in zip(item.parts, row_colors(look, len(item.parts)), strict=True):
         drawn = {"fill": {"color": color}, "border": {"none": True}, "gap": 40, "overlap": 100 if item.stacked else 0}
         chart.add_series({"name": part.name, "categories": names, "values": _down(part.cells, places), **drawn})
     chart.set_legend({"position": "bottom", "font": look.small_font} if len(item.parts) > 1 else {"none": True})

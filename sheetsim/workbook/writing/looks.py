@@ -59,6 +59,11 @@ def line_looks(look: Look, item: Lines) -> list[LineLook]:
     return looks
 
 
+def row_colors(look: Look, parts: int) -> tuple[str, ...]:
+    """The colors of bars from left to right: a histogram's where there is one part."""
+    return (look.theme.colors.bar,) if parts == 1 else look.line_colors(parts)
+
+
 def trace_look(look: Look, trace: Trace) -> LineLook:
     """The look of a trace of a scatter chart."""
     if trace.style == "point":

@@ -47,7 +47,7 @@ WIDEST_TEXT = 1600
 MOST_BREAKS = 1000
 
 HEADING_STYLES = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
-WRAPPED_STYLES = ("title", "lead", "note", "heading", "code", "wrapped")
+WRAPPED_STYLES = ("title", "lead", "note", "heading", "code", "wrapped", "hint-wrapped")
 CHARTS = Bars | HorizontalBars | Lines | Scatter
 Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | DataBars
 
@@ -80,10 +80,17 @@ def printed(page: Page) -> Print:
     scale = scale_of(sum(widths))
     heads = (frozen[0] - page.heads, frozen[0] - 1) if frozen[0] else None
     repeated = sum(heights[heads[0] : heads[1] + 1]) if heads else 0
-    rows = _rows(items, heights, page).cuts(PAPER_HEIGHT * 100 / scale, frozen[0], repeated)
     columns: list[int] = []
     if sum(widths) * scale > 100 * PAPER_WIDTH:
-        columns = _columns(items, widths, page).cuts(PAPER_WIDTH * 100 / scale, frozen[1], sum(widths[: frozen[1]]))
+        across = _columns(items, widths, page)
+        cut = {
+            of: across.cuts(PAPER_WIDTH * 100 / of, frozen[1], sum(widths[: frozen[1]]))
+            for of in range(CUT_SCALE, LEAST_SCALE - 1, -2)
+        }
+        # The largest of those with the fewest sheets side by side.
+        scale = min(cut, key=lambda of: (len(cut[of]), -of))
+        columns = cut[scale]
+    rows = _rows(items, heights, page).cuts(PAPER_HEIGHT * 100 / scale, frozen[0], repeated)
     return Print(last, scale, tuple(rows), tuple(columns), heads, frozen[1])
 
 

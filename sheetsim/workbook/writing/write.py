@@ -13,7 +13,6 @@ from itertools import islice
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
-from unicodedata import east_asian_width
 from zipfile import ZipFile
 
 import numpy as np
@@ -50,6 +49,7 @@ from sheetsim.workbook.translated import translated
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines_chart, scatter_chart
 from sheetsim.workbook.writing.cover import STYLES, TYPES, Cover, Filling
+from sheetsim.workbook.writing.fitting import fitted, halves
 from sheetsim.workbook.writing.native_charts import NativeCharts
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import MARGINS, column_pixels, printed, row_pixels, scale_of, width_of
@@ -123,7 +123,8 @@ class _Writer:
         self.look = Look(theme.keys, layout.spoken.font)
         self.layout = layout
         say = layout.spoken.say
-        self.sheets = [translated(sheet, say) for sheet in layout.sheets]
+        sheets = (translated(sheet, say) for sheet in layout.sheets)
+        self.sheets = [fitted(sheet, self._said) if isinstance(sheet, Page) else sheet for sheet in sheets]
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
@@ -379,7 +380,7 @@ class _Writer:
         texts: Iterable[str] = ()
         if len(first) == 1 and isinstance(first[0], Text | Block):
             texts = [first[0].text] if isinstance(first[0], Text) else possible_texts(first[0].matrix)
-        if not texts or wide + TITLE_CHARACTER * max(_halves(self.layout.say(text)) for text in texts) + LOGO_GAP > end:
+        if not texts or wide + TITLE_CHARACTER * max(halves(self.layout.say(text)) for text in texts) + LOGO_GAP > end:
             end += wide + 3 * LOGO_GAP
         insert_picture(worksheet, self.theme.logo, end - wide - LOGO_GAP, LOGO_GAP, high / size[1])
 
@@ -428,11 +429,14 @@ class _Writer:
         style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
-        text = item.text if item.is_name else self.layout.say(item.text)
-        worksheet.write_string(item.row, item.column, text, style)
+        worksheet.write_string(item.row, item.column, self._said(item), style)
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
         self._verdict(worksheet, item)
+
+    def _said(self, item: Text) -> str:
+        """What a text's cell shows."""
+        return item.text if item.is_name or item.style == "code" else self.layout.say(item.text)
 
     def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
         node = item.matrix
@@ -497,11 +501,6 @@ class _Writer:
                 item.column,
                 {"type": "text", "criteria": "begins with", "value": self.layout.say(text), "format": self.tones[tone]},
             )
-
-
-def _halves(text: str) -> int:
-    """The width of a text in characters, of which those of East Asia are two."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:

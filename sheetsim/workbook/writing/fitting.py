@@ -1,0 +1,88 @@
+"""Room for the texts of a page, in the book's language: wider columns for headings, and lines for what runs over cells.
+
+A text in a cell of its own is cut where its neighbor holds something, and a merged one at the end of its cells.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from math import ceil
+from unicodedata import east_asian_width
+
+from sheetsim.workbook.layout import Item, Page, Text
+from sheetsim.workbook.writing.printing import CHARACTER, column_pixels
+
+# By style of texts beside which others stand, a letter's width in characters of a column: Arial's of 10 points, bold
+# ones, and larger ones of a section's name.
+LETTER = {"label": 1.05, "label-top": 1.05, "edge-muted": 1.05, "column": 1.12, "index": 1.12}
+SECTION = 1.35
+NARROW = frozenset("ijltrfI.,:;'|()[]/ -")
+
+# Of a column beside its text, and the widest that is made.
+ENDS, WIDEST = 1.0, 40.0
+
+# By style of one line, the style of several; points of a line, and above and below them.
+WRAPPED = {"text": "wrapped", "hint": "hint-wrapped"}
+LINE, AROUND = 13.0, 2.0
+
+Shown = Callable[[Text], str]
+
+
+def fitted(page: Page, shown: Shown) -> Page:
+    """The page with room for its texts; shown: what a text's cell shows."""
+    wide = replace(page, widths=_widths(page, shown))
+    heights = dict(page.heights)
+    items: list[Item] = []
+    lined: set[int] = set()
+    for item in page.items:
+        if isinstance(item, Text) and (item.columns > 1 if item.style in WRAPPED else item.style in WRAPPED.values()):
+            room = sum(column_pixels(wide, column) for column in range(item.column, item.column + item.columns))
+            lines = ceil(halves(shown(item)) * CHARACTER / room)
+            if lines > 1:
+                item = replace(item, style=WRAPPED.get(item.style, item.style))
+                # Of a single cell alone every program finds the height by itself, where none is given.
+                if item.columns > 1 or item.row in heights:
+                    heights[item.row] = max(heights.get(item.row, 0.0), LINE * lines + AROUND)
+                    lined.add(item.row)
+        items.append(item)
+    # What a text of several lines is about stands beside the first one.
+    items = [
+        replace(item, style="label-top")
+        if isinstance(item, Text) and item.style == "label" and item.row in lined
+        else item
+        for item in items
+    ]
+    return replace(wide, items=tuple(items), heights=heights)
+
+
+def _widths(page: Page, shown: Shown) -> dict[int, float]:
+    """The columns' widths, with room for headings and labels."""
+    texts = sorted(
+        (item for item in page.items if isinstance(item, Text) and item.columns == 1),
+        key=lambda item: (item.row, item.column),
+    )
+    widths = dict(page.widths)
+
+    def has(column: int) -> float:
+        return widths[column] if column in widths else column_pixels(page, column) / 7
+
+    for item in texts:
+        need = min(WIDEST, LETTER.get(item.style, 0.0) * _letters(shown(item)) + ENDS)
+        if item.style in LETTER and need > has(item.column):
+            widths[item.column] = need
+    for left, right in pairwise(texts):
+        if left.style == "section" and left.row == right.row:
+            lacks = SECTION * _letters(shown(left)) + ENDS - sum(map(has, range(left.column, right.column)))
+            if 0 < lacks < WIDEST:
+                widths[left.column] = has(left.column) + lacks
+    return widths
+
+
+def _letters(text: str) -> float:
+    """How many letters of usual width take as much room."""
+    return halves(text) - 0.5 * sum(letter in NARROW for letter in text)
+
+
+def halves(text: str) -> int:
+    """The width of a text in characters, of which those of East Asia are two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
