@@ -13,6 +13,7 @@ from engines import SOFFICE
 from seen import seen
 
 import sheetsim
+from sheetsim.language import LANGUAGES
 from sheetsim.runs import templates
 
 TINY = {"samples": 9, "inputs": 4, "layers": [3, 3]}
@@ -68,13 +69,13 @@ def test_each_rule_finds_its_fault(part: str, pattern: bytes, new: bytes, fault:
 
 @pytest.mark.slow
 @pytest.mark.skipif(SOFFICE is None, reason="soffice is not installed")
-def test_libreoffice_shows_every_page_without_errors(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["relu-he", "symmetry", "rnn-gradients", "correlation-angles"])
+def test_libreoffice_shows_every_page_without_errors_in_every_language(name: str, tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "docs" / "pictures.py"
-    done = subprocess.run(
-        [sys.executable, script, "--all", "--output", tmp_path / "pictures"], capture_output=True, text=True
-    )
+    words = [sys.executable, script, name, "--all", "--output", tmp_path / "pictures"]
+    done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert len(list((tmp_path / "pictures").glob("*.png"))) > len(templates.names())
+    assert len(list((tmp_path / "pictures").glob("*.png"))) > len(LANGUAGES)
 
 
 def test_the_documentations_pictures_are_small_and_shown() -> None:

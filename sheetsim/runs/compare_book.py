@@ -159,23 +159,23 @@ class CompareBook:
             if np.isfinite(member.counts.edges).all() and np.isfinite(member.counts.counts).all():
                 places.setdefault(member.counts.edges.tobytes(), []).append(member)
         for k, member in enumerate(self._members, start=1):
-            own = member.counts
-            group = [one for one in places.get(own.edges.tobytes(), ()) if one is not member]
+            counted = member.counts
+            group = [one for one in places.get(counted.edges.tobytes(), ()) if one is not member]
             if not any(member is one for of in places.values() for one in of):
                 yield None
                 continue
-            edges = self._graph.input(f"edges_{k}", own.edges.reshape(-1, 1), what="the bins' upper edges")
+            edges = self._graph.input(f"edges_{k}", counted.edges.reshape(-1, 1), what="the bins' upper edges")
             counts = [
                 self._graph.input(f"counts_{k}_{layer}", numbers.reshape(-1, 1), what=COUNTS)
-                for layer, numbers in enumerate(own.counts, start=1)
+                for layer, numbers in enumerate(counted.counts, start=1)
             ]
             # Where one has a bar of zeros, all of the range have the room above it.
             zeros = any(one.counts.zeros.any() for one in (member, *group))
-            shares = [_of(share) for share in own.zeros / own.counts.sum(axis=1)] if zeros else []
+            shares = [_of(share) for share in counted.zeros / counted.counts.sum(axis=1)] if zeros else []
             most = float(max(one.counts.bars.max() for one in (member, *group)))
             least = where(equal(self._scale, SCALES[1]), most, 0)
             yield Charted(
-                drawn(self._graph, counts, edges, shares, own.at, f"_{k}", least), [one.name for one in group]
+                drawn(self._graph, counts, edges, shares, counted.at, f"_{k}", least), [one.name for one in group]
             )
 
     def _overview(self) -> Page:

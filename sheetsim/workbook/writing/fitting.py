@@ -28,7 +28,7 @@ LINE, AROUND = 13.0, 2.0
 Shown = Callable[[Text], str]
 
 
-def fitted(page: Page, shown: Shown) -> Page:
+def with_room(page: Page, shown: Shown) -> Page:
     """The page with room for its texts; shown: what a text's cell shows."""
     wide = replace(page, widths=_widths(page, shown))
     heights = dict(page.heights)

@@ -49,7 +49,7 @@ from sheetsim.workbook.translated import translated
 from sheetsim.workbook.writing.cells import BAND, error_text, matrix_bands, series_rows
 from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines_chart, scatter_chart
 from sheetsim.workbook.writing.cover import STYLES, TYPES, Cover, Filling
-from sheetsim.workbook.writing.fitting import fitted, halves
+from sheetsim.workbook.writing.fitting import halves, with_room
 from sheetsim.workbook.writing.native_charts import NativeCharts
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import MARGINS, column_pixels, printed, row_pixels, scale_of, width_of
@@ -124,7 +124,7 @@ class _Writer:
         self.layout = layout
         say = layout.spoken.say
         sheets = (translated(sheet, say) for sheet in layout.sheets)
-        self.sheets = [fitted(sheet, self._said) if isinstance(sheet, Page) else sheet for sheet in sheets]
+        self.sheets = [with_room(sheet, self._said) if isinstance(sheet, Page) else sheet for sheet in sheets]
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
