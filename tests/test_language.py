@@ -283,7 +283,9 @@ def own_model() -> sheetsim.Model:
 def simulated(path: Path) -> None:
     opened = sheetsim.workbook(plan_book(path.with_name("plan.xlsx")))
     inputs = {"price": "normal(10, 1)", "B2": "uniform(900, 1100)"}
-    run = opened.simulate(inputs, ["B12"], trials=60, seed=1, correlations=[("price", "B2", 0.5)], verify=1)
+    scenarios = {"dear": {"B3": 7}}
+    pairs = [("price", "B2", 0.5)]
+    run = opened.simulate(inputs, ["B12"], trials=60, seed=1, correlations=pairs, verify=1, scenarios=scenarios)
     run.to_excel(path, lang="ja")
 
 
@@ -336,6 +338,7 @@ OTHER_BOOKS: dict[str, Callable[[Path], Any]] = {
 
 # fmt: off
 THEIR_NAMES = [
+    "as it is", "dear",
     "AIC", "array", "bars_1", "bayes", "data", "demand", "depth", "df", "distance_sta", "errors", "expon", "fisk",
     "gamma", "gradient-flow", "gradient-flow-relu-he", "grid", "gumbel_l", "gumbel_r", "halving", "high", "histogram",
     "input", "inputs", "invgauss", "IronCalc", "Jansen", "Kolmogorov", "KS", "kurtosis", "lang", "laplace",

@@ -464,7 +464,7 @@ def _print_scenarios(run: "WorkbookRun") -> None:
     compared = run.scenarios
     for output in compared.outputs if compared else ():
         assert compared is not None
-        print(f"\n{output}, scenarios over the same draws")
+        print(f"\n{output}, {spoken('scenarios over the same draws')}")
         print_frame(compared.frame(output, least=run.least).drop(columns="errors"), Format.table)
         print()
         print_frame(compared.decision(output, least=run.least), Format.table)

@@ -146,7 +146,7 @@ def _decision(decision: "pd.DataFrame", row: int) -> list[Item]:
             if isinstance(cell, bool | np.bool_):
                 items.append(Text(r, c, "yes" if cell else "no", "text"))
             elif isinstance(cell, str):
-                items.append(Text(r, c, cell, "text"))
+                items.append(Text(r, c, cell, "text", is_name=key != "criterion"))
             elif isinstance(cell, float) and math.isfinite(cell):
                 items.append(Block(r, c, cell_of(cell), "number"))
     return items
