@@ -122,8 +122,11 @@ class _Page:
             if one.overlap(other):
                 yield f": charts at {one} and {other} overlap"
         for chart, box in self.charts:
-            if not any(self.numbers(series) for part in (chart, *chart._charts) for series in part.series):
+            drawn = [self.numbers(series) for part in (chart, *chart._charts) for series in part.series]
+            if not any(drawn):
                 yield f": the chart at {box} is empty"
+            elif not all(drawn):
+                yield f": a series of the chart at {box} has no number, which LibreOffice draws as 0"
         yield from self.paper()
 
     def x(self, column: int) -> float:

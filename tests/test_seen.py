@@ -35,13 +35,15 @@ def test_every_page_in_japanese_can_be_read(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "made",
     [
+        lambda: sheetsim.run("finite-width", activation="tanh", networks=9, layers=[3, 3]),
+        lambda: sheetsim.run("finite-width", bias=0.5, networks=9, layers=[20, 20]),
         lambda: sheetsim.compare("sigmoid-std001", "relu-xavier", "relu-he", replicates=2, **TINY),
         lambda: sheetsim.replicate("relu-he", 3, **TINY),
         lambda: sheetsim.sweep({"template": "relu-he", "set": TINY, "grid": {"initializer": [0.1, 0.5]}}),
     ],
-    ids=["compare", "replicate", "sweep"],
+    ids=["no theory", "biases", "compare", "replicate", "sweep"],
 )
-def test_every_page_of_many_runs_can_be_read(made: Callable[[], object], tmp_path: Path) -> None:
+def test_every_page_of_other_books_can_be_read(made: Callable[[], object], tmp_path: Path) -> None:
     assert seen(made().to_excel(tmp_path / "book.xlsx")) == []  # type: ignore[attr-defined]
 
 

@@ -8,6 +8,7 @@ from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.finite_width.layers import VERDICTS, sum_of_inverses
+from sheetsim.studies.finite_width.passes import multiplies_sizes
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.sections import (
     Overview,
@@ -34,6 +35,11 @@ BIASED = (
     "Biases come anew in each layer, the same whatever the length before: a layer hands on the part σ_w² E[z²]/q of a "
     "deviation, q = σ_w² E[z²] + σ_b², and the variance settles instead of adding up. Theory of the means, and of the "
     "way back, is for networks without biases: #N/A here."
+)
+NOT_MULTIPLIED = (
+    "This activation does not multiply lengths: a deviation of the length before is multiplied by "
+    "γ = d ln E[f²]/d ln q, and the variance does not add up as κ Σ 1/n. Theory of the means, and of the way back, is "
+    "for activations that multiply lengths: #N/A here."
 )
 
 ROWS = (
@@ -81,18 +87,12 @@ class FiniteWidthBook:
     def _overview(self, axis: Matrix) -> Page:
         study, table = self.study, self.tables[0]
         wide, count = ACROSS + 1, len(study.layers)
-        inverses = sum_of_inverses(study.layers)
         told = (
             f"{study.networks:,} networks of {count} layers and {study.activation} units take one input through "
             f"{'weights and biases' if study.bias else 'weights'} of their own, σ_w = {study.gain_size:.4g}"
             f"{f', σ_b = {study.bias:.4g}' if study.bias else ''}. Each layer’s squared length ‖z‖² stands beside its "
             "mean-field value. For relu it is a mean of n terms that vary by 5: its logarithm varies by 5/n a layer.",
-            BIASED
-            if study.bias
-            else f"Over layers that adds up to κ Σ 1/n, here with Σ 1/n = {inverses:.3g}: depth over width. The "
-            "logarithm is near a normal one, with minus half the variance as mean: the arithmetic mean stays at 1, "
-            "carried by few networks, while a typical one has the geometric mean (Hanin 2018; Hanin & Rolnick 2018; "
-            "Hanin & Nica 2019).",
+            self._of_depth,
             "Numbers of the networks are NumPy’s, constants of this book; all statistics of them are formulas.",
         )
         rows = [Row("Verdict", self.verdicts, "verdict")]
@@ -103,10 +103,12 @@ class FiniteWidthBook:
             Lines(0, RIGHT, "Variance of ln ‖d‖² by layers back", variance[1], CHART, "layers back"),
         )
         means = Line("arithmetic", table["arithmetic"]), Line("geometric", table["geometric"])
-        share = Line("networks", (self.graph["share"],)), Line("normal, by theory", (self.graph["expected"],), "dashed")
+        share = [Line("networks", (self.graph["share"],))]
+        if self._has_means:
+            share.append(Line("normal, by theory", (self.graph["expected"],), "dashed"))
         below = (
             Lines(0, 0, "Means of ‖z‖² over its mean-field value", means, CHART, "layer"),
-            Lines(0, RIGHT, "ln ‖z‖² at the last layer: share of networks", share, CHART, "up to", (axis,)),
+            Lines(0, RIGHT, "ln ‖z‖² at the last layer: share of networks", tuple(share), CHART, "up to", (axis,)),
         )
         sections: list[Section] = [
             lead(told, wide, (34, 51, 17)),
@@ -118,10 +120,31 @@ class FiniteWidthBook:
         widths = {0: LABEL_WIDTH + 4} | dict.fromkeys(range(1, wide), 14)
         return Overview(study.title, study.TITLE, wide, sections, widths, VERDICTS).page()
 
+    @property
+    def _of_depth(self) -> str:
+        """What layers make of the variance, in words."""
+        if self._has_means:
+            return (
+                f"Over layers that adds up to κ Σ 1/n, here with Σ 1/n = {sum_of_inverses(self.study.layers):.3g}: "
+                "depth over width. The logarithm is near a normal one, with minus half the variance as mean: the "
+                "arithmetic mean stays at 1, carried by few networks, while a typical one has the geometric mean "
+                "(Hanin 2018; Hanin & Rolnick 2018; Hanin & Nica 2019)."
+            )
+        return BIASED if self.study.bias else NOT_MULTIPLIED
+
     def _with_interval(self, name: str) -> tuple[Line, ...]:
         table = self.tables[0]
         ends = [Line(end, table[f"{name}_{end}"], "faint") for end in ("low", "high")]
-        return Line("measured", table[name]), *ends, Line("theory", table[f"{name}_theory"], "dashed")
+        lines = [Line("measured", table[name]), *ends]
+        # LibreOffice draws missing numbers as 0.
+        if name == "log_variance" or self._has_means:
+            lines.append(Line("theory", table[f"{name}_theory"], "dashed"))
+        return tuple(lines)
+
+    @property
+    def _has_means(self) -> bool:
+        """Whether there is theory of the means, and of the way back."""
+        return multiplies_sizes(self.study.activation, self.study.bias)
 
     def _drawn(self, axis: Matrix) -> Page:
         """What the chart of the histogram draws, the input, and theory."""

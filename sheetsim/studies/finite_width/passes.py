@@ -88,11 +88,16 @@ def _passes(
     return np.where(np.isfinite(whole), whole, np.nan)
 
 
+def multiplies_sizes(activation: str, bias: float) -> bool:
+    """Whether a layer multiplies the lengths of its inputs, whatever they are."""
+    return ACTIVATIONS[activation].active is not None and not bias
+
+
 @np.errstate(all="ignore")
 def _expected(activation: str, scales: Scales, widths: tuple[int, ...], x: Array) -> Array:
     s, w = normal_rule(FINE)
     gain, bias = scales
-    sizes = ACTIVATIONS[activation].active is not None and not bias
+    sizes = multiplies_sizes(activation, bias)
     variance, back = 0.0, 0.0
     rows, slopes = [], []
     second = float((x**2).mean())
