@@ -1,4 +1,8 @@
-"""The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use."""
+"""The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use.
+
+Commands of many runs are in `many_runs.py`, the parts of `simulate` in `simulate.py`, and what commands share in
+`options.py`.
+"""
 
 import io
 import os
@@ -13,11 +17,26 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand
 
-from sheetsim.cli import simulate
+from sheetsim.cli import many_runs, simulate
 from sheetsim.cli.opening import check_opener, open_files
-from sheetsim.cli.paths import OUTPUTS, book_of, make_ready, picture_of, targets_of
+from sheetsim.cli.options import (
+    Draws,
+    Force,
+    Form,
+    Json,
+    Lang,
+    Open,
+    Report,
+    Seed,
+    Settings,
+    ThemeFile,
+    ValuesOnly,
+    check_shown,
+    load_scenario,
+    settings_with_draws,
+)
+from sheetsim.cli.paths import book_of, make_ready, picture_of, targets_of
 from sheetsim.cli.terminal import (
-    MOST_LINES,
     Format,
     ProgressLine,
     ReportFormat,
@@ -25,20 +44,16 @@ from sheetsim.cli.terminal import (
     form_of,
     language_of,
     lines_of,
-    message_of,
-    names_of,
     print_differences,
     print_frame,
     print_heading,
-    print_json,
     print_pieces,
     print_records,
     print_verified,
-    records_of,
+    say,
     speak,
     speak_of,
     spoken,
-    text_of,
     verified_json,
 )
 from sheetsim.errors import SheetsimError, SheetsimWarning
@@ -46,7 +61,7 @@ from sheetsim.language import check_language
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator
 
     import pandas as pd
 
@@ -55,67 +70,10 @@ if TYPE_CHECKING:
     from sheetsim.runs.templates import Scenario
     from sheetsim.runs.training import TrainingOptions
 
-# Longer than any text that a key may have.
-LONGEST_WORD = 1000
-
 app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A template's key with another value.")
-]
-Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
-Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-Form = Annotated[Format, typer.Option("--format", help="How to print it.")]
-Report = Annotated[ReportFormat, typer.Option("--format", help="How to print it.")]
-BookPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)]
-ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")]
-
-
-def _theme(given: Path | None) -> Any:
-    """Read at once: what is wrong with it is said before anything runs."""
-    if given is None:
-        return None
-    from sheetsim.runs.themes import theme_of
-
-    return theme_of(given)
-
-
-ThemeFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--theme",
-        metavar="FILE.toml",
-        help="A house style: colors, fonts, number formats, a logo, a cover.",
-        show_default=False,
-        callback=_theme,
-    ),
-]
-Draws = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
-    ),
-]
-Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
-]
-Force = Annotated[
-    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is not a sheetsim book.")
-]
-Lang = Annotated[
-    str | None,
-    typer.Option(
-        "--lang",
-        metavar="CODE",
-        help="The language of the workbook, and of what is printed: en or ja.",
-        show_default=False,
-    ),
-]
-Open = Annotated[bool, typer.Option("--open", help="Show what was written in the desktop's application.")]
 
 
 def main() -> None:
@@ -163,7 +121,7 @@ def _end_without_reader() -> NoReturn:
 
 
 def _fail(message: str) -> None:
-    _say(message)
+    say(message)
     raise SystemExit(2)
 
 
@@ -177,13 +135,9 @@ def _warned(
 ) -> None:
     """What a result's maker should know is one line, too."""
     if issubclass(category, SheetsimWarning):
-        _say(str(message))
+        say(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
-
-
-def _say(message: str) -> None:
-    print(f"sheetsim: {message_of(' '.join(message.split()))}", file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)
@@ -232,10 +186,10 @@ def run_command(
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
 
     form = form_of(form, as_json)
-    settings = _with_draws(settings, draws)
+    settings = settings_with_draws(settings, draws)
     if draws == "live" and values_only:
         raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
-    scenarios = [_load(name, settings, seed, lang=lang) for name in what or templates.ARTICLE]
+    scenarios = [load_scenario(name, settings, seed, lang=lang) for name in what or templates.ARTICLE]
     check_opener(show_it)
     targets = targets_of(scenarios, output)
     checked: list[CheckedScenario | None] = [check_scenario(scenario) for scenario in scenarios]
@@ -246,7 +200,7 @@ def run_command(
         scales = shared_scales([scenario.experiment for scenario in scenarios])
         for k, (name, axes) in enumerate(zip(what or templates.ARTICLE, scales, strict=True)):
             if axes:
-                scenarios[k], checked[k] = _load(name, settings, seed, axes, lang), None
+                scenarios[k], checked[k] = load_scenario(name, settings, seed, axes, lang), None
         for scenario, built, target in zip(scenarios, checked, targets, strict=True):
             progress.begin(scenario.name)
             speak_of(scenario.experiment.study)
@@ -266,15 +220,6 @@ def run_command(
     open_files(show_it, targets)
 
 
-def _with_draws(settings: list[str] | None, draws: str | None) -> list[str] | None:
-    """The settings, with that of --draws."""
-    if draws is None:
-        return settings
-    if any(setting.partition("=")[0] == "draws" for setting in settings or []):
-        raise SheetsimError("--draws and --set draws=… say the same: give one of them")
-    return [*(settings or []), f'draws="{draws}"']
-
-
 @contextmanager
 def _kept(
     target: Path, scenario: "Scenario", workers: int, resume: bool, progress: ProgressLine
@@ -290,7 +235,7 @@ def _kept(
         yield TrainingOptions(workers, folder, resume, progress.training())
     except KeyboardInterrupt:
         progress.pause()
-        _say(f"stopped: what was trained is kept in {folder}; the same command with --resume goes on")
+        say(f"stopped: what was trained is kept in {folder}; the same command with --resume goes on")
         raise
     forget(folder)
 
@@ -311,7 +256,7 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
     for name, title in titles.items():
         print(f"{name:<{width}}  {spoken(title)}")
     # Beside what a script reads, which has a line a template.
-    _say("a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small")
+    say("a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small")
 
 
 @app.command()
@@ -400,15 +345,9 @@ def _results(what: str, settings: list[str] | None, seed: int | None) -> "Result
         return read(what)
     from sheetsim.runs.run import run_scenario
 
-    scenario = _load(what, settings, seed)
+    scenario = load_scenario(what, settings, seed)
     scenario.experiment.check_english("pictures of a run")
     return run_scenario(scenario)
-
-
-def _check_shown(show_it: bool, output: Path | None) -> None:
-    if show_it and output is None:
-        raise SheetsimError("--open shows the book that --output names: give both")
-    check_opener(show_it)
 
 
 @app.command("diagnose")
@@ -454,7 +393,7 @@ def diagnose_command(
     from sheetsim.runs.diagnose import diagnose
 
     form = form_of(form, as_json)
-    _check_shown(show_it, output)
+    check_shown(show_it, output)
     target = None if output is None else book_of("diagnose", output)
     result = diagnose(
         weights,
@@ -471,323 +410,15 @@ def diagnose_command(
     )
     print_frame(_with_verdicts(result) if table is None else result.table(table), form)
     for note in result.notes:
-        _say(note)
+        say(note)
     if target is not None:
         make_ready([target], force)
         print(f"{result.name} → {result.to_excel(target, theme=theme)}", file=sys.stderr)
         open_files(show_it, [target])
 
 
-class ReplicateTable(StrEnum):
-    """The tables that `replicate` prints."""
-
-    statistics = "statistics"
-    verdicts = "verdicts"
-    claims = "claims"
-    histograms = "histograms"
-    replicates = "replicates"
-
-
-@app.command("replicate")
-def replicate_command(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
-    replicates: Annotated[int, typer.Option(help="How many independent runs; with --until, at most.")] = 100,
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="2%", help="Stop when the statistics' intervals are narrower than this on each side."),
-    ] = None,
-    statistics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="What --until, the convergence and the output are about: columns of the tables, or ROW.COLUMN.",
-            show_default="of forward pooled,var, else the first two",
-        ),
-    ] = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Bootstrap intervals too.")] = False,
-    single: Annotated[bool, typer.Option("--single", help="Layers in single precision.")] = False,
-    table: Annotated[
-        ReplicateTable | None,
-        typer.Option(help="Print this table whole; the workbook is written too.", show_default=False),
-    ] = None,
-    form: Form = Format.table,
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    output: BookPath = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
-) -> None:
-    """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
-    from dataclasses import replace
-
-    from sheetsim.runs.replicates import plan_of, run_replicates, share
-
-    form = form_of(form, as_json)
-    scenario = _load(what, settings, seed, lang=lang)
-    names = () if statistics is None else tuple(name.strip() for name in statistics.split(","))
-    plan = plan_of(scenario, replicates, share(until), names, single, bootstrap)
-    # Beside the run's own book, and not in its place.
-    target = targets_of([replace(scenario, name=f"{scenario.name}-replicates")], output)[0]
-    check_opener(show_it)
-    make_ready([target], force)
-    with ProgressLine(1) as progress:
-        progress.begin(scenario.name)
-        result = run_replicates(plan, workers, scheduler, progress.replicate(replicates))
-        progress.sheet("writing")
-        result.to_excel(target, values_only=values_only, theme=theme)
-    open_files(show_it, [target])
-    frames = {
-        ReplicateTable.statistics: result.statistics,
-        ReplicateTable.verdicts: result.verdicts,
-        ReplicateTable.claims: result.claims,
-        ReplicateTable.histograms: result.histograms,
-        ReplicateTable.replicates: result.frame,
-    }
-    speak_of(scenario.experiment.study)
-    print_heading(f"{spoken(f'{scenario.name}, {result.count} replicates ({result.reason})')} → {target}", form)
-    if table is not None:
-        print_frame(frames[table](), form)
-        return
-    frame = result.statistics()
-    shown = frame.loc[[plan.observed.labels[k] for k in plan.observed.places(plan.chosen)]]
-    if form is not Format.table:
-        shown = shown if names else frame
-        if form is Format.json:
-            head = {"name": scenario.name, "file": str(target), "replicates": result.count, "reason": result.reason}
-            print_json([head | row for row in records_of(shown)])
-        else:
-            print_frame(shown, form)
-        return
-    hidden = ["se", "half", "p05", "p50", "p95", "log_mean", "log_sd"]
-    if (shown["read"] == "mean").all():
-        hidden += ["geometric", "geometric_low", "geometric_high", "read"]
-    print(text_of(shown.drop(columns=hidden)), end="\n\n")
-    if plan.observed.name == "forward":
-        print(text_of(result.claims()))
-    elif plan.observed.words:
-        print(text_of(result.verdicts()))
-    for note in result.notes:
-        print(f"\n{spoken(note)}")
-
-
-@app.command("compare")
-def compare_command(
-    what: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME|FILE.toml|BOOK.xlsx]...", show_default=False)
-    ] = None,
-    replicates: Annotated[
-        int, typer.Option(help="Runs of each network with common draws: differences from the first, with intervals.")
-    ] = 0,
-    workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,
-    form: Form = Format.table,
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    draws: Draws = None,
-    output: BookPath = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
-) -> None:
-    """Compare networks layer by layer in one workbook (with no name: the article's five), and print a row a layer.
-
-    Histograms side by side on common scales, key numbers in colors, lines by layer.
-    """
-    from sheetsim.runs.compare import compare
-
-    form = form_of(form, as_json)
-    target = book_of("comparison", output)
-    check_opener(show_it)
-    make_ready([target], force)
-    with ProgressLine(1) as progress:
-        progress.begin("comparison")
-        overrides = _overrides(_with_draws(settings, draws), seed)
-        options: dict[str, Any] = {"replicates": replicates, "workers": workers, "lang": lang}
-        result = compare(*what or (), progress=progress.sheet, **options, **overrides)
-        progress.sheet("writing")
-        result.to_excel(target, values_only=values_only, theme=theme)
-    open_files(show_it, [target])
-    frame = result.frame()
-    print_heading(f"{', '.join(result.names)} → {target}", form)
-    if form is not Format.table:
-        print_frame(frame, form)
-        return
-    print(text_of(frame[["verdict", *result.shown]]))
-    if replicates:
-        heading = f"Differences from {result.names[0]}, means of {replicates} replicates with common draws"
-        print(f"\n{spoken(heading)}")
-        print(text_of(result.differences()))
-
-
-@app.command("sensitivity")
-def sensitivity_command(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
-    statistic: Annotated[
-        str, typer.Option(metavar="NAME", help="A column of the study's tables, or one number as ROW.COLUMN.")
-    ],
-    trials: Annotated[int, typer.Option(help="Pairs of replicates; (groups + 2) times as many are run.")] = 256,
-    group: Annotated[
-        list[str] | None,
-        typer.Option("--group", metavar="NAME=INPUT,...", help="Draws that count as one input.", show_default=False),
-    ] = None,
-    resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap for the intervals, 0 for none.")] = 1000,
-    form: Form = Format.table,
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    output: BookPath = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
-) -> None:
-    """Say which draws move a statistic's variance over replicates, the input's or a layer's weights': Sobol indices.
-
-    With --output a workbook has the same as formulas over the design's numbers.
-    """
-    from sheetsim.runs.study_sensitivity import plan_sensitivity, run_sensitivity
-
-    form = form_of(form, as_json)
-    scenario = _load(what, settings, seed, lang=lang)
-    plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
-    speak_of("sensitivity")
-    _check_shown(show_it, output)
-    targets = [] if output is None else targets_of([scenario], output)
-    make_ready(targets, force)
-    with ProgressLine(1) as progress:
-        progress.begin(scenario.name)
-        show = progress.replicate(trials)
-        result = run_sensitivity(plan, lambda done: show(done, float("nan")))
-        for target in targets:
-            progress.sheet("writing")
-            result.to_excel(target, values_only=values_only, theme=theme)
-    open_files(show_it, targets)
-    for target in targets:
-        print_heading(f"{scenario.name} → {target}", form)
-    print_frame(result.frame(), form)
-    if form is Format.table:
-        for note in result.notes:
-            print(f"\n{spoken(note)}")
-
-
-@app.command("sweep")
-def sweep_command(
-    what: Annotated[str, typer.Argument(metavar="FILE.toml")],
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    lang: Lang = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The folder of its files.", show_default=False)
-    ] = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    form: Form = Format.table,
-    as_json: Json = False,
-) -> None:
-    """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be resumed.
-
-    FILE.toml names a template, replicates, and a [grid] of keys with lists of values or {from, to, steps, scale}.
-    Finished parts are kept in the folder: after a stop, the same command computes only what is missing.
-    """
-    from sheetsim.runs import sweep, sweep_grid
-
-    form = form_of(form, as_json)
-    plan = sweep_grid.load_sweep(what, lang)
-    sweep.check_sweep(plan)
-    folder = output or OUTPUTS / plan.name
-    if folder.suffix.lower() in (".xlsx", ".parquet"):
-        raise SheetsimError(f"--output {folder} is a file: a sweep writes several, name a folder")
-    table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
-    check_opener(show_it)
-    make_ready([book], force)
-    with ProgressLine(1) as progress:
-        progress.begin(plan.name)
-        result = sweep.run_sweep(plan, folder / "parts", workers, scheduler, progress.sweep())
-        progress.sheet("writing")
-        result.to_parquet(table)
-        result.to_excel(book, values_only=values_only, theme=theme)
-    open_files(show_it, [book])
-    records = result.last_layers().to_dict(orient="records")
-    points = f"{len(plan.points)} points, {plan.replicates} replicates each"
-    print_heading(f"{spoken(f'{plan.name}, {points}')} → {table}, {book}", form)
-    _print_first(records, form, "Heat map", plan.grid)
-
-
-def _print_first(records: "list[dict[Any, Any]]", form: Format, sheet: str, names: "Collection[str]") -> None:
-    """Print records, in a terminal the first ones. names: the columns whose texts are names."""
-    if form is not Format.table:
-        print_records(records, form)
-        return
-    print(lines_of([names_of(record, names) for record in records[:MOST_LINES]]))
-    if len(records) > MOST_LINES:
-        print(spoken(f"… and {len(records) - MOST_LINES} lines more: the sheet {sheet}, or --format json"))
-
-
-@app.command("search")
-def search_command(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            metavar="0.95|'20 trials'|'10 min'",
-            help="Stop at a value, after so many trials of a method, or after a time.",
-            show_default=False,
-        ),
-    ] = None,
-    lang: Lang = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The folder of its files.", show_default=False)
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the trials.")] = Format.table,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
-) -> None:
-    """Look for hyperparameters of a template that give a good value: prints the trials, best first.
-
-    FILE.toml names a template, a value, a goal, a method (grid, random, sobol, lhs, bayes, halving) and a [space] of
-    keys with ranges or lists of choices. Trials are kept in the folder as they are done: after a stop, the same command
-    runs only those that are missing. A Parquet file and a workbook of all trials are written beside them.
-    """
-    from sheetsim.runs import search, search_plan
-
-    form = form_of(form, as_json)
-    plan = search_plan.load_search(what, until, lang)
-    folder = output or OUTPUTS / plan.name
-    if folder.suffix.lower() in (".xlsx", ".parquet"):
-        raise SheetsimError(f"--output {folder} is a file: a search writes several, name a folder")
-    table, book = folder / f"{plan.name}.parquet", folder / f"{plan.name}.xlsx"
-    search.check_search(plan)
-    check_opener(show_it)
-    make_ready([book], force)
-    with ProgressLine(1) as progress:
-        progress.begin(plan.name)
-        result = search.run_search(plan, folder / "parts", workers, scheduler, progress.search())
-        progress.sheet("writing")
-        result.to_parquet(table)
-        result.to_excel(book, values_only=values_only, theme=theme)
-    open_files(show_it, [book])
-    print_heading(f"{plan.name}: {spoken(result.reason)} → {table}, {book}", form)
-    _print_first(result.records(), form, "Trials", [*plan.columns, "method"])
-    if form is not Format.table:
-        return
-    for note in result.notes:
-        print(f"\n{spoken(note)}")
+for name, command in many_runs.COMMANDS.items():
+    app.command(name)(command)
 
 
 @app.command("fit")
@@ -834,7 +465,7 @@ def fit_command(
     print_heading(f"{data}, {spoken(f'{result.data.size:,} numbers')} → {target}", form)
     print_frame(result.frame(), form)
     for family, reason in result.left_out.items():
-        _say(f"{family} could not be fitted: {reason}")
+        say(f"{family} could not be fitted: {reason}")
 
 
 @app.command("simulate")
@@ -882,7 +513,7 @@ def simulate_command(
         raise SheetsimError("--scenario, --grid and --goal ask different things: give one of them")
     questions = simulate.Questions(grid or [], statistic, goal)
     if questions.any:
-        simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form, _say)
+        simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form)
         return 0
     target = book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
     if target.resolve() == Path(book).resolve():
@@ -898,7 +529,7 @@ def simulate_command(
     given = (inputs or [], outputs or [], correlations or [])
     command = simulate.command_of(book, *given, trials, seed, until, scenarios or [], least, lang)
     wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme, lang)
-    status = simulate.simulate(book, *given, trials, seed, until, verify, engine, scenarios or [], least, wanted, _say)
+    status = simulate.simulate(book, *given, trials, seed, until, verify, engine, scenarios or [], least, wanted)
     open_files(show_it, [target])
     return status
 
@@ -948,7 +579,7 @@ def verify_command(
                 checked = verify(book, engines, progress.sheet, model=model)
             except SheetsimError as error:
                 progress.pause()
-                _say(str(error))
+                say(str(error))
                 continue
             if filled:
                 checked = replace(checked, notes=(f"{filled:,} cells were filled by {engines[0]}", *checked.notes))
@@ -979,54 +610,3 @@ def diff_command(
     else:
         print_differences(differences)
     return 1 if differences else 0
-
-
-def _load(
-    name: str,
-    settings: list[str] | None,
-    seed: int | None,
-    more: "Mapping[str, Any] | None" = None,
-    lang: str | None = None,
-) -> "Scenario":
-    from sheetsim.runs import templates
-
-    scenario = templates.load(name, _overrides(settings, seed, lang) | dict(more or {}))
-    speak_of(scenario.experiment.study)
-    return scenario
-
-
-def _overrides(settings: list[str] | None, seed: int | None, lang: str | None = None) -> dict[str, Any]:
-    """The keys that --set, --seed and --lang give."""
-    overrides = dict(map(_setting, settings or []))
-    for key, value in (("seed", seed), ("lang", lang)):
-        if value is not None:
-            if key in overrides:
-                raise SheetsimError(f"--{key} and --set {key}=… say the same: give one of them")
-            overrides[key] = value
-    return overrides
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """`key=value` with the value as in TOML; a bare word is text."""
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise SheetsimError(f"--set {text}: write key=value, for example --set samples=500")
-    from sheetsim.runs.templates import parsed
-
-    try:
-        table = parsed(f"value = {value}")
-    except SheetsimError as error:
-        if value[:1] in ("[", "{", '"', "'") or len(value) > LONGEST_WORD:
-            raise SheetsimError(f"--set {key:.40}: {value:.60} is not a TOML value: {error}") from None
-        return key, value
-    if len(table) > 1:
-        raise SheetsimError(f"--set {key:.40}: a value has no line break; give each key its own --set")
-    return key, table["value"]
-
-
-def _group(text: str) -> tuple[str, list[str]]:
-    """`name=input,input`."""
-    name, equals, members = text.partition("=")
-    if not name or not equals or not members:
-        raise SheetsimError(f"--group {text}: write name=input,input, for example --group weights=e_1,e_2")
-    return name, [member.strip() for member in members.split(",")]

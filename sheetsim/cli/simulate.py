@@ -18,14 +18,13 @@ from sheetsim.cli.terminal import (
     print_heading,
     print_json,
     print_records,
+    say,
     spoken,
 )
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.limits import ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
     from sheetsim.audit.simulated import Workbook
@@ -213,7 +212,6 @@ def simulate(
     scenarios: list[str],
     least: bool,
     wanted: Wanted,
-    say: "Callable[[str], None]",
 ) -> int:
     """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
     from sheetsim.audit.simulated import workbook
@@ -226,7 +224,7 @@ def simulate(
     with ProgressLine(1) as progress:
         progress.begin(book, "reading")
         opened = workbook(book)
-        _say_read(opened, progress, say)
+        _say_read(opened, progress)
         options = dict(map(_scenario, scenarios)) or opened.plan().scenarios
         if wanted.table in OF_SCENARIOS and not options:
             raise SheetsimError(f"--table {wanted.table} needs scenarios: give --scenario NAME:CELL=VALUE")
@@ -254,7 +252,7 @@ def simulate(
             run.to_sipmath(wanted.library)
         if not fits:
             run.notes.append(f"a sheet has {ROWS:,} rows: the workbook holds the statistics of the trials, as values")
-    _print(run, book, wanted, bool(scenarios), say)
+    _print(run, book, wanted, bool(scenarios))
     return 1 if any(check.failed for check in run.checks) else 0
 
 
@@ -281,7 +279,6 @@ def answer(
     seed: int | None,
     questions: Questions,
     form: Format,
-    say: "Callable[[str], None]",
 ) -> None:
     """Prints a grid or a goal."""
     import pandas as pd
@@ -289,7 +286,7 @@ def answer(
     from sheetsim.audit.simulated import workbook
 
     opened = workbook(book)
-    _say_read(opened, None, say)
+    _say_read(opened, None)
     given: dict[str, Any] = {
         "inputs": dict(map(assignment, inputs)),
         "trials": trials,
@@ -308,7 +305,7 @@ def answer(
     print_frame(opened.grid(axes, output=outputs[0], statistic=questions.statistic, **given), form)
 
 
-def _say_read(opened: "Workbook", progress: ProgressLine | None, say: "Callable[[str], None]") -> None:
+def _say_read(opened: "Workbook", progress: ProgressLine | None) -> None:
     """Which file beside the workbook is read too."""
     beside = opened.beside
     if beside is not None:
@@ -424,9 +421,7 @@ def mark(book: str, target: Path) -> None:
     print(spoken("Fill in its sheet Simulation, save it, and run:") + " sheetsim simulate " + shlex.quote(str(target)))
 
 
-def _print(
-    run: "WorkbookRun", book: str, wanted: Wanted, are_scenarios_asked: bool, say: "Callable[[str], None]"
-) -> None:
+def _print(run: "WorkbookRun", book: str, wanted: Wanted, are_scenarios_asked: bool) -> None:
     form, table = wanted.form, wanted.table
     notes = list(run.notes)
     if wanted.into is not None:

@@ -403,3 +403,8 @@ class ProgressLine:
         if self._shown:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
+
+
+def say(message: str) -> None:
+    """Print a message for the person, one line on standard error."""
+    print(f"sheetsim: {message_of(' '.join(message.split()))}", file=sys.stderr)

@@ -154,16 +154,13 @@ class CompareBook:
 
     def _charts(self) -> Iterator[Charted | None]:
         """Of each network, None where its numbers overflow."""
-        places: dict[bytes, list[Member]] = {}
-        for member in self._members:
-            if np.isfinite(member.counts.edges).all() and np.isfinite(member.counts.counts).all():
-                places.setdefault(member.counts.edges.tobytes(), []).append(member)
+        finite = [member for member in self._members if _is_finite(member)]
         for k, member in enumerate(self._members, start=1):
-            counted = member.counts
-            group = [one for one in places.get(counted.edges.tobytes(), ()) if one is not member]
-            if not any(member is one for of in places.values() for one in of):
+            if not _is_finite(member):
                 yield None
                 continue
+            counted = member.counts
+            group = [one for one in finite if one is not member and np.array_equal(one.counts.edges, counted.edges)]
             edges = self._graph.input(f"edges_{k}", counted.edges.reshape(-1, 1), what="the bins' upper edges")
             counts = [
                 self._graph.input(f"counts_{k}_{layer}", numbers.reshape(-1, 1), what=COUNTS)
@@ -385,13 +382,18 @@ class CompareBook:
         )
 
 
+def _is_finite(member: Member) -> bool:
+    """Whether there is a histogram: no number overflowed."""
+    return bool(np.isfinite(member.counts.edges).all() and np.isfinite(member.counts.counts).all())
+
+
 def _range(member: Member, charted: Charted) -> str:
     """What a network's charts go over, and which others do."""
     edges = member.counts.edges
     width = edges[-1] - edges[0]
     # Without the hair by which the first edge lies below the range.
     low, high = (round(float(edge), int(6 - np.log10(width))) + 0.0 for edge in edges[[0, -1]])
-    alike = f", as of {', '.join(charted.alike)}" if charted.alike else ""
+    alike = f", as in {', '.join(charted.alike)}" if charted.alike else ""
     return f"Range {low:g} to {high:g}{alike}."
 
 
