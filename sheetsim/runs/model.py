@@ -302,7 +302,9 @@ class ModelRun(Run):
 
     def _laid_out(self, matrices: bool, live: bool, lang: str | None = None) -> Layout:
         try:
-            return Layout(self._sheets(matrices), live=live, spoken=language(lang))
+            layout = Layout(self._sheets(matrices), live=live, spoken=language(lang))
+            layout.formulas  # noqa: B018 (written on first use)
+            return layout
         except SheetsimError as error:
             if not (live and self._study.graph.outputs):
                 raise

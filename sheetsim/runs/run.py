@@ -519,7 +519,13 @@ class CheckedScenario(NamedTuple):
 
 
 def check_scenario(scenario: templates.Scenario) -> CheckedScenario:
-    """Raises the SheetsimError that running it would raise, as far as can be told before anything is computed."""
+    """Raises the SheetsimError of running it and writing its book, as far as it is known before computing."""
+    checked = _laid_out(scenario)
+    checked.book.layout.formulas  # noqa: B018 (written on first use)
+    return checked
+
+
+def _laid_out(scenario: templates.Scenario) -> CheckedScenario:
     scenario.experiment.check_book()
     study = scenario.experiment.build()
     return CheckedScenario(study, lay_out(study, scenario.command, study.matrices))
@@ -529,7 +535,7 @@ def run_scenario(
     scenario: templates.Scenario, checked: CheckedScenario | None = None, train: "TrainingOptions | None" = None
 ) -> Run:
     """Runs a loaded template; `checked`: what `check_scenario` gave for it; train: how trainings are run."""
-    study, book = checked or check_scenario(scenario)
+    study, book = checked or _laid_out(scenario)
     return Run(study, scenario.name, scenario.command, scenario.template, book, train)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -359,9 +359,9 @@ Sheet: TypeAlias = MatrixSheet | SeriesSheet | Page
 class Layout:
     """The sheets in their order, where each matrix lives, and its formula.
 
-    live: without it there are no formulas, and no matrix needs what it is computed from. notes: by title what is said
-    of a matrix's sheet; spoken: the book's language. Sheets and values stay in English: `say` has what a cell shows.
-    Raises SheetsimError for what a workbook cannot hold.
+    live: without it there are no formulas, and no matrix needs what it is computed from. spoken: the book's
+    language. Sheets and values stay in English: `say` has what a cell shows. Raises SheetsimError for what a workbook
+    cannot hold.
     """
 
     def __init__(self, sheets: Iterable[Sheet], *, live: bool = True, spoken: Language | None = None) -> None:
@@ -379,19 +379,31 @@ class Layout:
         limits.check_titles(sheet.title for sheet in self.sheets)
         for node in self.named():
             limits.check_name(str(node.name))
+        for node in self.places:
+            if isinstance(node.source, Choice):
+                _check_choice(str(node.name), node.source)
+
+    @cached_property
+    def formulas(self) -> dict[Matrix, str]:
+        """Each matrix's formula, the first cell's where each cell has one.
+
+        They are written when they are asked for first: numbers alone need none. Raises SheetsimError for a formula that
+        Excel cannot hold.
+        """
         self._arrays: set[Matrix] = set()
         # Of a matrix whose cells have a formula each, its columns', in pieces with the numbers of rows between them.
         self._by_cell: dict[Matrix, list[list[str]]] = {}
         texts: dict[Matrix, FormulaText] = {}
-        self.formulas = {node: self._formula(node, texts) for node in self.places if live and _has_formula(node)}
+        formulas = {node: self._formula(node, texts) for node in self.places if self.live and _has_formula(node)}
         for sheet in self.sheets:
-            if isinstance(sheet, SeriesSheet) and any(map(self.is_by_cell, sheet.matrix)):
+            if isinstance(sheet, SeriesSheet) and not self._by_cell.keys().isdisjoint(sheet.matrix):
                 raise SheetsimError(f"{sheet.matrix.name}: a step of a series holds what is computed cell by cell")
-        # Now: what a leaf holds may be replaced before the book is written, and its note says what it was made with.
-        self.notes = {sheet.title: self._note(sheet) for sheet in self.sheets if not isinstance(sheet, Page)}
-        for node in self.places:
-            if isinstance(node.source, Choice):
-                _check_choice(str(node.name), node.source)
+        return formulas
+
+    @cached_property
+    def notes(self) -> dict[str, list[str]]:
+        """By title what is said of a matrix's sheet."""
+        return {sheet.title: self._note(sheet) for sheet in self.sheets if not isinstance(sheet, Page)}
 
     def _settled(self, sheet: Sheet) -> Sheet:
         """The sheet with each matrix in its own cells where it first stands, and as a reference elsewhere."""
@@ -454,11 +466,11 @@ class Layout:
 
     def is_array(self, node: Matrix) -> bool:
         """Whether the matrix's formula is an array formula."""
-        return node in self._arrays
+        return node in self.formulas and node in self._arrays
 
     def is_by_cell(self, node: Matrix) -> bool:
         """Whether the matrix has no array formula, and a formula in each cell: `formulas` has the first."""
-        return node in self._by_cell
+        return node in self.formulas and node in self._by_cell
 
     def cell_formula(self, node: Matrix, row: int, column: int) -> str:
         """The formula of a cell of such a matrix, from 0."""
