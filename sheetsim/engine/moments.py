@@ -61,9 +61,22 @@ class UnitMoments:
     @classmethod
     def of(cls, x: Array) -> "UnitMoments":
         """The moments of a samples × units array."""
-        mean = np.add.reduce(x, axis=0, keepdims=True, dtype=np.float64) / len(x)
-        centered = x - mean.astype(x.dtype, copy=False)
-        return cls(len(x), mean, (centered.T @ centered).astype(np.float64, copy=False))
+        n, ones = len(x), np.ones(len(x), x.dtype)
+        # BLAS adds columns up in a third of the time of np.add.reduce, but in the array's own precision.
+        mean = ones @ x / x.dtype.type(n)
+        centered = x - mean
+        if mean.dtype != np.float64:
+            mean = mean.astype(np.float64) + ones @ centered / n
+        return cls(n, mean[None, :], (centered.T @ centered).astype(np.float64, copy=False))
+
+    def pooled(self, x: Array) -> Moments:
+        """The moments of all elements together of the array that these are the moments of."""
+        mean = np.add.reduce(self.mean[0]) / self.mean.size
+        apart = self.mean[0] - mean
+        d = x - x.dtype.type(mean)
+        square = d * d
+        m2 = self.m2.trace() + self.count * np.vdot(apart, apart)
+        return Moments(x.size, mean, m2, np.float64(np.vdot(square, d)), np.float64(np.vdot(square, square)))
 
     def merge(self, other: "UnitMoments") -> "UnitMoments":
         """The moments of both sets of samples together (Chan, Golub & LeVeque 1979)."""

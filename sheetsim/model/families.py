@@ -24,8 +24,11 @@ def _uniform_moments(low: float, high: float) -> tuple[float, float]:
 
 def _normals(generator: np.random.Generator, shape: tuple[int, int], mean: float, std: float) -> Array:
     drawn: Array = generator.standard_normal(shape)
-    drawn *= std
-    drawn += mean
+    # Each step passes over all numbers.
+    if std != 1:
+        drawn *= std
+    if mean:
+        drawn += mean
     return drawn
 
 

@@ -113,7 +113,8 @@ class Outputs:
         # NaN sorts last; beside it, or an infinity, nothing is compared.
         self._ends = np.minimum(self._ends[0], first if last == last else last), np.maximum(self._ends[1], last)
         self._in_saturation += saturated if np.isfinite(first) and np.isfinite(last) else np.nan
-        units, pooled = UnitMoments.of(z), Moments.of(z)
+        units = UnitMoments.of(z)
+        pooled = units.pooled(z)
         if self.units is None or self._pooled is None:
             self._first = z[:1].copy()
             self._same = np.ones(z.shape[1], dtype=bool)
