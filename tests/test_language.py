@@ -18,7 +18,17 @@ from typer.testing import CliRunner
 import sheetsim
 from sheetsim.cli.commands import app, main
 from sheetsim.cli.terminal import columns_of, language_of, message_of, speak, spoken
-from sheetsim.language import LANGUAGES, PLACEHOLDER, Joined, Name, check_language, entries, language, sentences
+from sheetsim.language import (
+    DOMAINS,
+    LANGUAGES,
+    PLACEHOLDER,
+    Joined,
+    Name,
+    check_language,
+    entries,
+    language,
+    sentences,
+)
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
 from sheetsim.model.initializers import SCHEMES
@@ -227,16 +237,18 @@ def test_engines_find_the_words_of_a_book_in_japanese_and_it_is_made_again(tmp_p
     assert sheetsim.diff(path, path) == []
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_a_translation_has_the_placeholders_of_its_key(code):
-    for key, text, _ in entries(code):
+def test_a_translation_has_the_placeholders_of_its_key(code, domain):
+    for key, text, _ in entries(code, domain):
         assert text, key
         assert set(PLACEHOLDER.findall(key)) == set(PLACEHOLDER.findall(text)), key
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_no_key_stands_twice(code):
-    keys = [(key, study) for key, _, studies in entries(code) for study in studies or [""]]
+def test_no_key_stands_twice(code, domain):
+    keys = [(key, study) for key, _, studies in entries(code, domain) for study in studies or [""]]
     assert len(keys) == len(set(keys))
     assert {study for _, study in keys} - {""} <= {*STUDIES, "sensitivity"}
 
