@@ -33,39 +33,51 @@ def messages(folder: str = "") -> Iterator[tuple[str, str]]:
     for path, tree in trees.items():
         where = path.relative_to(SOURCE).as_posix()
         if where.startswith(folder):
-            for call, inside in _raised(tree, None):
+            for call, inside in _calls(tree, None):
+                # A layout's `say` is another.
+                if _called(call) not in RAISED or (_called(call) == "say" and isinstance(call.func, ast.Attribute)):
+                    continue
                 for text in texts.of(call.args[0], inside):
                     # A message that is all filled in is made elsewhere.
                     if PLACEHOLDER.sub("", text).strip(" :,"):
                         yield f"{where}:{call.lineno}", text
 
 
-def _raised(node: ast.AST, inside: Function | None) -> Iterator[tuple[ast.Call, Function | None]]:
-    """The calls that make an error, and the function that each is in."""
+def _calls(node: ast.AST, inside: Function | None) -> Iterator[tuple[ast.Call, Function | None]]:
+    """The calls, and the function that each is in."""
     if isinstance(node, Function):
         inside = node
     if isinstance(node, ast.Call) and node.args:
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        if name in RAISED and not (name == "say" and isinstance(node.func, ast.Attribute)):
-            yield node, inside
+        yield node, inside
     for child in ast.iter_child_nodes(node):
-        yield from _raised(child, inside)
+        yield from _calls(child, inside)
+
+
+def _called(call: ast.Call) -> str:
+    """The name of what is called."""
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
 class _Texts:
     """The texts that expressions can be, with what constants and functions of the package's modules say."""
 
     def __init__(self, trees: Mapping[Path, ast.Module]) -> None:
-        self._constants: dict[str, ast.expr] = {}
+        self._constants: dict[str, list[tuple[Path, ast.expr]]] = {}
+        self._homes: dict[Function, Path] = {}
         self._functions: dict[str, list[tuple[str, Function]]] = {}
+        self._calls: dict[str, list[tuple[ast.Call, Function | None]]] = {}
         self._open: list[Function] = []
         for path, tree in trees.items():
             for node in ast.walk(tree):
                 if isinstance(node, Function):
                     self._functions.setdefault(node.name, []).append((path.stem, node))
+                    self._homes[node] = path
+            for call, inside in _calls(tree, None):
+                self._calls.setdefault(_called(call), []).append((call, inside))
             for node in tree.body:
-                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                    self._constants[node.targets[0].id] = node.value
+                match node:
+                    case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                        self._constants.setdefault(name, []).append((path, value))
 
     def of(self, node: ast.expr, inside: Function | None) -> list[str]:
         """The texts; what is known only when it runs is a placeholder."""
@@ -84,17 +96,12 @@ class _Texts:
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 several = [self.of(left, inside), self.of(right, inside)]
             case ast.JoinedStr(values=values):
-                several = [
-                    self.of(
-                        value.value if isinstance(value, ast.FormattedValue) and value.conversion < 0 else value, inside
-                    )
-                    for value in values
-                ]
+                several = [self._filled_in(value, inside) for value in values]
             case ast.Name(id=name):
-                return self._assigned(name, inside)
+                return self._assigned(name, inside, node.lineno)
             case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)):
                 return self._returned(name, module)
-            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            case ast.Call(func=ast.Name(id=name)):
                 return self._returned(name)
             case _:
                 return []
@@ -103,8 +110,14 @@ class _Texts:
         forms = ["".join(parts) for parts in product(*several)] if _size(several) <= MOST_FORMS else []
         return list(dict.fromkeys(forms or ["".join(texts[0] if len(texts) == 1 else "{PART}" for texts in several)]))
 
-    def _assigned(self, name: str, inside: Function | None) -> list[str]:
-        """What a name stands for: in its function, else in a module."""
+    def _filled_in(self, part: ast.expr, inside: Function | None) -> list[str]:
+        """A part of an f-string; what is shown by its repr is taken for a text, in quotes."""
+        if not isinstance(part, ast.FormattedValue):
+            return self.of(part, inside)
+        return [f"'{{{_name(part)}}}'"] if part.conversion == ord("r") else self.of(part.value, inside)
+
+    def _assigned(self, name: str, inside: Function | None, line: int) -> list[str]:
+        """What a name stands for at a line: in its function, else in a module."""
         if inside is not None:
             arguments = [*inside.args.posonlyargs, *inside.args.args, *inside.args.kwonlyargs]
             values = [
@@ -113,22 +126,47 @@ class _Texts:
                 if isinstance(node, ast.Assign)
                 and any(isinstance(to, ast.Name) and to.id == name for to in node.targets)
             ]
-            stored = [node for node in ast.walk(inside) if isinstance(node, ast.Name) and node.id == name]
+            stored = [
+                node
+                for node in ast.walk(inside)
+                if isinstance(node, ast.Name) and node.id == name and node.lineno <= line
+            ]
             if values and sum(isinstance(node.ctx, ast.Store) for node in stored) == len(values):
                 found = [self._known(value, inside) if not _calls_itself(value, name) else [] for value in values]
                 return [text for texts in found for text in texts] if all(found) else []
-            if any(argument.arg == name for argument in arguments) or any(
+            if any(argument.arg == name for argument in arguments) and not any(
                 isinstance(node.ctx, ast.Store) for node in stored
             ):
+                return self._given(name, [argument.arg for argument in arguments], inside)
+            if any(isinstance(node.ctx, ast.Store) for node in stored):
                 return []
-        value = self._constants.get(name)
-        return [value.value] if isinstance(value, ast.Constant) and isinstance(value.value, str) else []
+        several = self._constants.get(name, [])
+        home = None if inside is None else self._homes[inside]
+        match [value for path, value in several if path == home] or [value for _, value in several]:
+            case [ast.Constant(value=str(text))]:
+                return [text]
+        return []
+
+    def _given(self, name: str, arguments: list[str], function: Function) -> list[str]:
+        """The phrases that a function is called with, and a placeholder for keys and other names."""
+        if function in self._open or len(self._functions[function.name]) > 1:
+            return []
+        self._open.append(function)
+        place = arguments.index(name) - (arguments[0] == "self")
+        found: list[list[str]] = []
+        for call, inside in self._calls.get(function.name, []):
+            given = [keyword.value for keyword in call.keywords if keyword.arg == name] + call.args[place : place + 1]
+            found.append(self._known(given[0], inside) if given else [])
+        self._open.pop()
+        every = list(dict.fromkeys(text for texts in found for text in texts))
+        if found and all(found) and len(every) < MOST_FORMS:
+            return every
+        return [*(text for text in every if " " in PLACEHOLDER.sub("", text).strip()), f"{{{name.upper()}}}"]
 
     def _returned(self, name: str, module: str = "") -> list[str]:
-        """What the function of a name returns, if that is text; none where several have the name."""
+        """What the function of a name, or of a module or `self`, returns, if that is text; none of several."""
         found: list[str] = []
-        several = self._functions.get(name, [])
-        named = [function for stem, function in several if stem == module] or [function for _, function in several]
+        named = [one for stem, one in self._functions.get(name, []) if stem == module or module in ("", "self")]
         for function in named if len(named) == 1 else []:
             if function in self._open or not (isinstance(function.returns, ast.Name) and function.returns.id == "str"):
                 return []
@@ -172,7 +210,7 @@ def unknown(text: str, spoken: Messages) -> list[str]:
     if not any(map(str.isalpha, text)) or text in spoken.texts:
         return []
     place, colon, rest = text.partition(": ")
-    if colon and " " not in place and spoken.say(rest) != rest:
+    if colon and " " not in place and (spoken.say(rest) != rest or not any(map(str.isalpha, rest))):
         return unknown(rest, spoken)
     for form in spoken.forms:
         parts = form.parts(text)
