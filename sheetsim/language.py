@@ -107,11 +107,15 @@ class Language:
             return shortened("".join("" if part is SPACE else self.say(part) for part in text.parts), text.most)
         if text in self.texts:
             return self.texts[text]
-        for form in self.forms:
-            parts = form.parts(text)
-            if parts:
-                return form.filled({name: part if name.isupper() else self.say(part) for name, part in parts.items()})
-        return text
+        form, parts = self.form_of(text)
+        return text if form is None else form.filled({key: self._part(key, part) for key, part in parts.items()})
+
+    def _part(self, key: str, part: str) -> str:
+        return part if key.isupper() else self.say(part)
+
+    def form_of(self, text: str) -> "tuple[_Form | None, dict[str, str]]":
+        """The entry with placeholders that a text fits, and what stands for each of them."""
+        return next(((form, parts) for form in self.forms if (parts := form.parts(text))), (None, {}))
 
 
 class Messages(Language):
@@ -122,6 +126,12 @@ class Messages(Language):
         if colon and " " not in place and self.say(rest) != rest:
             return f"{place}: {self.say(rest)}"
         return super()._say(text)
+
+    def form_of(self, text: str) -> "tuple[_Form | None, dict[str, str]]":
+        """Of several, one that does not take the place before a message for a part of its subject."""
+        several = [(form, parts) for form in self.forms if (parts := form.parts(text))]
+        whole = (one for one in several if one[0].key[0] != "{" or ": " not in next(iter(one[1].values())))
+        return next(whole, several[0] if several else (None, {}))
 
 
 class _Form:
