@@ -259,8 +259,11 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
     width = max(map(len, titles))
     for name, title in titles.items():
         print(f"{name:<{width}}  {spoken(title)}")
-    # Beside what a script reads, which has a line a template.
-    say("a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small")
+    # Beside what a script reads, which has a line a template; no message, whose catalog is not read for it.
+    small = spoken(
+        "a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small"
+    )
+    print(f"sheetsim: {small}", file=sys.stderr)
 
 
 @app.command()
