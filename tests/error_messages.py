@@ -24,7 +24,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "sheetsim"
 MOST_FORMS = 40
 
 # What a person's mistake is, and the results' notes for the person that made them.
-RAISED = ("SheetsimError", "SheetsimWarning", "ValueError", "say", "_fail", "refuse")
+RAISED = ("SheetsimError", "SheetsimWarning", "ValueError", "say", "_fail", "refuse", "warn")
 
 # Where ValueError is a bug, or is caught and never shown.
 UNSEEN = ("workbook/layout.py", "workbook/writing/charts.py", "workbook/writing/xlsxwriter_parts.py")
