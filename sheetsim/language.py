@@ -34,7 +34,8 @@ BOOKS, ERRORS, HELP = DOMAINS = ("sheetsim", "errors", "help")
 FONTS = {"ja": "Yu Gothic"}
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-NUMBER, TEXT = r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?", ".+?"
+NUMBER, TEXT = r"[-+]?(?:[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?|inf|nan)", ".+?"
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 Say = Callable[[str], str]
 
@@ -122,16 +123,21 @@ class Messages(Language):
     """The messages of errors in a language. What stands before a message (the template, the key) is a name."""
 
     def _say(self, text: str) -> str:
-        place, colon, rest = text.partition(": ")
-        if colon and " " not in place and self.say(rest) != rest:
-            return f"{place}: {self.say(rest)}"
-        return super()._say(text)
+        told = super()._say(text)
+        if told != text:
+            return told
+        place, _, rest = text.partition(": ")
+        return f"{place}: {self.say(rest)}" if rest else text
 
     def form_of(self, text: str) -> "tuple[_Form | None, dict[str, str]]":
-        """Of several, one that does not take the place before a message for a part of its subject."""
-        several = [(form, parts) for form in self.forms if (parts := form.parts(text))]
-        whole = (one for one in several if one[0].key[0] != "{" or ": " not in next(iter(one[1].values())))
-        return next(whole, several[0] if several else (None, {}))
+        """One that does not take what stands before a message for a part of its subject."""
+        several = ((form, parts) for form in self.forms if (parts := form.parts(text)))
+        whole = (one for one in several if one[0].key[0] != "{" or not _has_place(next(iter(one[1].values()))))
+        return next(whole, (None, {}))
+
+
+def _has_place(subject: str) -> bool:
+    return ": " in QUOTED.sub("", f"{subject} ")
 
 
 class _Form:

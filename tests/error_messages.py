@@ -23,8 +23,17 @@ SOURCE = Path(__file__).resolve().parent.parent / "sheetsim"
 # Of a message with more forms than this, what is chosen from stays a placeholder.
 MOST_FORMS = 40
 
-# What a person's mistake is, and the results' notes for the person that made them.
-RAISED = ("SheetsimError", "SheetsimWarning", "ValueError", "say", "_fail", "refuse", "warn")
+# What a person's mistake is, and the results' notes for the person that made them: which argument of each is the text.
+RAISED = {
+    "SheetsimError": 0,
+    "ValueError": 0,
+    "say": 0,
+    "_fail": 0,
+    "refuse": 0,
+    "warn": 0,
+    "super.__init__": 0,
+    "Family": 5,
+}
 
 # Where ValueError is a bug, or is caught and never shown.
 UNSEEN = ("workbook/layout.py", "workbook/writing/charts.py", "workbook/writing/xlsxwriter_parts.py")
@@ -38,12 +47,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def messages(folder: str = "") -> Iterator[tuple[str, str]]:
     """Where each is raised, and the message."""
     texts = _Texts()
-    for name in RAISED:
+    for name, place in RAISED.items():
         for path, call, inside in texts.calls.get(name, []):
             where = path.relative_to(SOURCE).as_posix()
             # A layout's `say` is another.
             if where.startswith(folder) and not (name == "say" and isinstance(call.func, ast.Attribute)):
-                for text in texts.of(call.args[0], inside):
+                for text in texts.of(call.args[place], inside) if place < len(call.args) else []:
                     # A message that is all filled in is made elsewhere.
                     if PLACEHOLDER.sub("", text).strip(" :,"):
                         yield f"{where}:{call.lineno}", text
@@ -70,6 +79,9 @@ def _nodes(function: Function) -> list[ast.AST]:
 
 def _called(call: ast.Call) -> str:
     """The name of what is called."""
+    match call.func:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"):
+            return "super.__init__"
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
@@ -218,9 +230,6 @@ def unknown(text: str, spoken: Messages) -> list[str]:
     """What of a message has no Japanese: all of it, or parts that are looked up in their turn."""
     if not any(map(str.isalpha, text)) or text in spoken.texts:
         return []
-    place, colon, rest = text.partition(": ")
-    if colon and " " not in place and (spoken.say(rest) != rest or not any(map(str.isalpha, rest))):
-        return unknown(rest, spoken)
     form, parts = spoken.form_of(text)
     if form is not None:
         # What is wrong is a key, or a phrase such as "the name of a group".
@@ -229,6 +238,9 @@ def unknown(text: str, spoken: Messages) -> list[str]:
             part for name, part in parts.items() if name.isupper() and WORD.search(part) and not LIST.fullmatch(part)
         ]
         return [*(one for part in told for one in unknown(part, spoken)), *taken]
+    place, _, rest = text.partition(": ")
+    if rest:
+        return [*unknown(rest, spoken), *([place] if WORD.search(place) and " " in place else [])]
     # A note of a result, as its book has it too.
     return [text] if language("ja").say(text) == text else []
 
