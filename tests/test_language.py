@@ -545,6 +545,11 @@ MISTAKES = [
         "plan.xlsx に 'B22x' というセルも定義された名前もありません",
     ),
     ("diff text.xlsx text.xlsx", "text.xlsx はブックではありません: zip 形式ではありません"),
+    (
+        "simulate plan.xlsx --input B2=triangular(3,2,1) --output B12",
+        "入力 B2: triangular: low、mode、high はこの順に増加し、low は high より小さくなければなりません",
+    ),
+    ("run relu-he --set layers=[3", "--set layers: [3 は TOML の値ではありません: リストが閉じられていません"),
     ("fit none.csv", "data: ファイル none.csv がありません"),
     ("run optimizers --set f=x+z", "optimizers: f: 名前 'z'(3 文字目)は使えません。使えるもの: x、y、数値、exp, "),
     ("compare relu-he symmetry", "symmetry の実験は symmetry です。比較できるのは forward か gradient-flow の"),
