@@ -1,7 +1,8 @@
 """The languages of a book: what stands there in place of an English text. It knows no workbook.
 
 A catalog is a gettext file, `locale/ja/LC_MESSAGES/sheetsim.po`, whose keys are English texts as a book in English has
-them. A key with placeholders in braces stands for all texts of that form:
+them. Messages of errors (`errors.po`) and the help of the command line (`help.po`) have catalogs of their own, so that
+no text of a book is taken for one of them. A key with placeholders in braces stands for all texts of that form:
 
     msgid "{samples} samples of {inputs} inputs"
     msgstr "{inputs} 次元のサンプル {samples} 件"
@@ -14,7 +15,7 @@ lists, there before any other of its key: a word can have several meanings.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import east_asian_width
@@ -26,11 +27,15 @@ ENGLISH = "en"
 # Languages beside English.
 LANGUAGES = ("ja",)
 
+# The catalogs of a language: of books and what is printed, of errors, of --help.
+BOOKS, ERRORS, HELP = DOMAINS = ("sheetsim", "errors", "help")
+
 # Fonts that Excel has on Windows and macOS, where the book's own has no such letters.
 FONTS = {"ja": "Yu Gothic"}
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-NUMBER, TEXT = r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?", ".+?"
+NUMBER, TEXT = r"[-+]?(?:[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?|inf|nan)", ".+?"
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 Say = Callable[[str], str]
 
@@ -89,10 +94,10 @@ class Language:
         self.code = code
         self.font = FONTS.get(code, "")
         last = dict(entries)
-        self._texts = {key: text for key, text in last.items() if not PLACEHOLDER.search(key)}
-        forms = [_Form.of(key, text) for key, text in last.items() if PLACEHOLDER.search(key)]
+        self.texts = {key: text for key, text in last.items() if not PLACEHOLDER.search(key)}
+        forms = [_Form(key, text) for key, text in last.items() if PLACEHOLDER.search(key)]
         # Of two that fit, the one that says more.
-        self._forms = sorted(forms, key=lambda form: -len(PLACEHOLDER.sub("", form.key)))
+        self.forms = sorted(forms, key=lambda form: -len(PLACEHOLDER.sub("", form.key)))
         # By the kind of text too: of two equal ones a name is not looked up.
         self.say = lru_cache(maxsize=None, typed=True)(self._say)
 
@@ -101,36 +106,66 @@ class Language:
             return text
         if isinstance(text, Joined):
             return shortened("".join("" if part is SPACE else self.say(part) for part in text.parts), text.most)
-        if text in self._texts:
-            return self._texts[text]
-        for form in self._forms:
-            match = form.piece in text and form.pattern.fullmatch(text)
-            if match:
-                parts = match.groupdict()
-                return form.filled({name: part if name.isupper() else self.say(part) for name, part in parts.items()})
-        return text
+        if text in self.texts:
+            return self.texts[text]
+        form, parts = self.form_of(text)
+        return text if form is None else form.filled({key: self._part(key, part) for key, part in parts.items()})
+
+    def _part(self, key: str, part: str) -> str:
+        return part if key.isupper() else self.say(part)
+
+    def form_of(self, text: str) -> "tuple[_Form | None, dict[str, str]]":
+        """The entry with placeholders that a text fits, and what stands for each of them."""
+        return next(((form, parts) for form in self.forms if (parts := form.parts(text))), (None, {}))
 
 
-class _Form(NamedTuple):
-    """An entry with placeholders: its longest piece between them, and the pattern of the texts that it fits."""
+class Messages(Language):
+    """The messages of errors in a language. What stands before a message (the template, the key) is a name."""
 
-    key: str
-    text: str
-    piece: str
-    pattern: re.Pattern[str]
+    def _say(self, text: str) -> str:
+        told = super()._say(text)
+        if told != text:
+            return told
+        place, _, rest = text.partition(": ")
+        return f"{place}: {self.say(rest)}" if rest else text
 
-    @classmethod
-    def of(cls, key: str, text: str) -> "_Form":
-        pieces = PLACEHOLDER.split(key)
-        pattern = "".join(
-            f"(?P<_{piece}>{NUMBER if piece.isdecimal() else TEXT})" if k % 2 else re.escape(piece)
-            for k, piece in enumerate(pieces)
-        )
+    def form_of(self, text: str) -> "tuple[_Form | None, dict[str, str]]":
+        """One that does not take what stands before a message for a part of its subject."""
+        several = ((form, parts) for form in self.forms if (parts := form.parts(text)))
+        whole = (one for one in several if one[0].key[0] != "{" or not _has_place(next(iter(one[1].values()))))
+        return next(whole, (None, {}))
+
+
+def _has_place(subject: str) -> bool:
+    return ": " in QUOTED.sub("", f"{subject} ")
+
+
+class _Form:
+    """An entry with placeholders."""
+
+    def __init__(self, key: str, text: str) -> None:
+        self.key, self.text = key, text
+        self._piece = max(PLACEHOLDER.split(key)[::2], key=len)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
         # A group's name begins with no digit.
-        return cls(key, text, max(pieces[::2], key=len), re.compile(pattern, re.DOTALL))
+        return re.compile(
+            "".join(
+                f"(?P<_{piece}>{NUMBER if piece.isdecimal() else TEXT})" if k % 2 else re.escape(piece)
+                for k, piece in enumerate(PLACEHOLDER.split(self.key))
+            ),
+            re.DOTALL,
+        )
+
+    def parts(self, text: str) -> dict[str, str]:
+        """What stands for each placeholder, by its group in the pattern, where the text is of this form."""
+        # Most forms never meet a text that has their longest piece: their patterns are not made.
+        match = self._pattern.fullmatch(text) if self._piece in text else None
+        return match.groupdict() if match else {}
 
     def filled(self, parts: Mapping[str, str]) -> str:
-        """The text with what stands for each placeholder, by its group in the pattern."""
+        """The text with what stands for each placeholder."""
         return PLACEHOLDER.sub(lambda place: parts[f"_{place[1]}"], self.text)
 
 
@@ -148,6 +183,18 @@ def language(code: str | None, study: str = "") -> Language:
     return Language(code, [entry[:2] for entry in sorted(here, key=lambda entry: len(entry.studies))])
 
 
+@cache
+def messages(code: str) -> Language:
+    """The messages of errors in a language."""
+    return language(ENGLISH) if code == ENGLISH else Messages(code, [entry[:2] for entry in entries(code, ERRORS)])
+
+
+@cache
+def help_texts(code: str) -> Language:
+    """The help of the command line in a language."""
+    return language(ENGLISH) if code == ENGLISH else Language(code, [entry[:2] for entry in entries(code, HELP)])
+
+
 class Entry(NamedTuple):
     """A text in English and in the language; studies: those that it is for, of every book where there are none."""
 
@@ -157,12 +204,12 @@ class Entry(NamedTuple):
 
 
 @cache
-def entries(code: str) -> tuple[Entry, ...]:
-    """The texts of a catalog."""
+def entries(code: str, domain: str = BOOKS) -> tuple[Entry, ...]:
+    """The texts of a catalog, one of DOMAINS."""
     # A .po file as it is, so that a wheel and a checkout need no step that makes another of it.
     import polib
 
-    path = Path(__file__).parent / "locale" / code / "LC_MESSAGES" / "sheetsim.po"
+    path = Path(__file__).parent / "locale" / code / "LC_MESSAGES" / f"{domain}.po"
     return tuple(
         Entry(entry.msgid, entry.msgstr, tuple(entry.msgctxt.split(", ")) if entry.msgctxt else ())
         for entry in polib.pofile(str(path))

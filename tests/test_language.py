@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import openpyxl
 import pytest
+from error_messages import messages, texts_of_help, untranslated
 from goldens import SEARCH, STEPS, SWEEP, TINY
 from openpyxl.worksheet.formula import ArrayFormula
 from real_workbooks import plan_book
@@ -17,8 +18,20 @@ from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.cli.commands import app, main
+from sheetsim.cli.help import wrapped
 from sheetsim.cli.terminal import columns_of, language_of, message_of, speak, spoken
-from sheetsim.language import LANGUAGES, PLACEHOLDER, Joined, Name, check_language, entries, language, sentences
+from sheetsim.language import (
+    DOMAINS,
+    LANGUAGES,
+    PLACEHOLDER,
+    Joined,
+    Name,
+    check_language,
+    entries,
+    help_texts,
+    language,
+    sentences,
+)
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.backward import LOSSES
 from sheetsim.model.initializers import SCHEMES
@@ -227,16 +240,18 @@ def test_engines_find_the_words_of_a_book_in_japanese_and_it_is_made_again(tmp_p
     assert sheetsim.diff(path, path) == []
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_a_translation_has_the_placeholders_of_its_key(code):
-    for key, text, _ in entries(code):
+def test_a_translation_has_the_placeholders_of_its_key(code, domain):
+    for key, text, _ in entries(code, domain):
         assert text, key
         assert set(PLACEHOLDER.findall(key)) == set(PLACEHOLDER.findall(text)), key
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_no_key_stands_twice(code):
-    keys = [(key, study) for key, _, studies in entries(code) for study in studies or [""]]
+def test_no_key_stands_twice(code, domain):
+    keys = [(key, study) for key, _, studies in entries(code, domain) for study in studies or [""]]
     assert len(keys) == len(set(keys))
     assert {study for _, study in keys} - {""} <= {*STUDIES, "sensitivity"}
 
@@ -490,28 +505,119 @@ def test_a_locale_makes_no_workbook_japanese(terminal: Any) -> None:
     assert sheetsim.read("book.xlsx").manifest.lang == ""
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["run", "nope"], "テンプレート 'nope' はありません。一覧は `sheetsim list` で表示できます"),
-        (
-            ["run", "relu-he", "--set", "samples=0"],
-            "relu-he: samples は 1 以上でなければなりません(0 が与えられています)",
-        ),
-        (
-            ["run", "relu-he", "--set", "samples=x"],
-            "relu-he: samples: 整数でなければなりません(文字列が与えられています)",
-        ),
-        (["verify", "nofile.xlsx"], "nofile.xlsx を読めません: ファイルまたはフォルダーがありません"),
-        (["nope"], "コマンド nope はありません。"),
-        (["run", "nope", "--lang", "en"], "unknown template 'nope'; `sheetsim list` shows them all"),
-        (["--lang", "fr", "list"], "lang must be en or ja, not 'fr'"),
-    ],
-)
-def test_a_mistake_is_told_in_the_language_of_the_terminal(terminal: Any, words: list[str], told: str) -> None:
-    status, _, err = terminal(*words)
+MISTAKES = [
+    ("run nope", "テンプレート 'nope' はありません。一覧は `sheetsim list` で表示できます"),
+    ("run relu-he --set samples=0", "relu-he: samples は 1 以上でなければなりません(0 が与えられています)"),
+    ("run relu-he --set samples=x", "relu-he: samples: 整数でなければなりません(文字列が与えられています)"),
+    ("verify nofile.xlsx", "nofile.xlsx を読めません: ファイルまたはフォルダーがありません"),
+    ("nope", "コマンド nope はありません。"),
+    ("run nope --lang en", "unknown template 'nope'; `sheetsim list` shows them all"),
+    ("--lang fr list", "lang must be en or ja, not 'fr'"),
+    # By Typer and pydantic.
+    ("run --lang ja --x", "オプション --x はありません。"),
+    ("runn", "コマンド runn はありません。もしかして: run"),
+    ("show", "引数 NAME が必要です。"),
+    ("replicate relu-he --replicates x", "--replicates の値が正しくありません: 整数でなければなりません"),
+    (
+        "list --format xml",
+        "--format の値が正しくありません: 'xml' は 'table', 'csv', 'json', 'parquet' のどれでもありません",
+    ),
+    # Of the model, of a workbook of one's own, of a file, of a study.
+    (
+        "run relu-he --set sampling=sobol --set samples=100",
+        "relu-he: sobol では samples は 64 や 128 のような 2 の累乗でなければなりません(100 が与えられています)",
+    ),
+    ("run relu-he --set study=x", "relu-he: study は batch-norm-scales, "),
+    (
+        "simulate plan.xlsx --input B2=norml(1,2) --output B12",
+        "入力 B2: 分布 'norml' はありません。もしかして: 'normal'。使える分布: normal, ",
+    ),
+    (
+        "simulate plan.xlsx --input B2=normal(1,2,3) --output B12",
+        "入力 B2: normal のパラメーターは 2 個(mean, std)ですが、3 個が与えられています",
+    ),
+    (
+        "simulate plan.xlsx --input Data!B2=normal(1,2) --output B12",
+        "Data!B2: plan.xlsx にシート 'Data' はありません。あるシート: ",
+    ),
+    (
+        "simulate plan.xlsx --input B22x=normal(1,2) --output B12",
+        "plan.xlsx に 'B22x' というセルも定義された名前もありません",
+    ),
+    ("diff text.xlsx text.xlsx", "text.xlsx はブックではありません: zip 形式ではありません"),
+    (
+        "simulate plan.xlsx --input B2=triangular(3,2,1) --output B12",
+        "入力 B2: triangular: low、mode、high はこの順に増加し、low は high より小さくなければなりません",
+    ),
+    ("run relu-he --set layers=[3", "--set layers: [3 は TOML の値ではありません: リストが閉じられていません"),
+    ("fit none.csv", "data: ファイル none.csv がありません"),
+    ("run optimizers --set f=x+z", "optimizers: f: 名前 'z'(3 文字目)は使えません。使えるもの: x、y、数値、exp, "),
+    ("compare relu-he symmetry", "symmetry の実験は symmetry です。比較できるのは forward か gradient-flow の"),
+    ("run training --set data=none.csv", "data: ファイル none.csv がありません"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), MISTAKES)
+def test_a_mistake_is_told_in_the_language_of_the_terminal(terminal: Any, words: str, told: str) -> None:
+    if "plan.xlsx" in words:
+        plan_book(Path("plan.xlsx"))
+    Path("text.xlsx").write_text("no archive")
+    status, _, err = terminal(*words.split())
     assert status == 2
-    assert err == f"sheetsim: {told}\n"
+    assert err.startswith(f"sheetsim: {told}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_no_message_of_an_error_is_without_japanese() -> None:
+    assert untranslated() == {}
+
+
+@pytest.mark.slow
+def test_messages_are_found_where_they_are_put_together() -> None:
+    """By a choice, by another function, with a constant, with what a function is called with."""
+    assert {
+        "a circular reference is not computed over trials: {PART}",
+        "{PATH} holds formulas without values, as a program saves them that computes none: open and save it in Excel "
+        "or LibreOffice, or run sheetsim verify --fill {PATH}",
+        "Simulation, row {ROW}: a correlation is two inputs and a number",
+        "input.sheet goes with an .xlsx file, not with {PATH}",
+    } <= {message for _, message in messages()}
+
+
+def test_no_text_of_help_is_without_japanese() -> None:
+    say = help_texts("ja").say
+    assert [text for _, text in texts_of_help() if not JAPANESE.search(say(text))] == []
+
+
+def test_help_is_in_the_language_of_the_terminal(terminal: Any) -> None:
+    """A command's first sentence is whole, where Typer cuts an English one; lines are as wide as in English."""
+    status, out, _ = terminal("--help")
+    assert status == 0
+    assert out.splitlines()[0] == "使い方: sheetsim [オプション] コマンド [引数]..."
+    assert "fit データの列に分布を当てはめ、AIC の順に並べ、分位点プロットのあるブックを書き出します。" in _joined(out)
+    assert max(map(columns_of, out.splitlines())) <= 80
+    status, out, _ = terminal("summary", "--help")
+    assert "--seed <int> すべての乱数のシード(0 以上の整数)。" in _joined(out)
+    assert "NAME|FILE.toml|BOOK.xlsx <str> [必須]" in _joined(out)
+    assert "実験のどの表か。batch-norm-scales: final, " in _joined(out)
+    assert "[既定値: (最初の表)]" in _joined(out)
+    assert "Options:" in terminal("--lang", "en", "summary", "--help")[1]
+
+
+def _joined(out: str) -> str:
+    """A text without its breaks of lines: none between wide letters, else a space."""
+    return re.sub(r" +", " ", re.sub(r"(?<=[^ -~])\n +(?=[^ -~])", "", out).replace("\n", " "))
+
+
+@pytest.mark.parametrize("width", [10, 40])
+def test_lines_of_wide_letters_are_broken_at_their_width(width: int) -> None:
+    text = "データの列に、分布を当てはめます(--families で選べます)。 [既定値: 1]"
+    lines = wrapped(text, width)
+    assert all(columns_of(line) <= width or " " not in line.strip() for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert not any(line[0] in "、。)ーッ" for line in lines)
+    assert wrapped("", width) == []
 
 
 def test_a_message_without_a_translation_is_the_english_one() -> None:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
+from typer.main import get_command
 
 from sheetsim.cli import many_runs, simulate
+from sheetsim.cli.help import with_help_in
 from sheetsim.cli.opening import check_opener, open_files
 from sheetsim.cli.options import (
     Draws,
@@ -42,6 +44,7 @@ from sheetsim.cli.terminal import (
     ReportFormat,
     difference_json,
     form_of,
+    help_of,
     language_of,
     lines_of,
     print_differences,
@@ -79,10 +82,11 @@ app = typer.Typer(
 def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
     _print_any_text()
-    speak(language_of(sys.argv[1:], os.environ))
+    code = language_of(sys.argv[1:], os.environ)
+    speak(code)
     warnings.showwarning = _warned
     try:
-        status = app(standalone_mode=False)
+        status = with_help_in(code, get_command(app))(standalone_mode=False)
         sys.stdout.flush()
     except SheetsimError as error:
         _fail(str(error))
@@ -255,8 +259,11 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
     width = max(map(len, titles))
     for name, title in titles.items():
         print(f"{name:<{width}}  {spoken(title)}")
-    # Beside what a script reads, which has a line a template.
-    say("a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small")
+    # Beside what a script reads, which has a line a template; no message, whose catalog is not read for it.
+    small = spoken(
+        "a network's live book of less than 500 KB (with --draws live: 600 KB): sheetsim run NAME --set size=small"
+    )
+    print(f"sheetsim: {small}", file=sys.stderr)
 
 
 @app.command()
@@ -277,7 +284,7 @@ class _WithTables(TyperCommand):
 
         told = "; ".join(f"{study}: {', '.join(kind.TABLES)}" for study, kind in STUDIES.items())
         option = next(parameter for parameter in self.params if parameter.name == "table")
-        option.help = f"Which table of its study. {told}."  # type: ignore[attr-defined]
+        option.help = help_of(f"Which table of its study. {told}.")  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 
 

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sheetsim.errors import SheetsimError
-from sheetsim.language import ENGLISH, LANGUAGES, Language, Name, language, wide_letters
+from sheetsim.language import ENGLISH, LANGUAGES, Name, help_texts, language, messages, wide_letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,15 +49,14 @@ def print_heading(text: str, form: Format) -> None:
 
 
 class _Terminal:
-    """The language of what a person reads there."""
+    """The language of what a person reads there, and the study that it is about."""
 
-    code = ENGLISH
-    spoken: Language = language(ENGLISH)
+    code, study = ENGLISH, ""
 
 
 def speak(code: str, study: str = "") -> None:
     """What is printed from here on is in that language, with the words of a study where it is about one."""
-    _Terminal.code, _Terminal.spoken = code, language(code, study)
+    _Terminal.code, _Terminal.study = code, study
 
 
 def speak_of(study: str) -> None:
@@ -79,14 +78,18 @@ def language_of(words: "Sequence[str]", environment: "Mapping[str, str]") -> str
 
 def spoken(text: str) -> str:
     """An English text as a person reads it. What a program reads (JSON, csv) is not asked for here."""
-    return _Terminal.spoken.say(text)
+    return language(_Terminal.code, _Terminal.study).say(text)
 
 
 def message_of(text: str) -> str:
-    """A message as a person reads it: what stands before it (the template, the key) is a name."""
-    place, colon, rest = text.partition(": ")
-    told = message_of(rest) if colon and " " not in place else rest
-    return spoken(text) if told == rest else f"{place}: {told}"
+    """A message as a person reads it: of an error, else a sentence of a book."""
+    told = messages(_Terminal.code).say(text)
+    return spoken(text) if told == text else told
+
+
+def help_of(text: str) -> str:
+    """A text of the command line's help as a person reads it."""
+    return help_texts(_Terminal.code).say(text)
 
 
 # Of a sweep's table in a terminal.
@@ -104,7 +107,7 @@ def print_verified(verified: "Verified", verbose: bool) -> None:
     checked = f"{' and '.join(engines)}, {cells:,} cell{'s' * (cells != 1)}"
     print(f"{verified.path}: {spoken(f'{verified.state}; {what} {agree} ({checked})')}")
     for note in verified.notes:
-        print(f"  {spoken(note)}")
+        print(f"  {message_of(note)}")
     print_differences(verified.changes, "  ")
     rows = [asdict(row) for row in verified.rows if verbose or not row.ok]
     if rows:

@@ -131,7 +131,7 @@ def _warn(theme: Theme, filled: Mapping[str, Filling]) -> None:
         return
     near = {name: difflib.get_close_matches(name.lower(), filled, n=1, cutoff=0.6) for name in lost}
     told = ", ".join(f"{name!r}{f' (did you mean {near[name][0]!r}?)' if near[name] else ''}" for name in lost)
-    those = "this cell stays as it is" if len(lost) == 1 else "these cells stay as they are"
+    left = "this cell stays as it is" if len(lost) == 1 else "these cells stay as they are"
     warnings.warn(
-        f"the cover {cover.path}: nothing in this book is called {told}: {those}", SheetsimWarning, stacklevel=4
+        f"the cover {cover.path}: nothing in this book is called {told}: {left}", SheetsimWarning, stacklevel=4
     )
