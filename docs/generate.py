@@ -44,7 +44,7 @@ from sheetsim.runs.search_methods import METHODS
 from sheetsim.runs.search_plan import ACQUISITIONS, SearchFile
 from sheetsim.runs.search_space import Choices, Range
 from sheetsim.runs.sweep_grid import Grid, GridSteps
-from sheetsim.sheets.marking import _PlanFile as SimulationFile
+from sheetsim.sheets.marking import SimulationPlan
 from sheetsim.studies.data_sets.source import SCALES, DataSource
 from sheetsim.studies.forward.study import DRAWS, Bins
 from sheetsim.studies.propagation.blocks import BLOCKS
@@ -102,15 +102,6 @@ MORE = {
     "description": "For people: a sentence under the heading",
     "seed": "The seed of all draws, a whole number from 0",
     **CELLS,
-}
-
-SIMULATION = {
-    "inputs": 'By cell ("Sheet1!B2") or defined name its distribution as text, `"normal(100, 15)"`',
-    "outputs": "Cells or defined names that are asked about",
-    "correlations": 'Lists of two inputs and their rank correlation, `["B2", "B3", 0.5]`',
-    "trials": "Number of trials (100,000 without it)",
-    "seed": MORE["seed"],
-    "scenarios": "By name of a scenario a table of cells with numbers or distributions, in place of what they hold",
 }
 
 # What a key of text can say, by study where studies differ.
@@ -265,7 +256,7 @@ def key_rows(kind: type[Any], keys: tuple[str, ...], meanings: Mapping[str, str]
 def file_meanings(kind: type[Any]) -> dict[str, str]:
     """Of each key of a file that is no template, by its name in the file, what it is. Raises SystemExit without one."""
     names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
-    said_of = {**MORE, **(SIMULATION if kind is SimulationFile else {}), **parameters(kind.__doc__)}
+    said_of = {**MORE, **parameters(kind.__doc__)}
     without = [key for key in names if key not in said_of]
     if without:
         sys.exit(f"{kind.__name__}: no docstring says what these keys are: {', '.join(without)}")
@@ -343,7 +334,7 @@ def templates_page() -> str:
     lines += ["", "A range of `[space]`:", "", *file_rows(Range)]
     lines += ["", "Choices of `[space]`:", "", *file_rows(Choices)]
     lines += ["", "## A simulation", "", "The keys of a file beside a workbook for [`simulate`](own-workbook.md).", ""]
-    lines += file_rows(SimulationFile)
+    lines += file_rows(SimulationPlan)
     return "\n".join(lines) + "\n"
 
 
@@ -455,7 +446,7 @@ def file_schema(title: str, root: type[Any], *parts: type[Any]) -> dict[str, Any
     """The schema of a file that is no template: a struct, with those of its tables."""
     _, components = msgspec.json.schema_components([root, *parts], ref_template="#/$defs/{name}")
     for kind in (root, *parts):
-        made = components[kind.__name__.removeprefix("_")] = components.pop(kind.__name__)
+        made = components[kind.__name__]
         made["description"] = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
         made.pop("title", None)
         for key, meaning in file_meanings(kind).items():
@@ -463,7 +454,7 @@ def file_schema(title: str, root: type[Any], *parts: type[Any]) -> dict[str, Any
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": title,
-        "allOf": [{"$ref": f"#/$defs/{root.__name__.removeprefix('_')}"}],
+        "allOf": [{"$ref": f"#/$defs/{root.__name__}"}],
         "$defs": as_draft_07(components),
     }
 
@@ -519,7 +510,7 @@ def pages() -> dict[Path, Callable[[], str]]:
         DOCS / "schema/template.json": lambda: text(template_schema()),
         DOCS / "schema/sweep.json": lambda: text(sweep_schema()),
         DOCS / "schema/search.json": lambda: text(search_schema()),
-        DOCS / "schema/simulation.json": lambda: text(file_schema("A simulation of a workbook", SimulationFile)),
+        DOCS / "schema/simulation.json": lambda: text(file_schema("A simulation of a workbook", SimulationPlan)),
     }
 
 
