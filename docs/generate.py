@@ -56,6 +56,7 @@ from sheetsim.studies.symmetry.study import CURVES
 from sheetsim.studies.training.keys import EQUAL, HALF_GLOROT, OWN, TrainingKeys
 from sheetsim.studies.training_in_cells.descent import CURVES as CELL_CURVES
 from sheetsim.workbook.formulas import formula
+from sheetsim.workbook.writing import theme
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py: change the code's declarations, and run it again. -->"
@@ -71,8 +72,9 @@ dot: `--set histogram.bins=40`). For the networks of `forward` and `gradient-flo
 
 Editors that read JSON schemas (for example Taplo in VS Code) complete and check a template that begins with `#:schema`
 and the path of [schema/template.json](schema/template.json); for other files it is
-[schema/sweep.json](schema/sweep.json), [schema/search.json](schema/search.json) and
-[schema/simulation.json](schema/simulation.json).
+[schema/sweep.json](schema/sweep.json), [schema/search.json](schema/search.json),
+[schema/simulation.json](schema/simulation.json) and, of a [house style](house-style.md),
+[schema/theme.json](schema/theme.json).
 """.splitlines()
 
 CLI = f"""# Commands
@@ -496,6 +498,27 @@ def search_schema() -> dict[str, Any]:
     return schema
 
 
+def theme_schema() -> dict[str, Any]:
+    """docs/schema/theme.json."""
+    parts = theme.RoleColors, theme.Tabs, theme.Tones, theme.Tone, theme.Font, theme.Numbers
+    schema = file_schema("A house style of sheetsim", theme.ThemeKeys, *parts)
+    keys = {kind.__name__: schema["$defs"][kind.__name__]["properties"] for kind in parts}
+    color = {"type": "string", "pattern": f"^{theme.COLOR}$"}
+    for key in (key for kind in ("RoleColors", "Tabs", "Tone") for key in keys[kind].values()):
+        if key.pop("anyOf", None):  # a color or, without it, a role's
+            key.pop("default", None)
+        key |= {"items": color} if "items" in key else color
+    keys["RoleColors"]["lines"] |= {"minItems": theme.LINES, "maxItems": theme.LINES}
+    keys["RoleColors"]["ramp"] |= {"minItems": 2}
+    least, most = theme.SIZES
+    keys["Font"]["size"] |= {"minimum": least, "maximum": most}
+    for key in ("name", "code"):
+        keys["Font"][key] |= {"minLength": 1, "maxLength": theme.LONGEST_FONT}
+    for key in keys["Numbers"].values():
+        key |= {"minLength": 1, "maxLength": theme.LONGEST_FORMAT}
+    return schema
+
+
 def pages() -> dict[Path, Callable[[], str]]:
     """By file, what makes its text."""
 
@@ -511,6 +534,7 @@ def pages() -> dict[Path, Callable[[], str]]:
         DOCS / "schema/sweep.json": lambda: text(sweep_schema()),
         DOCS / "schema/search.json": lambda: text(search_schema()),
         DOCS / "schema/simulation.json": lambda: text(file_schema("A simulation of a workbook", SimulationPlan)),
+        DOCS / "schema/theme.json": lambda: text(theme_schema()),
     }
 
 

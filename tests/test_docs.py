@@ -260,6 +260,30 @@ def test_the_schema_of_simulations_takes_the_documented_one() -> None:
     assert not schema.is_valid({**keys, "correlations": [["B2", "B3"]]})
 
 
+def test_the_schema_of_themes_takes_the_documented_one_and_the_files_that_are_taken() -> None:
+    schema = schema_of("theme")
+    (text,) = blocks(ROOT / "docs/house-style.md", "toml")
+    usual = tomllib.loads(text)
+    schema.validate(usual)
+    schema.validate({"font": {"size": 9.5}, "logo": "logo.png", "cover": "brand.xlsx"})
+    colors = usual["colors"]
+    for wrong in (
+        {"colour": {}},
+        {"colors": {"inc": "#1F2937"}},
+        {"colors": {"ink": "navy"}},
+        {"colors": {"lines": colors["lines"][:4]}},
+        {"colors": {"ramp": colors["ramp"][:1]}},
+        {"tabs": {"weights": 3}},
+        {"tones": {"good": {"fill": "#D9F2E0"}}},
+        {"font": {"size": 12}},
+        {"font": {"name": ""}},
+        {"numbers": {"percent": ""}},
+    ):
+        assert not schema.is_valid(wrong), wrong
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(wrong, ThemeKeys)
+
+
 def test_the_python_page_has_every_public_name() -> None:
     page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
     shown = dict(re.findall(r"^::: (\S+)\n    options:\n      (.*)$", page, re.MULTILINE))
