@@ -2,10 +2,10 @@
 
     python docs/generate.py [--check]
 
-Writes docs/cli.md, docs/templates.md, docs/columns.md, docs/schema/ and the table of names in docs/api.md. `--check`
-writes nothing, names the files that are not up to date, and exits with 1 then. A key's meaning is read from the section
-Attributes of the docstring of the class that declares it (or, without one, from its text: "key, key: meaning; key:
-meaning").
+Writes docs/cli.md, docs/templates.md, docs/columns.md, docs/schema/ and, in docs/api.md, the table of names and the
+studies. `--check` writes nothing, names the files that are not up to date, and exits with 1 then. A key's meaning is
+read from the section Attributes of the docstring of the class that declares it (or, without one, from its text: "key,
+key: meaning; key: meaning").
 """
 
 import argparse
@@ -26,7 +26,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from columns_page import columns_page
-from names_page import with_names
+from names_page import names_page, training_last
 
 from sheetsim.cli.commands import app
 from sheetsim.model.activations import ACTIVATIONS, Activation
@@ -274,10 +274,6 @@ def file_rows(kind: type[Any]) -> list[str]:
 
 def study_meanings(kind: type[Experiment]) -> dict[str, str]:
     return {key: plain(kind, key, meaning) for key, meaning in meanings_of(kind).items()}
-
-
-def training_last(item: tuple[str, type[Experiment]]) -> tuple[bool, bool]:
-    return issubclass(item[1], TrainingKeys), item[0] != "training"
 
 
 def activation_rows() -> Iterator[str]:
@@ -528,7 +524,7 @@ def pages() -> dict[Path, Callable[[], str]]:
     return {
         DOCS / "cli.md": cli_page,
         DOCS / "templates.md": templates_page,
-        DOCS / "api.md": lambda: with_names((DOCS / "api.md").read_text(encoding="utf-8")),
+        DOCS / "api.md": lambda: names_page((DOCS / "api.md").read_text(encoding="utf-8")),
         DOCS / "columns.md": lambda: columns_page(MADE),
         DOCS / "schema/template.json": lambda: text(template_schema()),
         DOCS / "schema/sweep.json": lambda: text(sweep_schema()),
