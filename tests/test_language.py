@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from html import unescape
 from pathlib import Path
@@ -239,9 +240,9 @@ def test_a_translation_has_the_placeholders_of_its_key(code):
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_no_key_stands_twice(code):
-    keys = [(key, study) for key, _, studies in entries(code) for study in studies or [""]]
-    assert len(keys) == len(set(keys))
-    assert {study for _, study in keys} - {""} <= {*STUDIES, "sensitivity"}
+    counts = Counter((key, study) for key, _, studies in entries(code) for study in studies or [""])
+    assert [key for key, count in counts.items() if count > 1] == []
+    assert {study for _, study in counts} - {""} <= {*STUDIES, "sensitivity"}
 
 
 def test_a_joined_text_is_said_by_its_parts_and_a_name_is_one_in_every_language():
