@@ -21,11 +21,11 @@ from sybil import Document, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import sheetsim
+from sheetsim.audit.simulated import plan_file
 from sheetsim.cli.commands import app
 from sheetsim.runs import templates
 from sheetsim.runs.search_plan import FOLDER, load_search, shipped_searches
 from sheetsim.runs.sweep_grid import load_sweep
-from sheetsim.sheets.marking import plan_file
 from sheetsim.studies.registry import STUDIES
 from sheetsim.workbook.writing.styles import Look
 from sheetsim.workbook.writing.theme import Font, Tabs, ThemeKeys, tables

@@ -1,17 +1,15 @@
-"""The sheet `Simulation` of a person's workbook, or a TOML beside it: which cells are uncertain, and what is asked.
+"""The sheet `Simulation` of a person's workbook: which cells are uncertain, and what is asked.
 
 The sheet has three tables, one under another: under `Inputs` a cell and its distribution a row, under `Outputs` a cell
 and `yes` where it is asked about, under `Correlations` two inputs and a number.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from sheetsim.errors import SheetsimError
-from sheetsim.files import read_text
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.compiled import Compiler
 from sheetsim.sheets.package_copy import AddedSheet, copy_with_sheets, plain_sheet
@@ -70,18 +68,6 @@ class SimulationPlan(msgspec.Struct, forbid_unknown_fields=True):
     trials: int | None = None
     seed: int | None = None
     scenarios: dict[str, dict[str, float | str]] = {}
-
-
-def plan_file(path: Path) -> SimulationPlan:
-    """What a TOML says. Raises SheetsimError for what is no such file."""
-    try:
-        raw = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise SheetsimError(f"{path} is no TOML: {error}") from None
-    try:
-        return msgspec.convert(raw, SimulationPlan)
-    except msgspec.ValidationError as error:
-        raise SheetsimError(f"{path}: {error}") from None
 
 
 def plan_sheet(book: SheetBook) -> SimulationPlan:
