@@ -2,10 +2,10 @@
 
     python docs/generate.py [--check]
 
-Writes docs/cli.md, docs/templates.md, docs/columns.md, docs/schema/ and the table of names in docs/api.md. `--check`
-writes nothing, names the files that are not up to date, and exits with 1 then. A key's meaning is read from the section
-Attributes of the docstring of the class that declares it (or, without one, from its text: "key, key: meaning; key:
-meaning").
+Writes docs/cli.md, docs/templates.md, docs/columns.md, docs/schema/ and, in docs/api.md, the table of names and the
+studies. `--check` writes nothing, names the files that are not up to date, and exits with 1 then. A key's meaning is
+read from the section Attributes of the docstring of the class that declares it (or, without one, from its text: "key,
+key: meaning; key: meaning").
 """
 
 import argparse
@@ -26,7 +26,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from columns_page import columns_page
-from names_page import with_names
+from names_page import names_page, training_last
 
 from sheetsim.cli.commands import app
 from sheetsim.model.activations import ACTIVATIONS, Activation
@@ -44,7 +44,7 @@ from sheetsim.runs.search_methods import METHODS
 from sheetsim.runs.search_plan import ACQUISITIONS, SearchFile
 from sheetsim.runs.search_space import Choices, Range
 from sheetsim.runs.sweep_grid import Grid, GridSteps
-from sheetsim.sheets.marking import _PlanFile as SimulationFile
+from sheetsim.sheets.marking import SimulationPlan
 from sheetsim.studies.data_sets.source import SCALES, DataSource
 from sheetsim.studies.forward.study import DRAWS, Bins
 from sheetsim.studies.propagation.blocks import BLOCKS
@@ -56,6 +56,7 @@ from sheetsim.studies.symmetry.study import CURVES
 from sheetsim.studies.training.keys import EQUAL, HALF_GLOROT, OWN, TrainingKeys
 from sheetsim.studies.training_in_cells.descent import CURVES as CELL_CURVES
 from sheetsim.workbook.formulas import formula
+from sheetsim.workbook.writing import theme
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py: change the code's declarations, and run it again. -->"
@@ -71,8 +72,9 @@ dot: `--set histogram.bins=40`). For the networks of `forward` and `gradient-flo
 
 Editors that read JSON schemas (for example Taplo in VS Code) complete and check a template that begins with `#:schema`
 and the path of [schema/template.json](schema/template.json); for other files it is
-[schema/sweep.json](schema/sweep.json), [schema/search.json](schema/search.json) and
-[schema/simulation.json](schema/simulation.json).
+[schema/sweep.json](schema/sweep.json), [schema/search.json](schema/search.json),
+[schema/simulation.json](schema/simulation.json) and, of a [house style](house-style.md),
+[schema/theme.json](schema/theme.json).
 """.splitlines()
 
 CLI = f"""# Commands
@@ -102,15 +104,6 @@ MORE = {
     "description": "For people: a sentence under the heading",
     "seed": "The seed of all draws, a whole number from 0",
     **CELLS,
-}
-
-SIMULATION = {
-    "inputs": 'By cell ("Sheet1!B2") or defined name its distribution as text, `"normal(100, 15)"`',
-    "outputs": "Cells or defined names that are asked about",
-    "correlations": 'Lists of two inputs and their rank correlation, `["B2", "B3", 0.5]`',
-    "trials": "Number of trials (100,000 without it)",
-    "seed": MORE["seed"],
-    "scenarios": "By name of a scenario a table of cells with numbers or distributions, in place of what they hold",
 }
 
 # What a key of text can say, by study where studies differ.
@@ -265,7 +258,7 @@ def key_rows(kind: type[Any], keys: tuple[str, ...], meanings: Mapping[str, str]
 def file_meanings(kind: type[Any]) -> dict[str, str]:
     """Of each key of a file that is no template, by its name in the file, what it is. Raises SystemExit without one."""
     names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
-    said_of = {**MORE, **(SIMULATION if kind is SimulationFile else {}), **parameters(kind.__doc__)}
+    said_of = {**MORE, **parameters(kind.__doc__)}
     without = [key for key in names if key not in said_of]
     if without:
         sys.exit(f"{kind.__name__}: no docstring says what these keys are: {', '.join(without)}")
@@ -281,10 +274,6 @@ def file_rows(kind: type[Any]) -> list[str]:
 
 def study_meanings(kind: type[Experiment]) -> dict[str, str]:
     return {key: plain(kind, key, meaning) for key, meaning in meanings_of(kind).items()}
-
-
-def training_last(item: tuple[str, type[Experiment]]) -> tuple[bool, bool]:
-    return issubclass(item[1], TrainingKeys), item[0] != "training"
 
 
 def activation_rows() -> Iterator[str]:
@@ -343,7 +332,7 @@ def templates_page() -> str:
     lines += ["", "A range of `[space]`:", "", *file_rows(Range)]
     lines += ["", "Choices of `[space]`:", "", *file_rows(Choices)]
     lines += ["", "## A simulation", "", "The keys of a file beside a workbook for [`simulate`](own-workbook.md).", ""]
-    lines += file_rows(SimulationFile)
+    lines += file_rows(SimulationPlan)
     return "\n".join(lines) + "\n"
 
 
@@ -455,7 +444,7 @@ def file_schema(title: str, root: type[Any], *parts: type[Any]) -> dict[str, Any
     """The schema of a file that is no template: a struct, with those of its tables."""
     _, components = msgspec.json.schema_components([root, *parts], ref_template="#/$defs/{name}")
     for kind in (root, *parts):
-        made = components[kind.__name__.removeprefix("_")] = components.pop(kind.__name__)
+        made = components[kind.__name__]
         made["description"] = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
         made.pop("title", None)
         for key, meaning in file_meanings(kind).items():
@@ -463,7 +452,7 @@ def file_schema(title: str, root: type[Any], *parts: type[Any]) -> dict[str, Any
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": title,
-        "allOf": [{"$ref": f"#/$defs/{root.__name__.removeprefix('_')}"}],
+        "allOf": [{"$ref": f"#/$defs/{root.__name__}"}],
         "$defs": as_draft_07(components),
     }
 
@@ -505,6 +494,27 @@ def search_schema() -> dict[str, Any]:
     return schema
 
 
+def theme_schema() -> dict[str, Any]:
+    """docs/schema/theme.json."""
+    parts = theme.RoleColors, theme.Tabs, theme.Tones, theme.Tone, theme.Font, theme.Numbers
+    schema = file_schema("A house style of sheetsim", theme.ThemeKeys, *parts)
+    keys = {kind.__name__: schema["$defs"][kind.__name__]["properties"] for kind in parts}
+    color = {"type": "string", "pattern": f"^{theme.COLOR}$"}
+    for key in (key for kind in ("RoleColors", "Tabs", "Tone") for key in keys[kind].values()):
+        if key.pop("anyOf", None):  # a color or, without it, a role's
+            key.pop("default", None)
+        key |= {"items": color} if "items" in key else color
+    keys["RoleColors"]["lines"] |= {"minItems": theme.LINES, "maxItems": theme.LINES}
+    keys["RoleColors"]["ramp"] |= {"minItems": 2}
+    least, most = theme.SIZES
+    keys["Font"]["size"] |= {"minimum": least, "maximum": most}
+    for key in ("name", "code"):
+        keys["Font"][key] |= {"minLength": 1, "maxLength": theme.LONGEST_FONT}
+    for key in keys["Numbers"].values():
+        key |= {"minLength": 1, "maxLength": theme.LONGEST_FORMAT}
+    return schema
+
+
 def pages() -> dict[Path, Callable[[], str]]:
     """By file, what makes its text."""
 
@@ -514,12 +524,13 @@ def pages() -> dict[Path, Callable[[], str]]:
     return {
         DOCS / "cli.md": cli_page,
         DOCS / "templates.md": templates_page,
-        DOCS / "api.md": lambda: with_names((DOCS / "api.md").read_text(encoding="utf-8")),
+        DOCS / "api.md": lambda: names_page((DOCS / "api.md").read_text(encoding="utf-8")),
         DOCS / "columns.md": lambda: columns_page(MADE),
         DOCS / "schema/template.json": lambda: text(template_schema()),
         DOCS / "schema/sweep.json": lambda: text(sweep_schema()),
         DOCS / "schema/search.json": lambda: text(search_schema()),
-        DOCS / "schema/simulation.json": lambda: text(file_schema("A simulation of a workbook", SimulationFile)),
+        DOCS / "schema/simulation.json": lambda: text(file_schema("A simulation of a workbook", SimulationPlan)),
+        DOCS / "schema/theme.json": lambda: text(theme_schema()),
     }
 
 

@@ -1,4 +1,4 @@
-"""The table of names at the top of docs/api.md, for those who read the file and not the site. It writes nothing."""
+"""What is made of docs/api.md: the table of names at its top, and the studies at its end. It writes nothing."""
 
 import inspect
 import re
@@ -8,15 +8,42 @@ from typing import Any
 import msgspec
 
 import sheetsim
+from sheetsim.studies.registry import STUDIES
+from sheetsim.studies.study import Experiment
+from sheetsim.studies.training.keys import TrainingKeys
 
 BEGIN, END = "<!-- names: made by docs/generate.py -->\n", "<!-- end of names -->\n"
+STUDIES_BEGIN = "<!-- studies: made by docs/generate.py -->\n"
+
+STUDY = """
+::: {module}.{name}
+    options:
+      members: false
+      show_root_heading: true
+      show_root_toc_entry: true
+      show_root_full_path: false
+      show_bases: false
+"""
 
 
-def with_names(page: str) -> str:
-    """The page with its table made again, between its two marks."""
+def names_page(page: str) -> str:
+    """The page with its table between the two marks made again, and its studies after the third."""
     before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    sections = rest.partition(END)[2].partition(STUDIES_BEGIN)[0]
+    after = sections + STUDIES_BEGIN + "".join(studies())
     return before + BEGIN + "\n".join(["", *table(after), ""]) + "\n" + END + after
+
+
+def training_last(item: tuple[str, type[Experiment]]) -> tuple[bool, bool]:
+    """The order of studies in reference pages, where all of training have the keys of `training`."""
+    return issubclass(item[1], TrainingKeys), item[0] != "training"
+
+
+def studies() -> Iterator[str]:
+    """A class with its keys a study, and before those of training what they share."""
+    kinds: list[type] = [kind for _, kind in sorted(STUDIES.items(), key=training_last)]
+    kinds.insert(kinds.index(STUDIES["training"]), TrainingKeys)
+    yield from (STUDY.format(module=kind.__module__, name=kind.__name__) for kind in kinds)
 
 
 def table(page: str) -> Iterator[str]:

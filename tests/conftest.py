@@ -16,29 +16,35 @@ import sheetsim
 from sheetsim.cli import commands as cli
 from sheetsim.runs import templates
 from sheetsim.runs.run import Run
-from sheetsim.studies.correlation.study import Correlation
-from sheetsim.studies.finite_width.study import FiniteWidth
-from sheetsim.studies.forward.study import Forward
-from sheetsim.studies.jacobian.study import Jacobian
-from sheetsim.studies.phase_diagram.study import PhaseDiagram
-from sheetsim.studies.propagation.study import Propagation
 from sheetsim.studies.study import Experiment
 from sheetsim.studies.training.gradients import TrainingGradients
 from sheetsim.studies.training.scales import BatchNormScales
 from sheetsim.studies.training.study import Trained
-from sheetsim.studies.training_in_cells.study import TrainingInCells
 
 # The same examples at each run: a test that fails does so again.
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
 
 SMALL = {"samples": 40, "inputs": 7, "layers": [6, 8, 5], "histogram": {"bins": 12}}
-FEW_PAIRS = {"pairs": 8, "units": 10, "layers": 3}
-FEW_PICTURES = {"pictures": 8, "steps": 4}
-FEW_UNITS = {"units": 6, "layers": 3, "bins": 4}
-FEW_BLOCKS = {"samples": 8, "units": 7, "layers": 3}
-FEW_NETWORKS = {"networks": 12, "inputs": 9, "layers": [9, 8, 9], "bins": 4}
-SMALL_GRID = {"steps": 3, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2}
+
+# By study the keys that make its book small; those of training follow from the template, see `small_keys`.
+FEW: dict[str, dict[str, Any]] = {
+    "bayesian-search": {"steps": 2, "grid": 9},
+    "correlation": {"pairs": 8, "units": 10, "layers": 3},
+    "finite-width": {"networks": 12, "inputs": 9, "layers": [9, 8, 9], "bins": 4},
+    "forward": SMALL,
+    "gradient-flow": SMALL,
+    "jacobian": {"units": 6, "layers": 3, "bins": 4},
+    "optimizers": {"steps": 4, "contours": 5},
+    "phase-diagram": {"steps": 3, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2},
+    "propagation": {"samples": 8, "units": 7, "layers": 3},
+    "rnn-gradients": {"samples": 3, "units": 4, "steps": 4},
+    "symmetry": {"samples": 4, "steps": 3},
+    "training-in-cells": {"pictures": 8, "steps": 4},
+}
+# Books of these templates are small as they are.
+SMALL_AS_THEY_ARE = ("bayesian-search", "optimizers", "rnn-gradients", "symmetry")
+
 # What is printed is in the language of the locale: that of the tests, and not of the machine.
 os.environ["LC_ALL"] = "C.UTF-8"
 
@@ -46,14 +52,7 @@ FEW_STEPS = {"data": "iris", "samples": 60, "batch": 20, "steps": 12, "every": 4
 
 # Templates with large books, which are small in a plain run of the tests, and full with -m slow.
 EXPERIMENTS = {name: templates.load(name).experiment for name in templates.names()}
-LARGE = [
-    name
-    for name, known in EXPERIMENTS.items()
-    if isinstance(
-        known,
-        Forward | Correlation | FiniteWidth | Jacobian | PhaseDiagram | Propagation | Trained | TrainingInCells,
-    )
-]
+LARGE = [name for name, experiment in EXPERIMENTS.items() if experiment.study not in SMALL_AS_THEY_ARE]
 
 # One template of each study in a plain run of the tests, and all with -m slow.
 FIRST_OF = {known.study: name for name, known in reversed(EXPERIMENTS.items())} | {"forward": "relu-he"}
@@ -98,16 +97,9 @@ def small_run(name: str = "relu-he", **overrides: object) -> Run:
 
 def small_keys(known: Experiment) -> dict[str, object]:
     """Keys that make a template's book small."""
-    if isinstance(known, Jacobian):
-        return FEW_UNITS
-    if isinstance(known, Propagation):
-        return FEW_BLOCKS
-    if isinstance(known, FiniteWidth):
-        return FEW_NETWORKS
-    if isinstance(known, PhaseDiagram):
-        return SMALL_GRID
     if not isinstance(known, Trained):
-        return {Correlation: FEW_PAIRS, TrainingInCells: FEW_PICTURES}.get(type(known), SMALL)
+        assert known.study in FEW, f"tests/conftest.py: FEW has no keys that make a book of {known.study} small"
+        return FEW[known.study]
     keys = {**FEW_STEPS, "layers": [5] * min(len(known.layers), 3)}
     if isinstance(known.dropout, list):
         keys["dropout"] = [0.0] * (len(keys["layers"]) - 1) + [0.25]

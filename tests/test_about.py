@@ -11,20 +11,11 @@ import sheetsim
 from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
 from sheetsim.studies.about import AboutPage, glossary
+from sheetsim.studies.forward.study import Forward
 from sheetsim.studies.model_book import model_sheets
 from sheetsim.workbook.layout import MatrixSheet, Text
 
-NETWORK = {"samples": 6, "inputs": 4, "layers": [3] * 5, "histogram.bins": 4}
-FEW: dict[str, dict[str, Any]] = {
-    "forward": NETWORK,
-    "gradient-flow": NETWORK,
-    "bayesian-search": {"steps": 2, "grid": 7},
-    "correlation": {"pairs": 8, "units": 6, "layers": 5},
-    "optimizers": {"steps": 2, "contours": 5},
-    "rnn-gradients": {"steps": 2},
-    "symmetry": {"steps": 2},
-    "training-in-cells": {"pictures": 4, "steps": 2},
-}
+FIVE_LAYERS = {"samples": 6, "inputs": 4, "layers": [3] * 5, "histogram.bins": 4}
 # Books with names that those of the templates have not.
 OTHERS: dict[str, dict[str, Any]] = {
     "relu-he": {"initializer": ["he", 0.1, {"constant": 0.3}, "he", "he"]},
@@ -51,8 +42,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [*((name, {}) for name in templates.na
 
 @pytest.mark.parametrize(("name", "changes"), CASES, ids=str)
 def test_about_explains_every_name(name: str, changes: dict[str, Any]) -> None:
-    study = templates.load(name).experiment.study
-    few = FEW[study] if study in FEW else small_keys(templates.load(name).experiment)
+    template = templates.load(name).experiment
+    few = FIVE_LAYERS if isinstance(template, Forward) else small_keys(template)
     experiment = templates.load(name, {**few, **changes}).experiment
     layout = experiment.build().layout("a command", experiment.is_full)
     (about,) = [sheet for sheet in layout.sheets if isinstance(sheet, AboutPage)]

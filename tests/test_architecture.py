@@ -109,6 +109,7 @@ def test_a_study_has_its_own_name_in_the_registry_and_one_for_type_checkers() ->
     """The registry loads a study when it is asked for, so that neither is looked at before."""
     assert {study: kind.STUDY for study, kind in STUDIES.items()} == {study: study for study in STUDIES}
     text = Path(sheetsim.__file__).read_text(encoding="utf-8")
+    imports = [f"    from {kind.__module__} import {kind.__name__} as {kind.__name__}\n" for kind in STUDIES.values()]
+    assert [line for line in imports if line not in text] == [], "lines that sheetsim/__init__.py lacks"
     for kind in STUDIES.values():
-        assert f"from {kind.__module__} import {kind.__name__} as {kind.__name__}\n" in text
         assert getattr(sheetsim, kind.__name__) is kind

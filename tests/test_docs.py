@@ -16,15 +16,17 @@ import jsonschema
 import msgspec
 import pytest
 import typer
+from conftest import EXPERIMENTS
 from sybil import Document, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import sheetsim
+from sheetsim.audit.simulated import plan_file
 from sheetsim.cli.commands import app
 from sheetsim.runs import templates
 from sheetsim.runs.search_plan import FOLDER, load_search, shipped_searches
 from sheetsim.runs.sweep_grid import load_sweep
-from sheetsim.sheets.marking import plan_file
+from sheetsim.studies.registry import STUDIES
 from sheetsim.workbook.writing.styles import Look
 from sheetsim.workbook.writing.theme import Font, Tabs, ThemeKeys, tables
 
@@ -260,6 +262,37 @@ def test_the_schema_of_simulations_takes_the_documented_one() -> None:
     assert not schema.is_valid({**keys, "correlations": [["B2", "B3"]]})
 
 
+def test_the_schema_of_themes_takes_the_documented_one_and_the_files_that_are_taken() -> None:
+    schema = schema_of("theme")
+    (text,) = blocks(ROOT / "docs/house-style.md", "toml")
+    usual = tomllib.loads(text)
+    schema.validate(usual)
+    schema.validate({"font": {"size": 9.5}, "logo": "logo.png", "cover": "brand.xlsx"})
+    colors = usual["colors"]
+    for wrong in (
+        {"colour": {}},
+        {"colors": {"inc": "#1F2937"}},
+        {"colors": {"ink": "navy"}},
+        {"colors": {"lines": colors["lines"][:4]}},
+        {"colors": {"ramp": colors["ramp"][:1]}},
+        {"tabs": {"weights": 3}},
+        {"tones": {"good": {"fill": "#D9F2E0"}}},
+        {"font": {"size": 12}},
+        {"font": {"name": ""}},
+        {"numbers": {"percent": ""}},
+    ):
+        assert not schema.is_valid(wrong), wrong
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(wrong, ThemeKeys)
+
+
+def test_the_first_page_has_every_study() -> None:
+    """By one of its templates. That a page is linked and in the site's navigation is checked elsewhere."""
+    named = set(re.findall(r"`([\w-]+)`", (ROOT / "docs/index.md").read_text(encoding="utf-8")))
+    shown = {experiment.study for name, experiment in EXPERIMENTS.items() if name in named}
+    assert set(STUDIES) - shown == set(), "the table Studies of docs/index.md has no such row"
+
+
 def test_the_python_page_has_every_public_name() -> None:
     page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
     shown = dict(re.findall(r"^::: (\S+)\n    options:\n      (.*)$", page, re.MULTILINE))
@@ -272,7 +305,7 @@ def test_the_python_page_has_every_public_name() -> None:
         listed = re.findall(r"\w+", options.removeprefix("members:")) if options.startswith("members") else [name]
         if f"{known.__module__}.{name}" not in shown and not (options and name in listed):
             missing.append(name)
-    assert not missing
+    assert not missing, "docs/api.md lists these neither as a module's members nor by themselves"
 
 
 def test_reference_pages_are_up_to_date() -> None:

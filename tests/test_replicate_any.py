@@ -16,28 +16,20 @@ from sheetsim.runs.observed import child_seed
 from sheetsim.runs.run import Run
 from sheetsim.studies.registry import STUDIES
 from sheetsim.studies.symmetry.study import Symmetry
-from sheetsim.studies.training.study import Trained
 
-# A small experiment of each study: one that the registry has and this does not fails below.
-SMALL: dict[str, dict[str, Any]] = {
+# By which its replicates differ, or which their tests need.
+OWN: dict[str, dict[str, Any]] = {
     "forward": {"samples": 20, "inputs": 5, "layers": [6, 4], "activation": "relu", "initializer": "he"},
     "gradient-flow": {"samples": 12, "inputs": 4, "layers": [5, 4], "outputs": 2},
-    "symmetry": {"samples": 4, "steps": 3},
-    "optimizers": {"start_std": 2.0, "steps": 4, "contours": 0},
-    "rnn-gradients": {"samples": 3, "units": 4, "steps": 4, "draws": "mt19937"},
-    "correlation": {"pairs": 8, "units": 6, "layers": 2},
-    **{name: small_keys(kind()) for name, kind in STUDIES.items() if issubclass(kind, Trained)},
-    "training-in-cells": {"pictures": 4, "steps": 3},
-    "phase-diagram": {"steps": 2, "points": [[1.0, 0.1]], "pairs": 2, "units": 6, "layers": 2},
-    "finite-width": {"networks": 8, "inputs": 9, "layers": [9, 8]},
-    "propagation": {"samples": 6, "units": 5, "layers": 2},
-    "jacobian": {"units": 6, "layers": 2},
-    "bayesian-search": {"noise_std": 0.1, "steps": 2, "grid": 9},
+    "optimizers": {"start_std": 2.0, "contours": 0},
+    "rnn-gradients": {"draws": "mt19937"},
+    "bayesian-search": {"noise_std": 0.1},
 }
 
 
 def small(name: str, **keys: Any) -> Any:
-    return STUDIES[name](**SMALL[name] | keys)
+    """A small experiment of the study."""
+    return STUDIES[name](**{**small_keys(STUDIES[name]()), **OWN.get(name, {}), **keys})
 
 
 def launch(trials: int = 200, seed: int = 1) -> sheetsim.Model:

@@ -341,9 +341,14 @@ def test_a_marked_copy_that_is_filled_in_says_what_to_simulate(tmp_path: Path) -
     trials = run.trial_frame()
     assert list(trials)[:3] == ["Plan!B1", "Plan!B2", "growth"]
     assert trials["Plan!B1"].corr(trials["Plan!B2"], "spearman") == pytest.approx(0.6, abs=0.05)
-    (tmp_path / "filled.toml").write_text("trails = 3000")
-    with pytest.raises(SheetsimError, match="trails"):
-        sheetsim.workbook(tmp_path / "filled.xlsx").simulate()
+    for text, sentence in (
+        ("trails = 3000", "unknown key 'trails': did you mean 'trials'"),
+        ("outputs = [12]", r"outputs\[0\]: must be text, not a whole number"),
+        ("seed = " + "1" * 5000, "a whole number has more than 4,300 digits"),
+    ):
+        (tmp_path / "filled.toml").write_text(text)
+        with pytest.raises(SheetsimError, match=sentence):
+            sheetsim.workbook(tmp_path / "filled.xlsx").simulate()
 
 
 def same_parts(first: Path, second: Path, but: tuple[str, ...]) -> None:

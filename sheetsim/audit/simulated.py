@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from sheetsim import arguments
@@ -13,6 +14,7 @@ from sheetsim.audit.trial_engine import check_trials, has_ironcalc, ironcalc_eng
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
 from sheetsim.model.draws import check_seed
+from sheetsim.runs.templates import read_toml, sentence
 from sheetsim.runs.workbook_model import WorkbookModel, WorkbookRun
 from sheetsim.runs.workbook_scenarios import (
     CellGoal,
@@ -23,7 +25,7 @@ from sheetsim.runs.workbook_scenarios import (
     overridden,
 )
 from sheetsim.sheets.book import SheetBook
-from sheetsim.sheets.marking import SimulationPlan, plan_file, plan_sheet, write_marked
+from sheetsim.sheets.marking import SimulationPlan, plan_sheet, write_marked
 from sheetsim.sheets.program import BaseDifference, formula_differences
 
 if TYPE_CHECKING:
@@ -473,3 +475,12 @@ def workbook(path: str | os.PathLike[str]) -> Workbook:
     200
     """
     return Workbook(path)
+
+
+def plan_file(path: Path) -> SimulationPlan:
+    """What a TOML beside a workbook says. Raises SheetsimError with the key at fault."""
+    try:
+        return msgspec.convert(read_toml(path), SimulationPlan)
+    except msgspec.ValidationError as error:
+        said = sentence(str(error), {"": SimulationPlan.__struct_fields__})
+        raise SheetsimError(f"{path}: {said}") from None

@@ -353,7 +353,7 @@ def _results(what: str, settings: list[str] | None, seed: int | None) -> "Result
     from sheetsim.runs.run import run_scenario
 
     scenario = load_scenario(what, settings, seed)
-    scenario.experiment.check_english("pictures of a run")
+    scenario.experiment.check_english("summaries and pictures of a run")
     return run_scenario(scenario)
 
 

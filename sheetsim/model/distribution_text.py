@@ -22,33 +22,23 @@ _TOKEN = re.compile(
 # Longer than any distribution that is written by hand; data come by file.
 LONGEST = 100_000
 
-# The functions that take more than a family's parameters, and the order in which theirs are written.
+# The functions that take other parameters than their family has, and the order in which these are written.
 _MADE_BY: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "normal": (distributions.normal, ("mean", "std")),
-    "uniform": (distributions.uniform, ("low", "high")),
     "lognormal": (distributions.lognormal, ("mean", "std")),
     "triangular": (distributions.triangular, ("low", "mode", "high")),
-    "pert": (distributions.pert, ("low", "mode", "high", "shape")),
-    "discrete": (distributions.discrete, ("values", "weights")),
     "metalog": (distributions.metalog, ("quantiles",)),
     "empirical": (distributions.resampled, ("values",)),
 }
 
-# What must be written, with what it may be given by instead.
-_NEEDED: dict[str, tuple[tuple[str, ...], str]] = {
-    "normal": (("mean", "std"), ""),
-    "uniform": (("low", "high"), ""),
-    "lognormal": (("mean", "std"), ", both of the logarithm, or two percentiles as p5=800, p95=3000"),
-    "triangular": (("low", "mode", "high"), ", or percentiles as p10=5, mode=7, p90=12"),
-    "pert": (("low", "mode", "high"), ""),
-    "student_t": (("df",), ""),
-    "bernoulli": (("p",), ""),
-    "discrete": (("values",), ""),
-    "empirical": (("values",), ""),
-}
+# What need not be written of a family of this package.
+_OPTIONAL = ("shape", "weights")
 
-# Of these, low and high are parameters and cut nothing off.
-_WITH_ENDS = ("uniform", "triangular", "pert", "metalog")
+# What may be given in place of parameters.
+_INSTEAD = {
+    "lognormal": ", both of the logarithm, or two percentiles as p5=800, p95=3000",
+    "triangular": ", or percentiles as p10=5, mode=7, p90=12",
+    "metalog": " as {0.1: 5, 0.9: 14}, or percentiles as p10=5, p90=14",
+}
 
 _EXAMPLE = "write NAME(PARAMETER, …), for example normal(100, 15) or pert(low=1, mode=2, high=5)"
 
@@ -200,12 +190,14 @@ class _Reader:
 def _made(name: str, positional: list[Any], keywords: dict[str, Any]) -> Distribution:
     if name == "truncated":
         return _truncated(positional, keywords)
-    ends = {} if name in _WITH_ENDS else {end: keywords.pop(end) for end in ("low", "high") if end in keywords}
-    if name not in _MADE_BY and ends and set(ends) & set(_parameters(name)):
-        keywords, ends = keywords | ends, {}
-    function, names = _MADE_BY.get(name, (None, _parameters(name)))
+    of_family = _parameters(name)
+    # Of a family with such parameters, low and high cut nothing off.
+    is_cut = not {"low", "high"} & set(of_family)
+    ends = {end: keywords.pop(end) for end in ("low", "high") if end in keywords} if is_cut else {}
+    function, names = _MADE_BY.get(name, (None, of_family))
     if len(positional) > len(names):
-        takes = f"{len(names)} parameters ({', '.join(names)})" if names else "no parameters"
+        parameters = "parameter" if len(names) == 1 else "parameters"
+        takes = f"{len(names)} {parameters} ({', '.join(names)})" if names else "no parameters"
         raise SheetsimError(f"{name} takes {takes}, not {len(positional)}")
     for key, value in zip(names, positional, strict=False):
         if key in keywords:
@@ -233,7 +225,8 @@ def _check_complete(name: str, names: tuple[str, ...], keywords: Mapping[str, An
     if any(key not in names for key in keywords):
         # A percentile, or what the distribution itself refuses.
         return
-    needed, instead = _NEEDED.get(name, ((), ""))
+    of_ours = names if name in BUILT_IN else ()
+    needed, instead = tuple(key for key in of_ours if key not in _OPTIONAL), _INSTEAD.get(name, "")
     if "scale" in names and ("loc" in keywords or names[0] == "loc"):
         # `gamma(2, 3)` and `expon(5)` of scipy.stats are moved by 3 and 5, with a scale of 1.
         needed, instead = ("scale",), f", as in {name}({'…, ' if names[0] != 'loc' else ''}scale=3)"

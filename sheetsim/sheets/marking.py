@@ -1,18 +1,15 @@
-"""The sheet `Simulation` of a person's workbook, or a TOML beside it: which cells are uncertain, and what is asked.
+"""The sheet `Simulation` of a person's workbook: which cells are uncertain, and what is asked.
 
 The sheet has three tables, one under another: under `Inputs` a cell and its distribution a row, under `Outputs` a cell
 and `yes` where it is asked about, under `Correlations` two inputs and a number.
 """
 
-import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from sheetsim.errors import SheetsimError
-from sheetsim.files import read_text
 from sheetsim.sheets.book import CellId, SheetBook
 from sheetsim.sheets.compiled import Compiler
 from sheetsim.sheets.package_copy import AddedSheet, copy_with_sheets, plain_sheet
@@ -46,41 +43,31 @@ HELP = (
 )
 
 
-@dataclass
-class SimulationPlan:
-    """What is to be simulated; None where it is not said.
+class SimulationPlan(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to be simulated, with the keys of the TOML that can say it; None where it is not said.
 
-    Distributions (texts) by cell, outputs, rank correlations, and by name of a scenario what some cells hold.
+    Attributes
+    ----------
+    inputs
+        By cell ("Sheet1!B2") or defined name its distribution as text, `"normal(100, 15)"`.
+    outputs
+        Cells or defined names that are asked about.
+    correlations
+        Lists of two inputs and their rank correlation, `["B2", "B3", 0.5]`.
+    trials
+        Number of trials (100,000 without it).
+    seed
+        The seed of all draws, a whole number from 0.
+    scenarios
+        By name of a scenario a table of cells with numbers or distributions, in place of what they hold.
     """
 
-    inputs: dict[str, str] = field(default_factory=dict)
-    outputs: list[str] = field(default_factory=list)
-    correlations: list[tuple[str, str, float]] = field(default_factory=list)
-    trials: int | None = None
-    seed: int | None = None
-    scenarios: dict[str, dict[str, float | str]] = field(default_factory=dict)
-
-
-class _PlanFile(msgspec.Struct, forbid_unknown_fields=True):
     inputs: dict[str, str] = {}
     outputs: list[str] = []
     correlations: list[tuple[str, str, float]] = []
     trials: int | None = None
     seed: int | None = None
     scenarios: dict[str, dict[str, float | str]] = {}
-
-
-def plan_file(path: Path) -> SimulationPlan:
-    """What a TOML says. Raises SheetsimError for what is no such file."""
-    try:
-        raw = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise SheetsimError(f"{path} is no TOML: {error}") from None
-    try:
-        read = msgspec.convert(raw, _PlanFile)
-    except msgspec.ValidationError as error:
-        raise SheetsimError(f"{path}: {error}") from None
-    return SimulationPlan(read.inputs, read.outputs, read.correlations, read.trials, read.seed, read.scenarios)
 
 
 def plan_sheet(book: SheetBook) -> SimulationPlan:

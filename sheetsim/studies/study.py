@@ -138,8 +138,8 @@ class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unkno
     study: the name of a study of registry.STUDIES; lang: the language of the workbook, `en` or `ja` (Japanese);
     title, description: for people.
     TITLE: where there is no title; TABLES: the names of its tables, as `--table` has them, the summary first; TRAINS:
-    whether what it computes is trained, and so can be kept and taken up again; UNSAID: values of keys that say nothing,
-    and are left out: a book without them is what it was before there were such keys.
+    whether what it computes is trained, and so can be kept and taken up again; UNSAID: keys that are said only where
+    they are not their default, so that a book without them is what it was before there were such keys.
     Raises SheetsimError with the key and the reason.
     """
 
@@ -147,7 +147,7 @@ class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unkno
     TITLE: ClassVar[str]
     TABLES: ClassVar[tuple[str, ...]]
     TRAINS: ClassVar[bool] = False
-    UNSAID: ClassVar[Mapping[str, Any]] = {}
+    UNSAID: ClassVar[tuple[str, ...]] = ()
 
     study: str
     title: str = ""
@@ -187,8 +187,9 @@ class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unkno
 
     def parameters(self) -> dict[str, Any]:
         """The keys that are set, as a template would have them."""
+        unsaid = {field.name: field.default for field in msgspec.structs.fields(self) if field.name in self.UNSAID}
         keys = msgspec.structs.asdict(self)
-        return {k: v for k, v in keys.items() if v is not None and (k, v) not in self.UNSAID.items()}
+        return {k: v for k, v in keys.items() if v is not None and not (k in unsaid and v == unsaid[k])}
 
     def shown(self) -> dict[str, Any]:
         """The parameters that About shows."""

@@ -1,7 +1,6 @@
 """The keys of all studies with drawn weights: gain, distribution of the draws, and drawn biases. One definition."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -39,7 +38,7 @@ class DrawnWeights:
 
     __slots__ = ()
 
-    UNSAID: ClassVar[Mapping[str, Any]] = {"bias": 0.0, "gain": 1.0, "weight_draws": "normal"}
+    UNSAID: ClassVar[tuple[str, ...]] = ("bias", "gain", "weight_draws")
 
     activation: Any
     bias: float | None

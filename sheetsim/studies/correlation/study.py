@@ -4,9 +4,8 @@ It holds its parameters and its graph; `layers.py` says what is measured, `mean_
 `book.py` how the workbook shows it.
 """
 
-from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -65,7 +64,7 @@ class Correlation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
     STUDY: ClassVar[str] = "correlation"
     TITLE: ClassVar[str] = "Correlation of two inputs"
     TABLES: ClassVar[tuple[str, ...]] = ("correlation", "outputs", "percentiles", "risk", "histograms")
-    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": 1.0, "weight_draws": "normal"}
+    UNSAID: ClassVar[tuple[str, ...]] = ("gain", "weight_draws")
 
     study: str = "correlation"
     seed: int = 0

@@ -3,9 +3,8 @@
 It holds its parameters and its graph; `passes.py` computes the networks, `layers.py` makes the tables about them.
 """
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -56,7 +55,6 @@ class FiniteWidth(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
     STUDY: ClassVar[str] = "finite-width"
     TITLE: ClassVar[str] = "Finite width"
     TABLES: ClassVar[tuple[str, ...]] = ("widths", "histogram")
-    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": "activation", "bias": 0.0, "weight_draws": "normal"}
 
     study: str = "finite-width"
     seed: int = 0

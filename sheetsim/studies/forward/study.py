@@ -165,7 +165,7 @@ class Forward(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True,
     TITLE: ClassVar[str] = "Forward pass"
     TABLES: ClassVar[tuple[str, ...]] = ("layers", "variance", "claims", "histograms")
     SHEETS_A_LAYER: ClassVar[int] = 4
-    UNSAID: ClassVar[Mapping[str, Any]] = {**DrawnWeights.UNSAID, "draws": "pcg64", "charts": "column"}
+    UNSAID: ClassVar[tuple[str, ...]] = (*DrawnWeights.UNSAID, "draws", "charts")
     # Sizes of a live book of less than 500 KB.
     SMALL: ClassVar[Mapping[str, int]] = {"samples": 80, "inputs": 20, "width": 20}
 

@@ -5,7 +5,7 @@ Here stand its parameters and its graph; `layers.py` says what is measured, and 
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
@@ -79,7 +79,7 @@ class Jacobian(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True
     STUDY: ClassVar[str] = "jacobian"
     TITLE: ClassVar[str] = "Singular values of the Jacobian"
     TABLES: ClassVar[tuple[str, ...]] = ("jacobian", "histogram", "values")
-    UNSAID: ClassVar[Mapping[str, Any]] = {"weight_draws": "normal"}
+    UNSAID: ClassVar[tuple[str, ...]] = ("weight_draws",)
 
     study: str = "jacobian"
     seed: int = 0

@@ -4,8 +4,7 @@ Here stand its parameters and what is computed; `measured.py` has networks besid
 """
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import numpy as np
@@ -80,7 +79,7 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
     STUDY: ClassVar[str] = "phase-diagram"
     TITLE: ClassVar[str] = "Phase diagram"
     TABLES: ClassVar[tuple[str, ...]] = ("points", "grid", "critical")
-    UNSAID: ClassVar[Mapping[str, Any]] = {"weight_draws": "normal"}
+    UNSAID: ClassVar[tuple[str, ...]] = ("weight_draws",)
 
     study: str = "phase-diagram"
     seed: int = 0

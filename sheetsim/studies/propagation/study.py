@@ -5,8 +5,7 @@ measured.
 """
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.distributions import normal
@@ -65,7 +64,7 @@ class Propagation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
     STUDY: ClassVar[str] = "propagation"
     TITLE: ClassVar[str] = "Propagation with skips and normalization"
     TABLES: ClassVar[tuple[str, ...]] = ("propagation",)
-    UNSAID: ClassVar[Mapping[str, Any]] = {"bias": 0.0, "weight_draws": "normal"}
+    UNSAID: ClassVar[tuple[str, ...]] = ("bias", "weight_draws")
 
     study: str = "propagation"
     seed: int = 0

@@ -4,9 +4,8 @@ Here stand its parameters and what is computed; `book.py` says how the workbook 
 """
 
 import math
-from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -102,7 +101,7 @@ class Symmetry(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True
     STUDY: ClassVar[str] = "symmetry"
     TITLE: ClassVar[str] = "Symmetry of equal starts"
     TABLES: ClassVar[tuple[str, ...]] = ("starts", "steps")
-    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": 1.0, "weight_draws": "normal"}
+    UNSAID: ClassVar[tuple[str, ...]] = ("gain", "weight_draws")
 
     study: str = "symmetry"
     seed: int = 0

@@ -117,7 +117,7 @@ class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=
         A key is wrong; the message names it and says why.
     """
 
-    UNSAID: ClassVar[Mapping[str, Any]] = {"gain": 1.0, "weight_draws": "normal"}
+    UNSAID: ClassVar[tuple[str, ...]] = ("gain", "weight_draws")
 
     seed: int = 0
     seeds: int = 1

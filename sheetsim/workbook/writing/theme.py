@@ -14,14 +14,14 @@ import msgspec
 if TYPE_CHECKING:
     from sheetsim.workbook.writing.cover import Cover
 
-_COLOR = re.compile(r"#[0-9A-Fa-f]{6}\Z")
+COLOR = "#[0-9A-Fa-f]{6}"
 
 # What a number format is made of: digits, marks, texts, conditions and currencies in brackets. A date's are not.
 _FORMAT = re.compile(
     r"(?=.*[0#?])(?:[0#?.,%; \-+()/$€£¥:'\u00a0\u202f]|E[+-](?=0)|\"[^\"\x00-\x1f]*\"|[\\_][\x20-\x7e]"
     r"|\[(?:\$[^\[\]\"]*|Black|Blue|Cyan|Green|Magenta|Red|White|Yellow)\])+\Z"
 )
-_LONGEST_FORMAT, _LONGEST_FONT = 100, 31
+LONGEST_FORMAT, LONGEST_FONT = 100, 31
 
 # Of charts, each with a marker of its own.
 LINES = 5
@@ -31,7 +31,7 @@ CALLED = {"input": "yellow", "negative": "blue", "zero": "white", "positive": "o
 CALLED |= {"zeros": "gray", "contour": "gray", "outside": "ochre"}
 
 # Rows are made for 10 points: of what is larger, lines would be cut off.
-_SIZES = 8, 11
+SIZES = 8, 11
 
 # Colors by the words that texts of the books have for them: by which hue, in degrees, they can be told.
 _HUES = {"yellow": (38, 70), "blue": (185, 260), "orange": (14, 42), "ochre": (30, 56)}
@@ -59,19 +59,53 @@ class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def __post_init__(self) -> None:
         for key, colors in self.colors().items():
             for color in colors:
-                if not _COLOR.match(color):
+                if not re.fullmatch(COLOR, color):
                     raise ValueError(f"{key} must be a color as #1F2937 is one, not {color!r:.40}")
 
 
 class RoleColors(_Keys, frozen=True, kw_only=True):
     """Colors by role.
 
-    ink, muted: of texts, and of notes and what is written in charts; link; heading: behind headings; rule: under them,
-    and of axes; verdict: behind a verdict.
-    bar, outside, zeros: of histograms, what lies outside the range, and the spike of zeros; lines: of charts, in their
-    order; ramp: from the first to the last of more lines than those; grid: thin lines in and around charts; contour.
-    negative, zero, positive: of the numbers of a matrix, and of a scale from smallest to largest; share: of bars
-    in cells; input, input_border: of cells that are meant to be changed.
+    Attributes
+    ----------
+    ink
+        Texts.
+    muted
+        Notes, and what is written in charts.
+    link
+        Links.
+    heading
+        Behind headings.
+    rule
+        Under headings, and axes of charts.
+    verdict
+        Behind a verdict without a tone.
+    bar
+        Histograms.
+    outside
+        What lies outside the range of histograms, an ochre.
+    zeros
+        The spike of zeros in histograms, a gray.
+    lines
+        Lines of charts in their order, five.
+    ramp
+        From the first to the last of more lines than five.
+    grid
+        Thin lines in and around charts.
+    contour
+        Lines of equal height, a gray.
+    negative
+        Numbers of a matrix below 0, and the smallest ones, a blue.
+    zero
+        Numbers between, a white.
+    positive
+        Numbers above 0, and the largest ones, an orange.
+    share
+        Bars in cells.
+    input
+        Cells that are meant to be changed, a yellow.
+    input_border
+        Their border.
     """
 
     ink: str = "#1F2937"
@@ -106,7 +140,27 @@ class RoleColors(_Keys, frozen=True, kw_only=True):
 
 
 class Tabs(_Keys, frozen=True, kw_only=True):
-    """Colors of tabs by what a sheet holds; those that are not given are a role's."""
+    """Colors of tabs by what a sheet holds.
+
+    Attributes
+    ----------
+    input
+        Input data, without it the color input_border.
+    weights
+        Weights.
+    sums
+        Linear sums, without it the color bar.
+    activations
+        Activations.
+    gradients
+        Gradients.
+    results
+        Results, without it the color ink.
+    draws
+        Draws, without it the color contour.
+    about
+        About, without it the color heading.
+    """
 
     input: str | None = None
     weights: str = "#8A5AA8"
@@ -119,14 +173,34 @@ class Tabs(_Keys, frozen=True, kw_only=True):
 
 
 class Tone(_Keys, frozen=True, kw_only=True):
-    """Of a verdict's cell: the color behind its text, and of the text."""
+    """Colors of a verdict's cell.
+
+    Attributes
+    ----------
+    fill
+        Behind the text.
+    text
+        The text.
+    """
 
     fill: str
     text: str
 
 
 class Tones(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Colors of verdicts by how good they are."""
+    """Colors of verdicts by how good they are.
+
+    Attributes
+    ----------
+    good
+        Good news.
+    warning
+        A warning.
+    bad
+        Bad news.
+    neutral
+        Neither.
+    """
 
     good: Tone = Tone(fill="#D9F2E0", text="#14652F")
     warning: Tone = Tone(fill="#FCEBCB", text="#8A5200")
@@ -135,10 +209,16 @@ class Tones(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Font(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Of cells, and of charts.
+    """Fonts of cells and charts.
 
-    name: of everything, the usual one of the book's language where it is left out; code: of commands; size: of plain
-    text in points, 8 to 11.
+    Attributes
+    ----------
+    name
+        Font of everything, the usual one of the book's language without it.
+    code
+        Font of commands.
+    size
+        Size of plain text in points, 8 to 11.
     """
 
     name: str | None = None
@@ -148,17 +228,29 @@ class Font(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def __post_init__(self) -> None:
         for key in ("name", "code"):
             name = getattr(self, key)
-            if name is not None and (not 0 < len(name) <= _LONGEST_FONT or not name.isprintable()):
-                raise ValueError(f"{key} must be a font's name of at most {_LONGEST_FONT} characters, not {name!r:.40}")
-        if not _SIZES[0] <= self.size <= _SIZES[1]:
-            raise ValueError(f"size must lie between {_SIZES[0]} and {_SIZES[1]} points, not {self.size}")
+            if name is not None and (not 0 < len(name) <= LONGEST_FONT or not name.isprintable()):
+                raise ValueError(f"{key} must be a font's name of at most {LONGEST_FONT} characters, not {name!r:.40}")
+        if not SIZES[0] <= self.size <= SIZES[1]:
+            raise ValueError(f"size must lie between {SIZES[0]} and {SIZES[1]} points, not {self.size}")
 
 
 class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Number formats, as Excel has them.
+    """Number formats, as Excel writes them.
 
-    number: of magnitudes from 0.001 to 10; tens, hundreds: of greater ones; scientific: of those that are greater or
-    smaller still; percent; count: of whole numbers that count something.
+    Attributes
+    ----------
+    number
+        Magnitudes from 0.001 to 10.
+    tens
+        From 10 to 100.
+    hundreds
+        From 100 to 10,000.
+    scientific
+        Above that, and below 0.001.
+    percent
+        Shares.
+    count
+        Whole numbers that count something.
     """
 
     number: str = "0.0000"
@@ -171,12 +263,30 @@ class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __post_init__(self) -> None:
         for key in self.__struct_fields__:
             text = getattr(self, key)
-            if len(text) > _LONGEST_FORMAT or text.count(";") > 3 or not _FORMAT.match(text):
+            if len(text) > LONGEST_FORMAT or text.count(";") > 3 or not _FORMAT.match(text):
                 raise ValueError(f"{key} must be a format of numbers as 0.00 or #,##0 are, not {text!r:.60}")
 
 
 class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The keys of a theme's file. logo, cover: files, relative to it."""
+    """The keys of a theme's file.
+
+    Attributes
+    ----------
+    colors
+        Colors by role.
+    tabs
+        Colors of tabs by what a sheet holds.
+    tones
+        Colors of verdicts by how good they are.
+    font
+        Fonts of cells and charts.
+    numbers
+        Number formats.
+    logo
+        A picture in PNG or JPEG, its path relative to the theme.
+    cover
+        A workbook whose first sheet is the cover, its path relative to the theme.
+    """
 
     colors: RoleColors = RoleColors()
     tabs: Tabs = Tabs()
