@@ -21,8 +21,8 @@ from sheetsim.summary.output_tables import OutputTables
 from sheetsim.summary.table import Table
 
 INTRODUCTION = """
-What each column of the tables of `sheetsim summary NAME --table TABLE` means, and each verdict. The sheet `About` of every
-workbook explains its own tables and verdicts.
+What each column of the tables of `sheetsim summary NAME --table TABLE` means, and each verdict. The sheet `About` of
+every workbook explains its own tables and verdicts.
 
 Suffixes of names: `_low` and `_high` are the ends of an interval, `_theory` is the value by mean-field theory or free
 probability, `_start` and `_end` are before the first and after the last step.

@@ -64,13 +64,13 @@ TEMPLATES = f"""# Templates and their keys
 
 {MADE}
 
-All keys of all studies. A template describes a run completely, in TOML. `sheetsim show relu-he > mine.toml` writes one to
-edit, `sheetsim run mine.toml` runs it, and `--set key=value` sets any key on the command line (in a table:
-`--set histogram.bins=40`). For the networks of `forward` and `gradient-flow`, `--set depth=50` and `--set width=200` set
-`layers`, and `--set size=small` makes a small workbook.
+All keys of all studies. A template describes a run completely, in TOML. `sheetsim show relu-he > mine.toml` writes one
+to edit, `sheetsim run mine.toml` runs it, and `--set key=value` sets any key on the command line (in a table:
+`--set histogram.bins=40`). For the networks of `forward` and `gradient-flow`, `--set depth=50` and `--set width=200`
+set `layers`, and `--set size=small` makes a small workbook.
 
-Editors with JSON schemas (for example VS Code with Taplo) complete and check a template that begins with `#:schema` and the
-path of [schema/template.json](schema/template.json); for other files there are [schema/sweep.json](schema/sweep.json),
+Editors with JSON schemas (for example VS Code with Taplo) complete and check a template that begins with `#:schema`
+and the path of [schema/template.json](schema/template.json); for other files there are [schema/sweep.json](schema/sweep.json),
 [schema/search.json](schema/search.json) and [schema/simulation.json](schema/simulation.json).
 
 Every template has these keys:
@@ -88,8 +88,8 @@ CLI = f"""# Commands
 {MADE}
 
 Every command with its options, as in `--help`. After a mistake in a command sheetsim prints one line on standard error,
-writes nothing, and exits with status 2. Workbooks go to the folder `outputs` unless `--output` is given. `--format parquet`
-needs `sheetsim[parquet]`. `sheetsim --version` prints the version.
+writes nothing, and exits with status 2. Workbooks go to the folder `outputs` unless `--output` is given.
+`--format parquet` needs `sheetsim[parquet]`. `sheetsim --version` prints the version.
 
 For Tab completion in bash, zsh, fish and PowerShell run `sheetsim --install-completion` once and open a new terminal;
 `sheetsim --show-completion` prints the script instead.
@@ -97,8 +97,8 @@ For Tab completion in bash, zsh, fish and PowerShell run `sheetsim --install-com
 
 ACTIVATIONS_HEAD = """## Activations
 
-The values of `activation`, with the formula in the workbook, the bounds of f, the σ_w of `gain = "activation"`, and where
-outputs count as saturated (|f′| stays under 1 % of its maximum).
+The values of `activation`, with the formula in the workbook, the bounds of f, the σ_w of `gain = "activation"`, and
+where outputs count as saturated (|f′| stays under 1 % of its maximum).
 
 | activation | f(a) | bounds | gain | saturated for a |
 |---|---|---|---|---|

@@ -153,7 +153,7 @@ def compare_command(
     replicates: Annotated[
         int,
         typer.Option(
-            help="Also run each network so often with common draws: differences from the first, with intervals."
+            help="Replicates with common draws: differences from the first network, with intervals."
         ),
     ] = 0,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,

@@ -59,7 +59,7 @@ Scheduler = Annotated[
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Overwrite a file that another program saved, or that is not a workbook of sheetsim."),
+    typer.Option("--force", help="Overwrite a file that another program saved, or that is not sheetsim's workbook."),
 ]
 Lang = Annotated[
     str | None,

@@ -75,7 +75,7 @@ Inputs = Annotated[
 Outputs = Annotated[
     list[str] | None,
     typer.Option(
-        "--output", metavar="CELL", help="A cell or defined name whose distribution is wanted.", show_default=False
+        "--output", metavar="CELL", help="A cell or defined name of a result.", show_default=False
     ),
 ]
 Correlations = Annotated[
@@ -139,7 +139,7 @@ Scenarios = Annotated[
     typer.Option(
         "--scenario",
         metavar="NAME:CELL=VALUE,...",
-        help="Compare scenarios (other numbers or distributions of cells) over the same draws. Can be given several times.",
+        help="Compare scenarios (other numbers or distributions of cells) over the same draws. Can be repeated.",
         show_default=False,
     ),
 ]
