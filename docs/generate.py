@@ -70,7 +70,8 @@ to edit, `sheetsim run mine.toml` runs it, and `--set key=value` sets any key on
 set `layers`, and `--set size=small` makes a small workbook.
 
 Editors with JSON schemas (for example VS Code with Taplo) complete and check a template that begins with `#:schema`
-and the path of [schema/template.json](schema/template.json); for other files there are [schema/sweep.json](schema/sweep.json),
+and the path of [schema/template.json](schema/template.json); for other files there are
+[schema/sweep.json](schema/sweep.json),
 [schema/search.json](schema/search.json) and [schema/simulation.json](schema/simulation.json).
 
 Every template has these keys:

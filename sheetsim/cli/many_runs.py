@@ -152,9 +152,7 @@ def compare_command(
     ] = None,
     replicates: Annotated[
         int,
-        typer.Option(
-            help="Replicates with common draws: differences from the first network, with intervals."
-        ),
+        typer.Option(help="Replicates with common draws: differences from the first network, with intervals."),
     ] = 0,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,
     form: Form = Format.table,

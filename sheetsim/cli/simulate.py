@@ -74,9 +74,7 @@ Inputs = Annotated[
 ]
 Outputs = Annotated[
     list[str] | None,
-    typer.Option(
-        "--output", metavar="CELL", help="A cell or defined name of a result.", show_default=False
-    ),
+    typer.Option("--output", metavar="CELL", help="A cell or defined name of a result.", show_default=False),
 ]
 Correlations = Annotated[
     list[str] | None,

@@ -266,7 +266,7 @@ def _unknown(d: Matrix, z: Matrix, *args: Matrix) -> tuple[Matrix | None, ...]:
 
 
 def _times(d: Matrix, x: Matrix) -> Matrix:
-    """d · x, without a product by the 1 with which the way back begins."""
+    """d · x, without a product by the 1 with which the backward pass begins."""
     return x if isinstance(d.source, Constant) and d.source.value == 1 else d * x
 
 

@@ -117,7 +117,7 @@ INPUT_LOST = (
 
 
 def saturated(activation: Matrix, a: Matrix) -> Matrix:
-    """The share of linear sums on a tail of f, where |f'| stays under 1 % of its largest value; for relu, outputs 0."""
+    """Share of pre-activations on a tail of f, where |f'| stays under 1 % of its largest value; for relu, outputs 0."""
     shares = {name: mean(on_tail(f, a)) for name, f in ACTIVATIONS.items() if f.saturates}
     return chosen(activation, shares, 0)
 

@@ -40,7 +40,7 @@ VERDICTS = (
 )
 
 COLUMNS = {
-    "c": "correlation of the two inputs' linear sums, Σ a_x a_y / √(Σ a_x² Σ a_y²), over pairs and units",
+    "c": "correlation of the two inputs' pre-activations, Σ a_x a_y / √(Σ a_x² Σ a_y²), over pairs and units",
     "c_low": "the lower end of its 95 % interval over draws of the weights and inputs",
     "c_high": "its upper end",
     "c_theory": "the mean-field value, from c_0 through the map layer by layer",
@@ -49,7 +49,7 @@ COLUMNS = {
     "rate_low": "the lower end of its 95 % interval over other weights, given what comes into each layer",
     "rate_high": "its upper end",
     "chi_theory": "the mean-field value of χ",
-    "q": "mean square of the linear sums a_x",
+    "q": "mean square of the pre-activations a_x",
     "q_theory": "its mean-field value",
     "c_spread": "variance of c over draws: what the layer's units add, and that of the layer before, carried on",
     "chi_spread": "variance of ln χ over other weights, given what comes into the layer",

@@ -1,4 +1,4 @@
-"""What is measured by layer: sizes and correlations on the way forward, a gradient's growth on the way back, a word."""
+"""Measurements by layer: sizes and correlations, growth of a gradient in the backward pass, a verdict."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce

@@ -35,7 +35,7 @@ CHART = (510, 300)
 
 # The yellow cells, and the texts beside them.
 CONTROLS = {
-    "activation": ("Activation f", "with the identity h ← h W; of the others the slopes f′ count on the way back"),
+    "activation": ("Activation f", "with the identity h ← h W; for others the slopes f′ count in the backward pass"),
     "scale": ("Scale of the weights", "W = scale · e_W: ρ, σ and the identity's growth are in proportion to it"),
     "gain": ("Gain of the weights", "scale is multiplied by it"),
     "bias_std": ("Standard deviation of biases", "of b in h ← f(h W + b), the same at every step"),

@@ -21,10 +21,10 @@ GROUPS = {
     "Outputs of the hidden units by sample": ("z_1", "z_2"),
     "Weights of the output": ("v_1", "v_2", "b"),
     "Output by sample, and its gradient": ("y", "d_y"),
-    "Gradients by output weights": ("d_v_1", "d_v_2", "d_b"),
-    "Gradients by the hidden units' outputs": ("d_z_1", "d_z_2"),
-    "Gradients by the weighted sums: times f′(a)": ("d_a_1", "d_a_2"),
-    "Gradients by the weights": ("d_w_1", "d_w_2"),
+    "Gradients of output weights": ("d_v_1", "d_v_2", "d_b"),
+    "Gradients of the hidden units' outputs": ("d_z_1", "d_z_2"),
+    "Gradients of the weighted sums: times f′(a)": ("d_a_1", "d_a_2"),
+    "Gradients of the weights": ("d_w_1", "d_w_2"),
 }
 
 WHAT = {

@@ -69,7 +69,7 @@ MEASURES = {
     "compares about 15 digits",
     "distance": "‖w_1 − w_2‖, the distance between the two units' weights",
     "loss": "the logistic loss, mean log(1 + exp(−target · y))",
-    "gradient": "‖(d_w_1, d_w_2)‖, the norm of the loss's gradient by the hidden units' weights",
+    "gradient": "‖(d_w_1, d_w_2)‖, the norm of the loss's gradient with respect to the hidden units' weights",
     "slope": "mean of f′(a) over units and samples, as a share of its greatest value",
 }
 KINDS = {"distinct": "count", "slope": "share", "distance": "size", "loss": "size", "gradient": "size"}
