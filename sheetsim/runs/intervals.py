@@ -80,15 +80,16 @@ COLUMNS = {
     "p50": "median over replicates",
     "p95": "95 % percentile over replicates",
     "theory": "mean-field value, for layers of infinite width; empty where none holds",
-    "z": "(mean − theory) / se; empty without spread, and where another than the mean is to be read",
-    "needed": "replicates needed for an interval of ± the wished precision of the mean; empty as z",
-    "log_mean": "mean of the natural logarithm over replicates, of products over layers that are above 0 in all",
+    "z": "(mean − theory) / se; empty if all values are equal, and if read is not the mean",
+    "needed": "replicates needed for the wanted precision of the mean; empty as z",
+    "log_mean": "mean of the natural logarithm over replicates, for products over layers that are positive in all "
+    "replicates",
     "log_sd": "its standard deviation",
     "geometric": "geometric mean, exp(log_mean): near the median over replicates",
     "geometric_low": "lower end of its interval, Student's for the logarithm",
     "geometric_high": "its upper end",
-    "read": "which to read: geometric where log_sd² > ln(replicates) / 3, as a few seeds then make the mean; median "
-    "where that is so of those above 0, and others are 0",
+    "read": "which to read: geometric if log_sd² > ln(replicates) / 3, as a few seeds then dominate the mean; median "
+    "if that is so for the values above 0, and others are 0",
 }
 
 

@@ -16,7 +16,7 @@ POINTS, FEWEST, MOST_POINTS = 1024, 8, 500
 WHAT = {
     "rank_correlation": "Spearman’s rank correlation of the hyperparameter and the value over the trials that have "
     "both; of choices the share of the variance of the values’ ranks that lies between them",
-    "first_order": "share of the surrogate’s variance over the space that the hyperparameter makes alone (first-order "
+    "first_order": "share of the surrogate’s variance over the space due to the hyperparameter alone (first-order "
     "Sobol index of the Gaussian process’ mean)",
 }
 

@@ -8,11 +8,11 @@ from sheetsim.summary.outputs import cell_of
 from sheetsim.summary.table import Column, Table
 
 INDEX_COLUMNS = {
-    "first_order": "the share of the variance that the group makes by itself: what would be gone, on average, were it "
-    "held (Jansen's estimator, which an estimate of nothing can leave below 0)",
+    "first_order": "the share of the variance due to the group alone: the mean reduction if it were held constant "
+    "(Jansen's estimator, which can be negative for shares near 0)",
     "first_order_low": "lower end of its 95 % interval, by the bootstrap",
     "first_order_high": "upper end",
-    "total": "the share in which it takes part, with all its interactions: what would be left, were all others held",
+    "total": "the share due to it and all its interactions: what would be left if all others were held constant",
     "total_low": "lower end of its 95 % interval, by the bootstrap",
     "total_high": "upper end",
 }

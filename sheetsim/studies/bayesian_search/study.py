@@ -43,8 +43,8 @@ WORDS = (
         "known there",
         "good",
     ),
-    Verdict("exploits", "it was less: the point lies where the mean was known to be high", "neutral"),
-    Verdict("again", "the place was tried before: the acquisition sees nothing better", "warning"),
+    Verdict("exploits", "it was less: the point lies where the mean was high", "neutral"),
+    Verdict("again", "the place was tried before: the acquisition is highest there", "warning"),
 )
 
 CELLS = {

@@ -51,7 +51,7 @@ FLOWS = (
     ),
     Verdict(
         "weakened",
-        f"neither, and ‖d_a‖ is under {WEAK:g} of that at the output: a single step took it, as a flat f′ can",
+        f"neither, and ‖d_a‖ is under {WEAK:g} of that at the output: it shrank in a single step, as with a small f′",
         "warning",
     ),
     Verdict("amplified", f"neither, and ‖d_a‖ is over {STRONG:g} times that at the output", "warning"),
@@ -61,7 +61,7 @@ FLOWS = (
         f"output, and the layer's own step within {WEAK:g} to {STRONG:g}",
         "good",
     ),
-    Verdict("undecided", "none of these: the interval reaches over a limit, as with few layers or units", "neutral"),
+    Verdict("undecided", "none of these: the interval contains a limit, as with few layers or units", "neutral"),
     Verdict(
         "start",
         "the last hidden layer and the output, where the backward pass through the hidden layers begins",
@@ -160,7 +160,7 @@ def _rates(
         ("total", "norm of d_z over that at the last hidden layer", total),
         (
             "rate",
-            "growth of the norm of d_z a layer from the last hidden one: √χ, the verdict's",
+            "growth of the norm of d_z per layer, from the last hidden one: √χ; the verdict uses it",
             [r for r, *_ in rates],
         ),
         (

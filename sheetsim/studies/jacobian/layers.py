@@ -161,7 +161,7 @@ def jacobian_table(
         Column(name, what, tuple(row[name] for row in rows), "count" if name == "rank" else "size")
         for name, what in COLUMNS.items()
     )
-    said = "the singular values’ mean square, evenness and ends, by network and layer"
+    said = "the singular values’ mean square, fourth power and extremes, by network and layer"
     return Table("jacobian", "network and layer", labels, columns, "Jacobian", said)
 
 

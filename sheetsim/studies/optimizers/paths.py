@@ -28,7 +28,7 @@ PATHS = (
     Verdict("99 % down", "at the end at most 1 % of the way from f at the start to least f is left", "good"),
     Verdict(
         "best of five",
-        "f at the end is the least of the five; how far down that is, is not known, as no least f is",
+        "f at the end is the least of the five; the minimum of f is not known",
         "neutral",
     ),
     Verdict("on its way", "f at the end is at most that of the start, and neither of these", "warning"),

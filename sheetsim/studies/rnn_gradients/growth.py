@@ -49,7 +49,7 @@ COLUMNS = {
     "first": "norm after the first step back",
     "last": "norm after the last step back",
     "ratio": "last over first",
-    "growth": "growth a step: geometric mean over the second half of the steps; the verdict's",
+    "growth": "growth per step: geometric mean over the second half of the steps; the verdict uses it",
     "largest_growth": "the largest growth in a single step",
     "second_half": "growth over the whole second half of the steps",
 }

@@ -64,7 +64,7 @@ VERDICTS = (
         "by saying the most frequent one",
         "bad",
     ),
-    Verdict("overflow", "in a run at least the loss became no finite number, and the training ended there", "bad"),
+    Verdict("overflow", "in at least one run the loss was not finite, and the training ended there", "bad"),
 )
 
 

@@ -50,7 +50,8 @@ TIE = 1e-9
 
 MEASURES = {
     "loss": "cross-entropy of the softmax, mean over the pictures",
-    "accuracy": "share of the pictures that are right; of one whose two sums are equal, to 1E-9, one half",
+    "accuracy": "share of the pictures that are classified right; one whose two outputs are equal to 1E-9 counts "
+    "one half",
     "units": "distinct hidden units: those whose weights from the pixels and bias differ from the others', by more "
     "than 1E-6 of their size",
     "gradient": "norm of the loss's gradient with respect to all weights and biases together",

@@ -27,7 +27,7 @@ VERDICTS = (
     ),
     Verdict(
         "one unit",
-        "at every step the three hidden units have the same weights and bias: the network has the use of one unit",
+        "at every step the three hidden units have the same weights and bias: the network works as with one unit",
         "bad",
     ),
     Verdict(
@@ -39,7 +39,7 @@ VERDICTS = (
     Verdict(
         "waits",
         "the units differ, and the loss does not rise, but it ends at 95 % or more of the entropy of the classes, "
-        "which outputs reach that do not look at the picture, and fewer than 95 % are right",
+        "the loss without looking at the picture, and fewer than 95 % are right",
         "bad",
     ),
     Verdict(
