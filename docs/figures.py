@@ -2,7 +2,7 @@
 
     python docs/figures.py [--long]
 
-Prints a line a figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000 replicates,
+Prints a line per figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000 replicates,
 of 100 of symmetry, and of longer trainings (three to six minutes). Tables of error rates and times have commands of
 their own, in benchmarks/.
 """

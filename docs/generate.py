@@ -301,7 +301,7 @@ def training_last(item: tuple[str, type[Experiment]]) -> tuple[bool, bool]:
 
 
 def activation_rows() -> Iterator[str]:
-    """A line an activation."""
+    """A line per activation."""
     a = Graph().input("a", [[0.0]])
     for name, row in ACTIVATIONS.items():
         made = row.function(a)

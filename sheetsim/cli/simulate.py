@@ -213,7 +213,7 @@ def simulate(
     least: bool,
     wanted: Wanted,
 ) -> int:
-    """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
+    """Runs the trials, writes the result's workbook, and prints a record per output. 1 where an engine disagrees."""
     from sheetsim.audit.simulated import workbook
     from sheetsim.runs.replicates import share
 

@@ -1,4 +1,4 @@
-"""The op table: one row an op, with its shape rule, its NumPy function, its Excel text and its derivative.
+"""The op table: one row per op, with its shape rule, its NumPy function, its Excel text and its derivative.
 
 NumPy's functions take and give 2-D arrays; derivatives take and give matrices of the model.
 """

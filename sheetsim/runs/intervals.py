@@ -1,6 +1,6 @@
 """Statistics over replicates: means with intervals, percentiles, theory beside them, and how the mean converged.
 
-They are expressions over the matrix of results (a row a replicate), so that the DataFrame and the live cell have one
+They are expressions over the matrix of results (a row per replicate), so that the DataFrame and the live cell have one
 definition. Where there is no number (a mean of nothing, a z without spread) there is none: NONE, an empty cell.
 
 The interval of a statistic that is never negative is Student's for the logarithm of the mean, by the delta method:
@@ -130,7 +130,7 @@ def interval_table(
     precision: Matrix,
     signs: Signs,
 ) -> Table:
-    """A row a label; column k + 2 of the results has label k (the first is the seed).
+    """A row per label; column k + 2 of the results has label k (the first is the seed).
 
     theory: by label, where there is one; confidence: of the intervals; precision: half-width over mean that `needed`
     is for, both 1×1; signs: of the statistics.
@@ -347,7 +347,7 @@ def readings(
 
 
 def reading_frame(claims: Sequence[Reading], values: Mapping[Matrix, Any]) -> "pd.DataFrame":
-    """A row a claim and layer: expected, ratio, low, high, off, verdict."""
+    """A row per claim and layer: expected, ratio, low, high, off, verdict."""
     import pandas as pd
 
     index = [(claim.sentence, k + 1) for claim in claims for k in range(len(claim.ratio))]
@@ -416,7 +416,7 @@ FREQUENCY_COLUMNS = {
 def frequency_table(
     codes: Matrix, said: Sequence[tuple[Label, str, int]], columns: Sequence[int], confidence: Matrix
 ) -> Table:
-    """How often each word was said, a row a label and word: count, replicates, share and Wilson's interval of it.
+    """How often each word was said, a row per label and word: count, replicates, share and Wilson's interval of it.
 
     codes: replicates × labels, the words by number; said: label, word and its number, with the label's column of the
     codes in `columns`; confidence: 1×1.

@@ -34,7 +34,7 @@ class Importance:
 def importances(
     space: Space, options: MethodOptions, points: Sequence[Keys], values: Sequence[float]
 ) -> list[Importance]:
-    """A row a hyperparameter; values: NaN of trials that failed, which are left out."""
+    """A row per hyperparameter; values: NaN of trials that failed, which are left out."""
     kept = [k for k, value in enumerate(values) if np.isfinite(value)]
     valued, numbers = [points[k] for k in kept], np.array([values[k] for k in kept])
     shares = _first_orders(space, options, valued, numbers)

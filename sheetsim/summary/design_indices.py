@@ -24,7 +24,7 @@ ESTIMATES = ("first_order", "total")
 def index_table(
     name: str, design: Matrix, first: int, groups: Sequence[str], ends: Mapping[str, Array], sheet: str = ""
 ) -> Table:
-    """A row a group.
+    """A row per group.
 
     design: a row a base replicate; its columns from `first` (numbered from 1) are f at the first sample, at the second,
     and at the first with each group from the second; ends: of the intervals, where there are some, by column a number a

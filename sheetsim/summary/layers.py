@@ -158,7 +158,7 @@ def _over_samples(z: Matrix, over: Matrix, whole: Matrix) -> Matrix:
 
 
 def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
-    """One row a layer over all its outputs z (samples × units): the columns of `run.summary()`.
+    """One row per layer over all its outputs z (samples × units): the columns of `run.summary()`.
 
     var_z: the units' variances over the samples, 1×units a layer, where they have names already.
     """

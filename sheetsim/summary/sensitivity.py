@@ -37,7 +37,7 @@ def sensitivity_table(
     numbers: Mapping[str, Array],
     sheet: str = "",
 ) -> Table:
-    """A row an input or group, in their order; inputs: by name, trials × 1; numbers: AS_NUMBERS, a number a row."""
+    """A row per input or group, in their order; inputs: by name, trials × 1; numbers: AS_NUMBERS, a number a row."""
     rows = [_formulas(of, x) for x in inputs.values()]
     columns = []
     for column, what in SENSITIVITY_COLUMNS.items():

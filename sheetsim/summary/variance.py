@@ -104,7 +104,7 @@ def quotient(numerator: Matrix, denominator: Matrix) -> Matrix:
 
 
 def variance_table(network: Network, var_x: Matrix, units: Sequence[Units], bias: Matrix | None = None) -> Table:
-    """One row a layer: the decomposition of the pre-activations' variance and what the rules predict.
+    """One row per layer: the decomposition of the pre-activations' variance and what the rules predict.
 
     bias: the biases' standard deviation, where there are some.
     """
@@ -319,7 +319,7 @@ def _added(numbers: Sequence[Matrix]) -> Matrix:
 
 
 def claim_table(checked: Sequence[Claim]) -> Table:
-    """The claims as a table, a row a claim: verdict, layers checked, the expected ratio, and what each layer has."""
+    """The claims as a table, a row per claim: verdict, layers checked, the expected ratio, and what each layer has."""
     return Table(
         "claims",
         "claim",

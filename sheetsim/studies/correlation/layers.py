@@ -80,7 +80,7 @@ SIGNED = ("c", "c_low", "c_high", "c_theory")
 
 
 def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str, Series]) -> Table:
-    """One row a layer.
+    """One row per layer.
 
     The interval of c: given what comes into a layer its units are independent, and c varies by the squares of what each
     adds (the delta method; Cochran 1977, §2.11). The variance of the layer before is carried on by the map's slope,

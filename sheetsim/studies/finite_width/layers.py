@@ -73,7 +73,7 @@ COLUMNS = {
 
 
 def width_table(logs: Matrix, theory: Matrix, layers: int) -> Table:
-    """One row a layer. logs: networks × 2L, forward and back; theory: L × 4."""
+    """One row per layer. logs: networks × 2L, forward and back; theory: L × 4."""
     networks = float(logs.shape[0])
     t = t_quantile(1 - CONFIDENCE, networks - 1)
     rows: list[dict[str, Matrix]] = []

@@ -78,7 +78,7 @@ GRADIENTS: dict[str, Callable[[LayerGradient], Matrix]] = {
 
 
 def gradient_table(flow: BackwardPass) -> Table:
-    """One row a layer, the output layer last: size and spread of its three gradients, and why they change.
+    """One row per layer, the output layer last: size and spread of its three gradients, and why they change.
 
     `ratio` is the norm over that of layer l + 1; `expected` what d_a's is for independent
     weights and gradients: ‖d_a_l‖² is about ‖d_a_{l+1}‖² · n_{l+1} sd_{l+1}² · E[f′(a_l)²], with n the fan-in.

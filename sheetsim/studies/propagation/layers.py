@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 def propagation_table(gradients: Sequence[Matrix], outputs: Sequence[Matrix], theory: Mapping[str, Series]) -> Table:
-    """One row a layer. outputs: of each layer; gradients: of the input and each layer's outputs."""
+    """One row per layer. outputs: of each layer; gradients: of the input and each layer's outputs."""
     layers = len(outputs)
     rows: list[dict[str, Matrix]] = []
     for k, z in enumerate(outputs):

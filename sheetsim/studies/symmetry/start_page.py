@@ -1,4 +1,4 @@
-"""The sheet of a start: its descent, a row a step, with all that a step computes from left to right."""
+"""The sheet of a start: its descent, a row per step, with all that a step computes from left to right."""
 
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ WIDTHS = {"distinct": 14}
 
 
 def start_page(study: "Symmetry", start: Start, verdict: Matrix, steps: Matrix | None) -> Page:
-    """A row a step: weights, activations and gradients of the step, from left to right as they are computed.
+    """A row per step: weights, activations and gradients of the step, from left to right as they are computed.
 
     steps: their numbers, where they have their cells here.
     """

@@ -222,7 +222,7 @@ class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def _by_step(
     graph: Graph, compared: Sequence[ComparedNetwork], part: str, name: str, keys: Sequence[str], layers: int
 ) -> Table:
-    """A row a network and recorded step, columns of each key and layer with intervals over runs.
+    """A row per network and recorded step, columns of each key and layer with intervals over runs.
 
     Of the first pass it names `share_z_1_NETWORK`… where those are of this part.
     """
@@ -248,7 +248,7 @@ def _by_step(
 
 
 def _first_pass(graph: Graph, compared: Sequence[ComparedNetwork], layers: int) -> Table:
-    """A row a network and layer: spreads at the start, and of the gradients that of the last hidden layer."""
+    """A row per network and layer: spreads at the start, and of the gradients that of the last hidden layer."""
     labels, spreads, backs, left = [], [], [], []
     for one in compared:
         told = identifier(one.name)

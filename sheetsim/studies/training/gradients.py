@@ -83,7 +83,7 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
         return records
 
     def more_tables(self, graph: Graph, compared: Sequence[ComparedNetwork], data: TaskData) -> list[Table]:
-        """A row a network and update: norms and an element of each gradient."""
+        """A row per network and update: norms and an element of each gradient."""
         for one in compared:
             for name in one.training.records[RECORDS].columns:
                 leaf = one.training.by_run(RECORDS, name, f"{name}_{identifier(one.name)}")
@@ -151,7 +151,7 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
     def more_sections(
         self, graph: Graph, compared: Sequence[ComparedNetwork], tables: Mapping[str, Table]
     ) -> "list[Section]":
-        """Norms by update, a line a weight matrix, and the elements."""
+        """Norms by update, a line per weight matrix, and the elements."""
         from sheetsim.studies.sections import charts
         from sheetsim.studies.training.book import CHART
         from sheetsim.workbook.layout import Line, Lines

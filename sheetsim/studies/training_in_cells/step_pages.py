@@ -54,7 +54,7 @@ STYLES = {"units": "whole", "accuracy": "percent"}
 
 
 def start_pages(study: "TrainingInCells", one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Page]:
-    """Four sheets: a row a step; 9 rows, the hidden units' weights; 3 rows, the outputs'; and a row a picture.
+    """Four sheets: a row per step; 9 rows, the hidden units' weights; 3 rows, the outputs'; and a row per picture.
 
     steps: their numbers, where they have their cells here.
     """
