@@ -89,7 +89,7 @@ CLI = f"""# Commands
 {MADE}
 
 Every command with its options, as in `--help`. After a mistake in a command sheetsim prints one line on standard error,
-writes nothing, and exits with status 2. Workbooks go to the folder `outputs` unless `--output` is given.
+writes nothing, and exits with status 2. Files go to the folder `outputs` by default.
 `--format parquet` needs `sheetsim[parquet]`. `sheetsim --version` prints the version.
 
 For Tab completion in bash, zsh, fish and PowerShell run `sheetsim --install-completion` once and open a new terminal;
@@ -381,13 +381,13 @@ def cli_page() -> str:
             (parameter, *get_args(hints[key])) for key, parameter in inspect.signature(call).parameters.items()
         ]
         arguments = [info.metavar for _, _, info in parameters if isinstance(info, typer.models.ArgumentInfo)]
-        lines += ["```text", " ".join(["sheetsim", name, *arguments, "[OPTIONS]"]), "```", ""]
-        lines += ["| option | default | |", "|---|---|---|"]
-        lines += [
+        lines += ["```text", " ".join(["sheetsim", name, *arguments, "[OPTIONS]"]), "```"]
+        options = [
             f"| {option_words(parameter.name, kind, info)} | {option_default(parameter, info)} | {option_help(info)} |"
             for parameter, kind, info in parameters
             if isinstance(info, typer.models.OptionInfo)
         ]
+        lines += ["", "| option | default | |", "|---|---|---|", *options] if options else []
     return "\n".join(lines) + "\n"
 
 
