@@ -21,18 +21,20 @@ from sheetsim.summary.output_tables import OutputTables
 from sheetsim.summary.table import Table
 
 INTRODUCTION = """
-The tables that `sheetsim summary NAME --table TABLE` prints, with the meaning of each column, and the words that
-verdicts can say. The sheet `About` of every workbook explains its own tables and words.
+What each column of the tables of `sheetsim summary NAME --table TABLE` means, and each verdict. The sheet `About` of
+every workbook explains its own tables and verdicts.
 
-Names follow a pattern: `_low` and `_high` are the ends of the interval of what stands before them, `_theory` is the
-value that mean-field theory or free probability gives, `_start` and `_end` are before the first and after the last
-step.
+Suffixes of names: `_low` and `_high` are the ends of an interval, `_theory` is the value by mean-field theory or free
+probability, `_start` and `_end` are before the first and after the last step.
 """.strip().splitlines()
 
 # Of the studies of training, the one with the most tables that others have too.
 MOST = "training-starts"
 
-NUMBER = re.compile(r"\d+$|(?<=[ _])\d+(?= |$)")
+NUMBER = re.compile(r"\d+$|(?<=[ _])\d+(?= |$)|^\d+(?= %)|\bd_[azW]\b")
+# What tells columns with one meaning apart, and is in their names.
+ENDING = re.compile(r"; (?:from \w+|at the (?:start|end))$")
+LOWER, UPPER = re.compile(r"^(?:the )?lower end of "), re.compile(r"^(?:its )?upper end(?: of .*)?$")
 
 # Of tables that are no formulas of a study, by command.
 OF_COMMANDS: dict[str, tuple[str, Mapping[str, str]]] = {
@@ -46,20 +48,20 @@ OF_COMMANDS: dict[str, tuple[str, Mapping[str, str]]] = {
         },
     ),
     "search": (
-        "A row a trial, best first.",
+        "A row per trial, best first.",
         {
             "trial": "number of the trial, in the order in which trials were proposed",
-            "method, repeat": "which method proposed it, and in which of its searches, where there are several",
-            "value": "mean over replicates of the number that is looked for",
+            "method, repeat": "which method proposed it, and in which of its searches, if there are several",
+            "value": "the optimized number, mean over replicates",
             "low, high": "ends of its 95 % interval over replicates",
             "status": "ok, or why the trial failed",
         },
     ),
     "search, importance": ("On the sheet `Importance`, and in Python `search.importance()`.", IMPORTANCE),
-    "sensitivity": ("Sobol indices, a row a group of draws.", INDEX_COLUMNS),
-    "fit": ("A row a family of distributions, best first.", {name: what for name, (_, _, what) in FITTED.items()}),
+    "sensitivity": ("Sobol indices, a row per group of draws.", INDEX_COLUMNS),
+    "fit": ("A row per family of distributions, best first.", {name: what for name, (_, _, what) in FITTED.items()}),
     "simulate, table `sensitivity`, and `run.sensitivity()`": (
-        "A row an input, the widest swing first. Each number has 95 % intervals by the bootstrap over trials.",
+        "A row per input, the widest swing first. Each number has 95 % intervals by the bootstrap over trials.",
         {
             "low, high": "mean of the output over the tenth of the trials with the smallest input, and the largest",
             "swing": "high − low",
@@ -86,15 +88,27 @@ def small(kind: type[Experiment]) -> Study:
     return kind(**few).build()
 
 
+def with_both_ends(columns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The columns, with the ends of an interval in one line where "its upper end" follows the lower one."""
+    joined: list[tuple[str, str]] = []
+    for name, what in columns:
+        if joined and UPPER.match(what) and LOWER.match(joined[-1][1]):
+            before, lower = joined.pop()
+            name, what = f"{before}`, `{name}", LOWER.sub("the ends of ", lower)
+        joined.append((name, what))
+    return joined
+
+
 def rows(columns: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """A line a meaning, with all columns that have it, or the same except for a number."""
+    """A line per meaning, with all columns that have it, or the same except for a number or an ending."""
     names: dict[str, list[str]] = {}
     meanings: dict[str, list[str]] = {}
-    for name, what in columns:
+    for name, what in with_both_ends(columns):
         # What refers to the line before has one of its own.
         alone = what.startswith(("its ", "their ", "the same", "that of"))
-        key = f"{name} {what}" if alone else NUMBER.sub("#", what)
-        meanings.setdefault(key, []).append(what)
+        plain = ENDING.sub("", what)
+        key = f"{name} {what}" if alone else NUMBER.sub("#", plain)
+        meanings.setdefault(key, []).append(what if alone else plain)
         names.setdefault(key, []).append(f"`{name}`")
     yield "| column | meaning |"
     yield "|---|---|"

@@ -2,7 +2,7 @@
 
     python docs/figures.py [--long]
 
-Prints a line a figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000 replicates,
+Prints a line per figure, marked where no page has it, and exits with 1 then. `--long` adds those of 3000 replicates,
 of 100 of symmetry, and of longer trainings (three to six minutes). Tables of error rates and times have commands of
 their own, in benchmarks/.
 """
@@ -137,7 +137,7 @@ def recurrent() -> Iterator[str]:
     tanh = sheetsim.run("rnn-gradients-tanh")
     digits, _, power = f"{tanh.summary().loc['unclipped', 'last']:.0e}".partition("e")
     left = f"{digits}·10{str(int(power)).translate(POWERS)}"
-    yield f"the slopes f′ are {tanh['mean_slope']:.2f} on average, and the norm is {left} after 20 steps"
+    yield f"f′ is {tanh['mean_slope']:.2f} on average, and the norm is {left} after 20 steps"
 
 
 def two_inputs() -> Iterator[str]:
@@ -187,7 +187,7 @@ def first_pass() -> Iterator[str]:
         table.loc[["standard 1", "normalized 1"], ["back_ratio", "back_ratio_low", "back_ratio_high"]],
     )
     standard, normalized = (100 * left).to_numpy()
-    yield "{:.0f} % ({:.0f} to {:.0f} %) are left at layer 1".format(*standard)
+    yield "{:.0f} % ({:.0f} to {:.0f} %) of that at layer 5".format(*standard)
     yield "and {:.0f} % ({:.0f} to {:.0f} %) with normalized ones".format(*normalized)
     yield f"{std['standard 1']:.3f} at layer 1 and {std['standard 5']:.3f} at layer 5"
     yield f"{std['normalized 1']:.3f} and {std['normalized 5']:.3f} with normalized ones"

@@ -46,7 +46,7 @@ from sheetsim.runs.search_space import Choices, Range
 from sheetsim.runs.sweep_grid import Grid, GridSteps
 from sheetsim.sheets.marking import SimulationPlan
 from sheetsim.studies.data_sets.source import SCALES, DataSource
-from sheetsim.studies.forward.study import DRAWS, Bins
+from sheetsim.studies.forward.study import DRAWS, Bins, Forward
 from sheetsim.studies.propagation.blocks import BLOCKS
 from sheetsim.studies.propagation.blocks import NORMS as PROPAGATION_NORMS
 from sheetsim.studies.registry import STUDIES
@@ -65,33 +65,43 @@ TEMPLATES = f"""# Templates and their keys
 
 {MADE}
 
-A template is a complete description of a study in TOML. `sheetsim show relu-he > mine.toml` writes one to copy and
-edit, `sheetsim run mine.toml` runs it, and `--set key=value` sets any key on the command line (keys of a table with a
-dot: `--set histogram.bins=40`). For the networks of `forward` and `gradient-flow`, `--set depth=50` and
-`--set width=200` stand for `layers`, and `--set size=small` for a small book.
+All keys of all studies. A template describes a run completely, in TOML. `sheetsim show relu-he > mine.toml` writes one
+to edit, `sheetsim run mine.toml` runs it, and `--set key=value` sets any key on the command line (in a table:
+`--set histogram.bins=40`). For the networks of `forward` and `gradient-flow`, `--set depth=50` and `--set width=200`
+set `layers`, and `--set size=small` makes a small workbook.
 
-Editors that read JSON schemas (for example Taplo in VS Code) complete and check a template that begins with `#:schema`
-and the path of [schema/template.json](schema/template.json); for other files it is
+Editors with JSON schemas (for example VS Code with Taplo) complete and check a template that begins with `#:schema`
+and the path of [schema/template.json](schema/template.json); for other files there are
 [schema/sweep.json](schema/sweep.json), [schema/search.json](schema/search.json),
-[schema/simulation.json](schema/simulation.json) and, of a [house style](house-style.md),
+[schema/simulation.json](schema/simulation.json) and, for a [house style](house-style.md),
 [schema/theme.json](schema/theme.json).
+
+Every template has these keys:
+
+| key | type | default | meaning |
+|---|---|---|---|
+| `study` | text | required | The study that the template describes |
+| `title`, `description` | text |  | Heading of the workbook, and the sentence below it |
+| `lang` | text |  | Language of the workbook, `en` or `ja` (Japanese) |
+| `seed` | integer | `0` | Seed of all random draws, a whole number from 0 |
 """.splitlines()
 
 CLI = f"""# Commands
 
 {MADE}
 
-A mistake is one line on standard error and exit status 2; nothing is written then. The format `parquet` needs
-`sheetsim[parquet]`. `sheetsim --version` prints the version. Every command has `--help`.
+Every command with its options, as in `--help`. After a mistake in a command sheetsim prints one line on standard error,
+writes nothing, and exits with status 2. Files go to the folder `outputs` by default.
+`--format parquet` needs `sheetsim[parquet]`. `sheetsim --version` prints the version.
 
-The Tab key completes commands and options in bash, zsh, fish and PowerShell after `sheetsim --install-completion` and a
-new terminal. `sheetsim --show-completion` prints the script of the current shell instead, to install it by hand.
+For Tab completion in bash, zsh, fish and PowerShell run `sheetsim --install-completion` once and open a new terminal;
+`sheetsim --show-completion` prints the script instead.
 """.splitlines()
 
 ACTIVATIONS_HEAD = """## Activations
 
-What `activation` can say, with the formula in the workbook, the bounds of f, the σ_w that `gain = "activation"` takes,
-and where outputs count as saturated: there |f′| stays under 1 % of its maximum.
+The values of `activation`, with the formula in the workbook, the bounds of f, the σ_w of `gain = "activation"`, and
+where outputs count as saturated (|f′| stays under 1 % of its maximum).
 
 | activation | f(a) | bounds | gain | saturated for a |
 |---|---|---|---|---|
@@ -131,6 +141,9 @@ OF_STUDY: dict[tuple[str, str], tuple[str, ...]] = {
     ("propagation", "norm"): tuple(PROPAGATION_NORMS),
     ("propagation", "block"): tuple(BLOCKS),
 }
+
+# Keys of every template, which the head of the page explains.
+EVERY = ("study", "title", "description", "lang", "seed")
 
 WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "", Any: "see the meaning"}
 
@@ -277,7 +290,7 @@ def study_meanings(kind: type[Experiment]) -> dict[str, str]:
 
 
 def activation_rows() -> Iterator[str]:
-    """A line an activation."""
+    """A line per activation."""
     a = Graph().input("a", [[0.0]])
     for name, row in ACTIVATIONS.items():
         made = row.function(a)
@@ -302,6 +315,7 @@ def templates_page() -> str:
         keys = tomllib.loads(templates.template_text(name))
         lines.append(f"| `{name}` | [`{keys['study']}`](#{keys['study']}) | {keys['title']} |")
     shared = tuple(TrainingKeys.__struct_fields__)
+    networks = tuple(Forward.__struct_fields__)
     for study, kind in sorted(STUDIES.items(), key=training_last):
         fields = tuple(kind.__struct_fields__)
         meanings = study_meanings(kind)
@@ -319,8 +333,12 @@ def templates_page() -> str:
                 "All keys of [`training`](#training), of which these are new or have another default:",
                 "",
             ]
+        elif issubclass(kind, Forward) and kind is not Forward:
+            same = study_meanings(Forward)
+            keys = tuple(key for key in fields if key not in networks or meanings[key] != same[key])
+            lines += ["All keys of [`forward`](#forward), and these:", ""]
         else:
-            keys = fields
+            keys = tuple(key for key in fields if key not in EVERY)
         lines += key_rows(kind, keys, meanings)
     lines += ["", *ACTIVATIONS_HEAD, *activation_rows()]
     bins = parameters(Bins.__doc__)
@@ -352,13 +370,13 @@ def cli_page() -> str:
             (parameter, *get_args(hints[key])) for key, parameter in inspect.signature(call).parameters.items()
         ]
         arguments = [info.metavar for _, _, info in parameters if isinstance(info, typer.models.ArgumentInfo)]
-        lines += ["```text", " ".join(["sheetsim", name, *arguments, "[OPTIONS]"]), "```", ""]
-        lines += ["| option | default | |", "|---|---|---|"]
-        lines += [
+        lines += ["```text", " ".join(["sheetsim", name, *arguments, "[OPTIONS]"]), "```"]
+        options = [
             f"| {option_words(parameter.name, kind, info)} | {option_default(parameter, info)} | {option_help(info)} |"
             for parameter, kind, info in parameters
             if isinstance(info, typer.models.OptionInfo)
         ]
+        lines += ["", "| option | default | |", "|---|---|---|", *options] if options else []
     return "\n".join(lines) + "\n"
 
 
@@ -384,7 +402,7 @@ def option_default(parameter: inspect.Parameter, info: typer.models.OptionInfo) 
 
 def option_help(info: typer.models.OptionInfo) -> str:
     text = (info.help or "").replace("|", "\\|")
-    return f"{text} [Columns and verdicts](columns.md) explains them." if text == "Which table of its study." else text
+    return f"{text} [Columns and verdicts](columns.md) explains them." if text == "Which table of the study." else text
 
 
 def with_options(schema: dict[str, Any], options: tuple[str, ...], key: str, kind: type[Experiment]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     python examples/lesson.py
 
-Prints a verdict a layer for each template, and checks the reason given for He's √2. Writes lesson.xlsx, a small live
+Prints a verdict per layer for each template, and checks the reason given for He's √2. Writes lesson.xlsx, a small live
 book for a class.
 """
 

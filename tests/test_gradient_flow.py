@@ -33,7 +33,7 @@ def small(name: str = "gradient-flow", **overrides: object) -> Run:
 
 
 def reference(run: Run, layers: int) -> dict[str, Any]:
-    """The gradients by the linear sums' shifts and by the weights, by automatic differentiation of plain NumPy."""
+    """Gradients with respect to the pre-activations and the weights, by automatic differentiation of plain NumPy."""
     activation, loss, x, targets = run["activation"], run["loss"], run["x"], run["targets"]
 
     def value(parameters: Any) -> Any:

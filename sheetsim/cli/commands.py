@@ -150,7 +150,7 @@ def start(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     lang: Annotated[
         str | None,
-        typer.Option(metavar="CODE", help="The language of what is printed: en or ja.", show_default="the locale's"),
+        typer.Option(metavar="CODE", help="The language of the output: en or ja.", show_default="the locale's"),
     ] = None,
 ) -> None:
     """A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes."""
@@ -176,15 +176,15 @@ def run_command(
     theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
-    workers: Annotated[int, typer.Option(help="Processes on this machine, for what is trained.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes on this machine, for training.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue trainings that were stopped.")] = False,
     form: Form = Format.table,
     as_json: Json = False,
 ) -> None:
-    """Run templates (with no name: the article's five), write their workbooks and print a row a layer.
+    """Run templates (with no name: the article's five), write their workbooks and print a row per layer.
 
-    Networks with the same activation and sizes have histograms on the same axes. What is trained is kept beside the
-    workbook until that is written: after Ctrl-C or a crash the same command with --resume goes on.
+    Networks with the same activation and sizes have histograms on the same axes. After Ctrl-C or a crash the same
+    command with --resume continues a training.
     """
     from sheetsim.runs import templates
     from sheetsim.runs.run import check_scenario, run_scenario, shared_scales
@@ -246,7 +246,7 @@ def _kept(
 
 @app.command("list")
 def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
-    """List the templates, a line each, and how to make small books of the networks."""
+    """List the templates, one per line, and how to make small workbooks."""
     from sheetsim.runs import templates
 
     titles = {name: tomllib.loads(templates.template_text(name)).get("title", "") for name in templates.names()}
@@ -268,7 +268,7 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Print the TOML of a template, or of a shipped search, to copy and edit."""
+    """Print the TOML of a template or a search that comes with the package, to copy and edit."""
     from sheetsim.runs import templates
 
     search = templates.folder() / "searches" / f"{Path(name).name}.toml"
@@ -292,14 +292,14 @@ class _WithTables(TyperCommand):
 def summary(
     what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
     table: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which table of its study.", show_default="the first")
+        str | None, typer.Option(metavar="NAME", help="Which table of the study.", show_default="the first")
     ] = None,
     form: Form = Format.table,
     settings: Settings = None,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:
-    """Print a table of a template's run, or of a workbook; writes no workbook."""
+    """Print a table of a template's run, or of a workbook, without writing a workbook."""
     form = form_of(form, as_json)
     results = _results(what, settings, seed)
     print_frame(_with_verdicts(results) if table is None else results.table(table), form)
@@ -329,7 +329,7 @@ def plot_command(
     theme: ThemeFile = None,
     show_it: Open = False,
 ) -> None:
-    """Draw the charts of a template's run, or of a workbook, as a picture; writes no workbook."""
+    """Draw the charts of a template's run, or of a workbook, as a picture, without writing a workbook."""
     from sheetsim.runs.plots import drawing
 
     target = picture_of(Path(what).stem, output)
@@ -364,20 +364,18 @@ def diagnose_command(
         Path | None, typer.Option(metavar="FILE", help="Inputs (.csv, .xlsx, .npy).", show_default="normal draws")
     ] = None,
     activation: Annotated[str, typer.Option(help="The activation of all layers.")] = "relu",
-    samples: Annotated[int | None, typer.Option(help="How many inputs are drawn.", show_default="1000")] = None,
-    seed: Annotated[int, typer.Option(help="The seed of drawn inputs.")] = 0,
+    samples: Annotated[int | None, typer.Option(help="The number of random inputs.", show_default="1000")] = None,
+    seed: Annotated[int, typer.Option(help="The seed of the random inputs.")] = 0,
     layout: Annotated[
         str,
         typer.Option(help="Rows of weights: in-out, out-in (units: PyTorch), auto (by names and shapes)."),
     ] = "auto",
     layers: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="The weights to use, in their order.", show_default=False)
+        str | None, typer.Option(metavar="NAME,...", help="The weights to use, in this order.", show_default=False)
     ] = None,
     all_layers: Annotated[
         bool,
-        typer.Option(
-            "--all-layers", help="The last weights are a layer with the activation too, and not a linear output."
-        ),
+        typer.Option("--all-layers", help="The last weights are a layer with the activation too, not a linear output."),
     ] = False,
     table: Annotated[
         str | None,
@@ -387,14 +385,14 @@ def diagnose_command(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Write a workbook too: the .xlsx file.", show_default=False)
     ] = None,
-    summary_only: Annotated[bool, typer.Option("--summary", help="A book without the matrices.")] = False,
+    summary_only: Annotated[bool, typer.Option("--summary", help="A workbook without the matrices.")] = False,
     lang: Lang = None,
     theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Print the layers of your own weights, fresh or trained, with verdicts, as of the study forward."""
+    """Print the table of layers, with verdicts, for your own weights, initialized or trained."""
     import shlex
 
     from sheetsim.runs.diagnose import diagnose
@@ -439,7 +437,7 @@ def fit_command(
         str | None,
         typer.Option(
             metavar="NAME,...",
-            help="Families to fit: normal, lognormal, uniform, or continuous ones of scipy.stats.",
+            help="Families to fit: normal, lognormal, uniform, or continuous distributions of scipy.stats.",
             show_default="common ones that suit the sign of the data",
         ),
     ] = None,
@@ -454,7 +452,7 @@ def fit_command(
     show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Fit distributions to a column of data: ranked by AIC, and a workbook with quantile plots.
+    """Fit distributions to a column of data, rank them by AIC, and write a workbook with quantile plots.
 
     DATA may also be an .xlsx or .npy. By maximum likelihood; families that begin at 0 keep their location there where
     the data are above 0.
@@ -505,10 +503,10 @@ def simulate_command(
     show_it: Open = False,
     as_json: Json = False,
 ) -> int:
-    """Run trials of your own workbook: what happens to its outputs when some of its cells are uncertain.
+    """Simulate your own workbook: how its outputs are distributed if some of its cells are uncertain.
 
-    A sheet Simulation in it (see --mark), or BOOK.toml beside it, can say the same as the options. The workbook is
-    never changed. NumPy computes its formulas; IronCalc checks trials from the file. Exit status 1 where it disagrees.
+    A sheet Simulation in it (see --mark), or BOOK.toml beside it, can replace the options. The workbook is never
+    changed. NumPy computes its formulas; IronCalc checks some trials. Exit status 1 means that it disagrees.
     """
     form = form_of(form, as_json)
     if functions:
@@ -554,7 +552,7 @@ def verify_command(
     books: Annotated[list[str], typer.Argument(metavar="BOOK.xlsx...")],
     engine: Annotated[EngineName, typer.Option(help="Which spreadsheet engine recalculates.")] = EngineName.ironcalc,
     fill: Annotated[
-        bool, typer.Option("--fill", help="First write the values that are missing into the books: the engine's.")
+        bool, typer.Option("--fill", help="First fill in missing values, as the engine computes them.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="A row for every block, also for those that agree.")
@@ -563,13 +561,13 @@ def verify_command(
         Path | None,
         typer.Option(
             metavar="FILE.py",
-            help="Of a model's book: the Python file with the model as a variable at its top level; it is run.",
+            help="For a model's workbook: the Python file with the model as a top-level variable. It is executed.",
         ),
     ] = None,
     form: Report = ReportFormat.table,
     as_json: Json = False,
 ) -> int:
-    """Recalculate books with an independent engine and with NumPy, and say whether their values and formulas agree."""
+    """Recalculate workbooks with an independent engine and with NumPy, and say whether values and formulas agree."""
     from dataclasses import replace
 
     from sheetsim.audit import recalculate
@@ -608,7 +606,7 @@ def diff_command(
     form: Report = ReportFormat.table,
     as_json: Json = False,
 ) -> int:
-    """Show where two books differ, cell by cell, grouped by block. Exit status 1 when they do."""
+    """Show the cells in which two workbooks differ, by block. Exit status 1 if they differ."""
     from sheetsim.audit.verify import diff
 
     differences = diff(first, second)

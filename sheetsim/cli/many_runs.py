@@ -70,17 +70,17 @@ def replicate_command(
         str | None,
         typer.Option(
             metavar="NAME,...",
-            help="What --until, the convergence and the output are about: columns of the tables, or ROW.COLUMN.",
+            help="The statistics for --until, the convergence and the output: columns of the tables, or ROW.COLUMN.",
             show_default="of forward pooled,var, else the first two",
         ),
     ] = None,
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Bootstrap intervals too.")] = False,
-    single: Annotated[bool, typer.Option("--single", help="Layers in single precision.")] = False,
+    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Also compute bootstrap intervals.")] = False,
+    single: Annotated[bool, typer.Option("--single", help="Compute the layers in single precision.")] = False,
     table: Annotated[
         ReplicateTable | None,
-        typer.Option(help="Print this table whole; the workbook is written too.", show_default=False),
+        typer.Option(help="Print this table in full; the workbook is still written.", show_default=False),
     ] = None,
     form: Form = Format.table,
     settings: Settings = None,
@@ -93,7 +93,7 @@ def replicate_command(
     show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Run a template many times with independent seeds: statistics with intervals, theory beside them, a workbook."""
+    """Run a template many times with independent seeds: statistics with intervals, compared with theory; a workbook."""
     from dataclasses import replace
 
     from sheetsim.runs.replicates import plan_of, run_replicates, share
@@ -151,7 +151,8 @@ def compare_command(
         list[str] | None, typer.Argument(metavar="[NAME|FILE.toml|BOOK.xlsx]...", show_default=False)
     ] = None,
     replicates: Annotated[
-        int, typer.Option(help="Runs of each network with common draws: differences from the first, with intervals.")
+        int,
+        typer.Option(help="Replicates with common draws: differences from the first network, with intervals."),
     ] = 0,
     workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,
     form: Form = Format.table,
@@ -166,7 +167,7 @@ def compare_command(
     show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Compare networks layer by layer in one workbook (with no name: the article's five), and print a row a layer.
+    """Compare networks layer by layer in one workbook (with no name: the article's five), and print a row per layer.
 
     Histograms side by side on common scales, key numbers in colors, lines by layer.
     """
@@ -218,9 +219,9 @@ def sensitivity_command(
     show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Say which draws move a statistic's variance over replicates, the input's or a layer's weights': Sobol indices.
+    """Find how much the input and each layer's weights contribute to a statistic's variance: Sobol indices.
 
-    With --output a workbook has the same as formulas over the design's numbers.
+    --output writes a workbook with the indices as formulas.
     """
     from sheetsim.runs.study_sensitivity import plan_sensitivity, run_sensitivity
 
@@ -253,7 +254,7 @@ def sweep_command(
     scheduler: Scheduler = None,
     lang: Lang = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The folder of its files.", show_default=False)
+        Path | None, typer.Option(metavar="FOLDER", help="The folder for its files.", show_default=False)
     ] = None,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
@@ -265,7 +266,7 @@ def sweep_command(
     """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be resumed.
 
     FILE.toml names a template, replicates, and a [grid] of keys with lists of values or {from, to, steps, scale}.
-    Finished parts are kept in the folder: after a stop, the same command computes only what is missing.
+    Finished parts are kept in the folder: after an interruption, the same command computes only what is missing.
     """
     from sheetsim.runs import sweep, sweep_grid
 
@@ -315,20 +316,20 @@ def search_command(
     ] = None,
     lang: Lang = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The folder of its files.", show_default=False)
+        Path | None, typer.Option(metavar="FOLDER", help="The folder for its files.", show_default=False)
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the trials.")] = Format.table,
+    form: Annotated[Format, typer.Option("--format", help="Output format of the trials.")] = Format.table,
     values_only: ValuesOnly = False,
     theme: ThemeFile = None,
     force: Force = False,
     show_it: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Look for hyperparameters of a template that give a good value: prints the trials, best first.
+    """Search for good hyperparameters of a template and print the trials, best first.
 
     FILE.toml names a template, a value, a goal, a method (grid, random, sobol, lhs, bayes, halving) and a [space] of
-    keys with ranges or lists of choices. Trials are kept in the folder as they are done: after a stop, the same command
-    runs only those that are missing. A Parquet file and a workbook of all trials are written beside them.
+    keys with ranges or lists of choices. Finished trials are kept in the folder: after an interruption, the same
+    command runs only the missing ones. It also writes a Parquet file and a workbook of all trials.
     """
     from sheetsim.runs import search, search_plan
 

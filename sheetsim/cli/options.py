@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 LONGEST_WORD = 1000
 
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A template's key with another value.")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the template to another value.")
 ]
 Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-Form = Annotated[Format, typer.Option("--format", help="How to print it.")]
-Report = Annotated[ReportFormat, typer.Option("--format", help="How to print it.")]
+Form = Annotated[Format, typer.Option("--format", help="Output format.")]
+Report = Annotated[ReportFormat, typer.Option("--format", help="Output format.")]
 BookPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)]
-ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Numbers without formulas.")]
+ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Write numbers without formulas.")]
 
 
 def _theme(given: Path | None) -> Any:
@@ -50,7 +50,7 @@ ThemeFile = Annotated[
 Draws = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="As --set draws=NAME; live: a switch in the book draws anew.", show_default=False
+        metavar="NAME", help="Same as --set draws=NAME; live: a drop-down in the workbook redraws.", show_default=False
     ),
 ]
 Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
@@ -58,18 +58,19 @@ Scheduler = Annotated[
     str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Overwrite a file that another program saved, or that is not a sheetsim book.")
+    bool,
+    typer.Option("--force", help="Overwrite a file that another program saved, or that is not sheetsim's workbook."),
 ]
 Lang = Annotated[
     str | None,
     typer.Option(
         "--lang",
         metavar="CODE",
-        help="The language of the workbook, and of what is printed: en or ja.",
+        help="The language of the workbook and of the output: en or ja.",
         show_default=False,
     ),
 ]
-Open = Annotated[bool, typer.Option("--open", help="Show what was written in the desktop's application.")]
+Open = Annotated[bool, typer.Option("--open", help="Open the result in the desktop's application.")]
 
 
 def check_shown(show_it: bool, output: Path | None) -> None:

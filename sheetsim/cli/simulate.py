@@ -67,14 +67,14 @@ Inputs = Annotated[
     typer.Option(
         "--input",
         metavar="CELL=DISTRIBUTION",
-        help='An uncertain cell or defined name: "Sheet1!B2=normal(100, 15)". A cell without a sheet is of the sheet '
-        "that the workbook opens with; $ may stand in it.",
+        help='An uncertain cell or defined name: "Sheet1!B2=normal(100, 15)". A cell without a sheet is on the '
+        "sheet that the workbook opens with; $ is ignored.",
         show_default=False,
     ),
 ]
 Outputs = Annotated[
     list[str] | None,
-    typer.Option("--output", metavar="CELL", help="A cell or defined name that is asked about.", show_default=False),
+    typer.Option("--output", metavar="CELL", help="A cell or defined name of a result.", show_default=False),
 ]
 Correlations = Annotated[
     list[str] | None,
@@ -137,8 +137,7 @@ Scenarios = Annotated[
     typer.Option(
         "--scenario",
         metavar="NAME:CELL=VALUE,...",
-        help="Scenarios (numbers or distributions of cells) side by side over the same draws, and which is best: "
-        "printed in place of the outputs, and a page of the workbook.",
+        help="Compare scenarios (other numbers or distributions of cells) over the same draws. Can be repeated.",
         show_default=False,
     ),
 ]
@@ -148,30 +147,31 @@ GridAxes = Annotated[
         "--grid", metavar="CELL=FROM:TO:STEPS", help="Print a statistic over one or two cells.", show_default=False
     ),
 ]
-Statistic = Annotated[str, typer.Option(help="Of --grid: mean, std, q01, …, q99, or loss, the share below 0.")]
+Statistic = Annotated[str, typer.Option(help="For --grid: mean, std, q01, …, q99, or loss (the share below 0).")]
 GoalOption = Annotated[
     str | None,
     typer.Option(
         "--goal",
         metavar='"CELL: P(OUTPUT>0)=90%"',
-        help="Print the value of a cell at which an output is above (>, >=) or below (<, <=) a number so often.",
+        help="Print the value of a cell at which an output is above (>, >=) or below (<, <=) a number with a given "
+        "probability.",
         show_default=False,
     ),
 ]
-Least = Annotated[bool, typer.Option("--least", help="Of scenarios, less is better, as of costs.")]
+Least = Annotated[bool, typer.Option("--least", help="For scenarios: less is better, as for costs.")]
 TableOption = Annotated[
     SimulateTable | None,
     typer.Option(
         "--table",
-        help="Which table to print; trials are all of them, and decision says which scenario is best.",
+        help="Which table to print. decision says which scenario is best.",
         show_default="outputs, or scenarios",
     ),
 ]
 Engine = Annotated[
-    CheckingEngine, typer.Option(help="Which engine recalculates trials: all is LibreOffice too, which takes seconds.")
+    CheckingEngine, typer.Option(help="Which engine checks trials; all adds LibreOffice, which takes seconds.")
 ]
-FunctionsToo = Annotated[bool, typer.Option("--functions", help="Print the functions that are computed, and stop.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the records of the outputs.")]
+FunctionsToo = Annotated[bool, typer.Option("--functions", help="List the functions that NumPy computes, and stop.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
 
 
 # What formulas are made of beside functions of values: part, arguments, what it gives.
@@ -213,7 +213,7 @@ def simulate(
     least: bool,
     wanted: Wanted,
 ) -> int:
-    """Runs the trials, writes the result's workbook, and prints a record an output. 1 where an engine disagrees."""
+    """Runs the trials, writes the result's workbook, and prints a record per output. 1 where an engine disagrees."""
     from sheetsim.audit.simulated import workbook
     from sheetsim.runs.replicates import share
 

@@ -204,7 +204,7 @@ def _json(record: dict[str, Any]) -> str:
 
 
 def records_of(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """A dict a row, index included."""
+    """A dict per row, index included."""
     rows = frame.reset_index().to_dict(orient="records")
     return [{str(key): value for key, value in row.items()} for row in rows]
 
@@ -253,7 +253,7 @@ def print_frame(frame: "pd.DataFrame", form: Format) -> None:
 
 
 def text_of(frame: "pd.DataFrame") -> str:
-    """Columns under their headings, a line a row, 4 significant digits."""
+    """Columns under their headings, a line per row, 4 significant digits."""
     return lines_of(frame.reset_index().to_dict(orient="records"))
 
 

@@ -22,7 +22,7 @@ LEAK = 0.01
 
 @dataclass(frozen=True)
 class Activation:
-    """f of a linear sum a. Its derivative is that of the op table (`model.grad`).
+    """f of a pre-activation a. Its derivative is that of the op table (`model.grad`).
 
     function: f(a), of a matrix of the model; finite numbers must give finite ones.
     steepest: the largest |f′|.

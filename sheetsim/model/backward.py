@@ -16,10 +16,11 @@ LOSSES = ("mse", "cross-entropy")
 
 # What the matrices d_z_l, d_a_l and d_W_l are.
 GRADIENTS = {
-    "z": "gradients of the loss by the activations: d_a of the layer above · its weights transposed",
-    "a": "gradients of the loss by the linear sums: d_z times f′(a); the last one is by the output",
-    "W": "gradients of the loss by the weights: the layer's input transposed · d_a",
-    "b": "gradients of the loss by the biases: d_a summed over the samples",
+    "z": "gradients of the loss with respect to the activations: d_a of the layer above · its weights transposed",
+    "a": "gradients of the loss with respect to the pre-activations: d_z times f′(a); the last one is with respect to "
+    "the output",
+    "W": "gradients of the loss with respect to the weights: the layer's input transposed · d_a",
+    "b": "gradients of the loss with respect to the biases: d_a summed over the samples",
 }
 SHIFT = (
     "each sample's greatest output, taken off its outputs before EXP against overflow: the last column of the sheet "
@@ -29,9 +30,9 @@ SHIFT = (
 
 @dataclass(frozen=True)
 class LayerGradient:
-    """The gradients of the loss at one layer: by its linear sums, its activations and its weights.
+    """The gradients of the loss at one layer: with respect to its pre-activations, its activations and its weights.
 
-    Of the output layer, which is linear, d_z is d_a. b, d_b: biases and the gradient by them, where there are some.
+    Of the output layer, which is linear, d_z is d_a. b, d_b: biases and their gradient, if there are some.
     """
 
     number: int

@@ -593,7 +593,7 @@ class Graph:
         columns: Any = (),
         what: Any = "",
     ) -> Series | dict[str, Series]:
-        """Matrices by step, each computed from the step before: a named block of the workbook with a row a step.
+        """Matrices by step, each computed from the step before: a named block of the workbook with a row per step.
 
         One series: `series("h", h_0, lambda h, t: tanh(h @ W), steps=20)`. Several that step together:
         `series({"p": p_0, "m": m_0}, step=f, steps=30)`, where f(previous, t) takes and returns matrices by name.

@@ -41,7 +41,7 @@ EPSILON, MOMENTUM = 1e-7, 0.9
 
 CROSS_ENTROPY, LOGISTIC, SQUARES = LOSSES = ("cross-entropy", "logistic", "squares")
 
-# Where batch normalization stands in a layer: at the linear sums, before the activation, as in the paper; or behind it.
+# The place of batch normalization: at the pre-activations, before the activation, as in the paper; or after it.
 BEFORE, AFTER = PLACES = ("before", "after")
 
 

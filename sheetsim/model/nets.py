@@ -12,7 +12,7 @@ from sheetsim.model.initializers import Initializer
 
 # What the matrices W_l and a_l are.
 WEIGHTS = "weights, sd · e"
-SUMS = "linear sums, the layer's input × its weights"
+SUMS = "pre-activations, the layer's input × its weights"
 BIASED_SUMS = f"{SUMS} + its biases"
 BIASES = "biases, bias_std · e_b: 1 × units"
 

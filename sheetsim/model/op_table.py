@@ -1,4 +1,4 @@
-"""The op table: one row an op, with its shape rule, its NumPy function, its Excel text and its derivative.
+"""The op table: one row per op, with its shape rule, its NumPy function, its Excel text and its derivative.
 
 NumPy's functions take and give 2-D arrays; derivatives take and give matrices of the model.
 """
@@ -266,7 +266,7 @@ def _unknown(d: Matrix, z: Matrix, *args: Matrix) -> tuple[Matrix | None, ...]:
 
 
 def _times(d: Matrix, x: Matrix) -> Matrix:
-    """d · x, without a product by the 1 with which the way back begins."""
+    """d · x, without a product by the 1 with which the backward pass begins."""
     return x if isinstance(d.source, Constant) and d.source.value == 1 else d * x
 
 

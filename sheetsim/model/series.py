@@ -1,4 +1,4 @@
-"""A series: same-shaped matrices by step, a row a step in the workbook. It computes no value and writes no file."""
+"""A series: same-shaped matrices by step, a row per step in the workbook. It computes no value and writes no file."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral

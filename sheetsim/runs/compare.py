@@ -67,7 +67,7 @@ class Compared(NamedTuple):
 
 
 class Comparison(Written):
-    """Compared networks: a row a network and layer, differences over replicates, and the workbook."""
+    """Compared networks: a row per network and layer, differences over replicates, and the workbook."""
 
     title = TITLE
 
@@ -90,7 +90,7 @@ class Comparison(Written):
         return SHOWN[self._study]
 
     def frame(self) -> "pd.DataFrame":
-        """A row a network and layer: its verdict, and the columns of the study's first table."""
+        """A row per network and layer: its verdict, and the columns of the study's first table."""
         import pandas as pd
 
         frames = []
@@ -101,7 +101,7 @@ class Comparison(Written):
         return pd.concat(frames, keys=self.names, names=["network"])
 
     def differences(self) -> "pd.DataFrame":
-        """Mean differences from the first network over replicates: a row a network, layer and statistic.
+        """Mean differences from the first network over replicates: a row per network, layer and statistic.
 
         Returns
         -------

@@ -44,7 +44,7 @@ SCALES = ("each network", "all of a range")
 
 
 class Member(NamedTuple):
-    """A network: its name and title, a row a layer and a column a statistic, a verdict and a histogram a layer."""
+    """A network: its name and title, a row per layer and a column per statistic, verdict and histogram per layer."""
 
     name: str
     title: str
@@ -56,7 +56,7 @@ class Member(NamedTuple):
 class PairedDifference(NamedTuple):
     """Mean difference of a statistic from the first network over replicates, and the ends of its interval.
 
-    A cell a layer each.
+    One cell per layer each.
     """
 
     name: str
@@ -355,7 +355,7 @@ class CompareBook:
         return Page("Differences", tuple(items), widths, {0: 28}, words=words)
 
     def _replicates_page(self) -> Page:
-        """A row a replicate: every network's numbers, and the differences from the first."""
+        """A row per replicate: every network's numbers, and the differences from the first."""
         blocks = [
             (Joined(name, f" of {member.name}"), node)
             for member, of in zip(self._members, self._replicates, strict=True)

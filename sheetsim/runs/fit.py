@@ -71,7 +71,7 @@ class Fit(Written):
         return [one.distribution.name for one in self._ranked]
 
     def frame(self) -> "pd.DataFrame":
-        """The ranking: a row a family, smallest AIC first.
+        """The ranking: a row per family, smallest AIC first.
 
         Returns
         -------

@@ -24,7 +24,7 @@ COLUMNS = {
     "parameters": ("count", "whole", "how many parameters were fitted"),
     "log_likelihood": ("number", "number", "the greatest sum of the logarithms of the density at the data"),
     "aic": ("number", "number", "Akaike's information criterion, 2 parameters − 2 log_likelihood"),
-    "delta_aic": ("size", "number", "AIC over the least: of two families the one with the lesser fits better"),
+    "delta_aic": ("size", "number", "AIC minus the smallest AIC: the smaller, the better the fit"),
     "ks": ("share", "number", "the largest distance between the distribution function and that of the data"),
 }
 

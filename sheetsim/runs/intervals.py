@@ -1,6 +1,6 @@
 """Statistics over replicates: means with intervals, percentiles, theory beside them, and how the mean converged.
 
-They are expressions over the matrix of results (a row a replicate), so that the DataFrame and the live cell have one
+They are expressions over the matrix of results (a row per replicate), so that the DataFrame and the live cell have one
 definition. Where there is no number (a mean of nothing, a z without spread) there is none: NONE, an empty cell.
 
 The interval of a statistic that is never negative is Student's for the logarithm of the mean, by the delta method:
@@ -80,15 +80,16 @@ COLUMNS = {
     "p50": "median over replicates",
     "p95": "95 % percentile over replicates",
     "theory": "mean-field value, for layers of infinite width; empty where none holds",
-    "z": "(mean − theory) / se; empty without spread, and where another than the mean is to be read",
-    "needed": "replicates needed for an interval of ± the wished precision of the mean; empty as z",
-    "log_mean": "mean of the natural logarithm over replicates, of products over layers that are above 0 in all",
+    "z": "(mean − theory) / se; empty if all values are equal, and if read is not the mean",
+    "needed": "replicates needed for the wanted precision of the mean; empty as z",
+    "log_mean": "mean of the natural logarithm over replicates, for products over layers that are positive in all "
+    "replicates",
     "log_sd": "its standard deviation",
     "geometric": "geometric mean, exp(log_mean): near the median over replicates",
     "geometric_low": "lower end of its interval, Student's for the logarithm",
     "geometric_high": "its upper end",
-    "read": "which to read: geometric where log_sd² > ln(replicates) / 3, as a few seeds then make the mean; median "
-    "where that is so of those above 0, and others are 0",
+    "read": "which to read: geometric if log_sd² > ln(replicates) / 3, as a few seeds then dominate the mean; median "
+    "if that is so for the values above 0, and others are 0",
 }
 
 
@@ -129,7 +130,7 @@ def interval_table(
     precision: Matrix,
     signs: Signs,
 ) -> Table:
-    """A row a label; column k + 2 of the results has label k (the first is the seed).
+    """A row per label; column k + 2 of the results has label k (the first is the seed).
 
     theory: by label, where there is one; confidence: of the intervals; precision: half-width over mean that `needed`
     is for, both 1×1; signs: of the statistics.
@@ -346,7 +347,7 @@ def readings(
 
 
 def reading_frame(claims: Sequence[Reading], values: Mapping[Matrix, Any]) -> "pd.DataFrame":
-    """A row a claim and layer: expected, ratio, low, high, off, verdict."""
+    """A row per claim and layer: expected, ratio, low, high, off, verdict."""
     import pandas as pd
 
     index = [(claim.sentence, k + 1) for claim in claims for k in range(len(claim.ratio))]
@@ -415,7 +416,7 @@ FREQUENCY_COLUMNS = {
 def frequency_table(
     codes: Matrix, said: Sequence[tuple[Label, str, int]], columns: Sequence[int], confidence: Matrix
 ) -> Table:
-    """How often each word was said, a row a label and word: count, replicates, share and Wilson's interval of it.
+    """How often each word was said, a row per label and word: count, replicates, share and Wilson's interval of it.
 
     codes: replicates × labels, the words by number; said: label, word and its number, with the label's column of the
     codes in `columns`; confidence: 1×1.

@@ -1,6 +1,6 @@
 """What a book says about itself to programs: how it was made, where its tables stand, what its numbers are.
 
-It stands on one very hidden sheet, a row a field: its name, then JSON over as many cells as that needs. Of what a book
+It is on one very hidden sheet, a row per field: its name, then JSON over as many cells as needed. Of what a book
 can carry this alone is kept by all that save one (openpyxl drops custom XML parts, IronCalc custom properties too, and
 Excel takes 255 characters of one).
 """

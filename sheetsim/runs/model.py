@@ -140,7 +140,7 @@ class Model(Graph):
         Returns
         -------
         pandas.DataFrame
-            A row an input or group. `attrs["notes"]` names draws that are not trials, such as weights: they stay as
+            A row per input or group. `attrs["notes"]` names draws that are not trials, such as weights: they stay as
             drawn.
 
         Raises
@@ -183,7 +183,7 @@ class ModelRun(Run):
         return {}
 
     def summary(self) -> "pd.DataFrame":
-        """A row an output quantity: n, errors, mean, std, se, skew, kurtosis, min, q01 … q99, max.
+        """A row per output quantity: n, errors, mean, std, se, skew, kurtosis, min, q01 … q99, max.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class ModelRun(Run):
         resamples: int = RESAMPLES,
         seed: int | None = None,
     ) -> "pd.DataFrame":
-        """How an output follows its inputs, from the trials of this run: a row an input or group, largest swing first.
+        """How an output follows its inputs, from the trials of this run: a row per input or group, largest swing first.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class ModelRun(Run):
 
         Notes
         -----
-        An input is a column of draws, or of given numbers, with a row a trial. Trials without a number are left out.
+        An input is a column of draws, or of given numbers, with a row per trial. Trials without a number are left out.
         Where inputs are correlated, correlations and swing describe an input together with those that it is correlated
         with.
         """

@@ -178,7 +178,7 @@ class Observed:
         raise NotImplementedError
 
     def theory(self, rows: NDArray[np.float64]) -> Theory:
-        """What theory expects. rows: a row a replicate, its seed and then a column a label."""
+        """What theory expects. rows: a row per replicate, its seed and then a column per label."""
         return Theory()
 
     def notes(self, rows: NDArray[np.float64]) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ class Observed:
     def later_words(self, rows: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.str_] | None:
         """Words that are made of the numbers of all replicates: replicates × words, None where they came with each.
 
-        more: the numbers of `Measured.more`, a row a replicate.
+        more: the numbers of `Measured.more`, a row per replicate.
         """
         return None
 
@@ -202,7 +202,7 @@ class Observed:
         return None
 
     def readings(self, results: Matrix, confidence: Matrix, tolerance: Matrix) -> "list[Reading]":
-        """Claims about ratios of statistics, where there are some. results: a row a replicate, its seed first."""
+        """Claims about ratios of statistics, where there are some. results: a row per replicate, its seed first."""
         return []
 
     def rounding(self) -> NDArray[np.float64]:

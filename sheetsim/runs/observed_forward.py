@@ -31,7 +31,7 @@ from sheetsim.summary.layers import VERDICTS
 
 # Statistics that Overview shows, with the headings of their charts.
 SHOWN = {
-    "pooled": "Variance of the linear sums a",
+    "pooled": "Variance of the pre-activations a",
     "var": "Variance of the outputs z",
     "mean": "Mean of the outputs z",
     "effective_units": "Effective units",

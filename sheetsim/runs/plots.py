@@ -170,9 +170,9 @@ def layout_pages(layout: Layout, values: Values) -> Pages:
 
 
 def table_panels(frame: "pd.DataFrame", look: Look) -> list[Panel]:
-    """A chart a column of numbers over the table's index.
+    """A chart per column of numbers over the table's index.
 
-    Where labels come again, a line a label over the first column of numbers. Raises SheetsimError for too many columns.
+    If labels repeat, a line per label over the first column of numbers. Raises SheetsimError for too many columns.
     """
     from sheetsim.runs.sweep_book import steep_scale
 

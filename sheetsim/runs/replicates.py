@@ -161,7 +161,7 @@ class Replicates(Written):
         return self._measured.rows
 
     def statistics(self) -> "pd.DataFrame":
-        """Statistics over replicates: a row a table's row (layer, start, …) and statistic.
+        """Statistics over replicates: a row per table's row (layer, start, …) and statistic.
 
         Returns
         -------
@@ -184,7 +184,7 @@ class Replicates(Written):
         return frame.sort_index(level=0, sort_remaining=False, kind="stable", key=lambda level: level.map(order))
 
     def verdicts(self) -> "pd.DataFrame":
-        """How often each verdict, or other word, occurs: a row a table's row, column and word.
+        """How often each verdict, or other word, occurs: a row per table's row, column and word.
 
         Returns
         -------
@@ -200,7 +200,7 @@ class Replicates(Written):
         return frame
 
     def claims(self) -> "pd.DataFrame":
-        """The claims of the explanation by additivity of variance over all replicates: a row a claim and layer.
+        """The claims of the explanation by additivity of variance over all replicates: a row per claim and layer.
 
         Raises
         ------
@@ -212,7 +212,7 @@ class Replicates(Written):
         return reading_frame(self._book.readings, self._values)
 
     def frame(self) -> "pd.DataFrame":
-        """A row a replicate and table's row: its seed, which `sheetsim.run` takes, and every statistic (NaN: none)."""
+        """A row per replicate and table's row: its seed, for `sheetsim.run`, and every statistic (NaN: none)."""
         import pandas as pd
 
         observed, columns = self._plan.observed, {}
@@ -227,7 +227,7 @@ class Replicates(Written):
         return frame
 
     def words(self) -> "pd.DataFrame":
-        """A row a replicate: its seed, and a column for each word."""
+        """A row per replicate: its seed, and a column for each word."""
         import pandas as pd
 
         columns = [f"{name} {row}" for row, name in self._plan.observed.words]

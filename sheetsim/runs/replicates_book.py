@@ -1,4 +1,4 @@
-"""How replicates look as a workbook: statistics with intervals over a sheet with a row a replicate, and charts."""
+"""How replicates look as a workbook: statistics with intervals over a sheet with a row per replicate, and charts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -55,7 +55,7 @@ FEWEST_POINTS = 2
 class ReplicatesBook:
     """The tables over replicates as a model, and the sheets that show them.
 
-    rows: a row a replicate, its seed and then a column a label; words: a row a replicate, a column a label of words;
+    rows: a row per replicate, its seed and a column per label; words: a row per replicate, a column per label of words;
     counts: of pooled histograms, layers × bins + 2, if any; reason: why there are not more replicates; chosen: what is
     shown converging, the first of its statistics; more: further columns of the statistics, of MORE, in the labels'
     order; notes: what a reader must know of them, in sentences.

@@ -71,21 +71,21 @@ class Results(Plotted):
     def summary(self) -> "pd.DataFrame":
         """The study's first table.
 
-        Of `forward` it has a row a layer (how the outputs are distributed), of `gradient-flow` too (the size of the
-        gradients); of studies of steps a row a path (how it began and ended).
+        Of `forward` it has a row per layer (how the outputs are distributed), of `gradient-flow` too (the size of the
+        gradients); of studies of steps a row per path (how it began and ended).
         """
         raise NotImplementedError
 
     def gradients(self) -> "pd.DataFrame":
-        """The gradients of `gradient-flow`: a row a layer, the output layer last."""
+        """The gradients of `gradient-flow`: a row per layer, the output layer last."""
         return self.table("gradients")
 
     def variance(self) -> "pd.DataFrame":
-        """The variance of the pre-activations, decomposed and predicted: a row a layer."""
+        """The variance of the pre-activations, decomposed and predicted: a row per layer."""
         return self.table("variance")
 
     def claims(self) -> "pd.DataFrame":
-        """The claims of the explanation by additivity of variance, checked: a row a claim.
+        """The claims of the explanation by additivity of variance, checked: a row per claim.
 
         Returns
         -------
@@ -210,7 +210,7 @@ class Run(Results):
     def frame(self, name: str) -> "pd.DataFrame":
         """A matrix as a DataFrame, its columns named where they have names.
 
-        Of a series it has a row a step; a row a step and row where a step has several rows.
+        Of a series it has a row per step; a row per step and row where a step has several rows.
         """
         node = self._kept(name)
         values = self._values[node]
@@ -258,7 +258,7 @@ class Run(Results):
         return [quantity.label for quantity in self._study.outputs.of] if self._study.graph.outputs else []
 
     def percentiles(self) -> "pd.DataFrame":
-        """Percentiles of the outputs, 0 to 100 %: a row a percentile, a column a quantity."""
+        """Percentiles of the outputs, 0 to 100 %: a row per percentile, a column per quantity."""
         self._check_outputs()
         table = self._study.outputs.percentiles
         return table.frame(evaluate(table.cells(), self._values))
@@ -271,7 +271,7 @@ class Run(Results):
         probability: float | None = None,
         between: tuple[float, float] | None = None,
     ) -> "pd.DataFrame":
-        """Risk numbers: a row a quantity.
+        """Risk numbers: a row per quantity.
 
         Parameters
         ----------

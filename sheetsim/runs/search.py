@@ -114,7 +114,7 @@ class Search(Written):
         return dict(first.keys)
 
     def records(self) -> list[dict[str, Any]]:
-        """A dict a trial, best first.
+        """A dict per trial, best first.
 
         Its keys are trial (the number), method and repeat where there are several, value, low, high, status (ok, or why
         it failed), and each hyperparameter, None where its condition does not hold.
@@ -139,7 +139,7 @@ class Search(Written):
         return pd.DataFrame(self.records())
 
     def frame(self) -> "pd.DataFrame":
-        """A row a trial and replicate, in the order in which trials were run.
+        """A row per trial and replicate, in the order in which trials were run.
 
         Its columns are method, repeat, trial, the hyperparameters, status, replicate, seed and value.
         """
@@ -163,7 +163,7 @@ class Search(Written):
         return pd.DataFrame(data)
 
     def best_so_far(self) -> "pd.DataFrame":
-        """The best value so far: a row a search and trial.
+        """The best value so far: a row per search and trial.
 
         Its columns are method, repeat, trial, cost (of this trial and those before, in trials with the whole budget),
         and the best value (NaN before the first; of halving, with any budget).

@@ -230,7 +230,7 @@ class SearchBook:
         return len(self.so_far) > 1 and self.plan.asked.repeats > 1
 
     def _claims(self, graph: Graph, r: int, wide: int) -> tuple[list[Item], int]:
-        """A row a pair of methods: the difference of what their searches end at, over the repeats."""
+        """A row per pair of methods: the difference of what their searches end at, over the repeats."""
         items: list[Item] = [
             Text(r, 0, "Methods compared: the best value at the end, search by search", "section"),
             *(Text(r + 1, c, head, "column") for c, head in enumerate(("claim", "better by", "low", "high", "word"))),
@@ -311,7 +311,7 @@ class SearchBook:
         return Page("Best so far", (*items, chart), widths, {0: 30}, words="the best value by trial and method")
 
     def _against(self, graph: Graph) -> Page:
-        """A chart a hyperparameter: the values of the trials that have it."""
+        """A chart per hyperparameter: the values of the trials that have it."""
         plan = self.plan
         items: list[Item] = [Text(0, 0, f"{plan.value} against each hyperparameter", "title", 12)]
         note = "A point a trial. Of choices their number, from 1; of a logarithmic scale the power of ten."
@@ -371,7 +371,7 @@ COLUMNS = {
 
 
 class _Columns:
-    """The columns of the trials that have a value, as matrices with a row a trial, and words on the first ones."""
+    """The columns of the trials that have a value, as matrices with a row per trial, and words on the first ones."""
 
     def __init__(self, graph: Graph, book: SearchBook) -> None:
         self.graph, plan = graph, book.plan

@@ -16,7 +16,7 @@ POINTS, FEWEST, MOST_POINTS = 1024, 8, 500
 WHAT = {
     "rank_correlation": "Spearman’s rank correlation of the hyperparameter and the value over the trials that have "
     "both; of choices the share of the variance of the values’ ranks that lies between them",
-    "first_order": "share of the surrogate’s variance over the space that the hyperparameter makes alone (first-order "
+    "first_order": "share of the surrogate’s variance over the space due to the hyperparameter alone (first-order "
     "Sobol index of the Gaussian process’ mean)",
 }
 
@@ -34,7 +34,7 @@ class Importance:
 def importances(
     space: Space, options: MethodOptions, points: Sequence[Keys], values: Sequence[float]
 ) -> list[Importance]:
-    """A row a hyperparameter; values: NaN of trials that failed, which are left out."""
+    """A row per hyperparameter; values: NaN of trials that failed, which are left out."""
     kept = [k for k, value in enumerate(values) if np.isfinite(value)]
     valued, numbers = [points[k] for k in kept], np.array([values[k] for k in kept])
     shares = _first_orders(space, options, valued, numbers)

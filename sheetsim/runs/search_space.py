@@ -120,7 +120,7 @@ class Hyperparameter:
         return float(self._scaled(np.array([float(value)]))[0])
 
     def columns(self, u: Array, there: Any) -> list[Array]:
-        """What the surrogate sees of the coordinates of many points: a column a choice, or one of numbers."""
+        """What the surrogate sees of the coordinates of many points: a column per choice, or one of numbers."""
         if self.choices:
             numbers = np.minimum((u * len(self.choices)).astype(int), len(self.choices) - 1)
             return [np.where(there, numbers == k, MIDDLE).astype(float) for k in range(len(self.choices))]

@@ -303,7 +303,7 @@ def design_notes(design: Design, label: str) -> tuple[str, ...]:
 
 
 def index_frame(design: Design, names: Sequence[str], resamples: int, seed: int) -> "pd.DataFrame":
-    """First-order and total indices with their intervals, a row an input or group."""
+    """First-order and total indices with their intervals, a row per input or group."""
     import pandas as pd
 
     first, total = jansen(design)

@@ -42,14 +42,14 @@ class Streamed:
         self._binned = dict(binned)
 
     def summary(self) -> "pd.DataFrame":
-        """A row a quantity, with the columns of `ModelRun.summary`."""
+        """A row per quantity, with the columns of `ModelRun.summary`."""
         import pandas as pd
 
         rows = {label: _statistics(of) for label, of in self._binned.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis("output")
 
     def percentiles(self) -> "pd.DataFrame":
-        """Percentiles, a row each, with a column a quantity."""
+        """Percentiles, a row each, with a column per quantity."""
         import pandas as pd
 
         index = pd.Index([f"{percent:g} %" for percent in PERCENTS], name="percent")
@@ -119,7 +119,7 @@ def _blocks(leaf: Matrix, trials: int) -> Iterator[Array]:
 
 
 def _leaves_by_trial(outputs: list[Matrix], trials: int) -> list[Matrix]:
-    """The leaves that have a row a trial. Raises SheetsimError where an output is not computed trial by trial."""
+    """The leaves that have a row per trial. Raises SheetsimError where an output is not computed trial by trial."""
     by_trial: set[Matrix] = set()
     leaves: list[Matrix] = []
     for node in topological(outputs):

@@ -65,16 +65,16 @@ WORDS = {
     "dead_units": "number of dead units",
     "effective_units": "number of effective units",
     "over_samples": "share of the variance of the outputs z that lies over samples",
-    "pooled": "variance of the linear sums a",
-    "within": "variance of the linear sums a over samples, averaged over units",
+    "pooled": "variance of the pre-activations a",
+    "within": "variance of the pre-activations a over samples, averaged over units",
     "between": "variance of the units' means of a",
-    "additive": "variance of the linear sums a by additivity",
+    "additive": "variance of the pre-activations a by additivity",
     "covariance": "what covariances of the inputs add to it",
-    "moment": "n·sd²·E[input²], the variance of the linear sums a that is expected",
+    "moment": "n·sd²·E[input²], the variance of the pre-activations a that is expected",
     "var_ratio": "variance of z over variance of a",
     "moment_ratio": "second moment of z over that of a",
     "second_moment": "second moment of the outputs z",
-    "second_moment_a": "second moment of the linear sums a",
+    "second_moment_a": "second moment of the pre-activations a",
 }
 
 

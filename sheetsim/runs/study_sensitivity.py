@@ -66,7 +66,7 @@ class Sensitivity(Written):
         self.notes = (*(said if lacking else ()), *self._told())
 
     def frame(self) -> "pd.DataFrame":
-        """First-order and total indices with their 95 % intervals: a row a statistic and group.
+        """First-order and total indices with their 95 % intervals: a row per statistic and group.
 
         NaN of a statistic that is the same in all replicates.
         """

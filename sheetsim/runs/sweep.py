@@ -101,7 +101,7 @@ class Sweep(Written):
         self._numbers = numbers
 
     def frame(self) -> "pd.DataFrame":
-        """Every number: a row a point, replicate and table's row (layer, start, …).
+        """Every number: a row per point, replicate and table's row (layer, start, …).
 
         Returns
         -------
@@ -132,7 +132,7 @@ class Sweep(Written):
         return pd.DataFrame(data)
 
     def statistics(self) -> "pd.DataFrame":
-        """Statistics over replicates: a row a point, table's row and statistic.
+        """Statistics over replicates: a row per point, table's row and statistic.
 
         Returns
         -------

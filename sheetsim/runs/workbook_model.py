@@ -406,7 +406,7 @@ class WorkbookRun(ModelRun):
         return [one.given for one in self._model.asked]
 
     def summary(self) -> "pd.DataFrame":
-        """A row an output, as it was given: the columns of `ModelRun.summary`, and `base`."""
+        """A row per output, as it was given: the columns of `ModelRun.summary`, and `base`."""
         frame = super().summary()
         frame.index = self.given_outputs()
         frame.index.name = "output"
@@ -414,7 +414,7 @@ class WorkbookRun(ModelRun):
         return frame
 
     def given_records(self) -> list[dict[str, Any]]:
-        """The summary as a dict an output: `output` and the names of RECORD."""
+        """The summary as a dict per output: `output` and the names of RECORD."""
         frame = self.summary()
         return [
             {"output": str(given)} | {name: _whole(name, frame[name].iloc[k]) for name in RECORD}
@@ -476,7 +476,7 @@ class WorkbookRun(ModelRun):
             self._taken = ()
 
     def trial_frame(self) -> "pd.DataFrame":
-        """The trials: a column an input, a draw of the sheet's own, and an output."""
+        """The trials: a column per input, a draw of the sheet's own, and an output."""
         import pandas as pd
 
         nodes = [*self._model.columns, *(output.matrix for output in self._model.outputs.values())]
@@ -484,13 +484,13 @@ class WorkbookRun(ModelRun):
         return pd.DataFrame({name: self._values[node][:, 0] for name, node in zip(names, nodes, strict=True)})
 
     def percentiles(self) -> "pd.DataFrame":
-        """Percentiles, a row each, with a column an output."""
+        """Percentiles, a row each, with a column per output."""
         frame = super().percentiles()
         frame.columns = self.given_outputs()
         return frame
 
     def risk(self, output: str | None = None, **asked: Any) -> "pd.DataFrame":
-        """Risk numbers, a row an output: see `ModelRun.risk`."""
+        """Risk numbers, a row per output: see `ModelRun.risk`."""
         return super().risk(self._named(output), **asked).rename(index=self.given_names)
 
     def histograms(self) -> "pd.DataFrame":
@@ -498,7 +498,7 @@ class WorkbookRun(ModelRun):
         return super().histograms().rename(index=self.given_names)
 
     def sensitivity(self, output: str | None = None, **asked: Any) -> "pd.DataFrame":
-        """How an output follows the uncertain cells, a row a cell, by its swing: see `ModelRun.sensitivity`."""
+        """How an output follows the uncertain cells, a row per cell, by its swing: see `ModelRun.sensitivity`."""
         named = self._named(output)
         if named is None and len(self._model.asked) > 1:
             raise SheetsimError(f"sensitivity is of one output: name one of {', '.join(self.given_outputs())}")

@@ -48,7 +48,7 @@ def small_bars(drawn: Drawn, first: Chart | None = None) -> Callable[[int, int],
 
 
 def counts_section(histogram: Histogram, heading: str = "", numbered: bool = True, gap: int = 1) -> Section:
-    """A row a bin and a column a layer, under a heading if there is one.
+    """A row per bin and a column per layer, under a heading if there is one.
 
     numbered: whether the bins' numbers have their cells here.
     """

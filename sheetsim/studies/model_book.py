@@ -1,4 +1,4 @@
-"""The workbook of a person's own model: a page of names and single cells, and a sheet a matrix."""
+"""The workbook of a person's own model: a page of names and single cells, and a sheet per matrix."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -42,8 +42,8 @@ class OfLayers:
 
 WEIGHTS = OfLayers("Weights", "fan-in", "weights", "weights: their standard deviation times the draws")
 GIVEN_WEIGHTS = OfLayers("Weights", "fan-in", "weights", "the weights that were given")
-SUMS = OfLayers("Linear", "sample", "sums", "linear sums: what goes into the layer times its weights")
-OUTPUTS = OfLayers("Activation", "sample", "activations", "what comes out of the layer: f of its linear sums")
+SUMS = OfLayers("Linear", "sample", "sums", "pre-activations: what goes into the layer times its weights")
+OUTPUTS = OfLayers("Activation", "sample", "activations", "what comes out of the layer: f of its pre-activations")
 DRAWS = OfLayers("Draws", "fan-in", "draws", "standard draws that the weights are made of")
 
 
@@ -92,7 +92,7 @@ def network_hints(layers: Sequence[NetworkLayer]) -> list[str]:
 
 
 def matrix_sheets(x: Matrix, layers: Sequence[NetworkLayer | LayerGradient], activated: int) -> Iterator[Sheet]:
-    """The input, and of each layer weights, linear sums and, of so many first ones, activations.
+    """The input, and of each layer weights, pre-activations and, of so many first ones, activations.
 
     Raises SheetsimError for one that no sheet can hold.
     """
@@ -109,7 +109,7 @@ def matrix_sheets(x: Matrix, layers: Sequence[NetworkLayer | LayerGradient], act
 
 
 def bias_page(layers: Sequence[Any]) -> Iterator[Page]:
-    """The biases of layers with `number` and `b`, their draws and the gradients by them; none where there are none."""
+    """The biases of layers with `number` and `b`, their draws and gradients; none if there are no biases."""
     biased = [layer for layer in layers if layer.b is not None]
     items: list[Item] = [Text(0, 0, "Biases by layer", "section")]
     row = 1

@@ -48,7 +48,7 @@ def output_pages(
     trials: str = "",
     more_rows: Mapping[str, Sequence[tuple[str, Matrix, str, str]]] | None = None,
 ) -> list[Page]:
-    """The summary's page, and a page a quantity for the first MOST_PAGES.
+    """The summary's page, and a page per quantity for the first MOST_PAGES.
 
     trials: the sheet whose rows are trials, that of the output's matrix if it is not named; more_rows: by label, rows
     below the risk numbers: a label, a cell, its style and a hint.

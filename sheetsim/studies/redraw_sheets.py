@@ -48,7 +48,7 @@ def redraw_sheets(graph: Graph, sheets: Sequence[Sheet]) -> Iterator[Sheet]:
 
 
 def _identifiers(graph: Graph) -> Page:
-    """The seed as two identifiers, and a row a matrix: its number, and what it adds to the two hashes of a number."""
+    """The seed as two identifiers, and a row per matrix: its number, and what it adds to the two hashes of a number."""
     seed3, seed4 = graph.redrawn[0].identifiers
     items: list[Item] = [
         Text(0, 0, "Identifiers of the seeded draws (HDR 2.0)", "section"),

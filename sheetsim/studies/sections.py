@@ -52,7 +52,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of numbers or words: its label, and a cell a column (none where there is None).
+    """A row of numbers or words: its label, and a cell per column (none where there is None).
 
     Further: their style or styles, a hint, and the sheet that the label leads to, if any.
     """
@@ -245,7 +245,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class StepPage:
-    """Series side by side, a row a step, or several rows; from left to right as they are computed.
+    """Series side by side, a row per step, or several rows; from left to right as they are computed.
 
     head: rows above the first step; heading, notes: the texts above; columns: that they go over; steps: the matrix of
     the numbers of steps, where their cells are here; labeled: the style of the series' labels; wide: a column's width,

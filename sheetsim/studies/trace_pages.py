@@ -57,12 +57,12 @@ NAMES = {
     "traced_layer": "the layer shown: what is asked for, as a whole number within what there is",
     "traced_unit": "the unit shown, in the same way",
     "traced_sample": "the sample shown, in the same way",
-    "traced_a": "the unit's linear sum on the sheet Linear",
+    "traced_a": "the unit's pre-activation on the sheet Linear",
     "traced_b": "the unit's bias on the sheet Biases",
     "traced_z": "its output on the sheet Activation",
-    "traced_slope": "f′ at the linear sum",
-    "traced_d_z": "the gradient by its output on the sheet d_z",
-    "traced_d_a": "the gradient by its linear sum on the sheet d_a",
+    "traced_slope": "f′ at the pre-activation",
+    "traced_d_z": "the gradient with respect to its output on the sheet d_z",
+    "traced_d_a": "the gradient with respect to its pre-activation on the sheet d_a",
     **{f"trace_{name}": f"forward: {what.format('input')}" for name, what in _OF.items()},
     **{f"back_{name}": f"back: {what.format('unit above')}" for name, what in _OF.items()},
 }
@@ -178,7 +178,7 @@ def _forward(network: Network, cells: Traced) -> Page:
                 "the same number, from the matrix product" if layers[0].b is None else "the sum and the bias together",
             ),
             ("Output z = f(a)", output, "on the sheet Activation"),
-            ("Derivative f′(a)", _slope(network, linear), "what a gradient is multiplied by on the way back"),
+            ("Derivative f′(a)", _slope(network, linear), "the factor of the gradient in the backward pass"),
         ],
     )
     return _page(way, cells, [Block(4 + k, 1, cell, "input") for k, cell in enumerate(cells.asked)])
@@ -207,8 +207,8 @@ def _backward(flow: BackwardPass, cells: Traced) -> Page:
         "back",
         TRACES[1],
         (
-            "The same unit on the way back: the gradients of the units above times the weights that lead to them, the "
-            "sum d_z, and d_a = d_z · f′(a). Layer, unit and sample are chosen on the sheet Trace.",
+            "The same unit in the backward pass: the gradients of the units above times the weights that lead to them, "
+            "the sum d_z, and d_a = d_z · f′(a). Layer, unit and sample are chosen on the sheet Trace.",
             "The products stand by size, the greatest first: INDEX of the sheets d_a, Weights and d_z.",
         ),
         ("unit above", "d_a", "weight"),
@@ -216,7 +216,7 @@ def _backward(flow: BackwardPass, cells: Traced) -> Page:
         [term(above.d_a, above.W) for above in steps[1:]],
         [
             ("On its sheet: d_z", d_z.placed("traced_d_z"), "the same number, from the matrix product"),
-            ("Derivative f′(a)", _slope(flow.network, linear.placed("traced_a")), "at the unit's linear sum"),
+            ("Derivative f′(a)", _slope(flow.network, linear.placed("traced_a")), "at the unit's pre-activation"),
             ("d_a = d_z · f′(a)", d_a.placed("traced_d_a"), "what goes on to the layer below"),
         ],
     )
@@ -317,7 +317,7 @@ def _page(way: Way, cells: Traced, chosen: Sequence[Item]) -> Page:
         )
     )
     widths = {0: 24, 1: 12, 2: 12} | dict.fromkeys(range(3, CHARTS), 11)
-    words = f"{'a unit' if way.name == 'trace' else 'its way back'} by hand: layer, unit and sample can be chosen"
+    words = f"{'a unit' if way.name == 'trace' else 'its backward pass'} by hand: layer, unit and sample can be chosen"
     return Page(way.title, tuple(items), widths, {0: 28}, words=words)
 
 

@@ -36,7 +36,7 @@ def workbook_overview(
     histograms: Mapping[str, OutputHistogram],
     titles: Sequence[str],
 ) -> Page:
-    """The first page: sentences on what was done and how it was checked, a row an output, and their histograms.
+    """The first page: sentences on what was done and how it was checked, a row per output, and their histograms.
 
     titles: of the other sheets, for which the column of the contents is wide enough.
     """

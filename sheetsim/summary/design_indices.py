@@ -8,11 +8,11 @@ from sheetsim.summary.outputs import cell_of
 from sheetsim.summary.table import Column, Table
 
 INDEX_COLUMNS = {
-    "first_order": "the share of the variance that the group makes by itself: what would be gone, on average, were it "
-    "held (Jansen's estimator, which an estimate of nothing can leave below 0)",
+    "first_order": "the share of the variance due to the group alone: the mean reduction if it were held constant "
+    "(Jansen's estimator, which can be negative for shares near 0)",
     "first_order_low": "lower end of its 95 % interval, by the bootstrap",
     "first_order_high": "upper end",
-    "total": "the share in which it takes part, with all its interactions: what would be left, were all others held",
+    "total": "the share due to it and all its interactions: what would be left if all others were held constant",
     "total_low": "lower end of its 95 % interval, by the bootstrap",
     "total_high": "upper end",
 }
@@ -24,7 +24,7 @@ ESTIMATES = ("first_order", "total")
 def index_table(
     name: str, design: Matrix, first: int, groups: Sequence[str], ends: Mapping[str, Array], sheet: str = ""
 ) -> Table:
-    """A row a group.
+    """A row per group.
 
     design: a row a base replicate; its columns from `first` (numbered from 1) are f at the first sample, at the second,
     and at the first with each group from the second; ends: of the intervals, where there are some, by column a number a

@@ -17,7 +17,7 @@ def matrix_frame(values: Array, columns: Sequence[str] = ()) -> "pd.DataFrame":
 
 
 def series_frame(values: Array, columns: Sequence[str], rows: int, first: int) -> "pd.DataFrame":
-    """A row a step, from `first`; by step and row where a step has several rows."""
+    """A row per step, from `first`; by step and row where a step has several rows."""
     import pandas as pd
 
     steps = pd.RangeIndex(first, first + len(values) // rows, name="step")

@@ -101,7 +101,7 @@ class Histogram:
     tails: tuple[Matrix, ...]
 
     def frame(self, values: Mapping[Matrix, Array]) -> "pd.DataFrame":
-        """A row a layer and bin: see `histogram_frame`."""
+        """A row per layer and bin: see `histogram_frame`."""
         return histogram_frame(values[self.edges], [values[node] for node in self.counts])
 
 
@@ -134,7 +134,7 @@ class LayerCounts:
 
 
 def histogram_frame(edges: Array, counts: Sequence[Array]) -> "pd.DataFrame":
-    """A row a layer and bin: `layer` (index), `bin`, `above`, `up_to`, `count`, `share`.
+    """A row per layer and bin: `layer` (index), `bin`, `above`, `up_to`, `count`, `share`.
 
     Bin 0 is open below, the last above. edges: (bins + 1)×1; counts: a layer each, (bins + 2)×1.
     """

@@ -117,7 +117,7 @@ INPUT_LOST = (
 
 
 def saturated(activation: Matrix, a: Matrix) -> Matrix:
-    """The share of linear sums on a tail of f, where |f'| stays under 1 % of its largest value; for relu, outputs 0."""
+    """Share of pre-activations on a tail of f, where |f'| stays under 1 % of its largest value; for relu, outputs 0."""
     shares = {name: mean(on_tail(f, a)) for name, f in ACTIVATIONS.items() if f.saturates}
     return chosen(activation, shares, 0)
 
@@ -158,7 +158,7 @@ def _over_samples(z: Matrix, over: Matrix, whole: Matrix) -> Matrix:
 
 
 def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
-    """One row a layer over all its outputs z (samples × units): the columns of `run.summary()`.
+    """One row per layer over all its outputs z (samples × units): the columns of `run.summary()`.
 
     var_z: the units' variances over the samples, 1×units a layer, where they have names already.
     """

@@ -185,7 +185,7 @@ def quantities(graph: Graph) -> list[Quantity]:
 
 
 def output_table(of: Sequence[Quantity]) -> Table:
-    """A row a quantity: the columns of `run.summary()`."""
+    """A row per quantity: the columns of `run.summary()`."""
     rows = [quantity.statistics() for quantity in of]
     kinds = {"n": "count", "errors": "count", "std": "size", "se": "size"}
     columns = tuple(
@@ -196,7 +196,7 @@ def output_table(of: Sequence[Quantity]) -> Table:
 
 
 def percentile_table(of: Sequence[Quantity]) -> Table:
-    """A row a percentage, a column a quantity."""
+    """A row a percentage, a column per quantity."""
     columns = tuple(
         Column(
             quantity.label,
@@ -232,7 +232,7 @@ def asked(values: Array) -> Asked:
 
 
 def risk_table(of: Sequence[Quantity], questions: Mapping[str, Asked]) -> Table:
-    """A row a quantity: what is asked, by label, and the answers, of RISK_COLUMNS."""
+    """A row per quantity: what is asked, by label, and the answers, of RISK_COLUMNS."""
     rows = [_answers(quantity, questions[quantity.label]) for quantity in of]
     shares = ("at_most", "at_most_low", "at_most_high", "between")
     columns = tuple(
@@ -310,7 +310,7 @@ def output_histogram(quantity: Quantity) -> OutputHistogram:
 
 
 def output_histogram_frame(of: Iterable[tuple[str, Array, Array]]) -> "pd.DataFrame":
-    """A row an output and bin: `output` (index), `bin`, `above`, `up_to`, `count`, `share`.
+    """A row per output and bin: `output` (index), `bin`, `above`, `up_to`, `count`, `share`.
 
     Bin 0 is open below, the last above. of: label, edges and counts, columns each.
     """

@@ -19,8 +19,8 @@ SENSITIVITY_COLUMNS = {
     "swing": "high − low; of an input with few different numbers a tenth takes all trials that share its last one",
     "pearson": "correlation of output and input",
     "spearman": "correlation of their ranks",
-    "src": "standardized regression coefficient: what the output's mean changes, in its standard deviations, with a "
-    "standard deviation of the input, the others held",
+    "src": "standardized regression coefficient: the change of the output's mean, in standard deviations, per "
+    "standard deviation of the input, with the others held constant",
     "contribution": "contribution to variance: squared rank correlations as shares of their sum, signed",
     "q05": "5 % quantile of the input",
     "q95": "95 % quantile of the input",
@@ -37,7 +37,7 @@ def sensitivity_table(
     numbers: Mapping[str, Array],
     sheet: str = "",
 ) -> Table:
-    """A row an input or group, in their order; inputs: by name, trials × 1; numbers: AS_NUMBERS, a number a row."""
+    """A row per input or group, in their order; inputs: by name, trials × 1; numbers: AS_NUMBERS, a number a row."""
     rows = [_formulas(of, x) for x in inputs.values()]
     columns = []
     for column, what in SENSITIVITY_COLUMNS.items():

@@ -84,7 +84,7 @@ class Table:
         return pd.DataFrame(self._numbers(values), index=pd.Index(self.labels, name=self.index))
 
     def records(self, values: Mapping[Matrix, Any]) -> list[dict[str, Any]]:
-        """The values as a dict a row, its label first: to load pandas takes longer than to run a small model."""
+        """The values as a dict per row, its label first: to load pandas takes longer than to run a small model."""
         columns = {self.index: self.labels, **self._numbers(values)}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

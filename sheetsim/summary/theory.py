@@ -145,7 +145,7 @@ class FixedPoint:
 def mean_field(
     activation: str, fan_in: Sequence[int], sd: Sequence[float], given: InputMoments, bias: float = 0.0
 ) -> "pd.DataFrame":
-    """Mean-field theory of a network, for infinitely wide layers: a row a layer, from 1.
+    """Mean-field theory of a network, for infinitely wide layers: a row per layer, from 1.
 
     Parameters
     ----------

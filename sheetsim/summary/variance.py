@@ -104,7 +104,7 @@ def quotient(numerator: Matrix, denominator: Matrix) -> Matrix:
 
 
 def variance_table(network: Network, var_x: Matrix, units: Sequence[Units], bias: Matrix | None = None) -> Table:
-    """One row a layer: the decomposition of the linear sums' variance and what the rules predict.
+    """One row per layer: the decomposition of the pre-activations' variance and what the rules predict.
 
     bias: the biases' standard deviation, where there are some.
     """
@@ -142,14 +142,14 @@ def variance_table(network: Network, var_x: Matrix, units: Sequence[Units], bias
             for name, what in COLUMNS.items()
         ),
         sheet="Variance",
-        what="the variance of the linear sums, and the claims about it",
+        what="the variance of the pre-activations, and the claims about it",
     )
 
 
 COLUMNS = {
     "fan_in": "n: inputs of each unit",
     "sd_w": "standard deviation of the weights by the scheme",
-    "pooled": "variance of the linear sums a over samples and units",
+    "pooled": "variance of the pre-activations a over samples and units",
     "within": "their variance over samples, averaged over units",
     "between": "variance of the units' means: pooled = within + between",
     "additive": "mean over units of Σ w² Var(z): what additivity of independent variances predicts for within",
@@ -319,7 +319,7 @@ def _added(numbers: Sequence[Matrix]) -> Matrix:
 
 
 def claim_table(checked: Sequence[Claim]) -> Table:
-    """The claims as a table, a row a claim: verdict, layers checked, the expected ratio, and what each layer has."""
+    """The claims as a table, a row per claim: verdict, layers checked, the expected ratio, and what each layer has."""
     return Table(
         "claims",
         "claim",

@@ -1,4 +1,4 @@
-"""How the study of a Bayesian search looks as a workbook: a page a step, with everything that it computes."""
+"""How the study of a Bayesian search looks as a workbook: a page per step, with everything that it computes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ class BayesianSearchBook:
         return Overview(study.title, study.TITLE, WIDE, sections, widths, WORDS).page()
 
     def _results(self) -> Section:
-        """The first points with their values, and a row a step."""
+        """The first points with their values, and a row per step."""
         names = [column.name for column in self.table.columns]
         items: list[Item] = [Text(0, c, text, "heading") for c, text in enumerate(["step", *names, "verdict"])]
         if 1 + len(names) < WIDE - 1:

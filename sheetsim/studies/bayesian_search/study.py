@@ -43,8 +43,8 @@ WORDS = (
         "known there",
         "good",
     ),
-    Verdict("exploits", "it was less: the point lies where the mean was known to be high", "neutral"),
-    Verdict("again", "the place was tried before: the acquisition sees nothing better", "warning"),
+    Verdict("exploits", "it was less: the point lies where the mean was high", "neutral"),
+    Verdict("again", "the place was tried before: the acquisition is highest there", "warning"),
 )
 
 CELLS = {
@@ -254,7 +254,7 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
         return Findings(sheets, (table,), verdicts=words, words=WORDS)
 
     def _step_table(self, ys: Sequence[Matrix], steps: Sequence[SearchStep]) -> Table:
-        """A row a step: the point that it chose and what it knew there; where values follow, these."""
+        """A row per step: the point that it chose and what it knew there; where values follow, these."""
         columns = [
             Column("x", "the point that the step chose", tuple(step["next"] + 0 for step in steps)),
             Column("expected", "the process’ mean there", tuple(step["next_mean"] + 0 for step in steps)),

@@ -30,7 +30,7 @@ def angle_name(angle: float) -> str:
 
 
 def angle_table(graph: Graph, layers: Sequence[Layer], activation: str, angles: Sequence[float], live: Matrix) -> Table:
-    """One row a layer, from 1: the correlation of pairs at each angle, measured and by the map.
+    """One row per layer, from 1: the correlation of pairs at each angle, measured and by the map.
 
     live: that of x and y at the last layer, by formulas: where NumPy's is another one, a yellow cell has changed the
     network, and nothing is shown. Names `angles`.

@@ -32,7 +32,7 @@ VERDICTS = (
     Verdict("ordered", "the interval of the rate lies below e^(−1/L): differences fade within the L layers", "warning"),
     Verdict("chaotic", "it lies above e^(1/L): differences grow within the L layers", "warning"),
     Verdict("near the edge", "it lies between the two: the depth scale is at least the network's depth", "good"),
-    Verdict("undecided", "it reaches over one of them, as with few units or layers", "neutral"),
+    Verdict("undecided", "it contains one of them, as with few units or layers", "neutral"),
     Verdict("no signal", "the sums are 0", "bad"),
     Verdict("overflow", "the sums, or their squares, are too large for a cell", "bad"),
     Verdict("check std", "the custom standard deviation is not a number from 0", "bad"),
@@ -40,16 +40,16 @@ VERDICTS = (
 )
 
 COLUMNS = {
-    "c": "correlation of the two inputs' linear sums, Σ a_x a_y / √(Σ a_x² Σ a_y²), over pairs and units",
+    "c": "correlation of the two inputs' pre-activations, Σ a_x a_y / √(Σ a_x² Σ a_y²), over pairs and units",
     "c_low": "the lower end of its 95 % interval over draws of the weights and inputs",
     "c_high": "its upper end",
     "c_theory": "the mean-field value, from c_0 through the map layer by layer",
     "chi": "χ: n sd² times the mean of f′(a_x)², the growth of a small difference's square to the next layer",
-    "rate": "geometric mean of χ over the layers up to here; the verdict's",
+    "rate": "geometric mean of χ over the layers up to here; the verdict uses it",
     "rate_low": "the lower end of its 95 % interval over other weights, given what comes into each layer",
     "rate_high": "its upper end",
     "chi_theory": "the mean-field value of χ",
-    "q": "mean square of the linear sums a_x",
+    "q": "mean square of the pre-activations a_x",
     "q_theory": "its mean-field value",
     "c_spread": "variance of c over draws: what the layer's units add, and that of the layer before, carried on",
     "chi_spread": "variance of ln χ over other weights, given what comes into the layer",
@@ -80,7 +80,7 @@ SIGNED = ("c", "c_low", "c_high", "c_theory")
 
 
 def correlation_table(graph: Graph, layers: Sequence[Layer], theory: Mapping[str, Series]) -> Table:
-    """One row a layer.
+    """One row per layer.
 
     The interval of c: given what comes into a layer its units are independent, and c varies by the squares of what each
     adds (the delta method; Cochran 1977, §2.11). The variance of the layer before is carried on by the map's slope,

@@ -16,7 +16,7 @@ def pass_sheets(graph: Graph, layers: Sequence[Layer]) -> Iterator[Sheet]:
     yield from (WEIGHTS.sheet(layer.number, layer.W) for layer in layers)
     for layer in layers:
         for of, sums in zip("xy", layer.sums, strict=True):
-            words = f"linear sums, what goes in times the weights, of {of}, a row a pair"
+            words = f"pre-activations, what goes in times the weights, of {of}, a row a pair"
             yield MatrixSheet(f"Linear {of} {layer.number}", sums, "pair", tab="sums", words=words)
     for layer in layers:
         for of, outputs in zip("xy", layer.outputs, strict=True):

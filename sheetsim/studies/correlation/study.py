@@ -118,7 +118,7 @@ class Correlation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
             )
             b = None if bias is None else drawn_biases(graph, number, self.units, bias, BIASES)
             sums = tuple(
-                graph.define(f"a_{of}_{number}", z @ W if b is None else z @ W + b, what=f"linear sums of {of}")
+                graph.define(f"a_{of}_{number}", z @ W if b is None else z @ W + b, what=f"pre-activations of {of}")
                 for of, z in zip("xy", given, strict=True)
             )
             given = tuple(

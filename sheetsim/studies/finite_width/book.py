@@ -34,12 +34,12 @@ RIGHT = 4  # the column of the charts at the right
 BIASED = (
     "Biases come anew in each layer, the same whatever the length before: a layer hands on the part σ_w² E[z²]/q of a "
     "deviation, q = σ_w² E[z²] + σ_b², and the variance settles instead of adding up. Theory of the means, and of the "
-    "way back, is for networks without biases: #N/A here."
+    "backward pass, is for networks without biases: #N/A here."
 )
 NOT_MULTIPLIED = (
     "This activation does not multiply lengths: a deviation of the length before is multiplied by "
-    "γ = d ln E[f²]/d ln q, and the variance does not add up as κ Σ 1/n. Theory of the means, and of the way back, is "
-    "for activations that multiply lengths: #N/A here."
+    "γ = d ln E[f²]/d ln q, and the variance does not add up as κ Σ 1/n. Theory of the means, and of the "
+    "backward pass, is for activations that multiply lengths: #N/A here."
 )
 
 ROWS = (
@@ -143,7 +143,7 @@ class FiniteWidthBook:
 
     @property
     def _has_means(self) -> bool:
-        """Whether there is theory of the means, and of the way back."""
+        """Whether there is theory of the means, and of the backward pass."""
         return multiplies_sizes(self.study.activation, self.study.bias)
 
     def _drawn(self, axis: Matrix) -> Page:

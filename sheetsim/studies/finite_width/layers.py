@@ -46,19 +46,19 @@ VERDICTS = (
     Verdict(
         "says nothing", f"in less than {FEW_RUNS:.0%}: a single run says nothing; widths must grow with depth", "bad"
     ),
-    Verdict("died out", "the length of a network at least is 0, or overflows: its logarithm has no value", "bad"),
+    Verdict("died out", "the length of at least one network is 0, or overflows: its logarithm has no value", "bad"),
 )
 
 COLUMNS = {
     "log_mean": "mean over networks of ln ‖z‖², less that of its mean-field value",
     "log_mean_low": "the lower end of its 95 % interval, by Student’s t",
     "log_mean_high": "its upper end",
-    "log_mean_theory": "minus half of log_variance_theory; #N/A with biases, and where f does not multiply sizes",
+    "log_mean_theory": "minus half of log_variance_theory; #N/A with biases, and if f is not homogeneous",
     "log_variance": "variance over networks of ln ‖z‖²",
     "log_variance_low": "the lower end of its 95 % interval, by the spread of the squared deviations",
     "log_variance_high": "its upper end",
-    "log_variance_theory": "κ Σ 1/n over the layers, κ = E[f⁴]/E[f²]² − 1: 5 for relu, 2 for the identity; of others, "
-    "and with biases, each layer hands on a part",
+    "log_variance_theory": "κ Σ 1/n over the layers, κ = E[f⁴]/E[f²]² − 1: 5 for relu, 2 for the identity; "
+    "for others, and with biases, each layer passes on a part",
     "arithmetic": "mean over networks of ‖z‖² over its mean-field value: 1 in expectation where f multiplies sizes",
     "geometric": "the same by the mean of the logarithm: what a typical network has",
     "within": f"share of networks whose ‖z‖² is within a factor of {FACTOR:g} of its mean-field value",
@@ -73,7 +73,7 @@ COLUMNS = {
 
 
 def width_table(logs: Matrix, theory: Matrix, layers: int) -> Table:
-    """One row a layer. logs: networks × 2L, forward and back; theory: L × 4."""
+    """One row per layer. logs: networks × 2L, forward and back; theory: L × 4."""
     networks = float(logs.shape[0])
     t = t_quantile(1 - CONFIDENCE, networks - 1)
     rows: list[dict[str, Matrix]] = []

@@ -12,7 +12,7 @@ CHART_ROWS, CHART_COLUMNS = 14, 7
 NOTES = (
     BINS_NOTE,
     "Bin 1 counts the range's lower end too: for relu, the zeros. Bin 0 is below the range, “more” above.",
-    "most: the greatest count of a bin, exact zeros apart; the charts' scale fits it, and tallest at least.",
+    "most: the largest count of a bin without the exact zeros; the charts' scale fits it, and at least tallest.",
 )
 # Where the range is made from the outputs.
 NOTES_OF_RANGE = (

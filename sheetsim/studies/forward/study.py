@@ -324,7 +324,7 @@ class Forward(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True,
         return feed_forward(graph, x, activation, self.layers, initializers, self.bias_std(graph))
 
     def widths(self) -> list[int]:
-        """The columns of each layer's linear sums."""
+        """The columns of each layer's pre-activations."""
         return list(self.layers)
 
     def shown(self) -> dict[str, Any]:

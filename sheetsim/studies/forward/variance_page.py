@@ -1,4 +1,4 @@
-"""The sheet Variance: the decomposition of the linear sums' variance, the claims about it, and the units behind."""
+"""The sheet Variance: the decomposition of the pre-activations' variance, the claims about it, and the units behind."""
 
 from collections.abc import Iterator, Sequence
 

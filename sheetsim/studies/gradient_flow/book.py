@@ -92,7 +92,7 @@ class GradientFlowBook:
         told = (
             f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(steps) - 1)} and a linear output "
             "layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
-            f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; each gradient refers to the one before on the way back.",
+            f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; each gradient refers to that of the next layer.",
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
             "times d_a.",
             "A step back multiplies ‖d_z‖ by about √χ, χ = n sd² E[f′(a)²]. Large weights make up for small f′: "

@@ -51,7 +51,7 @@ FLOWS = (
     ),
     Verdict(
         "weakened",
-        f"neither, and ‖d_a‖ is under {WEAK:g} of that at the output: a single step took it, as a flat f′ can",
+        f"neither, and ‖d_a‖ is under {WEAK:g} of that at the output: it shrank in a single step, as with a small f′",
         "warning",
     ),
     Verdict("amplified", f"neither, and ‖d_a‖ is over {STRONG:g} times that at the output", "warning"),
@@ -61,9 +61,11 @@ FLOWS = (
         f"output, and the layer's own step within {WEAK:g} to {STRONG:g}",
         "good",
     ),
-    Verdict("undecided", "none of these: the interval reaches over a limit, as with few layers or units", "neutral"),
+    Verdict("undecided", "none of these: the interval contains a limit, as with few layers or units", "neutral"),
     Verdict(
-        "start", "the last hidden layer and the output: the way back through the hidden layers has not begun", "neutral"
+        "start",
+        "the last hidden layer and the output, where the backward pass through the hidden layers begins",
+        "neutral",
     ),
     Verdict("check std", "this layer’s custom standard deviation is below 0, or any layer’s is not a number", "bad"),
 )
@@ -76,9 +78,9 @@ GRADIENTS: dict[str, Callable[[LayerGradient], Matrix]] = {
 
 
 def gradient_table(flow: BackwardPass) -> Table:
-    """One row a layer, the output layer last: size and spread of its three gradients, and why they change.
+    """One row per layer, the output layer last: size and spread of its three gradients, and why they change.
 
-    `ratio` is the norm over that of the layer before on the way back, l + 1; `expected` what d_a's is for independent
+    `ratio` is the norm over that of layer l + 1; `expected` what d_a's is for independent
     weights and gradients: ‖d_a_l‖² is about ‖d_a_{l+1}‖² · n_{l+1} sd_{l+1}² · E[f′(a_l)²], with n the fan-in.
 
     `rate` is the growth of ‖d_z‖ a layer from the last hidden layer L back to l, its geometric mean: √χ (Schoenholz et
@@ -106,7 +108,7 @@ def gradient_table(flow: BackwardPass) -> Table:
             ),
             Column(
                 f"{name}_ratio",
-                f"norm of {name} over that of layer l + 1, the one before on the way back",
+                f"norm of {name} over that of layer l + 1",
                 ratios,
                 "size",
             ),
@@ -158,7 +160,7 @@ def _rates(
         ("total", "norm of d_z over that at the last hidden layer", total),
         (
             "rate",
-            "growth of the norm of d_z a layer from the last hidden one: √χ, the verdict's",
+            "growth of the norm of d_z per layer, from the last hidden one: √χ; the verdict uses it",
             [r for r, *_ in rates],
         ),
         (
@@ -237,7 +239,7 @@ POINTS = 241
 
 @dataclass(frozen=True)
 class Curve:
-    """f and f′ of the chosen activation at numbers over the range of the linear sums' bins, a column each."""
+    """f and f′ of the chosen activation at numbers over the range of the pre-activations' bins, a column each."""
 
     at: Matrix
     value: Matrix
@@ -247,7 +249,7 @@ class Curve:
 def gradient_histograms(
     graph: Graph, flow: BackwardPass, table: Table, bins: int
 ) -> tuple[dict[str, Histogram], Curve]:
-    """Counts by layer of the linear sums `a` and of each gradient, each of the four on one scale for all layers.
+    """Counts by layer of the pre-activations `a` and of each gradient, each of the four on one scale for all layers.
 
     Without the output layer, whose few large gradients would decide the scale. table: of `gradient_table`.
     Names `bin`, `share`, `curve_a`, `f_curve`, `slope_curve`, and those
@@ -270,7 +272,7 @@ def gradient_histograms(
     # Bins are too coarse: over sums that spread wide a sigmoid's f′ would be a spike of two or three points.
     share = graph.input("share", np.linspace(-1, 1, POINTS).reshape(-1, 1), what="numbers from −1 to 1")
     at = graph.define(
-        "curve_a", of_a.high * share, what="share · bound_a: linear sums over the range of the histograms"
+        "curve_a", of_a.high * share, what="share · bound_a: pre-activations over the range of the histograms"
     )
     value = graph.define("f_curve", activate(flow.network.activation, at), what="f at curve_a")
     slope = graph.define("slope_curve", grad(total(value), [at])[0], what="f′ at curve_a")

@@ -14,14 +14,14 @@ from sheetsim.workbook.layout import Block, Item, Line, Lines, Page, Text
 LABEL_CHART = 190  # pixels: as wide as the column of labels
 
 HISTOGRAMS = {
-    "a": "Linear sums a, and f′(a) over their range",
-    "d_a": "Gradients d_a, by the linear sums",
-    "d_z": "Gradients d_z, by the activations",
-    "d_W": "Gradients d_W, by the weights",
+    "a": "Pre-activations a, and f′(a) over their range",
+    "d_a": "Gradients d_a, with respect to the pre-activations",
+    "d_z": "Gradients d_z, with respect to the activations",
+    "d_W": "Gradients d_W, with respect to the weights",
 }
 NOTES = {
-    "a": "Counts of a layer's linear sums, on one scale for all layers. Where the bars lie and f′(a), at the left over "
-    f"the same range, is near 0, little comes back. {BARS_NOTE}",
+    "a": "Counts of a layer's pre-activations, on one scale for all layers. Where the bars lie and f′(a), at the left "
+    f"over the same range, is near 0, little comes back. {BARS_NOTE}",
     "d_a": f"Counts of ∂loss/∂a on one scale for all layers. {ZEROS_NOTE}",
     "d_z": "Counts of ∂loss/∂z on one scale for all layers.",
     "d_W": "Counts of ∂loss/∂W on one scale for all layers: what a step of training changes.",

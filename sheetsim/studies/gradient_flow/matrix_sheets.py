@@ -6,9 +6,9 @@ from sheetsim.model.backward import BackwardPass
 from sheetsim.studies.network_sheets import OfLayers
 from sheetsim.workbook.layout import Block, Item, MatrixSheet, Page, Sheet, Text
 
-BY_OUTPUTS = OfLayers("d_z", "sample", "gradients", "gradients of the loss by the activations")
-BY_SUMS = OfLayers("d_a", "sample", "gradients", "gradients of the loss by the linear sums")
-BY_WEIGHTS = OfLayers("d_W", "fan-in", "gradients", "gradients of the loss by the weights")
+BY_OUTPUTS = OfLayers("d_z", "sample", "gradients", "gradients of the loss with respect to the activations")
+BY_SUMS = OfLayers("d_a", "sample", "gradients", "gradients of the loss with respect to the pre-activations")
+BY_WEIGHTS = OfLayers("d_W", "fan-in", "gradients", "gradients of the loss with respect to the weights")
 
 
 def backward_sheets(flow: BackwardPass) -> Iterator[Sheet]:

@@ -81,7 +81,7 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         check_scheme(self.output_initializer)
 
     def build(self) -> Study:
-        """The network with its way back, and what can be told. Raises SheetsimError for data that cannot be read."""
+        """The network with its backward pass, its tables and verdicts. Raises SheetsimError for unreadable data."""
         graph = Graph(seed=self.seed, draws=self.draws, redraw=self.redraw)
         network = self.network(graph)
         initializer = chosen_initializer(
@@ -122,5 +122,5 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         )
 
     def widths(self) -> list[int]:
-        """The columns of each layer's linear sums, the output layer's last."""
+        """The columns of each layer's pre-activations, the output layer's last."""
         return [*self.layers, self.outputs]

@@ -227,7 +227,8 @@ class JacobianBook:
         )
         for kind, layers in self.networks.items():
             for layer in layers:
-                title, words = f"J {kind} {layer.number}", "derivatives of the layer’s outputs by the input"
+                title = f"J {kind} {layer.number}"
+                words = "derivatives of the layer’s outputs with respect to the input"
                 yield MatrixSheet(title, layer.J, "input", tab="gradients", words=words)
             for layer in layers:
                 title, words = f"W {kind} {layer.number}", f"{kind} weights: gain/√units times the draws"

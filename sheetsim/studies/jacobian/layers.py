@@ -124,7 +124,7 @@ def jacobian_table(
     values: Mapping[str, Sequence[Values]],
     theory: Mapping[str, Series],
 ) -> Table:
-    """One row a network and layer.
+    """One row per network and layer.
 
     Squared singular values of a product of free factors have the mean of the factors' product, and their relative
     variance is the sum of the factors': f′² has slope_ratio − 1, and WᵀW 1 for Gaussian, 0 for orthogonal weights
@@ -161,7 +161,7 @@ def jacobian_table(
         Column(name, what, tuple(row[name] for row in rows), "count" if name == "rank" else "size")
         for name, what in COLUMNS.items()
     )
-    said = "the singular values’ mean square, evenness and ends, by network and layer"
+    said = "the singular values’ mean square, fourth power and extremes, by network and layer"
     return Table("jacobian", "network and layer", labels, columns, "Jacobian", said)
 
 

@@ -46,7 +46,10 @@ WEIGHTS = "weights, gain/√n · e: rows are inputs"
 BIASES = "biases of the layer, bias_std · standard normal draws"
 SUMS = "the layer's sums for the one input, 1 × units"
 OUTPUTS = "the layer's outputs f(a), 1 × units"
-JACOBIAN = "the derivatives of the layer's outputs by the input, inputs × units: that of the layer before · W ∘ f′(a)"
+JACOBIAN = (
+    "the derivatives of the layer's outputs with respect to the input, inputs × units: that of the layer before · "
+    "W ∘ f′(a)"
+)
 
 
 class Jacobian(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""How paths over contour lines look: charts, the sheet of a path with a row a step, and the sheet of the lines."""
+"""How paths over contour lines look: charts, the sheet of a path with a row per step, and the sheet of the lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class PathPages:
         return Scatter(row, column, title, traces, tuple(self.pieces), self.window, size)
 
     def page(self, path: Path) -> Page:
-        """Position, f, gradient, state and length side by side, a row a step."""
+        """Position, f, gradient, state and length side by side, a row per step."""
         rule = RULES[path.name]
         notes = [*rule.lines, rule.note, f"Source: {rule.source}."]
         title = f"{rule.label}: p over contour lines of f"

@@ -28,7 +28,7 @@ PATHS = (
     Verdict("99 % down", "at the end at most 1 % of the way from f at the start to least f is left", "good"),
     Verdict(
         "best of five",
-        "f at the end is the least of the five; how far down that is, is not known, as no least f is",
+        "f at the end is the least of the five; the minimum of f is not known",
         "neutral",
     ),
     Verdict("on its way", "f at the end is at most that of the start, and neither of these", "warning"),
@@ -49,7 +49,7 @@ class Path:
 
 
 def path_table(graph: Graph, paths: Sequence[Path], window: Matrix, minimum_f: Matrix | None) -> tuple[Table, Matrix]:
-    """One row a path, and the least f that is known (`least_f`): that found without the paths, or a lower one on one.
+    """One row per path, and the least f that is known (`least_f`): that found without the paths, or a lower one on one.
 
     window: 2×2, x from and to, y from and to; minimum_f: f where a minimizer found it least, None where it found none:
     then no least f is known, and `least_f` is NaN (#N/A).

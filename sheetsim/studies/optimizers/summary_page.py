@@ -1,4 +1,4 @@
-"""The sheet Paths: a row a path, and the least f that is known, with what it is."""
+"""The sheet Paths: a row per path, and the least f that is known, with what it is."""
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph

@@ -70,7 +70,7 @@ def _passed(activation: str, x: Array, e_y: Array, weights: Array, biases: Array
 def points_table(
     graph: Graph, activation: str, points: Sequence[Sequence[float]], at: Phases, c: float, draws: Draws, layers: int
 ) -> Table:
-    """One row a point. at: the phases there. Names `point_1` and `measured_1`, and so on."""
+    """One row per point. at: the phases there. Names `point_1` and `measured_1`, and so on."""
     rows: list[dict[str, Matrix]] = []
     for k, (w2, b2) in enumerate(points):
         number = k + 1

@@ -179,7 +179,7 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def grid_table(w2: Array, b2: Array, grid: Phases) -> Table:
-    """One row a point of the grid."""
+    """One row per point of the grid."""
     named = zip(GRID, (w2, b2, grid.q, grid.chi, grid.c, grid.xi_c, grid.xi_q), strict=True)
     columns = tuple(Column(name, GRID[name], tuple(map(leaf, values)), "size") for name, values in named)
     labels = range(1, len(w2) + 1)

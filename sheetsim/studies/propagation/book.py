@@ -171,7 +171,7 @@ class PropagationBook:
             words = "what comes out of the layer"
             yield MatrixSheet(f"Outputs {block.number}", block.z, "sample", tab="activations", words=words)
         for k, d in enumerate(self.gradients[:-1]):
-            words = "gradients by the outputs, of 0 by the input"
+            words = "gradients with respect to the outputs, of 0 with respect to the input"
             yield MatrixSheet(f"Gradients {k}", d, "sample", tab="gradients", words=words)
         yield MatrixSheet("Gradient draws", self.gradients[-1], "sample", tab="draws", words="the last gradient")
         yield MatrixSheet("Input draws", graph["e_x"], "sample", tab="draws", words="draws of each input")

@@ -1,4 +1,4 @@
-"""What is measured by layer: sizes and correlations on the way forward, a gradient's growth on the way back, a word."""
+"""Measurements by layer: sizes and correlations, growth of a gradient in the backward pass, a verdict."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 def propagation_table(gradients: Sequence[Matrix], outputs: Sequence[Matrix], theory: Mapping[str, Series]) -> Table:
-    """One row a layer. outputs: of each layer; gradients: of the input and each layer's outputs."""
+    """One row per layer. outputs: of each layer; gradients: of the input and each layer's outputs."""
     layers = len(outputs)
     rows: list[dict[str, Matrix]] = []
     for k, z in enumerate(outputs):

@@ -108,7 +108,9 @@ class Propagation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
         common = graph.input("e_common", normal(), (1, self.units), what="standard normal draws that inputs share")
         each = graph.input("e_x", normal(), shape, what="standard normal draws of each input, samples × units")
         z = x = graph.define("x", sqrt(c) * common + sqrt(1 - c) * each, what="the inputs, samples × units")
-        u = graph.input("d_last", normal(), shape, what="the gradient by the last outputs: standard normal draws")
+        u = graph.input(
+            "d_last", normal(), shape, what="the gradient with respect to the last outputs: standard normal draws"
+        )
         blocks = []
         for number in range(1, self.layers + 1):
             initializer = Initializer(lambda fan_in, fan_out: gain / sqrt(fan_in), self.law)
@@ -119,7 +121,11 @@ class Propagation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
             blocks.append(PropagationBlock(number, graph[f"e_{number}"], W, normed, a, z, b))
         by = [x, *(block.z for block in blocks[:-1])]
         gradients = [
-            graph.define(f"d_z_{k}", d, what="gradients of Σ z ∘ d_last by the outputs, of 0 by the input")
+            graph.define(
+                f"d_z_{k}",
+                d,
+                what="gradients of Σ z ∘ d_last with respect to the outputs, of 0 with respect to the input",
+            )
             for k, d in enumerate(grad(total(z * u), by))
         ]
         return Study(graph, self.title or self.TITLE, lambda: self._findings(graph, blocks, [*gradients, u]))

@@ -35,14 +35,14 @@ CHART = (510, 300)
 
 # The yellow cells, and the texts beside them.
 CONTROLS = {
-    "activation": ("Activation f", "with the identity h ← h W; of the others the slopes f′ count on the way back"),
+    "activation": ("Activation f", "with the identity h ← h W; for others the slopes f′ count in the backward pass"),
     "scale": ("Scale of the weights", "W = scale · e_W: ρ, σ and the identity's growth are in proportion to it"),
     "gain": ("Gain of the weights", "scale is multiplied by it"),
     "bias_std": ("Standard deviation of biases", "of b in h ← f(h W + b), the same at every step"),
     "max_norm": ("max_norm", "the norm that clipping holds the gradient to"),
     "clip": (
         "Clip",
-        "each step: what is clipped is handed on; once: the whole gradient, at the end of a way of k steps",
+        "each step: the clipped gradient is passed on; once: the whole gradient is, and clipped after k steps",
     ),
     "norm_kind": ("Norm", "mean: √Σd²/N, N samples; l2: √Σd²"),
 }
@@ -87,7 +87,7 @@ class RnnGradientsBook:
             (
                 "Largest singular value σ",
                 growth.sigma,
-                "the most by which W stretches: f′ ≤ 1 lets no step grow by more",
+                "the largest factor of W: with f′ ≤ 1 no step grows by more",
             ),
             ("Growth a step", whole["growth"], "unclipped: the geometric mean over the second half of the steps"),
             ("Largest growth", whole["largest_growth"], "of a single step: at most σ, while it may exceed ρ"),

@@ -49,7 +49,7 @@ COLUMNS = {
     "first": "norm after the first step back",
     "last": "norm after the last step back",
     "ratio": "last over first",
-    "growth": "growth a step: geometric mean over the second half of the steps; the verdict's",
+    "growth": "growth per step: geometric mean over the second half of the steps; the verdict uses it",
     "largest_growth": "the largest growth in a single step",
     "second_half": "growth over the whole second half of the steps",
 }
@@ -70,7 +70,7 @@ class Growth:
 
     radius, sigma: of the weights, 1×1; slope: the mean of f′ over all steps; clipped_steps: how many were clipped;
     decides: which of the two the growth follows, a text of DECIDES; table: a row for the whole gradient and one for
-    the clipped; norms: a row a step; verdicts: a text of VERDICTS a row of `table`.
+    the clipped; norms: a row per step; verdicts: a text of VERDICTS a row of `table`.
     """
 
     radius: Matrix

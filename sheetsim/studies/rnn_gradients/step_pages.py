@@ -15,11 +15,11 @@ GRADIENTS = ("d_a", "d_h", "d_a_clipped", "d_h_before", "d_h_clipped")
 
 FORWARD = (
     "The sums a = h W of the state before, and the states h = f(a). Step 0 is h_0, standard normal draws.",
-    "d_start is the gradient by the last state, with which the way back begins.",
+    "d_start is the gradient with respect to the last state, with which the backward pass begins.",
 )
 BIASED = "The sums a = h W + b of the state before, and the states h = f(a). Step 0 is h_0, standard normal draws."
 BACKWARD = (
-    "Row k of d_h and d_h_clipped: the gradient by the state k steps before the last; step 0 is d_start.",
+    "Row k of d_h and d_h_clipped: the gradient with respect to the state k steps before the last; step 0 is d_start.",
     "d_a is the gradient of the step before times f′(a), and d_h = d_a Wᵀ.",
     "Clipped: d_h_before = d_a_clipped Wᵀ, and d_h_clipped that times the rate (sheet Norms) where it is < 1. "
     "With Clip “once” d_a_clipped is d_a, and d_h_before d_h.",

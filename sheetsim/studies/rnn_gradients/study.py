@@ -44,14 +44,14 @@ MOST_CELLS = 50_000
 
 # What the matrices are.
 START = "standard normal draws, samples × units: the state before the first step"
-LAST = "the gradient by the last state, samples × units: ones, and cells that can be changed"
+LAST = "the gradient with respect to the last state, samples × units: ones, and cells that can be changed"
 CLIP = "each step or once: whether the clipped gradient is handed on, or the whole one"
 STATES = {"a": "by step: the state before times W", "h": "by step: f(a); step 0 is h_0"}
 BIASED = STATES | {"a": "by step: the state before times W, and the biases b_h"}
 GRADIENTS = {
-    "d_a": "by step back: the gradient by the step's sums a, that by its state times f′",
-    "d_h": "by step back: the gradient by the state before, d_a times W transposed; step 0 is d_start",
-    "d_a_clipped": "by step back: the clipped gradient by the step's sums a",
+    "d_a": "by step back: the gradient with respect to the step's sums a, that by its state times f′",
+    "d_h": "by step back: the gradient with respect to the state before, d_a times W transposed; step 0 is d_start",
+    "d_a_clipped": "by step back: the clipped gradient with respect to the step's sums a",
     "d_h_before": "the clipped gradient on its way, before this step's clipping",
     "d_h_clipped": "d_h_before · rate where the rate is below 1, else d_h_before: with “each step” it is handed on",
 }
@@ -205,7 +205,7 @@ def backward(graph: Graph, a: Series, h: Series, start: Matrix, max_norm: Matrix
     Names the series `d_a`, `d_h`, `norm` (√Σd² over the cell `divisor`) of the whole gradient, and of the clipped one
     `d_a_clipped`, `d_h_before`, `norm_before`, `rate`, `d_h_clipped`, `norm_clipped`. Clipping is by global norm:
     d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1; `norm_clipped` is what is left. With clip "each step"
-    that d is handed on; with "once" the whole gradient is, so that step k shows what a way back of k steps would give,
+    that d is handed on; with "once" the whole gradient is, so that step k shows what k steps backward would give,
     clipped at its end (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063, algorithm 1, which has no 1e-6).
     """
     steps, divisor = len(a), graph["divisor"]

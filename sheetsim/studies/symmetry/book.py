@@ -118,7 +118,7 @@ class SymmetryBook:
         titles = {
             "distance": "Distance ‖w_1 − w_2‖ of the random starts",
             "loss": "Loss",
-            "gradient": "Gradient by the hidden weights (without zeros)",
+            "gradient": "Gradient of the hidden weights (without zeros)",
             "slope": "Mean f′(a), share of its greatest value",
         }
         starts = {start.name: start for start in self.starts}

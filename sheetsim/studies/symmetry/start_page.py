@@ -1,4 +1,4 @@
-"""The sheet of a start: its descent, a row a step, with all that a step computes from left to right."""
+"""The sheet of a start: its descent, a row per step, with all that a step computes from left to right."""
 
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,10 @@ GROUPS = {
     "Outputs of the hidden units by sample": ("z_1", "z_2"),
     "Weights of the output": ("v_1", "v_2", "b"),
     "Output by sample, and its gradient": ("y", "d_y"),
-    "Gradients by output weights": ("d_v_1", "d_v_2", "d_b"),
-    "Gradients by the hidden units' outputs": ("d_z_1", "d_z_2"),
-    "Gradients by the weighted sums: times f′(a)": ("d_a_1", "d_a_2"),
-    "Gradients by the weights": ("d_w_1", "d_w_2"),
+    "Gradients of output weights": ("d_v_1", "d_v_2", "d_b"),
+    "Gradients of the hidden units' outputs": ("d_z_1", "d_z_2"),
+    "Gradients of the weighted sums: times f′(a)": ("d_a_1", "d_a_2"),
+    "Gradients of the weights": ("d_w_1", "d_w_2"),
 }
 
 WHAT = {
@@ -39,7 +39,7 @@ WIDTHS = {"distinct": 14}
 
 
 def start_page(study: "Symmetry", start: Start, verdict: Matrix, steps: Matrix | None) -> Page:
-    """A row a step: weights, activations and gradients of the step, from left to right as they are computed.
+    """A row per step: weights, activations and gradients of the step, from left to right as they are computed.
 
     steps: their numbers, where they have their cells here.
     """

@@ -69,14 +69,14 @@ MEASURES = {
     "compares about 15 digits",
     "distance": "‖w_1 − w_2‖, the distance between the two units' weights",
     "loss": "the logistic loss, mean log(1 + exp(−target · y))",
-    "gradient": "‖(d_w_1, d_w_2)‖, the norm of the loss's gradient by the hidden units' weights",
+    "gradient": "‖(d_w_1, d_w_2)‖, the norm of the loss's gradient with respect to the hidden units' weights",
     "slope": "mean of f′(a) over units and samples, as a share of its greatest value",
 }
 KINDS = {"distinct": "count", "slope": "share", "distance": "size", "loss": "size", "gradient": "size"}
 
 
 def start_table(graph: Graph, starts: Sequence[Start]) -> tuple[Table, tuple[Matrix, ...]]:
-    """A row a start: each measure at the first step and at the last, and verdicts, named `verdict_zeros` and so on."""
+    """A row per start: each measure at the first step and at the last, and verdicts (`verdict_zeros`, …)."""
     columns = [
         Column(
             f"{key}_{end}", f"{what}; at the {end}", tuple(start[key][k] for start in starts), KINDS.get(key, "number")
@@ -108,7 +108,7 @@ def _verdict(graph: Graph, start: Start, table: Table, k: int) -> Matrix:
 
 
 def step_table(starts: Sequence[Start]) -> Table:
-    """A row a step: each measure of each start."""
+    """A row per step: each measure of each start."""
     columns = [
         Column(f"{key}_{start.name}", f"{what}; from {start.name}", tuple(start[key]), KINDS.get(key, "number"))
         for key, what in MEASURES.items()

@@ -229,7 +229,7 @@ def _what(key: str) -> str:
     if key in MEASURES:
         return MEASURES[key]
     if key.startswith("d_"):
-        return f"gradients of the loss by {key[2]}"
+        return f"gradients of the loss with respect to {key[2]}"
     return SERIES[key[0]]
 
 

@@ -164,6 +164,6 @@ def _said(name: str) -> str:
         "W": "Weights",
         "b": "Biases",
         "z": "Outputs",
-        "d_W": "Gradients by the weights, log₁₀ of their magnitudes,",
+        "d_W": "Gradients with respect to the weights, log₁₀ of their magnitudes,",
     }
     return f"{words[letters]} of layer {number}"

@@ -198,7 +198,7 @@ class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for table, key, title in (
             (tables["activations"], "mean", "mean of outputs by layer"),
             (tables["activations"], "std", "standard deviation of outputs by layer"),
-            (tables["backward"], "back", "spread of gradients by sums, by layer"),
+            (tables["backward"], "back", "spread of gradients with respect to sums, by layer"),
         ):
             count = len(table.labels) // len(compared)
             beside = []
@@ -222,7 +222,7 @@ class GlorotFigures(Trained, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def _by_step(
     graph: Graph, compared: Sequence[ComparedNetwork], part: str, name: str, keys: Sequence[str], layers: int
 ) -> Table:
-    """A row a network and recorded step, columns of each key and layer with intervals over runs.
+    """A row per network and recorded step, columns of each key and layer with intervals over runs.
 
     Of the first pass it names `share_z_1_NETWORK`… where those are of this part.
     """
@@ -248,7 +248,7 @@ def _by_step(
 
 
 def _first_pass(graph: Graph, compared: Sequence[ComparedNetwork], layers: int) -> Table:
-    """A row a network and layer: spreads at the start, and of the gradients that of the last hidden layer."""
+    """A row per network and layer: spreads at the start, and of the gradients that of the last hidden layer."""
     labels, spreads, backs, left = [], [], [], []
     for one in compared:
         told = identifier(one.name)
@@ -261,7 +261,9 @@ def _first_pass(graph: Graph, compared: Sequence[ComparedNetwork], layers: int) 
             left.append(over_runs(back / last, "size"))
     columns = [
         *columns_over_runs("std", "standard deviation of the layer’s outputs at the start", spreads, "size"),
-        *columns_over_runs("back", "that of the gradients by its sums, at the first update", backs, "size"),
+        *columns_over_runs(
+            "back", "that of the gradients with respect to its sums, at the first update", backs, "size"
+        ),
         *columns_over_runs("back_ratio", "the same over that of the last hidden layer", left, "size"),
     ]
     said = "spreads by layer at the start, over runs"
@@ -281,8 +283,8 @@ def _said(name: str) -> str:
     words = {
         "mean": "mean of the outputs",
         "std": "standard deviation of the outputs",
-        "back": "standard deviation of the gradients by the sums",
+        "back": "standard deviation of the gradients with respect to the sums",
         "z": "outputs",
-        "d": "gradients by the sums, over the last hidden layer’s standard deviation,",
+        "d": "gradients with respect to the sums, over the last hidden layer’s standard deviation,",
     }
     return f"{words[letters]} of layer {number}"

@@ -83,7 +83,7 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
         return records
 
     def more_tables(self, graph: Graph, compared: Sequence[ComparedNetwork], data: TaskData) -> list[Table]:
-        """A row a network and update: norms and an element of each gradient."""
+        """A row per network and update: norms and an element of each gradient."""
         for one in compared:
             for name in one.training.records[RECORDS].columns:
                 leaf = one.training.by_run(RECORDS, name, f"{name}_{identifier(one.name)}")
@@ -100,19 +100,19 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
             elements = [_at(graph, one, f"element_{W.name}", k) for one in compared for k in range(len(steps))]
             columns += columns_over_runs(
                 f"norm_{W.name}",
-                f"L2 norm of the gradient by {W.name}",
+                f"L2 norm of the gradient with respect to {W.name}",
                 [over_runs(sqrt(one), "size") for one in squares],
                 "size",
             )
             columns += columns_over_runs(
                 f"squares_{W.name}",
-                f"Σx² of the gradient by {W.name}, which some print as its L2 norm",
+                f"Σx² of the gradient with respect to {W.name}, which some print as its L2 norm",
                 [over_runs(one, "size") for one in squares],
                 "size",
             )
             columns += columns_over_runs(
                 f"element_{W.name}",
-                f"the gradient by the first element of {W.name}",
+                f"the gradient with respect to the first element of {W.name}",
                 list(map(over_runs, elements)),
                 "number",
             )
@@ -151,7 +151,7 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
     def more_sections(
         self, graph: Graph, compared: Sequence[ComparedNetwork], tables: Mapping[str, Table]
     ) -> "list[Section]":
-        """Norms by update, a line a weight matrix, and the elements."""
+        """Norms by update, a line per weight matrix, and the elements."""
         from sheetsim.studies.sections import charts
         from sheetsim.studies.training.book import CHART
         from sheetsim.workbook.layout import Line, Lines
@@ -177,7 +177,10 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
 
 def _what(name: str) -> str:
     kind, _, rest = name.partition("_")
-    words = {"squares": "Σx² of the gradient by", "element": "the gradient by the first element of"}
+    words = {
+        "squares": "Σx² of the gradient with respect to",
+        "element": "the gradient with respect to the first element of",
+    }
     return f"{words[kind]} {rest}, by update and run"
 
 

@@ -93,7 +93,7 @@ def live_network(graph: Graph, one: ComparedNetwork, data: TaskData) -> LiveNetw
 
 
 _PASS = {
-    "a": "linear sums: what goes into the layer times its weights, and the bias",
+    "a": "pre-activations: what goes into the layer times its weights, and the bias",
     "n": "what batch normalization makes of it, by the running averages",
     "z": "activations f of the sums",
 }

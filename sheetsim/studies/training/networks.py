@@ -235,7 +235,8 @@ QUANTITIES = {
     "validation_accuracy": "share of the validation part that is classified right",
     "test_loss": "loss of the test part",
     "test_accuracy": "share of the test part that is classified right",
-    "units": "the most distinct hidden units of a layer: units are one where weights in and bias agree to 6 digits",
+    "units": "the most distinct hidden units of a layer; units are equal if their incoming weights and bias agree to 6 "
+    "digits",
 }
 
 

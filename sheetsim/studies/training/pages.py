@@ -11,7 +11,7 @@ CHART_ROWS = 16
 
 
 def runs_page(title: str, names: Sequence[str], nodes: Sequence[Matrix], steps: Sequence[int], words: str) -> Page:
-    """The recorded numbers of every run, a column a run, the networks side by side."""
+    """The recorded numbers of every run, a column per run, the networks side by side."""
     items: list[Item] = [Text(0, 0, "network", "index"), Text(1, 0, "step", "index")]
     items += [Number(2 + k, 0, float(step), "index") for k, step in enumerate(steps)]
     left = 1

@@ -154,7 +154,7 @@ def _told(kind: str) -> str:
 
 
 def _spread(graph: Graph, kind: str, compared: Sequence[ComparedNetwork]) -> Matrix | None:
-    """The largest less the smallest final accuracy of networks, a row a run."""
+    """The largest less the smallest final accuracy of networks, a row per run."""
     if len(compared) < 2 or "accuracy" not in compared[0].curves:
         return None
     by_run = []

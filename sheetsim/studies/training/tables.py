@@ -64,7 +64,7 @@ VERDICTS = (
         "by saying the most frequent one",
         "bad",
     ),
-    Verdict("overflow", "in a run at least the loss became no finite number, and the training ended there", "bad"),
+    Verdict("overflow", "in at least one run the loss was not finite, and the training ended there", "bad"),
 )
 
 
@@ -98,7 +98,7 @@ def columns_over_runs(name: str, what: str, intervals: Sequence[Interval], kind:
 
 
 def final_table(compared: Sequence[ComparedNetwork]) -> Table:
-    """A row a network: every quantity after the last step, mean over runs with interval."""
+    """A row per network: every quantity after the last step, mean over runs with interval."""
     columns: list[Column] = []
     for quantity in recorded_quantities(compared):
         ends = [row(one.curves[quantity], len(one.steps)) for one in compared]
@@ -122,7 +122,7 @@ def final_table(compared: Sequence[ComparedNetwork]) -> Table:
 
 
 def curve_table(compared: Sequence[ComparedNetwork]) -> Table:
-    """A row a network and recorded step: every quantity, mean over runs with interval."""
+    """A row per network and recorded step: every quantity, mean over runs with interval."""
     names, steps = [], []
     of: dict[str, list[Interval]] = {quantity: [] for quantity in recorded_quantities(compared)}
     for one in compared:
@@ -143,7 +143,7 @@ def curve_table(compared: Sequence[ComparedNetwork]) -> Table:
 
 
 def difference_table(compared: Sequence[ComparedNetwork], against: str) -> Table | None:
-    """A row a network: its final quantities less those of the network `against`, run by run, with intervals.
+    """A row per network: its final quantities less those of the network `against`, run by run, with intervals.
 
     The runs of all networks share draws, order and masks, so that differences vary less than the networks do. None
     where there is no other network.
@@ -224,7 +224,7 @@ class TrainingClaim:
 
 
 def training_claims(claims: Sequence[TrainingClaim]) -> Table:
-    """A row a claim: the number, its interval over runs, the limit, and whether it holds."""
+    """A row per claim: the number, its interval over runs, the limit, and whether it holds."""
     intervals = [over_runs(claim.numbers) for claim in claims]
     columns = columns_over_runs("number", "what the claim is about, mean over runs", intervals, "number")
     limits = tuple(matrix(claim.below) for claim in claims)

@@ -50,10 +50,11 @@ TIE = 1e-9
 
 MEASURES = {
     "loss": "cross-entropy of the softmax, mean over the pictures",
-    "accuracy": "share of the pictures that are right; of one whose two sums are equal, to 1E-9, one half",
+    "accuracy": "share of the pictures that are classified right; one whose two outputs are equal to 1E-9 counts "
+    "one half",
     "units": "distinct hidden units: those whose weights from the pixels and bias differ from the others', by more "
     "than 1E-6 of their size",
-    "gradient": "norm of the loss's gradient by all weights and biases together",
+    "gradient": "norm of the loss's gradient with respect to all weights and biases together",
 }
 
 # What the series are, by their names without the start's.
@@ -68,7 +69,7 @@ SERIES = {
     "ahead": "by how much the sum of the picture's own class is ahead of the other's; above 0 it is right",
     "p": "probabilities of circle and cross, the softmax of a_2, a row a picture",
 }
-GRADIENTS = "gradients of the loss by what the name says behind d_"
+GRADIENTS = "gradients of the loss with respect to what the name says behind d_"
 VELOCITIES = "velocities v ← momentum · v − rate · gradient, of what the name says behind v_; they begin at 0"
 
 COLUMNS = {"1": UNITS, "2": CLASSES}

@@ -118,7 +118,7 @@ def pictures_page(graph: Graph, one: Descent, study: "TrainingInCells") -> Page:
 
 
 def samples_page(graph: Graph) -> Page:
-    """The sheet Samples: a row a picture, its pixels and what it is; and what makes rows of pictures."""
+    """The sheet Samples: a row per picture, its pixels and what it is; and what makes rows of pictures."""
     x, y = graph["x"], graph["y"]
     assert isinstance(x, Series)
     behind = 2 + PIXELS + len(CLASSES)

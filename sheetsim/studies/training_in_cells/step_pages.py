@@ -25,19 +25,19 @@ OF_XAVIER = "All weights start at 1/√inputs times {law} draws: 1/3 in the firs
 BY_STEP: Mapping[str, Sequence[str]] = {
     "The step": ("loss", "accuracy", "units", "gradient"),
     "Biases": ("b_1", "b_2"),
-    "Gradients by the biases": ("d_b_1", "d_b_2"),
+    "Gradients of the biases": ("d_b_1", "d_b_2"),
     "Velocities of the biases": ("v_b_1", "v_b_2"),
 }
 BY_ROW: dict[str, tuple[str, str, Mapping[str, Sequence[str]]]] = {
     "hidden": (
         "weights of the hidden units",
         "A step has 9 rows, one a pixel; a column is a hidden unit.",
-        {"Weights": ("W_1",), "Gradients by the weights": ("d_W_1",), "Velocities": ("v_W_1",)},
+        {"Weights": ("W_1",), "Gradients of the weights": ("d_W_1",), "Velocities": ("v_W_1",)},
     ),
     "outputs": (
         "weights of the outputs",
         "A step has 3 rows, one a hidden unit; a column is an output.",
-        {"Weights": ("W_2",), "Gradients by the weights": ("d_W_2",), "Velocities": ("v_W_2",)},
+        {"Weights": ("W_2",), "Gradients of the weights": ("d_W_2",), "Velocities": ("v_W_2",)},
     ),
     "pass": (
         "forward and back",
@@ -54,7 +54,7 @@ STYLES = {"units": "whole", "accuracy": "percent"}
 
 
 def start_pages(study: "TrainingInCells", one: Descent, verdict: Matrix, steps: Matrix | None) -> list[Page]:
-    """Four sheets: a row a step; 9 rows, the hidden units' weights; 3 rows, the outputs'; and a row a picture.
+    """Four sheets: a row per step; 9 rows, the hidden units' weights; 3 rows, the outputs'; and a row per picture.
 
     steps: their numbers, where they have their cells here.
     """

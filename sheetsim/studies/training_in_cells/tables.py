@@ -27,7 +27,7 @@ VERDICTS = (
     ),
     Verdict(
         "one unit",
-        "at every step the three hidden units have the same weights and bias: the network has the use of one unit",
+        "at every step the three hidden units have the same weights and bias: the network works as with one unit",
         "bad",
     ),
     Verdict(
@@ -39,7 +39,7 @@ VERDICTS = (
     Verdict(
         "waits",
         "the units differ, and the loss does not rise, but it ends at 95 % or more of the entropy of the classes, "
-        "which outputs reach that do not look at the picture, and fewer than 95 % are right",
+        "the loss without looking at the picture, and fewer than 95 % are right",
         "bad",
     ),
     Verdict(
@@ -61,7 +61,7 @@ def _first(descent: Descent) -> Matrix:
 
 
 def ends_table(descents: Sequence[Descent]) -> Table:
-    """A row a start: where it ends, when it was right, and how many units it had the use of."""
+    """A row per start: where it ends, when it was right, and how many units it had the use of."""
     columns = (
         Column("loss", f"{MEASURES['loss']}; after the last step", tuple(one["loss"][-1] for one in descents), "size"),
         Column(
@@ -103,7 +103,7 @@ def ends_table(descents: Sequence[Descent]) -> Table:
 
 
 def measures_table(descents: Sequence[Descent]) -> Table:
-    """A row a start and step: each measure."""
+    """A row per start and step: each measure."""
     names = [one.name for one in descents for _ in one["loss"]]
     steps = tuple(matrix(float(k)) for one in descents for k in range(len(one["loss"])))
     columns = [Column("step", "steps done", steps, "count")]
