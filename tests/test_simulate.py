@@ -475,6 +475,8 @@ def test_scenarios_a_grid_and_a_goal_are_printed(profit: Path, sheetsim: Any) ->
     status, out, _ = sheetsim(*words, "--output", "B1", "--scenario", "dear: A2=5.5, A1=normal(90, 20)")
     assert status == 0
     assert [(row["output"], row["scenario"]) for row in json.loads(out)] == [("B1", "as it is"), ("B1", "dear")]
+    _, out, _ = sheetsim(*words[:-2], "--output", "B1", "--grid", "A2=4,6", "--grid", "A3=2:3:2")
+    assert out.splitlines()[0].split() == ["A2", "A3=2", "A3=3"]
     _, out, _ = sheetsim(*words, "--output", "B1", "--grid", "A2=4:6:3", "--statistic", "loss")
     assert [row["A2"] for row in json.loads(out)] == [4, 5, 6]
     _, out, _ = sheetsim(*words, "--goal", "A3: P(B1>0)=90%")
