@@ -130,6 +130,8 @@ REFUSED = [
     ([W_1, B_2], {}, "array 1 has 6 units, and its biases are 5 numbers"),
     ([B_1], {}, "array 1, of the shape .6,., is neither weights nor biases"),
     ({"W": W_1, "mystery": B_1}, {}, "mystery, of the shape .6,., is neither a matrix of weights nor biases"),
+    ({"W": W_1, "V": W_1, "odd": np.ones((2, 2, 2))}, {}, r"weights to use \(layers\), of W, V$"),
+    ({"fc.weight": W_1, "fc.bias": B_1}, {"layout": "out-in"}, "its biases are 6 numbers: layout in-out would fit"),
     ({"W": W_1}, {"layers": ["V"]}, "there are no weights 'V': there are W"),
     ([np.full((2, 2), np.nan)], {}, "array 1 holds numbers that are not finite"),
     ([W_1], {"layout": "sideways"}, "layout must be one of in-out, out-in, auto"),

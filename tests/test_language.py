@@ -51,6 +51,7 @@ JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 # What has no Japanese name: people and their papers, programs, products, signs of formulas and units.
 # fmt: off
 NAMES = [
+    "Ctrl", "LibreOffice", "Shift",
     "AdaGrad", "Adam", "al", "algorithm", "and", "Annals", "arXiv", "Averages", "Ba", "Bengio", "benign", "BLAS",
     "breast_cancer", "Catalan", "Cauchy", "Computational", "Cramér", "csv", "depth", "diabetes", "digits", "Duchi",
     "EI", "eigenvalue", "empty", "et", "Excel", "EXP", "exp", "for", "FREQUENCY", "Fuss", "gain", "Ganguli", "Gelfand",

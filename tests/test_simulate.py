@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -379,6 +380,27 @@ def test_the_result_goes_into_a_copy_of_the_workbook_that_keeps_its_parts(tmp_pa
         run.into(book)
 
 
+def test_charts_and_pages_of_a_copy_do_not_depend_on_what_wrote_the_workbook(tmp_path: Path) -> None:
+    """In a workbook that is not of Excel 2007 LibreOffice labels every bar with whatever a chart does not say."""
+    run = simulated(plan_book(tmp_path / "plan.xlsx"), {"price": "normal(10, 1)"}, "B12", verify=0)
+    run.into(tmp_path / "copy.xlsx")
+    with zipfile.ZipFile(tmp_path / "copy.xlsx") as copy:
+        parts = {name: copy.read(name).decode() for name in copy.namelist() if "/sheetsim_" in name}
+    charts = [xml for name, xml in parts.items() if name.startswith("xl/charts/sheetsim_chart")]
+    assert len(charts) >= 3
+    for xml in charts:
+        labels = re.findall(r"</c:txPr>((?:<c:show[^>]*>)*)</c:dLbls>", xml)
+        assert xml.count("</c:dLbls>") == len(labels)
+        assert all(re.findall(r'show(\w+) val="1"', one) == ["Val"] and one.count('val="0"') == 5 for one in labels)
+        assert xml.count("</c:title>") + xml.count("</c:legend>") == xml.count('<c:overlay val="0"/>')
+        assert xml.count("</c:scaling>") == xml.count('</c:scaling><c:delete val="0"/>')
+        lines = "".join(re.findall("<c:lineChart>.*?</c:lineChart>", xml))
+        assert xml.count('<c:smooth val="0"/></c:ser>') == lines.count("</c:ser>")
+    sheets = [xml for name, xml in parts.items() if name.startswith("xl/worksheets/sheetsim_sheet")]
+    assert len(sheets) == 7
+    assert all('<pageSetUpPr fitToPage="1"/></sheetPr>' in xml and 'fitToHeight="0"' in xml for xml in sheets)
+
+
 def test_functions_are_printed(sheetsim: Any) -> None:
     status, out, _ = sheetsim("simulate", "--functions")
     assert status == 0
@@ -458,6 +480,8 @@ def test_scenarios_a_grid_and_a_goal_are_printed(profit: Path, sheetsim: Any) ->
     status, out, _ = sheetsim(*words, "--output", "B1", "--scenario", "dear: A2=5.5, A1=normal(90, 20)")
     assert status == 0
     assert [(row["output"], row["scenario"]) for row in json.loads(out)] == [("B1", "as it is"), ("B1", "dear")]
+    _, out, _ = sheetsim(*words[:-2], "--output", "B1", "--grid", "A2=4,6", "--grid", "A3=2:3:2")
+    assert out.splitlines()[0].split() == ["A2", "A3=2", "A3=3"]
     _, out, _ = sheetsim(*words, "--output", "B1", "--grid", "A2=4:6:3", "--statistic", "loss")
     assert [row["A2"] for row in json.loads(out)] == [4, 5, 6]
     _, out, _ = sheetsim(*words, "--goal", "A3: P(B1>0)=90%")

@@ -91,6 +91,9 @@ def test_a_book_is_as_made_and_agrees_with_every_engine(small_book: Path) -> Non
     assert {row.engine for row in found.rows} == {*engines, "numpy"}
     names = {row.name for row in found.rows if row.engine == "ironcalc"}
     assert {"W_1", "a_2", "z_3", "edges", "counts_1", "sd_1", "verdict_1", "(Layers)", "(Variance)"} <= names
+    # In a notebook a line, and not its hundreds of blocks.
+    assert repr(found).startswith(f"<Verified {small_book}: as made; ok=True; ")
+    assert len(repr(found)) < len(str(small_book)) + 100
 
 
 @pytest.mark.parametrize(

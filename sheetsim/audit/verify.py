@@ -87,7 +87,7 @@ class CheckedBlock:
     ok: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verified:
     """What is known of a book.
 
@@ -120,6 +120,11 @@ class Verified:
     def ok(self) -> bool:
         """Whether the values are what each engine, and NumPy for the book's study, gives from its constants."""
         return bool(self.rows) and all(row.ok for row in self.rows)
+
+    def __repr__(self) -> str:
+        # A book has hundreds of blocks.
+        rows = f"{len(self.rows)} blocks, of which {sum(not row.ok for row in self.rows)} disagree"
+        return f"<Verified {self.path}: {self.state}; ok={self.ok}; {rows}; {len(self.changes)} changes>"
 
 
 def verify(

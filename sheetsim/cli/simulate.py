@@ -302,7 +302,10 @@ def answer(
     axes = dict(map(_axis, questions.axes))
     if len(outputs) != 1:
         raise SheetsimError("--grid is of one --output")
-    print_frame(opened.grid(axes, output=outputs[0], statistic=questions.statistic, **given), form)
+    frame = opened.grid(axes, output=outputs[0], statistic=questions.statistic, **given)
+    if form is Format.table and frame.columns.name is not None:
+        frame.columns = pd.Index([f"{frame.columns.name}={number:g}" for number in frame.columns])
+    print_frame(frame, form)
 
 
 def _say_read(opened: "Workbook", progress: ProgressLine | None) -> None:

@@ -18,7 +18,7 @@ from sheetsim.runs.workbook_scenario_book import TRIALS as SCENARIO_TRIALS
 from sheetsim.runs.workbook_scenario_book import scenario_sheets
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
-from sheetsim.studies.output_pages import output_pages
+from sheetsim.studies.output_pages import is_large, output_pages
 from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_title
 from sheetsim.studies.workbook_pages import InputRow, inputs_page, workbook_overview
 from sheetsim.summary.outputs import (
@@ -89,7 +89,8 @@ class WorkbookBook:
         options, compared = self._scenarios()
         titles = [page.title for page in (*told, *pages)]
         first_table = self._first_table(table)
-        first = workbook_overview(self._run.title, self._sentences(), first_table, of, histograms, titles)
+        large = [is_large(risk, k) for k in range(len(of))]
+        first = workbook_overview(self._run.title, self._sentences(), first_table, of, histograms, titles, large)
         sheets: list[Sheet] = [first, *told, *pages, *options, self._inputs_page(), self._about()]
         if self._matrices:
             words = "uncertain cells and outputs, a row a trial"

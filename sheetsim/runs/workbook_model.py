@@ -289,6 +289,8 @@ class WorkbookModel(Model):
                     f"name {formula} as the output, and sheetsim does the trials"
                 )
             if not self.book.is_formula(one.cell):
+                if one.given == self.book.name_of(one.cell):
+                    raise SheetsimError(f"the output {one.given} holds no formula")
                 raise SheetsimError(f"the output {one.given} ({self.book.name_of(one.cell)}) holds no formula")
             named = ", ".join(cell.given for cell in self.uncertain) or "there are none"
             raise SheetsimError(f"no uncertain cell ({named}) reaches the output {one.given}: it is always the same")

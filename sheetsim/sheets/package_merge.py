@@ -1,7 +1,9 @@
 """The sheets of a book of sheetsim added to a copy of a person's workbook, every other part of which is kept.
 
 Changed are only the lists that name parts and sheets (content types, relations, workbook) and the styles, to which the
-new ones are appended. Of the added book the parts are as XlsxWriter writes them; the texts of cells move into cells.
+new ones are appended. Of the added book the parts are as XlsxWriter writes them, except that texts move into cells,
+charts say the settings that are left out, and sheets fit the width of the paper, as the workbook's own font sets how
+wide columns are.
 """
 
 import re
@@ -11,6 +13,7 @@ from pathlib import Path
 from posixpath import basename, dirname, join
 
 from sheetsim.errors import SheetsimError
+from sheetsim.sheets.package_charts import with_settings_said
 from sheetsim.sheets.package_copy import LINKS, TYPES, WORKBOOK
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.limits import MANIFEST_TITLE
@@ -53,6 +56,8 @@ def merge_into(person: Path, ours: Path, target: Path) -> list[str]:
             data = added.read(name)
             if name in parts:
                 data = _moved_sheet(data, strings, moved)
+            elif name.startswith("xl/charts/chart") and not name.startswith("xl/charts/chartEx"):
+                data = with_settings_said(data)
             new[_renamed(name)] = data
         new |= {_renamed(name): added.read(name) for name in added.namelist() if name.endswith(".vml")}
         for name in added.namelist():
@@ -165,6 +170,17 @@ def _with_sheets(xml: bytes, sheets: Mapping[str, bytes], more: bytes, titles: M
     raise SheetsimError("the workbook has no list of sheets")
 
 
+def _one_page_wide(xml: bytes) -> bytes:
+    """A sheet's part that prints as wide as the paper, in place of a scale."""
+    paper = re.sub(rb'(<pageSetup [^>]*?)(?: scale="\d+")?( orientation="landscape")', rb'\1\2 fitToHeight="0"', xml)
+    if paper == xml:
+        return xml
+    fit = b'<pageSetUpPr fitToPage="1"/></sheetPr>'
+    if b"</sheetPr>" in paper:
+        return paper.replace(b"</sheetPr>", fit, 1)
+    return paper.replace(b"<dimension", b"<sheetPr>" + fit + b"<dimension", 1)
+
+
 def _moved_sheet(xml: bytes, strings: list[bytes], moved: tuple[int, int]) -> bytes:
     """A sheet's part with its texts in its cells, and its styles by their new numbers."""
 
@@ -174,6 +190,6 @@ def _moved_sheet(xml: bytes, strings: list[bytes], moved: tuple[int, int]) -> by
     def style(match: re.Match[bytes]) -> bytes:
         return b'%b%b="%d"' % (match[1], match[2], int(match[3]) + moved[0])
 
-    xml = _TEXT_CELL.sub(text, xml)
+    xml = _one_page_wide(_TEXT_CELL.sub(text, xml))
     xml = _STYLE.sub(style, xml)
     return re.sub(rb'dxfId="(\d+)"', lambda match: b'dxfId="%d"' % (int(match[1]) + moved[1]), xml)

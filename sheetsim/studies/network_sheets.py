@@ -19,7 +19,11 @@ from sheetsim.workbook.limits import check_size
 GIVEN = "given: the key input on About says from where"
 
 # What is said beside the yellow cells of any network.
-CHOOSE = "Choose from the yellow cells: every sheet, chart and verdict follows."
+# In LibreOffice 7.4 a change does not pass through an array formula that it has not computed since it opened the file.
+CHOOSE = (
+    "Choose from the yellow cells: every sheet, chart and verdict follows "
+    "(LibreOffice 7: Ctrl+Shift+F9 after the first choice)."
+)
 REDRAWS = (
     "Draws: frozen are those of the file, F9 draws anew with each recalculation, seeded are those of the seed below."
 )

@@ -107,7 +107,7 @@ def _page(
         ),
     ]
     row = 3
-    large = _is_large(risk, k)
+    large = is_large(risk, k)
     for label, column, style, hint in RISK_ROWS:
         shown = "amount-center" if style == "center" and large else style
         items += [Text(row, 0, label, "label"), Block(row, 1, risk[column][k], shown)]
@@ -134,7 +134,7 @@ def _page(
     return Page(title, tuple(items), widths, {0: 28}, tab="results", words=output.what or "an output")
 
 
-def _is_large(risk: Table, k: int) -> bool:
+def is_large(risk: Table, k: int) -> bool:
     """Whether a quantity's numbers are of thousands, and are read without decimals."""
     cells = (risk[name][k] for name in ("low", "high"))
     sizes = [abs(float(cell.source.values[0, 0])) for cell in cells if isinstance(cell.source, Data)]

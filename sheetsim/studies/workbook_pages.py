@@ -1,6 +1,7 @@
 """The pages of a simulated workbook: what was simulated, its outputs and histograms, and its uncertain cells."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sheetsim.language import Name
@@ -35,16 +36,18 @@ def workbook_overview(
     quantities: Sequence[Quantity],
     histograms: Mapping[str, OutputHistogram],
     titles: Sequence[str],
+    large: Sequence[bool],
 ) -> Page:
     """The first page: sentences on what was done and how it was checked, a row per output, and their histograms.
 
-    titles: of the other sheets, for which the column of the contents is wide enough.
+    titles: of the other sheets, for which the column of the contents is wide enough; large: whether the numbers of an
+    output are read without decimals.
     """
     wide = len(table.columns) + 1
     items: list[Item] = [Text(0, 0, title, "title", wide)]
     items += [Text(1 + k, 0, sentence, "text") for k, sentence in enumerate(sentences)]
     top = len(sentences) + 2
-    items += [moved(item, top) for item in table_items(table)]
+    items += [moved(_without_decimals(item, large), top) for item in table_items(table)]
     row = top + len(table.labels) + 2
     for k, quantity in enumerate(quantities[:MOST_CHARTS]):
         histogram = histograms[quantity.label]
@@ -55,6 +58,12 @@ def workbook_overview(
     longest = max(len(str(label)) for label in (*table.labels, *titles))
     widths = {0: max(14, longest + 2)} | dict.fromkeys(range(1, wide), 12)
     return Page("Overview", tuple(items), widths, {0: 28}, tab="results", words="what was simulated, and the outputs")
+
+
+def _without_decimals(item: Item, large: Sequence[bool]) -> Item:
+    if isinstance(item, Block) and item.style == "number" and large[item.row - 1]:
+        return replace(item, style="amount")
+    return item
 
 
 def inputs_page(rows: Sequence[InputRow], correlations: Sequence[tuple[str, str, float]]) -> Page:

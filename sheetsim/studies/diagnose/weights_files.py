@@ -84,7 +84,9 @@ def given_layers(
     for name, W, b in pairs:
         oriented = np.ascontiguousarray(W.T if turned else W)
         if b is not None and b.size != oriented.shape[1]:
-            raise SheetsimError(f"{name} has {oriented.shape[1]} units, and its biases are {b.size} numbers")
+            other = "in-out" if turned else "out-in"
+            hint = f": layout {other} would fit" if b.size == oriented.shape[0] else ""
+            raise SheetsimError(f"{name} has {oriented.shape[1]} units, and its biases are {b.size} numbers{hint}")
         if layers and layers[-1].W.shape[1] != oriented.shape[0]:
             before = layers[-1]
             raise SheetsimError(
@@ -231,9 +233,10 @@ def _paired(arrays: Mapping[str, Array], chosen: Sequence[str]) -> list[tuple[st
         left = [name for name in left if arrays[name].ndim != 2]
     if left and not chosen:
         shape = arrays[left[0]].shape
+        matrices = _listed([name for name, array in arrays.items() if array.ndim == 2])
         raise SheetsimError(
-            f"{left[0]}, of the shape {shape}, is neither a matrix of weights nor biases of one: name the weights to "
-            f"use, of {_listed(arrays)}"
+            f"{left[0]}, of the shape {shape}, is neither a matrix of weights nor biases of one: "
+            + (f"name the weights to use (layers), of {matrices}" if matrices else "and there is no matrix of weights")
         )
     return pairs
 
