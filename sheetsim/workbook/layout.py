@@ -444,6 +444,10 @@ class Layout:
         """An English text as the book shows it."""
         return text if text in self._options else self.spoken.say(text)
 
+    def said(self, item: Text) -> str:
+        """What a text's cell shows."""
+        return item.text if item.is_name or item.style == "code" else self.say(item.text)
+
     def shown(self, values: Array) -> Array:
         """Values as cells show them: texts in the book's language."""
         return (

@@ -124,7 +124,7 @@ class _Writer:
         self.layout = layout
         say = layout.spoken.say
         sheets = (translated(sheet, say) for sheet in layout.sheets)
-        self.sheets = [with_room(sheet, self._said) if isinstance(sheet, Page) else sheet for sheet in sheets]
+        self.sheets = [with_room(sheet, layout.said) if isinstance(sheet, Page) else sheet for sheet in sheets]
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
@@ -429,14 +429,10 @@ class _Writer:
         style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
-        worksheet.write_string(item.row, item.column, self._said(item), style)
+        worksheet.write_string(item.row, item.column, self.layout.said(item), style)
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
         self._verdict(worksheet, item)
-
-    def _said(self, item: Text) -> str:
-        """What a text's cell shows."""
-        return item.text if item.is_name or item.style == "code" else self.layout.say(item.text)
 
     def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
         node = item.matrix
