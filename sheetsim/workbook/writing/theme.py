@@ -176,7 +176,11 @@ class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The keys of a theme's file. logo, cover: files, relative to it."""
+    """The keys of a theme's file.
+
+    logo, cover: files, relative to it; sparklines: whether tables of layers, paths and outputs have a small chart a
+    row, of which openpyxl warns.
+    """
 
     colors: RoleColors = RoleColors()
     tabs: Tabs = Tabs()
@@ -185,6 +189,7 @@ class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     numbers: Numbers = Numbers()
     logo: str | None = None
     cover: str | None = None
+    sparklines: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ from sheetsim.workbook.writing.fitting import halves, with_room
 from sheetsim.workbook.writing.native_charts import NativeCharts
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import MARGINS, column_pixels, printed, row_pixels, scale_of, width_of
+from sheetsim.workbook.writing.sparklines import sparklines, with_sparklines
 from sheetsim.workbook.writing.styles import COLORS, Look
 from sheetsim.workbook.writing.theme import USUAL, Theme
 from sheetsim.workbook.writing.xlsxwriter_parts import (
@@ -123,7 +124,9 @@ class _Writer:
         self.look = Look(theme.keys, layout.spoken.font)
         self.layout = layout
         say = layout.spoken.say
-        sheets = (translated(sheet, say) for sheet in layout.sheets)
+        sheets = [translated(sheet, say) for sheet in layout.sheets]
+        if theme.keys.sparklines:
+            sheets = [with_sparklines(sheet) if isinstance(sheet, Page) else sheet for sheet in sheets]
         self.sheets = [with_room(sheet, layout.said) if isinstance(sheet, Page) else sheet for sheet in sheets]
         self.manifest = manifest
         self.values = values
@@ -219,6 +222,9 @@ class _Writer:
             self._series_sheet(worksheet, sheet)
         else:
             self._page(worksheet, sheet)
+            if self.theme.keys.sparklines:
+                for one in sparklines(sheet, self.look, self.layout.places):
+                    worksheet.add_sparkline(*one)
             if self.theme.logo and sheet.title in (self.layout.sheets[0].title, "About"):
                 self._logo(worksheet, sheet)
 
