@@ -52,7 +52,17 @@ from sheetsim.workbook.writing.cover import STYLES, TYPES, Cover, Filling
 from sheetsim.workbook.writing.fitting import halves, with_room
 from sheetsim.workbook.writing.native_charts import NativeCharts
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
-from sheetsim.workbook.writing.printing import MARGINS, column_pixels, printed, row_pixels, scale_of, width_of
+from sheetsim.workbook.writing.printing import (
+    MARGINS,
+    PAPER_HEIGHT,
+    PAPER_WIDTH,
+    ROW,
+    column_pixels,
+    printed,
+    row_pixels,
+    scale_of,
+    width_of,
+)
 from sheetsim.workbook.writing.sparklines import sparklines, with_sparklines
 from sheetsim.workbook.writing.styles import COLORS, Look
 from sheetsim.workbook.writing.theme import USUAL, Theme
@@ -293,9 +303,9 @@ class _Writer:
         worksheet.set_column(0, sheet.left - 1, 8)
         worksheet.set_column(sheet.left, last, 10)
         self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
-        self._paper(worksheet, scale_of(sheet.left * width_of(8) + columns * width_of(10)))
-        worksheet.repeat_rows(0)
-        worksheet.repeat_columns(0, sheet.left - 1)
+        wide = sheet.left * width_of(8) + columns * width_of(10)
+        self._paper(worksheet, scale_of(wide))
+        _repeat(worksheet, rows, wide, sheet.left - 1)
 
     def _number_strings(self, texts: Iterable[str]) -> None:
         # Now: XlsxWriter forgets its strings' numbers when it closes the book.
@@ -334,10 +344,9 @@ class _Writer:
             for c, heading in enumerate(sheet.columns):
                 widths[c] = min(max(8, len(heading) + 2), WIDEST_HEADING)
                 worksheet.set_column(1 + c, 1 + c, widths[c])
-        wide = sum(map(width_of, widths))
-        self._paper(worksheet, scale_of(width_of(8) + wide))
-        worksheet.repeat_rows(0)
-        worksheet.repeat_columns(0)
+        wide = width_of(8) + sum(map(width_of, widths))
+        self._paper(worksheet, scale_of(wide))
+        _repeat(worksheet, rows, wide, 0)
 
     def _page(self, worksheet: ExactWorksheet, page: Page) -> None:
         for column, width in page.widths.items():
@@ -503,6 +512,19 @@ class _Writer:
                 item.column,
                 {"type": "text", "criteria": "begins with", "value": self.layout.say(text), "format": self.tones[tone]},
             )
+
+
+def _repeat(worksheet: ExactWorksheet, rows: int, wide: int, last: int) -> None:
+    """Headings on each sheet of paper where several stand one under another, labels where several stand side by side.
+
+    wide: of all columns, in pixels; last: the last column of labels. LibreOffice takes long to open a book in which
+    many sheets repeat both: 28 s with 70 of them, and 2 s with one of the two.
+    """
+    scale = scale_of(wide) / 100
+    if (rows + 1) * ROW * scale > PAPER_HEIGHT:
+        worksheet.repeat_rows(0)
+    if wide * scale > PAPER_WIDTH:
+        worksheet.repeat_columns(0, last)
 
 
 def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
