@@ -14,6 +14,9 @@ import pytest
 from conftest import EXPERIMENTS, FIRST_OF, small_keys
 from error_messages import messages, texts_of_help, untranslated
 from goldens import SEARCH, STEPS, SWEEP, TINY
+from matplotlib import rc_context
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 from openpyxl.worksheet.formula import ArrayFormula
 from real_workbooks import plan_book
 from typer.testing import CliRunner
@@ -40,11 +43,13 @@ from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.update_rules import RULES
 from sheetsim.runs import templates
 from sheetsim.runs.manifest import Manifest, read_manifest
+from sheetsim.runs.plots import check_fonts
 from sheetsim.studies.registry import STUDIES
 from sheetsim.workbook.limits import MANIFEST_TITLE
+from sheetsim.workbook.plotting.figure import FONTS_OF, MISSING, Picture, _add_fonts, fonts_for, saved
 from sheetsim.workbook.reading.raw import RawBook
-from sheetsim.workbook.writing.styles import USUAL_LOOK
-from sheetsim.workbook.writing.theme import Font
+from sheetsim.workbook.writing.styles import USUAL_LOOK, Look
+from sheetsim.workbook.writing.theme import Font, ThemeKeys
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
@@ -415,16 +420,68 @@ def test_the_option_and_the_key_are_one(tmp_path):
     assert templates.load(path).experiment.lang == "ja"
 
 
-def test_pictures_of_a_japanese_book_name_the_layers_and_those_of_a_run_are_english(tmp_path: Path) -> None:
-    path = sheetsim.run("relu-he", lang="ja", samples=20, inputs=3, layers=[4, 3]).to_excel(tmp_path / "book.xlsx")
-    frames = [panel.frame for panel in sheetsim.read(path)._pages()["Overview"](USUAL_LOOK)]
-    assert [(frame.heading, frame.title) for frame in frames[:2]] == [
-        ("各層の出力", "第 1 層"),
-        ("各層の出力", "第 2 層"),
-    ]
-    done = CliRunner().invoke(app, ["plot", "relu-he", "--set", "lang=ja", "--output", str(tmp_path / "run.png")])
-    assert "pictures of a run are in English alone" in str(done.exception)
-    assert not (tmp_path / "run.png").exists()
+MORE_PICTURES = [*((name, STEPS[name]) for name in ("optimizers", "phase-diagram")), ("training-starts", TRAINED)]
+
+
+@pytest.mark.parametrize(
+    ("template", "keys", "forms"),
+    [
+        ("relu-he", TINY, ()),
+        *(pytest.param(*one, ("png", "svg", "pdf"), marks=pytest.mark.slow) for one in MORE_PICTURES),
+    ],
+)
+def test_a_picture_in_japanese_is_its_books_and_has_no_words_of_english_but_names(
+    template: str, keys: dict[str, Any], forms: tuple[str, ...], tmp_path: Path
+) -> None:
+    try:
+        check_fonts("ja")
+    except sheetsim.SheetsimError as error:
+        pytest.skip(str(error))
+    run = sheetsim.run(template, lang="ja", **keys)
+    of_template = [*msgspec.structs.asdict(templates.load(template).experiment), *run.plots(), *run.names()]
+    names = _without([*NAMES, *of_template, *run.summary().index.map(str)])
+    picture = run.plot()
+    with sheetsim.read(run.to_excel(tmp_path / "book.xlsx")) as book:
+        assert texts_drawn(picture) == texts_drawn(book.plot())
+    for drawn in (picture, run.plot(run.tables()[0])):
+        texts = texts_drawn(drawn)
+        assert not [text for text in texts if re.search("[A-Za-z]{2}", names.sub(" ", text))]
+        assert sum(1 for text in texts if JAPANESE.search(text)) > 3
+        assert not any(MISSING in text for text in texts)
+    # Rendered, where a letter that no font has is a warning.
+    with rc_context({"svg.fonttype": "none"}):
+        picture.savefig(tmp_path / "text.svg")
+    assert JAPANESE.search((tmp_path / "text.svg").read_text(encoding="utf-8"))
+    for form in forms:
+        assert len(saved(picture, form)) > 5_000
+
+
+def texts_drawn(picture: Picture) -> set[str]:
+    return {text.get_text() for text in picture.findobj(Text)}
+
+
+def test_fonts_that_matplotlib_does_not_know_yet_are_found_and_a_themes_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    try:
+        fonts = fonts_for(USUAL_LOOK, "ja")
+    except sheetsim.SheetsimError as error:
+        pytest.skip(str(error))
+    look = Look(ThemeKeys(font=Font(name="DejaVu Serif")))
+    assert fonts_for(look, "ja") == ("DejaVu Serif", *fonts)
+    monkeypatch.setattr(fontManager, "ttflist", [font for font in fontManager.ttflist if "DejaVu" in font.name])
+    _add_fonts.cache_clear()
+    assert fonts_for(USUAL_LOOK, "ja") == fonts
+
+
+def test_without_a_font_of_the_language_a_sentence_says_which_would_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(FONTS_OF, "ja", ("Yu Gothic of nobody", "DejaVu Sans"))
+    arguments = ["plot", "relu-he", "--lang", "ja", "--output", str(tmp_path / "run.png")]
+    done = CliRunner().invoke(app, arguments)
+    assert str(done.exception).endswith("install one of Yu Gothic of nobody or DejaVu Sans")
+    assert list(tmp_path.iterdir()) == []
 
 
 # ── What is printed ───────────────────────────────────────────────────────────────────────────────────────────────────

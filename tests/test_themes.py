@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pytest
 import xlsxwriter
@@ -25,6 +26,7 @@ from sheetsim.language import language
 from sheetsim.model.graph import Graph
 from sheetsim.runs.themes import theme_of
 from sheetsim.workbook.layout import Block, Layout, Line, Lines, Page
+from sheetsim.workbook.reading.parse import rectangle
 from sheetsim.workbook.reading.raw import RawBook
 from sheetsim.workbook.writing.theme import CALLED, Numbers, RoleColors, Tabs, Tones
 from sheetsim.workbook.writing.write import write
@@ -291,6 +293,55 @@ def test_a_theme_that_is_not_here_any_more_is_no_edit(tmp_path: Path) -> None:
     checked = verify(book)
     assert (checked.state, checked.ok) == (FROM_THEME, True)
     assert "house.toml' is not here" in checked.notes[0]
+
+
+def test_sparklines_draw_each_rows_numbers_where_a_theme_asks_for_them(tmp_path: Path) -> None:
+    (tmp_path / "house.toml").write_text("sparklines = true\n")
+    theme = tmp_path / "house.toml"
+    run = small_run(lang="ja")
+    book = run.to_excel(tmp_path / "book.xlsx", theme=theme)
+    assert lint(book) == []
+    assert (verify(book).state, verify(book).ok) == ("as made", True)
+    with sheetsim.read(book) as read, zipfile.ZipFile(book) as archive:
+        for k, (drawn, place) in enumerate(sparklines_of(archive, "Layers"), start=1):
+            assert place == f"P{k + 1}"
+            sheet, _, cells = drawn.partition("!")
+            bars = [row[0] for row in read._reader.cells(sheet, *rectangle(cells))]
+            np.testing.assert_array_equal(bars, run[f"bars_{k}"][:, 0])
+        assert k == 3
+        assert read._reader.cells("Layers", 1, 16, 1, 16) == [["分布"]]
+    with pytest.warns(UserWarning, match="Sparkline Group extension is not supported"):
+        openpyxl.load_workbook(book)
+    with zipfile.ZipFile(run.to_excel(tmp_path / "plain.xlsx")) as archive:
+        assert not sparklines_of(archive, "Layers")
+
+
+def sparklines_of(archive: zipfile.ZipFile, sheet: str) -> list[tuple[str, str]]:
+    """The cells that are drawn, and where, from the top."""
+    number = re.findall(f'<sheet name="{sheet}" sheetId="([0-9]+)"', archive.read("xl/workbook.xml").decode())[0]
+    xml = archive.read(f"xl/worksheets/sheet{number}.xml").decode()
+    return re.findall("<xm:f>([^<]*)</xm:f><xm:sqref>([^<]*)</xm:sqref>", xml)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("make", "sheet"),
+    [
+        (lambda: sheetsim.run("optimizers", steps=3), "Paths"),
+        (lambda: small_run("training"), "Final"),
+        (lambda: small_run("gradient-flow"), "Gradients"),
+        (lambda: small_run("correlation"), "Outputs"),
+    ],
+    ids=["optimizers", "training", "gradient-flow", "outputs"],
+)
+@pytest.mark.every(4)
+def test_tables_of_paths_networks_and_outputs_have_sparklines_too(
+    make: Callable[[], Any], sheet: str, tmp_path: Path
+) -> None:
+    (tmp_path / "house.toml").write_text("sparklines = true\n")
+    book = make().to_excel(tmp_path / "book.xlsx", theme=tmp_path / "house.toml")
+    assert lint(book) == []
+    with zipfile.ZipFile(book) as archive:
+        assert len(sparklines_of(archive, sheet)) > 0
 
 
 @pytest.mark.parametrize(("title", "inside"), [("Short", True), ("A long title " * 8, False)])

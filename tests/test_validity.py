@@ -41,6 +41,11 @@ def test_every_templates_book_is_valid(name: str, tmp_path: Path) -> None:
     assert errors(quick_run(name).to_excel(tmp_path / "book.xlsx")) == []
 
 
+def test_a_book_with_sparklines_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "house.toml").write_text("sparklines = true\n")
+    assert errors(small_run().to_excel(tmp_path / "book.xlsx", theme=tmp_path / "house.toml")) == []
+
+
 @pytest.mark.slow
 def test_a_full_book_is_valid(he_book: Path) -> None:
     assert errors(he_book) == []

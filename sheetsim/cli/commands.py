@@ -64,7 +64,7 @@ from sheetsim.language import check_language
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -322,6 +322,7 @@ def plot_command(
     ] = "",
     settings: Settings = None,
     seed: Seed = None,
+    lang: Lang = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="The .png, .svg or .pdf file.", show_default="outputs/NAME.png"),
@@ -330,30 +331,36 @@ def plot_command(
     show_it: Open = False,
 ) -> None:
     """Draw the charts of a template's run, or of a workbook, as a picture, without writing a workbook."""
-    from sheetsim.runs.plots import drawing
+    from sheetsim.runs.plots import check_fonts, drawing
 
     target = picture_of(Path(what).stem, output)
     drawing()
     check_opener(show_it)
-    results = _results(what, settings, seed)
+    results = _results(what, settings, seed, lang, lambda code: check_fonts(code, theme))
     make_ready([target], force=True)
     results.plot(page, path=target, theme=theme)
     print(f"{what} → {target}")
     open_files(show_it, [target])
 
 
-def _results(what: str, settings: list[str] | None, seed: int | None) -> "Results":
-    """A run of a template, or a workbook read."""
+def _results(
+    what: str,
+    settings: list[str] | None,
+    seed: int | None,
+    lang: str | None = None,
+    check: "Callable[[str | None], None]" = lambda lang: None,
+) -> "Results":
+    """A run of a template, or a workbook read; check: called with the template's language before anything is run."""
     if what.lower().endswith(".xlsx"):
-        if settings or seed is not None:
-            raise SheetsimError(f"{what} is a workbook: --set and --seed go with templates")
+        if settings or seed is not None or lang is not None:
+            raise SheetsimError(f"{what} is a workbook: --set, --seed and --lang go with templates")
         from sheetsim.runs.run import read
 
         return read(what)
     from sheetsim.runs.run import run_scenario
 
-    scenario = load_scenario(what, settings, seed)
-    scenario.experiment.check_english("summaries and pictures of a run")
+    scenario = load_scenario(what, settings, seed, lang=lang)
+    check(scenario.experiment.lang)
     return run_scenario(scenario)
 
 

@@ -17,7 +17,7 @@ from msgspec import structs
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.language import check_language, language
+from sheetsim.language import Language, check_language, language
 from sheetsim.model.draws import LIVE
 from sheetsim.model.op import Array
 from sheetsim.runs import templates
@@ -136,9 +136,12 @@ class Comparison(Written):
         """What stands where in the workbook, and its numbers."""
         command = templates.writing(self._command, values_only)
         parameters = {member.name: member.given for member in self._members}
-        spoken = language(lang or self._lang, self._study)
+        spoken = self._spoken(lang)
         layout = Layout(self._book.sheets(command, parameters), live=not values_only, spoken=spoken)
         return layout, evaluate(layout.places)
+
+    def _spoken(self, lang: str | None = None) -> Language:
+        return language(lang or self._lang, self._study)
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.names)}>"

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from sheetsim.arguments import listed, said, text
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
-from sheetsim.language import language
+from sheetsim.language import Language, language
 from sheetsim.model.distribution_text import written_distribution
 from sheetsim.model.draws import Distribution
 from sheetsim.model.fitting import FittedFamily, fitted_families, suited_families
@@ -103,9 +103,12 @@ class Fit(Written):
     def book(self, values_only: bool = False, lang: str | None = None) -> tuple[Layout, Values]:
         """What stands where in the workbook, and its numbers."""
         layout = Layout(
-            self._book.sheets(writing(self._command, values_only)), live=not values_only, spoken=language(lang)
+            self._book.sheets(writing(self._command, values_only)), live=not values_only, spoken=self._spoken(lang)
         )
         return layout, evaluate(layout.places)
+
+    def _spoken(self, lang: str | None = None) -> Language:
+        return language(lang)
 
     @cached_property
     def _book(self) -> FitBook:

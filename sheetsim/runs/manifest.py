@@ -195,7 +195,7 @@ def manifest(
         },
         headings=headings,
         lang="" if layout.spoken.code == ENGLISH else layout.spoken.code,
-        texts={layout.say(text): text for text in _texts(layout) if layout.say(text) != text},
+        texts={layout.say(text): text for text in (title, *_texts(layout)) if layout.say(text) != text},
     )
 
 

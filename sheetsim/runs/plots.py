@@ -15,6 +15,7 @@ from sheetsim import arguments
 from sheetsim.engine.evaluate import Values
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
+from sheetsim.language import ENGLISH, Language, language
 from sheetsim.workbook.layout import Layout
 from sheetsim.workbook.plotting.panels import (
     DrawnLine,
@@ -64,17 +65,19 @@ class Plotted:
         path: a .png, .svg or .pdf to write too, with the same bytes for the same run.
         theme: a file with a house style, whose colors and font are taken; charts of a book that was read keep theirs.
         The figure is matplotlib's, to be changed and saved further; it belongs to no pyplot and needs no display.
-        Raises SheetsimError for a page or table that is not there or has nothing to draw, for another kind of file, and
-        without matplotlib (pip install 'sheetsim[plot]').
+        Texts are in the language of what was run, or of the book that was read.
+        Raises SheetsimError for a page or table that is not there or has nothing to draw, for another kind of file,
+        where no font has the language's letters, and without matplotlib (pip install 'sheetsim[plot]').
         """
         from sheetsim.runs.themes import theme_of
 
         target = None if path is None else picture_path(path)
         look = Look(theme_of(theme).keys)
         figure = drawing()
+        spoken = self._spoken()
         name, panels = self._chosen(arguments.text("what to plot", what), look)
-        heading = self._heading() if name in UNTOLD else f"{self._heading()}: {name}"
-        picture: Picture = figure.draw(panels, heading, look)
+        heading = spoken.say(self._heading())
+        picture: Picture = figure.draw(panels, heading if name in UNTOLD else f"{heading}: {name}", look, spoken)
         if target is not None:
             figure.save(picture, target)
         return picture
@@ -89,8 +92,12 @@ class Plotted:
         """By title of a page with charts, what gives these."""
         raise NotImplementedError
 
+    def _spoken(self) -> Language:
+        """The language of the pages."""
+        return language(ENGLISH)
+
     def _heading(self) -> str:
-        """What stands above the charts."""
+        """What stands above the charts, in English."""
         return self.title
 
     def _table_names(self) -> list[str]:
@@ -125,21 +132,23 @@ class Plotted:
             raise SheetsimError(f"there is no plot {what!r}{said}")
         name = tables[what.casefold()]
         counts = self._counts_of(name)
-        panels = _histograms(pages, counts, look) if counts else table_panels(self._table_of(name), look)
+        panels = (
+            _histograms(pages, counts, look) if counts else table_panels(self._table_of(name), look, self._spoken())
+        )
         if not panels:
             raise SheetsimError(f"the table {name!r} has no numbers to plot")
         return name, panels
 
     def _picture_html(self) -> str:
-        """The charts for a notebook, below a table: empty where there are none, or too many, or no matplotlib."""
+        """The charts for a notebook, below a table: empty where there are none, too many, or no matplotlib."""
         try:
             figure = drawing()
             _, panels = self._chosen("", USUAL_LOOK)
+            if len(panels) > MOST_SHOWN:
+                return ""
+            picture = figure.draw(panels, "", USUAL_LOOK, self._spoken())
         except SheetsimError:
             return ""
-        if len(panels) > MOST_SHOWN:
-            return ""
-        picture = figure.draw(panels, "", USUAL_LOOK)
         data = b64encode(figure.saved(picture, "png")).decode()
         wide = round(picture.get_figwidth() * figure.PIXELS)
         return f'<img alt="charts" style="max-width: 100%" width="{wide}" src="data:image/png;base64,{data}">'
@@ -156,6 +165,13 @@ def drawing() -> ModuleType:
     return figure
 
 
+def check_fonts(lang: str | None, theme: "ThemeLike" = None) -> None:
+    """Raises SheetsimError where a picture in a language has no font with its letters, or there is no matplotlib."""
+    from sheetsim.runs.themes import theme_of
+
+    drawing().fonts_for(Look(theme_of(theme).keys), lang or ENGLISH)
+
+
 def picture_path(path: str | os.PathLike[str]) -> Path:
     """The path of a picture. Raises SheetsimError for another kind of file."""
     target = path_of(path)
@@ -169,40 +185,44 @@ def layout_pages(layout: Layout, values: Values) -> Pages:
     return {title: partial(panels_of, page, layout, values) for title, page in charted(layout).items()}
 
 
-def table_panels(frame: "pd.DataFrame", look: Look) -> list[Panel]:
-    """A chart per column of numbers over the table's index.
+def table_panels(frame: "pd.DataFrame", look: Look, spoken: Language) -> list[Panel]:
+    """A chart per column of numbers over the table's index, named in a language.
 
     If labels repeat, a line per label over the first column of numbers. Raises SheetsimError for too many columns.
     """
     from sheetsim.runs.sweep_book import steep_scale
 
-    index = ", ".join(str(name) for name in frame.index.names if name is not None)
+    index = ", ".join(spoken.say(str(name)) for name in frame.index.names if name is not None)
     columns = [name for name in frame.columns if frame[name].dtype.kind in "iuf" and frame[name].notna().any()]
     if len(columns) > MOST_CHARTS:
         raise SheetsimError(f"the table has {len(columns)} columns of numbers, and {MOST_CHARTS} can be plotted")
     parts = [("", frame)]
     if frame.index.has_duplicates and columns:
         parts = [(str(label), frame.loc[[label]]) for label in frame.index.unique()]
-        index = str(columns.pop(0))
+        over = columns.pop(0)
+        index = spoken.say(str(over))
     longest = max((part for _, part in parts), key=len)
-    labels = tuple(map(_label, longest.index if len(parts) == 1 else longest[index]))
+    labels = tuple(_label(label, spoken) for label in (longest.index if len(parts) == 1 else longest[over]))
     marker = "circle" if len(labels) <= MOST_MARKERS else ""
     panels: list[Panel] = []
     for k, name in enumerate(columns):
-        place = PanelFrame(k // ACROSS, k % ACROSS, CHART, "", str(name))
+        title = spoken.say(str(name))
+        place = PanelFrame(k // ACROSS, k % ACROSS, CHART, "", title)
         lines = tuple(
-            DrawnLine(label or str(name), part[name].to_numpy(dtype=np.float64), LineLook(color, 1.75, marker=marker))
+            DrawnLine(
+                spoken.say(label) or title, part[name].to_numpy(dtype=np.float64), LineLook(color, 1.75, marker=marker)
+            )
             for (label, part), color in zip(parts, look.line_colors(len(parts)), strict=True)
         )
         panels.append(LinesPanel(place, lines, labels, index, steep_scale(frame[name].to_numpy(float)), False))
     return panels
 
 
-def _label(label: Any) -> float | str:
+def _label(label: Any, spoken: Language) -> float | str:
     """A label of a table's row: of several levels a text."""
     if isinstance(label, tuple):
-        return ", ".join(map(str, label))
-    return label if isinstance(label, str) else float(label)
+        return ", ".join(spoken.say(str(part)) for part in label)
+    return spoken.say(label) if isinstance(label, str) else float(label)
 
 
 def _histograms(pages: Pages, counts: Iterable[str], look: Look) -> list[Panel]:

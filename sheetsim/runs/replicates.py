@@ -18,7 +18,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.errors import SheetsimError
-from sheetsim.language import language
+from sheetsim.language import Language, language
 from sheetsim.model.graph import Graph
 from sheetsim.runs import templates
 from sheetsim.runs.intervals import bootstrap_t, reading_frame, widest
@@ -270,9 +270,12 @@ class Replicates(Written):
         live = self._book.live and not values_only
         command = templates.writing(self._plan.command, values_only)
         parameters = dict(self._plan.observed.parameters) | self._plan.options()
-        spoken = language(lang or parameters.get("lang"), self._plan.observed.name)
+        spoken = self._spoken(lang)
         layout = Layout(self._book.sheets(command, parameters, live), live=live, spoken=spoken)
         return layout, self._values | evaluate(node for node in layout.places if node not in self._values)
+
+    def _spoken(self, lang: str | None = None) -> Language:
+        return language(lang or self._plan.observed.parameters.get("lang"), self._plan.observed.name)
 
     def __repr__(self) -> str:
         return f"<Replicates {self.name}: {self.count}; {self.reason}>"

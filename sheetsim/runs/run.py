@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.errors import SheetsimError
+from sheetsim.language import ENGLISH, Language, language
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -369,6 +370,9 @@ class Run(Results):
     def _pages(self) -> Pages:
         return layout_pages(self._layout, self._values)
 
+    def _spoken(self) -> Language:
+        return self._layout.spoken
+
     def _table_names(self) -> list[str]:
         return self.tables()
 
@@ -648,6 +652,12 @@ class Book(Results):
         from sheetsim.workbook.plotting.from_book import charted_sheets
 
         return charted_sheets(self._reader)
+
+    def _spoken(self) -> Language:
+        return language(self.manifest.lang or ENGLISH, str(self.manifest.parameters.get("study", "")))
+
+    def _heading(self) -> str:
+        return next((said for said, text in self.manifest.texts.items() if text == self.title), self.title)
 
     def _table_names(self) -> list[str]:
         return [*self.manifest.tables, *self.manifest.histograms]

@@ -23,7 +23,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import Crew, check_workers, crew
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
-from sheetsim.language import language
+from sheetsim.language import Language, language
 from sheetsim.model.draws import child_seed
 from sheetsim.model.op import Array
 from sheetsim.runs.intervals import interval_arrays
@@ -241,9 +241,12 @@ class Search(Written):
             plan, self.ordered, self._numbers(good), so_far, first, self._importance, self.reason, CONFIDENCE
         )
         command = writing(plan.command, values_only)
-        spoken = language(lang or plan.lang, plan.study)
+        spoken = self._spoken(lang)
         layout = Layout(book.sheets(command, not values_only), live=not values_only, spoken=spoken)
         return layout, evaluate(layout.places)
+
+    def _spoken(self, lang: str | None = None) -> Language:
+        return language(lang or self.plan.lang, self.plan.study)
 
     def _aligned(self) -> tuple[int, dict[str, Array]]:
         """By method, best so far by cost × repeats, from the first cost at which every search has one.

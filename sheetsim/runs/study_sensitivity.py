@@ -14,7 +14,7 @@ from sheetsim import arguments
 from sheetsim.engine.evaluate import Program, Values, evaluate
 from sheetsim.engine.sensitivity import Design, jansen_intervals
 from sheetsim.errors import SheetsimError
-from sheetsim.language import language
+from sheetsim.language import Language, language
 from sheetsim.model.draws import stream
 from sheetsim.model.expr import Data, Draw, Matrix
 from sheetsim.model.graph import Graph
@@ -96,9 +96,12 @@ class Sensitivity(Written):
             self.title, plan.description, self._tables, self._design, headings, self.notes, command, parameters,
             plan.by_scipy,
         )  # fmt: skip
-        spoken = language(lang or plan.parameters.get("lang"), "sensitivity")
+        spoken = self._spoken(lang)
         layout = Layout(sheets, live=not values_only, spoken=spoken)
         return layout, evaluate(layout.places)
+
+    def _spoken(self, lang: str | None = None) -> Language:
+        return language(lang or self.plan.parameters.get("lang"), "sensitivity")
 
     def __repr__(self) -> str:
         return f"<Sensitivity {self.name}: {', '.join(self.plan.labels)}; {self.trials} pairs of replicates>"

@@ -26,7 +26,7 @@ from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.engine.jobs import check_workers, in_order
 from sheetsim.errors import SheetsimError
 from sheetsim.files import path_of
-from sheetsim.language import language
+from sheetsim.language import Language, language
 from sheetsim.model.graph import Graph
 from sheetsim.runs.intervals import interval_arrays
 from sheetsim.runs.manifest import Manifest, manifest
@@ -200,9 +200,12 @@ class Sweep(Written):
         layout = Layout(
             book.sheets(command, plan.parameters),
             live=not values_only,
-            spoken=language(lang or plan.lang, plan.points[0].observed.name),
+            spoken=self._spoken(lang),
         )
         return layout, evaluate(layout.places)
+
+    def _spoken(self, lang: str | None = None) -> Language:
+        return language(lang or self.plan.lang, self.plan.points[0].observed.name)
 
     def __repr__(self) -> str:
         return f"<Sweep {self.name}: {len(self._numbers)} points, {self.plan.replicates} replicates each>"

@@ -8,6 +8,7 @@ from sheetsim.engine.evaluate import Values
 from sheetsim.runs.plots import Pages, Plotted, layout_pages
 
 if TYPE_CHECKING:
+    from sheetsim.language import Language
     from sheetsim.runs.manifest import Manifest
     from sheetsim.runs.themes import ThemeLike
     from sheetsim.workbook.layout import Layout
@@ -52,3 +53,6 @@ class Written(Plotted):
 
     def _pages(self) -> Pages:
         return layout_pages(*self.book())
+
+    def _spoken(self, lang: str | None = None) -> "Language":
+        raise NotImplementedError

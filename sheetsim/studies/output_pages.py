@@ -61,7 +61,9 @@ def output_pages(
     more: list[Item] = [Text(len(of) + 2, 0, note, "text")]
     if len(of) > MOST_PAGES:
         more.append(Text(len(of) + 3, 0, f"The first {MOST_PAGES} of {len(of)} have a page each.", "text"))
-    summary = table_page(table, widths, more=more)
+    # Of those that have a page, where their counts stand.
+    counts = [(histograms[quantity.label].counts,) if k < MOST_PAGES else () for k, quantity in enumerate(of)]
+    summary = table_page(table, widths, more=more, drawn={"distribution": counts}, counts=True)
     pages = [replace(summary, words="a row an output", tab="results")]
     for k, quantity in enumerate(of[:MOST_PAGES]):
         title = page_title_of(quantity.label, k)

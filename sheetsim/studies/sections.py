@@ -19,6 +19,7 @@ from sheetsim.workbook.layout import (
     Number,
     Page,
     Scatter,
+    Sparklines,
     Text,
     step_blocks,
 )
@@ -222,10 +223,20 @@ def table_page(
     more: Sequence[Item] = (),
     verdicts: Sequence[Verdict] = (),
     printed: int | None = None,
+    drawn: Mapping[str, Sequence[Sequence[Matrix]]] | None = None,
+    counts: bool = False,
 ) -> Page:
-    """The sheet of a table; more: what stands beside or below it, of which so many rows are printed."""
+    """The sheet of a table; more: what stands beside or below it, of which so many rows are printed.
+
+    drawn: by heading, sparklines at its right: for each row the cells one under another; counts: of a histogram.
+    """
     items, said = (*table_items(table), *more), tones(verdicts)
-    return Page(table.sheet, items, widths, freeze=freeze, printed=printed, words=table.what, tones=said)
+    small = tuple(
+        Sparklines(0, column, heading, tuple(map(tuple, cells)), counts)
+        for column, (heading, cells) in enumerate((drawn or {}).items(), start=len(table.columns) + 1)
+    )
+    page = Page(table.sheet, items, widths, freeze=freeze, printed=printed, words=table.what, tones=said)
+    return replace(page, sparklines=small)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from sheetsim.arguments import WHOLE_BELOW
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text
-from sheetsim.language import ENGLISH, check_language, language
+from sheetsim.language import check_language, language
 from sheetsim.model.draws import LIVE
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -175,11 +175,6 @@ class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unkno
 
     def check_book(self) -> None:
         """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
-
-    def check_english(self, books: str) -> None:
-        """Raises SheetsimError where another language is asked for, which such books do not have."""
-        if self.lang not in (None, ENGLISH):
-            raise SheetsimError(f"lang: {books} are in English alone; in {self.lang!r} there are workbooks")
 
     def build(self) -> Study:
         """The study as a graph, and the tables about it. Raises SheetsimError for what cannot be built."""

@@ -294,6 +294,21 @@ class Colors:
     at: tuple[float, float, float] | None = None
 
 
+@dataclass(frozen=True)
+class Sparklines:
+    """Bars in a cell a row beside a table, in books whose theme asks for them: Excel's sparklines.
+
+    row, column: of the heading, under which they stand; cells: for each row what it draws, one under another, none
+    where it has no bars; counts: whether these are of a histogram, and their scale begins at 0.
+    """
+
+    row: int
+    column: int
+    heading: str
+    cells: tuple[tuple[Matrix, ...], ...]
+    counts: bool = False
+
+
 class Area(NamedTuple):
     """A rectangle of cells on a sheet, from 0."""
 
@@ -313,7 +328,7 @@ class Page:
     heads: so many rows above the frozen line are printed on each sheet of paper; printed: so many rows are printed at
     all, where those below are for the screen. tab: the color of its tab, a key of a theme's tabs; words: what it holds;
     back: the sheet that its first cell leads to; tones: what the cells of the style `verdict` can say, each word with
-    its tone, a key of a theme's tones.
+    its tone, a key of a theme's tones; sparklines: beside its tables.
     """
 
     title: str
@@ -328,6 +343,7 @@ class Page:
     words: str = ""
     back: str = ""
     tones: Mapping[str, str] = field(default_factory=dict)
+    sparklines: tuple[Sparklines, ...] = ()
 
     def __post_init__(self) -> None:
         for item in self.items:
@@ -455,6 +471,10 @@ class Layout:
     def say(self, text: str) -> str:
         """An English text as the book shows it."""
         return text if text in self._options else self.spoken.say(text)
+
+    def said(self, item: Text) -> str:
+        """What a text's cell shows."""
+        return item.text if item.is_name or item.style == "code" else self.say(item.text)
 
     def shown(self, values: Array) -> Array:
         """Values as cells show them: texts in the book's language."""

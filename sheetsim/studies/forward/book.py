@@ -235,4 +235,5 @@ class ForwardBook:
             if column.kind == "share":
                 more.append(DataBars(1, c, rows))
         widths = {0: 8} | dict.fromkeys(range(1, last), 11) | {last: 15}
-        return table_page(self.table, widths, more=more)
+        drawn = {"distribution": [(bars,) for bars in self.histogram.drawn.bars]}
+        return table_page(self.table, widths, more=more, drawn=drawn, counts=True)

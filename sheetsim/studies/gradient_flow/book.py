@@ -72,8 +72,13 @@ class GradientFlowBook:
         flow, full = self.flow, self.study.is_full
         network = list(matrix_sheets(flow.network.x, flow.steps, len(flow.steps) - 1)) if full else []
         tables = [
-            table_page(table, {0: 8} | dict.fromkeys(range(1, len(table.columns) + 1), 15))
-            for table in (self.table, self.layers)
+            table_page(
+                table,
+                {0: 8} | dict.fromkeys(range(1, len(table.columns) + 1), 15),
+                drawn={f"distribution of {name}": [(bars,) for bars in self.histograms[name].drawn.bars]},
+                counts=True,
+            )
+            for table, name in ((self.table, "d_z"), (self.layers, "a"))
         ]
         results = [gradient_histograms_page(self.graph, self.histograms, self.curve), *tables]
         bars = bars_page({HISTOGRAMS[name]: histogram.drawn for name, histogram in self.histograms.items()})

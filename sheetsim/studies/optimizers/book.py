@@ -71,7 +71,7 @@ class OptimizersBook:
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         shown = self.shown
-        summary = summary_page(self.graph, self.table, self.least, self.minimum)
+        summary = summary_page(self.graph, self.table, self.paths, self.least, self.minimum)
         pages = [self._overview(live), summary, *map(shown.page, self.paths), shown.contours_page()]
         return StudyBook(self.study, self.graph, pages, command, live, tables=(self.table,))
 

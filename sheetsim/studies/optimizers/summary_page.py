@@ -1,8 +1,11 @@
 """The sheet Paths: a row per path, and the least f that is known, with what it is."""
 
+from collections.abc import Sequence
+
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.studies.optimizers.minimum import Minimum
+from sheetsim.studies.optimizers.paths import Path
 from sheetsim.studies.sections import table_page
 from sheetsim.summary.table import Table
 from sheetsim.workbook.layout import Block, Item, Page, Text
@@ -24,8 +27,8 @@ def least_said(minimum: Minimum | None) -> tuple[str, str]:
     )
 
 
-def summary_page(graph: Graph, table: Table, least: Matrix, minimum: Minimum | None) -> Page:
-    """The page. least: the matrix `least_f`."""
+def summary_page(graph: Graph, table: Table, paths: Sequence[Path], least: Matrix, minimum: Minimum | None) -> Page:
+    """The page. paths: those of the table's rows; least: the matrix `least_f`."""
     row = len(table.labels) + 2
     items: list[Item] = [Text(row, 0, "least_f", "label"), Block(row, 1, least, "number")]
     if minimum:
@@ -43,4 +46,6 @@ def summary_page(graph: Graph, table: Table, least: Matrix, minimum: Minimum | N
         "outside: steps that lie outside of the charts' window.",
     )
     items += [Text(row + 1 + k, 0, note, "text") for k, note in enumerate(notes)]
-    return table_page(table, {0: 12} | dict.fromkeys(range(1, 9), 18), more=items)
+    return table_page(
+        table, {0: 12} | dict.fromkeys(range(1, 9), 18), more=items, drawn={"f by step": [(path.f,) for path in paths]}
+    )

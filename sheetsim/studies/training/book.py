@@ -77,7 +77,12 @@ class TrainingBook:
             sheets.append(network_page(self.network, self.data))
         widths = {0: 16} | dict.fromkeys(range(1, 60), 14)
         sheets += [
-            table_page(table, widths, verdicts=HOLDS if table.name == "claims" else ())
+            table_page(
+                table,
+                widths,
+                verdicts=HOLDS if table.name == "claims" else (),
+                drawn=self._small_curves() if table.name == "final" else None,
+            )
             for table in self.tables.values()
         ]
         sheets.append(self._data_page())
@@ -172,6 +177,14 @@ class TrainingBook:
     def _chart(self, column: int, title: str, quantity: str, logarithmic: bool, share: bool) -> Lines:
         lines = tuple(Line(one.name, self._cells(k, quantity)) for k, one in enumerate(self.compared))
         return Lines(0, column, title, lines, CHART, "step", self._cells(0, "step"), logarithmic, share)
+
+    def _small_curves(self) -> dict[str, list[tuple[Matrix, ...]]]:
+        """By heading, each network's means over the runs at the recorded steps."""
+        return {f"{name} by step": [self._cells(k, name) for k in range(len(self.compared))] for name in self._means()}
+
+    def _means(self) -> list[str]:
+        has = {column.name for column in self.tables["curves"].columns}
+        return [name for name in ("loss", "accuracy") if name in has]
 
     def _cells(self, number: int, column: str) -> tuple[Matrix, ...]:
         """A network's cells of a column of the table of curves."""

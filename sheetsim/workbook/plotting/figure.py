@@ -1,12 +1,14 @@
 """Draws panels by matplotlib: the one module that imports it, and is imported only when a picture is asked for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from itertools import groupby, pairwise
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,13 @@ from matplotlib import rcParams, style
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter, ScalarFormatter
 
+from sheetsim.errors import SheetsimError
+from sheetsim.language import ENGLISH, Language, wide_letters
 from sheetsim.model.op import Array
 from sheetsim.whole_file import whole_file
 from sheetsim.workbook.layout import Ticks
@@ -51,10 +56,18 @@ MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^", "x": "
 # matplotlib's own font.
 OWN = "DejaVu Sans"
 
-# Beside that, which has no characters of East Asia, those of these that are there.
+# Fonts with a language's letters, and letters that such a font has.
+FONTS_OF = {
+    "ja": (
+        *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic", "TakaoPGothic"),
+        *("Yu Gothic", "Meiryo", "MS Gothic", "Hiragino Sans"),
+    )
+}
+LETTERS_OF = {"ja": "あア層"}
+
+# Beside matplotlib's own, which has no characters of East Asia, those of these that are there.
 FONTS = (
-    *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "IPAexGothic", "IPAGothic", "TakaoPGothic"),
-    *("Yu Gothic", "Meiryo", "MS Gothic", "Hiragino Sans"),
+    *FONTS_OF["ja"],
     *("Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei"),
     *("Noto Sans CJK KR", "Malgun Gothic", "Apple SD Gothic Neo", "Arial Unicode MS"),
 )
@@ -101,29 +114,35 @@ METADATA: dict[str, dict[str, Any]] = {
 
 
 class Picture(Figure):  # type: ignore[misc, unused-ignore]
-    """A matplotlib Figure that notebooks show without pyplot."""
+    """A matplotlib Figure that notebooks show without pyplot. fonts: of all that is written, the first that has it."""
+
+    fonts: tuple[str, ...] = ()
 
     def _repr_png_(self) -> bytes:
         return saved(self, "png")
 
 
-def draw(panels: Sequence[Panel], title: str = "", look: Look = USUAL_LOOK) -> Picture:
+def draw(panels: Sequence[Panel], title: str, look: Look, spoken: Language) -> Picture:
     """The panels as small multiples: in rows as on their page, those alike on one scale.
 
-    The figure belongs to no pyplot, and needs no display.
+    spoken: the language of the panels' texts. The figure belongs to no pyplot, and needs no display.
+    Raises SheetsimError where no font has the language's letters.
     """
+    fonts = fonts_for(look, spoken.code)
     rows = [list(row) for _, row in groupby(panels, key=lambda panel: panel.frame.row)]
     headings = _headings(rows)
-    with _settings(look):
+    with _settings(fonts):
         wide = max(LEAST, *(sum(panel.frame.size[0] / PIXELS + GAP for panel in row) for row in rows))
         heights = [
             max(panel.frame.size[1] for panel in row) / PIXELS + GAP + (HEADING if heading else 0)
             for row, heading in zip(rows, headings, strict=True)
         ]
-        lines = wrap(_shown(title), max(20, round(wide * LETTERS)))
+        narrow = len(title) / (len(title) + 0.4 * wide_letters(title)) if title else 1.0
+        lines = wrap(_shown(title), max(20, round(wide * LETTERS * narrow)))
         high = sum(heights) + (TITLE + LINE * (len(lines) - 1) if title else 0)
         close = ConstrainedLayoutEngine(w_pad=GAP / 2, h_pad=GAP / 2, wspace=0, hspace=0)
         figure = Picture(figsize=(wide, high), layout=close, dpi=DOTS)
+        figure.fonts = fonts
         if title:
             figure.suptitle("\n".join(lines), fontsize=11, fontweight="bold", **_words())
         scales: dict[Any, Axes] = {}
@@ -135,6 +154,8 @@ def draw(panels: Sequence[Panel], title: str = "", look: Look = USUAL_LOOK) -> P
                 if panel.frame.title:
                     axes.set_title(_shown(panel.frame.title), fontsize=9, fontweight="bold", **_words())
                 _DRAWN[type(panel)](axes, panel, look.theme.colors)
+                if isinstance(panel, LinesPanel) and not _numbers(panel).size:
+                    _say_empty(axes, spoken.say("no numbers"), look.theme.colors)
     return figure
 
 
@@ -184,11 +205,10 @@ def _draw_histogram(axes: Axes, panel: HistogramPanel, colors: RoleColors) -> No
     axes.set_xticks(*_bar_ticks(panel), **_words())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for layer in panel.layers:
-        for place, name in ((0, "below"), (bars - 1, "more")):
-            if layer.name == name and layer.heights[place] > 0:
-                at = min(layer.heights[place], NAME_AT * top)
-                _beside(axes, colors, name, place, at, rotation=90, ha="center", va="bottom")
+    for place, layer in panel.outside:
+        if layer.name and layer.heights[place] > 0:
+            at = min(layer.heights[place], NAME_AT * top)
+            _beside(axes, colors, layer.name, place, at, rotation=90, ha="center", va="bottom")
     if panel.share is not None and panel.share.value > 0:
         at, value, name = panel.share
         left = at < bars / 2
@@ -204,7 +224,7 @@ def _bar_ticks(panel: HistogramPanel) -> tuple[list[float], list[str]]:
     """
     *ends, _ = panel.labels
     bars = len(panel.labels)
-    room = 0.8 * panel.frame.size[0] / (LETTER * (1 + max(map(len, panel.labels))))
+    room = 0.8 * panel.frame.size[0] / (LETTER * (1 + max(map(_length, panel.labels))))
     try:
         numbers = np.array(ends, dtype=np.float64)
     except ValueError:
@@ -233,12 +253,23 @@ def _draw_lines(axes: Axes, panel: LinesPanel, colors: RoleColors) -> None:
     x = _places(panel.labels, longest)
     for curve in panel.curves:
         axes.plot(x[: len(curve.y)], np.where(np.isfinite(curve.y), curve.y, np.nan), **_line(curve.look))
-    numbers = np.concatenate([curve.y for curve in panel.curves])
-    numbers = numbers[np.isfinite(numbers)]
-    _scale_y(axes, panel, colors, numbers[numbers > 0] if panel.logarithmic else numbers)
+    _scale_y(axes, panel, _numbers(panel))
     _label_x(axes, panel.labels, x)
     _named(axes, colors, panel.axis)
     _legend(axes, colors, panel.curves, panel.frame.size[0])
+
+
+def _numbers(panel: LinesPanel) -> Array:
+    """The numbers of a chart of lines that its scale can show."""
+    numbers: Array = np.concatenate([curve.y for curve in panel.curves])
+    numbers = numbers[np.isfinite(numbers)]
+    return numbers[numbers > 0] if panel.logarithmic else numbers
+
+
+def _say_empty(axes: Axes, text: str, colors: RoleColors) -> None:
+    """In place of lines that are not there."""
+    where: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    axes.text(0.5, 0.5, _shown(text), color=colors.muted, **where, **_words())
 
 
 def _places(labels: Sequence[float | str], longest: int) -> Array:
@@ -255,7 +286,7 @@ def _label_x(axes: Axes, labels: Sequence[float | str], x: Array) -> None:
     if labels and list(x) != list(labels):
         shown = np.unique(np.linspace(0, len(x) - 1, min(len(x), 8)).round().astype(int))
         texts = [label if isinstance(label, str) else _minus(f"{label:.5g}") for label in (labels[k] for k in shown)]
-        slanted = sum(map(len, texts)) > 40
+        slanted = sum(map(_length, texts)) > 40
         look: dict[str, Any] = {"rotation": 30, "ha": "right"} if slanted else {}
         axes.set_xticks(x[shown], [_shown(text) for text in texts], **look, **_words())
     else:
@@ -265,11 +296,10 @@ def _label_x(axes: Axes, labels: Sequence[float | str], x: Array) -> None:
         axes.set_xlim(x[0] - 1, x[0] + 1)
 
 
-def _scale_y(axes: Axes, panel: LinesPanel, colors: RoleColors, numbers: Array) -> None:
+def _scale_y(axes: Axes, panel: LinesPanel, numbers: Array) -> None:
     """The scale of y, as Excel has it: a linear one begins at 0 unless the numbers lie close together."""
     if not numbers.size:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no numbers", transform=axes.transAxes, ha="center", va="center", color=colors.muted)
         return
     low, high = float(max(numbers.min(), -EXTREME)), float(min(numbers.max(), EXTREME))
     if panel.logarithmic:
@@ -377,7 +407,7 @@ def _draw_heat_map(axes: Axes, panel: HeatMapPanel, colors: RoleColors) -> None:
     columns = panel.numbers.shape[1]
     for set_ticks, names in ((axes.set_xticks, panel.columns), (axes.set_yticks, panel.rows)):
         room = panel.frame.size[0] / LETTER if names is panel.columns else panel.frame.size[1] / CELL_HEIGHT
-        needed = sum(len(name) + 2 for name in names) if names is panel.columns else len(names)
+        needed = sum(_length(name) + 2 for name in names) if names is panel.columns else len(names)
         shown = range(0, len(names) if any(names) else 0, max(1, ceil(needed / room)))
         set_ticks(list(shown), [_shown(names[k]) for k in shown], **_words())
     axes.tick_params(length=0, labelsize=7)
@@ -388,7 +418,7 @@ def _draw_heat_map(axes: Axes, panel: HeatMapPanel, colors: RoleColors) -> None:
         for (row, column), number in np.ndenumerate(panel.numbers):
             if np.isfinite(number):
                 axes.text(column, row, _minus(f"{number:.3g}"), ha="center", va="center", fontsize=7, color=colors.ink)
-    if panel.corner and len(panel.corner) < 80:
+    if panel.corner and _length(panel.corner) < 80:
         axes.set_xlabel(_shown(panel.corner), fontsize=7, color=colors.muted, **_words())
     axes.spines[:].set_visible(False)
 
@@ -426,7 +456,7 @@ def _put_legend(axes: Axes, colors: RoleColors, handles: Sequence[Any], names: S
         legend = axes.legend(handles, numbers, loc="center left", bbox_to_anchor=(1, 0.5), borderaxespad=0.3, **look)
     else:
         # Points of a name: its letters, the sample of the line and what parts them.
-        fit = int(0.75 * width / (4 * max(map(len, names)) + 34))
+        fit = int(0.75 * width / (4 * max(map(_length, names)) + 34))
         columns = max(1, min(len(names), fit))
         look |= {"bbox_to_anchor": (0.5, 0), "borderaxespad": 4.0, "ncols": columns, "columnspacing": 1.2}
         legend = axes.legend(handles, numbers, loc="upper center", **look)
@@ -453,27 +483,65 @@ def save(figure: Picture, path: Path) -> Path:
 def saved(figure: Figure, form: str) -> bytes:
     """The picture's file in a format: the same bytes for the same run."""
     stream = BytesIO()
-    with _settings():
+    # matplotlib declares fonts with cubic outlines, as most Japanese ones are, as TrueType: readers refuse such a PDF.
+    wide = any(wide_letters(text.get_text()) for text in figure.findobj(Text))
+    with _settings(getattr(figure, "fonts", ()) or fonts_for(), {"pdf.fonttype": 3} if wide else {}):
         figure.savefig(stream, format=form, metadata=METADATA[form], dpi=DOTS)
     return stream.getvalue()
 
 
-def _settings(look: Look = USUAL_LOOK) -> Any:
-    return style.context(["default", SETTINGS, {"font.sans-serif": _families(look.theme.font.name or OWN)}])
+def _settings(fonts: tuple[str, ...], more: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    return style.context(["default", SETTINGS, {"font.sans-serif": list(fonts)}, dict(more)])
+
+
+def fonts_for(look: Look = USUAL_LOOK, lang: str = ENGLISH) -> tuple[str, ...]:
+    """The fonts that are there, of which the first that has a letter shows it.
+
+    A theme's font goes before those of the language, and these before matplotlib's own.
+    Raises SheetsimError where none of the first two has the language's letters.
+    """
+    named = look.theme.font.name
+    there = _there()
+    of_language = FONTS_OF.get(lang, ())
+    if of_language and not any(_has(name, lang) for name in (named, *of_language) if name in there):
+        _add_fonts()
+        there = _there()
+        if not any(_has(name, lang) for name in (named, *of_language) if name in there):
+            fonts = f"{', '.join(of_language[:-1])} or {of_language[-1]}"
+            raise SheetsimError(f"a picture in this language needs a font with its letters: install one of {fonts}")
+    return tuple(dict.fromkeys(name for name in (named, *of_language, OWN, *FONTS) if name in there))
+
+
+def _there() -> set[str]:
+    """The names of the fonts that matplotlib knows."""
+    return {font.name for font in fontManager.ttflist}
 
 
 @cache
-def _families(first: str) -> list[str]:
-    """The fonts that are there: a theme's or matplotlib's own, then those with other characters."""
-    there = {font.name for font in fontManager.ttflist}
-    return list(dict.fromkeys(name for name in (first, OWN, *FONTS) if name in there))
+def _add_fonts() -> None:
+    """Makes the system's fonts known that were installed after matplotlib made its list, which it keeps in a file."""
+    known = {font.fname for font in fontManager.ttflist}
+    for path in sorted({*findSystemFonts()} - known):
+        # Damaged fonts, and those of pictures.
+        with suppress(OSError, RuntimeError, ValueError, KeyError, NotImplementedError):
+            fontManager.addfont(path)
+
+
+def _has(name: str, lang: str) -> bool:
+    """Whether a font has a language's letters."""
+    return _characters((name,)).issuperset(map(ord, LETTERS_OF[lang]))
 
 
 @cache
-def _characters() -> frozenset[int]:
-    """The characters that these have, whatever the first one has."""
-    files = (findfont(FontProperties(family=name)) for name in _families(OWN))
+def _characters(fonts: tuple[str, ...]) -> frozenset[int]:
+    """The characters that these fonts have, whatever the first one has."""
+    files = (findfont(FontProperties(family=name)) for name in fonts)
     return frozenset(code for file in files for code in get_font(file).get_charmap())
+
+
+def _length(text: str) -> int:
+    """Letters of a text, of which a wide one counts as two."""
+    return len(text) + wide_letters(text)
 
 
 def _words() -> dict[str, Any]:
@@ -483,4 +551,5 @@ def _words() -> dict[str, Any]:
 
 def _shown(text: str) -> str:
     """The text with a mark for each character that no font has, of which matplotlib would warn."""
-    return "".join(sign if ord(sign) in _characters() else MISSING for sign in text)
+    there = _characters(tuple(rcParams["font.sans-serif"]))
+    return "".join(sign if ord(sign) in there else MISSING for sign in text)

@@ -1,4 +1,7 @@
-"""What the charts of a page show, as numbers: read from a layout and its values. It draws nothing."""
+"""What the charts of a page show, as numbers: read from a layout and its values. It draws nothing.
+
+Texts are in the layout's language.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +25,7 @@ from sheetsim.workbook.layout import (
     Text,
     Ticks,
 )
+from sheetsim.workbook.translated import translated
 from sheetsim.workbook.writing.looks import LineLook, contour_look, line_looks, row_colors, trace_look
 from sheetsim.workbook.writing.styles import GAP, Look
 
@@ -66,7 +70,10 @@ class BarShare(NamedTuple):
 
 @dataclass(frozen=True)
 class HistogramPanel:
-    """Layers of bars, each over the ones before; labels: a bar each; every: a label at each so many bars."""
+    """Layers of bars, each over the ones before; labels: a bar each; every: a label at each so many bars.
+
+    The last three layers are what lies above the range, the bars inside it, and what lies below it.
+    """
 
     frame: PanelFrame
     layers: tuple[BarLayer, ...]
@@ -79,6 +86,11 @@ class HistogramPanel:
     def height(self) -> float:
         """What the scale reaches."""
         return max(float(np.nanmax(layer.heights, initial=0.0)) for layer in self.layers)
+
+    @property
+    def outside(self) -> tuple[tuple[int, BarLayer], tuple[int, BarLayer]]:
+        """The places of the first and the last bar, and what lies below and above the range there."""
+        return (0, self.layers[-1]), (len(self.labels) - 1, self.layers[-3])
 
 
 @dataclass(frozen=True)
@@ -166,21 +178,23 @@ def by_place(panels: Iterator[Panel]) -> list[Panel]:
 
 
 def _panels(page: Page, layout: Layout, values: Values, look: Look) -> Iterator[Panel]:
-    for item in page.items:
+    said = translated(page, layout.spoken.say)
+    assert isinstance(said, Page)
+    for item in said.items:
         if isinstance(item, Bars):
-            yield _histogram(item, values, look)
+            yield _histogram(item, layout, values, look)
         elif isinstance(item, Lines):
-            yield _lines(item, values, look)
+            yield _lines(item, layout, values, look)
         elif isinstance(item, Scatter):
-            yield _scatter(item, values, look)
+            yield _scatter(item, layout, values, look)
         elif isinstance(item, HorizontalBars):
             yield _rows(item, layout, values, look)
         elif isinstance(item, Colors):
-            yield from heat_maps(item.areas, item.at, _cells(page, values))
+            yield from heat_maps(item.areas, item.at, _cells(page, layout, values))
 
 
-def _frame(item: Bars | HorizontalBars | Lines | Scatter) -> PanelFrame:
-    return frame_of(item.row, item.column, item.size, item.title, item.label)
+def _frame(item: Bars | HorizontalBars | Lines | Scatter, layout: Layout) -> PanelFrame:
+    return frame_of(item.row, item.column, item.size, item.title, layout.say(item.label))
 
 
 def frame_of(row: int, column: int, size: tuple[int, int], title: str, label: str) -> PanelFrame:
@@ -189,7 +203,7 @@ def frame_of(row: int, column: int, size: tuple[int, int], title: str, label: st
     return PanelFrame(row, column, size, *(("", title) if title else (heading, name)))
 
 
-def _histogram(item: Bars, values: Values, look: Look) -> HistogramPanel:
+def _histogram(item: Bars, layout: Layout, values: Values, look: Look) -> HistogramPanel:
     colors = look.theme.colors
     counts = values[item.counts][:, 0]
     length = len(counts)
@@ -203,12 +217,12 @@ def _histogram(item: Bars, values: Values, look: Look) -> HistogramPanel:
     inside = counts.copy()
     inside[-1] = 0
     layers += [
-        BarLayer(counts, colors.outside, "more"),
+        BarLayer(counts, colors.outside, item.outside[1]),
         BarLayer(inside, colors.bar, item.counts.name or ""),
-        BarLayer(_at(0, counts[:1], length), colors.outside, "below"),
+        BarLayer(_at(0, counts[:1], length), colors.outside, item.outside[0]),
     ]
-    labels = *map(cell_text, values[item.labels][:, 0]), "more"
-    return HistogramPanel(_frame(item), tuple(layers), labels, item.axis, item.every, share)
+    labels = *map(cell_text, layout.shown(values[item.labels])[:, 0]), layout.say("more")
+    return HistogramPanel(_frame(item, layout), tuple(layers), labels, item.axis, item.every, share)
 
 
 def _at(place: int, value: Any, length: int) -> Array:
@@ -222,13 +236,13 @@ def _down(cells: Sequence[Matrix], values: Values) -> Array:
     return np.concatenate([np.asarray(values[node][:, 0], dtype=np.float64) for node in cells])
 
 
-def _lines(item: Lines, values: Values, look: Look) -> LinesPanel:
+def _lines(item: Lines, layout: Layout, values: Values, look: Look) -> LinesPanel:
     curves = tuple(
         DrawnLine(line.name, _down(line.cells, values), of)
         for line, of in zip(item.lines, line_looks(look, item), strict=True)
     )
-    labels = tuple(cell.item() for node in item.labels for cell in values[node][:, 0])
-    return LinesPanel(_frame(item), _told(curves), labels, item.axis, item.logarithmic, item.share)
+    labels = tuple(cell.item() for node in item.labels for cell in layout.shown(values[node])[:, 0])
+    return LinesPanel(_frame(item, layout), _told(curves), labels, item.axis, item.logarithmic, item.share)
 
 
 def _told(curves: Sequence[DrawnLine]) -> tuple[DrawnLine, ...]:
@@ -237,25 +251,25 @@ def _told(curves: Sequence[DrawnLine]) -> tuple[DrawnLine, ...]:
     return tuple(curve if several else replace(curve, look=curve.look._replace(named=False)) for curve in curves)
 
 
-def _scatter(item: Scatter, values: Values, look: Look) -> ScatterPanel:
+def _scatter(item: Scatter, layout: Layout, values: Values, look: Look) -> ScatterPanel:
     curves = [DrawnLine("", values[node][:, 1], contour_look(look), values[node][:, 0]) for node in item.contours]
     for trace in item.traces:
         points = values[trace.points]
         curves.append(DrawnLine(trace.name, points[:, 1], trace_look(look, trace), points[:, 0]))
-    return ScatterPanel(_frame(item), _told(curves), item.window, item.axes)
+    return ScatterPanel(_frame(item, layout), _told(curves), item.window, item.axes)
 
 
 def _rows(item: HorizontalBars, layout: Layout, values: Values, look: Look) -> RowsPanel:
     first = layout.places[item.parts[0].cells[0]]
     page = next(sheet for sheet in layout.sheets if sheet.title == first.sheet)
     assert isinstance(page, Page)
-    cells = _cells(page, values)
+    cells = _cells(page, layout, values)
     colors = row_colors(look, len(item.parts))
     parts = tuple(
         BarLayer(_down(part.cells, values), color, part.name) for part, color in zip(item.parts, colors, strict=True)
     )
     names = tuple(cell_text(cells.get((first.row + k, item.names), "")) for k in range(len(parts[0].heights)))
-    return RowsPanel(_frame(item), parts, names, item.axis, item.stacked)
+    return RowsPanel(_frame(item, layout), parts, names, item.axis, item.stacked)
 
 
 def heat_maps(
@@ -290,16 +304,16 @@ def _title_above(row: int, column: int, columns: int, cells: PageCells, rows: Se
     return ""
 
 
-def _cells(page: Page, values: Values) -> dict[tuple[int, int], Cell]:
+def _cells(page: Page, layout: Layout, values: Values) -> dict[tuple[int, int], Cell]:
     """What the page's cells hold."""
     cells: dict[tuple[int, int], Cell] = {}
     for item in page.items:
         if isinstance(item, Text):
-            cells[item.row, item.column] = item.text
+            cells[item.row, item.column] = layout.said(item)
         elif isinstance(item, Number):
             cells[item.row, item.column] = item.number
         elif isinstance(item, Block | Echo):
-            shown = values[item.matrix] if isinstance(item, Block) else values[item.matrix][:1, :1]
+            shown = layout.shown(values[item.matrix] if isinstance(item, Block) else values[item.matrix][:1, :1])
             for (r, c), value in np.ndenumerate(shown):
                 cells[item.row + r, item.column + c] = value.item() if isinstance(value, np.generic) else value
     return cells

@@ -255,13 +255,17 @@ def _x_axis(look: Look, name: str, every: int) -> dict[str, Any]:
     }
 
 
-def _down(cells: Sequence[Matrix], places: Places) -> list[Any]:
-    """The range from the first cell to the last, which must stand under it."""
+def down(cells: Sequence[Matrix], places: Places) -> Area:
+    """The area from the first cell to the last, which must stand under it."""
     first, last = places[cells[0]], places[cells[-1]]
     rows = last.row + last.shape[0] - first.row
     if first.sheet != last.sheet or first.column != last.column or rows != sum(node.shape[0] for node in cells):
         raise ValueError(f"the cells of a line stand not one under another: {first} to {last}")
-    return _range(first._replace(shape=(rows, 1)))
+    return first._replace(shape=(rows, 1))
+
+
+def _down(cells: Sequence[Matrix], places: Places) -> list[Any]:
+    return _range(down(cells, places))
 
 
 def _range(area: Area) -> list[Any]:

@@ -286,6 +286,8 @@ class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         A picture in PNG or JPEG, its path relative to the theme.
     cover
         A workbook whose first sheet is the cover, its path relative to the theme.
+    sparklines
+        Whether tables of layers, paths and outputs have a small chart in each row, of which openpyxl warns.
     """
 
     colors: RoleColors = RoleColors()
@@ -295,6 +297,7 @@ class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     numbers: Numbers = Numbers()
     logo: str | None = None
     cover: str | None = None
+    sparklines: bool = False
 
 
 @dataclass(frozen=True)

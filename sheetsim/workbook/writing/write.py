@@ -52,7 +52,18 @@ from sheetsim.workbook.writing.cover import STYLES, TYPES, Cover, Filling
 from sheetsim.workbook.writing.fitting import halves, with_room
 from sheetsim.workbook.writing.native_charts import NativeCharts
 from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
-from sheetsim.workbook.writing.printing import MARGINS, column_pixels, printed, row_pixels, scale_of, width_of
+from sheetsim.workbook.writing.printing import (
+    MARGINS,
+    PAPER_HEIGHT,
+    PAPER_WIDTH,
+    ROW,
+    column_pixels,
+    printed,
+    row_pixels,
+    scale_of,
+    width_of,
+)
+from sheetsim.workbook.writing.sparklines import sparklines, with_sparklines
 from sheetsim.workbook.writing.styles import COLORS, Look
 from sheetsim.workbook.writing.theme import USUAL, Theme
 from sheetsim.workbook.writing.xlsxwriter_parts import (
@@ -123,8 +134,10 @@ class _Writer:
         self.look = Look(theme.keys, layout.spoken.font)
         self.layout = layout
         say = layout.spoken.say
-        sheets = (translated(sheet, say) for sheet in layout.sheets)
-        self.sheets = [with_room(sheet, self._said) if isinstance(sheet, Page) else sheet for sheet in sheets]
+        sheets = [translated(sheet, say) for sheet in layout.sheets]
+        if theme.keys.sparklines:
+            sheets = [with_sparklines(sheet) if isinstance(sheet, Page) else sheet for sheet in sheets]
+        self.sheets = [with_room(sheet, layout.said) if isinstance(sheet, Page) else sheet for sheet in sheets]
         self.manifest = manifest
         self.values = values
         self.structure = BytesIO()
@@ -219,6 +232,9 @@ class _Writer:
             self._series_sheet(worksheet, sheet)
         else:
             self._page(worksheet, sheet)
+            if self.theme.keys.sparklines:
+                for one in sparklines(sheet, self.look, self.layout.places):
+                    worksheet.add_sparkline(*one)
             if self.theme.logo and sheet.title in (self.layout.sheets[0].title, "About"):
                 self._logo(worksheet, sheet)
 
@@ -287,9 +303,9 @@ class _Writer:
         worksheet.set_column(0, sheet.left - 1, 8)
         worksheet.set_column(sheet.left, last, 10)
         self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
-        self._paper(worksheet, scale_of(sheet.left * width_of(8) + columns * width_of(10)))
-        worksheet.repeat_rows(0)
-        worksheet.repeat_columns(0, sheet.left - 1)
+        wide = sheet.left * width_of(8) + columns * width_of(10)
+        self._paper(worksheet, scale_of(wide))
+        _repeat(worksheet, rows, wide, sheet.left - 1)
 
     def _number_strings(self, texts: Iterable[str]) -> None:
         # Now: XlsxWriter forgets its strings' numbers when it closes the book.
@@ -328,10 +344,9 @@ class _Writer:
             for c, heading in enumerate(sheet.columns):
                 widths[c] = min(max(8, len(heading) + 2), WIDEST_HEADING)
                 worksheet.set_column(1 + c, 1 + c, widths[c])
-        wide = sum(map(width_of, widths))
-        self._paper(worksheet, scale_of(width_of(8) + wide))
-        worksheet.repeat_rows(0)
-        worksheet.repeat_columns(0)
+        wide = width_of(8) + sum(map(width_of, widths))
+        self._paper(worksheet, scale_of(wide))
+        _repeat(worksheet, rows, wide, 0)
 
     def _page(self, worksheet: ExactWorksheet, page: Page) -> None:
         for column, width in page.widths.items():
@@ -429,14 +444,10 @@ class _Writer:
         style = self.styles.get(f"{item.style}-link" if leads else "", self.styles[item.style])
         if item.columns > 1:
             worksheet.merge_range(item.row, item.column, item.row, item.column + item.columns - 1, "", style)
-        worksheet.write_string(item.row, item.column, self._said(item), style)
+        worksheet.write_string(item.row, item.column, self.layout.said(item), style)
         if isinstance(item, Link):
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
         self._verdict(worksheet, item)
-
-    def _said(self, item: Text) -> str:
-        """What a text's cell shows."""
-        return item.text if item.is_name or item.style == "code" else self.layout.say(item.text)
 
     def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
         node = item.matrix
@@ -501,6 +512,19 @@ class _Writer:
                 item.column,
                 {"type": "text", "criteria": "begins with", "value": self.layout.say(text), "format": self.tones[tone]},
             )
+
+
+def _repeat(worksheet: ExactWorksheet, rows: int, wide: int, last: int) -> None:
+    """Headings on each sheet of paper where several stand one under another, labels where several stand side by side.
+
+    wide: of all columns, in pixels; last: the last column of labels. LibreOffice takes long to open a book in which
+    many sheets repeat both: 28 s with 70 of them, and 2 s with one of the two.
+    """
+    scale = scale_of(wide) / 100
+    if (rows + 1) * ROW * scale > PAPER_HEIGHT:
+        worksheet.repeat_rows(0)
+    if wide * scale > PAPER_WIDTH:
+        worksheet.repeat_columns(0, last)
 
 
 def _fixed_ends(at: Iterable[float]) -> dict[str, Any]:
