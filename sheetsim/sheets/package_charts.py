@@ -29,8 +29,8 @@ def with_settings_said(chart: bytes) -> bytes:
     return _AXIS.sub(rb'\1<c:delete val="0"/>', chart)
 
 
-def _all_labels(found: re.Match[bytes]) -> bytes:
-    said = dict(_LABEL.findall(found[0]))
+def _all_labels(labels: re.Match[bytes]) -> bytes:
+    said = dict(_LABEL.findall(labels[0]))
     return b"".join(b'<c:show%b val="%b"/>' % (name, said.get(name, b"0")) for name in map(str.encode, _LABELS))
 
 
