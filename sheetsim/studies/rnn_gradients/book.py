@@ -87,10 +87,14 @@ class RnnGradientsBook:
             (
                 "Largest singular value σ",
                 growth.sigma,
-                "the most by which W stretches: f′ ≤ 1 lets no step grow by more",
+                "the most by which W stretches: no step grows by more than σ times the largest f′",
             ),
             ("Growth a step", whole["growth"], "unclipped: the geometric mean over the second half of the steps"),
-            ("Largest growth", whole["largest_growth"], "of a single step: at most σ, while it may exceed ρ"),
+            (
+                "Largest growth",
+                whole["largest_growth"],
+                "of a single step: where f′ ≤ 1 at most σ, while it may exceed ρ",
+            ),
             ("Mean slope f′", growth.slope, "of all samples, units and steps; 1 for the identity"),
             ("Divisor of norms", self.graph["divisor"], "N, the samples, or 1: see the cell Norm"),
         )
