@@ -74,7 +74,7 @@ class TrainingBook:
         """The sheets in their order."""
         sheets: list[Sheet] = [self._overview(live)]
         if self.network is not None:
-            sheets.append(network_page(self.network, self.data))
+            sheets.append(network_page(self.network, self.data, live))
         widths = {0: 16} | dict.fromkeys(range(1, 60), 14)
         sheets += [
             table_page(table, widths, verdicts=HOLDS if table.name == "claims" else ())
