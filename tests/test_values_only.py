@@ -33,6 +33,17 @@ def test_a_book_of_values_asks_for_no_change(name: str, keys: dict[str, Any], tm
     assert asking(sheetsim.run(name, **keys).to_excel(tmp_path / "book.xlsx", values_only=True)) == []
 
 
+def test_a_training_of_one_run_has_no_intervals_and_speaks_of_none(tmp_path: Path) -> None:
+    keys = BOOKS[-1][1]
+    for seeds, said in ((1, False), (2, True)):
+        book = openpyxl.load_workbook(
+            sheetsim.run("training-starts", **keys | {"seeds": seeds}).to_excel(tmp_path / "b.xlsx")
+        )
+        texts = [str(cell.value) for row in book["Overview"].iter_rows() for cell in row]
+        assert any("95 % intervals" in text for text in texts) == said
+        assert any("its 95 % interval" in text for text in texts) == said
+
+
 def test_a_models_book_asks_for_changes_where_it_has_formulas(tmp_path: Path) -> None:
     model = sheetsim.Model("Sum", seed=0)
     model.output("y", model.input("x", sheetsim.normal(), (20, 1)) + 1)
