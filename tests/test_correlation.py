@@ -209,7 +209,7 @@ def test_depth_scales_are_those_of_the_phase_diagram() -> None:
     ("keys", "sentence"),
     [
         ({"correlation": 1.5}, "correlation must be from 0 to 1, not 1.5"),
-        ({"units": 0}, "units must be 1 to 2,000, not 0"),
+        ({"units": 0}, "units must be 2 to 2,000, not 0"),
         ({"pairs": 10_000, "units": 2_000}, "pairs · units · layers must be at most 2,000,000"),
         ({"activation": "cos"}, "activation must be one of"),
         ({"initializer": "orthogonal"}, "initializer must have independent draws, as theory has them, not orthogonal"),

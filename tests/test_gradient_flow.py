@@ -251,6 +251,9 @@ def test_the_words_are_those_of_theory_over_seeds(activation: str, initializer: 
         ({"initializer": "zeros"}, ["vanishing", "vanishing", "start", "start"]),
         ({"output_initializer": "zeros"}, ["vanishing", "vanishing", "weakened", "start"]),
         ({"layers": [6]}, ["start", "start"]),
+        # One unit has no spread to make an interval from; its zeros are zeros.
+        ({"layers": [1, 1, 1]}, ["weakened", "undecided", "start", "start"]),
+        ({"layers": [1, 1, 1], "initializer": "zeros"}, ["vanishing", "vanishing", "start", "start"]),
         ({"initializer": 1e200, "activation": "relu"}, ["exploding"] * 4),
     ],
     ids=str,

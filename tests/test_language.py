@@ -70,6 +70,8 @@ NAMES = [
     "Singer", "slope_ratio", "Statistics", "std", "step", "stochastic", "table", "target", "Tieleman", "Trained",
     "true", "UCB", "units", "USSR", "Var", "versicolor", "virginica", "Weight decay", "Wilson", "Xavier", "xx", "Yang",
     "yes", "yy", "zz",
+    "Frozen", "HDR", "Hubbard", "INV", "NORM", "RAND", "SEED", "SIPmath", "Uniform", "frozen", "hdr", "pcg64", "redraw",
+    "seed", "seeded", "uniform_e_1", "uniform_e_2", "uniform_x", "frozen_e_1", "frozen_e_2", "frozen_x",
     *ACTIVATIONS, *SCHEMES, *RULES, *LOSSES, "custom", "per layer",
 ]
 # fmt: on
@@ -160,7 +162,10 @@ BOOKS: list[tuple[str, dict[str, Any]]] = [
     ("relu-he", TINY),
     ("relu-he", TINY | {"initializer": ["he", 0.5], "bias": 0.1, "report": "summary"}),
     ("relu-he", {"layers": [3, 2], "input": {"file": "in.csv"}, "gain": 2.0, "title": "", "values_only": True}),
+    ("relu-he", TINY | {"draws": "live", "charts": "both"}),
     ("gradient-flow", TINY | {"bias": 0.1}),
+    ("propagation", {"samples": 6, "units": 4, "layers": 2, "block": "residual", "norm": "batch", "title": ""}),
+    ("propagation", {"samples": 6, "units": 4, "layers": 2, "norm": "layer", "title": ""}),
     ("symmetry", STEPS["symmetry"]),
     ("symmetry", STEPS["symmetry"] | {"bias": 0.3, "gain": 2.0}),
     ("finite-width", STEPS["finite-width"] | {"bias": 0.3}),

@@ -98,6 +98,15 @@ def test_known_critical_lines() -> None:
     assert set(phases("tanh", line * 0.99, biases).names) == {"ordered"}
 
 
+def test_where_sizes_grow_without_end_correlations_go_to_1_and_the_identitys_stay() -> None:
+    """For relu c goes by the arc-cosine kernel to 1 (Cho & Saul 2009), however chaotic gradients are."""
+    assert phases("relu", [4.0], [0.1]).c.item() == pytest.approx(1, abs=1e-3)
+    w2, b2 = [2.0, 4.0, 1.0, 1.0], [0.02, 0.3, 0.0, 0.1]
+    assert np.array_equal(phases("identity", w2, b2).c, [np.nan, np.nan, np.nan, 1.0], equal_nan=True)
+    ends = [followed("identity", 4.0, 0.3, 1.0, c, 30)[-1, 1] for c in (0.0, 0.6)]
+    assert 0 < ends[0] < 0.1 < 0.6 < ends[1] < 0.7
+
+
 @pytest.mark.parametrize("activation", ["selu", "softplus"])
 def test_the_critical_line_is_where_the_order_ends_first(activation: str) -> None:
     """χ of selu comes back to 1 at σ_w² = 1.8116, whatever the biases, where its variance begins to explode."""

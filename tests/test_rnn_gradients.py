@@ -24,7 +24,7 @@ from sheetsim.model.draws import stream
 from sheetsim.model.expr import matrix
 from sheetsim.model.nets import ACTIVATIONS
 from sheetsim.runs.run import Run
-from sheetsim.studies.rnn_gradients.growth import growth_verdict
+from sheetsim.studies.rnn_gradients.growth import decided, growth_verdict
 
 TEMPLATES = ("rnn-gradients", "rnn-gradients-tanh")
 WIDER = {"samples": 3, "units": 4, "steps": 9}
@@ -122,6 +122,9 @@ def test_both_conventions_of_clipping_are_plain_loops_and_follow_the_drop_downs(
         (1.0, 1.0, 2.0, "steady"),
         (1.0, 1.0, 100.0, "levelled off"),
         (1.0, 1.0, 0.01, "levelled off"),
+        # By 3 % a step over 100 steps, and back: as fast at the end as at the start.
+        (1.03, 1.03**50, 1.03**99, "exploding"),
+        (1.03**-1, 1.03**-50, 1.03**-99, "vanishing"),
         (1.04, 7.0, 50.0, "exploding"),
         (0.97, 0.1, 0.01, "vanishing"),
         (1.06, 1.2, 1.3, "exploding"),
@@ -132,6 +135,21 @@ def test_steady_is_false_for_none_of_the_numbers_beside_it(
     growth: float, later: float, whole: float, word: str
 ) -> None:
     node = growth_verdict(matrix(growth), matrix(later), matrix(whole))
+    assert evaluate([node])[node].item() == word
+
+
+@pytest.mark.parametrize(
+    ("growth", "rho", "sigma", "word"),
+    [
+        (1.0, 1.0, 1.04, "both"),
+        # σ is 8 % above the growth, and so not within 5 % of it.
+        (0.96, 1.0, 1.04, "spectral radius"),
+        (1.08, 1.0, 1.04, "largest singular value"),
+        (0.9, 1.0, 1.04, "neither alone"),
+    ],
+)
+def test_what_the_growth_follows_lies_near_it(growth: float, rho: float, sigma: float, word: str) -> None:
+    node = decided(matrix(growth), matrix(rho), matrix(sigma))
     assert evaluate([node])[node].item() == word
 
 

@@ -336,6 +336,12 @@ def test_gradients_are_told_as_sources_print_them() -> None:
     assert run.table("claims").number.item() == pytest.approx((lengths[10:].sum(0) / lengths.sum(0)).mean())
 
 
+@pytest.mark.parametrize("keys", [{"optimizer": "adam"}, {"schedule": "cosine"}, {"clip": 0.1}, {"rate": 0.0}], ids=str)
+def test_of_weights_that_do_not_move_by_their_gradients_no_way_is_claimed(keys: dict[str, Any]) -> None:
+    run = sheetsim.run("training-gradients", **{"seeds": 1, "steps": 11, "data": "iris", "samples": 60} | keys)
+    assert "claims" not in run.tables()
+
+
 def test_distributions_count_every_weight() -> None:
     run = sheetsim.run("training-distributions", **{**FEW_STEPS, "layers": [5] * 3, "dropout": 0.0})
     counts = run["histogram_W_1_relu"]

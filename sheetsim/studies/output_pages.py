@@ -103,7 +103,7 @@ def _page(
             0,
             sentences(
                 said,
-                f"A trial is a row of the sheet {trials or output.matrix.name}; yellow cells can be changed.",
+                f"A trial is a row of the sheet {trials or output.matrix.name}.",
             ),
             "text",
         ),
@@ -114,7 +114,7 @@ def _page(
         shown = "amount-center" if style == "center" and large else style
         items += [Text(row, 0, label, "label"), Block(row, 1, risk[column][k], shown)]
         if hint:
-            items.append(Text(row, 2, hint, "hint"))
+            items.append(Text(row, 2, hint, "hint", asks=style == "input"))
         row += 1
     for label, cell, style, hint in more_rows:
         shown = "amount-center" if style == "center" and large else style

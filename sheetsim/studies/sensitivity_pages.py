@@ -48,7 +48,7 @@ def sensitivity_page(
     items: list[Item] = [
         Text(0, 0, f"What moves {quantity.label}{unit}", "title", 6),
         Text(1, 0, sentences(shown, "A row an input.", said, "Intervals: run.sensitivity() in Python."), "text"),
-        Text(2, 0, LIVE, "text"),
+        Text(2, 0, LIVE, "text", asks=True),
         Text(3, 0, "mean of the output", "label"),
         Block(3, 1, mean, "number"),
         *(moved(item, TOP) for item in table_items(table)),

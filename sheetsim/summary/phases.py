@@ -44,8 +44,8 @@ ROUNDED = 1e-11
 class Phases:
     """Theory by point: q*, χ_1, c* and the depth scales.
 
-    c* is the stable fixed point; the scales are ξ_c = 1/|ln χ_c*| of correlations, with the slope of the map at c*, and
-    ξ_q of variances.
+    c* is the stable fixed point, NaN where each correlation is one; the scales are ξ_c = 1/|ln χ_c*| of correlations,
+    with the slope of the map at c*, and ξ_q of variances.
     """
 
     q: Array
@@ -192,6 +192,9 @@ def _correlation(a: Array, second: Array, w2: Array, b2: Array, chi: Array) -> t
         above = mapped(middle) > middle
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     c = np.where(chi <= 1, 1.0, (low + high) / 2)
+    # Of the identity correlations stay, unless biases count beside sizes that do not grow e-fold.
+    linear = second - a[:, 1] <= CONSTANT * second
+    c = np.where(linear & ((chi > 1 + CONSTANT) | (b2 == 0)), np.nan, c)
     k = np.arange(1, a.shape[1])
     slope = w2 * (k * a[:, 1:] * c[:, None] ** (k - 1)).sum(axis=1) / following
     return c, slope

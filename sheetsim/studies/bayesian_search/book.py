@@ -48,7 +48,7 @@ LEAD = (
     "A Gaussian process says of each place what value to expect there (mean) and how little is known (deviation). The "
     "next point is where the acquisition is greatest: mean + κ · deviation, or expected improvement.",
     "A page a step: points, their covariances K and the inverse, mean and deviation over the grid, acquisition, and "
-    "the next point, each a formula over the ones before; the next page has one point more.",
+    "the next point{formulas}; the next page has one point more.",
     "Exploration against exploitation: with a large κ the next point lies where little is known, with κ = 0 where the "
     "mean is highest; a short length scale makes everything away from the points unknown.",
 )
@@ -79,7 +79,10 @@ class BayesianSearchBook:
 
     def _overview(self, live: bool) -> Page:
         graph, study = self.graph, self.study
-        told = [*LEAD[:1], TYPED, LEAD[2]] if study.points else [*LEAD]
+        steps = LEAD[1].format(formulas=", each a formula over the ones before" if live else "")
+        told = [LEAD[0], steps, LEAD[2]]
+        if study.points:
+            told[1:2] = [TYPED] if live else []
         cells = [
             Control("Acquisition", graph["chosen"], "ucb: upper confidence bound; ei: expected improvement"),
             *(Control(label, graph[key], CELLS[key]) for key, label in LABELS.items()),

@@ -88,7 +88,9 @@ class CorrelationBook:
             "In wide networks c goes through one map, layer by layer, to its fixed point c* (Poole et al. 2016). Its "
             "slope at c = 1 is χ: below 1 inputs become alike (ordered), above 1 they part however near they are "
             "(chaotic), and differences change e-fold over the depth scale ξ = 1/|ln χ| (Schoenholz et al. 2017).",
-            "relu with n·sd² = 2 stays at the edge, χ = 1, and yet c goes to 1, the more slowly the nearer it is.",
+            "relu and leaky relu multiply sizes as well as differences: c goes to 1 whatever χ is, the more slowly the "
+            "nearer it is (of the identity it stays). So it does of softplus, gelu and selu where sizes grow without "
+            "end.",
             "What two inputs differ by is lost after a few ξ_c layers: networks trained to a depth of about 6 ξ_c, and "
             "no deeper. ξ_q is mostly shorter: sizes settle first, and the way of c decides.",
         )
@@ -111,7 +113,7 @@ class CorrelationBook:
         limits = [
             Row("n·sd²", [graph["weight_scale"]], hint="inputs of a unit times the variance of its weights"),
             Row(f"c {FURTHER} layers further", [self.theory["c_theory"][-1]], hint="mean field, towards c*"),
-            Row("χ there", [chi], hint="the slope of the map at c = 1"),
+            Row("χ there", [chi], hint="the slope of the map at c = 1, where q has settled"),
             Row(
                 "Depth scale ξ there", [_depth(chi)], hint="1/|ln χ|, in layers; #N/A at the edge, where it has no end"
             ),
@@ -127,7 +129,7 @@ class CorrelationBook:
             Lines(0, 5, "χ by layer", grown, CHART, "layer"),
         )
         sections: list[Section] = [
-            lead(told, wide, (17, 32, 17, 32)),
+            lead(told, wide, (17, 32, 32, 32)),
             controls(cells, (CHOOSE, CUSTOM_COUNTS, INITIALIZER_NAMES) if live else (), wide - 2),
             *by_layer("By layer", count, ACROSS, rows),
             numbers(limits, hint_column=2),

@@ -27,7 +27,8 @@ from sheetsim.studies.weight_keys import DrawnWeights
 if TYPE_CHECKING:
     from sheetsim.studies.about import StudyBook
 
-MOST = {"pairs": 10_000, "units": 2_000, "layers": 100}
+# Of one unit there is no interval: it is made from differences between units.
+SIZES = {"pairs": (1, 10_000), "units": (2, 2_000), "layers": (1, 100)}
 # Of pairs · units · layers: numbers of one matrix of each layer, of which the book has six.
 MOST_CELLS = 2_000_000
 MOST_ANGLES = 19
@@ -82,9 +83,9 @@ class Correlation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         super().__post_init__()
         check_seed(self.seed, "pcg64")
-        for key, most in MOST.items():
-            if not 1 <= getattr(self, key) <= most:
-                raise SheetsimError(f"{key} must be 1 to {most:,}, not {getattr(self, key):,}")
+        for key, (least, most) in SIZES.items():
+            if not least <= getattr(self, key) <= most:
+                raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
         if self.pairs * self.units * self.layers > MOST_CELLS:
             raise SheetsimError(f"pairs · units · layers must be at most {MOST_CELLS:,}")
         if not 0 <= self.correlation <= 1:

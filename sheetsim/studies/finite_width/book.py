@@ -76,7 +76,7 @@ class FiniteWidthBook:
         widths = {0: 8} | dict.fromkeys(range(1, len(table.columns) + 1), 17)
         words = "logarithms of the lengths, a row a network"
         sheets: list[Sheet] = [
-            self._overview(axis),
+            self._overview(axis, live),
             table_page(table, widths),
             table_page(self.tables[1], widths),
             self._drawn(axis),
@@ -84,7 +84,7 @@ class FiniteWidthBook:
         ]
         return StudyBook(self.study, graph, sheets, command, live, tables=self.tables)
 
-    def _overview(self, axis: Matrix) -> Page:
+    def _overview(self, axis: Matrix, live: bool) -> Page:
         study, table = self.study, self.tables[0]
         wide, count = ACROSS + 1, len(study.layers)
         told = (
@@ -93,7 +93,9 @@ class FiniteWidthBook:
             f"{f', σ_b = {study.bias:.4g}' if study.bias else ''}. Each layer’s squared length ‖z‖² stands beside its "
             "mean-field value. For relu it is a mean of n terms that vary by 5: its logarithm varies by 5/n a layer.",
             self._of_depth,
-            "Numbers of the networks are NumPy’s, constants of this book; all statistics of them are formulas.",
+            "Numbers of the networks are NumPy’s, constants of this book; all statistics of them are formulas."
+            if live
+            else "This book holds values, without formulas.",
         )
         rows = [Row("Verdict", self.verdicts, "verdict")]
         rows += [Row(label, table[name], style) for label, name, style in ROWS]

@@ -97,7 +97,7 @@ class ForwardBook:
         if full:
             draws = [*bias_page(network.layers), *draws_sheets(network.layers)]
             native = [self._excels_charts()] if self.study.charts == "both" else []
-            sheets = [sheets[0], *native, *self.traces(), *matrices, *results, *draws, bars]
+            sheets = [sheets[0], *native, *(self.traces() if live else ()), *matrices, *results, *draws, bars]
         tables = self.table, self.variance
         return StudyBook(self.study, self.graph, sheets, command, live, tables=tables, asking=TRACES, names=NAMES)
 

@@ -86,7 +86,7 @@ class GradientFlowBook:
         if full:
             matrices, draws = [*network, *backward_sheets(flow)], [*draws_sheets(flow.steps), *target_sheets(flow)]
             matrices += bias_page(flow.steps)
-            sheets = [sheets[0], *self.traces(), *matrices, *results, *draws, bars]
+            sheets = [sheets[0], *(self.traces() if live else ()), *matrices, *results, *draws, bars]
         told = self.table, self.layers
         return StudyBook(self.study, self.graph, sheets, command, live, tables=told, asking=TRACES, names=NAMES)
 

@@ -61,7 +61,12 @@ FLOWS = (
         f"output, and the layer's own step within {WEAK:g} to {STRONG:g}",
         "good",
     ),
-    Verdict("undecided", "none of these: the interval contains a limit, as with few layers or units", "neutral"),
+    Verdict(
+        "undecided",
+        "none of these: the interval contains a limit, as with few layers or units, or there is none, as with a layer "
+        "of one unit",
+        "neutral",
+    ),
     Verdict(
         "start",
         "the last hidden layer and the output, where the backward pass through the hidden layers begins",
@@ -149,7 +154,11 @@ def _rates(
     for k in range(last - 1, -1, -1):
         share = _of_units(hidden[k].d_z, of_z[k])
         above = _of_units(hidden[k + 1].d_a, of_a[k + 1]) - _of_units(hidden[k + 1].d_z, of_z[k + 1])
-        spread.append(spread[-1] + sum_squares(share - 1 / float(share.shape[1])) + sum_squares(above))
+        if 1 in (share.shape[1], above.shape[1]):
+            # How other draws would differ cannot be told from one unit.
+            spread.append(matrix(NONE) + 0)
+        else:
+            spread.append(spread[-1] + sum_squares(share - 1 / float(share.shape[1])) + sum_squares(above))
         steps = last - k
         total.append(quotient(norms[k], norms[last]))
         rate = total[-1] ** (1 / steps)
@@ -165,7 +174,7 @@ def _rates(
         ),
         (
             "rate_low",
-            "the lower end of the rate's 95 % interval over draws of the weights",
+            "the lower end of the rate's 95 % interval over draws of the weights; #N/A back from a layer of one unit",
             [low for _, low, _ in rates],
         ),
         ("rate_high", "its upper end", [high for *_, high in rates]),
@@ -215,8 +224,8 @@ def flow_verdicts(graph: Graph, table: Table, flow: BackwardPass) -> tuple[Matri
 def _by_rate(row: Mapping[str, Matrix]) -> Matrix:
     """The word of a layer from which there is a rate."""
     reach, total, rate, step = row["reach"], row["total"], row["rate"], row["d_z_ratio"]
-    # Of a gradient that is 0 the shares of its units are 0/0.
-    low, high = if_error(row["rate_low"], rate), if_error(row["rate_high"], rate)
+    # Without an interval the rate may be any, but for a gradient that is 0: the shares of its units are 0/0.
+    low, high = if_error(row["rate_low"], 0), if_error(row["rate_high"], where(rate > 0, STRONG, 0))
     vanishing = (high < 1 - TOLERANCE) + (high < 1) * (total < WEAK)
     exploding = (low > 1 + TOLERANCE) + (low > 1) * (total > STRONG)
     steady = (low > 1 - TOLERANCE) * (high < 1 + TOLERANCE)

@@ -94,6 +94,8 @@ class JacobianBook:
             "The Jacobians are formulas, products of matrices; mean square and fourth power follow the yellow cells. "
             "Singular values are NumPy’s, constants: they are #N/A where a yellow cell has changed their Jacobian."
             if live
+            else "This book holds values, without formulas."
+            if study.is_full
             else "This book holds values without formulas: its networks are too large for live ones, units² · layers "
             "over 100,000."
         )

@@ -44,7 +44,7 @@ SAME = 1e-9
 VERDICTS = (
     Verdict(
         "isometry",
-        f"the mean square of the singular values is {LEAST:g} to {MOST:g}, and `fourth` at most {NARROW:g}: all "
+        f"the mean square of the singular values is {LEAST:g} to {MOST:g}, and `fourth` at most {NARROW:g}: most "
         "directions pass nearly alike",
         "good",
     ),

@@ -1,5 +1,6 @@
 """How the study of phases looks as a workbook: heat maps networks beside theory, a point that is live."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Data, Matrix, absolute, if_error, log, log10, where
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array
@@ -112,6 +114,7 @@ class PhaseBook:
             f"Deep networks of {study.activation} units by the variance of their weights, σ_w²/units, and of their "
             "biases, σ_b². In wide layers the correlation goes to a fixed point c*: to 1 where χ_1 < 1 (ordered,"
             " inputs become alike, gradients vanish), below it where χ_1 > 1 (chaotic: they part, gradients explode).",
+            *self._endless(),
             "A network can be trained to about 6 ξ_c layers (Schoenholz et al. 2017), and at the critical line ξ_c is "
             "infinite. Heat map, grid and line are theory, computed when the book was made; networks beside it below.",
         )
@@ -150,6 +153,17 @@ class PhaseBook:
         ]
         widths = {0: LABEL_WIDTH, 1: 16} | dict.fromkeys(range(2, WIDE + 1), 11)
         return Overview(study.title, study.TITLE, WIDE + 1, sections, widths, VERDICTS).page()
+
+    def _endless(self) -> tuple[str, ...]:
+        """What becomes of c where sizes grow as fast as differences."""
+        activation = self.study.activation
+        if activation == "identity":
+            said = "Of the identity sizes grow as fast as differences: correlations stay as they are "
+        elif math.isinf(ACTIVATIONS[activation].most):
+            said = "Where sizes grow without end, as with large weights, they grow as fast as differences: c goes to 1 "
+        else:
+            return ()
+        return (said + "although χ_1 > 1, and chaotic is true of gradients alone.",)
 
     def _plane(self) -> Scatter:
         """The critical line and the points in the plane of the two variances."""

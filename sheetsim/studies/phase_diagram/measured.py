@@ -19,7 +19,11 @@ NEAR = 0.01
 
 VERDICTS = (
     Verdict("ordered", "χ_1 < 1: inputs become alike, and gradients vanish", "warning"),
-    Verdict("chaotic", "χ_1 > 1: inputs part, however near they are, and gradients explode", "warning"),
+    Verdict(
+        "chaotic",
+        "χ_1 > 1: gradients explode; inputs part, however near they are, unless sizes grow without end",
+        "warning",
+    ),
     Verdict("edge of chaos", f"|ln χ_1| is at most {NEAR:g}: depth scales are over {1 / NEAR:g} layers", "good"),
 )
 

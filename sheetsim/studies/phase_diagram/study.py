@@ -34,7 +34,7 @@ GRID = {
     "bias_variance": "σ_b²: the variance of the biases",
     "q_star": "the fixed point of the sums’ variance: 0 where signals die, #N/A where they explode or stay as they are",
     "chi": "χ_1: n·sd² E[f′²] at q*, by which a small difference’s square grows a layer, and a gradient’s",
-    "c_star": "the correlation that two inputs go to; #N/A where q* is 0, and each stays as it is",
+    "c_star": "the correlation that two inputs go to; #N/A where q* is 0, and where each stays as it is",
     "xi_c": "depth scale of correlations, 1/|ln χ| at c*, in layers",
     "xi_q": "depth scale of variances, in layers",
 }

@@ -62,15 +62,16 @@ KNOWN = {
     (
         "plain",
         "layer",
-    ): "Layer normalization takes σ_w out: gradients grow by √(E[f′²]/E[f²]) a layer, 1 for relu, "
-    "while two samples still become alike.",
+    ): "Layer normalization takes σ_w out: gradients grow by √(E[f′²]/E[f²]) a layer, 1 for relu. Where that is at "
+    "most 1 two samples still become alike.",
     ("plain", "batch"): "Batch normalization keeps samples apart, and at the start makes gradients explode whatever "
     "σ_w: by √(E[f′²]/Var f) a layer, √(π/(π − 1)) = 1.21 for relu and many samples (Yang et al. 2019).",
     (
         "residual",
         "none",
     ): "A skip adds 1: χ = 1 + α² σ_w² E[f′²]. Sizes grow too, exponentially for relu and by a "
-    "power of depth for tanh (Yang & Schoenholz 2017); with α = 1/√layers gradients’ squares grow e-fold at most.",
+    "power of depth for tanh (Yang & Schoenholz 2017); with α = 1/√layers gradients’ squares grow e-fold at most where "
+    "σ_w² E[f′²] ≤ 1.",
     ("residual", "layer"): "Normalized branches have one size in every layer: sizes grow by a power of depth and not "
     "exponentially, and a gradient’s growth falls as 1 + constant/depth.",
     ("residual", "batch"): "Normalized branches have one size in every layer: the skip tames what batch normalization "

@@ -87,10 +87,14 @@ class RnnGradientsBook:
             (
                 "Largest singular value σ",
                 growth.sigma,
-                "the largest factor of W: with f′ ≤ 1 no step grows by more",
+                "the largest factor of W: no step grows by more than σ times the largest f′",
             ),
             ("Growth a step", whole["growth"], "unclipped: the geometric mean over the second half of the steps"),
-            ("Largest growth", whole["largest_growth"], "of a single step: at most σ, while it may exceed ρ"),
+            (
+                "Largest growth",
+                whole["largest_growth"],
+                "of a single step: where f′ ≤ 1 at most σ, while it may exceed ρ",
+            ),
             ("Mean slope f′", growth.slope, "of all samples, units and steps; 1 for the identity"),
             ("Divisor of norms", self.graph["divisor"], "N, the samples, or 1: see the cell Norm"),
         )
@@ -124,13 +128,17 @@ class RnnGradientsBook:
         samples, units = self.graph["h_0"].shape
         sizes = f"{_counted(samples, 'sample')} of {_counted(units, 'unit')}"
         moved = "h ← f(h W + b)" if self.study.bias else "h ← f(h W)"
-        shown = "Change a yellow cell, and all follows." if live else "This book holds values, without formulas."
+        shown = (
+            "Choose between them by the cells Clip and Norm. Change a yellow cell, and all follows."
+            if live
+            else "This book holds values, without formulas."
+        )
         return (
             f"{sizes} pass {_counted(len(self.series['norm']), 'time')} through {moved}. Back comes d, the gradient "
             "of Σ h ∘ d_start by each h: d ← (d ∘ f′) Wᵀ, which is d Wᵀ for the identity.",
             "Clipped: d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1. “each step” with √(Σd²)/N is "
             "a textbook's convention; “once” with √(Σd²) is that of Pascanu, Mikolov & Bengio (2013, algorithm 1).",
-            f"Choose between them by the cells Clip and Norm. {shown}",
+            shown,
         )
 
     def _charts(self) -> Iterator[Lines]:

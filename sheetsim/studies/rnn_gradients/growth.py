@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sheetsim.model.expr import Matrix, absolute, if_error, maximum, mean, total, where
+from sheetsim.model.expr import Matrix, absolute, if_error, maximum, mean, sqrt, total, where
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.summary.table import Column, Table
@@ -20,18 +20,20 @@ STRONG = 5.0
 VERDICTS = (
     Verdict(
         "exploding",
-        f"the norm grows by over {GROWING - 1:.0%} a step or {STRONG:g}-fold over the last half, or overflows",
+        f"the norm grows by over {GROWING - 1:.0%} a step, {STRONG:g}-fold over the last half, or {STRONG:g}-fold in "
+        "all and as fast in the last half as before; or it overflows",
         "bad",
     ),
     Verdict(
         "vanishing",
-        f"it shrinks by over {1 - SHRINKING:.0%} a step, or to under {WEAK:g} over the last half",
+        f"it shrinks by over {1 - SHRINKING:.0%} a step, to under {WEAK:g} over the last half, or to under {WEAK:g} in "
+        "all and as fast in the last half as before",
         "warning",
     ),
     Verdict("steady", f"neither, and the last norm is {WEAK:g} to {STRONG:g} times the first", "good"),
     Verdict(
         "levelled off",
-        "neither, but the last norm is less or more than that: what changed it lies in the first half",
+        "neither, but the last norm is less or more than that: most of what changed it lies in the first half",
         "warning",
     ),
 )
@@ -114,7 +116,7 @@ def growth_of(
         graph.define("clipped_steps", total(series["rate"] < 1), what="how many steps have a rate below 1"),
         graph.define(
             "decides",
-            _decides(growths[0], rho, top),
+            decided(growths[0], rho, top),
             what="which of the two the growth of the whole gradient follows",
         ),
         table,
@@ -148,15 +150,20 @@ def _norms(
 def growth_verdict(growth: Matrix, later: Matrix, whole: Matrix) -> Matrix:
     """A text of VERDICTS from the growth a step, over the second half of the steps, and from the first to the last."""
     steady = where((whole > WEAK) * (whole < STRONG), "steady", "levelled off")
-    exploding, vanishing = (growth > GROWING) + (later > STRONG), (growth < SHRINKING) + (later < WEAK)
+    # What grows by one rate throughout grows over the last half by the root of the whole, or by a step more.
+    even = sqrt(whole)
+    exploding = (growth > GROWING) + (later > STRONG) + (whole > STRONG) * (later >= even)
+    vanishing = (growth < SHRINKING) + (later < WEAK) + (whole < WEAK) * (later <= even)
     word = where(exploding > 0, "exploding", where(vanishing > 0, "vanishing", steady))
     return where(_is_number(growth), word, "exploding")
 
 
-def _decides(growth: Matrix, rho: Matrix, sigma: Matrix) -> Matrix:
+def decided(growth: Matrix, rho: Matrix, sigma: Matrix) -> Matrix:
+    """A text of DECIDES from the growth a step, ρ and σ."""
     of_rho, of_sigma = absolute(growth - rho), absolute(growth - sigma)
     nearer = where(of_rho <= of_sigma, "spectral radius", "largest singular value")
-    near_rho = where(sigma - rho <= NEAR * rho, "both", nearer)
+    near_both = (of_sigma <= NEAR * sigma) * (sigma - rho <= NEAR * rho)
+    near_rho = where(near_both, "both", nearer)
     near_sigma = where(of_sigma <= NEAR * sigma, "largest singular value", "neither alone")
     return where(_is_number(growth), where(of_rho <= NEAR * rho, near_rho, near_sigma), "neither alone")
 

@@ -23,6 +23,7 @@ def data_page(graph: Graph) -> Page:
             "Change one of the ones, and the equal units differ: a control. Of the output's ones (ones_v) that "
             "of a single unit does it too, one step later: equal gradients need equal weights on both sides.",
             "text",
+            asks=True,
         ),
         Text(13, 0, "pattern", "heading-left"),
         *(Text(13, 1 + k, text, "column") for k, text in enumerate(("x₁", "x₂", "bias"))),

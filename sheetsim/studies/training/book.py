@@ -57,6 +57,9 @@ BASELINES = dict.fromkeys((CROSS_ENTROPY, LOGISTIC), "the entropy of the classes
 }
 
 
+OVER_RUNS = "Numbers are means over the runs with 95 % intervals by Student’s t"
+
+
 @dataclass(frozen=True)
 class TrainingBook:
     """Everything that the workbook shows; `sheets` lays it out. tables: by name."""
@@ -74,7 +77,7 @@ class TrainingBook:
         """The sheets in their order."""
         sheets: list[Sheet] = [self._overview(live)]
         if self.network is not None:
-            sheets.append(network_page(self.network, self.data))
+            sheets.append(network_page(self.network, self.data, live))
         widths = {0: 16} | dict.fromkeys(range(1, 60), 14)
         sheets += [
             table_page(
@@ -137,7 +140,8 @@ class TrainingBook:
         told = [
             f"{networks} from {rows:,} samples of {inputs:,} inputs ({study.data}{tested}), {study.steps:,} steps with "
             f"{batch} at each: {runs}. In a run all networks have the same draws, order and masks.",
-            "Numbers are means over the runs with 95 % intervals by Student’s t; the data are split once, by the seed. "
+            ("Numbers are of the one run" if study.seeds == 1 else OVER_RUNS)
+            + "; the data are split once, by the seed. "
             f"Outputs that do not look at the input reach the baseline as their loss, {BASELINES[self.data.kind]}, and "
             "no less.",
         ]

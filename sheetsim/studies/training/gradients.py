@@ -122,12 +122,18 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
     def claims(
         self, graph: Graph, compared: Sequence[ComparedNetwork], data: TaskData, entropy: Matrix
     ) -> list[TrainingClaim]:
-        """That the first layer stops changing within ten updates."""
+        """That the first layer stops changing within ten updates.
+
+        A weight's way is that of its gradients, times the rate, where nothing else moves it: networks by another rule
+        have no such claim.
+        """
         steps = compared[0].training.records[RECORDS].steps(compared[0].training.steps)
         if SOON not in steps or steps[-1] <= SOON or self.every != 1:
             return []
         claims = []
         for one in compared:
+            if not _moves_by_gradients(one.keys):
+                continue
             lengths = sqrt(one.training.by_run(RECORDS, "squares_W_1", f"squares_W_1_{identifier(one.name)}"))
             later = column_sum(lengths * (row_numbers(lengths) > SOON)) / column_sum(lengths)
             what = (
@@ -173,6 +179,12 @@ class TrainingGradients(Trained, frozen=True, forbid_unknown_fields=True, kw_onl
                 beside.append(Lines(0, 3 * c, label, lines, CHART, "update", table["update"][cells], logarithmic))
             sections.append(charts(beside, CHART[1], more=8))
         return sections
+
+
+def _moves_by_gradients(keys: TrainingKeys) -> bool:
+    """Whether each step is the gradient times one rate, above 0."""
+    decays = keys.decoupled and keys.weight_decay
+    return keys.optimizer == "sgd" and keys.schedule == "constant" and keys.rate > 0 and not keys.clip and not decays
 
 
 def _what(name: str) -> str:

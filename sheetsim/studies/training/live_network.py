@@ -210,22 +210,24 @@ def _of_sample(
     return told
 
 
-def network_page(live: LiveNetwork, data: TaskData) -> Page:
-    """The page Network: what the network says of the held-out samples, of one of them, and of a drawn picture."""
+def network_page(live: LiveNetwork, data: TaskData, changes: bool) -> Page:
+    """The page Network: what the network says of the held-out samples, of one of them, and of a drawn picture.
+
+    changes: whether the book has formulas.
+    """
     told, names = live.told, data.whole.class_names
     part = "training" if live.part == "train" else live.part
     rows = live.x.shape[0]
     cut = data.shown_samples
     shown = f"The first {rows:,} of {cut:,} samples" if rows < cut else f"All {rows:,} samples"
+    through = f"{shown} of the {part} part pass through the first run's network"
+    said = (
+        f"{through}, by formulas. Change a weight of a checkpoint (sheets Trained …), a sample, or the yellow cells, "
+        "and all follows."
+    )
     items: list[Item] = [
         Text(0, 0, f"The trained network {live.name}", "title", 12),
-        Text(
-            1,
-            0,
-            f"{shown} of the {part} part pass through the first run's network, by formulas. Change a weight of a "
-            "checkpoint (sheets Trained …), a sample, or the yellow cells, and all follows.",
-            "text",
-        ),
+        Text(1, 0, said if changes else f"{through}.", "text"),
         Text(2, 0, "Checkpoint", "label"),
         Block(2, 1, live.checkpoint, "input"),
         Text(2, 4, "loss", "label"),

@@ -76,7 +76,7 @@ class InCellsBook:
         sheets: list[Sheet] = [
             self._overview(live),
             classify_page(graph, self.descents, self.shown, self.study.steps),
-            pictures_page(graph, self.descents[-1], self.study),
+            pictures_page(graph, self.descents[-1], self.study, live),
         ]
         for k, (one, verdict) in enumerate(zip(self.descents, self.verdicts, strict=True)):
             sheets += start_pages(self.study, one, verdict, None if k else graph["step"])

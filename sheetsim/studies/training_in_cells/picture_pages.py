@@ -24,7 +24,13 @@ def classify_page(graph: Graph, descents: Sequence[Descent], shown: Classified, 
     count = graph["y"].shape[0]
     items: list[Item] = [
         Text(0, 0, "What the networks say of a picture", "title", 12),
-        Text(1, 0, "Change a yellow cell, a pixel of the picture at the right, or of the sheet Pictures.", "text"),
+        Text(
+            1,
+            0,
+            "Change a yellow cell, a pixel of the picture at the right, or of the sheet Pictures.",
+            "text",
+            asks=True,
+        ),
         Text(3, 0, f"Picture, one of {count}", "label"),
         Block(3, 1, shown.asked, "input"),
         Text(4, 0, f"After step, 0 to {steps}", "label"),
@@ -74,7 +80,7 @@ def classify_page(graph: Graph, descents: Sequence[Descent], shown: Classified, 
     return Page("Classify", tuple(items), widths, heights, tab="results", words="what the networks say of a picture")
 
 
-def pictures_page(graph: Graph, one: Descent, study: "TrainingInCells") -> Page:
+def pictures_page(graph: Graph, one: Descent, study: "TrainingInCells", live: bool) -> Page:
     """The page Pictures: all of them, to change, and the probability of a circle by one network after the last step."""
     across = study.pictures // 4
     negative = ", and in negatives, which are the second half of each class, the other way round" * study.negatives
@@ -83,8 +89,8 @@ def pictures_page(graph: Graph, one: Descent, study: "TrainingInCells") -> Page:
         Text(
             1,
             0,
-            "Change a pixel: the training, and what is said of every picture, follows. Under a picture stands the "
-            f"probability of a circle by the start {one.name} after the last step.",
+            ("Change a pixel: the training, and what is said of every picture, follows. " if live else "")
+            + f"Under a picture stands the probability of a circle by the start {one.name} after the last step.",
             "text",
         ),
         Text(
@@ -124,9 +130,7 @@ def samples_page(graph: Graph) -> Page:
     behind = 2 + PIXELS + len(CLASSES)
     items: list[Item] = [
         Text(0, 0, "The pictures as rows", "title", 8),
-        Text(
-            1, 0, "x: nine pixels from the top left, row by row, by formula from sheet Pictures. y: what it is.", "text"
-        ),
+        Text(1, 0, "x: nine pixels from the top left, row by row, as on the sheet Pictures. y: what it is.", "text"),
         *_headed(3, "picture", [f"x {text}" for text in x.columns] + [f"y {name}" for name in CLASSES]),
         *(Number(4 + k, 0, k + 1, "index") for k in range(y.shape[0])),
         *step_blocks(4, 1, x),
@@ -155,7 +159,13 @@ def starts_page(graph: Graph) -> Page:
     items: list[Item] = [
         Text(0, 0, "The patterns of the starts", "title", 8),
         Text(1, 0, "A start is its scale times a pattern: draws for small and xavier, ones for constant.", "text"),
-        Text(2, 0, "Change one of the ones of the hidden units, and the equal units differ: a control.", "text"),
+        Text(
+            2,
+            0,
+            "Change one of the ones of the hidden units, and the equal units differ: a control.",
+            "text",
+            asks=True,
+        ),
     ]
     blocks: list[tuple[str, Matrix, str]] = []
     for number, what in ((1, "hidden units: a row a pixel"), (2, "outputs: a row a hidden unit")):

@@ -38,7 +38,7 @@ VERDICTS = (
     ),
     Verdict(
         "waits",
-        "the units differ, and the loss does not rise, but it ends at 95 % or more of the entropy of the classes, "
+        "the units differ, and the loss rises by at most 5 %, but ends at 95 % or more of the entropy of the classes, "
         "the loss without looking at the picture, and fewer than 95 % are right",
         "bad",
     ),
