@@ -141,6 +141,33 @@ def test_columns_of_an_output_are_quantities_with_their_names(tmp_path: Path) ->
     assert sheetsim.verify(path).ok
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [("a/b", "a:b"), ("<€ & 10 %>", "１月 (千円)"), ("a b", "a.b"), ("Net", "NET"), ("x" * 250, "y")],
+    ids=["signs of titles", "signs of no name", "one name", "case", "long"],
+)
+def test_any_headings_make_pages_and_names_of_their_own(columns: tuple[str, str], tmp_path: Path) -> None:
+    run = given(np.column_stack([NUMBERS[:20], 2 * NUMBERS[:20]]), columns=columns).run()
+    path = run.to_excel(tmp_path / "headings.xlsx")
+    with sheetsim.read(path) as read:
+        pd.testing.assert_frame_equal(read.summary(), run.summary(), check_dtype=False)
+        pd.testing.assert_frame_equal(read.histograms(), run.histograms(), check_dtype=False)
+    assert lint(path) == []
+
+
+def test_a_histograms_names_are_none_that_the_model_has(tmp_path: Path) -> None:
+    model = sheetsim.Model()
+    x = model.input("x", np.column_stack([NUMBERS[:20], NUMBERS[20:40]]))
+    model.define("y.2.counts", x * 2)
+    model.define("Chart_Height.z", x * 3)
+    model.output("y", x * 1)
+    model.output("y.1", sheetsim.row_sum(x))
+    model.output("z", sheetsim.row_sum(x * x))
+    path = model.to_excel(tmp_path / "names.xlsx")
+    assert lint(path) == []
+    assert sheetsim.verify(path).ok
+
+
 def test_the_book_reads_back_and_has_no_fault(book: tuple[ModelRun, Path]) -> None:
     run, path = book
     assert lint(path) == []

@@ -19,7 +19,7 @@ from sheetsim.runs.workbook_scenario_book import scenario_sheets
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.output_pages import output_pages
-from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_title
+from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_titles
 from sheetsim.studies.workbook_pages import InputRow, inputs_page, workbook_overview
 from sheetsim.summary.outputs import (
     Quantity,
@@ -196,15 +196,15 @@ class WorkbookBook:
         run = self._run
         pages: list[Page] = []
         tables: list[Table] = []
-        there = {quantity.name: quantity for quantity in quantities(run.model)}
-        for k, shown in enumerate(self._of[:MOST_OUTPUTS]):
+        there = {quantity.label: quantity for quantity in quantities(run.model)}
+        titles = sensitivity_titles(self._of)
+        for shown, title in zip(self._of[:MOST_OUTPUTS], titles, strict=False):
             of_trials = TrialSensitivity(there[shown.name], run.values, names=run.given_names)
             if not of_trials.is_told:
                 continue
             numbers = of_trials.numbers()
             labels = of_trials.labels()
             inputs = {run.given_name(name): self._columns[name] for name in labels}
-            title = sensitivity_title(shown, k, len(self._of))
             whole = sensitivity_table(title, shown, inputs, numbers)
             swings = evaluate(whole["swing"])
             order = by_swing(np.array([swings[cell][0, 0] for cell in whole["swing"]]))[:MOST_INPUTS]

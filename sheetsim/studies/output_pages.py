@@ -63,17 +63,19 @@ def output_pages(
         more.append(Text(len(of) + 3, 0, f"The first {MOST_PAGES} of {len(of)} have a page each.", "text"))
     summary = table_page(table, widths, more=more)
     pages = [replace(summary, words="a row an output", tab="results")]
-    for k, quantity in enumerate(of[:MOST_PAGES]):
-        title = page_title_of(quantity.label, k)
+    titles = titles_of("Output", of[:MOST_PAGES])
+    for k, (quantity, title) in enumerate(zip(of, titles, strict=False)):
         more_of = (more_rows or {}).get(quantity.label, ())
         pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label], trials, more_of))
     return pages
 
 
-def page_title_of(label: str, number: int) -> str:
-    """The title of a quantity's page: a sheet's has 31 characters at most."""
-    title = f"Output {in_title(label)}"
-    return title if len(title) <= 31 else f"Output {number + 1}"
+def titles_of(first: str, of: Sequence[Quantity]) -> list[str]:
+    """The titles of the quantities' pages: a sheet's has 31 characters at most, and case does not tell two apart."""
+    titles = [f"{first} {in_title(quantity.label)}" for quantity in of]
+    folded = [title.casefold() for title in titles]
+    fits = [len(title) <= 31 and folded.count(title.casefold()) == 1 for title in titles]
+    return [title if fit else f"{first} {k}" for k, (title, fit) in enumerate(zip(titles, fits, strict=True), start=1)]
 
 
 def in_title(label: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sheetsim.language import sentences
 from sheetsim.model.expr import Matrix
-from sheetsim.studies.output_pages import in_title
+from sheetsim.studies.output_pages import titles_of
 from sheetsim.studies.pages import table_items
 from sheetsim.studies.sections import moved
 from sheetsim.summary.outputs import Quantity
@@ -31,10 +31,9 @@ LIVE = (
 )
 
 
-def sensitivity_title(quantity: Quantity, number: int, outputs: int) -> str:
-    """The title of a quantity's page, of so many outputs."""
-    title = f"{SENSITIVITY} {in_title(quantity.label)}"
-    return SENSITIVITY if outputs == 1 else title if len(title) <= 31 else f"{SENSITIVITY} {number + 1}"
+def sensitivity_titles(of: Sequence[Quantity]) -> list[str]:
+    """The titles of all quantities' pages."""
+    return [SENSITIVITY] if len(of) == 1 else titles_of(SENSITIVITY, of)
 
 
 def sensitivity_page(

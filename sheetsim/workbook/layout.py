@@ -377,8 +377,7 @@ class Layout:
             option for node in self.places if isinstance(node.source, Choice) for option in node.source.options
         }
         limits.check_titles(sheet.title for sheet in self.sheets)
-        for node in self.named():
-            limits.check_name(str(node.name))
+        limits.check_names(str(node.name) for node in self.named())
         self._arrays: set[Matrix] = set()
         # Of a matrix whose cells have a formula each, its columns', in pieces with the numbers of rows between them.
         self._by_cell: dict[Matrix, list[list[str]]] = {}
