@@ -1,5 +1,6 @@
 """Distributions of planning models: laws against closed forms, parameters in cells, and imposed rank correlations."""
 
+import math
 import pickle
 import re
 from pathlib import Path
@@ -525,6 +526,12 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.truncated(sheetsim.normal(CELL)), "needs low, high, or both"),
         (lambda: sheetsim.truncated(sheetsim.normal(CELL), 2, 1), "low less than high"),
         (lambda: sheetsim.truncated(sheetsim.truncated(sheetsim.normal(CELL), 2), 1), "truncated already"),
+        (lambda: sheetsim.truncated(sheetsim.normal(), low=math.nan), "low and high must be numbers, and NaN is none"),
+        (lambda: sheetsim.normal(math.nan, 1), "normal: mean must be a finite number"),
+        (
+            lambda: sheetsim.discrete({1: 0.2, 2: 0.8}),
+            "discrete: values must be a list of numbers, not {1: 0.2, 2: 0.8}",
+        ),
         (lambda: sheetsim.truncated(3, low=0), "truncated takes a distribution"),
         (lambda: sheetsim.empirical(["a"]), "data must be a column of numbers"),
         (lambda: sheetsim.empirical([[1, 2], [3, 4]]), "data has 2 columns: choose one"),

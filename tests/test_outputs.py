@@ -95,6 +95,14 @@ def test_risk_numbers_count_trials() -> None:
     assert risk.to_dict() == pytest.approx(expected, rel=1e-12)
 
 
+def test_infinite_ends_leave_a_side_open() -> None:
+    run, y = given(NUMBERS).run(), NUMBERS[:, 0]
+    assert run.risk(between=(-np.inf, 0))["between"].item() == (y <= 0).mean()
+    assert run.risk(between=(0, np.inf))["between"].item() == (y > 0).mean()
+    assert run.risk(threshold=np.inf)[["threshold", "at_most"]].to_numpy().tolist() == [[np.inf, 1]]
+    assert run.risk(threshold=-np.inf)["at_most"].item() == 0
+
+
 def test_a_histogram_counts_every_trial_once() -> None:
     histogram = given(NUMBERS).run().histograms()
     y = NUMBERS[:, 0]
@@ -291,6 +299,8 @@ def test_more_trials_than_a_sheet_has_rows_run_and_leave_a_book_of_the_outputs(t
         (lambda m: m.run().summary(), r"the model has no output: say which matrix has a row a trial with model.output"),
         (lambda m: given(NUMBERS).run().risk("z"), "no output 'z': the model has y"),
         (lambda m: given(NUMBERS).run().risk(probability=1.5), "probability must lie between 0 and 1, not 1.5"),
+        (lambda m: given(NUMBERS).run().risk(threshold=np.nan), "threshold must be a number, and NaN is none"),
+        (lambda m: given(NUMBERS).run().risk(between=(0, np.nan)), "between must be a number, and NaN is none"),
         (lambda m: given(NUMBERS).run().risk(between=(1,)), "between must be two numbers"),
         (lambda m: given(NUMBERS).run().risk(threshold="x"), "threshold must be a number, not 'x'"),
         (lambda m: given(NUMBERS).run().table("layers"), "the model has no table 'layers'; it has outputs, perce"),
