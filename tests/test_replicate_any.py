@@ -136,6 +136,12 @@ def test_a_book_of_a_model_names_no_command_that_there_is_not(tmp_path: Path) ->
         assert ("`sheetsim run`" in lead) == (name == "b")
 
 
+def test_until_is_about_the_mean_and_std_of_a_models_outputs() -> None:
+    replicates = sheetsim.replicate(launch(50), 400, until="10%")
+    assert replicates.count < 400
+    assert "the widest interval of mean, std is" in replicates.reason
+
+
 def test_until_stops_at_a_single_number() -> None:
     replicates = sheetsim.replicate(launch(50), 400, until="10%", statistics=["profit.std"])
     statistics = replicates.statistics().loc[("profit", "std")]
