@@ -163,6 +163,24 @@ def test_any_headings_make_pages_and_names_of_their_own(columns: tuple[str, str]
     assert lint(path) == []
 
 
+@pytest.mark.parametrize(("keys", "sheet"), [({"matrices": False}, False), ({"values_only": True}, True)])
+def test_a_book_of_values_tells_nobody_to_change_a_cell(keys: dict[str, bool], sheet: bool, tmp_path: Path) -> None:
+    run = given(NUMBERS, unit="€").run()
+    for lang in ("en", "ja"):
+        book = openpyxl.load_workbook(run.to_excel(tmp_path / f"{lang}.xlsx", lang=lang, **keys))
+        told = [
+            str(cell.value)
+            for title in ("Model", "Output y", "Sensitivity")
+            for row in book[title].iter_rows()
+            for cell in row
+            if isinstance(cell.value, str)
+        ]
+        assert not re.search("can be changed|change it|over the trials|変更|数式です", "\n".join(told))
+        words = "A trial is a row of the sheet y." if lang == "en" else "シート y の 1 行が 1 回の試行です。"
+        assert any(words in text for text in told) == sheet
+        assert any(("without formulas" if lang == "en" else "数式はありません") in text for text in told)
+
+
 def test_a_histograms_names_are_none_that_the_model_has(tmp_path: Path) -> None:
     model = sheetsim.Model()
     x = model.input("x", np.column_stack([NUMBERS[:20], NUMBERS[20:40]]))

@@ -361,7 +361,7 @@ class Run(Results):
         if values_only and self._study.graph.redrawn:
             raise SheetsimError("draws live are formulas, and values alone have none: leave one of them out")
         if values_only:
-            pages = pages_of_outputs(self._study, self._risk)
+            pages = pages_of_outputs(self._study, self._risk, live=False)
             layout = self._study.layout(templates.writing(self._command, True), False, pages)
             # Its pages may show what the live book's do not.
             self._compute(layout.places)

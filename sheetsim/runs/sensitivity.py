@@ -181,8 +181,11 @@ class TrialSensitivity:
         return tuple(said)
 
 
-def sensitivity_pages(model: Graph, values: Values) -> "tuple[list[Page], list[Table]]":
-    """The pages of the first outputs that have inputs, and their tables; values: of the model's matrices."""
+def sensitivity_pages(model: Graph, values: Values, live: bool) -> "tuple[list[Page], list[Table]]":
+    """The pages of the first outputs that have inputs, and their tables.
+
+    values: of the model's matrices; live: whether the book has formulas.
+    """
     from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_titles
 
     pages: list[Page] = []
@@ -196,7 +199,8 @@ def sensitivity_pages(model: Graph, values: Values) -> "tuple[list[Page], list[T
             continue
         table = of_trials.table(title.lower() if len(there) == 1 else title, title, MOST_INPUTS)
         r2, inputs = float(of_trials.associations.r2), len(trial_inputs(quantity.x))
-        pages.append(sensitivity_page(title, quantity, table, quantity.mean.placed(None), r2, inputs, of_trials.notes))
+        mean = quantity.mean.placed(None)
+        pages.append(sensitivity_page(title, quantity, table, mean, r2, inputs, of_trials.notes, live))
         tables.append(table)
     return pages, tables
 

@@ -85,7 +85,8 @@ class WorkbookBook:
         histograms = {quantity.label: output_histogram(quantity) for quantity in of}
         pages, sensitivities = self._sensitivity()
         more = {quantity.label: self._base_rows(quantity) for quantity in of}
-        told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more)
+        shown = {"live": self._live, "matrices": self._matrices}
+        told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more, **shown)
         options, compared = self._scenarios()
         titles = [page.title for page in (*told, *pages)]
         first_table = self._first_table(table)
@@ -218,7 +219,8 @@ class WorkbookBook:
             )
             r2 = float(of_trials.associations.r2)
             average = shown.mean.placed(None)
-            pages.append(sensitivity_page(title, shown, table, average, r2, len(labels), of_trials.notes))
+            notes = of_trials.notes
+            pages.append(sensitivity_page(title, shown, table, average, r2, len(labels), notes, self._live))
             tables.append(table)
         return pages, tables
 

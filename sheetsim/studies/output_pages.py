@@ -35,6 +35,9 @@ RISK_ROWS = (
     ("P(a < output ≤ b)", "between", "percent-center", "the share of trials above a and at or below b"),
 )
 
+# What pages say where nothing follows a change.
+VALUES = "The book holds values, without formulas."
+
 # Columns of the page: what is typed and answered, percentiles, and what the charts draw.
 PERCENTILES, DRAWN = 5, 8
 
@@ -47,16 +50,19 @@ def output_pages(
     histograms: Mapping[str, OutputHistogram],
     trials: str = "",
     more_rows: Mapping[str, Sequence[tuple[str, Matrix, str, str]]] | None = None,
+    live: bool = True,
+    matrices: bool = True,
 ) -> list[Page]:
     """The summary's page, and a page a quantity for the first MOST_PAGES.
 
     trials: the sheet whose rows are trials, that of the output's matrix if it is not named; more_rows: by label, rows
-    below the risk numbers: a label, a cell, its style and a hint.
+    below the risk numbers: a label, a cell, its style and a hint; live, matrices: whether the book has formulas, and
+    the sheet of trials.
     """
     longest = max(len(quantity.label) for quantity in of)
     widths = {0: max(12, longest + 2)} | dict.fromkeys(range(1, len(table.columns) + 1), 12)
     note = "A row an output: rows of its matrix are trials, and each of its columns is a quantity."
-    if trials:
+    if trials and matrices:
         note = f"A row an output: statistics of its column of the sheet {trials}."
     more: list[Item] = [Text(len(of) + 2, 0, note, "text")]
     if len(of) > MOST_PAGES:
@@ -66,7 +72,13 @@ def output_pages(
     titles = titles_of("Output", of[:MOST_PAGES])
     for k, (quantity, title) in enumerate(zip(of, titles, strict=False)):
         more_of = (more_rows or {}).get(quantity.label, ())
-        pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label], trials, more_of))
+        sheet = str(trials or quantity.output.matrix.name)
+        told = (
+            f"A trial is a row of the sheet {sheet}; yellow cells can be changed."
+            if live
+            else sentences(f"A trial is a row of the sheet {sheet}." if matrices else "", VALUES)
+        )
+        pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label], told, more_of, live))
     return pages
 
 
@@ -90,8 +102,9 @@ def _page(
     risk: Table,
     k: int,
     histogram: OutputHistogram,
-    trials: str,
+    told: str,
     more_rows: Sequence[tuple[str, Matrix, str, str]],
+    live: bool,
 ) -> Page:
     output = quantity.output
     heading = f"{quantity.label} ({output.unit})" if output.unit else quantity.label
@@ -101,19 +114,18 @@ def _page(
         Text(
             1,
             0,
-            sentences(
-                said,
-                f"A trial is a row of the sheet {trials or output.matrix.name}; yellow cells can be changed.",
-            ),
+            sentences(said, told),
             "text",
         ),
     ]
     row = 3
     large = _is_large(risk, k)
     for label, column, style, hint in RISK_ROWS:
-        shown = "amount-center" if style == "center" and large else style
+        is_asked = style == "input"
+        plain = style if live or not is_asked else "center"
+        shown = "amount-center" if plain == "center" and large and column != "probability" else plain
         items += [Text(row, 0, label, "label"), Block(row, 1, risk[column][k], shown)]
-        if hint:
+        if hint and (live or not is_asked):
             items.append(Text(row, 2, hint, "hint"))
         row += 1
     for label, cell, style, hint in more_rows:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sheetsim.language import sentences
 from sheetsim.model.expr import Matrix
-from sheetsim.studies.output_pages import titles_of
+from sheetsim.studies.output_pages import VALUES, titles_of
 from sheetsim.studies.pages import table_items
 from sheetsim.studies.sections import moved
 from sheetsim.summary.outputs import Quantity
@@ -37,9 +37,20 @@ def sensitivity_titles(of: Sequence[Quantity]) -> list[str]:
 
 
 def sensitivity_page(
-    title: str, quantity: Quantity, table: Table, mean: Matrix, r2: float, inputs: int, notes: Sequence[str]
+    title: str,
+    quantity: Quantity,
+    table: Table,
+    mean: Matrix,
+    r2: float,
+    inputs: int,
+    notes: Sequence[str],
+    live: bool = True,
 ) -> Page:
-    """mean: of the output; r2: of the regression; inputs: how many there are in all; notes: what else to know."""
+    """The page of a quantity.
+
+    mean: of the output; r2: of the regression; inputs: how many there are in all; notes: what else to know; live:
+    whether the book has formulas.
+    """
     unit = f" ({quantity.output.unit})" if quantity.output.unit else ""
     rows = len(table.labels)
     shown = f"The {rows} of {inputs} inputs with the widest swings." if rows < inputs else ""
@@ -47,7 +58,7 @@ def sensitivity_page(
     items: list[Item] = [
         Text(0, 0, f"What moves {quantity.label}{unit}", "title", 6),
         Text(1, 0, sentences(shown, "A row an input.", said, "Intervals: run.sensitivity() in Python."), "text"),
-        Text(2, 0, LIVE, "text"),
+        Text(2, 0, LIVE if live else VALUES, "text"),
         Text(3, 0, "mean of the output", "label"),
         Block(3, 1, mean, "number"),
         *(moved(item, TOP) for item in table_items(table)),
