@@ -545,6 +545,11 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
             lambda: correlated({"x": 0.9, "y": -0.9}),
             "z: correlation must be positive semi-definite: with x 0.9, y -0.9",
         ),
+        (
+            lambda: sheetsim.Model().input("x", sheetsim.normal(), (9, 1), at_least=0),
+            r"x: at_least is of given numbers: draw from truncated\(…, low=0\) instead",
+        ),
+        (lambda: sheetsim.Model().input("x", 1.0, at_least="a"), "x: at_least must be a number, not 'a'"),
         (lambda: correlated({"x": 1.5}), "correlation with x must lie between -1 and 1"),
         (lambda: correlated({"q": 0.5}), "correlation: no input 'q'; the model has x, y"),
         (lambda: correlated({CELL: 0.5}), "correlation: no input"),
