@@ -1,6 +1,6 @@
 """Arguments of public functions: each is what it must be, or is refused in a sentence that names it."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -65,9 +65,10 @@ def flag(what: str, value: object) -> bool:
 def listed(what: str, value: object, of: str) -> list[Any]:
     """The elements of a list of `of`.
 
-    Raises SheetsimError for what is no list, and for a text, whose elements are letters.
+    Raises SheetsimError for what is no list, for a text, whose elements are letters, and for a mapping, whose elements
+    are keys alone.
     """
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise SheetsimError(f"{what} must be a list of {of}, not {said(value)}")
     try:
         return list(value)

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections import Counter
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,14 @@ def lint(path: Path) -> list[str]:
         texts = 0
         if "xl/sharedStrings.xml" in archive.namelist():
             texts = len(ElementTree.fromstring(archive.read("xl/sharedStrings.xml")))
+        defined = list(ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{MAIN}definedName"))
         told = {
             (book.titles[int(own.get("localSheetId", 0))], str(own.get("name"))): own.text or ""
-            for own in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{MAIN}definedName")
+            for own in defined
             if own.get("localSheetId")
         }
+        whole = Counter(str(own.get("name")).casefold() for own in defined if not own.get("localSheetId"))
+        found += [f"the name {name} is defined {count} times" for name, count in whole.items() if count > 1]
         blocks = {name: book.place(name) for name in book.names}
         bound = b"<hyperlink " in archive.read(book.part_of(book.titles[0]))
         for title in book.titles:

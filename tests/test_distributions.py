@@ -1,5 +1,6 @@
 """Distributions of planning models: laws against closed forms, parameters in cells, and imposed rank correlations."""
 
+import math
 import pickle
 import re
 from pathlib import Path
@@ -525,6 +526,12 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.truncated(sheetsim.normal(CELL)), "needs low, high, or both"),
         (lambda: sheetsim.truncated(sheetsim.normal(CELL), 2, 1), "low less than high"),
         (lambda: sheetsim.truncated(sheetsim.truncated(sheetsim.normal(CELL), 2), 1), "truncated already"),
+        (lambda: sheetsim.truncated(sheetsim.normal(), low=math.nan), "low and high must be numbers, and NaN is none"),
+        (lambda: sheetsim.normal(math.nan, 1), "normal: mean must be a finite number"),
+        (
+            lambda: sheetsim.discrete({1: 0.2, 2: 0.8}),
+            "discrete: values must be a list of numbers, not {1: 0.2, 2: 0.8}",
+        ),
         (lambda: sheetsim.truncated(3, low=0), "truncated takes a distribution"),
         (lambda: sheetsim.empirical(["a"]), "data must be a column of numbers"),
         (lambda: sheetsim.empirical([[1, 2], [3, 4]]), "data has 2 columns: choose one"),
@@ -538,6 +545,11 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
             lambda: correlated({"x": 0.9, "y": -0.9}),
             "z: correlation must be positive semi-definite: with x 0.9, y -0.9",
         ),
+        (
+            lambda: sheetsim.Model().input("x", sheetsim.normal(), (9, 1), at_least=0),
+            r"x: at_least is of given numbers: draw from truncated\(…, low=0\) instead",
+        ),
+        (lambda: sheetsim.Model().input("x", 1.0, at_least="a"), "x: at_least must be a number, not 'a'"),
         (lambda: correlated({"x": 1.5}), "correlation with x must lie between -1 and 1"),
         (lambda: correlated({"q": 0.5}), "correlation: no input 'q'; the model has x, y"),
         (lambda: correlated({CELL: 0.5}), "correlation: no input"),

@@ -95,6 +95,14 @@ def test_risk_numbers_count_trials() -> None:
     assert risk.to_dict() == pytest.approx(expected, rel=1e-12)
 
 
+def test_infinite_ends_leave_a_side_open() -> None:
+    run, y = given(NUMBERS).run(), NUMBERS[:, 0]
+    assert run.risk(between=(-np.inf, 0))["between"].item() == (y <= 0).mean()
+    assert run.risk(between=(0, np.inf))["between"].item() == (y > 0).mean()
+    assert run.risk(threshold=np.inf)[["threshold", "at_most"]].to_numpy().tolist() == [[np.inf, 1]]
+    assert run.risk(threshold=-np.inf)["at_most"].item() == 0
+
+
 def test_a_histogram_counts_every_trial_once() -> None:
     histogram = given(NUMBERS).run().histograms()
     y = NUMBERS[:, 0]
@@ -138,6 +146,51 @@ def test_columns_of_an_output_are_quantities_with_their_names(tmp_path: Path) ->
     with sheetsim.read(path) as read:
         pd.testing.assert_frame_equal(read.summary(), summary, check_dtype=False)
         pd.testing.assert_frame_equal(read.table("percentiles"), run.percentiles(), check_dtype=False)
+    assert sheetsim.verify(path).ok
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [("a/b", "a:b"), ("<€ & 10 %>", "１月 (千円)"), ("a b", "a.b"), ("Net", "NET"), ("x" * 250, "y")],
+    ids=["signs of titles", "signs of no name", "one name", "case", "long"],
+)
+def test_any_headings_make_pages_and_names_of_their_own(columns: tuple[str, str], tmp_path: Path) -> None:
+    run = given(np.column_stack([NUMBERS[:20], 2 * NUMBERS[:20]]), columns=columns).run()
+    path = run.to_excel(tmp_path / "headings.xlsx")
+    with sheetsim.read(path) as read:
+        pd.testing.assert_frame_equal(read.summary(), run.summary(), check_dtype=False)
+        pd.testing.assert_frame_equal(read.histograms(), run.histograms(), check_dtype=False)
+    assert lint(path) == []
+
+
+@pytest.mark.parametrize(("keys", "sheet"), [({"matrices": False}, False), ({"values_only": True}, True)])
+def test_a_book_of_values_tells_nobody_to_change_a_cell(keys: dict[str, bool], sheet: bool, tmp_path: Path) -> None:
+    run = given(NUMBERS, unit="€").run()
+    for lang in ("en", "ja"):
+        book = openpyxl.load_workbook(run.to_excel(tmp_path / f"{lang}.xlsx", lang=lang, **keys))
+        told = [
+            str(cell.value)
+            for title in ("Model", "Output y", "Sensitivity")
+            for row in book[title].iter_rows()
+            for cell in row
+            if isinstance(cell.value, str)
+        ]
+        assert not re.search("can be changed|change it|over the trials|変更|数式です", "\n".join(told))
+        words = "A trial is a row of the sheet y." if lang == "en" else "シート y の 1 行が 1 回の試行です。"
+        assert any(words in text for text in told) == sheet
+        assert any(("without formulas" if lang == "en" else "数式はありません") in text for text in told)
+
+
+def test_a_histograms_names_are_none_that_the_model_has(tmp_path: Path) -> None:
+    model = sheetsim.Model()
+    x = model.input("x", np.column_stack([NUMBERS[:20], NUMBERS[20:40]]))
+    model.define("y.2.counts", x * 2)
+    model.define("Chart_Height.z", x * 3)
+    model.output("y", x * 1)
+    model.output("y.1", sheetsim.row_sum(x))
+    model.output("z", sheetsim.row_sum(x * x))
+    path = model.to_excel(tmp_path / "names.xlsx")
+    assert lint(path) == []
     assert sheetsim.verify(path).ok
 
 
@@ -264,6 +317,8 @@ def test_more_trials_than_a_sheet_has_rows_run_and_leave_a_book_of_the_outputs(t
         (lambda m: m.run().summary(), r"the model has no output: say which matrix has a row a trial with model.output"),
         (lambda m: given(NUMBERS).run().risk("z"), "no output 'z': the model has y"),
         (lambda m: given(NUMBERS).run().risk(probability=1.5), "probability must lie between 0 and 1, not 1.5"),
+        (lambda m: given(NUMBERS).run().risk(threshold=np.nan), "threshold must be a number, and NaN is none"),
+        (lambda m: given(NUMBERS).run().risk(between=(0, np.nan)), "between must be a number, and NaN is none"),
         (lambda m: given(NUMBERS).run().risk(between=(1,)), "between must be two numbers"),
         (lambda m: given(NUMBERS).run().risk(threshold="x"), "threshold must be a number, not 'x'"),
         (lambda m: given(NUMBERS).run().table("layers"), "the model has no table 'layers'; it has outputs, perce"),

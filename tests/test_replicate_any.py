@@ -1,5 +1,6 @@
 """Replicates and sweeps of any study, of a model and of a function: what they observe is what single runs give."""
 
+import math
 import pickle
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,12 @@ def test_a_book_of_a_model_names_no_command_that_there_is_not(tmp_path: Path) ->
         assert ("`sheetsim run`" in lead) == (name == "b")
 
 
+def test_until_is_about_the_mean_and_std_of_a_models_outputs() -> None:
+    replicates = sheetsim.replicate(launch(50), 400, until="10%")
+    assert replicates.count < 400
+    assert "the widest interval of mean, std is" in replicates.reason
+
+
 def test_until_stops_at_a_single_number() -> None:
     replicates = sheetsim.replicate(launch(50), 400, until="10%", statistics=["profit.std"])
     statistics = replicates.statistics().loc[("profit", "std")]
@@ -224,12 +231,15 @@ def test_a_sweep_of_another_study_has_a_map_for_each_start(tmp_path: Path) -> No
         ({"grid": {"seed": [1]}}, "grid.seed cannot vary"),
         ({"grid": {"n": [2]}, "show": "none"}, "show: unknown statistic 'none'"),
         ({"grid": {"n": []}}, "grid.n lists no value"),
+        ({"grid": {"n": [10, math.nan]}}, "grid.n has nan, which is no finite number"),
+        ({"grid": {"m": [1]}}, "arguments must be the grid's keys, m: missing a required argument: 'n'"),
+        ({"grid": 5}, "grid must be a mapping of keys to lists of values, not 5"),
         ({"grid": None}, "a sweep of a function needs a grid"),
     ],
 )
 def test_a_wrong_sweep_of_a_function_is_one_sentence(keys: dict[str, Any], sentence: str) -> None:
-    def make(**point: int) -> sheetsim.Model:
-        return launch(point["n"])
+    def make(n: int, **_: int) -> sheetsim.Model:
+        return launch(n)
 
     with pytest.raises(sheetsim.SheetsimError, match=sentence):
         sheetsim.sweep(make, keys.pop("grid"), replicates=2, **keys)

@@ -214,6 +214,12 @@ def _terms(design: Design) -> Array:
     NaN where f does not vary.
     """
     f_a, f_b, f_ab = design
+    # Squares that overflow have no index.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _of_numbers(f_a, f_b, f_ab)
+
+
+def _of_numbers(f_a: Array, f_b: Array, f_ab: Array) -> Array:
     both = np.concatenate([f_a, f_b])
     middle = both.mean() if len(both) else np.nan
     if not len(both) or not both.std() > CONSTANT * abs(middle):

@@ -119,7 +119,12 @@ def checked_distribution(
         key: _list(name, key, value) if key in family.lists else _single(name, key, value)
         for key, value in full_parameters(name, parameters).items()
     }
-    if not all(_is_allowed(value, family.defaults[key]) for key, value in values.items()) or not family.valid(values):
+    for key, value in values.items():
+        if not _is_allowed(value, family.defaults[key]):
+            raise SheetsimError(
+                f"{name}: {key} must be {'finite numbers' if key in family.lists else 'a finite number'}"
+            )
+    if not family.valid(values):
         raise SheetsimError(f"{name}: {family.rule or 'parameters must be finite numbers'}")
     items = tuple(values.items())
     if (low, high) != (-math.inf, math.inf):

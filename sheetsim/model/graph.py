@@ -206,7 +206,11 @@ class Graph:
             have the design or the correlation.
         """
         self._check_name(name)
+        least = None if at_least is None else arguments.number(f"{name}: at_least", at_least)
+        bounded = f"{name}: at_least is of given numbers: draw from truncated(…, low={at_least}) instead"
         if isinstance(values, CellDistribution):
+            if least is not None:
+                raise SheetsimError(bounded)
             leaf = f"{values.prefix}{name}"
             draws = self.input(leaf, values.draws, shape, sampling=sampling, correlation=correlation)
             formula = values.formula(draws, lambda prefix, node, said: self.define(f"{prefix}{name}", node, what=said))
@@ -216,6 +220,8 @@ class Graph:
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
         if distribution is not None:
+            if least is not None:
+                raise SheetsimError(bounded)
             shape = arguments.shape(f"{name}: draws", shape)
             try:
                 check_design(sampling, *shape)
@@ -227,9 +233,9 @@ class Graph:
         array = _finite_table(name, values)
         if shape is not None and array.shape != (shape := arguments.shape(f"{name}: numbers", shape)):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
-        if at_least is not None and array.min() < at_least:
-            raise SheetsimError(f"{name}: {array.min():g} is less than {at_least:g}")
-        return self._leaf(name, Data(array, at_least, _headings(values)), array.shape, what)
+        if least is not None and array.min() < least:
+            raise SheetsimError(f"{name}: {array.min():g} is less than {least:g}")
+        return self._leaf(name, Data(array, least, _headings(values)), array.shape, what)
 
     def _draws(
         self, name: str, distribution: Distribution, shape: Shape, design: str, correlation: Any, what: str

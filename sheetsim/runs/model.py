@@ -171,6 +171,7 @@ class ModelRun(Run):
         self._template, self._command = "", MADE_IN_PYTHON
         self._study = model_study(model)
         self._values: Values = {}
+        self._told: dict[bool, tuple[list[Page], list[Table]]] = {}
         self._compute(model)
 
     @property
@@ -283,7 +284,11 @@ class ModelRun(Run):
         outputs, live = self._study.outputs, matrices and not values_only
         layout = self._layout if live and lang in (None, ENGLISH) else self._laid_out(matrices, live, lang)
         self._compute(layout.places)
-        tables = () if self._risk is None else (outputs.table, outputs.percentiles, self._risk, *self._sensitivities[1])
+        tables = (
+            ()
+            if self._risk is None
+            else (outputs.table, outputs.percentiles, self._risk, *self._sensitivities(live)[1])
+        )
         placed = {table.name: table for table in tables}
         told = outputs if outputs.of else None
         said = manifest(layout, self.title, values_only=values_only, matrices=matrices, tables=placed, outputs=told)
@@ -301,8 +306,9 @@ class ModelRun(Run):
         return layout
 
     def _laid_out(self, matrices: bool, live: bool, lang: str | None = None) -> Layout:
+        spoken = language(lang)
         try:
-            layout = Layout(self._sheets(matrices), live=live, spoken=language(lang))
+            layout = Layout(self._sheets(matrices, live), live=live, spoken=spoken)
             layout.formulas  # noqa: B018 (written on first use)
             return layout
         except SheetsimError as error:
@@ -310,16 +316,18 @@ class ModelRun(Run):
                 raise
             raise SheetsimError(f"{error}; to_excel(path, matrices=False) writes the outputs alone") from None
 
-    def _sheets(self, matrices: bool) -> "list[Sheet]":
+    def _sheets(self, matrices: bool, live: bool) -> "list[Sheet]":
         from sheetsim.studies.model_book import model_sheets
 
-        pages = [*pages_of_outputs(self._study, self._risk), *self._sensitivities[0]]
-        return model_sheets(self._study.graph, self._study.title, self._command, pages, matrices=matrices)
+        pages = [*pages_of_outputs(self._study, self._risk, live, matrices), *self._sensitivities(live)[0]]
+        title, command = self._study.title, self._command
+        return model_sheets(self._study.graph, title, command, pages, matrices=matrices, live=live)
 
-    @cached_property
-    def _sensitivities(self) -> "tuple[list[Page], list[Table]]":
-        """The workbook's pages of sensitivity, and their tables."""
-        return sensitivity_pages(self._study.graph, self._values)
+    def _sensitivities(self, live: bool) -> "tuple[list[Page], list[Table]]":
+        """The pages of sensitivity of a workbook with formulas or without, and their tables."""
+        if live not in self._told:
+            self._told[live] = sensitivity_pages(self._study.graph, self._values, live)
+        return self._told[live]
 
     def _check_outputs(self) -> None:
         if not self._study.graph.outputs:

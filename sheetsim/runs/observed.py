@@ -103,12 +103,13 @@ class Signs:
     """Statistics by name.
 
     nonnegative: never below 0; products: of these, the ones that may be made as products, so that their logarithms add
-    up; shares: of these, the ones that are never above 1.
+    up; shares: of these, the ones that are never above 1; counts: of these, whole numbers.
     """
 
     nonnegative: frozenset[str] = frozenset()
     products: frozenset[str] = frozenset()
     shares: frozenset[str] = frozenset()
+    counts: frozenset[str] = frozenset()
 
 
 class Theory(NamedTuple):
@@ -171,7 +172,8 @@ class Observed:
     @property
     def chosen(self) -> tuple[str, ...]:
         """What `until` and the convergence are about, unless others are named."""
-        return tuple(self.shown)[:2]
+        # Counts, as those of trials and errors, are often the same in all replicates, or 0.
+        return tuple(name for name in self.shown if name not in self.signs.counts)[:2] or tuple(self.shown)[:2]
 
     def measurer(self, single: bool) -> Measurer:
         """What measures a replicate. single: in single precision."""
@@ -268,6 +270,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
             frozenset(column.name for column in columns if column.kind in SIZES),
             frozenset(column.name for column in columns if column.kind in PRODUCTS),
             frozenset(column.name for column in columns if column.kind == SHARE),
+            frozenset(column.name for column in columns if column.kind == "count"),
         ),
         words=list(words),
         verdicts=study.findings.words,

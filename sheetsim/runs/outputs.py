@@ -29,14 +29,16 @@ def first_questions(study: Study, values: Values) -> "dict[str, Asked]":
     return study.outputs.questions(evaluate([quantity.x for quantity in study.outputs.of], values))
 
 
-def pages_of_outputs(study: Study, risk: Table | None) -> "list[Page]":
-    """The pages of a study's outputs, none where it has none."""
+def pages_of_outputs(study: Study, risk: Table | None, live: bool, matrices: bool = True) -> "list[Page]":
+    """The pages of a study's outputs, none where it has none; live, matrices: as of `output_pages`."""
     if risk is None:
         return []
     from sheetsim.studies.output_pages import output_pages
 
     outputs = study.outputs
-    return output_pages(outputs.of, outputs.table, outputs.percentiles, risk, outputs.histograms)
+    return output_pages(
+        outputs.of, outputs.table, outputs.percentiles, risk, outputs.histograms, live=live, matrices=matrices
+    )
 
 
 def lay_out(study: Study, command: str, live: bool) -> LaidOut:
@@ -46,7 +48,7 @@ def lay_out(study: Study, command: str, live: bool) -> LaidOut:
     if study.graph.outputs:
         values = evaluate([output.matrix for output in study.graph.outputs.values()])
         risk = study.outputs.risk(first_questions(study, values))
-    return LaidOut(study.layout(command, live, pages_of_outputs(study, risk)), risk, values)
+    return LaidOut(study.layout(command, live, pages_of_outputs(study, risk, live)), risk, values)
 
 
 def model_study(model: Graph) -> Study:

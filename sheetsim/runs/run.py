@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
@@ -279,11 +280,11 @@ class Run(Results):
         output
             Label of one output; all if None.
         threshold
-            t of P(output ≤ t).
+            t of P(output ≤ t); it may be infinite.
         probability
             p of the p-quantile, and of the means beyond it.
         between
-            a and b of P(a < output ≤ b).
+            a and b of P(a < output ≤ b), likewise.
 
         Returns
         -------
@@ -296,7 +297,7 @@ class Run(Results):
 
         self._check_outputs()
         labels = self.outputs() if output is None else [self._label(output)]
-        given = {} if threshold is None else {"threshold": arguments.number("threshold", threshold)}
+        given = {} if threshold is None else {"threshold": _end("threshold", threshold)}
         if probability is not None:
             given["probability"] = arguments.number("probability", probability)
             if not 0 <= given["probability"] <= 1:
@@ -305,13 +306,14 @@ class Run(Results):
             ends = arguments.listed("between", between, "two numbers")
             if len(ends) != 2:
                 raise SheetsimError(f"between must be two numbers, not {arguments.said(between)}")
-            given |= {"low": arguments.number("between", ends[0]), "high": arguments.number("between", ends[1])}
+            given |= {"low": _end("between", ends[0]), "high": _end("between", ends[1])}
         questions = dict(self._questions)
         for label in labels:
-            cells = {name: cell_of(number) for name, number in given.items()}
+            # Cells hold no infinite number.
+            cells = {name: cell_of(max(-sys.float_info.max, min(x, sys.float_info.max))) for name, x in given.items()}
             questions[label] = Asked(**(vars(questions[label]) | cells))
         table = self._study.outputs.risk(questions)
-        return table.frame(evaluate(table.cells(), self._values)).loc[labels]
+        return table.frame(evaluate(table.cells(), self._values)).loc[labels].assign(**given)
 
     def histograms(self) -> "pd.DataFrame":
         """Counts by layer and bin, or by output and bin, with those below and above the edges."""
@@ -360,7 +362,7 @@ class Run(Results):
         if values_only and self._study.graph.redrawn:
             raise SheetsimError("draws live are formulas, and values alone have none: leave one of them out")
         if values_only:
-            pages = pages_of_outputs(self._study, self._risk)
+            pages = pages_of_outputs(self._study, self._risk, live=False)
             layout = self._study.layout(templates.writing(self._command, True), False, pages)
             # Its pages may show what the live book's do not.
             self._compute(layout.places)
@@ -751,6 +753,14 @@ def read(path: str | os.PathLike[str]) -> Book:
     ((20, 5), 0)
     """
     return Book(path)
+
+
+def _end(what: str, value: Any) -> float:
+    """A number, or an infinite one. Raises SheetsimError for anything else."""
+    number = arguments.number(what, value)
+    if math.isnan(number):
+        raise SheetsimError(f"{what} must be a number, and NaN is none")
+    return number
 
 
 def _listed(names: list[str]) -> str:

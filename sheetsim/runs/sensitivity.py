@@ -181,23 +181,26 @@ class TrialSensitivity:
         return tuple(said)
 
 
-def sensitivity_pages(model: Graph, values: Values) -> "tuple[list[Page], list[Table]]":
-    """The pages of the first outputs that have inputs, and their tables; values: of the model's matrices."""
-    from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_title
+def sensitivity_pages(model: Graph, values: Values, live: bool) -> "tuple[list[Page], list[Table]]":
+    """The pages of the first outputs that have inputs, and their tables.
+
+    values: of the model's matrices; live: whether the book has formulas.
+    """
+    from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_titles
 
     pages: list[Page] = []
     tables: list[Table] = []
     there = quantities(model)
-    for k, quantity in enumerate(there):
+    for quantity, title in zip(there, sensitivity_titles(there), strict=True):
         if len(pages) == MOST_OUTPUTS or not trial_inputs(quantity.x):
             continue
         of_trials = TrialSensitivity(quantity, values)
         if not of_trials.is_told:
             continue
-        title = sensitivity_title(quantity, k, len(there))
         table = of_trials.table(title.lower() if len(there) == 1 else title, title, MOST_INPUTS)
         r2, inputs = float(of_trials.associations.r2), len(trial_inputs(quantity.x))
-        pages.append(sensitivity_page(title, quantity, table, quantity.mean.placed(None), r2, inputs, of_trials.notes))
+        mean = quantity.mean.placed(None)
+        pages.append(sensitivity_page(title, quantity, table, mean, r2, inputs, of_trials.notes, live))
         tables.append(table)
     return pages, tables
 

@@ -16,6 +16,7 @@ from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Data, Draw, Matrix, Stack
 from sheetsim.model.graph import Graph
 from sheetsim.model.op import Array, Op
+from sheetsim.model.op_table import CONSTANT
 from sheetsim.model.traversal import topological
 from sheetsim.summary.outputs import COLUMNS, PERCENTS, QUANTILES
 
@@ -35,7 +36,7 @@ class Streamed:
     """What is known of outputs whose trials were not kept: moments and ends exactly, quantiles from fine bins.
 
     A quantile is off by less than its bin: 1/16,384 of its distance from the median, or of a tenth of the quartiles'
-    distance where that is more.
+    distance where that is more (median and quartiles of the first block). A bin whose numbers are equal is exact.
     """
 
     def __init__(self, binned: Mapping[str, Binned]) -> None:
@@ -154,10 +155,13 @@ def _statistics(of: Binned) -> list[float]:
     if of.moments is None:
         return [0, of.errors, *[np.nan] * (len(COLUMNS) - 2)]
     moments, n = of.moments, of.n
+    # Squares that overflow have no deviation, as in `Quantity.statistics`.
     with np.errstate(all="ignore"):
         variance = moments.m2 / n
         std = np.sqrt(moments.m2 / (n - 1)) if n > 1 else np.nan
-        skew, kurtosis = moments.m3 / n / variance**1.5, moments.m4 / n / variance**2 - 3
+        varies = np.sqrt(variance) > CONSTANT * abs(moments.mean)
+        skew = moments.m3 / n / variance**1.5 if varies else np.nan
+        kurtosis = moments.m4 / n / variance**2 - 3 if varies else np.nan
     values = {
         "n": n,
         "errors": of.errors,
@@ -170,4 +174,4 @@ def _statistics(of: Binned) -> list[float]:
         **dict(zip(QUANTILES, of.quantiles(np.array(list(QUANTILES.values()))), strict=True)),
         "max": of.high,
     }
-    return [values[name] for name in COLUMNS]
+    return [values[name] if np.isfinite(values[name]) else np.nan for name in COLUMNS]

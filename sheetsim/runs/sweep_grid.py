@@ -1,9 +1,10 @@
 """The file of a sweep: a template, a grid over its keys, and the points that they give. It computes no point."""
 
+import inspect
 import math
 import os
 import shlex
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -274,6 +275,9 @@ def _values(key: str, spec: Any) -> list[Any]:
     strange = next((value for value in values if not _is_plain(value)), None)
     if strange is not None:
         raise SheetsimError(f"grid.{key}: {type(strange).__name__} is no value that a TOML file can hold")
+    endless = next((value for value in values if isinstance(value, float) and not math.isfinite(value)), None)
+    if endless is not None:
+        raise SheetsimError(f"grid.{key} has {endless}, which is no finite number")
     # By equality: 1 and 1.0 are one point.
     twice = [value for k, value in enumerate(values) if value in values[:k]]
     if twice:
@@ -298,8 +302,11 @@ def _points(template: str, fixed: Mapping[str, Any], grid: Mapping[str, list[Any
 
 def planned(function: Callable[..., Any], grid: Mapping[str, Any], title: str, replicates: int, show: Any) -> SweepPlan:
     """The plan of a function's sweep: function(**point) gives a model or a study."""
+    if not isinstance(grid, Mapping):
+        raise SheetsimError(f"grid must be a mapping of keys to lists of values, not {said(grid)}")
     asked = _converted({"template": "", "grid": dict(grid), "replicates": replicates, "show": show, "title": title})
     values = _grid(asked.grid, ())
+    _check_takes(function, values)
     points = []
     for combination in product(*values.values()):
         keys = dict(zip(values, combination, strict=True))
@@ -323,6 +330,18 @@ def planned(function: Callable[..., Any], grid: Mapping[str, Any], title: str, r
         values,
         tuple(points),
     )
+
+
+def _check_takes(function: Callable[..., Any], keys: Iterable[str]) -> None:
+    """Raises SheetsimError where the function cannot be called with these arguments and no others."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # what is compiled can have none
+        return
+    try:
+        signature.bind(**dict.fromkeys(keys))
+    except TypeError as error:
+        raise SheetsimError(f"the function's arguments must be the grid's keys, {', '.join(keys)}: {error}") from None
 
 
 def _shown(names: Sequence[str], points: Sequence[Point]) -> dict[str, tuple[str, str | int | None]]:

@@ -19,7 +19,7 @@ from sheetsim.runs.workbook_scenario_book import scenario_sheets
 from sheetsim.studies.about import about_page
 from sheetsim.studies.contents import bound
 from sheetsim.studies.output_pages import is_large, output_pages
-from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_title
+from sheetsim.studies.sensitivity_pages import MOST_INPUTS, MOST_OUTPUTS, sensitivity_page, sensitivity_titles
 from sheetsim.studies.workbook_pages import InputRow, inputs_page, workbook_overview
 from sheetsim.summary.outputs import (
     Quantity,
@@ -85,7 +85,8 @@ class WorkbookBook:
         histograms = {quantity.label: output_histogram(quantity) for quantity in of}
         pages, sensitivities = self._sensitivity()
         more = {quantity.label: self._base_rows(quantity) for quantity in of}
-        told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more)
+        shown = {"live": self._live, "matrices": self._matrices}
+        told = output_pages(of, table, percentiles, risk, histograms, self._trials_title, more, **shown)
         options, compared = self._scenarios()
         titles = [page.title for page in (*told, *pages)]
         first_table = self._first_table(table)
@@ -197,15 +198,15 @@ class WorkbookBook:
         run = self._run
         pages: list[Page] = []
         tables: list[Table] = []
-        there = {quantity.name: quantity for quantity in quantities(run.model)}
-        for k, shown in enumerate(self._of[:MOST_OUTPUTS]):
+        there = {quantity.label: quantity for quantity in quantities(run.model)}
+        titles = sensitivity_titles(self._of)
+        for shown, title in zip(self._of[:MOST_OUTPUTS], titles, strict=False):
             of_trials = TrialSensitivity(there[shown.name], run.values, names=run.given_names)
             if not of_trials.is_told:
                 continue
             numbers = of_trials.numbers()
             labels = of_trials.labels()
             inputs = {run.given_name(name): self._columns[name] for name in labels}
-            title = sensitivity_title(shown, k, len(self._of))
             whole = sensitivity_table(title, shown, inputs, numbers)
             swings = evaluate(whole["swing"])
             order = by_swing(np.array([swings[cell][0, 0] for cell in whole["swing"]]))[:MOST_INPUTS]
@@ -219,7 +220,8 @@ class WorkbookBook:
             )
             r2 = float(of_trials.associations.r2)
             average = shown.mean.placed(None)
-            pages.append(sensitivity_page(title, shown, table, average, r2, len(labels), of_trials.notes))
+            notes = of_trials.notes
+            pages.append(sensitivity_page(title, shown, table, average, r2, len(labels), notes, self._live))
             tables.append(table)
         return pages, tables
 

@@ -8,6 +8,7 @@ from sheetsim.model.expr import Choice, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import about_page, uses_scipy
+from sheetsim.studies.output_pages import VALUES
 from sheetsim.workbook.layout import Block, Item, Link, MatrixSheet, Page, SeriesSheet, Sheet, Text
 from sheetsim.workbook.writing.styles import COLORS
 
@@ -16,16 +17,21 @@ MADE_IN_PYTHON = "made in Python from your own model: no command makes it again"
 
 
 def model_sheets(
-    graph: Graph, title: str, command: str, pages: Sequence[Page] = (), *, matrices: bool = True
+    graph: Graph, title: str, command: str, pages: Sequence[Page] = (), *, matrices: bool = True, live: bool = True
 ) -> list[Sheet]:
     """`Model` lists every name with its size and holds the single cells; each larger matrix has a sheet of its name.
 
     About says with which seed, generator and versions it was made, and what each name is.
-    pages: of the outputs, which follow; matrices: whether the larger ones have sheets.
+    pages: of the outputs, which follow; matrices: whether the larger ones have sheets; live: whether there are
+    formulas.
     """
+    told = "Single cells stand here; every larger matrix is a sheet. Yellow cells can be changed."
+    if not live:
+        where = "every larger matrix is a sheet" if matrices else "larger matrices are left out"
+        told = sentences(f"Single cells stand here; {where}.", VALUES)
     items: list[Item] = [
         Text(0, 0, title, "title"),
-        Text(1, 0, "Single cells stand here; every larger matrix is a sheet. Yellow cells can be changed.", "text"),
+        Text(1, 0, told, "text"),
         *(
             Text(3, column, heading, "heading-left")
             for column, heading in enumerate(("name", "size", "value or sheet"))
@@ -38,7 +44,7 @@ def model_sheets(
         if node.shape == (1, 1) and not isinstance(node, Series):
             items += [
                 Text(row, 0, name, "label", is_name=True),
-                Block(row, 2, node, "input" if _changeable(node) else "number"),
+                Block(row, 2, node, "input" if live and _changeable(node) else "number"),
             ]
             continue
         if not matrices:

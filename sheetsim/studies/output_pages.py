@@ -35,6 +35,9 @@ RISK_ROWS = (
     ("P(a < output ≤ b)", "between", "percent-center", "the share of trials above a and at or below b"),
 )
 
+# What pages say where nothing follows a change.
+VALUES = "The book holds values, without formulas."
+
 # Columns of the page: what is typed and answered, percentiles, and what the charts draw.
 PERCENTILES, DRAWN = 5, 8
 
@@ -47,16 +50,19 @@ def output_pages(
     histograms: Mapping[str, OutputHistogram],
     trials: str = "",
     more_rows: Mapping[str, Sequence[tuple[str, Matrix, str, str]]] | None = None,
+    live: bool = True,
+    matrices: bool = True,
 ) -> list[Page]:
     """The summary's page, and a page per quantity for the first MOST_PAGES.
 
     trials: the sheet whose rows are trials, that of the output's matrix if it is not named; more_rows: by label, rows
-    below the risk numbers: a label, a cell, its style and a hint.
+    below the risk numbers: a label, a cell, its style and a hint; live, matrices: whether the book has formulas, and
+    the sheet of trials.
     """
     longest = max(len(quantity.label) for quantity in of)
     widths = {0: max(12, longest + 2)} | dict.fromkeys(range(1, len(table.columns) + 1), 12)
     note = "A row an output: rows of its matrix are trials, and each of its columns is a quantity."
-    if trials:
+    if trials and matrices:
         note = f"A row an output: statistics of its column of the sheet {trials}."
     more: list[Item] = [Text(len(of) + 2, 0, note, "text")]
     if len(of) > MOST_PAGES:
@@ -65,17 +71,25 @@ def output_pages(
     counts = [(histograms[quantity.label].counts,) if k < MOST_PAGES else () for k, quantity in enumerate(of)]
     summary = table_page(table, widths, more=more, drawn={"distribution": counts}, counts=True)
     pages = [replace(summary, words="a row an output", tab="results")]
-    for k, quantity in enumerate(of[:MOST_PAGES]):
-        title = page_title_of(quantity.label, k)
+    titles = titles_of("Output", of[:MOST_PAGES])
+    for k, (quantity, title) in enumerate(zip(of, titles, strict=False)):
         more_of = (more_rows or {}).get(quantity.label, ())
-        pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label], trials, more_of))
+        sheet = str(trials or quantity.output.matrix.name)
+        told = (
+            f"A trial is a row of the sheet {sheet}; yellow cells can be changed."
+            if live
+            else sentences(f"A trial is a row of the sheet {sheet}." if matrices else "", VALUES)
+        )
+        pages.append(_page(title, quantity, percentiles, risk, k, histograms[quantity.label], told, more_of, live))
     return pages
 
 
-def page_title_of(label: str, number: int) -> str:
-    """The title of a quantity's page: a sheet's has 31 characters at most."""
-    title = f"Output {in_title(label)}"
-    return title if len(title) <= 31 else f"Output {number + 1}"
+def titles_of(first: str, of: Sequence[Quantity]) -> list[str]:
+    """The titles of the quantities' pages: a sheet's has 31 characters at most, and case does not tell two apart."""
+    titles = [f"{first} {in_title(quantity.label)}" for quantity in of]
+    folded = [title.casefold() for title in titles]
+    fits = [len(title) <= 31 and folded.count(title.casefold()) == 1 for title in titles]
+    return [title if fit else f"{first} {k}" for k, (title, fit) in enumerate(zip(titles, fits, strict=True), start=1)]
 
 
 def in_title(label: str) -> str:
@@ -90,8 +104,9 @@ def _page(
     risk: Table,
     k: int,
     histogram: OutputHistogram,
-    trials: str,
+    told: str,
     more_rows: Sequence[tuple[str, Matrix, str, str]],
+    live: bool,
 ) -> Page:
     output = quantity.output
     heading = f"{quantity.label} ({output.unit})" if output.unit else quantity.label
@@ -101,20 +116,19 @@ def _page(
         Text(
             1,
             0,
-            sentences(
-                said,
-                f"A trial is a row of the sheet {trials or output.matrix.name}.",
-            ),
+            sentences(said, told),
             "text",
         ),
     ]
     row = 3
     large = is_large(risk, k)
     for label, column, style, hint in RISK_ROWS:
-        shown = "amount-center" if style == "center" and large else style
+        is_asked = style == "input"
+        plain = style if live or not is_asked else "center"
+        shown = "amount-center" if plain == "center" and large and column != "probability" else plain
         items += [Text(row, 0, label, "label"), Block(row, 1, risk[column][k], shown)]
-        if hint:
-            items.append(Text(row, 2, hint, "hint", asks=style == "input"))
+        if hint and (live or not is_asked):
+            items.append(Text(row, 2, hint, "hint"))
         row += 1
     for label, cell, style, hint in more_rows:
         shown = "amount-center" if style == "center" and large else style

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sheetsim.language import sentences
 from sheetsim.model.expr import Matrix
-from sheetsim.studies.output_pages import in_title
+from sheetsim.studies.output_pages import VALUES, titles_of
 from sheetsim.studies.pages import table_items
 from sheetsim.studies.sections import moved
 from sheetsim.summary.outputs import Quantity
@@ -31,16 +31,26 @@ LIVE = (
 )
 
 
-def sensitivity_title(quantity: Quantity, number: int, outputs: int) -> str:
-    """The title of a quantity's page, of so many outputs."""
-    title = f"{SENSITIVITY} {in_title(quantity.label)}"
-    return SENSITIVITY if outputs == 1 else title if len(title) <= 31 else f"{SENSITIVITY} {number + 1}"
+def sensitivity_titles(of: Sequence[Quantity]) -> list[str]:
+    """The titles of all quantities' pages."""
+    return [SENSITIVITY] if len(of) == 1 else titles_of(SENSITIVITY, of)
 
 
 def sensitivity_page(
-    title: str, quantity: Quantity, table: Table, mean: Matrix, r2: float, inputs: int, notes: Sequence[str]
+    title: str,
+    quantity: Quantity,
+    table: Table,
+    mean: Matrix,
+    r2: float,
+    inputs: int,
+    notes: Sequence[str],
+    live: bool = True,
 ) -> Page:
-    """mean: of the output; r2: of the regression; inputs: how many there are in all; notes: what else to know."""
+    """The page of a quantity.
+
+    mean: of the output; r2: of the regression; inputs: how many there are in all; notes: what else to know; live:
+    whether the book has formulas.
+    """
     unit = f" ({quantity.output.unit})" if quantity.output.unit else ""
     rows = len(table.labels)
     shown = f"The {rows} of {inputs} inputs with the widest swings." if rows < inputs else ""
@@ -48,7 +58,7 @@ def sensitivity_page(
     items: list[Item] = [
         Text(0, 0, f"What moves {quantity.label}{unit}", "title", 6),
         Text(1, 0, sentences(shown, "A row an input.", said, "Intervals: run.sensitivity() in Python."), "text"),
-        Text(2, 0, LIVE, "text", asks=True),
+        Text(2, 0, LIVE if live else VALUES, "text"),
         Text(3, 0, "mean of the output", "label"),
         Block(3, 1, mean, "number"),
         *(moved(item, TOP) for item in table_items(table)),

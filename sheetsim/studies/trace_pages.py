@@ -178,7 +178,11 @@ def _forward(network: Network, cells: Traced) -> Page:
                 "the same number, from the matrix product" if layers[0].b is None else "the sum and the bias together",
             ),
             ("Output z = f(a)", output, "on the sheet Activation"),
-            ("Derivative f′(a)", _slope(network, linear), "the factor of the gradient in the backward pass"),
+            (
+                "Derivative f′(a)",
+                _slope(network, linear).placed("traced_slope"),
+                "the factor of the gradient in the backward pass",
+            ),
         ],
     )
     return _page(way, cells, [Block(4 + k, 1, cell, "input") for k, cell in enumerate(cells.asked)])
@@ -216,7 +220,11 @@ def _backward(flow: BackwardPass, cells: Traced) -> Page:
         [term(above.d_a, above.W) for above in steps[1:]],
         [
             ("On its sheet: d_z", d_z.placed("traced_d_z"), "the same number, from the matrix product"),
-            ("Derivative f′(a)", _slope(flow.network, linear.placed("traced_a")), "at the unit's pre-activation"),
+            (
+                "Derivative f′(a)",
+                _slope(flow.network, linear.placed("traced_a")).placed(None),
+                "at the unit's pre-activation",
+            ),
             ("d_a = d_z · f′(a)", d_a.placed("traced_d_a"), "what goes on to the layer below"),
         ],
     )
@@ -245,7 +253,7 @@ def _within(asked: Matrix, most: Operand) -> Matrix:
 def _slope(network: Network, a: Matrix) -> Matrix:
     # Of the value alone: the gradient by a cell that has a place is an expression of that cell.
     (slope,) = grad(total(activate(network.activation, a)), [a])
-    return slope.placed("traced_slope")
+    return slope
 
 
 def _page(way: Way, cells: Traced, chosen: Sequence[Item]) -> Page:

@@ -29,7 +29,7 @@ from sheetsim.model.expr import (
     total,
     where,
 )
-from sheetsim.model.graph import Graph, Output
+from sheetsim.model.graph import NAME, Graph, Output
 from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
 from sheetsim.summary.histogram import NUDGE, Drawn, drawn
@@ -50,6 +50,11 @@ PERCENTS = (
 )
 
 BINS = 40
+
+# Matrices of a quantity's histogram, beside the two of `drawn`; and the longest text that they are called after, so
+# that their names are no longer than a workbook's may be.
+HISTOGRAM_PARTS = ("bin", "edges", "counts", "at_most", "above")
+LONGEST_KEY = 200
 
 # A histogram's range: all but so much at each end.
 CUT = 0.001
@@ -175,13 +180,34 @@ class Quantity:
 def quantities(graph: Graph) -> list[Quantity]:
     """The columns of all outputs, in their order."""
     columns: list[Quantity] = []
+    taken = {str(node.name).casefold() for node in graph}
     for output in graph.outputs.values():
         count, name = output.matrix.shape[1], str(output.matrix.name)
         headings = output.columns or output.matrix.headings or tuple(map(str, range(1, count + 1)))
         for k in range(count):
             x = output.matrix if count == 1 else column(output.matrix, k + 1)
-            columns.append(Quantity(name if count == 1 else f"{name} {headings[k]}", output, x))
+            label = name if count == 1 else f"{name} {headings[k]}"
+            columns.append(Quantity(label, output, x, _key(label, name if count == 1 else f"{name}.{k + 1}", taken)))
     return columns
+
+
+def _key(label: str, plain: str, taken: set[str]) -> str:
+    """What the matrices of a quantity are called after: its label, or `plain`, so that all their names can be had.
+
+    taken: names in lower case, to which those of the matrices are added.
+    """
+    first = label.replace(" ", ".")
+    is_name = NAME.match(first) and len(first) <= LONGEST_KEY and all(c.isascii() or c.isalpha() for c in first)
+    key = first if is_name else plain
+    while not taken.isdisjoint(names := {name.casefold() for name in _names(key)}):
+        key = f"{plain}_" if key == first != plain else f"{key}_"
+    taken |= names
+    return key
+
+
+def _names(key: str) -> list[str]:
+    """The names of the matrices of `output_histogram`."""
+    return [*(f"{key}.{part}" for part in HISTOGRAM_PARTS), f"largest_count.{key}", f"chart_height.{key}"]
 
 
 def output_table(of: Sequence[Quantity]) -> Table:

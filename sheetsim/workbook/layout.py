@@ -398,8 +398,7 @@ class Layout:
             option for node in self.places if isinstance(node.source, Choice) for option in node.source.options
         }
         limits.check_titles(sheet.title for sheet in self.sheets)
-        for node in self.named():
-            limits.check_name(str(node.name))
+        limits.check_names(str(node.name) for node in self.named())
         for node in self.places:
             if isinstance(node.source, Choice):
                 _check_choice(str(node.name), node.source)

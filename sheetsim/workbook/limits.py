@@ -45,6 +45,16 @@ def check_name(name: str) -> None:
         raise SheetsimError(f"the name {name!r} means something else to Excel: choose another")
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Refuses defined names that Excel refuses, and one that is there twice: Excel repairs such a file."""
+    seen: set[str] = set()
+    for name in names:
+        check_name(name)
+        if name.casefold() in seen:
+            raise SheetsimError(f"the name {name!r} is there twice (case does not count)")
+        seen.add(name.casefold())
+
+
 def check_titles(titles: Iterable[str]) -> None:
     """Refuses sheet titles that Excel refuses."""
     seen: set[str] = set()

@@ -21,6 +21,9 @@ NARROW = frozenset("ijltrfI.,:;'|()[]/ -")
 # Of a column beside its text, and the widest that is made.
 ENDS, WIDEST = 1.0, 40.0
 
+# The widest column that Excel has; and of frozen ones, beside which others are to be seen and printed.
+MOST, MOST_FROZEN = 255.0, 80.0
+
 # By style of one line, the style of several; points of a line, and above and below them.
 WRAPPED = {"text": "wrapped", "hint": "hint-wrapped"}
 LINE, AROUND = 13.0, 2.0
@@ -61,7 +64,8 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
         (item for item in page.items if isinstance(item, Text) and item.columns == 1),
         key=lambda item: (item.row, item.column),
     )
-    widths = dict(page.widths)
+    frozen = page.freeze[1] if page.freeze else 0
+    widths = {column: min(width, MOST_FROZEN if column < frozen else MOST) for column, width in page.widths.items()}
 
     def has(column: int) -> float:
         return widths[column] if column in widths else column_pixels(page, column) / 7

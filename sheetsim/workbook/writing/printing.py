@@ -187,8 +187,10 @@ class _Lines:
         ends = [0, *accumulate(self.sizes)]
         cuts: list[int] = []
         first = 0
-        while len(cuts) < MOST_BREAKS and ends[-1] - ends[first] > (
-            left := room - (repeated if first >= frozen else 0)
+        while (
+            len(cuts) < MOST_BREAKS
+            and first + 1 < len(self.sizes)
+            and ends[-1] - ends[first] > (left := room - (repeated if first >= frozen else 0))
         ):
             over = bisect_right(ends, ends[first] + left) - 1
             begin = next((k for k in range(over, first, -1) if self._begins(k)), first)
