@@ -100,7 +100,7 @@ def test_a_picture_has_overviews_charts_with_their_numbers_and_a_book_the_same_o
         if isinstance(item, Scatter):
             assert one.get_xlim() == item.window[0][:2]
             assert one.get_ylim() == item.window[1][:2]
-    with read(run.to_excel(tmp_path / "book.xlsx", values_only=True)) as book:
+    with read(run.to_excel(tmp_path / "book.xlsx")) as book:
         ours, theirs = run._pages(), book._pages()
         assert list(ours) == list(theirs)
         for title, panels in ours.items():

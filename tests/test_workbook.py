@@ -176,7 +176,7 @@ def test_about_has_every_parameter_and_the_command(tmp_path: Path) -> None:
     assert "NumPy" in cells["versions"]
 
 
-def test_values_only_has_the_same_sheets_and_numbers_and_no_formula(tmp_path: Path) -> None:
+def test_values_only_has_the_same_sheets_but_trace_and_numbers_and_no_formula(tmp_path: Path) -> None:
     run = small_run()
     dead, live = run.to_excel(tmp_path / "dead.xlsx", values_only=True), run.to_excel(tmp_path / "live.xlsx")
     with zipfile.ZipFile(dead) as archive:
@@ -184,7 +184,8 @@ def test_values_only_has_the_same_sheets_and_numbers_and_no_formula(tmp_path: Pa
             re.search(rb"<f[ >]", archive.read(n)) for n in archive.namelist() if n.startswith("xl/worksheets/sheet")
         )
     with sheetsim.read(dead) as one, sheetsim.read(live) as other:
-        assert one._reader.file.titles == other._reader.file.titles
+        # Nothing can be chosen on Trace without formulas.
+        assert one._reader.file.titles == [title for title in other._reader.file.titles if title != "Trace"]
         assert bits(one["z_3"]) == bits(other["z_3"])
         pd.testing.assert_frame_equal(one.summary(), other.summary())
 

@@ -520,8 +520,8 @@ def _there() -> set[str]:
 @cache
 def _add_fonts() -> None:
     """Makes the system's fonts known that were installed after matplotlib made its list, which it keeps in a file."""
-    known = {font.fname for font in fontManager.ttflist}
-    for path in sorted({*findSystemFonts()} - known):
+    listed = {font.fname for font in fontManager.ttflist}
+    for path in sorted({*findSystemFonts()} - listed):
         # Damaged fonts, and those of pictures.
         with suppress(OSError, RuntimeError, ValueError, KeyError, NotImplementedError):
             fontManager.addfont(path)
