@@ -284,7 +284,7 @@ class _WithTables(TyperCommand):
 
         told = "; ".join(f"{study}: {', '.join(kind.TABLES)}" for study, kind in STUDIES.items())
         option = next(parameter for parameter in self.params if parameter.name == "table")
-        option.help = help_of(f"Which table of its study. {told}.")  # type: ignore[attr-defined]
+        option.help = help_of(f"Which table of the study. {told}.")  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 
 
