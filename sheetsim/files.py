@@ -16,7 +16,7 @@ def path_of(value: object, what: str = "the path") -> Path:
         raise SheetsimError(f"{what} must be text or a pathlib.Path, not {type(value).__name__}")
     path = Path(value)
     if "\0" in str(path):
-        raise SheetsimError(f"{what} holds the character 0, which no file's name has: {str(path)!r}")
+        raise SheetsimError(f"{what} contains a null character, which file names cannot have: {str(path)!r}")
     return path
 
 

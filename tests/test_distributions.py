@@ -508,7 +508,7 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.triangular(CELL, p10=3, p90=10), "with percentiles, all must be numbers"),
         (lambda: sheetsim.pert(2, 1, 3), "pert: low, mode and high must rise"),
         (lambda: sheetsim.pert(CELL, 4, 3), "pert: low, mode and high must rise"),
-        (lambda: sheetsim.metalog(p10=CELL, p30=1, p50=3, p90=9), "in cells it has two or three quantiles"),
+        (lambda: sheetsim.metalog(p10=CELL, p30=1, p50=3, p90=9), "give two or three quantiles"),
         (lambda: sheetsim.discrete([1, CELL], [1]), "weights as many"),
         (lambda: sheetsim.discrete([1, WIDE]), "discrete: values must be a number or a single cell, not 1×2"),
         (lambda: sheetsim.discrete([]), "discrete: values must be one or more numbers"),
@@ -522,7 +522,7 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.truncated(sheetsim.normal(), 2, 1), "low less than high"),
         (lambda: sheetsim.truncated(sheetsim.normal(), low=9), "less than 1e-09 of its numbers"),
         (lambda: sheetsim.truncated(sheetsim.normal()), "needs low, high, or both"),
-        (lambda: sheetsim.truncated(sheetsim.pert(CELL, 1, 3), low=0), "pert is not truncated by cells; .* normal"),
+        (lambda: sheetsim.truncated(sheetsim.pert(CELL, 1, 3), low=0), "pert cannot be truncated at cells; .* normal"),
         (lambda: sheetsim.truncated(sheetsim.normal(CELL)), "needs low, high, or both"),
         (lambda: sheetsim.truncated(sheetsim.normal(CELL), 2, 1), "low less than high"),
         (lambda: sheetsim.truncated(sheetsim.truncated(sheetsim.normal(CELL), 2), 1), "truncated already"),
@@ -540,7 +540,7 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.normal(CELL, -1), "normal: std must be 0 or more"),
         (lambda: sheetsim.distribution("expon", loc=CELL, scale=0), "outside of what scipy.stats.expon allows"),
         (lambda: sheetsim.normal(CELL, "a"), "std must be a finite number or a single cell"),
-        (lambda: sheetsim.distribution("gamma", a=CELL), "gamma has no parameters in cells"),
+        (lambda: sheetsim.distribution("gamma", a=CELL), "gamma cannot have parameters in cells"),
         (
             lambda: correlated({"x": 0.9, "y": -0.9}),
             "z: correlation must be positive semi-definite: with x 0.9, y -0.9",
@@ -557,7 +557,7 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: correlated({"given": 0.5}), "given is not an input that is drawn"),
         (lambda: correlated({"twice": 0.5}), "twice is not an input that is drawn"),
         (lambda: correlated({"x": 0.5}, (11, 1)), "x is 10×1, and must be 11×1"),
-        (lambda: correlated({"x": 0.5}, (10, 2)), "correlation with other inputs is of one column"),
+        (lambda: correlated({"x": 0.5}, (10, 2)), "correlated with others must have one column"),
         (lambda: correlated({"x": "a"}), "correlation with x must be a number"),
     ],
 )
@@ -571,5 +571,5 @@ def test_a_constant_has_no_rank_correlation() -> None:
     model = sheetsim.Model()
     model.input("x", sheetsim.discrete([2]), (10, 1))
     model.input("y", sheetsim.normal(), (10, 1), correlation={"x": 0.5})
-    with pytest.raises(SheetsimError, match="y: x is constant, and correlated with nothing"):
+    with pytest.raises(SheetsimError, match="y: x is constant, so nothing can be correlated with it"):
         model.run()

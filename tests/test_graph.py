@@ -96,7 +96,7 @@ def test_a_wrong_distribution_is_refused(name: str, parameters: dict[str, float]
         (lambda m: m.input("x", np.zeros((2, 2, 2))), "two dimensions"),
         (lambda m: m.input("x", normal()), "need a shape"),
         (lambda m: m.input("x", normal(), (0, 3)), "need a shape"),
-        (lambda m: m.define("y", m.input("x", [[1]])), "leaf or the matrix 'x' already"),
+        (lambda m: m.define("y", m.input("x", [[1]])), "already has the name 'x'"),
         (lambda m: m.choice("c", ["a", "b"], "z"), "'z' is not one of a, b"),
         (lambda m: m.input("x", [[1]], what=3), "x: what must be text, not 3"),
         (lambda m: m.series({"s": [[1]]}, step=dict, steps=1, what="steps"), "give a mapping of their names"),

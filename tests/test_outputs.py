@@ -310,7 +310,7 @@ def test_more_trials_than_a_sheet_has_rows_run_and_leave_a_book_of_the_outputs(t
     [
         (lambda m: m.output("y", 3.0), "y: an output is a matrix of the model, a row a trial, not float"),
         (lambda m: m.output("y", m.input("x", [[1.0, 2.0]])), "rows of an output are trials, at least 2; this is 1×2"),
-        (lambda m: m.output("y", m.input("x", [[1.0], [2.0]])), "this is the leaf or the matrix 'x' already"),
+        (lambda m: m.output("y", m.input("x", [[1.0], [2.0]])), "this matrix already has the name 'x'"),
         (lambda m: m.output("y", m.input("x", np.ones((3, 2))) * 1, columns=["a"]), "1 headings for 2 columns"),
         (lambda m: m.output("y", m.input("x", np.ones((3, 1))) * 1, unit=3), "y: unit must be text"),
         (lambda m: m.output("x", sheetsim.Model().input("x", np.ones((3, 1)))), "this matrix is of another model"),
@@ -392,10 +392,10 @@ def test_a_book_of_a_models_replicates_is_made_again_from_its_python_file(tmp_pa
     [
         (
             "import sheetsim\na, b = sheetsim.Model('A'), sheetsim.Model('B')",
-            "the book's model is 'Given', and the file",
+            "exactly one model with the book's title 'Given'; it",
         ),
         ("1 / 0", "model.py cannot be run: ZeroDivisionError: division by zero"),
-        ("", "the book's model is 'Given', and the file leaves no model as a variable"),
+        ("", "exactly one model with the book's title 'Given'; it leaves no model as a variable"),
         ("raise SystemExit(3)", "model.py cannot be run: SystemExit: 3"),
     ],
 )

@@ -250,7 +250,7 @@ def test_rand_stands_in_redrawn_matrices_alone_and_nothing_else_is_wrong_with_th
 def test_a_book_at_f9_is_not_verified(tmp_path: Path) -> None:
     live = sheetsim.run("relu-he", draws="live", **TINY).to_excel(tmp_path / "live.xlsx")
     poison(live, tmp_path / "f9.xlsx", POSITIONS["F9"])
-    with pytest.raises(SheetsimError, match="draws other numbers whenever it is computed: choose frozen or seeded"):
+    with pytest.raises(SheetsimError, match="draws new numbers at each recalculation: set its cell"):
         sheetsim.verify(tmp_path / "f9.xlsx")
     assert sheetsim.verify(live).state == "as made"
 
@@ -266,11 +266,14 @@ LIVE = SMALL | {"draws": "live"}
         (lambda: sheetsim.run("relu-he", redraw=1), "redraw is a seed of draws live"),
         (lambda: sheetsim.run("relu-he", draws="live", redraw=-1), "redraw must be a whole number from 0"),
         (lambda: sheetsim.run("relu-he", draws="live", report="summary"), "draws live are formulas, and a summary has"),
-        (lambda: sheetsim.run("relu-he", draws="live", sampling="lhs"), "x: draws hdr and live have no design"),
-        (lambda: sheetsim.run("relu-he", draws="hdr", initializer="orthogonal"), "e_1: draws hdr and live have no des"),
+        (lambda: sheetsim.run("relu-he", draws="live", sampling="lhs"), "x: draws hdr and live support neither"),
+        (
+            lambda: sheetsim.run("relu-he", draws="hdr", initializer="orthogonal"),
+            "e_1: draws hdr and live support neit",
+        ),
         (
             lambda: sheetsim.run("relu-he", draws="hdr", weight_draws="truncated"),
-            "e_1: draws hdr and live are normal or uniform numbers, and none of normal",
+            "e_1: draws hdr and live support only normal and uniform numbers, not normal",
         ),
         (lambda: sheetsim.run("relu-he", **LIVE).to_excel("x.xlsx", values_only=True), "values alone have none"),
         (lambda: sheetsim.replicate("relu-he", 2, **LIVE), "draws live are a switch in the book of one run"),

@@ -213,7 +213,7 @@ def test_a_number_and_the_matrix_that_it_stands_for_give_the_same_draws() -> Non
         (np.ones((3, 2)), "is 3×2, and must be 3×3"),
         ([[1, 0.5, 0], [0.4, 1, 0], [0, 0, 1]], "symmetric: row 1, column 2"),
         (2 * np.eye(3), "ones on its diagonal: row 1"),
-        ([[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]], "positive semi-definite: its least eigenvalue is -0.8"),
+        ([[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]], "positive semi-definite: its smallest eigenvalue is -0.8"),
         ([[1, 0.5], [0.5]], "a number or a square matrix"),
         ([1, 2, 3], "a number or a square matrix"),
         ([["1", "0"], ["0", "1"]], "a number or a square matrix"),
@@ -316,7 +316,7 @@ def test_data_have_no_design() -> None:
     with pytest.raises(SheetsimError, match="sampling must be random"):
         sheetsim.run("relu-he", input=MATRIX, layers=[2], sampling="lhs")
     for keys in ({"sampling": "lhs"}, {"correlation": 0.5}):
-        with pytest.raises(SheetsimError, match="of draws"):
+        with pytest.raises(SheetsimError, match="apply to distributions"):
             sheetsim.Model().input("x", MATRIX, **keys)
 
 
@@ -458,9 +458,9 @@ def test_default_streams_do_not_know_of_the_legacy_generator() -> None:
     [
         (lambda: sheetsim.Model(draws="xorshift"), "draws must be one of pcg64, mt19937, hdr, not 'xorshift'"),
         (lambda: sheetsim.Model(seed=2**32, draws="mt19937"), "seed must be at most 4294967295 with draws mt19937"),
-        (lambda: legacy_input(uniform()), "x: draws mt19937 are normal numbers, and none of uniform"),
-        (lambda: legacy_input(normal(), sampling="antithetic"), "x: draws mt19937 have no design and no correlation"),
-        (lambda: legacy_input(normal(), correlation=0.5), "x: draws mt19937 have no design and no correlation"),
+        (lambda: legacy_input(uniform()), "x: draws mt19937 supports only normal numbers, not uniform"),
+        (lambda: legacy_input(normal(), sampling="antithetic"), "x: draws mt19937 supports neither sampling designs"),
+        (lambda: legacy_input(normal(), correlation=0.5), "x: draws mt19937 supports neither sampling designs"),
     ],
     ids=["unknown", "seed", "uniform", "design", "correlation"],
 )

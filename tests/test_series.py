@@ -257,7 +257,7 @@ def _calls(work: Callable[[], object]) -> int:
         (lambda m: m.series({"y": 1.0}, step=lambda b, t: {"y": 1, f"z{t}": 1}, steps=3), "step 2 lacks 'z1'"),
         (lambda m: m.series({"y": 1.0}, step=lambda b, t: b["y"], steps=3), "matrices by name, not Matrix"),
         (lambda m: m.series("y", 1.0, lambda y, t: y, 3)[4], "y: no step 4; it has 0 to 3"),
-        (lambda m: m.define("z", m.series("y", 1.0, lambda y, t: y, 3)[1]), "a step of a series already"),
+        (lambda m: m.define("z", m.series("y", 1.0, lambda y, t: y, 3)[1]), "already a step of a series"),
         (lambda m: m.stacked("z", []), "at least one"),
         (lambda m: sheetsim.grad(total(m.series("y", y := m.input("x", 1.0), lambda y, t: y, 3)), [y]), "its steps"),
         (lambda m: (m.stacked("z", [m.input("x", np.ones((9000, 1)))] * 117), m.to_excel("n.xlsx")), "1,053,001 rows"),

@@ -89,7 +89,7 @@ def test_the_page_of_scenarios_has_the_numbers_of_the_frame(profit: Path, tmp_pa
         pd.testing.assert_frame_equal(read, frame, check_dtype=False, check_names=False, rtol=1e-9, atol=1e-9)
     assert (run.scenarios.frame("B5")["errors"] > 0).all()
     assert "yes" in texts(path)
-    with pytest.raises(SheetsimError, match="changes nothing"):
+    with pytest.raises(SheetsimError, match="name of the unchanged workbook"):
         sheetsim.workbook(profit).simulate({}, ["B4"], scenarios={"as it is": {"B2": 1}}, trials=100)
 
 

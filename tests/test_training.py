@@ -575,7 +575,7 @@ def test_a_models_training_is_refused_where_it_cannot_be() -> None:
         model.batches({"x": x}, 5)
     with pytest.raises(SheetsimError, match="optimizer must be"):
         sheetsim.Optimizer("newton")
-    with pytest.raises(SheetsimError, match="only in the steps of a training"):
+    with pytest.raises(SheetsimError, match="only during training"):
         Program([loss])()
 
 

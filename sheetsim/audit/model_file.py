@@ -34,5 +34,5 @@ def model_of(source: str | os.PathLike[str] | Graph, title: str) -> Graph:
         titles = (
             ", ".join(repr(title_of(model)) for model in models.values()) or "no model as a variable at its top level"
         )
-        raise SheetsimError(f"{path}: the book's model is {title!r}, and the file leaves {titles}")
+        raise SheetsimError(f"{path} must leave exactly one model with the book's title {title!r}; it leaves {titles}")
     return fitting[0]

@@ -117,7 +117,7 @@ def provenance(book: RawBook, sheets: SheetCells, said: Manifest) -> Provenance 
     try:
         if lost or source == GIVEN_ARRAY:
             if not said.matrices:
-                raise SheetsimError("the input is not here, and a summary does not hold it")
+                raise SheetsimError("the input is missing, and a summary does not hold its numbers")
             parameters["input"] = _input(book, sheets)
         experiment = templates.convert(parameters)
         # Where the input file is not here, its numbers are no file's.
@@ -151,7 +151,7 @@ def plan_again(
     options = msgspec.structs.asdict(how) | ({"run": command} if command else {})
     chosen = tuple(options.pop("statistics"))
     if not chosen:
-        raise SheetsimError("replicates.statistics names none")
+        raise SheetsimError("the manifest's replicates.statistics is empty")
     return ReplicatesPlan(observed=observed(source), name="", chosen=chosen, template=said.template, **options)
 
 
@@ -204,13 +204,13 @@ def _check_summary(experiment: Forward, book: RawBook) -> None:
 def _check_work(experiment: Forward, book: RawBook, replicates: int) -> None:
     widths = [experiment.inputs or INPUTS, *experiment.widths()]
     if (experiment.samples or SAMPLES) * sum(map(math.prod, pairwise(widths))) * replicates > OPERATIONS:
-        raise SheetsimError(f"{book.path}: a book of so much work is not made again to check it")
+        raise SheetsimError(f"{book.path}: verify does not compute this book again, as that would take too long")
 
 
 def _check_cells(experiment: Experiment, book: RawBook, replicates: int) -> None:
     """Of a study whose work is known by the sizes of some of its matrices alone."""
     if sum(rows * columns for rows, columns in experiment.sizes().values()) * PER_CELL * replicates > OPERATIONS:
-        raise SheetsimError(f"{book.path}: a book of so much work is not made again to check it")
+        raise SheetsimError(f"{book.path}: verify does not compute this book again, as that would take too long")
 
 
 def _number(name: str) -> tuple[int, str]:

@@ -186,7 +186,7 @@ def _with_contents(book: RawBook, title: str, xml: bytes, contents: Mapping[int,
 
     changed = _CELL.sub(replace, xml)
     if count != len(contents):
-        raise SheetsimError(f"{book.path}, sheet {title}: {len(contents) - count} cells have no place")
+        raise SheetsimError(f"{book.path}, sheet {title}: {len(contents) - count} cells to fill in are not in the file")
     return changed
 
 
@@ -275,7 +275,7 @@ def libreoffice_profile(folder: Path, *, force: bool = True) -> str:
 def _libreoffice(books: list[Path]) -> list[Recalculated]:
     soffice = shutil.which("soffice")
     if soffice is None:
-        raise SheetsimError("the engine libreoffice is not installed: there is no command soffice")
+        raise SheetsimError("LibreOffice was not found: install it so that the command soffice is on the path")
     seconds = SECONDS + SECONDS_A_MEGABYTE * unpacked_bytes(books) // 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")

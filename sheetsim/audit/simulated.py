@@ -211,7 +211,7 @@ class Workbook:
     def _options(self, scenarios: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         """The scenarios after the one that changes nothing, if it is not among them; none where there are none."""
         if not isinstance(scenarios, Mapping) or not all(isinstance(one, Mapping) for one in scenarios.values()):
-            raise SheetsimError("scenarios must be a mapping of names to mappings of cells to what they hold")
+            raise SheetsimError("scenarios must map each name to a mapping of cells to numbers or distributions")
         for name, cells in scenarios.items():
             for cell in cells:
                 try:
@@ -221,7 +221,7 @@ class Workbook:
         if not scenarios or any(not cells for cells in scenarios.values()):
             return dict(scenarios)
         if AS_IT_IS in scenarios:
-            raise SheetsimError(f"the scenario {AS_IT_IS!r} is the one that changes nothing: choose another name")
+            raise SheetsimError(f"{AS_IT_IS!r} is the name of the unchanged workbook: give the scenario another name")
         return {AS_IT_IS: {}} | dict(scenarios)
 
     @np.errstate(all="ignore")

@@ -193,7 +193,9 @@ def verify(
             _check_repeats(book, sheets, manifest)
         own_model = _model_again(manifest, model)
         if said is None and own_model is None and not live:
-            raise SheetsimError(f"{book.path} has no formulas, and names no study: there is nothing to check")
+            raise SheetsimError(
+                f"{book.path} has neither formulas nor a study to compute again: there is nothing to check"
+            )
         rows = _engine_rows(book, sheets, engines, manifest, progress) if live else []
         if said is None and own_model is None:
             return Verified(book.path, tuple(rows), unmade, notes=_not_made_again(manifest, unmade))
@@ -229,8 +231,8 @@ def _check_repeats(book: RawBook, sheets: SheetCells, manifest: Manifest) -> Non
     title, block = book.place(SWITCH)
     if title in sheets and sheets[title].values.get(block.top, block.left) == F9:
         raise SheetsimError(
-            f"{book.path} draws other numbers whenever it is computed: choose {FROZEN} or {SEEDED} from its cell "
-            f"{SWITCH}, save it, and verify it then"
+            f"{book.path} draws new numbers at each recalculation: set its cell {SWITCH} to {FROZEN} or {SEEDED}, "
+            "save it, and verify it again"
         )
 
 
@@ -239,7 +241,7 @@ def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Grap
     if model is None:
         return None
     if manifest is None or "study" in manifest.parameters or manifest.sweep or manifest.search:
-        raise SheetsimError("the book is not of your own model, so that no model can be named for it")
+        raise SheetsimError("a model can only be given for a book of your own model, and this book is not one")
     own_model = model_of(model, manifest.title)
     if manifest.replicates:
         return made_replicates(plan_again(manifest, manifest.replicates, own_model), manifest)

@@ -192,7 +192,7 @@ def run_command(
     form = form_of(form, as_json)
     settings = settings_with_draws(settings, draws)
     if draws == "live" and values_only:
-        raise SheetsimError("--draws live are formulas, and --values-only leaves them out: give one of them")
+        raise SheetsimError("--draws live needs formulas, which --values-only leaves out: give only one of them")
     scenarios = [load_scenario(name, settings, seed, lang=lang) for name in what or templates.ARTICLE]
     check_opener(show_it)
     targets = targets_of(scenarios, output)
@@ -284,7 +284,7 @@ class _WithTables(TyperCommand):
 
         told = "; ".join(f"{study}: {', '.join(kind.TABLES)}" for study, kind in STUDIES.items())
         option = next(parameter for parameter in self.params if parameter.name == "table")
-        option.help = help_of(f"Which table of its study. {told}.")  # type: ignore[attr-defined]
+        option.help = help_of(f"Which table of the study. {told}.")  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 
 

@@ -301,7 +301,7 @@ def answer(
         return
     axes = dict(map(_axis, questions.axes))
     if len(outputs) != 1:
-        raise SheetsimError("--grid is of one --output")
+        raise SheetsimError("--grid takes exactly one output: name it with --output")
     frame = opened.grid(axes, output=outputs[0], statistic=questions.statistic, **given)
     if form is Format.table and frame.columns.name is not None:
         frame.columns = pd.Index([f"{frame.columns.name}={number:g}" for number in frame.columns])

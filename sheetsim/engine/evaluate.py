@@ -179,5 +179,5 @@ def _value(node: Matrix, args: list[Array], chosen: bool, seed: int | None, draw
             drawn[source.training] = outcomes(source.training, seed)
         return part_of(source.training, drawn[source.training], source.part)
     if isinstance(source, Slot):
-        raise SheetsimError(f"{node.name} has a value only in the steps of a training: use it in the loss alone")
+        raise SheetsimError(f"{node.name} has a value only during training: use it only in the loss")
     return np.array([[source.value]])

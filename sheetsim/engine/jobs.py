@@ -153,8 +153,8 @@ def _lost_worker_named() -> Iterator[None]:
         yield
     except (EOFError, OSError):
         raise SheetsimError(
-            "a worker process ended before its work was done: killed, or out of memory; ask for fewer workers. "
-            "A script that uses workers starts under `if __name__ == '__main__':`"
+            "a worker process ended before its work was done (killed, or out of memory): use fewer workers. "
+            "A script that uses workers must start under `if __name__ == '__main__':`"
         ) from None
 
 

@@ -165,9 +165,7 @@ def _metalog_valid(
     probabilities: tuple[float, ...], quantiles: tuple[Cell, ...], low: Cell, high: Cell
 ) -> Matrix | bool:
     if len(quantiles) != len(probabilities) or len(quantiles) not in (2, 3):
-        raise SheetsimError(
-            "metalog: in cells it has two or three quantiles, for which a formula tells whether it rises"
-        )
+        raise SheetsimError("metalog: with parameters in cells, give two or three quantiles, one for each probability")
     if not all(0 < p < 1 for p in probabilities) or any(p >= q for p, q in pairwise(probabilities)):
         raise SheetsimError("metalog: probabilities must lie between 0 and 1 and rise")
     _, steady, *bent = _metalog_coefficients(probabilities, quantiles, low, high)
@@ -372,7 +370,7 @@ def cell_distribution(name: str, **parameters: Any) -> CellDistribution:
     full = full_parameters(name, parameters)
     if name not in CELL_FAMILIES:
         raise SheetsimError(
-            f"{name} has no parameters in cells; the distributions that have are {', '.join(CELL_FAMILIES)}"
+            f"{name} cannot have parameters in cells; these distributions can: {', '.join(CELL_FAMILIES)}"
         )
     family = Distribution(name).family
     cells: dict[str, Any] = {}
@@ -394,7 +392,7 @@ def truncated_cells(law: Distribution | CellDistribution, low: Cell, high: Cell)
     """
     if law.name not in TRUNCATED_FAMILIES:
         raise SheetsimError(
-            f"{law.name} is not truncated by cells; the distributions that can be are {', '.join(TRUNCATED_FAMILIES)}"
+            f"{law.name} cannot be truncated at cells; these distributions can: {', '.join(TRUNCATED_FAMILIES)}"
         )
     if not any(map(_is_bound, (low, high))):
         raise SheetsimError("truncated needs low, high, or both")

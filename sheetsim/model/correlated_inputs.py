@@ -27,7 +27,7 @@ def partners_of(matrices: Mapping[str, Matrix], correlation: Mapping[Any, Any], 
     """
     rows, columns = shape
     if columns != 1:
-        raise SheetsimError(f"correlation with other inputs is of one column, not of {rows}×{columns}")
+        raise SheetsimError(f"an input that is correlated with others must have one column, not {rows}×{columns}")
     partners: list[Partner] = []
     for key, value in correlation.items():
         name = key.name if isinstance(key, Matrix) else key
@@ -70,8 +70,8 @@ def _weighted(partners: list[Partner]) -> list[Partner]:
     if least < -ROUNDING:
         names = ", ".join(f"{partner.name} {partner.correlation:g}" for partner in partners)
         raise SheetsimError(
-            f"correlation must be positive semi-definite: with {names}, and what these have among themselves, "
-            f"its least eigenvalue is {least:.3g}"
+            f"correlation must be positive semi-definite: with {names}, and the correlations among these, "
+            f"its smallest eigenvalue is {least:.3g}"
         )
     weights = np.linalg.pinv(among, rcond=SINGULAR, hermitian=True) @ asked[0]
     return [partner._replace(weight=float(weight)) for partner, weight in zip(partners, weights, strict=True)]

@@ -229,7 +229,7 @@ class Graph:
                 raise SheetsimError(f"{name}: {error}") from None
             return self._draws(name, distribution, shape, sampling, correlation, what)
         if sampling != "random" or correlation is not None:
-            raise SheetsimError(f"{name}: sampling and correlation are of draws; numbers that are given have their own")
+            raise SheetsimError(f"{name}: sampling and correlation apply to distributions, not to given numbers")
         array = _finite_table(name, values)
         if shape is not None and array.shape != (shape := arguments.shape(f"{name}: numbers", shape)):
             raise SheetsimError(f"{name}: the values are {array.shape[0]}×{array.shape[1]}, not {shape[0]}×{shape[1]}")
@@ -255,7 +255,9 @@ class Graph:
                 check_hdr(distribution, design == "random" and mixing is None and not partners)
                 other = self._entities.setdefault(entity_of(name), name)
                 if other != name:
-                    raise SheetsimError(f"{other} has the same stream of draws hdr by chance: use another name")
+                    raise SheetsimError(
+                        f"with draws hdr it has by chance the same stream as {other}: choose another name"
+                    )
         except SheetsimError as error:
             raise SheetsimError(f"{name}: {error}") from None
         before = self._drawn if legacy else None
@@ -418,10 +420,12 @@ class Graph:
             )
         node = expression if isinstance(expression, Matrix) else apply("add", expression, 0.0)
         if node in self._steps:
-            raise SheetsimError(f"{name}: this is a step of a series already; name an expression of it")
+            raise SheetsimError(
+                f"{name}: this matrix is already a step of a series; define an expression of it, such as a + 0"
+            )
         if node.name is not None or not node.is_op:
             raise SheetsimError(
-                f"{name}: this is the leaf or the matrix {node.name!r} already; name an expression of it"
+                f"{name}: this matrix already has the name {node.name!r}; define an expression of it, such as a + 0"
             )
         named = node.placed(name, kind)
         self._named(named, what)
@@ -643,7 +647,7 @@ class Graph:
         if not isinstance(columns, Mapping) and len(arguments.listed("columns", columns, "texts")):
             raise SheetsimError("columns: with several series, give a mapping of their names to headings")
         if not isinstance(what, Mapping) and what != "":
-            raise SheetsimError("what: with several series, give a mapping of their names to what they are")
+            raise SheetsimError("what: with several series, give a mapping of their names to descriptions")
         arguments.function("the step of a series", step)
         by_name = (given if isinstance(given, Mapping) else {} for given in (columns, what))
         return self._series(name, step, steps, *by_name)

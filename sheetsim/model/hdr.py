@@ -86,7 +86,7 @@ def check_hdr(distribution: Distribution, is_plain: bool) -> None:
     law = Distribution(distribution.name, distribution.parameters)
     if distribution.name not in ("normal", "uniform") or law != distribution:
         raise SheetsimError(
-            f"draws hdr and live are normal or uniform numbers, and none of {distribution}: use draws pcg64"
+            f"draws hdr and live support only normal and uniform numbers, not {distribution}: use draws pcg64"
         )
     if not is_plain:
-        raise SheetsimError("draws hdr and live have no design and no correlation: use draws pcg64")
+        raise SheetsimError("draws hdr and live support neither sampling designs nor correlation: use draws pcg64")

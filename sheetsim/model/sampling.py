@@ -127,7 +127,7 @@ class Draw:
         others = [made[partner.draw] for partner in self.partners]
         for partner, other in zip(self.partners, others, strict=True):
             if is_constant(other):
-                raise SheetsimError(f"{self.stream}: {partner.name} is constant, and correlated with nothing")
+                raise SheetsimError(f"{self.stream}: {partner.name} is constant, so nothing can be correlated with it")
         return arranged(numbers, others, [partner.correlation for partner in self.partners])
 
     def _alone(self, shape: Shape, seed: int | None) -> Array:
@@ -227,9 +227,9 @@ def check_legacy(
 ) -> None:
     """Raises SheetsimError for draws that the legacy generator's run of normal numbers does not have."""
     if distribution.name != "normal" or not distribution.family.in_order:
-        raise SheetsimError(f"draws mt19937 are normal numbers, and none of {distribution}: use draws pcg64")
+        raise SheetsimError(f"draws mt19937 supports only normal numbers, not {distribution}: use draws pcg64")
     if design != "random" or correlation is not None or partners:
-        raise SheetsimError("draws mt19937 have no design and no correlation: use draws pcg64")
+        raise SheetsimError("draws mt19937 supports neither sampling designs nor correlation: use draws pcg64")
 
 
 def as_correlation(value: Any, inputs: int) -> InputCorrelation:
@@ -266,11 +266,11 @@ def _as_matrix(correlation: Array, inputs: int) -> Array:
         raise SheetsimError(f"correlation must be symmetric: row {r + 1}, column {c + 1} differs from its mirror image")
     off = np.flatnonzero(np.abs(np.diagonal(correlation) - 1) > CORRELATION_ROUNDING)
     if len(off):
-        raise SheetsimError(f"correlation must have ones on its diagonal: row {off[0] + 1} has none")
+        raise SheetsimError(f"correlation must have ones on its diagonal: row {off[0] + 1} does not")
     least = np.linalg.eigvalsh(correlation)[0]
     # The error of a computed eigenvalue: one of a singular matrix comes out a little below 0.
     if least < -(inputs**2) * np.finfo(float).eps:
-        raise SheetsimError(f"correlation must be positive semi-definite: its least eigenvalue is {least:g}")
+        raise SheetsimError(f"correlation must be positive semi-definite: its smallest eigenvalue is {least:g}")
     return correlation
 
 

@@ -212,7 +212,7 @@ def quantity_of(model: Graph, output: str | None) -> Quantity:
     if output is None and len(there) == 1:
         return next(iter(there.values()))
     if output is None and there:
-        raise SheetsimError(f"sensitivity is of one output: name one of {names}")
+        raise SheetsimError(f"sensitivity takes one output: name one of {names}")
     if output not in there:
         said = "" if output is None else f" {arguments.said(output)}"
         raise SheetsimError(f"no output{said}: the model has {names}")

@@ -503,7 +503,7 @@ class WorkbookRun(ModelRun):
         """How an output follows the uncertain cells, a row per cell, by its swing: see `ModelRun.sensitivity`."""
         named = self._named(output)
         if named is None and len(self._model.asked) > 1:
-            raise SheetsimError(f"sensitivity is of one output: name one of {', '.join(self.given_outputs())}")
+            raise SheetsimError(f"sensitivity takes one output: name one of {', '.join(self.given_outputs())}")
         if isinstance(asked.get("groups"), Mapping):
             names = {given: name for name, given in self.given_names.items()}
             asked["groups"] = {

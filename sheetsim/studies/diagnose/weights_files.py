@@ -234,10 +234,10 @@ def _paired(arrays: Mapping[str, Array], chosen: Sequence[str]) -> list[tuple[st
     if left and not chosen:
         shape = arrays[left[0]].shape
         matrices = _listed([name for name, array in arrays.items() if array.ndim == 2])
-        raise SheetsimError(
-            f"{left[0]}, of the shape {shape}, is neither a matrix of weights nor biases of one: "
-            + (f"name the weights to use (layers), of {matrices}" if matrices else "and there is no matrix of weights")
+        then = (
+            f": name the weights to use (layers), of {matrices}" if matrices else ", and there is no matrix of weights"
         )
+        raise SheetsimError(f"{left[0]}, of the shape {shape}, is neither a matrix of weights nor biases of one{then}")
     return pairs
 
 
