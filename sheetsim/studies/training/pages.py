@@ -73,5 +73,6 @@ def heat_page(
         items += [Block(row + 2, 1, counts, "pixel"), Colors(((row + 2, 1, *counts.shape),))]
         items += _some_steps(row, 4 + counts.shape[1], said, counts, edges, steps)
         row += max(counts.shape) + 4
-    widths = {0: 12} | {1: 6.0} | dict.fromkeys(range(2, 80), 5.0)
+    # Counts of a layer's outputs over all samples have six digits.
+    widths = {0: 12} | dict.fromkeys(range(1, 80), 7.0)
     return Page(title, tuple(items), widths, {0: 28}, words=words, freeze=(3, 1))
