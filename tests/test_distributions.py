@@ -526,7 +526,7 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.truncated(sheetsim.normal(CELL)), "needs low, high, or both"),
         (lambda: sheetsim.truncated(sheetsim.normal(CELL), 2, 1), "low less than high"),
         (lambda: sheetsim.truncated(sheetsim.truncated(sheetsim.normal(CELL), 2), 1), "truncated already"),
-        (lambda: sheetsim.truncated(sheetsim.normal(), low=math.nan), "low and high must be numbers, and NaN is none"),
+        (lambda: sheetsim.truncated(sheetsim.normal(), low=math.nan), "low and high must be numbers, not NaN"),
         (lambda: sheetsim.normal(math.nan, 1), "normal: mean must be a finite number"),
         (
             lambda: sheetsim.discrete({1: 0.2, 2: 0.8}),
@@ -547,7 +547,7 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         ),
         (
             lambda: sheetsim.Model().input("x", sheetsim.normal(), (9, 1), at_least=0),
-            r"x: at_least is of given numbers: draw from truncated\(…, low=0\) instead",
+            r"x: at_least is for given numbers: draw from truncated\(…, low=0\) instead",
         ),
         (lambda: sheetsim.Model().input("x", 1.0, at_least="a"), "x: at_least must be a number, not 'a'"),
         (lambda: correlated({"x": 1.5}), "correlation with x must lie between -1 and 1"),

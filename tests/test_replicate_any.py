@@ -231,7 +231,7 @@ def test_a_sweep_of_another_study_has_a_map_for_each_start(tmp_path: Path) -> No
         ({"grid": {"seed": [1]}}, "grid.seed cannot vary"),
         ({"grid": {"n": [2]}, "show": "none"}, "show: unknown statistic 'none'"),
         ({"grid": {"n": []}}, "grid.n lists no value"),
-        ({"grid": {"n": [10, math.nan]}}, "grid.n has nan, which is no finite number"),
+        ({"grid": {"n": [10, math.nan]}}, "grid.n has nan, which is not a finite number"),
         ({"grid": {"m": [1]}}, "arguments must be the grid's keys, m: missing a required argument: 'n'"),
         ({"grid": 5}, "grid must be a mapping of keys to lists of values, not 5"),
         ({"grid": None}, "a sweep of a function needs a grid"),

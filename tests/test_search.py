@@ -328,7 +328,7 @@ SPACE = "[space]\n"
         (changed('["relu", "tanh"]', "[]"), "space.activation: lists no value"),
         (changed('["relu", "tanh"]', '["relu", "relu"]'), 'space.activation: has "relu" twice'),
         (changed('["relu", "tanh"]', '"relu"'), "space.activation: must be a range"),
-        (changed('["relu", "tanh"]', "[1.0, inf]"), "space.activation: has inf, which is no finite number"),
+        (changed('["relu", "tanh"]', "[1.0, inf]"), "space.activation: has inf, which is not a finite number"),
         (changed('["relu", "tanh"]', '["relu", "tan"]'), "activation must be one of"),
         (changed("from = 10, to = 30", "from = 10.2, to = 10.8"), "there is no whole number from 10.2 to 10.8"),
         (changed("from = 10, to = 30", "from = 0, to = 30"), "the point initializer"),

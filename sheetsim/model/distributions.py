@@ -281,7 +281,7 @@ def truncated(law: Any, low: Cell | None = None, high: Cell | None = None) -> Di
     at_least = -math.inf if low is None else number("truncated: low", low)
     at_most = math.inf if high is None else number("truncated: high", high)
     if math.isnan(at_least) or math.isnan(at_most):
-        raise SheetsimError("truncated: low and high must be numbers, and NaN is none")
+        raise SheetsimError("truncated: low and high must be numbers, not NaN")
     if (at_least, at_most) == (-math.inf, math.inf):
         raise SheetsimError("truncated needs low, high, or both")
     return checked_distribution(whole.name, dict(whole.parameters), max(whole.low, at_least), min(whole.high, at_most))

@@ -207,7 +207,7 @@ class Graph:
         """
         self._check_name(name)
         least = None if at_least is None else arguments.number(f"{name}: at_least", at_least)
-        bounded = f"{name}: at_least is of given numbers: draw from truncated(…, low={at_least}) instead"
+        bounded = f"{name}: at_least is for given numbers: draw from truncated(…, low={at_least}) instead"
         if isinstance(values, CellDistribution):
             if least is not None:
                 raise SheetsimError(bounded)

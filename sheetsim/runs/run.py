@@ -759,7 +759,7 @@ def _end(what: str, value: Any) -> float:
     """A number, or an infinite one. Raises SheetsimError for anything else."""
     number = arguments.number(what, value)
     if math.isnan(number):
-        raise SheetsimError(f"{what} must be a number, and NaN is none")
+        raise SheetsimError(f"{what} must be a number, not NaN")
     return number
 
 

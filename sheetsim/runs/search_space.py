@@ -318,7 +318,7 @@ def _choices(values: list[Any]) -> list[Any]:
         raise SheetsimError("lists no value")
     endless = next((value for value in values if isinstance(value, float) and not math.isfinite(value)), None)
     if endless is not None:
-        raise SheetsimError(f"has {endless}, which is no finite number")
+        raise SheetsimError(f"has {endless}, which is not a finite number")
     twice = [value for k, value in enumerate(values) if toml_value(value) in map(toml_value, values[:k])]
     if twice:
         raise SheetsimError(f"has {toml_value(twice[0])} twice")

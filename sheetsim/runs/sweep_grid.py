@@ -277,7 +277,7 @@ def _values(key: str, spec: Any) -> list[Any]:
         raise SheetsimError(f"grid.{key}: {type(strange).__name__} is no value that a TOML file can hold")
     endless = next((value for value in values if isinstance(value, float) and not math.isfinite(value)), None)
     if endless is not None:
-        raise SheetsimError(f"grid.{key} has {endless}, which is no finite number")
+        raise SheetsimError(f"grid.{key} has {endless}, which is not a finite number")
     # By equality: 1 and 1.0 are one point.
     twice = [value for k, value in enumerate(values) if value in values[:k]]
     if twice:

@@ -51,7 +51,7 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         check_name(name)
         if name.casefold() in seen:
-            raise SheetsimError(f"the name {name!r} is there twice (case does not count)")
+            raise SheetsimError(f"the name {name!r} occurs twice (names ignore case)")
         seen.add(name.casefold())
 
 
