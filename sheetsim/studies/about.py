@@ -96,6 +96,7 @@ def about_page(
         check_cell_text(f"{label} on sheet 'About'", text)
     items: list[Item] = []
     heights: dict[int, float] = {0: title_height(title)}
+    section = ""
     for row, (label, text, style) in enumerate(rows):
         longest = AS_IT_WAS_MADE + text if style == "description" else text
         lines = ceil(len(longest) / PER_LINE[style]) if style in PER_LINE else 1
@@ -105,6 +106,7 @@ def about_page(
         if style == "title":
             items.append(AsMade(row, 0, text, style, 2, CHANGED + text))
         elif style == "section":
+            section = label
             changed = FOLLOWING.get(label)
             items.append(AsMade(row, 0, label, style, 1, changed) if changed else Text(row, 0, label, style))
         elif style == "description":
@@ -112,7 +114,7 @@ def about_page(
         elif label or text:
             look = "label-top" if lines > 1 else "label"
             is_parameter = style == "code" and label != "command"
-            is_name = is_parameter or label in sections.get(NAMES, ())
+            is_name = is_parameter or section == NAMES
             items.append(Text(row, 0, label, look, is_name=is_name))
             items.append(Text(row, 1, text, style, is_name=is_parameter or _is_command(text)))
     return AboutPage(

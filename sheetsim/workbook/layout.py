@@ -352,7 +352,7 @@ class Page:
 
     def __post_init__(self) -> None:
         for item in self.items:
-            if isinstance(item, Text | Block | Echo) and item.style == "verdict":
+            if isinstance(item, Text | Block | Echo) and item.style in ("verdict", "verdict-top"):
                 said = {item.text} if isinstance(item, Text) else possible_texts(item.matrix)
                 if unknown := said - self.tones.keys():
                     raise ValueError(f"no verdict is declared that says {', '.join(sorted(unknown))}: {self.title}")

@@ -255,7 +255,7 @@ class TrainingBook:
         items.append(Text(0, 4, "what is claimed of it", "heading-left", wide - 4))
         for k, label in enumerate(table.labels, start=1):
             items.append(Text(k, 0, str(label), "label-top"))
-            cells = (table["verdict"], "verdict"), (table["number"], "center"), (table["limit"], "center")
+            cells = (table["verdict"], "verdict-top"), (table["number"], "center-top"), (table["limit"], "center-top")
             items += [Block(k, c, of[k - 1], style) for c, (of, style) in enumerate(cells, start=1)]
             items.append(Text(k, 4, self.claimed[k - 1], "wrapped", wide - 4))
         return [Section(items, 1 + len(table.labels), dict.fromkeys(range(1, 1 + len(table.labels)), 30.0))]

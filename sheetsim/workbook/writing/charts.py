@@ -231,7 +231,10 @@ def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Array]) -> d
     numbers = np.concatenate([values[node][:, 0] for node in labels]) if labels else np.zeros(1)
     if not np.isfinite(numbers).all() or (numbers == np.floor(numbers)).all():
         return {}
-    return {"num_format": axis_format(numbers.min(), numbers.max())}
+    low, high = numbers.min(), numbers.max()
+    # Over powers of ten two digits after the point would show the small ones as 0.00; E notation would wrap.
+    small = 0.0001 <= low < 0.005 and high >= 100 * low
+    return {"num_format": "[<0.01]0.0000;0.00" if small else axis_format(low, high)}
 
 
 def _frame(look: Look, chart: Any, item: Bars | HorizontalBars | Lines | Scatter) -> None:

@@ -153,6 +153,7 @@ class Look:
             "layer": {**head, "align": "center", "num_format": '"Layer "0'},
             "number": {"num_format": numbers.number, "align": "right"},
             "center": {"num_format": numbers.number, "align": "center"},
+            "center-top": {"num_format": numbers.number, "align": "center", "valign": "top"},
             "amount": {"num_format": numbers.count, "align": "right"},
             "amount-center": {"num_format": numbers.count, "align": "center"},
             "count": {"num_format": numbers.count, "align": "right"},
@@ -206,6 +207,7 @@ class Look:
                 "border_color": colors.ink,
             },
             "verdict": {"bold": True, "align": "center", "bg_color": colors.verdict},
+            "verdict-top": {"bold": True, "align": "center", "valign": "top", "bg_color": colors.verdict},
             "code": {"font_name": theme.font.code, "font_color": colors.ink, "text_wrap": True, "valign": "top"},
             "wrapped": {"font_color": colors.ink, "text_wrap": True, "valign": "top"},
             # Last: the writer numbers styles in this order, and a number of two digits in each cell of a matrix makes

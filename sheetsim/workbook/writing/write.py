@@ -502,7 +502,7 @@ class _Writer:
         self._verdict(worksheet, item)
 
     def _verdict(self, worksheet: ExactWorksheet, item: Text | Block | Echo) -> None:
-        if item.style != "verdict":
+        if item.style not in ("verdict", "verdict-top"):
             return
         for text, tone in worksheet.tones.items():
             worksheet.conditional_format(
@@ -555,7 +555,7 @@ def _diverging(sheet: MatrixSheet, look: Look) -> dict[str, Any]:
 
 
 # Styles of numbers of any size; counts, shares and the like have a format of their own.
-ADAPTIVE = ("number", "center", "edge")
+ADAPTIVE = ("number", "center", "center-top", "edge")
 
 
 def _covered(blocks: Iterable[tuple[int, int, int, int]]) -> str:
