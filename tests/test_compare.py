@@ -146,7 +146,7 @@ def test_the_command_prints_a_record_a_network_and_layer(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("relu-he",), "2 to 20 networks, not of 1"),
+        (("relu-he",), "2 to 20 networks, not 1"),
         (("relu-he", "optimizers"), "optimizers is of optimizers"),
         (("relu-he", "gradient-flow"), "compare networks of one study"),
         (("relu-he", sheetsim.Forward(draws="live")), "holds counts and no draws"),
@@ -163,5 +163,5 @@ def test_books_take_no_keys_and_replicates_need_one_seed(tmp_path: Path) -> None
     with pytest.raises(SheetsimError, match="is a workbook: seed"):
         sheetsim.compare(one, other, seed=3)
     seeds = sheetsim.Forward(seed=1, **TINY), sheetsim.Forward(seed=2, **TINY)
-    with pytest.raises(SheetsimError, match="common draws need one seed"):
+    with pytest.raises(SheetsimError, match="common draws need the same seed"):
         sheetsim.compare(*seeds, replicates=2)

@@ -136,7 +136,7 @@ REFUSED = [
     ([np.full((2, 2), np.nan)], {}, "array 1 holds numbers that are not finite"),
     ([W_1], {"layout": "sideways"}, "layout must be one of in-out, out-in, auto"),
     ([W_1], {"data": X[:, :3]}, "array 1 takes 4 inputs, and the data have 3"),
-    ([W_1], {"data": X, "samples": 5}, "samples are for drawn inputs"),
+    ([W_1], {"data": X, "samples": 5}, "samples sets the number of drawn inputs"),
     ([], {}, "weights must be a file, a list"),
     ("weights.pt", {}, "weights.pt is not one of .npz, .npy, .safetensors; PyTorch saves with"),
     ("none.npz", {}, "there is no file none.npz"),

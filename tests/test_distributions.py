@@ -520,7 +520,7 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: sheetsim.metalog(p10=3, p50=4, low=3), "above low and below high"),
         (lambda: sheetsim.metalog(p10=0, p50=9, p90=10), "falls somewhere"),
         (lambda: sheetsim.truncated(sheetsim.normal(), 2, 1), "low less than high"),
-        (lambda: sheetsim.truncated(sheetsim.normal(), low=9), "less than 1e-09 of its numbers"),
+        (lambda: sheetsim.truncated(sheetsim.normal(), low=9), "less than 1e-09 of its probability"),
         (lambda: sheetsim.truncated(sheetsim.normal()), "needs low, high, or both"),
         (lambda: sheetsim.truncated(sheetsim.pert(CELL, 1, 3), low=0), "pert cannot be truncated at cells; .* normal"),
         (lambda: sheetsim.truncated(sheetsim.normal(CELL)), "needs low, high, or both"),

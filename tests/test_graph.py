@@ -92,7 +92,7 @@ def test_a_wrong_distribution_is_refused(name: str, parameters: dict[str, float]
         (lambda m: m.input("a b", [[1]]), "is not a name"),
         (lambda m: (m.input("x", [[1]]), m.input("X", [[1]])), "is taken"),
         (lambda m: m.input("x", [[1, float("nan")]]), "row 1, column 2 is nan"),
-        (lambda m: m.input("x", [["a"]]), "no table of numbers"),
+        (lambda m: m.input("x", [["a"]]), "not a table of numbers"),
         (lambda m: m.input("x", np.zeros((2, 2, 2))), "two dimensions"),
         (lambda m: m.input("x", normal()), "need a shape"),
         (lambda m: m.input("x", normal(), (0, 3)), "need a shape"),

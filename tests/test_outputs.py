@@ -316,7 +316,7 @@ def test_more_trials_than_a_sheet_has_rows_run_and_leave_a_book_of_the_outputs(t
         (lambda m: m.output("x", sheetsim.Model().input("x", np.ones((3, 1)))), "this matrix is of another model"),
         (lambda m: m.run().summary(), r"the model has no output: say which matrix has a row a trial with model.output"),
         (lambda m: given(NUMBERS).run().risk("z"), "no output 'z': the model has y"),
-        (lambda m: given(NUMBERS).run().risk(probability=1.5), "probability must lie between 0 and 1, not 1.5"),
+        (lambda m: given(NUMBERS).run().risk(probability=1.5), "probability must be a number from 0 to 1, not 1.5"),
         (lambda m: given(NUMBERS).run().risk(threshold=np.nan), "threshold must be a number, not NaN"),
         (lambda m: given(NUMBERS).run().risk(between=(0, np.nan)), "between must be a number, not NaN"),
         (lambda m: given(NUMBERS).run().risk(between=(1,)), "between must be two numbers"),

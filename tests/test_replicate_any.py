@@ -169,8 +169,8 @@ def test_a_graph_is_the_same_after_a_copy_for_a_worker() -> None:
     [
         (lambda: small("optimizers", start_std=0.0), {}, "nothing is drawn here, so that all replicates"),
         (lambda: sheetsim.Model("empty"), {}, r"has no output to observe: say which with model.output\(name"),
-        (lambda: small("symmetry"), {"statistics": ["nothing"]}, "unknown statistic 'nothing': choose of disti"),
-        (lambda: small("symmetry"), {"statistics": ["middle.loss_end"]}, "one of a single row as zeros.distinct_start"),
+        (lambda: small("symmetry"), {"statistics": ["nothing"]}, "unknown statistic 'nothing': choose one of disti"),
+        (lambda: small("symmetry"), {"statistics": ["middle.loss_end"]}, "one for a single row as zeros.distinct"),
         (lambda: small("symmetry"), {"statistics": []}, "statistics: name at least one"),
         (lambda: small("symmetry"), {"single": True}, "single precision is for replicates of the study forward"),
         (lambda: launch(), {"samples": 9}, "a model has no keys to override"),
@@ -247,7 +247,7 @@ def test_a_wrong_sweep_of_a_function_is_one_sentence(keys: dict[str, Any], sente
 
 def test_a_function_that_gives_no_model_is_refused_with_the_point() -> None:
     with pytest.raises(
-        sheetsim.SheetsimError, match="the point n = 1: the function gave 1, which is no model or study"
+        sheetsim.SheetsimError, match="the point n = 1: the function gave 1, which is neither a model nor a study"
     ):
         sheetsim.sweep(lambda n: n, {"n": [1]}, replicates=2)
 

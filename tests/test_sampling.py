@@ -286,10 +286,10 @@ def test_a_frozen_distribution_is_told_by_name_and_parameters(frozen: object, na
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (stats.gamma, "gamma is no frozen distribution"),
-        (stats.multivariate_normal([0, 0]), "no frozen distribution of single numbers"),
-        (stats.gamma([1, 2]), "gamma has an array as parameter"),
-        (stats.rv_discrete(values=([1, 2], [0.5, 0.5]))(), "has no name in scipy.stats"),
+        (stats.gamma, "gamma is not a frozen distribution"),
+        (stats.multivariate_normal([0, 0]), "not a frozen distribution of single numbers"),
+        (stats.gamma([1, 2]), "gamma has an array as a parameter"),
+        (stats.rv_discrete(values=([1, 2], [0.5, 0.5]))(), "is not one of scipy.stats by name"),
         (stats.gamma(-1), "outside of what scipy.stats.gamma allows"),
         ({"distribution": stats.gamma(1), "a": 2}, "input.a is given, but the distribution"),
         ({"distribution": "gamma", "a": 1, "scale": 0}, "outside of what scipy.stats.gamma allows"),

@@ -335,7 +335,7 @@ SPACE = "[space]\n"
         (changed("samples =", "sampels ="), "unknown key 'sampels': did you mean 'samples'?"),
         (TOML + "seed = [1, 2]", "space.seed: it cannot vary"),
         (TOML + "inputs = [2, 3]", "inputs is both in set and in space"),
-        (TOML + 'draws = {from = 1, to = 2, when = {kind = "a"}}', "when: kind is no other key of space"),
+        (TOML + 'draws = {from = 1, to = 2, when = {kind = "a"}}', "when: kind is not another key of space"),
         (TOML + "bias = {from = 1, to = 2, when = {samples = 3}}", "when: samples has a range"),
         (TOML + 'bias = {from = 1, to = 2, when = {activation = "elu"}}', 'when: activation is never "elu"'),
         (changed('"2.var"', '"2.variance"'), "value: there is no number '2.variance'"),
@@ -364,7 +364,7 @@ def test_a_mistake_is_one_sentence_before_anything_runs(sheetsim, tmp_path: Path
 
 
 def test_mistakes_on_the_command_line_and_from_python(sheetsim, tmp_path: Path) -> None:
-    assert "no shipped search" in sheetsim("search", "nothing")[2]
+    assert "nor a shipped search" in sheetsim("search", "nothing")[2]
     Path("mine.toml").write_text(TOML)
     assert "name a folder" in sheetsim("search", "mine.toml", "--output", "a.xlsx")[2]
     assert "until 5 days" in sheetsim("search", "mine.toml", "--until", "5 days")[2]
@@ -374,7 +374,7 @@ def test_mistakes_on_the_command_line_and_from_python(sheetsim, tmp_path: Path) 
         search(noisy, {"x": [1, 2]})
     with pytest.raises(SheetsimError, match="workers must be a whole number from 1"):
         search(noisy, {"x": [1, 2]}, value="y.mean", workers=0)
-    with pytest.raises(SheetsimError, match="which is no model or study"):
+    with pytest.raises(SheetsimError, match="which is neither a model nor a study"):
         search(lambda x: x, {"x": [1, 2]}, value="y.mean")
 
 

@@ -407,7 +407,7 @@ def _study_mistakes() -> Iterator[tuple[str, object, str]]:
     yield "no such draws", of("1.var", groups={"g": ["e_2"]}, **small), "no input 'e_2'; there are x, e_1"
     yield "nothing drawn", of("sgd.x", "optimizers"), "nothing is drawn here"
     few = {"data": "iris", "layers": [3], "steps": 1, "seeds": 1, "batch": 10}
-    yield "more than draws", of("plain.loss", "training", **few), "depends on its seed by more than its draws"
+    yield "more than draws", of("plain.loss", "training", **few), "uses its seed for more than its draws"
     yield "one replicate", of("1.var", trials=1, **small), "trials must be a whole number from 2"
     model = sheetsim.Model()
     model.output("y", model.input("x", [[1], [2]]) * 2)

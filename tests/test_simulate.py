@@ -94,7 +94,7 @@ def test_a_value_that_the_file_holds_wrongly_is_named(tmp_path: Path) -> None:
         ({"B1": "norml(1, 2)"}, ["B13"], "unknown distribution 'norml'"),
         ({"B1": "__import__('os')"}, ["B13"], "is not a distribution"),
         ({"B1": "normal(10, 1)"}, ["A1"], "holds no formula"),
-        ({"B5": "normal(10, 1)"}, ["B13"], "no uncertain cell"),
+        ({"B5": "normal(10, 1)"}, ["B13"], "does not depend on any uncertain cell"),
         ({"B1": "normal(10, 1)"}, [], "no output is named"),
         ({"B1": "normal(10, 1)", "price": "normal(10, 1)"}, ["B13"], "given twice"),
     ],

@@ -117,7 +117,7 @@ def test_libraries_are_inputs_and_outputs_of_a_simulated_workbook(tmp_path: Path
     ("changes", "reason"),
     [
         ({"sips": [{"name": "x", "function": "Weibull"}]}, "by 'Weibull', and Metalog_1_0 alone is known"),
-        ({"sips": None}, "no SIPmath 3.0 library"),
+        ({"sips": None}, "not a SIPmath 3.0 library"),
     ],
 )
 def test_what_is_no_library_is_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:

@@ -147,8 +147,8 @@ def unequal(model: sheetsim.Model) -> None:
 @pytest.mark.parametrize(
     ("make", "trials", "sentence"),
     [
-        (averaged, None, "mean of x looks at all trials at once, so that they cannot go in blocks"),
-        (given, 60, "x holds 50 given trials: there are no 60 of it"),
+        (averaged, None, "mean of x needs all trials at once and cannot be computed in blocks"),
+        (given, 60, "x has 50 given trials, not 60"),
         (unequal, None, "the outputs have different numbers of trials"),
         (lambda model: None, None, "the model has no output"),
         (averaged, 1, "trials must be a whole number from 2, not 1"),

@@ -429,9 +429,9 @@ def changed(old: str, new: str) -> str:
         (changed("steps = 4", "steps = 6000"), "the grid has 12,000 points; 10,000 are allowed"),
         (
             'template = "relu-he"\n[grid]\nwidth=[1, 2]\ndepth = {from = 1, to = 1000, steps = 400}',
-            "rows; a sweep's workbook has 200,000 at most",
+            "400,400 rows, one per point and layer; a sweep's workbook has 200,000 at most",
         ),
-        (TOML + "sampling = [1979-05-27]\n", "grid.sampling: date is no value that a TOML file can hold"),
+        (TOML + "sampling = [1979-05-27]\n", "grid.sampling: date is not a value that a TOML file can hold"),
         ('template = "relu-he"\n[grid]\nwidth = [2, 1000000]', "the point width = 1000000 needs 72,001 GB"),
         (TOML + f"inputs_{'s' * 9} = {list(range(9))}\n", "unknown key 'inputs_sssssssss'"),
         (f'template = "relu-he"\n[grid]\ninitializer = {[0.1 + k / 3e6 for k in range(2000)]}', "a cell holds 32,767"),
@@ -478,7 +478,7 @@ def test_distributions_from_python_are_said_in_the_book(tmp_path: Path) -> None:
     assert books[0] == books[1]
     about = cells_of(tmp_path / "book.xlsx", "About", data_only=True)
     assert any("gamma" in str(value) for value in about.values())
-    with pytest.raises(SheetsimError, match="no value that a TOML file can hold"):
+    with pytest.raises(SheetsimError, match="not a value that a TOML file can hold"):
         sweep({**SMALL, "grid": {"input": [scipy.stats.gamma(2.0)]}})
 
 

@@ -374,7 +374,7 @@ def test_a_logo_covers_nothing(title: str, inside: bool, tmp_path: Path) -> None
         ("[numbers]\ncount = '0.0\"'", "numbers: count must be a format of numbers as 0.00 or #,##0 are"),
         ("[numbers]\ncount = 'yyyy'", "numbers: count must be a format of numbers as 0.00 or #,##0 are"),
         ('logo = "none.png"', "logo: cannot read"),
-        ('logo = "house.toml"', "is no picture in PNG or JPEG"),
+        ('logo = "house.toml"', "is not a picture in PNG or JPEG"),
         ('cover = "none.xlsx"', "cover: cannot read"),
         ('cover = "brand.xlsm"', "must be a workbook that ends in .xlsx, without macros"),
         ("colors = 1\ncolors = 2", "is not TOML"),

@@ -503,7 +503,7 @@ class Graph:
         """
         for name, node in data.items():
             if not isinstance(node, Matrix) or not isinstance(node.source, Data):
-                raise SheetsimError(f"batches: {name} is no input of given numbers")
+                raise SheetsimError(f"batches: {name} is not an input of given numbers")
         arguments.whole("batches: size", size, 1)
         return batches(data, size, order)
 
@@ -752,7 +752,7 @@ def _finite_table(name: str, values: Any) -> Array:
         if np.ndim(values) == 1 and hasattr(values, "to_frame"):
             array = array.T.copy()
     except Exception:  # an object's own conversion may raise anything
-        raise SheetsimError(f"{name}: the values are no table of numbers") from None
+        raise SheetsimError(f"{name}: the values are not a table of numbers") from None
     if array.ndim != 2 or array.size == 0:
         raise SheetsimError(f"{name}: a matrix has two dimensions of at least 1, not {np.shape(values)}")
     wrong = np.argwhere(~np.isfinite(array))

@@ -28,7 +28,7 @@ def family(name: str) -> Family | None:
     dist = _single_number_distribution(name)
     if dist is None:
         if _is_multivariate(name):
-            raise SheetsimError(f"{name} draws no single numbers: give a distribution of those, and a correlation")
+            raise SheetsimError(f"{name} is multivariate: give a univariate distribution and a correlation")
         return None
 
     def valid(parameters: Mapping[str, float]) -> bool:
@@ -68,14 +68,16 @@ def named(frozen: Any) -> tuple[str, dict[str, Any]]:
 
     if not isinstance(frozen, rv_frozen):
         kind = getattr(frozen, "name", None) or type(frozen).__name__
-        raise SheetsimError(f"{kind} is no frozen distribution of single numbers, such as scipy.stats.gamma(2.0)")
+        raise SheetsimError(f"{kind} is not a frozen distribution of single numbers, such as scipy.stats.gamma(2.0)")
     dist = frozen.dist
     if type(_single_number_distribution(str(dist.name))) is not type(dist):
-        raise SheetsimError("the distribution has no name in scipy.stats, so that no template can hold it")
+        raise SheetsimError("the distribution is not one of scipy.stats by name, so a template cannot hold it")
     keys = [*_shapes(dist), "loc", "scale"]
     given = {**dict(zip(keys, frozen.args, strict=False)), **frozen.kwds}
     if any(np.ndim(value) for value in given.values()):
-        raise SheetsimError(f"{dist.name} has an array as parameter: every input has the same distribution")
+        raise SheetsimError(
+            f"{dist.name} has an array as a parameter: give numbers, as all inputs have the same distribution"
+        )
     loc = given.get("loc", 0.0)
     if dist.name == "uniform":
         return "uniform", {"low": loc, "high": loc + given.get("scale", 1.0)}

@@ -30,7 +30,7 @@ class SipLibrary:
         self.path = path
         try:
             if path.stat().st_size > MOST_BYTES:
-                raise SheetsimError(f"{path} has more than {MOST_BYTES >> 20} MB: it is no library")
+                raise SheetsimError(f"{path} has more than {MOST_BYTES >> 20} MB, too much for a SIPmath library")
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
@@ -41,7 +41,7 @@ class SipLibrary:
         except SheetsimError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise SheetsimError(f"{path} is no SIPmath 3.0 library: {type(error).__name__}, {error}") from None
+            raise SheetsimError(f"{path} is not a SIPmath 3.0 library: {type(error).__name__}, {error}") from None
 
     def _read(self, data: Any) -> None:
         uniforms = data.get("U01", {})
@@ -194,7 +194,9 @@ def write_library(path: Path, variables: Mapping[str, Array], seed: int, origin:
 def _sip(name: str, numbers: Array, layer: str) -> dict[str, Any]:
     there = numbers[np.isfinite(numbers)]
     if len(there) < 100 or there.min() == there.max():
-        raise SheetsimError(f"{name} does not vary, or has fewer than 100 numbers: it is no variable of a library")
+        raise SheetsimError(
+            f"{name} is constant or has fewer than 100 numbers: it cannot be a variable of a SIPmath library"
+        )
     at = np.linspace(0.01, 0.99, 99)
     measured = np.quantile(there, at)
     fits = {low: fitted_metalog(there, TERMS, low) for low in (-np.inf, 0.0) if there.min() > low}

@@ -302,7 +302,7 @@ class TrainedModel:
             return self._records[name]
         except KeyError:
             names = ", ".join(self._records) or "nothing"
-            raise SheetsimError(f"{self.training.name} records {names}, and no {name!r}") from None
+            raise SheetsimError(f"{self.training.name} does not record {name!r}; it records {names}") from None
 
     def trained(self, parameter: Matrix) -> Matrix:
         """A parameter after the last step, of the first run. Raises SheetsimError for what was not trained."""
@@ -333,9 +333,9 @@ def train(
     whole(f"{name}: seeds", seeds, 1, 10_000)
     checked = listed(f"{name}: parameters", parameters, "matrices")
     if not checked or not all(isinstance(node, Matrix) and node.name for node in checked):
-        raise SheetsimError(f"{name}: the parameters are matrices of the model with a name, one at least")
+        raise SheetsimError(f"{name}: the parameters must be one or more named matrices of the model")
     if len({node.expression for node in checked}) < len(checked):
-        raise SheetsimError(f"{name}: two parameters are one expression: give each draws or numbers of its own")
+        raise SheetsimError(f"{name}: two parameters are the same matrix: give each its own draws or numbers")
     if not isinstance(optimizer, Optimizer):
         raise SheetsimError(f"{name}: the optimizer is a sheetsim.Optimizer, as Optimizer('adam', rate=0.001)")
     step = slot("step", (1, 1))

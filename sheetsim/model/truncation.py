@@ -24,7 +24,7 @@ def check_truncation(law: str, family: Family, parameters: Mapping[str, Paramete
         raise SheetsimError(f"{law}: truncation needs low less than high, not {low:g} and {high:g}")
     first, last = _scores(family, parameters, low, high)
     if _share(first, last) < LEAST_SHARE:
-        raise SheetsimError(f"{law} has less than {LEAST_SHARE:g} of its numbers between {low:g} and {high:g}")
+        raise SheetsimError(f"{law} has less than {LEAST_SHARE:g} of its probability between {low:g} and {high:g}")
 
 
 def truncated_family(

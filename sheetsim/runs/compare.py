@@ -222,12 +222,12 @@ def compare(
     """
     arguments.whole("replicates", replicates, 0, MOST_REPLICATES)
     if replicates == 1:
-        raise SheetsimError("replicates must be 0, or at least 2: an interval needs a spread")
+        raise SheetsimError("replicates must be 0 or at least 2, which an interval needs")
     check_language(lang)
     told = arguments.function("progress", progress) or (lambda name: None)
     given = what or templates.ARTICLE
     if not 2 <= len(given) <= MOST_MEMBERS:
-        raise SheetsimError(f"a comparison is of 2 to {MOST_MEMBERS} networks, not of {len(given)}")
+        raise SheetsimError(f"a comparison takes 2 to {MOST_MEMBERS} networks, not {len(given)}")
     loaded = [_loaded(one, overrides) for one in given]
     study = _study(loaded)
     members = _computed(_named_apart(loaded), told)
@@ -258,10 +258,10 @@ def _loaded(what: Any, overrides: Mapping[str, Any]) -> _Loaded:
             raise SheetsimError(f"draws = {LIVE!r}: {why}: run {scenario.template} with --draws live")
         return _Loaded(scenario.name, scenario.template, scenario.experiment.study, scenario, None)
     if overrides:
-        raise SheetsimError(f"{book.path} is a workbook: {', '.join(overrides)} can be set of templates alone")
+        raise SheetsimError(f"{book.path} is a workbook: {', '.join(overrides)} can be set for templates only")
     said = book.manifest
     if said.replicates is not None or said.sweep is not None:
-        raise SheetsimError(f"{book.path} is a book of many runs: compare books of one run each")
+        raise SheetsimError(f"{book.path} holds many runs: only books of a single run can be compared")
     return _Loaded(book.path.stem, str(book.path), str(said.parameters.get("study", "a model")), None, book)
 
 
@@ -323,7 +323,9 @@ def _replicated(
     scenarios = [_scenario(member) for member in members]
     seeds = {getattr(scenario.experiment, "seed", 0) for scenario in scenarios}
     if len(seeds) > 1:
-        raise SheetsimError(f"common draws need one seed, and these have {', '.join(map(str, sorted(seeds)))}")
+        raise SheetsimError(
+            f"common draws need the same seed for all networks; these have {', '.join(map(str, sorted(seeds)))}"
+        )
     names = DIFFERENCES[study]
     cells = replicates * len(names) * sum(len(member.results.summary()) for member in members)
     if cells > MOST_CELLS:
@@ -342,7 +344,7 @@ def _scenario(member: Compared) -> templates.Scenario:
         return member.scenario
     assert isinstance(member.results, Book)
     if member.results.title.startswith(CHANGED):
-        raise SheetsimError(f"{member.given} was changed since it was made: replicates would be of what it was made as")
+        raise SheetsimError(f"{member.given} was edited after it was made: replicates would not show the edits")
     try:
         return templates.given(templates.convert(member.results.manifest.parameters))
     except SheetsimError as error:

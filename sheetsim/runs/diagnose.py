@@ -99,7 +99,7 @@ def diagnose(
     inputs = None
     if data is not None:
         if samples is not None:
-            raise SheetsimError("samples are for drawn inputs: the data have their own")
+            raise SheetsimError("samples sets the number of drawn inputs: leave it out when data is given")
         inputs = Diagnosed(input=source, layers=[1], weights=[]).input_width()
     given = given_layers(weights, layout, layers, inputs)
     kept = given.layers[:-1] if output_layer and len(given.layers) > 1 else given.layers

@@ -246,8 +246,8 @@ def read_manifest(book: RawBook, cells: Cells | None = None) -> Manifest | None:
     if MANIFEST_TITLE not in book.titles:
         if book.has_digest:
             raise SheetsimError(
-                f"{book.path} has no sheet {MANIFEST_TITLE!r} that says how it was made: it is of sheetsim {BEFORE} or "
-                f"before, and sheetsim {BEFORE} reads it; or the sheet was taken away"
+                f"{book.path} has no sheet {MANIFEST_TITLE!r}, which says how it was made: either sheetsim {BEFORE} "
+                f"or before wrote it (read it with sheetsim {BEFORE}), or the sheet was deleted"
             )
         return None
     try:
@@ -265,7 +265,7 @@ def _fields(cells: Cells) -> dict[str, Any]:
     for row, cells_of_row in groupby(sorted(texts), key=lambda cell: cell // COLUMNS):
         name, *pieces = [str(texts[cell]) for cell in cells_of_row]
         if key(row, 1) not in texts or name in fields:
-            raise SheetsimError(f"row {row} has no name, or one that stands there twice")
+            raise SheetsimError(f"row {row} has no name, or the name of a row before it")
         fields[name] = _loaded(name, "".join(pieces))
     return fields
 
@@ -274,7 +274,7 @@ def _loaded(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise SheetsimError(f"{name:.40} has lists or tables too deep in one another") from None
+        raise SheetsimError(f"{name:.40} has lists or tables nested too deeply") from None
     except ValueError as error:
         # Of a number of 5,000 digits Python says how to allow it.
         reason = str(error).partition(";")[0].partition(":")[0]

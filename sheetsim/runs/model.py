@@ -71,7 +71,7 @@ class Model(Graph):
 
     def __init__(self, title: str = "", *, seed: int = 0, draws: str = "pcg64") -> None:
         if isinstance(draws, str) and draws == LIVE:
-            raise SheetsimError("draws live are of templates, whose books have a page for the switch")
+            raise SheetsimError("draws live works with templates only: a model's book has no page for the switch")
         super().__init__(seed=seed, draws=draws)
         self.title = arguments.text("the title", title)
 

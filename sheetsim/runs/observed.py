@@ -163,7 +163,7 @@ class Observed:
             matching = [k for k, (row, of) in enumerate(self.labels) if name in (of, f"{row}.{of}")]
             if not matching:
                 raise SheetsimError(
-                    f"unknown statistic {name!r}: choose of {', '.join(self.names)}, or one of a single row as "
+                    f"unknown statistic {name!r}: choose one of {', '.join(self.names)}, or one for a single row as "
                     f"{self.labels[0][0]}.{self.labels[0][1]}"
                 )
             places += matching

@@ -208,7 +208,9 @@ class Replicates(Written):
             The study is not `forward`: others have no claims.
         """
         if self._measured.counts is None:
-            raise SheetsimError(f"replicates of {self._plan.observed.name} have no claims: these are of forward")
+            raise SheetsimError(
+                f"replicates of {self._plan.observed.name} have no claims: only those of forward have them"
+            )
         return reading_frame(self._book.readings, self._values)
 
     def frame(self) -> "pd.DataFrame":
@@ -245,7 +247,9 @@ class Replicates(Written):
         """
         edges, counts = self._plan.observed.edges, self._measured.counts
         if edges is None or counts is None:
-            raise SheetsimError(f"replicates of {self._plan.observed.name} have no histograms: these are of forward")
+            raise SheetsimError(
+                f"replicates of {self._plan.observed.name} have no histograms: only those of forward have them"
+            )
         return histogram_frame(edges.reshape(-1, 1), [of.reshape(-1, 1) for of in counts])
 
     def manifest(self, layout: Layout, values_only: bool) -> Manifest:
@@ -484,7 +488,9 @@ def _check_disk(plan: ReplicatesPlan) -> None:
     free = shutil.disk_usage(folder := tempfile.gettempdir()).free
     if plan.until is None and needed > free:
         size = f"{plan.replicates:,} replicates need {needed / 1e9:,.0f} GB on disk"
-        raise SheetsimError(f"{size}, and {folder} has {free / 1e9:,.0f} GB free: ask for fewer, or for a precision")
+        raise SheetsimError(
+            f"{size}, but {folder} has {free / 1e9:,.0f} GB free: ask for fewer, or for a precision (until)"
+        )
 
 
 class _Precision:

@@ -301,7 +301,7 @@ class Run(Results):
         if probability is not None:
             given["probability"] = arguments.number("probability", probability)
             if not 0 <= given["probability"] <= 1:
-                raise SheetsimError(f"probability must lie between 0 and 1, not {probability!r}")
+                raise SheetsimError(f"probability must be a number from 0 to 1, not {probability!r}")
         if between is not None:
             ends = arguments.listed("between", between, "two numbers")
             if len(ends) != 2:
@@ -360,7 +360,7 @@ class Run(Results):
         arguments.function("progress", progress)
         layout = self._layout
         if values_only and self._study.graph.redrawn:
-            raise SheetsimError("draws live are formulas, and values alone have none: leave one of them out")
+            raise SheetsimError("draws live needs formulas, which values_only leaves out: give only one of them")
         if values_only:
             pages = pages_of_outputs(self._study, self._risk, live=False)
             layout = self._study.layout(templates.writing(self._command, True), False, pages)
@@ -616,7 +616,7 @@ class Book(Results):
         if series is None:
             return matrix_frame(values, headings)
         if series.rows < 1 or len(values) % series.rows:
-            raise SheetsimError(f"{self.path}: {name} has {len(values)} rows, which are no steps of {series.rows}")
+            raise SheetsimError(f"{self.path}: {name} has {len(values)} rows, which is not a multiple of {series.rows}")
         return series_frame(values, headings, series.rows, series.first)
 
     def __contains__(self, name: str) -> bool:
@@ -671,7 +671,7 @@ class Book(Results):
         """Its edges, and its counts by layer."""
         edges, *counts = [np.reshape(self[one], self._reader.shape(one)) for one in (placed.edges, *placed.counts)]
         if not counts or edges.shape[1] != 1 or any(one.shape != (len(edges) + 1, 1) for one in counts):
-            raise SheetsimError(f"{self.path}: {placed.edges} and its counts are of sizes that are no histogram's")
+            raise SheetsimError(f"{self.path}: {placed.edges} and its counts do not have the sizes of a histogram")
         return [edges, *counts]
 
     def _table(self, table: PlacedTable) -> "pd.DataFrame":
@@ -686,7 +686,9 @@ class Book(Results):
         except ValueError as error:
             raise SheetsimError(f"{self.path}: the column {column.name!r}: {error}") from None
         if sum(place[1].size if isinstance(place, tuple) else 1 for place in places) != rows:
-            raise SheetsimError(f"{self.path}: the column {column.name!r} has not {rows} cells, as its table has rows")
+            raise SheetsimError(
+                f"{self.path}: the column {column.name!r} does not have {rows} cells, one for each row of its table"
+            )
         cells: list[float | str] = []
         for place in places:
             if isinstance(place, tuple):

@@ -355,7 +355,7 @@ def search(
             raise SheetsimError("value: name the number that is looked for, an output of the function's model")
         plan = planned_search(what, {**keys, "space": dict(space)}, until)
     elif space is not None or keys:
-        raise SheetsimError("a search's file, or a mapping, has its space and all keys in it")
+        raise SheetsimError("a search given as a file or a mapping has its space and keys in it: give none beside it")
     else:
         plan = load_search(what, until)
     return run_search(plan, folder, workers, scheduler, progress)

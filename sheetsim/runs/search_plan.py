@@ -302,7 +302,7 @@ def load_search(
     if path.suffix != ".toml":
         if str(what) not in shipped_searches():
             raise SheetsimError(
-                f"{path} is no .toml file, and no shipped search: these are {', '.join(shipped_searches())}"
+                f"{path} is neither a .toml file nor a shipped search; these are {', '.join(shipped_searches())}"
             )
         path = templates.folder() / FOLDER / f"{what}.toml"
     parameters = templates.read_toml(path) | more
@@ -358,7 +358,7 @@ def planned_search(
         except Exception as error:  # a person's own
             raise SheetsimError(f"the function failed: {type(error).__name__}: {error}") from error
         if not isinstance(made, Graph | Experiment):
-            raise SheetsimError(f"the function gave {said(made)}, which is no model or study")
+            raise SheetsimError(f"the function gave {said(made)}, which is neither a model nor a study")
         return made
 
     first = next(space.ends())

@@ -330,7 +330,7 @@ def _condition(
 ) -> list[Any]:
     """The values of another hyperparameter with which this one is there."""
     if name not in before:
-        later = "stands after it: put it before" if name in asked and name != key else "is no other key of space"
+        later = f"stands after {key}: put it first" if name in asked and name != key else "is not another key of space"
         raise SheetsimError(f"when: {name} {later}")
     choices = before[name].choices
     if not choices:
@@ -338,6 +338,6 @@ def _condition(
     listed = values if isinstance(values, list) else [values]
     strange = [value for value in listed if value not in choices]
     if strange or not listed:
-        said = toml_value(strange[0]) if strange else "nothing"
-        raise SheetsimError(f"when: {name} is never {said}: its choices are {', '.join(map(toml_value, choices))}")
+        wrong = f"is never {toml_value(strange[0])}" if strange else "lists no value"
+        raise SheetsimError(f"when: {name} {wrong}: its choices are {', '.join(map(toml_value, choices))}")
     return listed

@@ -99,7 +99,8 @@ class TrialSensitivity:
         x = np.column_stack([leaves[one.leaf][:, one.column] for one in self._inputs])
         if not self.is_told:
             raise SheetsimError(
-                f"{self._said(self.quantity.label)} has fewer than {LEAST} trials with a number: nothing can be said"
+                f"{self._said(self.quantity.label)} has fewer than {LEAST} trials with a number: "
+                "too few for a sensitivity"
             )
         places = {one: k for k, one in enumerate(self._inputs)}
         groups = [[places[one] for one in members] for members in self._groups.values()]
@@ -243,8 +244,7 @@ def sobol_indices(
     given = sorted({str(one.leaf.name) for one in inputs if not isinstance(one.leaf.source, Draw)})
     if given:
         raise SheetsimError(
-            f"Sobol indices need inputs that can be drawn again, and {', '.join(given)} are given numbers: "
-            "run.sensitivity() takes them"
+            f"Sobol indices need drawn inputs, and {', '.join(given)} are given numbers: use run.sensitivity()"
         )
     if not inputs:
         raise SheetsimError(f"{quantity.label} has no input with a row a trial: none of its rows is drawn")

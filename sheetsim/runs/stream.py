@@ -81,13 +81,13 @@ def stream_trials(model: Graph, trials: int | None = None, progress: StreamProgr
         raise SheetsimError("the model has no output: say which matrix has a row a trial with model.output(name, …)")
     made_with = outputs[0].shape[0]
     if any(output.shape[0] != made_with for output in outputs):
-        raise SheetsimError("the outputs have different numbers of trials: they cannot go through one stream")
+        raise SheetsimError("the outputs have different numbers of trials, so they cannot be streamed together")
     count = made_with if trials is None else arguments.whole("trials", trials, 2)
     arguments.function("progress", progress)
     leaves = _leaves_by_trial(outputs, made_with)
     given = next((leaf for leaf in leaves if isinstance(leaf.source, Data)), None)
     if given is not None and count != made_with:
-        raise SheetsimError(f"{given.name} holds {made_with:,} given trials: there are no {count:,} of it")
+        raise SheetsimError(f"{given.name} has {made_with:,} given trials, not {count:,}")
     program = Program(outputs, given=leaves)
     labels = [_labels(model, output) for output in outputs]
     binned = {label: Binned() for names in labels for label in names}
@@ -146,7 +146,7 @@ def _check_row_by_row(node: Matrix, op: Op, by_trial: set[Matrix]) -> None:
     if not elementwise and not (op.name in BY_ROW and first in by_trial and not any(o in by_trial for o in others)):
         name = f" of {first.name}" if first.name else ""
         raise SheetsimError(
-            f"{op.name}{name} looks at all trials at once, so that they cannot go in blocks: run the model whole"
+            f"{op.name}{name} needs all trials at once and cannot be computed in blocks: use run() instead"
         )
 
 

@@ -306,7 +306,9 @@ def sweep(
         names = show if isinstance(show, str) else list(show)
         plan = planned(what, grid, title, REPLICATES if replicates is None else replicates, names)
     elif grid is not None or replicates is not None or show or title:
-        raise SheetsimError("a sweep's file, or a mapping, has its grid, replicates, show and title in it")
+        raise SheetsimError(
+            "a sweep given as a file or a mapping has its grid, replicates, show and title in it: give none beside it"
+        )
     else:
         plan = load_sweep(what)
     return run_sweep(plan, folder, workers, scheduler, progress)

@@ -72,7 +72,8 @@ class SweepBook:
             check_cell_text(key, toml_value(value))
         if rows > MOST_ROWS:
             raise SheetsimError(
-                f"a row a point and layer makes {rows:,} rows; a sweep's workbook has {MOST_ROWS:,} at most"
+                f"the table would have {rows:,} rows, one per point and layer; "
+                f"a sweep's workbook has {MOST_ROWS:,} at most"
             )
 
     def sheets(self, command: str, parameters: Mapping[str, Any]) -> list[Sheet]:

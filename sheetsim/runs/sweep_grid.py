@@ -274,7 +274,7 @@ def _values(key: str, spec: Any) -> list[Any]:
         raise SheetsimError(f"grid.{key} lists no value")
     strange = next((value for value in values if not _is_plain(value)), None)
     if strange is not None:
-        raise SheetsimError(f"grid.{key}: {type(strange).__name__} is no value that a TOML file can hold")
+        raise SheetsimError(f"grid.{key}: {type(strange).__name__} is not a value that a TOML file can hold")
     endless = next((value for value in values if isinstance(value, float) and not math.isfinite(value)), None)
     if endless is not None:
         raise SheetsimError(f"grid.{key} has {endless}, which is not a finite number")
@@ -312,13 +312,15 @@ def planned(function: Callable[..., Any], grid: Mapping[str, Any], title: str, r
         keys = dict(zip(values, combination, strict=True))
         study = function(**keys)
         if not isinstance(study, Graph | Experiment):
-            raise SheetsimError(f"the point {_said(keys)}: the function gave {said(study)}, which is no model or study")
+            raise SheetsimError(
+                f"the point {_said(keys)}: the function gave {said(study)}, which is neither a model nor a study"
+            )
         try:
             points.append(Point(keys, study, observed(study)))
         except SheetsimError as error:
             raise SheetsimError(f"the point {_said(keys)}: {error}") from None
     if len({point.observed.seed for point in points}) > 1:
-        raise SheetsimError("the models of a sweep must have one seed, so that its points differ not by chance")
+        raise SheetsimError("the models of a sweep must have the same seed, so that points do not differ by chance")
     return SweepPlan(
         getattr(function, "__name__", "sweep"),
         title or f"Sweep of {getattr(function, '__name__', 'a function')}",
@@ -369,7 +371,7 @@ def _shown(names: Sequence[str], points: Sequence[Point]) -> dict[str, tuple[str
             shown |= {f"{row}.{statistic}": (statistic, row) for row, statistic in labels}
     rows = {tuple(first.rows(statistic)) if row is None else None for statistic, row in shown.values()}
     if len(rows) > 1:
-        raise SheetsimError("show: statistics of different rows cannot stand side by side: show them in two sweeps")
+        raise SheetsimError("show: statistics of different rows cannot be shown together: use two sweeps")
     return shown
 
 

@@ -131,7 +131,7 @@ def parsed(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise SheetsimError(str(error)) from None
     except RecursionError:
-        raise SheetsimError("lists or tables lie too deep in one another") from None
+        raise SheetsimError("lists or tables are nested too deeply") from None
     except ValueError:
         # Python's own limit, which tomllib does not know.
         raise SheetsimError("a whole number has more than 4,300 digits") from None

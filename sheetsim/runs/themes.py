@@ -67,7 +67,7 @@ def _logo(theme: Path, path: Path) -> bytes:
     except SheetsimError:
         raise
     except ValueError:
-        raise SheetsimError(f"{theme}: logo: {path} is no picture in PNG or JPEG") from None
+        raise SheetsimError(f"{theme}: logo: {path} is not a picture in PNG or JPEG") from None
     return data
 
 

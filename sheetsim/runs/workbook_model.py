@@ -293,7 +293,7 @@ class WorkbookModel(Model):
                     raise SheetsimError(f"the output {one.given} holds no formula")
                 raise SheetsimError(f"the output {one.given} ({self.book.name_of(one.cell)}) holds no formula")
             named = ", ".join(cell.given for cell in self.uncertain) or "there are none"
-            raise SheetsimError(f"no uncertain cell ({named}) reaches the output {one.given}: it is always the same")
+            raise SheetsimError(f"the output {one.given} does not depend on any uncertain cell ({named})")
 
     def _partners(self, correlations: Sequence[tuple[str, str, float]]) -> dict[CellId, dict[CellId, float]]:
         """By input, the earlier ones that it is correlated with."""
@@ -303,7 +303,7 @@ class WorkbookModel(Model):
             cells = [self.book.cell_of(one) for one in (first, second)]
             for given, cell in zip((first, second), cells, strict=True):
                 if cell not in order:
-                    raise SheetsimError(f"the correlation of {first} and {second}: {given} is no input")
+                    raise SheetsimError(f"the correlation of {first} and {second}: {given} is not an input")
             if cells[0] == cells[1]:
                 raise SheetsimError(f"the correlation of {first} with itself is 1")
             earlier, later = sorted(cells, key=lambda cell: order[cell])

@@ -158,7 +158,7 @@ def compared_scenarios(
     scenarios: by name, numbers and distributions of cells in place of what inputs or the file say.
     """
     if not isinstance(scenarios, Mapping) or not scenarios:
-        raise SheetsimError("scenarios must be a mapping of names to what cells hold, at least one")
+        raise SheetsimError("scenarios must map at least one name to numbers or distributions of cells")
     numbers: dict[str, Array] = {}
     for name, cells in scenarios.items():
         arguments.text("the name of a scenario", name)
@@ -227,7 +227,7 @@ def grid_of(make: MakeModel, book: SheetBook, axes: Mapping[str, Sequence[float]
 
     arguments.one_of("statistic", statistic, STATISTICS)
     if not isinstance(axes, Mapping) or not 1 <= len(axes) <= 2:
-        raise SheetsimError("a grid is of one or two cells, each with its numbers")
+        raise SheetsimError("a grid takes one or two cells, each with a list of numbers")
     numbers = [[arguments.number(cell, x) for x in arguments.listed(cell, xs, "numbers")] for cell, xs in axes.items()]
     points = math.prod(map(len, numbers))
     if not 0 < points <= MOST_POINTS:
@@ -267,7 +267,7 @@ def goal_of(make: MakeModel, book: SheetBook, cell: str, sign: str, threshold: f
     Raises SheetsimError where the probability is not reached on either side.
     """
     if not 0 < arguments.number("probability", probability) < 1:
-        raise SheetsimError(f"the probability of a goal must lie between 0 and 1, not {probability!r}")
+        raise SheetsimError(f"the probability of a goal must be above 0 and below 1, not {probability!r}")
     held = held_model(make, book, [cell])
     compared = SIGNS[sign]
 
@@ -279,7 +279,7 @@ def goal_of(make: MakeModel, book: SheetBook, cell: str, sign: str, threshold: f
     end = _other_side(share, start, probability)
     if end is None:
         raise SheetsimError(
-            f"no value of {cell} near {start:g} makes P(output {sign} {threshold:g}) pass {probability:g}: "
+            f"no value of {cell} near {start:g} brings P(output {sign} {threshold:g}) to {probability:g}: "
             f"at {start:g} it is {share(start):.4g}"
         )
     a, b = start, end

@@ -236,7 +236,7 @@ def check_plain(parameters: Mapping[str, Any]) -> None:
         key, value, depth = inside.pop()
         check_text("a key", key)
         if depth > DEEPEST:
-            raise SheetsimError(f"{key:.40} has lists or tables more than {DEEPEST} deep in one another")
+            raise SheetsimError(f"{key:.40} has lists or tables nested more than {DEEPEST} deep")
         if isinstance(value, str):
             check_text(key, value)
         elif isinstance(value, Mapping):
