@@ -282,7 +282,7 @@ DIGITS = "9" * 5000
             ["replicate", "relu-he", "--set", "depth=600", "--set", "width=1"],
             "a book of replicates has 6,000 rows at most",
         ),
-        (["replicate", "relu-he", "--replicates", "1000000000000"], ",000 GB on disk, and "),
+        (["replicate", "relu-he", "--replicates", "1000000000000"], ",000 GB on disk, but "),
         (["replicate", "relu-he", "--scheduler", "ucx://a:1", *QUICK], "cannot reach a Dask scheduler at 'ucx://a:1'"),
         (["run", "relu-he", "--set", "samples=5\nseed=3"], "a value has no line break"),
         (["run", "relu-he", "--set", "samples=5\n[histogram]\nbins=3"], "a value has no line break"),
