@@ -142,13 +142,13 @@ def scripts(quick: bool) -> Rows:
 
 
 STREAM = """
-import resource, sys, time
+import sys, time
 sys.path.insert(0, {folder!r})
+from export import peak_memory
 from models import model_of
 start = time.perf_counter()
 frame = model_of(1000).stream({trials}).summary()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-print(time.perf_counter() - start, peak, frame.loc["y", "mean"], frame.loc["y", "se"])
+print(time.perf_counter() - start, peak_memory(), frame.loc["y", "mean"], frame.loc["y", "se"])
 """
 
 

@@ -137,8 +137,10 @@ def trials_rows(folder: Path, quick: bool) -> Rows:
 
 
 ALONE = """
-import resource, sys, time
+import sys, time
 import numpy as np
+sys.path.insert(0, sys.argv[5])
+from export import peak_memory
 from sheetsim.sheets.book import SheetBook
 from sheetsim.sheets.program import SheetPlan, SheetProgram
 path, inputs, output, trials = sys.argv[1], sys.argv[2].split(","), sys.argv[3], int(sys.argv[4])
@@ -150,13 +152,12 @@ program = SheetProgram(SheetPlan(book, [book.cell_of(cell) for cell in inputs], 
 compiled = time.perf_counter()
 program([np.random.default_rng(k).normal(1e-4, 1e-5, trials) for k in range(len(inputs))])
 done = time.perf_counter()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-print(read - start, compiled - read, done - compiled, peak, program.cells)
+print(read - start, compiled - read, done - compiled, peak_memory(), program.cells)
 """
 
 
 def alone(name: str, path: Path, inputs: str, output: str, trials: int) -> dict[str, Any]:
-    command = [sys.executable, "-c", ALONE, str(path), inputs, output, str(trials)]
+    command = [sys.executable, "-c", ALONE, str(path), inputs, output, str(trials), str(Path(__file__).parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     read, compiled, run, peak, cells = map(float, done.stdout.split())
     return {
