@@ -153,13 +153,6 @@ def given(experiment: Experiment) -> Scenario:
     return Scenario(experiment, experiment.study, command(base, load(base).experiment, experiment), base)
 
 
-def forward(experiment: Experiment, what: str) -> Forward:
-    """The experiment, if its study is forward. Raises SheetsimError for another: `what` is not for it."""
-    if isinstance(experiment, Forward) and experiment.study == "forward":
-        return experiment
-    raise SheetsimError(f"{what} are of the study forward, not of {experiment.study}")
-
-
 def convert(parameters: Mapping[str, Any]) -> Experiment:
     """Parameters as an experiment. Raises SheetsimError with the key's path and the reason."""
     numbers = {key: unwrapped(value) for key, value in parameters.items()}

@@ -8,7 +8,7 @@ from sheetsim.model.expr import Choice, Draw, Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import about_page, uses_scipy
-from sheetsim.studies.output_pages import VALUES
+from sheetsim.studies.pages import VALUES
 from sheetsim.workbook.layout import Block, Item, Link, MatrixSheet, Page, SeriesSheet, Sheet, Text
 from sheetsim.workbook.writing.styles import COLORS
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import Data, Matrix
 from sheetsim.studies.histogram_pages import BARS_NOTE
+from sheetsim.studies.pages import VALUES
 from sheetsim.studies.sections import table_page
 from sheetsim.summary.outputs import OutputHistogram, Quantity
 from sheetsim.summary.table import Table
@@ -34,9 +35,6 @@ RISK_ROWS = (
     ("A number b", "high", "input", ""),
     ("P(a < output ≤ b)", "between", "percent-center", "the share of trials above a and at or below b"),
 )
-
-# What pages say where nothing follows a change.
-VALUES = "The book holds values, without formulas."
 
 # Columns of the page: what is typed and answered, percentiles, and what the charts draw.
 PERCENTILES, DRAWN = 5, 8

@@ -29,6 +29,9 @@ HOW_IT_IS_SHOWN = {
 
 CHANGED = "Edited since made as: "
 
+# What pages say where nothing follows a change.
+VALUES = "This book holds values, without formulas."
+
 # The cell that says whether the yellow cells hold what they were made with, 1 or 0.
 AS_MADE = "as_made"
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from sheetsim.language import sentences
 from sheetsim.model.expr import Matrix
-from sheetsim.studies.output_pages import VALUES, titles_of
-from sheetsim.studies.pages import table_items
+from sheetsim.studies.output_pages import titles_of
+from sheetsim.studies.pages import VALUES, table_items
 from sheetsim.studies.sections import moved
 from sheetsim.summary.outputs import Quantity
 from sheetsim.summary.sensitivity import SENSITIVITY_COLUMNS

@@ -79,11 +79,7 @@ class SeriesSheet:
 
 @dataclass(frozen=True)
 class Text:
-    """A fixed text, over `columns` cells when that is more than 1.
-
-    is_name: whether it is one in every language; asks: whether it says what to change or of formulas, and is left out
-    of books without formulas.
-    """
+    """A fixed text, over `columns` cells when that is more than 1; is_name: whether it is one in every language."""
 
     row: int
     column: int
@@ -91,7 +87,6 @@ class Text:
     style: str = "text"
     columns: int = 1
     is_name: bool = field(default=False, kw_only=True)
-    asks: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -435,8 +430,7 @@ class Layout:
         items: list[Item] = []
         for item in sheet.items:
             if not isinstance(item, Block):
-                if self.live or not (isinstance(item, Text) and item.asks):
-                    items.append(item)
+                items.append(item)
             elif isinstance(item.matrix.source, Constant) and item.matrix.expression is item.matrix:
                 items.append(_constant(item, item.matrix.source.value))
             elif item.matrix in self.places and item.matrix.shape == (1, 1):

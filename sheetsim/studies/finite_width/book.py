@@ -9,7 +9,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.finite_width.layers import VERDICTS, sum_of_inverses
 from sheetsim.studies.finite_width.passes import multiplies_sizes
-from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.pages import LABEL_WIDTH, VALUES
 from sheetsim.studies.sections import (
     Overview,
     Row,
@@ -95,7 +95,7 @@ class FiniteWidthBook:
             self._of_depth,
             "Numbers of the networks are NumPy’s, constants of this book; all statistics of them are formulas."
             if live
-            else "This book holds values, without formulas.",
+            else VALUES,
         )
         rows = [Row("Verdict", self.verdicts, "verdict")]
         rows += [Row(label, table[name], style) for label, name, style in ROWS]

@@ -16,7 +16,7 @@ from sheetsim.studies.jacobian.layers import (
     Values,
 )
 from sheetsim.studies.network_sheets import CHOOSE
-from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.pages import LABEL_WIDTH, VALUES
 from sheetsim.studies.sections import (
     Control,
     Overview,
@@ -94,7 +94,7 @@ class JacobianBook:
             "The Jacobians are formulas, products of matrices; mean square and fourth power follow the yellow cells. "
             "Singular values are NumPy’s, constants: they are #N/A where a yellow cell has changed their Jacobian."
             if live
-            else "This book holds values, without formulas."
+            else VALUES
             if study.is_full
             else "This book holds values without formulas: its networks are too large for live ones, units² · layers "
             "over 100,000."

@@ -8,6 +8,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.network_sheets import DRAWS, WEIGHTS
+from sheetsim.studies.pages import VALUES
 from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, Growth
 from sheetsim.studies.rnn_gradients.spectrum import Radius
 from sheetsim.studies.rnn_gradients.step_pages import spectrum_sheets, step_pages
@@ -129,9 +130,7 @@ class RnnGradientsBook:
         sizes = f"{_counted(samples, 'sample')} of {_counted(units, 'unit')}"
         moved = "h ← f(h W + b)" if self.study.bias else "h ← f(h W)"
         shown = (
-            "Choose between them by the cells Clip and Norm. Change a yellow cell, and all follows."
-            if live
-            else "This book holds values, without formulas."
+            "Choose between them by the cells Clip and Norm. Change a yellow cell, and all follows." if live else VALUES
         )
         return (
             f"{sizes} pass {_counted(len(self.series['norm']), 'time')} through {moved}. Back comes d, the gradient "

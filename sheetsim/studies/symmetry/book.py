@@ -79,7 +79,7 @@ class SymmetryBook:
             start_page(self.study, start, verdict, None if k else self.graph["step"])
             for k, (start, verdict) in enumerate(zip(self.starts, self.verdicts, strict=True))
         ]
-        sheets: list[Sheet] = [self._overview(live), *pages, *results, data_page(self.graph)]
+        sheets: list[Sheet] = [self._overview(live), *pages, *results, data_page(self.graph, live)]
         tables = self.table, self.steps
         return StudyBook(self.study, self.graph, sheets, command, live, tables=tables, verdicts=VERDICTS)
 

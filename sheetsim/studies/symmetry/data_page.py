@@ -4,8 +4,8 @@ from sheetsim.model.graph import Graph
 from sheetsim.workbook.layout import Block, Item, Number, Page, Text
 
 
-def data_page(graph: Graph) -> Page:
-    """The page."""
+def data_page(graph: Graph, live: bool) -> Page:
+    """The page; live: whether the book has formulas, which follow a change."""
     samples = graph["x"].shape[1]
     items: list[Item] = [
         Text(0, 0, "The samples, and the patterns of the starts", "title", 8),
@@ -17,17 +17,15 @@ def data_page(graph: Graph) -> Page:
         Block(5, 1, graph["x"], "number"),
         Block(8, 1, graph["targets"], "whole"),
         Text(10, 0, "A start is its scale times a pattern: draws for small and large, ones for constant.", "text"),
-        Text(
-            11,
-            0,
-            "Change one of the ones, and the equal units differ: a control. Of the output's ones (ones_v) that "
-            "of a single unit does it too, one step later: equal gradients need equal weights on both sides.",
-            "text",
-            asks=True,
-        ),
         Text(13, 0, "pattern", "heading-left"),
         *(Text(13, 1 + k, text, "column") for k, text in enumerate(("x₁", "x₂", "bias"))),
     ]
+    if live:
+        change = (
+            "Change one of the ones, and the equal units differ: a control. Of the output's ones (ones_v) that "
+            "of a single unit does it too, one step later: equal gradients need equal weights on both sides."
+        )
+        items.append(Text(11, 0, change, "text"))
     of = {"1": "hidden unit 1", "2": "hidden unit 2", "v": "output: from unit 1, unit 2, bias"}
     row = 13
     for kind, style in (("e", "number"), ("ones", "input")):

@@ -75,13 +75,13 @@ class InCellsBook:
         graph, widths = self.graph, {0: 12} | dict.fromkeys(range(1, 8), 19)
         sheets: list[Sheet] = [
             self._overview(live),
-            classify_page(graph, self.descents, self.shown, self.study.steps),
+            classify_page(graph, self.descents, self.shown, self.study.steps, live),
             pictures_page(graph, self.descents[-1], self.study, live),
         ]
         for k, (one, verdict) in enumerate(zip(self.descents, self.verdicts, strict=True)):
             sheets += start_pages(self.study, one, verdict, None if k else graph["step"])
         sheets += [table_page(table, widths) for table in (self.final, self.curves)]
-        sheets += [samples_page(graph), starts_page(graph)]
+        sheets += [samples_page(graph), starts_page(graph, live)]
         tables = self.final, self.curves
         return StudyBook(self.study, graph, sheets, command, live, tables=tables, verdicts=VERDICTS)
 

@@ -19,18 +19,16 @@ BRIGHTNESS = (0.0, 0.5, 1.0)
 BESIDE = 4  # columns of a picture and the gap behind it
 
 
-def classify_page(graph: Graph, descents: Sequence[Descent], shown: Classified, steps: int) -> Page:
+# What is said where formulas follow.
+CHANGE = "Change a yellow cell, a pixel of the picture at the right, or of the sheet Pictures."
+
+
+def classify_page(graph: Graph, descents: Sequence[Descent], shown: Classified, steps: int, live: bool) -> Page:
     """The page Classify: a chosen picture, one to draw in, what the networks say of both, and their hidden units."""
     count = graph["y"].shape[0]
     items: list[Item] = [
         Text(0, 0, "What the networks say of a picture", "title", 12),
-        Text(
-            1,
-            0,
-            "Change a yellow cell, a pixel of the picture at the right, or of the sheet Pictures.",
-            "text",
-            asks=True,
-        ),
+        *([Text(1, 0, CHANGE, "text")] if live else []),
         Text(3, 0, f"Picture, one of {count}", "label"),
         Block(3, 1, shown.asked, "input"),
         Text(4, 0, f"After step, 0 to {steps}", "label"),
@@ -154,19 +152,15 @@ def samples_page(graph: Graph) -> Page:
     return Page("Samples", tuple(items), widths, {0: 28}, (4, 1), heads=4, tab="input", words=words)
 
 
-def starts_page(graph: Graph) -> Page:
+def starts_page(graph: Graph, live: bool) -> Page:
     """The sheet Starts: the draws and the pattern of the weights at step 0."""
     items: list[Item] = [
         Text(0, 0, "The patterns of the starts", "title", 8),
         Text(1, 0, "A start is its scale times a pattern: draws for small and xavier, ones for constant.", "text"),
-        Text(
-            2,
-            0,
-            "Change one of the ones of the hidden units, and the equal units differ: a control.",
-            "text",
-            asks=True,
-        ),
     ]
+    if live:
+        change = "Change one of the ones of the hidden units, and the equal units differ: a control."
+        items.append(Text(2, 0, change, "text"))
     blocks: list[tuple[str, Matrix, str]] = []
     for number, what in ((1, "hidden units: a row a pixel"), (2, "outputs: a row a hidden unit")):
         blocks += [(f"e_{number}, {what}", graph[f"e_{number}"], "number")]
