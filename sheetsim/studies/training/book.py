@@ -59,6 +59,9 @@ BASELINES = dict.fromkeys((CROSS_ENTROPY, LOGISTIC), "the entropy of the classes
 
 OVER_RUNS = "Numbers are means over the runs with 95 % intervals by Student’s t"
 
+# Width of a claim in words, which does not wrap in a table.
+CLAIM = 90.0
+
 
 @dataclass(frozen=True)
 class TrainingBook:
@@ -82,7 +85,7 @@ class TrainingBook:
         sheets += [
             table_page(
                 table,
-                widths,
+                widths | ({len(table.columns): CLAIM} if table.name == "claims" else {}),
                 verdicts=HOLDS if table.name == "claims" else (),
                 drawn=self._small_curves() if table.name == "final" else None,
             )
