@@ -16,8 +16,11 @@ FEW = 4000
 CROWD = 16
 ZOOMS = 2
 
-# By type: numbers beside it are integers.
-ROUNDING: dict[str, Any] = {"d": np.float64(1.5 * 2**52), "f": np.float32(1.5 * 2**23)}
+# By type: a number beside which numbers are integers, and how far from it they may lie.
+ROUNDING: dict[str, Any] = {
+    "d": (np.float64(1.5 * 2**52), np.float64(2**40)),
+    "f": (np.float32(1.5 * 2**23), np.float32(2**16)),
+}
 
 
 def order_statistics_and_counts(
@@ -27,10 +30,10 @@ def order_statistics_and_counts(
 
     values: 1-D, float32 or float64; edges: 1-D, of the same type; ranks: 1-D, integers from 0 to len(values) − 1.
 
-    A number x lies in the fine bin (x − least)·scale, to the nearest integer. Rounded at each step, that never falls as
-    x rises: what lies in a lower bin is less, and only bins that hold an edge or a wanted rank need be sorted. All
-    numbers are sorted where they are few, and where no finite scale exists: with infinities or NaN, or a range near the
-    least positive number.
+    A number x lies in the fine bin (x − least)·scale + 1, to the nearest integer. Rounded at each step, that never
+    falls as x rises: what lies in a lower bin is less, and only bins that hold an edge or a wanted rank need be sorted.
+    All numbers are sorted where they are few, and where no finite scale exists: with infinities or NaN, or a range near
+    the least positive number.
     """
     size = len(values)
     if size <= few or not zooms:
@@ -43,11 +46,11 @@ def order_statistics_and_counts(
     if not 0 < scale < np.inf:
         return _by_sorting(values, edges, ranks)
     bins = _bins(values, low, scale)
-    counts = np.bincount(bins, minlength=BINS + 1)
+    counts = np.bincount(bins, minlength=BINS + 3)
     crowd = size // CROWD
     # Of each end there may be many: relu's zeros are half of its outputs.
-    least = np.count_nonzero(values == low) if counts[0] > crowd or (edges == low).any() else 1
-    greatest = np.count_nonzero(values == high) if counts[-1] > crowd else 1
+    least = np.count_nonzero(values == low) if counts[:3].max() > crowd or (edges == low).any() else 1
+    greatest = np.count_nonzero(values == high) if counts[-3:].max() > crowd else 1
     at_ranks = np.where(ranks < least, low, high)
     at_most = np.where(edges < low, 0, np.where(edges == low, least, size))
     inner_ranks = np.flatnonzero((least <= ranks) & (ranks < size - greatest))
@@ -76,11 +79,18 @@ def _by_sorting(values: Array, edges: Array, ranks: Array) -> tuple[Any, Any]:
 
 
 def _bins(values: Array, low: Any, scale: Any) -> Any:
-    """The fine bins of the values, as numpy.bincount takes them."""
-    scaled = values - low
-    scaled *= scale
+    """The fine bins of values not below `low`, from 0 to BINS + 2, as numpy.bincount takes them."""
+    shift, far = ROUNDING[values.dtype.char]
+    start = low * scale
+    # Each step passes over all numbers: one less, unless they lie so far from 0 that digits would be lost.
+    if -far < start < far:
+        scaled = values * scale
+    else:
+        scaled = values - low
+        scaled *= scale
+        start = 0
     # Rounds, and leaves the integer in the last bits. NumPy converts doubles to integers of 64 bits one by one.
-    scaled += (shift := ROUNDING[scaled.dtype.char])
+    scaled += shift + (1 - np.rint(start))
     bins = scaled.view(f"i{scaled.itemsize}")
     bins -= shift.view(bins.dtype)
     return bins.astype(np.intp, copy=False)
