@@ -44,6 +44,7 @@ class Program:
         uses = Counter(arg for node in self._order for arg in self._live[node])
         uses.update(node.expression for node in self._wanted)
         self._uses = dict(uses)
+        self._is_checked = False
 
     @property
     def order(self) -> Sequence[Matrix]:
@@ -78,8 +79,9 @@ class Program:
         """The targets' values, as `evaluate` gives them; `seed` takes the place of the graph's in every draw."""
         given = {node.expression: value for node, value in (given or {}).items()}
         whole = all(value.shape == node.shape for node, value in given.items())
-        if whole:
+        if whole and not self._is_checked:
             _check_memory(self._order)
+            self._is_checked = True
         uses = self._uses.copy()
         values: Values = {}
         infinite: set[Matrix] = set()

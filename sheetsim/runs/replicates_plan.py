@@ -4,6 +4,7 @@ One replicate is a run of the study with a seed of its own; its tables come in n
 its memory depends on the widths of the layers and not on the number of samples.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
@@ -21,7 +22,7 @@ from sheetsim.model.initializers import SCHEMES
 from sheetsim.model.op_table import CONSTANT
 from sheetsim.model.sampling import ORTHOGONAL
 from sheetsim.runs.observed import Label, Theory, child_seed
-from sheetsim.runs.streaming import COLUMNS, Outputs, input_statistics
+from sheetsim.runs.streaming import COLUMNS, Outputs, input_statistics, thresholds
 from sheetsim.studies.forward.study import Forward
 from sheetsim.summary.theory import InputMoments, mean_field, normal_rule
 
@@ -199,7 +200,7 @@ def rounding(study: Forward) -> Any:
 
 
 class _Step(NamedTuple):
-    """A layer's matrices, the standard deviation of its weights, and the programs that give W, and a and z."""
+    """A layer's matrices, the standard deviation of its weights, and the program that gives a and z."""
 
     given: Matrix
     W: Matrix
@@ -207,7 +208,6 @@ class _Step(NamedTuple):
     z: Matrix
     b: Matrix | None
     sd: Any
-    weights: Program
     outputs: Program
 
 
@@ -246,7 +246,6 @@ class Replicator:
                 z,
                 b := graph[f"b_{k}"] if study.bias else None,
                 self._sds[graph[f"sd_{k}"]][0, 0],
-                Program([W] if b is None else [W, b], given=self._sds),
                 Program(
                     [a, z] if self._is_wide(W) or not activation.rises else [z],
                     given=[given, W] if b is None else [given, W, b],
@@ -254,6 +253,11 @@ class Replicator:
             )
             for k, (given, z) in enumerate(pairwise(inputs), start=1)
         ]
+        # Weights of a few small layers, or of one that is large, are drawn together: programs of their own take longer.
+        self._groups: list[tuple[Program, list[_Step]]] = []
+        for steps in _up_to(BLOCK, self._steps):
+            drawn = [node for step in steps for node in (step.W, step.b) if node is not None]
+            self._groups.append((Program(drawn, given=self._sds), steps))
 
     @property
     def work(self) -> int:
@@ -294,11 +298,10 @@ class Replicator:
         (z,) = self._blocks(seed)
         given = x = UnitMoments.of(z)
         measured = []
-        for step in self._steps:
-            drawn = step.weights(self._sds, seed=seed)
+        for step, drawn in self._drawn(seed):
             W = drawn[step.W]
             computed, z, saturated = self._outputs(step, z, drawn)
-            layer = self._layer()
+            layer = Outputs(self._thresholds)
             layer.add(z, saturated)
             sums = moments_of_sums(computed[step.a]) if self._is_wide(step.W) else _through(given, step, drawn)
             measured.append((layer.statistics(given, sums, W, step.sd, self._study.bias), layer.counts))
@@ -306,8 +309,17 @@ class Replicator:
             given = layer.units
         return measured, x
 
-    def _layer(self) -> Outputs:
-        return Outputs(self.edges, self._flat) if self._activation.rises else Outputs(self.edges)
+    def _drawn(self, seed: int) -> Iterator[tuple[_Step, Values]]:
+        """Layer by layer, with its weights and biases."""
+        for program, steps in self._groups:
+            values = program(self._sds, seed=seed)
+            for step in steps:
+                yield step, {node: values.pop(node) for node in (step.W, step.b) if node is not None}
+
+    @cached_property
+    def _thresholds(self) -> Any:
+        tails = self._flat if self._activation.rises else (-np.inf, np.inf)
+        return thresholds(self.edges, tails, self._dtype)
 
     def _is_wide(self, W: Matrix) -> bool:
         """Whether the covariance of so many inputs is more work than the sums of so few samples."""
@@ -315,8 +327,8 @@ class Replicator:
 
     def _in_blocks(self, seed: int) -> tuple[list[tuple[Any, Any]], UnitMoments]:
         """Block after block: what is kept of a layer does not grow with the samples."""
-        weights = [step.weights(self._sds, seed=seed) for step in self._steps]
-        layers = [self._layer() for _ in self._steps]
+        weights = [drawn for _, drawn in self._drawn(seed)]
+        layers = [Outputs(self._thresholds) for _ in self._steps]
         given: UnitMoments | None = None
         for z in self._blocks(seed):
             units = UnitMoments.of(z)
@@ -366,7 +378,21 @@ class Replicator:
         return float(Program([tail], given=[x])({x: first}, seed=seed)[tail][0, 0])
 
 
+def _up_to(most: int, steps: list[_Step]) -> Iterator[list[_Step]]:
+    """Layers in a row whose weights have so many numbers together, or one alone that has more."""
+    group: list[_Step] = []
+    total = 0
+    for step in steps:
+        size = math.prod(step.W.shape)
+        if group and total + size > most:
+            yield group
+            group, total = [], 0
+        group.append(step)
+        total += size
+    yield group
+
+
 def _through(given: UnitMoments, step: _Step, drawn: Values) -> tuple[Any, Any]:
-    """Means and variances over the samples of a layer's sums, from those of its input: biases move the means alone."""
-    means, variances = given.through(drawn[step.W])
-    return means if step.b is None else means + drawn[step.b], variances
+    """Of a layer's sums, from the moments of its input: means, and the mean variance, which biases do not move."""
+    means, variance = given.through(drawn[step.W])
+    return means if step.b is None else means + drawn[step.b], variance

@@ -6,6 +6,7 @@ holds the two to each other.
 
 from functools import lru_cache
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -78,16 +79,25 @@ WORDS = {
 }
 
 
+def thresholds(edges: Array, tails: tuple[float, float], dtype: Any) -> Array:
+    """What outputs of that type are counted by: a histogram's edges, rising, and what bounds the saturated ones.
+
+    tails: outputs up to the first and from the second on are saturated.
+    """
+    # What lies on the second tail is all but what is at most the number below it.
+    below = np.nextafter(dtype(tails[1]), dtype(-np.inf))
+    return np.append(edges, (tails[0], below)).astype(dtype, copy=False)
+
+
 class Outputs:
     """One layer's outputs z, added block by block (samples × units each).
 
-    edges: the histogram's, rising; tails: outputs up to the first and from the second on are saturated.
-    Quantiles are those of the first block: exact when it is the only one.
+    thresholds: see `thresholds`. Quantiles are those of the first block: exact when it is the only one.
     """
 
-    def __init__(self, edges: Array, tails: tuple[float, float] = (-np.inf, np.inf)) -> None:
-        self._edges, self._tails = edges, tails
-        self.counts = np.zeros(len(edges) + 1, dtype=np.int64)
+    def __init__(self, thresholds: Array) -> None:
+        self._thresholds = thresholds
+        self.counts = np.zeros(len(thresholds) - 1, dtype=np.int64)
         self.units: UnitMoments | None = None
         self._pooled: Moments | None = None
         self._in_saturation = 0.0
@@ -98,10 +108,7 @@ class Outputs:
         """Counts a block in, with so many saturated outputs beside those on the tails."""
         size = z.size
         ranks, parts = _ranks(size)
-        # What lies on the second tail is all but what is at most the number below it.
-        low, high = self._tails[0], np.nextafter(z.dtype.type(self._tails[1]), z.dtype.type(-np.inf))
-        edges = np.append(self._edges, (low, high)).astype(z.dtype, copy=False)
-        at_ranks, at_most = order_statistics_and_counts(z.reshape(-1), edges, ranks)
+        at_ranks, at_most = order_statistics_and_counts(z.reshape(-1), self._thresholds, ranks)
         first, last, *numbers = at_ranks.tolist()
         self.counts[:-1] += at_most[:-2]
         self.counts[1:] -= at_most[:-2]
@@ -122,7 +129,7 @@ class Outputs:
         else:
             self.units, self._pooled = self.units.merge(units), self._pooled.merge(pooled)
         # Only a unit that varies by next to nothing can be the same for all samples.
-        self._same &= units.variance[0] <= (4 * CONSTANT * units.mean[0]) ** 2
+        self._same &= units.variance[0] <= (4 * CONSTANT) ** 2 * np.square(units.mean[0])
         candidates = np.flatnonzero(self._same)
         if len(candidates):
             first = self._first[:, candidates]
@@ -130,12 +137,12 @@ class Outputs:
             self._same[candidates] = ~off.any(axis=0)
 
     def statistics(
-        self, given: UnitMoments, sums: tuple[Array, Array], W: Array, sd: np.float64, bias: float = 0.0
+        self, given: UnitMoments, sums: tuple[Array, np.float64], W: Array, sd: np.float64, bias: float = 0.0
     ) -> tuple[float, ...]:
         """The numbers of COLUMNS, from what was added.
 
-        given: the moments of the layer's input; sums: means and variances over the samples of its sums a, 1×units each;
-        W: fan-in × fan-out; sd, bias: the standard deviations of weights and biases.
+        given: the moments of the layer's input; sums: of its sums a over the samples, the units' means, 1×units, and the
+        mean of their variances; W: fan-in × fan-out; sd, bias: the standard deviations of weights and biases.
         """
         assert self.units is not None
         assert self._pooled is not None
@@ -153,23 +160,24 @@ class Outputs:
             *self._quantiles,
             self._ends[1],
             self._in_saturation / pooled.count,
-            self._same.sum(),
+            np.count_nonzero(self._same),
             _effective_units(units),
-            units.variance.mean() / var if varies else np.nan,
+            units.mean_variance / var if varies else np.nan,
         )
-        mean_a, var_a = sums
-        within, between = var_a.mean(), mean_a.var()
+        means_a, within = sums
+        mean_a = means_a.sum() / W.shape[1]
+        apart = means_a - mean_a
+        between = np.vdot(apart, apart) / W.shape[1]
         pooled_a = within + between
-        additive = (given.variance @ W**2).mean()
-        square_given = (given.variance + given.mean**2).mean()
-        square_a = pooled_a + mean_a.mean() ** 2
+        additive = (given.variance @ (W * W)).sum() / W.shape[1]
+        square_a = pooled_a + mean_a**2
         variance = (
             pooled_a,
             within,
             between,
             additive,
             within - additive,
-            len(W) * sd**2 * square_given + bias**2,
+            len(W) * sd**2 * given.mean_square + bias**2,
             var / pooled_a if pooled_a > 0 else np.nan,
             square / square_a if square_a > 0 else np.nan,
         )
@@ -192,15 +200,15 @@ def input_statistics(x: UnitMoments) -> tuple[float, float, float]:
 
     Its mean square, the share of that which is variance over samples, and its effective units.
     """
-    square = float((x.variance + x.mean**2).mean())
-    over = float(x.variance.mean()) / square if square else np.nan
+    square = float(x.mean_square)
+    over = float(x.mean_variance) / square if square else np.nan
     return square, over, _effective_units(x)
 
 
 def _effective_units(units: UnitMoments) -> float:
     """See `layers.effective_units`."""
-    power = float(np.trace(units.m2))
-    squares = power + units.count * float(np.sum(units.mean**2))
+    power = units.trace
+    squares = power + units.count * np.vdot(units.mean, units.mean)
     if not power > STILL**2 * squares:
         return 0.0 if power == power else np.nan
     return float(power / np.vdot(units.m2, units.m2) * power)
