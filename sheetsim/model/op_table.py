@@ -123,7 +123,14 @@ def _t_quantile(tails: Array, freedom: Array) -> Array:
 
 def _quantile(x: Array, p: Array) -> Array:
     """The p-quantile, linear between order statistics; NaN unless 0 <= p <= 1."""
-    return _cell(np.quantile(x, p.item()) if 0 <= p.item() <= 1 else np.nan)
+    if not 0 <= p.item() <= 1 or np.isnan(x.max()):
+        return _cell(np.nan)
+    # np.quantile's own steps, rounding included: it also makes the ranks unique, and imports numpy.ma for that.
+    place = (x.size - 1) * p.item()
+    ranks = [int(place), min(int(place) + 1, x.size - 1)]
+    low, high = np.partition(x.reshape(-1), ranks)[ranks]
+    part = place - int(place)
+    return _cell(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))
 
 
 def _normal_quantile(p: Array) -> Array:
