@@ -4,6 +4,8 @@ Commands of many runs are in `many_runs.py`, the parts of `simulate` in `simulat
 `options.py`.
 """
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -81,6 +83,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command. A person's mistake is one line on standard error and exit status 2."""
+    _collect_less()
     _print_any_text()
     code = language_of(sys.argv[1:], os.environ)
     speak(code)
@@ -109,6 +112,12 @@ def main() -> None:
             raise
         _fail(error.format_message())
     raise SystemExit(status or 0)
+
+
+def _collect_less() -> None:
+    """The search for cycles takes a tenth of a short run: many objects are made, and few are in a cycle."""
+    gc.set_threshold(100_000, 50, 50)
+    atexit.register(gc.freeze)  # what is left at the end goes with the process
 
 
 def _print_any_text() -> None:
