@@ -77,7 +77,12 @@ class Program:
 
     def __call__(self, given: Values | None = None, *, seed: int | None = None) -> Values:
         """The targets' values, as `evaluate` gives them; `seed` takes the place of the graph's in every draw."""
-        given = {node.expression: value for node, value in (given or {}).items()}
+        with one_thread(), np.errstate(all="ignore"):
+            return self.computed(given or {}, seed)
+
+    def computed(self, given: Values, seed: int | None = None) -> Values:
+        """The same within `one_thread` and `numpy.errstate(all="ignore")`: to enter them takes time."""
+        given = {node.expression: value for node, value in given.items()}
         whole = all(value.shape == node.shape for node, value in given.items())
         if whole and not self._is_checked:
             _check_memory(self._order)
@@ -86,27 +91,26 @@ class Program:
         values: Values = {}
         infinite: set[Matrix] = set()
         drawn: dict[Any, Any] = {}
-        with one_thread(), np.errstate(all="ignore"):
-            for node in self._order:
-                args = self._live[node]
-                chosen = node not in self._given and len(node.args) != len(args)
-                if node in self._given:
-                    values[node] = given[node]
-                else:
-                    # A series computes nothing: its steps are the same cells.
-                    spoiled = infinite if not isinstance(node.source, Stack) else ()
-                    numbers = [_infinities_as_nan(values[arg]) if arg in spoiled else values[arg] for arg in args]
-                    value = _value(node, numbers, chosen, seed, drawn)
-                    # Of a choice only the branch is left, and it may be narrower than what it stands for.
-                    values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
-                # A chosen branch has been looked at.
-                bounded = chosen or (isinstance(node.source, Op) and node.source.never_overflows)
-                if not bounded and _is_infinite(values[node]):
-                    infinite.add(node)
-                for arg in args:
-                    uses[arg] -= 1
-                    if not uses[arg]:
-                        del values[arg]
+        for node in self._order:
+            args = self._live[node]
+            chosen = node not in self._given and len(node.args) != len(args)
+            if node in self._given:
+                values[node] = given[node]
+            else:
+                # A series computes nothing: its steps are the same cells.
+                spoiled = infinite if not isinstance(node.source, Stack) else ()
+                numbers = [_infinities_as_nan(values[arg]) if arg in spoiled else values[arg] for arg in args]
+                value = _value(node, numbers, chosen, seed, drawn)
+                # Of a choice only the branch is left, and it may be narrower than what it stands for.
+                values[node] = np.broadcast_to(value, node.shape) if whole and value.shape != node.shape else value
+            # A chosen branch has been looked at.
+            bounded = chosen or (isinstance(node.source, Op) and node.source.never_overflows)
+            if not bounded and _is_infinite(values[node]):
+                infinite.add(node)
+            for arg in args:
+                uses[arg] -= 1
+                if not uses[arg]:
+                    del values[arg]
         return {node: values[node.expression] for node in self._wanted}
 
 

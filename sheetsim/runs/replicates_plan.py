@@ -312,7 +312,7 @@ class Replicator:
     def _drawn(self, seed: int) -> Iterator[tuple[_Step, Values]]:
         """Layer by layer, with its weights and biases."""
         for program, steps in self._groups:
-            values = program(self._sds, seed=seed)
+            values = program.computed(self._sds, seed)
             for step in steps:
                 yield step, {node: values.pop(node) for node in (step.W, step.b) if node is not None}
 
@@ -363,7 +363,7 @@ class Replicator:
         0 where f rises, as the outputs themselves tell there.
         """
         given: Values = {node: numbers.astype(self._dtype, copy=False) for node, numbers in drawn.items()}
-        computed = step.outputs({step.given: z, **given})
+        computed = step.outputs.computed({step.given: z, **given})
         # Constants of a formula are in double precision.
         z = computed[step.z].astype(self._dtype, copy=False)
         if self._activation.rises:
