@@ -141,8 +141,8 @@ class Outputs:
     ) -> tuple[float, ...]:
         """The numbers of COLUMNS, from what was added.
 
-        given: the moments of the layer's input; sums: of its sums a over the samples, the units' means, 1×units, and the
-        mean of their variances; W: fan-in × fan-out; sd, bias: the standard deviations of weights and biases.
+        given: the moments of the layer's input; sums: of its sums a over the samples, the units' means, 1×units, and
+        the mean of their variances; W: fan-in × fan-out; sd, bias: the standard deviations of weights and biases.
         """
         assert self.units is not None
         assert self._pooled is not None
