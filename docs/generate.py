@@ -17,12 +17,11 @@ import sys
 import tomllib
 import types
 from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
+import click
 import msgspec
-import typer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from columns_page import columns_page
@@ -94,8 +93,10 @@ Every command with its options, as in `--help`. After a mistake in a command she
 writes nothing, and exits with status 2. Files go to the folder `outputs` by default.
 `--format parquet` needs `sheetsim[parquet]`. `sheetsim --version` prints the version.
 
-For Tab completion in bash, zsh, fish and PowerShell run `sheetsim --install-completion` once and open a new terminal;
-`sheetsim --show-completion` prints the script instead.
+For Tab completion add a line to the start-up file of your shell and open a new terminal. In bash (`~/.bashrc`) it is
+`eval "$(_SHEETSIM_COMPLETE=bash_source sheetsim)"`, in zsh (`~/.zshrc`)
+`eval "$(_SHEETSIM_COMPLETE=zsh_source sheetsim)"`, and in fish (`~/.config/fish/completions/sheetsim.fish`)
+`_SHEETSIM_COMPLETE=fish_source sheetsim | source`.
 """.splitlines()
 
 ACTIVATIONS_HEAD = """## Activations
@@ -356,52 +357,44 @@ def templates_page() -> str:
 
 def cli_page() -> str:
     """docs/cli.md."""
-    commands = {info.name or info.callback.__name__: info.callback for info in app.registered_commands if info.callback}
     lines = [*CLI, "", "| command | |", "|---|---|"]
-    for name, call in commands.items():
-        first = " ".join(inspect.getdoc(call).partition("\n\n")[0].split())
+    for name, command in app.commands.items():
+        first = " ".join(command.help.partition("\n\n")[0].split())
         lines.append(f"| [`sheetsim {name}`](#sheetsim-{name}) | {first} |")
-    for name, call in commands.items():
+    for name, command in app.commands.items():
         lines += ["", f"## sheetsim {name}", ""]
-        for part in inspect.getdoc(call).split("\n\n"):
+        for part in command.help.split("\n\n"):
             lines += [" ".join(part.split()), ""]
-        hints = get_type_hints(call, include_extras=True)
-        parameters = [
-            (parameter, *get_args(hints[key])) for key, parameter in inspect.signature(call).parameters.items()
-        ]
-        arguments = [info.metavar for _, _, info in parameters if isinstance(info, typer.models.ArgumentInfo)]
+        arguments = [one.metavar for one in command.params if isinstance(one, click.Argument)]
         lines += ["```text", " ".join(["sheetsim", name, *arguments, "[OPTIONS]"]), "```"]
+        context = click.Context(command, show_default=True)
         options = [
-            f"| {option_words(parameter.name, kind, info)} | {option_default(parameter, info)} | {option_help(info)} |"
-            for parameter, kind, info in parameters
-            if isinstance(info, typer.models.OptionInfo)
+            f"| {option_words(one)} | {option_default(one, context)} | {option_help(one)} |"
+            for one in command.params
+            if isinstance(one, click.Option)
         ]
         lines += ["", "| option | default | |", "|---|---|---|", *options] if options else []
     return "\n".join(lines) + "\n"
 
 
-def option_words(name: str, kind: Any, info: typer.models.OptionInfo) -> str:
-    # In Annotated the first name stands where a default would.
-    first = [info.default] if isinstance(info.default, str) and info.default.startswith("--") else []
-    names = ", ".join([*first, *(info.param_decls or ())] or [f"--{name.replace('_', '-')}"])
-    kinds = [part for part in (get_args(kind) or [kind]) if part is not type(None)]
-    if kinds == [bool]:
+def option_words(option: click.Option) -> str:
+    names = ", ".join(option.opts)
+    if option.is_flag:
         return f"`{names}`"
-    options = list(kinds[0]) if isinstance(kinds[0], type) and issubclass(kinds[0], StrEnum) else []
-    value = "\\|".join(options) or (info.metavar or "").replace("|", "\\|") or {int: "N"}.get(kinds[0], "TEXT")
-    return f"`{names}` {value}"
+    choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+    value = "\\|".join(choices) or (option.metavar or "").replace("|", "\\|")
+    return f"`{names}` {value or {'integer': 'N'}.get(option.type.name, 'TEXT')}"
 
 
-def option_default(parameter: inspect.Parameter, info: typer.models.OptionInfo) -> str:
-    if isinstance(info.show_default, str):
-        return info.show_default
-    if parameter.default is inspect.Parameter.empty:
-        return "required"
-    return "" if parameter.default in (None, False) else f"`{parameter.default}`"
+def option_default(option: click.Option, context: click.Context) -> str:
+    if isinstance(option.show_default, str):
+        return option.show_default
+    told = option.get_help_extra(context)
+    return f"`{told['default']}`" if "default" in told else told.get("required", "")
 
 
-def option_help(info: typer.models.OptionInfo) -> str:
-    text = (info.help or "").replace("|", "\\|")
+def option_help(option: click.Option) -> str:
+    text = (option.help or "").replace("|", "\\|")
     return f"{text} [Columns and verdicts](columns.md) explains them." if text == "Which table of the study." else text
 
 

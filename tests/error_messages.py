@@ -13,8 +13,6 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from typer.main import get_command
-
 from sheetsim.cli.commands import app
 from sheetsim.language import ERRORS, PLACEHOLDER, Messages, entries, help_texts, language
 
@@ -257,14 +255,13 @@ def untranslated(folder: str = "") -> dict[str, str]:
 
 def texts_of_help() -> Iterator[tuple[str, str]]:
     """Each text of the command line's help, after the command that shows it."""
-    group = get_command(app)
-    for name, command in [("", group), *group.commands.items()]:  # type: ignore[attr-defined]
+    for name, command in [("", app), *app.commands.items()]:
         yield from ((name, " ".join(part.split())) for part in str(command.help).split("\n\n"))
         context = command.make_context(name, [], resilient_parsing=True)
         for parameter in command.get_params(context):
             if getattr(parameter, "help", None):
                 yield name, " ".join(parameter.help.split())
-            if " " in str(parameter.show_default):
+            if " " in str(getattr(parameter, "show_default", "")):
                 yield name, f"({parameter.show_default})"
 
 

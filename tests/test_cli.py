@@ -12,7 +12,6 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-import typer
 from conftest import quick_run, small_run
 
 from sheetsim.cli import commands as cli
@@ -95,7 +94,7 @@ def test_a_table_that_there_is_not_is_refused_by_the_templates_name(sheetsim) ->
 
 
 def test_every_command_that_prints_a_table_has_format_and_its_short_json() -> None:
-    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    commands = cli.app.commands
     options = {name: {text for one in command.params for text in one.opts} for name, command in commands.items()}
     assert {name for name, has in options.items() if {"--format", "--json"} <= has} == set(commands) - {"show", "plot"}
 
@@ -343,6 +342,15 @@ def test_interrupting_ends_with_130(sheetsim, monkeypatch: pytest.MonkeyPatch) -
     assert sheetsim("list")[0] == 130
 
 
+@pytest.mark.parametrize("word", ["list", "--help"])
+def test_a_pipe_whose_reader_is_gone_ends_with_141(sheetsim, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with io.TextIOWrapper(os.fdopen(writing, "wb", 0), write_through=True) as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert sheetsim(word) == (141, "", "")
+
+
 def test_a_later_mistake_leaves_nothing_of_the_earlier_runs(sheetsim, tmp_path: Path) -> None:
     Path("bad.toml").write_text('input = {file = "none.csv"}')
     status, out, _ = sheetsim("run", "relu-he", "bad.toml", "--output", "new")
@@ -351,12 +359,18 @@ def test_a_later_mistake_leaves_nothing_of_the_earlier_runs(sheetsim, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"), [("sheetsim rep", "replicate"), ("sheetsim run --va", "--values-only")]
+    ("words", "completed"),
+    [
+        ("sheetsim rep", "plain,replicate"),
+        ("sheetsim run --va", "plain,--values-only"),
+        ("sheetsim list --format js", "plain,json"),
+        ("sheetsim verify boo", "file,boo"),
+    ],
 )
-def test_a_shell_completes_commands_and_options(
+def test_a_shell_completes_commands_options_choices_and_files(
     sheetsim, monkeypatch: pytest.MonkeyPatch, words: str, completed: str
 ) -> None:
-    monkeypatch.setenv("_SHEETSIM_COMPLETE", "complete_bash")
+    monkeypatch.setenv("_SHEETSIM_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
     assert sheetsim() == (0, f"{completed}\n", "")

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from lint import lint
 from scipy import stats
-from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.cli.commands import app

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import openpyxl
 import pytest
+from click.testing import CliRunner
 from conftest import EXPERIMENTS, FIRST_OF, small_keys
 from error_messages import messages, texts_of_help, untranslated
 from goldens import SEARCH, STEPS, SWEEP, TINY
@@ -19,7 +20,6 @@ from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from openpyxl.worksheet.formula import ArrayFormula
 from real_workbooks import plan_book
-from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.cli.commands import app, main
@@ -580,14 +580,14 @@ MISTAKES = [
     ("nope", "コマンド nope はありません。"),
     ("run nope --lang en", "unknown template 'nope'; `sheetsim list` shows them all"),
     ("--lang fr list", "lang must be en or ja, not 'fr'"),
-    # By Typer and pydantic.
+    # By click.
     ("run --lang ja --x", "オプション --x はありません。"),
     ("runn", "コマンド runn はありません。もしかして: run"),
     ("show", "引数 NAME が必要です。"),
-    ("replicate relu-he --replicates x", "--replicates の値が正しくありません: 整数でなければなりません"),
+    ("replicate relu-he --replicates x", "オプション --replicates の値 'x' は整数ではありません。"),
     (
         "list --format xml",
-        "--format の値が正しくありません: 'xml' は 'table', 'csv', 'json', 'parquet' のどれでもありません",
+        "オプション --format の値 'xml' は 'table', 'csv', 'json', 'parquet' のどれでもありません。",
     ),
     # Of the model, of a workbook of one's own, of a file, of a study.
     (
@@ -658,15 +658,15 @@ def test_no_text_of_help_is_without_japanese() -> None:
 
 
 def test_help_is_in_the_language_of_the_terminal(terminal: Any) -> None:
-    """A command's first sentence is whole, where Typer cuts an English one; lines are as wide as in English."""
+    """A command's first sentence is whole, where click cuts an English one; lines are as wide as in English."""
     status, out, _ = terminal("--help")
     assert status == 0
     assert out.splitlines()[0] == "使い方: sheetsim [オプション] コマンド [引数]..."
     assert "fit データの列に分布を当てはめ、AIC の順に並べ、分位点プロットのあるブックを書き出します。" in _joined(out)
     assert max(map(columns_of, out.splitlines())) <= 80
     status, out, _ = terminal("summary", "--help")
-    assert "--seed <int> すべての乱数のシード(0 以上の整数)。" in _joined(out)
-    assert "NAME|FILE.toml|BOOK.xlsx <str> [必須]" in _joined(out)
+    assert "--seed INTEGER すべての乱数のシード(0 以上の整数)。" in _joined(out)
+    assert out.splitlines()[0] == "使い方: sheetsim summary [オプション] NAME|FILE.toml|BOOK.xlsx"
     assert "実験のどの表か。batch-norm-scales: final, " in _joined(out)
     assert "[既定値: (最初の表)]" in _joined(out)
     assert "Options:" in terminal("--lang", "en", "summary", "--help")[1]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from engines import SOFFICE, Cells, differences, ironcalc_books, libreoffice_cells, poison
 from lint import lint
 from scipy.stats import chi2, kstest
-from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.cli.commands import app

@@ -13,9 +13,9 @@ import openpyxl
 import pandas as pd
 import pytest
 import xlsxwriter
+from click.testing import CliRunner
 from lint import lint
 from real_workbooks import WORKBOOKS, YEARS, plan_book, write_workbook
-from typer.testing import CliRunner
 
 import sheetsim
 from sheetsim.audit.recalculate import recalculated

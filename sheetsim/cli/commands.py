@@ -1,6 +1,6 @@
 """The command line: it parses, calls and prints. No arithmetic, and nothing imported that the command does not use.
 
-Commands of many runs are in `many_runs.py`, the parts of `simulate` in `simulate.py`, and what commands share in
+Commands of many runs are in `many_runs.py`, `simulate` is in `simulate.py`, and what commands share in
 `options.py`.
 """
 
@@ -14,39 +14,39 @@ import warnings
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-from typer.core import TyperCommand
-from typer.main import get_command
+import click
 
-from sheetsim.cli import many_runs, simulate
-from sheetsim.cli.help import with_help_in
+from sheetsim.cli.help import Commands
+from sheetsim.cli.many_runs import COMMANDS
 from sheetsim.cli.opening import check_opener, open_files
 from sheetsim.cli.options import (
-    Draws,
-    Force,
-    Form,
-    Json,
-    Lang,
-    Open,
-    Report,
-    Seed,
-    Settings,
-    ThemeFile,
-    ValuesOnly,
+    FILE,
+    PATH,
     check_shown,
+    draws_option,
+    force_option,
+    format_option,
+    json_option,
+    lang_option,
     load_scenario,
+    open_option,
+    report_option,
+    seed_option,
+    settings_option,
     settings_with_draws,
+    theme_option,
+    values_only_option,
 )
 from sheetsim.cli.paths import book_of, make_ready, picture_of, targets_of
+from sheetsim.cli.simulate import simulate_command
 from sheetsim.cli.terminal import (
     Format,
     ProgressLine,
     ReportFormat,
     difference_json,
     form_of,
-    help_of,
     language_of,
     lines_of,
     print_differences,
@@ -66,19 +66,34 @@ from sheetsim.language import check_language
 from sheetsim.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
     from sheetsim.audit.verify import Verified
     from sheetsim.runs.run import CheckedScenario, Results
     from sheetsim.runs.templates import Scenario
+    from sheetsim.runs.themes import ThemeLike
     from sheetsim.runs.training import TrainingOptions
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"show_default": True},
 )
+@click.option("--version", is_flag=True, help="Print the version.")
+@click.option("--lang", metavar="CODE", show_default="the locale's", help="The language of the output: en or ja.")
+@click.pass_context
+def app(context: click.Context, version: bool, lang: str | None) -> None:
+    """A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes."""
+    check_language(lang)
+    if version:
+        print(f"sheetsim {__version__}")
+        context.exit()
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:
@@ -88,29 +103,28 @@ def main() -> None:
     code = language_of(sys.argv[1:], os.environ)
     speak(code)
     warnings.showwarning = _warned
+    stdout = sys.stdout
     try:
-        status = with_help_in(code, get_command(app))(standalone_mode=False)
+        app.speak(code)
+        status = app.main(standalone_mode=False)
         sys.stdout.flush()
+    except click.ClickException as error:
+        _fail(error.format_message())
     except SheetsimError as error:
         _fail(str(error))
-    except (typer.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None
     except BrokenPipeError:
         _end_without_reader()
-    except SystemExit as stop:
-        # While a command prints, Typer turns a broken pipe into status 1.
-        if isinstance(stop.__context__, BrokenPipeError):
+    except SystemExit:
+        # click turns a broken pipe into status 1, and replaces the stream.
+        if sys.stdout is not stdout:
             _end_without_reader()
         raise
     except OSError as error:
         _fail(f"cannot write what there is to print: {(error.strerror or str(error)).lower()}")
     except MemoryError:
         _fail("there is not enough memory for matrices of this size: ask for fewer samples or narrower layers")
-    except Exception as error:
-        # Typer's usage errors carry their own sentence; anything else is a bug and keeps its traceback.
-        if not hasattr(error, "format_message"):
-            raise
-        _fail(error.format_message())
     raise SystemExit(status or 0)
 
 
@@ -153,42 +167,36 @@ def _warned(
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
 
 
-@app.callback(invoke_without_command=True)
-def start(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    lang: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="The language of the output: en or ja.", show_default="the locale's"),
-    ] = None,
-) -> None:
-    """A spreadsheet-style Monte Carlo engine with Excel export: models are matrices that NumPy computes."""
-    check_language(lang)
-    if version:
-        print(f"sheetsim {__version__}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-
-
 @app.command("run")
+@click.argument("what", type=FILE, nargs=-1, metavar="[NAME|FILE.toml]...")
+@settings_option
+@seed_option
+@lang_option
+@click.option("--output", type=PATH, metavar="PATH", help="The .xlsx file, or the folder for several.")
+@draws_option
+@values_only_option
+@theme_option
+@force_option
+@open_option
+@click.option("--workers", type=int, default=1, help="Processes on this machine, for training.")
+@click.option("--resume", is_flag=True, help="Continue trainings that were stopped.")
+@format_option
+@json_option
 def run_command(
-    what: Annotated[list[str] | None, typer.Argument(metavar="[NAME|FILE.toml]...", show_default=False)] = None,
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or the folder for several.", show_default=False)
-    ] = None,
-    draws: Draws = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    workers: Annotated[int, typer.Option(help="Processes on this machine, for training.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue trainings that were stopped.")] = False,
-    form: Form = Format.table,
-    as_json: Json = False,
+    what: tuple[str, ...],
+    settings: "Sequence[str]",
+    seed: int | None,
+    lang: str | None,
+    output: Path | None,
+    draws: str | None,
+    values_only: bool,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    workers: int,
+    resume: bool,
+    form: Format,
+    as_json: bool,
 ) -> None:
     """Run templates (with no name: the article's five), write their workbooks and print a row per layer.
 
@@ -254,7 +262,9 @@ def _kept(
 
 
 @app.command("list")
-def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
+@format_option
+@json_option
+def list_templates(form: Format, as_json: bool) -> None:
     """List the templates, one per line, and how to make small workbooks."""
     from sheetsim.runs import templates
 
@@ -275,8 +285,9 @@ def list_templates(form: Form = Format.table, as_json: Json = False) -> None:
     print(f"sheetsim: {small}", file=sys.stderr)
 
 
-@app.command()
-def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+@app.command("show")
+@click.argument("name", metavar="NAME")
+def show(name: str) -> None:
     """Print the TOML of a template or a search that comes with the package, to copy and edit."""
     from sheetsim.runs import templates
 
@@ -284,29 +295,27 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     print(search.read_text(encoding="utf-8") if search.is_file() else templates.template_text(name), end="")
 
 
-class _WithTables(TyperCommand):
-    """A command whose help names the tables of every study, which are loaded for that alone."""
+class _TableOption(click.Option):
+    """An option whose help names the tables of every study, which are loaded for that alone."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Adds them to the option's help."""
         from sheetsim.studies.registry import STUDIES
 
         told = "; ".join(f"{study}: {', '.join(kind.TABLES)}" for study, kind in STUDIES.items())
-        option = next(parameter for parameter in self.params if parameter.name == "table")
-        option.help = help_of(f"Which table of the study. {told}.")  # type: ignore[attr-defined]
-        super().format_help(ctx, formatter)
+        record = super().get_help_record(ctx)
+        return record and (record[0], record[1].replace(self.help or "", f"{self.help} {told}."))
 
 
-@app.command(cls=_WithTables)
+@app.command("summary")
+@click.argument("what", type=FILE, metavar="NAME|FILE.toml|BOOK.xlsx")
+@click.option("--table", cls=_TableOption, metavar="NAME", show_default="the first", help="Which table of the study.")
+@format_option
+@settings_option
+@seed_option
+@json_option
 def summary(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
-    table: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which table of the study.", show_default="the first")
-    ] = None,
-    form: Form = Format.table,
-    settings: Settings = None,
-    seed: Seed = None,
-    as_json: Json = False,
+    what: str, table: str | None, form: Format, settings: tuple[str, ...], seed: int | None, as_json: bool
 ) -> None:
     """Print a table of a template's run, or of a workbook, without writing a workbook."""
     form = form_of(form, as_json)
@@ -323,21 +332,27 @@ def _with_verdicts(results: "Results") -> "pd.DataFrame":
 
 
 @app.command("plot")
+@click.argument("what", type=FILE, metavar="NAME|FILE.toml|BOOK.xlsx")
+@click.option(
+    "--what", "page", default="", metavar="NAME", show_default="the first page", help="A page with charts, or a table."
+)
+@settings_option
+@seed_option
+@lang_option
+@click.option(
+    "--output", type=PATH, metavar="PATH", show_default="outputs/NAME.png", help="The .png, .svg or .pdf file."
+)
+@theme_option
+@open_option
 def plot_command(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml|BOOK.xlsx")],
-    page: Annotated[
-        str,
-        typer.Option("--what", metavar="NAME", help="A page with charts, or a table.", show_default="the first page"),
-    ] = "",
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="The .png, .svg or .pdf file.", show_default="outputs/NAME.png"),
-    ] = None,
-    theme: ThemeFile = None,
-    show_it: Open = False,
+    what: str,
+    page: str,
+    settings: tuple[str, ...],
+    seed: int | None,
+    lang: str | None,
+    output: Path | None,
+    theme: "ThemeLike",
+    show_it: bool,
 ) -> None:
     """Draw the charts of a template's run, or of a workbook, as a picture, without writing a workbook."""
     from sheetsim.runs.plots import check_fonts, drawing
@@ -354,7 +369,7 @@ def plot_command(
 
 def _results(
     what: str,
-    settings: list[str] | None,
+    settings: tuple[str, ...],
     seed: int | None,
     lang: str | None = None,
     check: "Callable[[str | None], None]" = lambda lang: None,
@@ -374,39 +389,45 @@ def _results(
 
 
 @app.command("diagnose")
+@click.argument("weights", type=PATH, nargs=-1, required=True, metavar="WEIGHTS.npz|.safetensors|W.npy...")
+@click.option("--data", type=PATH, metavar="FILE", show_default="normal draws", help="Inputs (.csv, .xlsx, .npy).")
+@click.option("--activation", default="relu", help="The activation of all layers.")
+@click.option("--samples", type=int, show_default="1000", help="The number of random inputs.")
+@click.option("--seed", type=int, default=0, help="The seed of the random inputs.")
+@click.option(
+    "--layout", default="auto", help="Rows of weights: in-out, out-in (units: PyTorch), auto (by names and shapes)."
+)
+@click.option("--layers", metavar="NAME,...", help="The weights to use, in this order.")
+@click.option(
+    "--all-layers", is_flag=True, help="The last weights are a layer with the activation too, not a linear output."
+)
+@click.option("--table", metavar="NAME", help="Another table of the study forward: variance, claims or histograms.")
+@format_option
+@click.option("--output", type=PATH, metavar="PATH", help="Write a workbook too: the .xlsx file.")
+@click.option("--summary", "summary_only", is_flag=True, help="A workbook without the matrices.")
+@lang_option
+@theme_option
+@force_option
+@open_option
+@json_option
 def diagnose_command(
-    weights: Annotated[list[Path], typer.Argument(metavar="WEIGHTS.npz|.safetensors|W.npy...", show_default=False)],
-    data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Inputs (.csv, .xlsx, .npy).", show_default="normal draws")
-    ] = None,
-    activation: Annotated[str, typer.Option(help="The activation of all layers.")] = "relu",
-    samples: Annotated[int | None, typer.Option(help="The number of random inputs.", show_default="1000")] = None,
-    seed: Annotated[int, typer.Option(help="The seed of the random inputs.")] = 0,
-    layout: Annotated[
-        str,
-        typer.Option(help="Rows of weights: in-out, out-in (units: PyTorch), auto (by names and shapes)."),
-    ] = "auto",
-    layers: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="The weights to use, in this order.", show_default=False)
-    ] = None,
-    all_layers: Annotated[
-        bool,
-        typer.Option("--all-layers", help="The last weights are a layer with the activation too, not a linear output."),
-    ] = False,
-    table: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Another table of the study forward: variance, claims or histograms."),
-    ] = None,
-    form: Form = Format.table,
-    output: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Write a workbook too: the .xlsx file.", show_default=False)
-    ] = None,
-    summary_only: Annotated[bool, typer.Option("--summary", help="A workbook without the matrices.")] = False,
-    lang: Lang = None,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
+    weights: tuple[Path, ...],
+    data: Path | None,
+    activation: str,
+    samples: int | None,
+    seed: int,
+    layout: str,
+    layers: str | None,
+    all_layers: bool,
+    table: str | None,
+    form: Format,
+    output: Path | None,
+    summary_only: bool,
+    lang: str | None,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    as_json: bool,
 ) -> None:
     """Print the table of layers, with verdicts, for your own weights, initialized or trained."""
     import shlex
@@ -438,35 +459,39 @@ def diagnose_command(
         open_files(show_it, [target])
 
 
-for name, command in many_runs.COMMANDS.items():
-    app.command(name)(command)
+for command in COMMANDS:
+    app.add_command(command)
 
 
 @app.command("fit")
+@click.argument("data", type=FILE, metavar="DATA.csv")
+@click.option("--column", metavar="NAME", show_default="the only one", help="Which column, by name or number from 1.")
+@click.option(
+    "--families",
+    metavar="NAME,...",
+    show_default="common ones that suit the sign of the data",
+    help="Families to fit: normal, lognormal, uniform, or continuous distributions of scipy.stats.",
+)
+@lang_option
+@click.option("--output", type=PATH, metavar="PATH", help="The .xlsx file, or its folder.")
+@format_option
+@values_only_option
+@theme_option
+@force_option
+@open_option
+@json_option
 def fit_command(
-    data: Annotated[str, typer.Argument(metavar="DATA.csv")],
-    column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Which column, by name or number from 1.", show_default="the only one"),
-    ] = None,
-    families: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="Families to fit: normal, lognormal, uniform, or continuous distributions of scipy.stats.",
-            show_default="common ones that suit the sign of the data",
-        ),
-    ] = None,
-    lang: Lang = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)
-    ] = None,
-    form: Form = Format.table,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
+    data: str,
+    column: str | None,
+    families: str | None,
+    lang: str | None,
+    output: Path | None,
+    form: Format,
+    values_only: bool,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    as_json: bool,
 ) -> None:
     """Fit distributions to a column of data, rank them by AIC, and write a workbook with quantile plots.
 
@@ -489,70 +514,7 @@ def fit_command(
         say(f"{family} could not be fitted: {reason}")
 
 
-@app.command("simulate")
-def simulate_command(
-    book: simulate.Book = None,
-    inputs: simulate.Inputs = None,
-    outputs: simulate.Outputs = None,
-    correlations: simulate.Correlations = None,
-    trials: simulate.Trials = None,
-    seed: Seed = None,
-    until: simulate.Until = None,
-    verify: simulate.Verify = 50,
-    out: simulate.Out = None,
-    table: simulate.TableOption = None,
-    form: simulate.FormatOption = Format.table,
-    engine: simulate.Engine = simulate.CheckingEngine.ironcalc,
-    lang: Lang = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    scenarios: simulate.Scenarios = None,
-    grid: simulate.GridAxes = None,
-    statistic: simulate.Statistic = "mean",
-    goal: simulate.GoalOption = None,
-    least: simulate.Least = False,
-    into: simulate.Into = None,
-    sipmath: simulate.SipOut = None,
-    mark: simulate.Mark = False,
-    functions: simulate.FunctionsToo = False,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
-) -> int:
-    """Simulate your own workbook: how its outputs are distributed if some of its cells are uncertain.
-
-    A sheet Simulation in it (see --mark), or BOOK.toml beside it, can replace the options. The workbook is never
-    changed. NumPy computes its formulas; IronCalc checks some trials. Exit status 1 means that it disagrees.
-    """
-    form = form_of(form, as_json)
-    if functions:
-        simulate.print_functions(form)
-        return 0
-    if book is None:
-        raise SheetsimError("name a workbook: sheetsim simulate BOOK.xlsx --input B2=normal(100,15) --output C10")
-    if bool(scenarios) + bool(grid) + (goal is not None) > 1:
-        raise SheetsimError("--scenario, --grid and --goal ask different things: give one of them")
-    questions = simulate.Questions(grid or [], statistic, goal)
-    if questions.any:
-        simulate.answer(book, inputs or [], outputs or [], correlations or [], trials, seed, questions, form)
-        return 0
-    target = book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
-    if target.resolve() == Path(book).resolve():
-        raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
-    if into is not None and into.resolve() in (Path(book).resolve(), target.resolve()):
-        raise SheetsimError(f"--into {into} is the workbook itself, or the result: name another file")
-    check_opener(show_it)
-    make_ready([target, *([into] if into else [])], force)
-    if mark:
-        simulate.mark(book, target)
-        open_files(show_it, [target])
-        return 0
-    given = (inputs or [], outputs or [], correlations or [])
-    command = simulate.command_of(book, *given, trials, seed, until, scenarios or [], least, lang)
-    wanted = simulate.Wanted(target, form, values_only, command, into, sipmath, table, theme, lang)
-    status = simulate.simulate(book, *given, trials, seed, until, verify, engine, scenarios or [], least, wanted)
-    open_files(show_it, [target])
-    return status
+app.add_command(simulate_command)
 
 
 class EngineName(StrEnum):
@@ -564,24 +526,31 @@ class EngineName(StrEnum):
 
 
 @app.command("verify")
+@click.argument("books", type=FILE, nargs=-1, required=True, metavar="BOOK.xlsx...")
+@click.option(
+    "--engine",
+    type=click.Choice(EngineName),
+    default=EngineName.ironcalc,
+    help="Which spreadsheet engine recalculates.",
+)
+@click.option("--fill", is_flag=True, help="First fill in missing values, as the engine computes them.")
+@click.option("--verbose", is_flag=True, help="A row for every block, also for those that agree.")
+@click.option(
+    "--model",
+    type=PATH,
+    metavar="FILE.py",
+    help="For a model's workbook: the Python file with the model as a top-level variable. It is executed.",
+)
+@report_option
+@json_option
 def verify_command(
-    books: Annotated[list[str], typer.Argument(metavar="BOOK.xlsx...")],
-    engine: Annotated[EngineName, typer.Option(help="Which spreadsheet engine recalculates.")] = EngineName.ironcalc,
-    fill: Annotated[
-        bool, typer.Option("--fill", help="First fill in missing values, as the engine computes them.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="A row for every block, also for those that agree.")
-    ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.py",
-            help="For a model's workbook: the Python file with the model as a top-level variable. It is executed.",
-        ),
-    ] = None,
-    form: Report = ReportFormat.table,
-    as_json: Json = False,
+    books: tuple[str, ...],
+    engine: EngineName,
+    fill: bool,
+    verbose: bool,
+    model: Path | None,
+    form: ReportFormat,
+    as_json: bool,
 ) -> int:
     """Recalculate workbooks with an independent engine and with NumPy, and say whether values and formulas agree."""
     from dataclasses import replace
@@ -616,12 +585,11 @@ def verify_command(
 
 
 @app.command("diff")
-def diff_command(
-    first: Annotated[str, typer.Argument(metavar="A.xlsx")],
-    second: Annotated[str, typer.Argument(metavar="B.xlsx")],
-    form: Report = ReportFormat.table,
-    as_json: Json = False,
-) -> int:
+@click.argument("first", type=FILE, metavar="A.xlsx")
+@click.argument("second", type=FILE, metavar="B.xlsx")
+@report_option
+@json_option
+def diff_command(first: str, second: str, form: ReportFormat, as_json: bool) -> int:
     """Show the cells in which two workbooks differ, by block. Exit status 1 if they differ."""
     from sheetsim.audit.verify import diff
 

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
+
+import click
 
 from sheetsim.cli.terminal import columns_of, help_of
 from sheetsim.language import ENGLISH
@@ -11,53 +12,55 @@ from sheetsim.language import ENGLISH
 CLOSING, OPENING = "、。,.)]」:;…ーァィゥェォッャュョぁぃぅぇぉっゃゅょ", "([「"
 
 
-def with_help_in(code: str, command: Any) -> Any:
-    """The command, whose help and that of its subcommands is in the language of the terminal, by its code."""
-    for one in (command, *command.commands.values()) if code != ENGLISH else ():
-        one.context_class = _context_class(one.context_class)
-    return command
+class _Formatter(click.HelpFormatter):
+    """Looks up what it writes, and breaks lines between wide letters."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, help_of(args), f"{help_of('Usage:')} ")
+
+    def write_heading(self, heading: str) -> None:
+        super().write_heading(help_of(heading))
+
+    def write_text(self, text: str) -> None:
+        indent = " " * self.current_indent
+        texts = [wrapped(help_of(one), self.width - self.current_indent) for one in _paragraphs(text)]
+        self.write("\n\n".join("\n".join(indent + line for line in lines) for lines in texts) + "\n")
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        told = [(name, _explained(text)) for name, text in rows]
+        first = min(max(columns_of(name) for name, _ in told), col_max) + col_spacing
+        for name, text in told:
+            lines = wrapped(text, max(self.width - first - 2, 10))
+            if columns_of(name) > first - col_spacing:
+                lines = ["", *lines]
+            head = name + " " * (first - columns_of(name))
+            for k, line in enumerate(lines or [""]):
+                self.write(f"{' ' * self.current_indent}{' ' * first if k else head}{line}".rstrip() + "\n")
 
 
-def _context_class(base: Any) -> Any:
-    """Typer's context with a formatter of its help that looks up what it writes."""
-
-    class Context(base):  # type: ignore[misc]
-        formatter_class = _formatter_class(base.formatter_class)
-
-        def make_formatter(self) -> Any:
-            # Typer would cut the first sentence of a command's help before the formatter has it.
-            for command in getattr(self.command, "commands", {}).values():
-                command.short_help = help_of(_paragraphs(command.help)[0])
-            return super().make_formatter()
-
-    return Context
+class _Context(click.Context):
+    formatter_class = _Formatter
 
 
-def _formatter_class(base: Any) -> Any:
-    class Formatter(base):  # type: ignore[misc]
-        def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-            super().write_usage(prog, help_of(args), f"{help_of('Usage:')} ")
+class Commands(click.Group):
+    """Commands in the order of their declaration, where click sorts names, with help in a terminal's language."""
 
-        def write_heading(self, heading: str) -> None:
-            super().write_heading(help_of(heading))
+    def speak(self, code: str) -> None:
+        """The help of the group and of its commands is in that language from here on."""
+        for one in (self, *self.commands.values()):
+            one.context_class = click.Context if code == ENGLISH else _Context
 
-        def write_text(self, text: str) -> None:
-            indent = " " * self.current_indent
-            texts = [wrapped(help_of(one), self.width - self.current_indent) for one in _paragraphs(text)]
-            self.write("\n\n".join("\n".join(indent + line for line in lines) for lines in texts) + "\n")
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(self.commands)
 
-        def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-            told = [(name, _explained(text)) for name, text in rows]
-            first = min(max(columns_of(name) for name, _ in told), col_max) + col_spacing
-            for name, text in told:
-                lines = wrapped(text, max(self.width - first - 2, 10))
-                if columns_of(name) > first - col_spacing:
-                    lines = ["", *lines]
-                head = name + " " * (first - columns_of(name))
-                for k, line in enumerate(lines or [""]):
-                    self.write(f"{' ' * self.current_indent}{' ' * first if k else head}{line}".rstrip() + "\n")
-
-    return Formatter
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A line for each; click cuts a first sentence to fit, and would do so before it is looked up."""
+        if not isinstance(formatter, _Formatter):
+            super().format_commands(ctx, formatter)
+            return
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _paragraphs(one.help or "")[0]) for name, one in self.commands.items()])
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -65,7 +68,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _explained(text: str) -> str:
-    """The help of an option or an argument, with what Typer adds in brackets: its default, that it is required."""
+    """The help of an option or an argument, with what click adds in brackets: its default, that it is required."""
     match = re.fullmatch(r"(.*?)(?:(?:^|  )\[(.*)\])?", text, re.DOTALL)
     assert match is not None
     told = help_of(" ".join(match[1].split()))

@@ -2,29 +2,31 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from sheetsim.cli.opening import check_opener, open_files
 from sheetsim.cli.options import (
-    BookPath,
-    Draws,
-    Force,
-    Form,
-    Json,
-    Lang,
-    Open,
-    Scheduler,
-    Seed,
-    Settings,
-    ThemeFile,
-    ValuesOnly,
-    Workers,
+    FILE,
+    book_option,
     check_shown,
+    draws_option,
+    folder_option,
+    force_option,
+    format_option,
+    json_option,
+    lang_option,
     load_scenario,
+    open_option,
     overrides_of,
+    scheduler_option,
+    seed_option,
+    settings_option,
     settings_with_draws,
+    theme_option,
+    values_only_option,
+    workers_option,
 )
 from sheetsim.cli.paths import OUTPUTS, book_of, make_ready, targets_of
 from sheetsim.cli.terminal import (
@@ -46,7 +48,9 @@ from sheetsim.cli.terminal import (
 from sheetsim.errors import SheetsimError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
+
+    from sheetsim.runs.themes import ThemeLike
 
 
 class ReplicateTable(StrEnum):
@@ -59,39 +63,53 @@ class ReplicateTable(StrEnum):
     replicates = "replicates"
 
 
+@click.command("replicate")
+@click.argument("what", type=FILE, metavar="NAME|FILE.toml")
+@click.option("--replicates", type=int, default=100, help="How many independent runs; with --until, at most.")
+@click.option("--until", metavar="2%", help="Stop when the statistics' intervals are narrower than this on each side.")
+@click.option(
+    "--statistics",
+    metavar="NAME,...",
+    show_default="of forward pooled,var, else the first two",
+    help="The statistics for --until, the convergence and the output: columns of the tables, or ROW.COLUMN.",
+)
+@workers_option
+@scheduler_option
+@click.option("--bootstrap", is_flag=True, help="Also compute bootstrap intervals.")
+@click.option("--single", is_flag=True, help="Compute the layers in single precision.")
+@click.option(
+    "--table", type=click.Choice(ReplicateTable), help="Print this table in full; the workbook is still written."
+)
+@format_option
+@settings_option
+@seed_option
+@lang_option
+@book_option
+@values_only_option
+@theme_option
+@force_option
+@open_option
+@json_option
 def replicate_command(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
-    replicates: Annotated[int, typer.Option(help="How many independent runs; with --until, at most.")] = 100,
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="2%", help="Stop when the statistics' intervals are narrower than this on each side."),
-    ] = None,
-    statistics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="The statistics for --until, the convergence and the output: columns of the tables, or ROW.COLUMN.",
-            show_default="of forward pooled,var, else the first two",
-        ),
-    ] = None,
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    bootstrap: Annotated[bool, typer.Option("--bootstrap", help="Also compute bootstrap intervals.")] = False,
-    single: Annotated[bool, typer.Option("--single", help="Compute the layers in single precision.")] = False,
-    table: Annotated[
-        ReplicateTable | None,
-        typer.Option(help="Print this table in full; the workbook is still written.", show_default=False),
-    ] = None,
-    form: Form = Format.table,
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    output: BookPath = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
+    what: str,
+    replicates: int,
+    until: str | None,
+    statistics: str | None,
+    workers: int,
+    scheduler: str | None,
+    bootstrap: bool,
+    single: bool,
+    table: ReplicateTable | None,
+    form: Format,
+    settings: tuple[str, ...],
+    seed: int | None,
+    lang: str | None,
+    output: Path | None,
+    values_only: bool,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    as_json: bool,
 ) -> None:
     """Run a template many times with independent seeds: statistics with intervals, compared with theory; a workbook."""
     from dataclasses import replace
@@ -146,26 +164,41 @@ def replicate_command(
         print(f"\n{spoken(note)}")
 
 
+@click.command("compare")
+@click.argument("what", type=FILE, nargs=-1, metavar="[NAME|FILE.toml|BOOK.xlsx]...")
+@click.option(
+    "--replicates",
+    type=int,
+    default=0,
+    help="Replicates with common draws: differences from the first network, with intervals.",
+)
+@click.option("--workers", type=int, default=1, help="Processes on this machine, for replicates.")
+@format_option
+@settings_option
+@seed_option
+@lang_option
+@draws_option
+@book_option
+@values_only_option
+@theme_option
+@force_option
+@open_option
+@json_option
 def compare_command(
-    what: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME|FILE.toml|BOOK.xlsx]...", show_default=False)
-    ] = None,
-    replicates: Annotated[
-        int,
-        typer.Option(help="Replicates with common draws: differences from the first network, with intervals."),
-    ] = 0,
-    workers: Annotated[int, typer.Option(help="Processes on this machine, for replicates.")] = 1,
-    form: Form = Format.table,
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    draws: Draws = None,
-    output: BookPath = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
+    what: tuple[str, ...],
+    replicates: int,
+    workers: int,
+    form: Format,
+    settings: tuple[str, ...],
+    seed: int | None,
+    lang: str | None,
+    draws: str | None,
+    output: Path | None,
+    values_only: bool,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    as_json: bool,
 ) -> None:
     """Compare networks layer by layer in one workbook (with no name: the article's five), and print a row per layer.
 
@@ -181,7 +214,7 @@ def compare_command(
         progress.begin("comparison")
         overrides = overrides_of(settings_with_draws(settings, draws), seed)
         options: dict[str, Any] = {"replicates": replicates, "workers": workers, "lang": lang}
-        result = compare(*what or (), progress=progress.sheet, **options, **overrides)
+        result = compare(*what, progress=progress.sheet, **options, **overrides)
         progress.sheet("writing")
         result.to_excel(target, values_only=values_only, theme=theme)
     open_files(show_it, [target])
@@ -197,27 +230,40 @@ def compare_command(
         print(text_of(result.differences()))
 
 
+@click.command("sensitivity")
+@click.argument("what", type=FILE, metavar="NAME|FILE.toml")
+@click.option(
+    "--statistic", required=True, metavar="NAME", help="A column of the study's tables, or one number as ROW.COLUMN."
+)
+@click.option("--trials", type=int, default=256, help="Pairs of replicates; (groups + 2) times as many are run.")
+@click.option("--group", "groups", multiple=True, metavar="NAME=INPUT,...", help="Draws that count as one input.")
+@click.option("--resamples", type=int, default=1000, help="Resamples of the bootstrap for the intervals, 0 for none.")
+@format_option
+@settings_option
+@seed_option
+@lang_option
+@book_option
+@values_only_option
+@theme_option
+@force_option
+@open_option
+@json_option
 def sensitivity_command(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
-    statistic: Annotated[
-        str, typer.Option(metavar="NAME", help="A column of the study's tables, or one number as ROW.COLUMN.")
-    ],
-    trials: Annotated[int, typer.Option(help="Pairs of replicates; (groups + 2) times as many are run.")] = 256,
-    group: Annotated[
-        list[str] | None,
-        typer.Option("--group", metavar="NAME=INPUT,...", help="Draws that count as one input.", show_default=False),
-    ] = None,
-    resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap for the intervals, 0 for none.")] = 1000,
-    form: Form = Format.table,
-    settings: Settings = None,
-    seed: Seed = None,
-    lang: Lang = None,
-    output: BookPath = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
+    what: str,
+    statistic: str,
+    trials: int,
+    groups: tuple[str, ...],
+    resamples: int,
+    form: Format,
+    settings: tuple[str, ...],
+    seed: int | None,
+    lang: str | None,
+    output: Path | None,
+    values_only: bool,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    as_json: bool,
 ) -> None:
     """Find how much the input and each layer's weights contribute to a statistic's variance: Sobol indices.
 
@@ -227,7 +273,7 @@ def sensitivity_command(
 
     form = form_of(form, as_json)
     scenario = load_scenario(what, settings, seed, lang=lang)
-    plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, group or [])), resamples)
+    plan = plan_sensitivity(scenario, statistic, trials, dict(map(_group, groups)), resamples)
     speak_of("sensitivity")
     check_shown(show_it, output)
     targets = [] if output is None else targets_of([scenario], output)
@@ -248,20 +294,30 @@ def sensitivity_command(
             print(f"\n{spoken(note)}")
 
 
+@click.command("sweep")
+@click.argument("what", type=FILE, metavar="FILE.toml")
+@workers_option
+@scheduler_option
+@lang_option
+@folder_option
+@values_only_option
+@theme_option
+@force_option
+@open_option
+@format_option
+@json_option
 def sweep_command(
-    what: Annotated[str, typer.Argument(metavar="FILE.toml")],
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    lang: Lang = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The folder for its files.", show_default=False)
-    ] = None,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    form: Form = Format.table,
-    as_json: Json = False,
+    what: str,
+    workers: int,
+    scheduler: str | None,
+    lang: str | None,
+    output: Path | None,
+    values_only: bool,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    form: Format,
+    as_json: bool,
 ) -> None:
     """Run replicates at every point of a grid: Parquet, and a workbook with heat maps and lines. Can be resumed.
 
@@ -302,28 +358,36 @@ def _print_first(records: "list[dict[Any, Any]]", form: Format, sheet: str, name
         print(spoken(f"… and {len(records) - MOST_LINES} lines more: the sheet {sheet}, or --format json"))
 
 
+@click.command("search")
+@click.argument("what", type=FILE, metavar="NAME|FILE.toml")
+@workers_option
+@scheduler_option
+@click.option(
+    "--until",
+    metavar="0.95|'20 trials'|'10 min'",
+    help="Stop at a value, after so many trials of a method, or after a time.",
+)
+@lang_option
+@folder_option
+@click.option("--format", "form", type=click.Choice(Format), default=Format.table, help="Output format of the trials.")
+@values_only_option
+@theme_option
+@force_option
+@open_option
+@json_option
 def search_command(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml")],
-    workers: Workers = 1,
-    scheduler: Scheduler = None,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            metavar="0.95|'20 trials'|'10 min'",
-            help="Stop at a value, after so many trials of a method, or after a time.",
-            show_default=False,
-        ),
-    ] = None,
-    lang: Lang = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The folder for its files.", show_default=False)
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format of the trials.")] = Format.table,
-    values_only: ValuesOnly = False,
-    theme: ThemeFile = None,
-    force: Force = False,
-    show_it: Open = False,
-    as_json: Json = False,
+    what: str,
+    workers: int,
+    scheduler: str | None,
+    until: str | None,
+    lang: str | None,
+    output: Path | None,
+    form: Format,
+    values_only: bool,
+    theme: "ThemeLike",
+    force: bool,
+    show_it: bool,
+    as_json: bool,
 ) -> None:
     """Search for good hyperparameters of a template and print the trials, best first.
 
@@ -365,11 +429,5 @@ def _group(text: str) -> tuple[str, list[str]]:
     return name, [member.strip() for member in members.split(",")]
 
 
-# By their names, in the order of the help.
-COMMANDS: "dict[str, Callable[..., None]]" = {
-    "replicate": replicate_command,
-    "compare": compare_command,
-    "sensitivity": sensitivity_command,
-    "sweep": sweep_command,
-    "search": search_command,
-}
+# In the order of the help.
+COMMANDS = (replicate_command, compare_command, sensitivity_command, sweep_command, search_command)

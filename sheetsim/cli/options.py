@@ -1,34 +1,28 @@
 """The options that several commands have, and what they mean."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from sheetsim.cli.opening import check_opener
 from sheetsim.cli.terminal import Format, ReportFormat, speak_of
 from sheetsim.errors import SheetsimError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sheetsim.runs.templates import Scenario
 
 # Longer than any text that a key may have.
 LONGEST_WORD = 1000
 
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the template to another value.")
-]
-Seed = Annotated[int | None, typer.Option(help="The seed of all draws (a whole number from 0).")]
-Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-Form = Annotated[Format, typer.Option("--format", help="Output format.")]
-Report = Annotated[ReportFormat, typer.Option("--format", help="Output format.")]
-BookPath = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file.", show_default=False)]
-ValuesOnly = Annotated[bool, typer.Option("--values-only", help="Write numbers without formulas.")]
+# Files are checked where they are read and written. click completes their names in a shell.
+FILE = click.Path(readable=False)
+PATH = click.Path(readable=False, path_type=Path)
 
 
-def _theme(given: Path | None) -> Any:
+def _theme(context: click.Context, option: click.Parameter, given: Path | None) -> Any:
     """Read at once: what is wrong with it is said before anything runs."""
     if given is None:
         return None
@@ -37,40 +31,35 @@ def _theme(given: Path | None) -> Any:
     return theme_of(given)
 
 
-ThemeFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--theme",
-        metavar="FILE.toml",
-        help="A house style: colors, fonts, number formats, a logo, a cover.",
-        show_default=False,
-        callback=_theme,
-    ),
-]
-Draws = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Same as --set draws=NAME; live: a drop-down in the workbook redraws.", show_default=False
-    ),
-]
-Workers = Annotated[int, typer.Option(help="Processes on this machine.")]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="tcp://…", help="A Dask scheduler's address, or local.", show_default=False)
-]
-Force = Annotated[
-    bool,
-    typer.Option("--force", help="Overwrite a file that another program saved, or that is not sheetsim's workbook."),
-]
-Lang = Annotated[
-    str | None,
-    typer.Option(
-        "--lang",
-        metavar="CODE",
-        help="The language of the workbook and of the output: en or ja.",
-        show_default=False,
-    ),
-]
-Open = Annotated[bool, typer.Option("--open", help="Open the result in the desktop's application.")]
+settings_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a key of the template to another value."
+)
+seed_option = click.option("--seed", type=int, help="The seed of all draws (a whole number from 0).")
+json_option = click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+format_option = click.option("--format", "form", type=click.Choice(Format), default=Format.table, help="Output format.")
+report_option = click.option(
+    "--format", "form", type=click.Choice(ReportFormat), default=ReportFormat.table, help="Output format."
+)
+book_option = click.option("--output", type=PATH, metavar="PATH", help="The .xlsx file.")
+folder_option = click.option("--output", type=PATH, metavar="FOLDER", help="The folder for its files.")
+values_only_option = click.option("--values-only", is_flag=True, help="Write numbers without formulas.")
+theme_option = click.option(
+    "--theme",
+    type=PATH,
+    metavar="FILE.toml",
+    callback=_theme,
+    help="A house style: colors, fonts, number formats, a logo, a cover.",
+)
+draws_option = click.option(
+    "--draws", metavar="NAME", help="Same as --set draws=NAME; live: a drop-down in the workbook redraws."
+)
+workers_option = click.option("--workers", type=int, default=1, help="Processes on this machine.")
+scheduler_option = click.option("--scheduler", metavar="tcp://…", help="A Dask scheduler's address, or local.")
+force_option = click.option(
+    "--force", is_flag=True, help="Overwrite a file that another program saved, or that is not sheetsim's workbook."
+)
+lang_option = click.option("--lang", metavar="CODE", help="The language of the workbook and of the output: en or ja.")
+open_option = click.option("--open", "show_it", is_flag=True, help="Open the result in the desktop's application.")
 
 
 def check_shown(show_it: bool, output: Path | None) -> None:
@@ -80,18 +69,18 @@ def check_shown(show_it: bool, output: Path | None) -> None:
     check_opener(show_it)
 
 
-def settings_with_draws(settings: list[str] | None, draws: str | None) -> list[str] | None:
+def settings_with_draws(settings: "Sequence[str]", draws: str | None) -> "Sequence[str]":
     """The settings, with that of --draws."""
     if draws is None:
         return settings
-    if any(setting.partition("=")[0] == "draws" for setting in settings or []):
+    if any(setting.partition("=")[0] == "draws" for setting in settings):
         raise SheetsimError("--draws and --set draws=… say the same: give one of them")
-    return [*(settings or []), f'draws="{draws}"']
+    return [*settings, f'draws="{draws}"']
 
 
 def load_scenario(
     name: str,
-    settings: list[str] | None,
+    settings: "Sequence[str]",
     seed: int | None,
     more: "Mapping[str, Any] | None" = None,
     lang: str | None = None,
@@ -104,9 +93,9 @@ def load_scenario(
     return scenario
 
 
-def overrides_of(settings: list[str] | None, seed: int | None, lang: str | None = None) -> dict[str, Any]:
+def overrides_of(settings: "Sequence[str]", seed: int | None, lang: str | None = None) -> dict[str, Any]:
     """The keys that --set, --seed and --lang give."""
-    overrides = dict(map(_setting, settings or []))
+    overrides = dict(map(_setting, settings))
     for key, value in (("seed", seed), ("lang", lang)):
         if value is not None:
             if key in overrides:

@@ -6,13 +6,28 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
+from sheetsim.cli.opening import check_opener, open_files
+from sheetsim.cli.options import (
+    FILE,
+    PATH,
+    force_option,
+    format_option,
+    json_option,
+    lang_option,
+    open_option,
+    seed_option,
+    theme_option,
+    values_only_option,
+)
+from sheetsim.cli.paths import book_of, make_ready
 from sheetsim.cli.terminal import (
     Format,
     ProgressLine,
+    form_of,
     lines_of,
     print_frame,
     print_heading,
@@ -61,26 +76,6 @@ MOST_DIGITS = 10**18
 # What is printed as a table: the other columns are in the workbook and in JSON.
 SHOWN = ("n", "errors", "mean", "std", "se", "q05", "q50", "q95", "base")
 
-Book = Annotated[str | None, typer.Argument(metavar="BOOK.xlsx", show_default=False)]
-Inputs = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--input",
-        metavar="CELL=DISTRIBUTION",
-        help='An uncertain cell or defined name: "Sheet1!B2=normal(100, 15)". A cell without a sheet is on the '
-        "sheet that the workbook opens with; $ is ignored.",
-        show_default=False,
-    ),
-]
-Outputs = Annotated[
-    list[str] | None,
-    typer.Option("--output", metavar="CELL", help="A cell or defined name of a result.", show_default=False),
-]
-Correlations = Annotated[
-    list[str] | None,
-    typer.Option("--correlation", metavar="A,B=R", help="A rank correlation of two inputs.", show_default=False),
-]
-
 
 def whole_number(text: str) -> int:
     """A whole number as people write it: 100000, 100,000, 100_000 or 1e5."""
@@ -92,86 +87,8 @@ def whole_number(text: str) -> int:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or number != number.to_integral_value() or abs(number) > MOST_DIGITS:
-        raise typer.BadParameter(f"{text!r} is not a whole number, such as 100000, 100,000, 100_000 or 1e5")
+        raise click.BadParameter(f"{text!r} is not a whole number, such as 100000, 100,000, 100_000 or 1e5")
     return int(number)
-
-
-Trials = Annotated[
-    int | None,
-    typer.Option(
-        help="How many trials (100000, 100,000 or 1e5); with --until, at most.",
-        show_default="100,000",
-        parser=whole_number,
-        metavar="INTEGER",
-    ),
-]
-Into = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="COPY.xlsx",
-        help="Also write a copy of the workbook with the result's sheets in it.",
-        show_default=False,
-    ),
-]
-SipOut = Annotated[
-    Path | None,
-    typer.Option(
-        "--sipmath", metavar="OUT.json", help="Also write the outputs as a SIPmath library.", show_default=False
-    ),
-]
-Mark = Annotated[
-    bool, typer.Option("--mark", help="Write a copy with a sheet Simulation to fill in, and run no trials.")
-]
-Until = Annotated[
-    str | None,
-    typer.Option(
-        metavar="1%",
-        help="Stop when the means' 95 % intervals are narrower than this on each side.",
-        show_default=False,
-    ),
-]
-Out = Annotated[Path | None, typer.Option(metavar="PATH", help="The .xlsx file, or its folder.", show_default=False)]
-Verify = Annotated[int, typer.Option(metavar="N", help="Trials that IronCalc recalculates from the file, 0 for none.")]
-Scenarios = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--scenario",
-        metavar="NAME:CELL=VALUE,...",
-        help="Compare scenarios (other numbers or distributions of cells) over the same draws. Can be repeated.",
-        show_default=False,
-    ),
-]
-GridAxes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--grid", metavar="CELL=FROM:TO:STEPS", help="Print a statistic over one or two cells.", show_default=False
-    ),
-]
-Statistic = Annotated[str, typer.Option(help="For --grid: mean, std, q01, …, q99, or loss (the share below 0).")]
-GoalOption = Annotated[
-    str | None,
-    typer.Option(
-        "--goal",
-        metavar='"CELL: P(OUTPUT>0)=90%"',
-        help="Print the value of a cell at which an output is above (>, >=) or below (<, <=) a number with a given "
-        "probability.",
-        show_default=False,
-    ),
-]
-Least = Annotated[bool, typer.Option("--least", help="For scenarios: less is better, as for costs.")]
-TableOption = Annotated[
-    SimulateTable | None,
-    typer.Option(
-        "--table",
-        help="Which table to print. decision says which scenario is best.",
-        show_default="outputs, or scenarios",
-    ),
-]
-Engine = Annotated[
-    CheckingEngine, typer.Option(help="Which engine checks trials; all adds LibreOffice, which takes seconds.")
-]
-FunctionsToo = Annotated[bool, typer.Option("--functions", help="List the functions that NumPy computes, and stop.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="Output format.")]
 
 
 # What formulas are made of beside functions of values: part, arguments, what it gives.
@@ -199,17 +116,150 @@ class Wanted:
     lang: str | None = None
 
 
-def simulate(
+@click.command("simulate")
+@click.argument("book", type=FILE, required=False, metavar="[BOOK.xlsx]")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="CELL=DISTRIBUTION",
+    help='An uncertain cell or defined name: "Sheet1!B2=normal(100, 15)". A cell without a sheet is on the '
+    "sheet that the workbook opens with; $ is ignored.",
+)
+@click.option("--output", "outputs", multiple=True, metavar="CELL", help="A cell or defined name of a result.")
+@click.option("--correlation", "correlations", multiple=True, metavar="A,B=R", help="A rank correlation of two inputs.")
+@click.option(
+    "--trials",
+    type=whole_number,
+    metavar="INTEGER",
+    show_default="100,000",
+    help="How many trials (100000, 100,000 or 1e5); with --until, at most.",
+)
+@seed_option
+@click.option("--until", metavar="1%", help="Stop when the means' 95 % intervals are narrower than this on each side.")
+@click.option(
+    "--verify", type=int, default=50, metavar="N", help="Trials that IronCalc recalculates from the file, 0 for none."
+)
+@click.option("--out", type=PATH, metavar="PATH", help="The .xlsx file, or its folder.")
+@click.option(
+    "--table",
+    type=click.Choice(SimulateTable),
+    show_default="outputs, or scenarios",
+    help="Which table to print. decision says which scenario is best.",
+)
+@format_option
+@click.option(
+    "--engine",
+    type=click.Choice(CheckingEngine),
+    default=CheckingEngine.ironcalc,
+    help="Which engine checks trials; all adds LibreOffice, which takes seconds.",
+)
+@lang_option
+@values_only_option
+@theme_option
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="NAME:CELL=VALUE,...",
+    help="Compare scenarios (other numbers or distributions of cells) over the same draws. Can be repeated.",
+)
+@click.option(
+    "--grid", "axes", multiple=True, metavar="CELL=FROM:TO:STEPS", help="Print a statistic over one or two cells."
+)
+@click.option("--statistic", default="mean", help="For --grid: mean, std, q01, …, q99, or loss (the share below 0).")
+@click.option(
+    "--goal",
+    metavar='"CELL: P(OUTPUT>0)=90%"',
+    help="Print the value of a cell at which an output is above (>, >=) or below (<, <=) a number with a given "
+    "probability.",
+)
+@click.option("--least", is_flag=True, help="For scenarios: less is better, as for costs.")
+@click.option(
+    "--into", type=PATH, metavar="COPY.xlsx", help="Also write a copy of the workbook with the result's sheets in it."
+)
+@click.option("--sipmath", type=PATH, metavar="OUT.json", help="Also write the outputs as a SIPmath library.")
+@click.option("--mark", is_flag=True, help="Write a copy with a sheet Simulation to fill in, and run no trials.")
+@click.option("--functions", is_flag=True, help="List the functions that NumPy computes, and stop.")
+@force_option
+@open_option
+@json_option
+def simulate_command(
+    book: str | None,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    correlations: tuple[str, ...],
+    trials: int | None,
+    seed: int | None,
+    until: str | None,
+    verify: int,
+    out: Path | None,
+    table: SimulateTable | None,
+    form: Format,
+    engine: CheckingEngine,
+    lang: str | None,
+    values_only: bool,
+    theme: "ThemeLike",
+    scenarios: tuple[str, ...],
+    axes: tuple[str, ...],
+    statistic: str,
+    goal: str | None,
+    least: bool,
+    into: Path | None,
+    sipmath: Path | None,
+    mark: bool,
+    functions: bool,
+    force: bool,
+    show_it: bool,
+    as_json: bool,
+) -> int:
+    """Simulate your own workbook: how its outputs are distributed if some of its cells are uncertain.
+
+    A sheet Simulation in it (see --mark), or BOOK.toml beside it, can replace the options. The workbook is never
+    changed. NumPy computes its formulas; IronCalc checks some trials. Exit status 1 means that it disagrees.
+    """
+    form = form_of(form, as_json)
+    if functions:
+        _print_functions(form)
+        return 0
+    if book is None:
+        raise SheetsimError("name a workbook: sheetsim simulate BOOK.xlsx --input B2=normal(100,15) --output C10")
+    if bool(scenarios) + bool(axes) + (goal is not None) > 1:
+        raise SheetsimError("--scenario, --grid and --goal ask different things: give one of them")
+    questions = Questions(axes, statistic, goal)
+    if questions.any:
+        _answer(book, inputs, outputs, correlations, trials, seed, questions, form)
+        return 0
+    target = book_of(f"{Path(book).stem}-{'marked' if mark else 'simulated'}", out)
+    if target.resolve() == Path(book).resolve():
+        raise SheetsimError(f"--out {target} is the workbook itself, which is never changed: name another file")
+    if into is not None and into.resolve() in (Path(book).resolve(), target.resolve()):
+        raise SheetsimError(f"--into {into} is the workbook itself, or the result: name another file")
+    check_opener(show_it)
+    make_ready([target, *([into] if into else [])], force)
+    if mark:
+        _mark(book, target)
+        open_files(show_it, [target])
+        return 0
+    given = (inputs, outputs, correlations)
+    command = _command_of(book, *given, trials, seed, until, scenarios, least, lang)
+    wanted = Wanted(target, form, values_only, command, into, sipmath, table, theme, lang)
+    status = _simulate(book, *given, trials, seed, until, verify, engine, scenarios, least, wanted)
+    open_files(show_it, [target])
+    return status
+
+
+def _simulate(
     book: str,
-    inputs: list[str],
-    outputs: list[str],
-    correlations: list[str],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    correlations: tuple[str, ...],
     trials: int | None,
     seed: int | None,
     until: str | None,
     verify: int,
     engine: CheckingEngine,
-    scenarios: list[str],
+    scenarios: tuple[str, ...],
     least: bool,
     wanted: Wanted,
 ) -> int:
@@ -260,7 +310,7 @@ def simulate(
 class Questions:
     """What is asked in place of a single run."""
 
-    axes: list[str]
+    axes: tuple[str, ...]
     statistic: str
     goal: str | None
 
@@ -270,11 +320,11 @@ class Questions:
         return bool(self.axes or self.goal)
 
 
-def answer(
+def _answer(
     book: str,
-    inputs: list[str],
-    outputs: list[str],
-    correlations: list[str],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    correlations: tuple[str, ...],
     trials: int | None,
     seed: int | None,
     questions: Questions,
@@ -384,15 +434,15 @@ def _goal(text: str) -> tuple[str, str, dict[str, Any]]:
         raise SheetsimError(f'--goal {text:.80}: write "CELL: P(OUTPUT>0)=90%", with >, >=, < or <=') from None
 
 
-def command_of(
+def _command_of(
     book: str,
-    inputs: list[str],
-    outputs: list[str],
-    correlations: list[str],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    correlations: tuple[str, ...],
     trials: int | None,
     seed: int | None,
     until: str | None,
-    scenarios: list[str],
+    scenarios: tuple[str, ...],
     least: bool,
     lang: str | None = None,
 ) -> list[str]:
@@ -411,7 +461,7 @@ def command_of(
     return words + (["--least"] if least else [])
 
 
-def mark(book: str, target: Path) -> None:
+def _mark(book: str, target: Path) -> None:
     """Writes a copy with a sheet to fill in, and says what it lists."""
     from sheetsim.audit.simulated import workbook
 
@@ -512,7 +562,7 @@ def _only_two(names: list[str], number: float) -> float:
     return number
 
 
-def print_functions(form: Format) -> None:
+def _print_functions(form: Format) -> None:
     """The table of functions."""
     from sheetsim.sheets.functions import PARTS
 
