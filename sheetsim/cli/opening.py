@@ -1,7 +1,6 @@
 """Shows files in the desktop's application. It writes none."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -32,6 +31,8 @@ def open_files(wanted: bool, paths: Iterable[Path]) -> None:
 
 
 def _start(program: str, path: Path) -> None:
+    import subprocess
+
     quiet = subprocess.DEVNULL
     try:
         process = subprocess.Popen(

@@ -4,7 +4,6 @@ import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from math import ceil
 from typing import Any
 
@@ -41,7 +40,11 @@ class AboutPage(Page):
 def versions_here(scipy: bool) -> dict[str, str]:
     """What computes here. scipy: whether it has a part in the numbers."""
     always = {"sheetsim": __version__, "NumPy": np.__version__, "Python": platform.python_version()}
-    return always | ({"SciPy": version("scipy")} if scipy else {}) | {KERNELS: kernels()}
+    if scipy:
+        from importlib.metadata import version  # which loads what reads mail, and scipy takes longer
+
+        always["SciPy"] = version("scipy")
+    return always | {KERNELS: kernels()}
 
 
 def versions_text(versions: Mapping[str, str]) -> str:
