@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sheetsim.engine.order import order_statistics_and_counts
+from sheetsim.model.order import order_statistics_and_counts
 
 Array = Any
 

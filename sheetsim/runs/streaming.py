@@ -9,12 +9,13 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim.engine.moments import Moments, UnitMoments
-from sheetsim.engine.order import order_statistics_and_counts
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.op import Array
 from sheetsim.model.op_table import CONSTANT
+from sheetsim.model.order import order_statistics_and_counts
 from sheetsim.summary.layers import STILL
 
 # A layer's statistics in their order: the columns of `layers.layer_table` and of `variance.variance_table`, except the
@@ -185,7 +186,7 @@ class Outputs:
 
 
 @lru_cache(maxsize=4)
-def _ranks(size: int) -> tuple[Array, tuple[float, ...]]:
+def _ranks(size: int) -> tuple[NDArray[np.intp], tuple[float, ...]]:
     """Ranks, from 0, of the smallest and largest of so many numbers, and of the pairs that QUANTILES lie between.
 
     The shares say how far from the first of its pair each quantile lies (linear, as in NumPy and PERCENTILE).

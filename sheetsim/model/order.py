@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sheetsim.model.op import Array
 
@@ -24,7 +25,7 @@ ROUNDING: dict[str, Any] = {
 
 
 def order_statistics_and_counts(
-    values: Array, edges: Array, ranks: Array, few: int = FEW, zooms: int = ZOOMS
+    values: Array, edges: Array, ranks: NDArray[np.intp], few: int = FEW, zooms: int = ZOOMS
 ) -> tuple[Any, Any]:
     """`np.sort(values)[ranks]` and `np.searchsorted(np.sort(values), edges, side="right")`, except for the sign of a 0.
 
@@ -67,15 +68,15 @@ def order_statistics_and_counts(
         # Numbers in lower bins that are not in the group.
         others = np.where(group, 0, counts).cumsum()
         # An array of truths as an index takes half as long again.
-        own = values.take(np.flatnonzero(group.take(bins)))
+        held = values.take(np.flatnonzero(group.take(bins)))
         at_ranks[of_ranks], counted = order_statistics_and_counts(
-            own, edges[of_edges], ranks[of_ranks] - others[rank_bins[own_ranks]], few, zooms - 1
+            held, edges[of_edges], ranks[of_ranks] - others[rank_bins[own_ranks]], few, zooms - 1
         )
         at_most[of_edges] = counted + others[edge_bins[own_edges]]
     return at_ranks, at_most
 
 
-def _by_sorting(values: Array, edges: Array, ranks: Array) -> tuple[Any, Any]:
+def _by_sorting(values: Array, edges: Array, ranks: NDArray[np.intp]) -> tuple[Any, Any]:
     rising = np.sort(values)
     return rising[ranks], np.searchsorted(rising, edges, side="right")
 
