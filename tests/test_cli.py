@@ -432,3 +432,12 @@ def test_nothing_is_written_where_one_of_several_books_was_edited(sheetsim) -> N
     Path("outputs/tanh-he.xlsx").write_bytes(b"mine")
     assert sheetsim("run", "relu-he", "tanh-he", *QUICK)[0] == 2
     assert [path.name for path in Path("outputs").iterdir()] == ["tanh-he.xlsx"]
+
+
+def test_a_workbook_in_place_of_a_template_is_told_where_its_name_belongs(sheetsim) -> None:
+    assert sheetsim("run", "relu-he", "my.xlsx") == (
+        2,
+        "",
+        "sheetsim: my.xlsx is a workbook, not a template: to name the file to write, give --output my.xlsx\n",
+    )
+    assert not Path("my.xlsx").exists()

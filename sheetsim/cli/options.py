@@ -88,6 +88,8 @@ def load_scenario(
     """The template or file with the keys that the options set; what is printed is then about its study."""
     from sheetsim.runs import templates
 
+    if name.lower().endswith(".xlsx"):
+        raise SheetsimError(f"{name} is a workbook, not a template: to name the file to write, give --output {name}")
     scenario = templates.load(name, overrides_of(settings, seed, lang) | dict(more or {}))
     speak_of(scenario.experiment.study)
     return scenario
