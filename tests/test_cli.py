@@ -438,6 +438,6 @@ def test_a_workbook_in_place_of_a_template_is_told_where_its_name_belongs(sheets
     assert sheetsim("run", "relu-he", "my.xlsx") == (
         2,
         "",
-        "sheetsim: my.xlsx is a workbook, not a template: to name the file to write, give --output my.xlsx\n",
+        "sheetsim: expected a template, not a workbook: to name the file to write, give --output my.xlsx\n",
     )
     assert not Path("my.xlsx").exists()

@@ -89,7 +89,7 @@ def load_scenario(
     from sheetsim.runs import templates
 
     if name.lower().endswith(".xlsx"):
-        raise SheetsimError(f"{name} is a workbook, not a template: to name the file to write, give --output {name}")
+        raise SheetsimError(f"expected a template, not a workbook: to name the file to write, give --output {name}")
     scenario = templates.load(name, overrides_of(settings, seed, lang) | dict(more or {}))
     speak_of(scenario.experiment.study)
     return scenario
