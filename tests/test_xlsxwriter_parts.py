@@ -35,7 +35,7 @@ CALLED: dict[type, dict[str, tuple[str, ...]]] = {
         "_xml_data_element": ("tag", "data", "attributes"),
     },
     Format: {"_get_xf_index": ()},
-    Chart: {"_process_names": ("name", "name_formula")},
+    Chart: {"_process_names": ("name", "name_formula"), "_write_pt": ("idx", "value"), "_write_v": ("data",)},
     SharedStringTable: {"_get_shared_string_index": ("string",)},
 }
 METHODS = [

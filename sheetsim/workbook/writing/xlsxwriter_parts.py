@@ -5,6 +5,7 @@ A private part may move with any release: tests/test_xlsxwriter_parts.py names e
 
 import struct
 from collections.abc import Iterable, Mapping
+from functools import partial
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -100,7 +101,18 @@ def new_chart(book: Any, options: dict[str, str]) -> Any:
     """A chart of a book whose titles and names are texts, also ones such as `Sheet1!B2`, which XlsxWriter refers to."""
     chart = book.add_chart(options)
     chart._process_names = lambda name, name_formula: (name, name_formula)
+    chart._write_pt = partial(write_point, chart)
     return chart
+
+
+def write_point(chart: Any, number: int, value: object) -> None:
+    """A cached number or text of a chart: XlsxWriter searches even numbers for what XML cannot hold."""
+    if isinstance(value, str):
+        chart.fh.write(f'<c:pt idx="{number}">')
+        chart._write_v(value)
+        chart.fh.write("</c:pt>")
+    elif value is not None:
+        chart.fh.write(f'<c:pt idx="{number}"><c:v>{value}</c:v></c:pt>')
 
 
 def new_book(file: BytesIO, font: Mapping[str, Any]) -> Any:
