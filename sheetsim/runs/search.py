@@ -354,7 +354,7 @@ def search(
         if space is None:
             raise SheetsimError("a search of a function needs a space: search(function, {key: range}, value=…)")
         if "value" not in keys:
-            raise SheetsimError("value: name the number to search for, an output of the function's model")
+            raise SheetsimError("value: name the number to optimize, an output of the function's model")
         plan = planned_search(what, {**keys, "space": dict(space)}, until)
     elif space is not None or keys:
         raise SheetsimError(

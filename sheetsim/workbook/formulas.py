@@ -343,8 +343,7 @@ def _check_spread(node: Matrix) -> None:
     if first.shape == (1, 1) and any(arg.shape != node.shape for arg in others):
         raise SheetsimError(
             f"a {node.source.name} with a single condition cannot choose between "  # type: ignore[union-attr]
-            "matrices of different sizes inside a formula: "
-            "name it with define, and use the name"
+            "matrices of different sizes inside a formula: name it with define, and use the name"
         )
 
 
