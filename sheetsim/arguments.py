@@ -48,7 +48,7 @@ def number(what: str, value: Any) -> float:
 def whole(what: str, value: object, least: int = 0, most: int = WHOLE_BELOW - 1) -> int:
     """The whole number. Raises SheetsimError for anything else, truth values too, and out of bounds."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise SheetsimError(f"{what} must be a whole number from {least}, not {said(value)}")
+        raise SheetsimError(f"{what} must be a whole number of at least {least}, not {said(value)}")
     if int(value) > most:
         limit = f", {most:,} at most" if most < WHOLE_BELOW - 1 else ""
         raise SheetsimError(f"{what} is too large a whole number{limit}")
@@ -95,5 +95,5 @@ def shape(what: str, value: object) -> tuple[int, int]:
     """(rows, columns). Raises SheetsimError for anything else."""
     sides = tuple(value) if isinstance(value, tuple | list) else ()
     if len(sides) != 2 or any(isinstance(n, bool) or not isinstance(n, Integral) or n < 1 for n in sides):
-        raise SheetsimError(f"{what} need a shape (rows, columns) of whole numbers from 1, not {said(value)}")
+        raise SheetsimError(f"{what} need a shape (rows, columns) of whole numbers of at least 1, not {said(value)}")
     return int(sides[0]), int(sides[1])

@@ -41,7 +41,7 @@ def read_text(path: Path) -> str:
         check_regular(path)
         size = path.stat().st_size
         if size > TEMPLATE_BYTES:
-            raise SheetsimError(f"{path} has {size:,} bytes, and a template {TEMPLATE_BYTES:,} at most")
+            raise SheetsimError(f"{path} has {size:,} bytes; a template may have at most {TEMPLATE_BYTES:,}")
         return path.read_bytes().decode()
     except OSError as error:
         raise SheetsimError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None

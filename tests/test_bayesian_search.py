@@ -96,9 +96,9 @@ def test_a_typed_point_is_one_more_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        ({"f": "x + y"}, "f is a function of x alone"),
+        ({"f": "x + y"}, "f must be a function of x alone"),
         ({"f": "3"}, "f does not depend on x"),
-        ({"f": "log(x)"}, "f has no finite value at a place between low and high"),
+        ({"f": "log(x)"}, "f is not finite everywhere between low and high"),
         ({"low": 1.0}, "low must be below high"),
         ({"grid": 4}, "grid must be 5 to 201"),
         ({"steps": 21}, "steps must be 1 to 20"),
@@ -106,7 +106,7 @@ def test_a_typed_point_is_one_more_step(tmp_path: Path) -> None:
         ({"noise": 1e-5}, "noise must be at least a thousandth of signal"),
         ({"acquisition": "pi"}, "acquisition must be ucb or ei"),
         ({"points": [[1.0, 1.0]]}, "x = 1 is not between low and high"),
-        ({"points": [[-1.0, 1.0]] * 26}, "26 are given, and 25 is the most"),
+        ({"points": [[-1.0, 1.0]] * 26}, "26 are given, but at most 25 are allowed"),
     ],
 )
 def test_a_mistake_is_one_sentence(keys: dict[str, Any], sentence: str) -> None:

@@ -112,8 +112,8 @@ def test_books_with_biases_verify(template: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        ({"bias": -1.0}, "bias must be a finite standard deviation from 0, not -1"),
-        ({"gain": -1.0}, "gain must be a finite number from 0, or activation, not -1"),
+        ({"bias": -1.0}, "bias must be a finite standard deviation of at least 0, not -1"),
+        ({"gain": -1.0}, "gain must be a finite number of at least 0, or activation, not -1"),
         ({"gain": "he"}, "gain must be activation"),
         ({"weight_draws": "cauchy"}, "weight_draws must be one of normal, uniform, truncated, not 'cauchy'"),
     ],

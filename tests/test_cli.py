@@ -164,10 +164,10 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("run relu-he --set layers=[5,0]", "layers must be a list of widths"),
         ("run relu-he --set activation=rleu", "activation must be one of sigmoid, tanh, relu, identity"),
         ("run relu-he --set initializer=hee", "initializer must be one of"),
-        ("run relu-he --set initializer=-1", "standard deviation from 0"),
-        ("run relu-he --set initializer=nan", "standard deviation from 0"),
+        ("run relu-he --set initializer=-1", "standard deviation of at least 0"),
+        ("run relu-he --set initializer=nan", "standard deviation of at least 0"),
         ('run relu-he --set initializer=["he"]', "lists 1 schemes for 5 layers"),
-        ("run relu-he --set initializer={konstant=1}", "is {constant = value}"),
+        ("run relu-he --set initializer={konstant=1}", "must be {constant = value}"),
         ("run relu-he --set input=gauss", "unknown distribution 'gauss'"),
         ("run relu-he --set input=gama", "or of scipy.stats (did you mean 'gamma'?)"),
         ("run relu-he --set input=gamma", "gamma needs the parameter 'a' (its parameters: a, loc, scale)"),
@@ -176,7 +176,7 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("run relu-he --set input={distribution='lognormal',std=1000}", "x: lognormal(mean 0, std 1000) gives numbers"),
         ("run relu-he --set input=multivariate_normal", "multivariate_normal is multivariate"),
         ("run relu-he --set input={distribution='normal',correlation=2}", "input.correlation of 100 inputs must lie"),
-        ("run relu-he --set input={distribution='normal',correlation=[[1]]}", "input.correlation is 1×1, and must be"),
+        ("run relu-he --set input={distribution='normal',correlation=[[1]]}", "input.correlation is 1×1, but must be"),
         ("run relu-he --set input={distribution='normal',correlation='a'}", "input.correlation must be a number or"),
         ("run relu-he --set sampling=latin", "sampling must be one of random, antithetic, lhs, sobol, not 'latin'"),
         ("run relu-he --set sampling=1", "sampling: must be text, not a whole number"),
@@ -190,7 +190,10 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ),
         ("run relu-he --set sampling=sobol --set samples=8 --set inputs=21202", "has at most 21,201 inputs, not 21202"),
         ("run relu-he --set sampling=sobol --set samples=2147483648", "sobol sampling has at most 2^30 samples"),
-        ("run relu-he --set sampling=lhs --set input={file='a.csv'}", "sampling must be random with an input that is"),
+        (
+            "run relu-he --set sampling=lhs --set input={file='a.csv'}",
+            "sampling must be random when the input is not drawn",
+        ),
         ("run relu-he --set input={file='no.csv'}", "there is no file no.csv"),
         ("run relu-he --set input={file='no.pdf'}", "is not one of .csv, .xlsx, .npy"),
         ("run relu-he --set input={sheet='a'}", "needs a distribution or a file"),
@@ -199,10 +202,13 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("run relu-he --set histogram.bins=0", "bins must be 1 to 1000"),
         ("run relu-he --set histogram.reach=-1", "reach must be a number from 0 to 1e+100, not -1"),
         ("run relu-he --set histogram.tallest=nan", "tallest must be a number from 0 to 1e+100, not nan"),
-        ("run relu-he --set histogram={range=[0,1],reach=1}", "range and reach say the same: give one of them"),
-        ("run gradient-flow --set histogram.tallest=1", "histogram.tallest is for the study forward"),
+        (
+            "run relu-he --set histogram={range=[0,1],reach=1}",
+            "range and reach set the same thing: give only one of them",
+        ),
+        ("run gradient-flow --set histogram.tallest=1", "histogram.tallest is only for the study forward"),
         ("run relu-he --set samples=2000000 --set inputs=1 --set layers=[1]", "needs 2,000,001 rows"),
-        ("run relu-he --seed -1", "seed must be a whole number from 0"),
+        ("run relu-he --seed -1", "seed must be a whole number of at least 0"),
         ("run relu-he --seed one", "--seed"),
         ("run relu-he --nonsense", "nonsense"),
         ("run relu-he sigmoid-std1 --output one.xlsx", "is one file for 2 workbooks"),
@@ -218,7 +224,7 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("frobnicate", "frobnicate"),
         ("run relu-he --set input=5", "input must be text or a table of keys"),
         ("run relu-he --set input=[1,2]", "input must be text or a table of keys"),
-        ("run relu-he --set input={file='a.csv',scale=true}", "input.scale is unknown"),
+        ("run relu-he --set input={file='a.csv',scale=true}", "input.scale cannot be used with a file"),
         ("run relu-he --seed 1 --set seed=2", "--seed and --set seed=… say the same"),
         ("run relu-he --set report=short", "report must be full or summary, not 'short'"),
         ("run relu-he --set histogram.range=[0]", "must be a list of 2 numbers"),
@@ -269,17 +275,20 @@ DIGITS = "9" * 5000
         (["summary", "pipe.xlsx"], "is a pipe, a socket or a device"),
         (["verify", "pipe.xlsx"], "is a pipe, a socket or a device"),
         (["run", "relu-he", "--set", "input={file='pipe.csv'}"], "is a pipe, a socket or a device"),
-        (["run", "large.toml"], "and a template 1,048,576 at most"),
+        (["run", "large.toml"], "a template may have at most 1,048,576"),
         (
             ["run", "relu-he", "--set", "depth=100000", "--set", "width=1"],
             "depth must be a whole number from 1 to 1,000",
         ),
-        (["run", "relu-he", "--set", f"layers=[{'1,' * 20000}]"], "layers lists 20,000 widths, and 1,000 are allowed"),
+        (
+            ["run", "relu-he", "--set", f"layers=[{'1,' * 20000}]"],
+            "layers lists 20,000 widths; at most 1,000 are allowed",
+        ),
         (["run", "relu-he", "--set", "depth=600", "--set", "width=1"], "600 layers need 2,400 sheets"),
         (["run", "gradient-flow", "--set", "depth=300", "--set", "width=1"], "300 layers need 2,100 sheets"),
         (
             ["replicate", "relu-he", "--set", "depth=600", "--set", "width=1"],
-            "a book of replicates has 6,000 rows at most",
+            "a book of replicates has at most 6,000 rows",
         ),
         (["replicate", "relu-he", "--replicates", "1000000000000"], ",000 GB on disk, but "),
         (["replicate", "relu-he", "--scheduler", "ucx://a:1", *QUICK], "cannot reach a Dask scheduler at 'ucx://a:1'"),
@@ -420,7 +429,8 @@ def test_a_book_that_a_person_edited_is_overwritten_only_by_force(sheetsim, comm
         status, out, err = sheetsim(*command)
         assert (status, out) == (2, "")
         assert err == (
-            f"sheetsim: {book} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force\n"
+            f"sheetsim: {book} exists and was not written by sheetsim, or was changed since: move it away, or "
+            "overwrite it with --force\n"
         )
         assert Path(book).read_bytes() == there
     assert sheetsim(*command, "--force")[0] == 0

@@ -148,8 +148,8 @@ def test_the_command_prints_a_record_a_network_and_layer(
     [
         (("relu-he",), "2 to 20 networks, not 1"),
         (("relu-he", "optimizers"), "optimizers is of optimizers"),
-        (("relu-he", "gradient-flow"), "compare networks of one study"),
-        (("relu-he", sheetsim.Forward(draws="live")), "holds counts and no draws"),
+        (("relu-he", "gradient-flow"), "compare networks of the same study"),
+        (("relu-he", sheetsim.Forward(draws="live")), "holds counts but no draws"),
         (("relu-he", "relu-hee"), "did you mean 'relu-he'"),
     ],
 )

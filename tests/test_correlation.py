@@ -212,11 +212,14 @@ def test_depth_scales_are_those_of_the_phase_diagram() -> None:
         ({"units": 0}, "units must be 2 to 2,000, not 0"),
         ({"pairs": 10_000, "units": 2_000}, "pairs · units · layers must be at most 2,000,000"),
         ({"activation": "cos"}, "activation must be one of"),
-        ({"initializer": "orthogonal"}, "initializer must have independent draws, as theory has them, not orthogonal"),
-        ({"bias": -1.0}, "bias must be a finite standard deviation from 0, not -1"),
+        (
+            {"initializer": "orthogonal"},
+            "initializer must draw weights independently, as the theory assumes, not orthogonal",
+        ),
+        ({"bias": -1.0}, "bias must be a finite standard deviation of at least 0, not -1"),
         ({"angles": [91.0]}, "angles must list up to 19 numbers of degrees, from 0 to 90"),
-        ({"angles": [30, 30.0]}, "angles lists one twice"),
-        ({"initializer": -1.0}, "initializer as a number is a standard deviation from 0"),
+        ({"angles": [30, 30.0]}, "angles lists the same angle twice"),
+        ({"initializer": -1.0}, "initializer as a number must be a standard deviation of at least 0"),
     ],
 )
 def test_impossible_parameters_are_refused(keys: dict[str, Any], sentence: str) -> None:

@@ -69,7 +69,7 @@ def test_an_array_from_python_is_an_input_too(tmp_path: Path) -> None:
         ([["age", "income"], [1, 2], [3, "n/a"]], r"row 3, column 2 \(income\) is 'n/a', not a finite number"),
         ([["age", "income"], [1, ""], [3, 4]], r"row 2, column 2 \(income\) is missing"),
         ([[1, 2], [3, "inf"]], "row 2, column 2 is 'inf', not a finite number"),
-        ([["age", "income"]], "a heading and no numbers"),
+        ([["age", "income"]], "a heading but no numbers"),
         ([[1.5, "2O"], [3, 4]], "row 1, column 2 is '2O'"),
         ([["", "a"], [0, 1]], "column 1 has no heading"),
         ([[1, "1_000"], [3, 4]], "row 1, column 2 is '1_000'"),
@@ -129,8 +129,8 @@ def test_long_doubles_are_numbers_as_far_as_a_double_holds_them(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("1,2\n   \n3,4\n", "row 2 is blank, and has rows below it"),
-        ("1\n\n3\n", "row 2 is blank, and has rows below it"),
+        ("1,2\n   \n3,4\n", "row 2 is blank, but rows follow it"),
+        ("1\n\n3\n", "row 2 is blank, but rows follow it"),
         ("1,2\n٣,4\n", "row 2, column 1 is '٣'"),
         ("2024-01-01,2\n3,4\n", "row 1, column 1 is '2024-01-01'"),
         ("1,TRUE\n3,4\n", "row 1, column 2 is 'TRUE'"),
@@ -170,7 +170,7 @@ def test_a_cell_beyond_any_sheet_is_refused_at_once(tmp_path: Path, old: str, ne
         for name, content in parts.items():
             archive.writestr(name, content.replace(old.encode(), new.encode()))
     start = time.monotonic()
-    with pytest.raises(SheetsimError, match="a cell beyond what a sheet has, or in a row that is not its own"):
+    with pytest.raises(SheetsimError, match="a cell beyond the limits of a sheet, or one listed in a wrong row"):
         run(path)
     assert time.monotonic() - start < 10
 

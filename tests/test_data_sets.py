@@ -189,7 +189,7 @@ def test_a_limit_keeps_the_proportions_and_every_class() -> None:
     assert len(data.test_y) == 114
     assert sorted(parts(data="digits", limit=10).train_y) == list(range(10))
     assert len(parts(data="iris", limit=10_000).train_y) == 120
-    refused("limit is 9, and training needs one of each of the 10 classes", data="digits", limit=9)
+    refused("limit is 9, but training needs at least one sample of each of the 10 classes", data="digits", limit=9)
 
 
 def test_a_rare_class_is_in_training(tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_idx_that_lies_about_its_size_is_refused_at_once(tmp_path: Path) -> None
     idx(labels, y)
     start = time.monotonic()
     for sizes, sentence in (
-        ((2**32 - 1, 2**32 - 1, 2**32 - 1), "are more than the 268,435,456 numbers"),
-        ((10_000, 100, 100), "is shorter than the 10,000 × 100 × 100 bytes that it says"),
+        ((2**32 - 1, 2**32 - 1, 2**32 - 1), "are more than the limit of 268,435,456 numbers"),
+        ((10_000, 100, 100), "is shorter than the 10,000 × 100 × 100 bytes that its header states"),
         ((5, 5, 4), "is longer than the 5 × 5 × 4 bytes"),
         ((0, 5, 4), "longer"),
     ):
@@ -246,8 +246,8 @@ def test_idx_that_lies_about_its_size_is_refused_at_once(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "no IDX file of pictures: it begins with nothing"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(40), "begins with 89504e47 where 00000803 is due"),
+        (b"", "not an IDX file of pictures: it begins with nothing"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "begins with 89504e47 instead of 00000803"),
         (struct.pack(">2I", 0x801, 3) + b"abc", "begins with 00000801"),
         (gzip.compress(struct.pack(">4I", 0x803, 3, 5, 4) + bytes(60), mtime=0)[:-12], "a damaged gzip file"),
         (b"\x1f\x8bxxxxxxxxxxxxxxxxx", "a damaged gzip file"),
@@ -302,15 +302,15 @@ X, Y = np.arange(24.0).reshape(12, 2), np.arange(12) % 2
         (zipped(x_train=npy(X).replace(b"(12, 2)", b"(9**9,2)"), y_train=npy(Y)), "not an .npz of arrays"),
         (zipped(x_train=npy(X).replace(b"(12, 2)", b"(-6,-4)"), y_train=npy(Y)), "not as long as its header says"),
         (zipped(x_train=b"broken", y_train=npy(Y)), "not an .npz of arrays"),
-        (zipped(x_train=npy(X), y_train=npy(Y[:-1])), "the training part has 12 samples and 11 labels"),
-        (zipped(x_train=npy(X), y_train=npy(np.eye(12))), r"one label a sample, not labels of shape \(12, 12\)"),
-        (zipped(x_train=npy(X), y_train=npy(np.float64(3))), r"one label a sample, not labels of shape \(\)"),
-        (zipped(x_train=npy(X[:, 0]), y_train=npy(Y)), "a row of numbers or a picture a sample"),
+        (zipped(x_train=npy(X), y_train=npy(Y[:-1])), "the training part has 12 samples but 11 labels"),
+        (zipped(x_train=npy(X), y_train=npy(np.eye(12))), r"one label per sample, not labels of shape \(12, 12\)"),
+        (zipped(x_train=npy(X), y_train=npy(np.float64(3))), r"one label per sample, not labels of shape \(\)"),
+        (zipped(x_train=npy(X[:, 0]), y_train=npy(Y)), "a row of numbers or a picture per sample"),
         (
             zipped(x_train=npy(X), y_train=npy(Y), x_test=npy(X[:, :1]), y_test=npy(Y)),
             r"shape \(2,\) in the training part",
         ),
-        (zipped(x_train=npy(X * np.nan), y_train=npy(Y)), r"the samples must be finite: that at \(1, 1\)"),
+        (zipped(x_train=npy(X * np.nan), y_train=npy(Y)), r"the samples must be finite: the one at \(1, 1\)"),
         (zipped(x_train=npy(X + 1j), y_train=npy(Y)), "the samples must be numbers, not complex128"),
         (zipped(x_train=npy(X), y_train=npy(Y * 0)), "it is '0' in every sample"),
     ],
@@ -325,7 +325,7 @@ def test_npy_pairs_are_found_by_name_or_given(tmp_path: Path) -> None:
     labels = np.array(["cat", "ant"] * 6)
     np.save(tmp_path / "X_train.npy", X)
     refused(
-        r"needs a file of labels, and there is no file .*y_train.npy: name it with labels",
+        r"needs a file of labels, but there is no file .*y_train.npy: name it with labels",
         data=tmp_path / "X_train.npy",
     )
     np.save(tmp_path / "y_train.npy", labels)
@@ -336,7 +336,7 @@ def test_npy_pairs_are_found_by_name_or_given(tmp_path: Path) -> None:
     np.save(tmp_path / "y_test.npy", labels[:4])
     np.testing.assert_array_equal(parts(data=tmp_path / "X_train.npy", scale="none").test_x, X[:4] + 1)
     np.save(tmp_path / "data.npy", X)
-    refused("no file is named alike", data=tmp_path / "data.npy")
+    refused("no file has a matching name", data=tmp_path / "data.npy")
     data = parts(data=tmp_path / "data.npy", labels=tmp_path / "y_train.npy")
     assert data.class_names == ("ant", "cat")
     np.save(tmp_path / "numbers.npy", np.sin(X[:, 0]))
@@ -392,21 +392,21 @@ def test_columns_without_a_value_or_a_heading(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "keys", "sentence"),
     [
-        ("x,y\n1,a\n2,a\n3,a\n", {}, "the target 'y': it is 'a' in every sample, so that there is nothing to learn"),
+        ("x,y\n1,a\n2,a\n3,a\n", {}, "the target 'y': it is 'a' in every sample, so there is nothing to learn"),
         ("x,y\n1,a\n2,\n3,b\n", {}, r"row 3, column 2 \(y\) is missing: every sample needs its target"),
         ("x,y\n1,a\n2,b\n3,c\n", {}, "it has 3 different labels in 3 samples"),
-        ("x,y\n1,a\n2,b\n1,a\n", {"task": "regression"}, r"it holds text \('a'\), and a regression needs numbers"),
+        ("x,y\n1,a\n2,b\n1,a\n", {"task": "regression"}, r"it holds text \('a'\), but a regression needs numbers"),
         (f"x,y\n1,a\n2,{'b' * 200}\n1,a\n2,a\n", {}, "a label has 200 characters"),
-        ("x,y\n1,0\n2\n3,1\n", {}, "row 3 has 1 cells, and row 1 has 2"),
+        ("x,y\n1,0\n2\n3,1\n", {}, "row 3 has 1 cells, but row 1 has 2"),
         ("x,y\n1,0\n,\n3,1\n", {}, "row 3 is blank"),
-        ("x,y\n", {}, "a heading and no samples"),
+        ("x,y\n", {}, "a heading but no samples"),
         ("", {}, "it is empty"),
-        ("y\n1\n0\n1\n0\n", {}, "no column to learn from beside the target"),
-        ("x,y\n" + "1,0\n2,1\n" * 6 + "2O,1\n", {}, r"row 14, column 1 \(x\) is '2O', not a finite number as"),
+        ("y\n1\n0\n1\n0\n", {}, "no column to learn from besides the target"),
+        ("x,y\n" + "1,0\n2,1\n" * 6 + "2O,1\n", {}, r"row 14, column 1 \(x\) is '2O', not a finite number like"),
         ("x,y\n" + "1,0\n2,1\n" * 6 + "inf,1\n", {}, "is 'inf', not a finite number"),
         ("x,y\n" + "1,0\n2,1\n" * 6 + "1_000,1\n", {}, "is '1_000', not a finite number"),
         ("x,y\n" + "1,0\n2,1\n" * 6 + "٣,1\n", {}, "is '٣', not a finite number"),
-        ("1,0\n2,1\n" * 6 + "1,2,3\n", {"target": 2}, "row 13 has 3 cells, and row 1 has 2"),
+        ("1,0\n2,1\n" * 6 + "1,2,3\n", {"target": 2}, "row 13 has 3 cells, but row 1 has 2"),
         ("1,0\nx,1\n" + "2,1\n" * 20, {"target": 2}, "row 2, column 1 is 'x', not a finite number"),
         ("x,y\n" + "1,0\n2,1\n" * 6 + "1,one\n", {}, r"column 2 \(y\) is 'one', not a finite number"),
         ("x,y\n" + "1e200,0\n-1e200,1\n" * 6, {}, "'x' are too large to scale"),
@@ -417,7 +417,7 @@ def test_columns_without_a_value_or_a_heading(tmp_path: Path) -> None:
         ("x,x,y\n1,2,0\n2,2,1\n1,0,0\n2,3,1\n", {"drop": ["x"]}, "2 columns 'x': give the number of one"),
         ("x,y\n1,0\n2,1\n1,0\n2,1\n", {"labels": "b.csv"}, "labels goes with .npy and IDX files, not with a table"),
         ("x,y\n1,0\n2,1\n1,0\n2,1\n", {"sheet": "b"}, "sheet goes with an .xlsx file, not with a.csv"),
-        ("x,y\n1,0\n2,1\n1,0\n2,1\n", {"test_fraction": 0.1}, "test_fraction 0.1 of 4 samples is not one"),
+        ("x,y\n1,0\n2,1\n1,0\n2,1\n", {"test_fraction": 0.1}, "test_fraction 0.1 of 4 samples takes none"),
     ],
 )
 def test_a_table_that_nothing_can_be_learned_from_is_one_sentence(
@@ -455,13 +455,13 @@ def test_a_pickle_is_never_run(tmp_path: Path, name: str) -> None:
             "target and sheet go with a file, not with the set iris",
         ),
         ({"data": "diabetes", "task": "classification"}, "different labels in 442 samples"),
-        ({"target": 1.5}, "target must name a column, or number it from 1, not 1.5"),
+        ({"target": 1.5}, "target must be a column's name, or its number counted from 1, not 1.5"),
         ({"drop": "Name"}, "drop must be a list of columns, not 'Name'"),
         ({"scale": "minmax"}, "scale must be one of standard, unit, none, not 'minmax'"),
-        ({"test_fraction": 0.6, "validation_fraction": 0.4}, "leave a part for training"),
-        ({"test_fraction": float("nan")}, "leave a part for training"),
-        ({"test_fraction": -0.1}, "from 0 to below 1"),
-        ({"limit": 0}, "limit must be a whole number from 1"),
+        ({"test_fraction": 0.6, "validation_fraction": 0.4}, "leave samples for training"),
+        ({"test_fraction": float("nan")}, "leave samples for training"),
+        ({"test_fraction": -0.1}, "at least 0 and below 1"),
+        ({"limit": 0}, "limit must be a whole number of at least 1"),
         ({"seed": -1}, "seed must be a whole number"),
     ],
 )

@@ -126,16 +126,16 @@ def test_fresh_he_weights_are_healthy_and_small_ones_are_not() -> None:
 
 
 REFUSED = [
-    ([W_1, W_3], {}, "array 2 takes 5 inputs, and array 1 before it has 6 units"),
-    ([W_1, B_2], {}, "array 1 has 6 units, and its biases are 5 numbers"),
-    ([B_1], {}, "array 1, of the shape .6,., is neither weights nor biases"),
-    ({"W": W_1, "mystery": B_1}, {}, "mystery, of the shape .6,., is neither a matrix of weights nor biases"),
+    ([W_1, W_3], {}, "array 2 takes 5 inputs, but array 1 before it has 6 units"),
+    ([W_1, B_2], {}, "array 1 has 6 units, but its biases are 5 numbers"),
+    ([B_1], {}, "array 1, of the shape .6,., is neither a matrix of weights nor the biases"),
+    ({"W": W_1, "mystery": B_1}, {}, "mystery, of the shape .6,., is neither a matrix of weights nor the biases"),
     ({"W": W_1, "V": W_1, "odd": np.ones((2, 2, 2))}, {}, r"weights to use \(layers\), of W, V$"),
     ({"fc.weight": W_1, "fc.bias": B_1}, {"layout": "out-in"}, "its biases are 6 numbers: layout in-out would fit"),
     ({"W": W_1}, {"layers": ["V"]}, "there are no weights 'V': there are W"),
     ([np.full((2, 2), np.nan)], {}, "array 1 holds numbers that are not finite"),
     ([W_1], {"layout": "sideways"}, "layout must be one of in-out, out-in, auto"),
-    ([W_1], {"data": X[:, :3]}, "array 1 takes 4 inputs, and the data have 3"),
+    ([W_1], {"data": X[:, :3]}, "array 1 takes 4 inputs, but the data have 3"),
     ([W_1], {"data": X, "samples": 5}, "samples sets the number of drawn inputs"),
     ([], {}, "weights must be a file, a list"),
     ("weights.pt", {}, "weights.pt is not one of .npz, .npy, .safetensors; PyTorch saves with"),
@@ -168,9 +168,9 @@ def test_damaged_safetensors_are_refused_in_a_sentence(content: bytes, tmp_path:
 def test_places_outside_of_the_file_and_objects_are_refused(tmp_path: Path) -> None:
     path = safetensors(tmp_path / "w.safetensors", {"w.weight": ("F64", (2, 2), bytes(32))})
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(SheetsimError, match=r"w.weight lies outside of the file"):
+    with pytest.raises(SheetsimError, match=r"w.weight lies outside the file"):
         given_layers(path)
-    with pytest.raises(SheetsimError, match="has not as many bytes as its shape"):
+    with pytest.raises(SheetsimError, match="does not have as many bytes as its shape"):
         given_layers(safetensors(tmp_path / "v.safetensors", {"w.weight": ("F64", (2, 3), bytes(32))}))
     with pytest.raises(SheetsimError, match="w is of I64"):
         given_layers(safetensors(tmp_path / "u.safetensors", {"w": ("I64", (1, 1), bytes(8))}))
@@ -180,7 +180,7 @@ def test_places_outside_of_the_file_and_objects_are_refused(tmp_path: Path) -> N
     listed = np.empty(2, dtype=object)
     listed[:] = [W_1, W_2]
     np.save(tmp_path / "list.npy", listed, allow_pickle=True)
-    with pytest.raises(SheetsimError, match=r"list\.npy holds Python objects, a list of arrays say"):
+    with pytest.raises(SheetsimError, match=r"list\.npy holds pickled Python objects"):
         given_layers(tmp_path / "list.npy")
 
 

@@ -92,7 +92,7 @@ def test_keelins_bound_of_feasible_three_terms_is_ours() -> None:
         if is_law:
             assert sheetsim.metalog(points)
         else:
-            with pytest.raises(SheetsimError, match="falls somewhere"):
+            with pytest.raises(SheetsimError, match="decreases somewhere"):
                 sheetsim.metalog(points)
 
 
@@ -351,7 +351,9 @@ def test_a_matrix_that_engines_compute_cell_by_cell_reads_as_one(rows: int, tmp_
     if rows == 40:
         assert sheetsim.verify(path).ok
     model.define("mean", sheetsim.mean(sheetsim.normal_quantile(u)))
-    with pytest.raises(SheetsimError, match="mean: normal_quantile is computed cell by cell, and mean of a block"):
+    with pytest.raises(
+        SheetsimError, match="mean: normal_quantile needs a formula in each cell, and mean one for a block"
+    ):
         model.run().to_excel(path)
 
 
@@ -386,7 +388,7 @@ def test_the_documented_example_runs_as_it_says(tmp_path: Path, monkeypatch: pyt
     assert run._layout.formulas[names["price"]] == "mean+2*e_price"
     assert spearman(run, "demand", "cost") == pytest.approx(0.6, abs=0.03)
     assert (tmp_path / "launch.xlsx").exists()
-    with pytest.raises(SheetsimError, match="parameters in cells are of a model's input"):
+    with pytest.raises(SheetsimError, match="only a model's input can have parameters in cells"):
         sheetsim.run("relu-he", input=sheetsim.normal(names["mean"], 1))
 
 
@@ -493,32 +495,32 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: sheetsim.lognormal(p5=3, p95=2), "lognormal: percentiles must be finite and rise"),
-        (lambda: sheetsim.lognormal(p5=-3, p95=2), "lognormal: percentiles must be above 0, and one is -3"),
+        (lambda: sheetsim.lognormal(p5=3, p95=2), "lognormal: percentiles must be finite and increase"),
+        (lambda: sheetsim.lognormal(p5=-3, p95=2), "lognormal: percentiles must be above 0, but one is -3"),
         (lambda: sheetsim.lognormal(p5=3), "lognormal: give mean and std .* or two percentiles"),
         (lambda: sheetsim.lognormal(mean=1, p5=3, p95=4), "lognormal: give mean and std"),
         (lambda: sheetsim.lognormal(p5=3, p120=4), "has no parameter 'p120'; percentiles are named"),
         (lambda: sheetsim.lognormal(p0=3, p10=4), "percentiles between 0 and 100"),
         (lambda: sheetsim.lognormal(quantiles={0.05: 1}, p5=1), "a percentile is given twice"),
-        (lambda: sheetsim.triangular(1, 0, 2), "low, mode and high must rise"),
+        (lambda: sheetsim.triangular(1, 0, 2), "low <= mode <= high"),
         (lambda: sheetsim.triangular(1, 2), "triangular needs the parameter 'high'"),
-        (lambda: sheetsim.triangular(1, p50=2), "give three in all"),
+        (lambda: sheetsim.triangular(1, p50=2), "give exactly three"),
         (lambda: sheetsim.triangular(p10=0, p50=9, p90=10), "no triangular distribution has these"),
         (lambda: sheetsim.triangular(p10=0, mode=20, p90=10), "no triangular distribution has these"),
         (lambda: sheetsim.triangular(CELL, p10=3, p90=10), "with percentiles, all must be numbers"),
-        (lambda: sheetsim.pert(2, 1, 3), "pert: low, mode and high must rise"),
-        (lambda: sheetsim.pert(CELL, 4, 3), "pert: low, mode and high must rise"),
+        (lambda: sheetsim.pert(2, 1, 3), "pert: low <= mode <= high"),
+        (lambda: sheetsim.pert(CELL, 4, 3), "pert: low <= mode <= high"),
         (lambda: sheetsim.metalog(p10=CELL, p30=1, p50=3, p90=9), "give two or three quantiles"),
-        (lambda: sheetsim.discrete([1, CELL], [1]), "weights as many"),
+        (lambda: sheetsim.discrete([1, CELL], [1]), "weights must be as many"),
         (lambda: sheetsim.discrete([1, WIDE]), "discrete: values must be a number or a single cell, not 1×2"),
         (lambda: sheetsim.discrete([]), "discrete: values must be one or more numbers"),
-        (lambda: sheetsim.discrete([1, 2], [1]), "weights as many"),
+        (lambda: sheetsim.discrete([1, 2], [1]), "weights must be as many"),
         (lambda: sheetsim.discrete([1, 2], [0, 0]), "not all 0"),
         (lambda: sheetsim.discrete([1, "a"]), "discrete: values: each must be a number"),
-        (lambda: sheetsim.metalog(p10=3, p50=2), "metalog: quantiles must rise"),
+        (lambda: sheetsim.metalog(p10=3, p50=2), "metalog: quantiles must increase"),
         (lambda: sheetsim.metalog(p10=3), "2 to 16 quantiles"),
         (lambda: sheetsim.metalog(p10=3, p50=4, low=3), "above low and below high"),
-        (lambda: sheetsim.metalog(p10=0, p50=9, p90=10), "falls somewhere"),
+        (lambda: sheetsim.metalog(p10=0, p50=9, p90=10), "decreases somewhere"),
         (lambda: sheetsim.truncated(sheetsim.normal(), 2, 1), "low less than high"),
         (lambda: sheetsim.truncated(sheetsim.normal(), low=9), "less than 1e-09 of its probability"),
         (lambda: sheetsim.truncated(sheetsim.normal()), "needs low, high, or both"),
@@ -553,10 +555,10 @@ WIDE = sheetsim.Model().input("wide", [[1.0, 2.0]])
         (lambda: correlated({"x": 1.5}), "correlation with x must lie between -1 and 1"),
         (lambda: correlated({"q": 0.5}), "correlation: no input 'q'; the model has x, y"),
         (lambda: correlated({CELL: 0.5}), "correlation: no input"),
-        (lambda: correlated({"wide": 0.5}), "wide is 10×2, and must be 10×1"),
+        (lambda: correlated({"wide": 0.5}), "wide is 10×2, but must be 10×1"),
         (lambda: correlated({"given": 0.5}), "given is not an input that is drawn"),
         (lambda: correlated({"twice": 0.5}), "twice is not an input that is drawn"),
-        (lambda: correlated({"x": 0.5}, (11, 1)), "x is 10×1, and must be 11×1"),
+        (lambda: correlated({"x": 0.5}, (11, 1)), "x is 10×1, but must be 11×1"),
         (lambda: correlated({"x": 0.5}, (10, 2)), "correlated with others must have one column"),
         (lambda: correlated({"x": "a"}), "correlation with x must be a number"),
     ],

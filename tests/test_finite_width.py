@@ -116,7 +116,7 @@ def test_words_and_the_book(tmp_path: Path) -> None:
         ({"networks": 1}, "networks must be 2 to 20,000, not 1"),
         ({"layers": []}, "layers must list 1 to 200 widths, not 0"),
         ({"layers": [0]}, "layers: a width must be 1 to 1,000, not 0"),
-        ({"gain": 0.0}, "gain must be above 0: lengths have no logarithm without weights"),
+        ({"gain": 0.0}, "gain must be above 0, because the study takes logarithms of lengths"),
         ({"networks": 20_000, "layers": [1000, 1000]}, "networks · weights must be at most 4,000,000,000"),
     ],
 )

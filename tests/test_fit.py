@@ -111,7 +111,7 @@ def test_a_mistake_is_one_sentence(words: str, sentence: str, table: Path, monke
 
 
 def test_too_few_or_equal_numbers_are_refused() -> None:
-    with pytest.raises(SheetsimError, match="fit needs 8 numbers at least, and has 7"):
+    with pytest.raises(SheetsimError, match="fit needs at least 8 numbers, not 7"):
         sheetsim.fit(range(7))
     with pytest.raises(SheetsimError, match="all 9 are 3"):
         sheetsim.fit([3.0] * 9)

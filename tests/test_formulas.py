@@ -73,7 +73,7 @@ def test_literals_are_the_shortest_text_of_the_number(value: float | str, text: 
 
 @pytest.mark.parametrize("value", [1e-310, float("inf"), float("-inf")])
 def test_a_number_that_no_formula_can_hold_is_refused(value: float) -> None:
-    with pytest.raises(SheetsimError, match="cannot stand in a formula"):
+    with pytest.raises(SheetsimError, match="cannot be written in a formula"):
         literal(value)
 
 

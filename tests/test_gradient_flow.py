@@ -346,7 +346,7 @@ def test_books_of_values_alone_are_clean_and_verify(report: str, tmp_path: Path)
         ({"loss": "hinge"}, "loss must be mse or cross-entropy, not 'hinge'"),
         ({"outputs": 0}, "outputs must be at least 1"),
         ({"output_initializer": "best"}, "initializer must be one of"),
-        ({"histogram": {"range": (0.0, 1.0)}}, "histogram.range is for the study forward"),
+        ({"histogram": {"range": (0.0, 1.0)}}, "histogram.range is only for the study forward"),
         (
             {"study": "backward"},
             "study must be one of .*forward, .*gradient-flow, .*, not 'backward'",

@@ -88,9 +88,9 @@ def test_a_wrong_distribution_is_refused(name: str, parameters: dict[str, float]
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda m: m.input("2x", [[1]]), "is not a name"),
-        (lambda m: m.input("a b", [[1]]), "is not a name"),
-        (lambda m: (m.input("x", [[1]]), m.input("X", [[1]])), "is taken"),
+        (lambda m: m.input("2x", [[1]]), "is not a valid name"),
+        (lambda m: m.input("a b", [[1]]), "is not a valid name"),
+        (lambda m: (m.input("x", [[1]]), m.input("X", [[1]])), "is already taken"),
         (lambda m: m.input("x", [[1, float("nan")]]), "row 1, column 2 is nan"),
         (lambda m: m.input("x", [["a"]]), "not a table of numbers"),
         (lambda m: m.input("x", np.zeros((2, 2, 2))), "two dimensions"),

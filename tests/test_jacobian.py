@@ -296,7 +296,7 @@ def test_a_routine_has_no_derivative() -> None:
     [
         ({"units": 0}, "units must be 1 to 1,000, not 0"),
         ({"bins": 1}, "bins must be 2 to 100, not 1"),
-        ({"gain": -1.0}, "gain must be a finite number from 0, or activation, not -1"),
+        ({"gain": -1.0}, "gain must be a finite number of at least 0, or activation, not -1"),
         ({"activation": "cos"}, "activation must be one of"),
     ],
 )

@@ -645,10 +645,10 @@ def test_no_message_of_an_error_is_without_japanese() -> None:
 def test_messages_are_found_where_they_are_put_together() -> None:
     """By a choice, by another function, with a constant, with what a function is called with."""
     assert {
-        "a circular reference is not computed over trials: {PART}",
-        "{PATH} holds formulas without values, as a program saves them that computes none: open and save it in Excel "
-        "or LibreOffice, or run sheetsim verify --fill {PATH}",
-        "Simulation, row {ROW}: a correlation is two inputs and a number",
+        "sheetsim cannot simulate a circular reference: {PART}",
+        "{PATH} holds formulas without values, as saved by a program that does not calculate: open and save it in "
+        "Excel or LibreOffice, or run sheetsim verify --fill {PATH}",
+        "Simulation, row {ROW}: a correlation needs two inputs and a number",
         "input.sheet goes with an .xlsx file, not with {PATH}",
     } <= {message for _, message in messages()}
 

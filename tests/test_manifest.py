@@ -103,7 +103,7 @@ def test_a_models_book_says_its_seed_draws_shapes_and_versions(tmp_path: Path) -
     assert told(path).parameters == {"seed": 7, "draws": "mt19937"}
     named = sheetsim.Model()
     named.input("sheetsim", [[1.0, 2.0]])
-    with pytest.raises(SheetsimError, match="'sheetsim' is that of a hidden sheet of every book"):
+    with pytest.raises(SheetsimError, match="'sheetsim' is used by a hidden sheet of every book"):
         named.to_excel("never.xlsx")
 
 

@@ -308,13 +308,13 @@ def test_more_trials_than_a_sheet_has_rows_run_and_leave_a_book_of_the_outputs(t
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda m: m.output("y", 3.0), "y: an output is a matrix of the model, a row a trial, not float"),
-        (lambda m: m.output("y", m.input("x", [[1.0, 2.0]])), "rows of an output are trials, at least 2; this is 1×2"),
+        (lambda m: m.output("y", 3.0), "y: an output must be a matrix of the model with one row per trial, not float"),
+        (lambda m: m.output("y", m.input("x", [[1.0, 2.0]])), "one row per trial and at least 2 rows, not 1×2"),
         (lambda m: m.output("y", m.input("x", [[1.0], [2.0]])), "this matrix already has the name 'x'"),
         (lambda m: m.output("y", m.input("x", np.ones((3, 2))) * 1, columns=["a"]), "1 headings for 2 columns"),
         (lambda m: m.output("y", m.input("x", np.ones((3, 1))) * 1, unit=3), "y: unit must be text"),
         (lambda m: m.output("x", sheetsim.Model().input("x", np.ones((3, 1)))), "this matrix is of another model"),
-        (lambda m: m.run().summary(), r"the model has no output: say which matrix has a row a trial with model.output"),
+        (lambda m: m.run().summary(), r"the model has no output: name a matrix with one row per trial by model.output"),
         (lambda m: given(NUMBERS).run().risk("z"), "no output 'z': the model has y"),
         (lambda m: given(NUMBERS).run().risk(probability=1.5), "probability must be a number from 0 to 1, not 1.5"),
         (lambda m: given(NUMBERS).run().risk(threshold=np.nan), "threshold must be a number, not NaN"),
@@ -395,7 +395,7 @@ def test_a_book_of_a_models_replicates_is_made_again_from_its_python_file(tmp_pa
             "exactly one model with the book's title 'Given'; it",
         ),
         ("1 / 0", "model.py cannot be run: ZeroDivisionError: division by zero"),
-        ("", "exactly one model with the book's title 'Given'; it leaves no model as a variable"),
+        ("", "exactly one model with the book's title 'Given'; it defines no model as a variable"),
         ("raise SystemExit(3)", "model.py cannot be run: SystemExit: 3"),
     ],
 )

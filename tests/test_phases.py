@@ -205,8 +205,8 @@ def test_heat_maps_have_the_critical_line_and_the_points_on_top(tmp_path: Path) 
         ({"activation": "gelu"}, "activation must be one of sigmoid, tanh, relu, .* not 'gelu'"),
         ({"steps": 1}, "steps must be 2 to 60, not 1"),
         ({"weight_variance": (2.0, 1.0)}, "weight_variance must be two numbers from 0 to 100, the lower first"),
-        ({"points": [(0.0, 1.0)]}, "points: .0, 1. is not a pair of variances"),
-        ({"correlation": 1.0}, "correlation must be from 0 to below 1, not 1"),
+        ({"points": [(0.0, 1.0)]}, "points: .0, 1. must be a variance of weights above 0"),
+        ({"correlation": 1.0}, "correlation must be at least 0 and below 1, not 1"),
     ],
 )
 def test_impossible_parameters_are_refused(keys: dict[str, Any], sentence: str) -> None:

@@ -136,12 +136,12 @@ def test_books_verify(template: str, tmp_path: Path) -> None:
     [
         ({"norm": "group"}, "norm must be one of none, layer, batch, not 'group'"),
         ({"samples": 3}, "samples must be 4 to 2,000, not 3"),
-        ({"alpha": -1.0}, "alpha must be a finite number from 0, not -1"),
+        ({"alpha": -1.0}, "alpha must be a finite number of at least 0, not -1"),
         (
             {"units": 1000, "samples": 2000, "layers": 100},
             "layers · units · .samples . units. must be at most 4,000,000",
         ),
-        ({"correlation": 1.0}, "correlation must be from 0 to below 1, not 1"),
+        ({"correlation": 1.0}, "correlation must be at least 0 and below 1, not 1"),
     ],
 )
 def test_impossible_parameters_are_refused(keys: dict[str, Any], sentence: str) -> None:

@@ -263,9 +263,9 @@ LIVE = SMALL | {"draws": "live"}
     [
         (lambda: sheetsim.run("relu-he", draws="sobol"), "draws must be one of pcg64, hdr, live, not 'sobol'"),
         (lambda: sheetsim.run("relu-he", draws="hdr", seed=9 * 10**14), "seed must be at most 899999999999999 with"),
-        (lambda: sheetsim.run("relu-he", redraw=1), "redraw is a seed of draws live"),
+        (lambda: sheetsim.run("relu-he", redraw=1), "redraw needs draws = "),
         (lambda: sheetsim.run("relu-he", draws="live", redraw=-1), "redraw must be a whole number from 0"),
-        (lambda: sheetsim.run("relu-he", draws="live", report="summary"), "draws live are formulas, and a summary has"),
+        (lambda: sheetsim.run("relu-he", draws="live", report="summary"), "draws live needs formulas, which a summary"),
         (lambda: sheetsim.run("relu-he", draws="live", sampling="lhs"), "x: draws hdr and live support neither"),
         (
             lambda: sheetsim.run("relu-he", draws="hdr", initializer="orthogonal"),
@@ -276,7 +276,7 @@ LIVE = SMALL | {"draws": "live"}
             "e_1: draws hdr and live support only normal and uniform numbers, not normal",
         ),
         (lambda: sheetsim.run("relu-he", **LIVE).to_excel("x.xlsx", values_only=True), "draws live needs formulas"),
-        (lambda: sheetsim.replicate("relu-he", 2, **LIVE), "draws live are a switch in the book of one run"),
+        (lambda: sheetsim.replicate("relu-he", 2, **LIVE), "draws live works only in the book of a single run"),
         (lambda: sheetsim.Model(draws="live"), "draws live works with templates only"),
         (lambda: sheetsim.run("symmetry", draws="hdr"), "unknown key 'draws'"),
         (lambda: sheetsim.run("rnn-gradients", draws="live"), "draws must be one of pcg64, mt19937, hdr, not 'live'"),

@@ -467,11 +467,11 @@ def test_the_command_prints_every_table_in_every_format(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--replicates", "1"), "replicates must be a whole number from 2, not 1"),
+        (("--replicates", "1"), "replicates must be a whole number of at least 2, not 1"),
         (("--until", "abc"), "write a share, for example 2%"),
         (("--until", "200%"), "until must lie between 0 and 1"),
         (("--statistics", "median"), "unknown statistic 'median'"),
-        (("--workers", "0"), "workers must be a whole number from 1"),
+        (("--workers", "0"), "workers must be a whole number of at least 1"),
         (("--set", "sampling=sobol", "--set", "samples=20"), "power of two"),
         pytest.param(("--scheduler", "tcp://127.0.0.1:1"), "cannot reach a Dask scheduler", marks=pytest.mark.slow),
     ],

@@ -160,15 +160,15 @@ def test_a_graph_is_the_same_after_a_copy_for_a_worker() -> None:
     assert run.names() == of_copy.names()
     assert all(np.array_equal(run[name], of_copy[name]) for name in run.names())
     copy.define("more", copy["at"] + 1)
-    with pytest.raises(sheetsim.SheetsimError, match="is taken"):
+    with pytest.raises(sheetsim.SheetsimError, match="is already taken"):
         copy.define("AT", copy["at"] + 1)
 
 
 @pytest.mark.parametrize(
     ("what", "keys", "sentence"),
     [
-        (lambda: small("optimizers", start_std=0.0), {}, "nothing is drawn here, so that all replicates"),
-        (lambda: sheetsim.Model("empty"), {}, r"has no output to observe: say which with model.output\(name"),
+        (lambda: small("optimizers", start_std=0.0), {}, "nothing is drawn here, so all replicates"),
+        (lambda: sheetsim.Model("empty"), {}, r"has no output to observe: name one with model.output\(name"),
         (lambda: small("symmetry"), {"statistics": ["nothing"]}, "unknown statistic 'nothing': choose one of disti"),
         (lambda: small("symmetry"), {"statistics": ["middle.loss_end"]}, "one for a single row as zeros.distinct"),
         (lambda: small("symmetry"), {"statistics": []}, "statistics: name at least one"),
@@ -247,7 +247,7 @@ def test_a_wrong_sweep_of_a_function_is_one_sentence(keys: dict[str, Any], sente
 
 def test_a_function_that_gives_no_model_is_refused_with_the_point() -> None:
     with pytest.raises(
-        sheetsim.SheetsimError, match="the point n = 1: the function gave 1, which is neither a model nor a study"
+        sheetsim.SheetsimError, match="the point n = 1: the function returned 1, which is neither a model nor a study"
     ):
         sheetsim.sweep(lambda n: n, {"n": [1]}, replicates=2)
 

@@ -371,7 +371,7 @@ def test_values_alone_verify_and_hold_no_formula(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        ({"seed": -1}, "seed must be a whole number from 0, not -1"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
         ({"seed": 2**32}, "seed must be at most 4294967295 with draws mt19937, not 4294967296"),
         ({"draws": "mersenne"}, "draws must be one of pcg64, mt19937, hdr, not 'mersenne'"),
         ({"samples": 0}, "samples must be 1 to 1,000, not 0"),

@@ -320,9 +320,9 @@ SPACE = "[space]\n"
     [
         (TOML[: TOML.index("[space]")], "missing required field `space`"),
         (TOML[: TOML.index("initializer")], "space has no key"),
-        (changed("from = 0.05, to = 2.0", "from = 2.0, to = 0.05"), "space.initializer: from must be below to"),
-        (changed("from = 0.05", "from = 0"), "space.initializer: a log scale needs from above 0, not 0"),
-        (changed("to = 2.0", "to = inf"), "space.initializer: from and to must be finite numbers"),
+        (changed("from = 0.05, to = 2.0", "from = 2.0, to = 0.05"), "space.initializer: `from` must be below `to`"),
+        (changed("from = 0.05", "from = 0"), "space.initializer: a log scale needs `from` above 0, not 0"),
+        (changed("to = 2.0", "to = inf"), "space.initializer: `from` and `to` must be finite numbers"),
         (changed('"log"', '"ln"'), "space.initializer: scale must be linear or log, not 'ln'"),
         (changed("to = 2.0", "upto = 2.0"), "space.initializer: unknown key 'upto'"),
         (changed('["relu", "tanh"]', "[]"), "space.activation: lists no value"),
@@ -339,12 +339,12 @@ SPACE = "[space]\n"
         (TOML + "bias = {from = 1, to = 2, when = {samples = 3}}", "when: samples has a range"),
         (TOML + 'bias = {from = 1, to = 2, when = {activation = "elu"}}', 'when: activation is never "elu"'),
         (changed('"2.var"', '"2.variance"'), "value: there is no number '2.variance'"),
-        (changed('"2.var"', '"var"'), "value: var is a number of several rows, 1, 2: name one, as 2.var"),
+        (changed('"2.var"', '"var"'), "var has a number for each of several rows, 1, 2: name one, such as 2.var"),
         (changed("{near = 1.0}", '"most"'), "goal must be max or min, not 'most'"),
         (changed("{near = 1.0}", "{near = 1.0, far = 2}"), "goal must be"),
         (changed('"bayes"', '"bayesian"'), "method must be one of grid, random, sobol, lhs, bayes, halving"),
         (changed('"bayes"', '"halving"'), "halving needs a study of training"),
-        (changed('"bayes"', '["random", "random"]'), "method names one method twice"),
+        (changed('"bayes"', '["random", "random"]'), "method lists one method twice"),
         (changed("trials = 12", "trials = 3000"), "bayes has 2,000 trials at most, not 3,000"),
         (changed("trials = 12", "trials = 0"), "trials must be a whole number from 1 to 10,000, not 0"),
         (changed("trials = 12", "trails = 12"), "unknown key 'trails': did you mean 'trials'?"),
@@ -372,7 +372,7 @@ def test_mistakes_on_the_command_line_and_from_python(sheetsim, tmp_path: Path) 
         search(noisy)
     with pytest.raises(SheetsimError, match="value: name the number"):
         search(noisy, {"x": [1, 2]})
-    with pytest.raises(SheetsimError, match="workers must be a whole number from 1"):
+    with pytest.raises(SheetsimError, match="workers must be a whole number of at least 1"):
         search(noisy, {"x": [1, 2]}, value="y.mean", workers=0)
     with pytest.raises(SheetsimError, match="which is neither a model nor a study"):
         search(lambda x: x, {"x": [1, 2]}, value="y.mean")

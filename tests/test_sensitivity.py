@@ -196,7 +196,7 @@ def _mistakes() -> Iterator[tuple[str, object, str]]:
     yield "an input in two groups", lambda: _linear().sobol(groups=twice), "u is in g and in h"
     yield "a group of another's name", lambda: _linear().sobol(groups={"u": ["v"]}), "u is the name of an input"
     yield "no list of inputs", lambda: _linear().sobol(groups={"g": "uv"}), "must be a list"
-    yield "no number of trials", lambda: _linear().sobol(trials=1), "trials must be a whole number from 2"
+    yield "no number of trials", lambda: _linear().sobol(trials=1), "trials must be a whole number of at least 2"
     yield "no resamples", lambda: _linear().run().sensitivity(resamples=-1), "resamples must be"
 
 
@@ -215,7 +215,7 @@ def test_an_output_without_inputs_and_given_numbers_are_refused() -> None:
     run = model.run()
     with pytest.raises(sheetsim.SheetsimError, match="name one of given 1, given 2, alone"):
         run.sensitivity()
-    with pytest.raises(sheetsim.SheetsimError, match="alone has no input with a row a trial"):
+    with pytest.raises(sheetsim.SheetsimError, match="alone has no input with one row per trial"):
         run.sensitivity("alone")
     with pytest.raises(sheetsim.SheetsimError, match="x are given numbers"):
         model.sobol("given 1")
@@ -408,7 +408,7 @@ def _study_mistakes() -> Iterator[tuple[str, object, str]]:
     yield "nothing drawn", of("sgd.x", "optimizers"), "nothing is drawn here"
     few = {"data": "iris", "layers": [3], "steps": 1, "seeds": 1, "batch": 10}
     yield "more than draws", of("plain.loss", "training", **few), "uses its seed for more than its draws"
-    yield "one replicate", of("1.var", trials=1, **small), "trials must be a whole number from 2"
+    yield "one replicate", of("1.var", trials=1, **small), "trials must be a whole number of at least 2"
     model = sheetsim.Model()
     model.output("y", model.input("x", [[1], [2]]) * 2)
     yield "a model without draws", lambda: sheetsim.sensitivity(model, "mean"), "nothing is drawn"

@@ -151,7 +151,7 @@ def unequal(model: sheetsim.Model) -> None:
         (given, 60, "x has 50 given trials, not 60"),
         (unequal, None, "the outputs have different numbers of trials"),
         (lambda model: None, None, "the model has no output"),
-        (averaged, 1, "trials must be a whole number from 2, not 1"),
+        (averaged, 1, "trials must be a whole number of at least 2, not 1"),
     ],
 )
 def test_what_cannot_go_in_blocks_is_one_sentence(make: Any, trials: int | None, sentence: str) -> None:

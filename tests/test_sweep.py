@@ -389,11 +389,11 @@ def changed(old: str, new: str) -> str:
     ("text", "sentence"),
     [
         (changed("replicates = 3", "replicate = 3"), "unknown key 'replicate': did you mean 'replicates'?"),
-        (changed("replicates = 3", "replicates = 1"), "replicates must be a whole number from 2, not 1"),
+        (changed("replicates = 3", "replicates = 1"), "replicates must be a whole number of at least 2, not 1"),
         (changed("replicates = 3", 'replicates = "3"'), "replicates: must be a whole number, not text"),
         (changed("replicates = 3", 'show = "variance"'), "show: unknown statistic 'variance'"),
         (changed("replicates = 3", "show = []"), "show must name one statistic"),
-        (changed("replicates = 3", "seed = -1"), "seed must be a whole number from 0"),
+        (changed("replicates = 3", "seed = -1"), "seed must be a whole number of at least 0"),
         (changed('template = "relu-he"', ""), "missing required field `template`"),
         (changed('"relu-he"', '"relu-hee"'), "unknown template 'relu-hee': did you mean 'relu-he'?"),
         (changed('"relu-he"', '"no.toml"'), "cannot read no.toml"),
@@ -405,13 +405,13 @@ def changed(old: str, new: str) -> str:
         (changed("steps = 4", "steps = 0"), "grid.initializer: steps must be 1 to 10,000, not 0"),
         (changed("steps = 4", "steps = 2.5"), "grid.initializer: steps: must be a whole number"),
         (changed("steps = 4", "step = 4"), "grid.initializer: unknown key 'step': did you mean 'steps'?"),
-        (changed("from = 0.01", "from = 0"), "a log scale needs from and to above 0"),
-        (changed("from = 0.01", "from = -0.01"), "a log scale needs from and to above 0"),
-        (changed("to = 2", "to = inf"), "from and to must be finite numbers"),
+        (changed("from = 0.01", "from = 0"), "a log scale needs `from` and `to` above 0"),
+        (changed("from = 0.01", "from = -0.01"), "a log scale needs `from` and `to` above 0"),
+        (changed("to = 2", "to = inf"), "`from` and `to` must be finite numbers"),
         (changed('"log"', '"ln"'), "scale must be linear or log, not 'ln'"),
-        (changed("from = 0.01", "from = -1, to = 1, steps = 2}\n# {"), "initializer as a number is a standard"),
-        (TOML.replace("activation = [", "depth = [1]\n# ["), "depth and layers say the same"),
-        (TOML + "depth = [2]\n", "depth and layers say the same"),
+        (changed("from = 0.01", "from = -1, to = 1, steps = 2}\n# {"), "initializer as a number must be a standard"),
+        (TOML.replace("activation = [", "depth = [1]\n# ["), "depth and layers set the same thing"),
+        (TOML + "depth = [2]\n", "depth and layers set the same thing"),
         (TOML + "layers = [[2]]\n", "layers is both in set and in grid"),
         (TOML + "seed = [1, 2]\n", "grid.seed cannot vary: replicates have seeds of their own"),
         (TOML + 'title = ["a", "b"]\n', "grid.title cannot vary: it changes no statistic"),
@@ -419,7 +419,7 @@ def changed(old: str, new: str) -> str:
         (TOML + "inputs = [0]\n", "inputs is both in set and in grid"),
         (TOML.replace("layers = [5, 4]", "depth = 0"), "depth must be a whole number from 1 to 1,000, not 0"),
         (TOML.replace("layers = [5, 4]", "depth = true"), "depth must be a whole number from 1 to 1,000, not True"),
-        (TOML.replace(", layers = [5, 4]", "") + "width = [0]\n", "width must be a whole number from 1, not 0"),
+        (TOML.replace(", layers = [5, 4]", "") + "width = [0]\n", "width must be a whole number of at least 1, not 0"),
         (
             TOML.replace(", layers = [5, 4]", "") + "width = {from = 1, to = 3, steps = 9}\n",
             "grid.width has 1 twice: steps are rounded",
@@ -461,7 +461,7 @@ def test_mistakes_on_the_command_line(sheetsim, tmp_path: Path, monkeypatch: pyt
 
 
 def test_from_python_mistakes_are_the_same() -> None:
-    with pytest.raises(SheetsimError, match="workers must be a whole number from 1"):
+    with pytest.raises(SheetsimError, match="workers must be a whole number of at least 1"):
         sweep(SMALL, workers=0)
     with pytest.raises(SheetsimError, match=r"grid\.width: must be a table or a list"):
         sweep({**SMALL, "grid": {"width": 3}})

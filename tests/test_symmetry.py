@@ -288,7 +288,7 @@ def test_unusual_studies_agree_with_ironcalc(overrides: dict[str, Any], tmp_path
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"samples": 6}, "samples must be one of 2, 4, 8, 16, 32, not 6"),
         ({"samples": 8.5}, "samples: must be a whole number"),
         ({"steps": 0}, "steps must be 1 to 100, not 0"),

@@ -365,18 +365,21 @@ def test_a_logo_covers_nothing(title: str, inside: bool, tmp_path: Path) -> None
     [
         ("[colrs]\nink = 1", "unknown key 'colrs': did you mean 'colors'?"),
         ('[colors]\ninc = "#112233"', "unknown key 'colors.inc': did you mean 'ink'?"),
-        ('[colors]\nink = "red"', "colors: ink must be a color as #1F2937 is one, not 'red'"),
+        ('[colors]\nink = "red"', "colors: ink must be a color such as #1F2937, not 'red'"),
         ('[colors]\nlines = ["#112233"]', "colors: lines must be a list of 5 colors"),
         ("[colors]\nink = 3", "colors.ink: must be text, not a whole number"),
-        ('[colors]\ninput = "#2244EE"', "colors: input must be a yellow, as texts of the books call it so"),
+        (
+            '[colors]\ninput = "#2244EE"',
+            "colors: input must be a shade of yellow, which is what texts of the books call it",
+        ),
         ('[tones]\ngood = {fil = "#112233"}', "unknown key 'tones.good.fil': did you mean 'fill'?"),
         ("[font]\nsize = 14", "font: size must lie between 8 and 11 points, not 14"),
-        ("[numbers]\ncount = '0.0\"'", "numbers: count must be a format of numbers as 0.00 or #,##0 are"),
-        ("[numbers]\ncount = 'yyyy'", "numbers: count must be a format of numbers as 0.00 or #,##0 are"),
+        ("[numbers]\ncount = '0.0\"'", "numbers: count must be a number format such as 0.00 or #,##0"),
+        ("[numbers]\ncount = 'yyyy'", "numbers: count must be a number format such as 0.00 or #,##0"),
         ('logo = "none.png"', "logo: cannot read"),
         ('logo = "house.toml"', "is not a picture in PNG or JPEG"),
         ('cover = "none.xlsx"', "cover: cannot read"),
-        ('cover = "brand.xlsm"', "must be a workbook that ends in .xlsx, without macros"),
+        ('cover = "brand.xlsm"', "must be an .xlsx workbook, without macros"),
         ("colors = 1\ncolors = 2", "is not TOML"),
     ],
 )
@@ -398,9 +401,9 @@ def with_part(book: Path, part: str, data: bytes = b"") -> None:
 @pytest.mark.parametrize(
     ("formula", "message"),
     [
-        ("=Data!A1", "needs the sheet 'Data', which is left out"),
-        ("=elsewhere*2", "needs the name 'elsewhere', which is of no cell of it"),
-        ("=TODAY()", "the formula in B14 has TODAY(): a book is the same on any day"),
+        ("=Data!A1", "refers to the sheet 'Data', which is left out"),
+        ("=elsewhere*2", "uses the name 'elsewhere', which does not refer to its cells"),
+        ("=TODAY()", "the formula in B14 uses TODAY(), which Excel recomputes at each opening"),
     ],
 )
 def test_a_formula_that_a_cover_cannot_keep_is_refused(formula: str, message: str, tmp_path: Path) -> None:
@@ -419,7 +422,7 @@ def test_formulas_of_the_cover_over_a_cell_to_fill_are_found(formula: str, tmp_p
 def test_a_cell_that_a_formula_of_the_cover_uses_is_not_filled(tmp_path: Path) -> None:
     """The formula's value is the one that the person's file holds; who computes nothing would see an old one."""
     theme = house(tmp_path, names={"layers_3_std": "$C$9", "rate": "$B$12"}, formulas={"B14": "=C9*2"})
-    with pytest.warns(SheetsimWarning, match="'layers_3_std' is not filled, as the formula in B14 computes from it"):
+    with pytest.warns(SheetsimWarning, match="'layers_3_std' is not filled in, because the formula in B14 uses it"):
         book = small_run().to_excel(tmp_path / "book.xlsx", theme=theme)
     assert openpyxl.load_workbook(book).worksheets[0]["C9"].value is None
 
@@ -455,9 +458,9 @@ def test_other_covers_that_cannot_be_kept_are_refused(tmp_path: Path) -> None:
         sheet.insert_chart(0, 0, drawn)
 
     refused(hide, "its first sheet 'Front' is hidden")
-    refused(chart, "needs the sheet 'My data', which is left out")
+    refused(chart, "refers to the sheet 'My data', which is left out")
     refused(lambda book, sheet: sheet.add_table("A1:B3"), "a part of the kind 'table', which a cover cannot keep")
-    refused(lambda book, sheet: sheet.write_dynamic_array_formula("A1", "=B1:B2"), "of a kind that is not kept")
+    refused(lambda book, sheet: sheet.write_dynamic_array_formula("A1", "=B1:B2"), "of a kind that a cover cannot keep")
 
 
 def test_a_damaged_cover_is_refused_in_a_sentence(tmp_path: Path) -> None:
@@ -484,7 +487,7 @@ def test_a_damaged_cover_is_refused_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_cover_with_the_title_of_a_sheet_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SheetsimError, match="the book has a sheet 'overview' of its own: rename it"):
+    with pytest.raises(SheetsimError, match="the book itself has a sheet 'overview': rename that of the cover"):
         small_run().to_excel(tmp_path / "book.xlsx", theme=house(tmp_path, title="overview"))
 
 

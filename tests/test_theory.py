@@ -256,7 +256,7 @@ def test_where_gelu_goes_depends_on_the_first_q() -> None:
     for second, growth in ((0.02, 3 / 4), (100.0, 3 / 2)):
         q = mean_field("gelu", [1] * 12, [math.sqrt(3)] * 12, InputMoments(second, 0))["pooled"].to_numpy()
         assert q[-1] / q[-2] == pytest.approx(growth, rel=0.02)
-    with pytest.raises(SheetsimError, match="no one fixed point at the weight scale 3: depends on the start"):
+    with pytest.raises(SheetsimError, match="no unique fixed point at the weight scale 3: depends on the start"):
         correlation_map("gelu", 3.0, [0.5])
 
 

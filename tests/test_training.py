@@ -373,16 +373,16 @@ def test_a_rate_that_diverges_ends_that_network_and_not_the_others() -> None:
     [
         ({"batch": 5000}, "batch: 5,000 rows are more than the"),
         ({"steps": 0}, "steps must be 1"),
-        ({"layers": []}, "layers must be 1 to"),
+        ({"layers": []}, "layers must list 1 to"),
         ({"activation": "swish"}, "activation must be one of"),
-        ({"initializer": "constant x"}, "must be as `constant 0.01`"),
+        ({"initializer": "constant x"}, "must be written like `constant 0.01`"),
         ({"initializer": "hee"}, "initializer must be one of"),
-        ({"dropout": 1.0}, "dropout must be from 0 to below 1"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1"),
         ({"dropout": [0.1, 0.2]}, "dropout: 2 shares for 1 hidden layers"),
         ({"batch_norm": [3]}, "batch_norm: layers are numbered 1 to 1"),
         ({"rate": float("nan")}, "rate must be a number from 0"),
         ({"optimizer": "adamax"}, "optimizer must be one of"),
-        ({"networks": [{"name": "a"}, {"name": "a"}]}, "two have the name 'a'"),
+        ({"networks": [{"name": "a"}, {"name": "a"}]}, "two networks have the name 'a'"),
         ({"networks": [{"rate": 0.1}]}, "network 1 needs a name"),
         ({"networks": [{"name": "a", "steps": 3}]}, "a has the key 'steps'"),
         ({"networks": [{"name": "a", "rate": -1}]}, "networks: a: rate must be"),
@@ -571,7 +571,7 @@ def test_a_models_training_is_refused_where_it_cannot_be() -> None:
         model.train(loss, [other], rule, rows, steps=3)
     with pytest.raises(SheetsimError, match="single number"):
         model.train(rows["x"] @ W, [W], rule, rows, steps=3)
-    with pytest.raises(SheetsimError, match="cannot be taken of 4"):
+    with pytest.raises(SheetsimError, match="cannot be taken from 4"):
         model.batches({"x": x}, 5)
     with pytest.raises(SheetsimError, match="optimizer must be"):
         sheetsim.Optimizer("newton")

@@ -546,7 +546,7 @@ def test_a_cell_that_stands_twice_is_refused_by_name(small_book: Path, tmp_path:
     part = part_of(small_book, "Activation 2")
     cell = re.compile(rb'<c r="C7"[^>]*><v>[^<]*</v></c>')
     twice = edited(small_book, tmp_path / "twice.xlsx", lambda n, d: cell.sub(rb"\g<0>\g<0>", d) if n == part else d)
-    with pytest.raises(SheetsimError, match="sheet 'Activation 2': the cell C7 stands there twice"):
+    with pytest.raises(SheetsimError, match="sheet 'Activation 2': the cell C7 occurs twice"):
         verify(twice)
 
 
@@ -560,7 +560,7 @@ def test_a_number_as_text_is_no_number(small_book: Path, tmp_path: Path) -> None
     )
     found = verify(words)
     assert found.state == "edited"
-    assert any("a cell of x holds no number" in note for note in found.notes)
+    assert any("a cell of x is not a number" in note for note in found.notes)
 
 
 def test_texts_are_read_with_their_escapes(tmp_path: Path) -> None:

@@ -34,5 +34,7 @@ def model_of(source: str | os.PathLike[str] | Graph, title: str) -> Graph:
         titles = (
             ", ".join(repr(title_of(model)) for model in models.values()) or "no model as a variable at its top level"
         )
-        raise SheetsimError(f"{path} must leave exactly one model with the book's title {title!r}; it leaves {titles}")
+        raise SheetsimError(
+            f"{path} must define exactly one model with the book's title {title!r}; it defines {titles}"
+        )
     return fitting[0]

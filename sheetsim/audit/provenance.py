@@ -110,14 +110,14 @@ def provenance(book: RawBook, sheets: SheetCells, said: Manifest) -> Provenance 
     if "study" not in parameters:
         return None
     if parameters.get("f") == GIVEN_FUNCTION:
-        raise GivenPartError(f"{book.path}: f was given in Python, so that the study cannot be made again")
+        raise GivenPartError(f"{book.path}: f was given in Python, so the study cannot be made again")
     source = parameters.get("input")
     file = source.get("file", "") if isinstance(source, dict) else ""
     lost = file if isinstance(file, str) and file and not _is_here(file) else ""
     try:
         if lost or source == GIVEN_ARRAY:
             if not said.matrices:
-                raise SheetsimError("the input is missing, and a summary does not hold its numbers")
+                raise SheetsimError("the data of the input are missing, and a summary does not contain them")
             parameters["input"] = _input(book, sheets)
         experiment = templates.convert(parameters)
         # Where the input file is not here, its numbers are no file's.
@@ -174,7 +174,7 @@ def _check_sizes(experiment: Experiment, plan: ReplicatesPlan | None, book: RawB
             shape = block.bottom - block.top + 1, block.right - block.left + 1
             if shape != (rows, columns):
                 said = f"{name} has {rows}×{columns} cells; the book has {shape[0]}×{shape[1]}"
-                raise SheetsimError(f"{book.path}: by its manifest, {said}")
+                raise SheetsimError(f"{book.path}: according to its manifest, {said}")
     elif not experiment.is_full:
         _check_summary(experiment, book)
     else:
@@ -222,7 +222,7 @@ def named_array(book: RawBook, sheets: SheetCells, name: str) -> Array:
     """A defined name's numbers. Raises SheetsimError for a cell without one."""
     numbers = _numbers(book, sheets, *book.place(name))
     if numbers is None or np.isnan(numbers).any():
-        raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
+        raise SheetsimError(f"{book.path}: a cell of {name} is not a number")
     return numbers
 
 
@@ -305,7 +305,7 @@ def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: SheetCells) 
         return None
     numbers = _numbers(book, sheets, *place)
     if numbers is None or (np.isnan(numbers) & np.isfinite(meant if meant.shape == numbers.shape else 0.0)).any():
-        raise SheetsimError(f"{book.path}: a cell of {name} holds no number")
+        raise SheetsimError(f"{book.path}: a cell of {name} is not a number")
     if numbers.shape != node.shape:
         raise SheetsimError(f"{book.path}: {name} has {numbers.shape[0]}×{numbers.shape[1]} cells, not {node.shape}")
     # A replicate that lacks a statistic has an error value there, whichever it is.

@@ -306,7 +306,7 @@ class Workbook:
             No value near the one in the file reaches the probability.
         """
         if above is not None and below is not None:
-            raise SheetsimError("a goal has one threshold: above or below")
+            raise SheetsimError("a goal needs exactly one threshold: give above or below")
         asked = self._asked(inputs, [output] if output else (), correlations, trials, seed)
         number = arguments.number("above", above or 0.0) if below is None else arguments.number("below", below)
         sign = (">" if below is None else "<") + ("=" if arguments.flag("inclusive", inclusive) else "")

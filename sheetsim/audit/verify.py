@@ -241,7 +241,7 @@ def _model_again(manifest: Manifest | None, model: str | os.PathLike[str] | Grap
     if model is None:
         return None
     if manifest is None or "study" in manifest.parameters or manifest.sweep or manifest.search:
-        raise SheetsimError("a model can only be given for a book of your own model, and this book is not one")
+        raise SheetsimError("a model can be given only for a book of your own model; this book is not one")
     own_model = model_of(model, manifest.title)
     if manifest.replicates:
         return made_replicates(plan_again(manifest, manifest.replicates, own_model), manifest)

@@ -167,7 +167,7 @@ def _metalog_valid(
     if len(quantiles) != len(probabilities) or len(quantiles) not in (2, 3):
         raise SheetsimError("metalog: with parameters in cells, give two or three quantiles, one for each probability")
     if not all(0 < p < 1 for p in probabilities) or any(p >= q for p, q in pairwise(probabilities)):
-        raise SheetsimError("metalog: probabilities must lie between 0 and 1 and rise")
+        raise SheetsimError("metalog: probabilities must lie between 0 and 1 and increase")
     _, steady, *bent = _metalog_coefficients(probabilities, quantiles, low, high)
     rises = [steady > 0, *(absolute(a) * STEEPEST <= steady for a in bent)]
     bounds = [low < quantiles[0]] if _is_bound(low) else []

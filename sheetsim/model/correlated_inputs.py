@@ -36,7 +36,7 @@ def partners_of(matrices: Mapping[str, Matrix], correlation: Mapping[Any, Any], 
             raise SheetsimError(f"correlation: no input {said(key)}; the model has {', '.join(matrices) or 'none'}")
         draw = _draw_of(matrices, node)
         if node.shape != shape:
-            raise SheetsimError(f"correlation: {name} is {node.shape[0]}×{node.shape[1]}, and must be {rows}×1")
+            raise SheetsimError(f"correlation: {name} is {node.shape[0]}×{node.shape[1]}, but must be {rows}×1")
         if any(draw is partner.draw for partner in partners):
             raise SheetsimError(f"correlation: {name} is given twice")
         r = number(f"correlation with {name}", value)
@@ -70,7 +70,7 @@ def _weighted(partners: list[Partner]) -> list[Partner]:
     if least < -ROUNDING:
         names = ", ".join(f"{partner.name} {partner.correlation:g}" for partner in partners)
         raise SheetsimError(
-            f"correlation must be positive semi-definite: with {names}, and the correlations among these, "
+            f"correlation must be positive semi-definite: with {names} and the correlations among them, "
             f"its smallest eigenvalue is {least:.3g}"
         )
     weights = np.linalg.pinv(among, rcond=SINGULAR, hermitian=True) @ asked[0]

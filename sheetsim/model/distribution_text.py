@@ -136,7 +136,9 @@ class _Reader:
                     raise SheetsimError(f"{self._text!r:.80}: {word} is given twice")
                 keywords[word] = self._argument()
             elif keywords:
-                raise SheetsimError(f"{self._text!r:.80}: a parameter without a name stands after one with a name")
+                raise SheetsimError(
+                    f"{self._text!r:.80}: a parameter without a name follows one with a name: put it first"
+                )
             else:
                 positional.append(self._argument())
             if self._peek() != ("sign", ","):

@@ -131,7 +131,7 @@ def lognormal(
     if not has_cells(x, y):
         _check_rising("lognormal", points)
         if x <= 0:
-            raise SheetsimError(f"lognormal: percentiles must be above 0, and one is {x:g}")
+            raise SheetsimError(f"lognormal: percentiles must be above 0, but one is {x:g}")
     logarithms = [log(one) if has_cells(one) else math.log(one) if one > 0 else math.nan for one in (x, y)]
     spread = (logarithms[1] - logarithms[0]) / between
     return distribution("lognormal", mean=logarithms[0] - z * spread, std=spread)
@@ -173,7 +173,7 @@ def triangular(
     if not points:
         return distribution("triangular", **given)
     if len(points) + len(given) != 3:
-        raise SheetsimError("triangular: give three in all of low, mode, high and percentiles such as p10 and p90")
+        raise SheetsimError("triangular: give exactly three of low, mode, high and percentiles such as p10 and p90")
     if has_cells(*points.values(), *given.values()):
         raise SheetsimError("triangular: with percentiles, all must be numbers; low, mode and high can be cells")
     _check_rising("triangular", points)
@@ -322,4 +322,4 @@ def _quantiles(name: str, quantiles: Any, percentiles: Mapping[str, Any]) -> dic
 def _check_rising(name: str, points: Mapping[float, float]) -> None:
     xs = np.array(list(points.values()))
     if not np.isfinite(xs).all() or (np.diff(xs) <= 0).any():
-        raise SheetsimError(f"{name}: percentiles must be finite and rise with their probabilities")
+        raise SheetsimError(f"{name}: percentiles must be finite and increase with their probabilities")

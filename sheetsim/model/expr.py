@@ -415,7 +415,7 @@ def choose(choice: Matrix, branches: Mapping[str, Operand]) -> Matrix:
     """
     if not isinstance(choice, Matrix) or not isinstance(branches, Mapping) or not branches:
         raise SheetsimError(
-            "choose takes a matrix, such as a drop-down, and a mapping of its texts to what they choose"
+            "choose takes a matrix, such as a drop-down, and a mapping of its texts to the values that they choose"
         )
     if isinstance(choice.source, Choice) and set(branches) != set(choice.source.options):
         raise SheetsimError(f"choose: {choice.name} offers {', '.join(choice.source.options)}; give a branch for each")

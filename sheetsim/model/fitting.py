@@ -55,9 +55,9 @@ def fitted_families(data: Array, families: Sequence[str]) -> tuple[list[FittedFa
     Raises SheetsimError for fewer data than 8, data that are all the same, and a name that is no continuous family.
     """
     if data.size < LEAST_DATA:
-        raise SheetsimError(f"fit needs {LEAST_DATA} numbers at least, and has {data.size}")
+        raise SheetsimError(f"fit needs at least {LEAST_DATA} numbers, not {data.size}")
     if data.min() == data.max():
-        raise SheetsimError(f"fit needs numbers that differ, and all {data.size:,} are {data[0]:g}")
+        raise SheetsimError(f"fit needs numbers that differ, but all {data.size:,} are {data[0]:g}")
     laws = {name: _law(name) for name in dict.fromkeys(families)}
     ranked: list[FittedFamily] = []
     left_out: dict[str, str] = {}

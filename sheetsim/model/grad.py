@@ -66,7 +66,7 @@ def grad(loss: Matrix, by: Sequence[Matrix], *, fixed: Collection[Matrix] = ()) 
     by, fixed = listed("by", by, "matrices"), listed("fixed", fixed, "matrices")
     for node in (loss, *by, *fixed):
         if not isinstance(node, Matrix):
-            raise SheetsimError(f"grad takes a loss and lists of matrices of the model, and not {said(node)}")
+            raise SheetsimError(f"grad takes a loss and lists of matrices of the model, not {said(node)}")
     if loss.shape != (1, 1):
         raise SheetsimError(f"the loss must be a single number, not {loss.shape[0]}×{loss.shape[1]}")
     # Of a matrix and the expression that it names, a loss may be made of one, the other, or both.

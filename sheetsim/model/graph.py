@@ -142,10 +142,13 @@ class Graph:
 
     def _check_name(self, name: str) -> None:
         if not isinstance(name, str) or not NAME.match(name):
-            raise SheetsimError(f"{arguments.said(name)} is not a name: use letters, digits, _ and ., no digit first")
+            raise SheetsimError(
+                f"{arguments.said(name)} is not a valid name: use letters, digits, _ and ., and begin with a letter "
+                "or _"
+            )
         # Defined names of a workbook ignore case.
         if name.casefold() in self._folded:
-            raise SheetsimError(f"the name {name!r} is taken (case does not count)")
+            raise SheetsimError(f"the name {name!r} is already taken (names ignore case)")
 
     def _named(self, node: Matrix, what: str) -> None:
         """Takes a node in, by its name, and what it is."""
@@ -471,10 +474,10 @@ class Graph:
         is_named = isinstance(expression, Matrix) and expression.name is not None and expression.name == name
         if not isinstance(expression, Matrix):
             kind = type(expression).__name__
-            raise SheetsimError(f"{name}: an output is a matrix of the model, a row a trial, not {kind}")
+            raise SheetsimError(f"{name}: an output must be a matrix of the model with one row per trial, not {kind}")
         if expression.shape[0] < 2:
             rows, count = expression.shape
-            raise SheetsimError(f"{name}: the rows of an output are trials, at least 2; this is {rows}×{count}")
+            raise SheetsimError(f"{name}: an output needs one row per trial and at least 2 rows, not {rows}×{count}")
         headings = tuple(arguments.listed(f"{name}: columns", columns, "texts"))
         check_columns(name, headings, expression.shape[1])
         if is_named and self._matrices.get(name) is not expression:
@@ -637,7 +640,7 @@ class Graph:
         """
         steps = arguments.whole("steps", steps, 1, MOST_STEPS)
         if step is None:
-            raise SheetsimError("a series needs a step: a function of the step before and its number")
+            raise SheetsimError("a series needs step, a function of the previous matrix and the number of the step")
         if not isinstance(name, Mapping):
             self._check_name(name)
             one = arguments.function("the step of a series", step)
@@ -715,7 +718,7 @@ class Graph:
         self, name: str, steps: Sequence[Matrix], columns: Sequence[str], first: int, kind: str = NUMBER, *, what: str
     ) -> Series:
         if len({node.shape for node in steps}) != 1:
-            raise SheetsimError(f"{name}: a series is of matrices of one shape, at least one")
+            raise SheetsimError(f"{name}: a series needs one or more matrices, all of the same shape")
         check_columns(name, columns, steps[0].shape[1])
         series = Series(name, steps, columns, first, kind)
         self._named(series, what)

@@ -133,16 +133,16 @@ def _valid(p: Mapping[str, Any]) -> bool:
     if not 2 <= len(probabilities) == len(quantiles) <= MOST_TERMS:
         raise SheetsimError(f"metalog: give 2 to {MOST_TERMS} quantiles, each with its probability")
     if not all(0 < y < 1 for y in probabilities) or (np.diff(probabilities) <= 0).any():
-        raise SheetsimError("metalog: probabilities must lie between 0 and 1 and rise")
+        raise SheetsimError("metalog: probabilities must lie between 0 and 1 and increase")
     if (np.diff(quantiles) <= 0).any():
-        raise SheetsimError("metalog: quantiles must rise with their probabilities")
+        raise SheetsimError("metalog: quantiles must increase with their probabilities")
     if not low < quantiles[0] or not quantiles[-1] < high:
         raise SheetsimError("metalog: quantiles must lie above low and below high")
     coefficients = coefficients_of(probabilities, quantiles, low, high)
     if not np.isfinite(coefficients).all() or (_slope(coefficients) < -ROUNDING * np.abs(coefficients).max()).any():
         raise SheetsimError(
-            "metalog: the quantile function through these quantiles falls somewhere, so that there is no such "
-            "distribution: give fewer quantiles, others, or a bound low or high"
+            "metalog: the quantile function through these quantiles decreases somewhere, so no such distribution "
+            "exists: give fewer quantiles, other ones, or a bound low or high"
         )
     return True
 

@@ -179,7 +179,7 @@ def check_independent(groups: InputGroups) -> None:
             names = [one.name for one in members]
             shown = ", ".join(names if len(names) < 7 else (*names[:5], "…", names[-1]))
             raise SheetsimError(
-                f"Sobol indices need independent inputs, and {shown} are correlated: put them into one group "
+                f"Sobol indices need independent inputs, but {shown} are correlated: put them into one group "
                 "(groups={name: inputs}), or read the Pearson and rank correlations of run.sensitivity(); Shapley "
                 "effects are not computed"
             )

@@ -189,7 +189,7 @@ class Draw:
     def _finite(self, values: Array) -> Array:
         # The sum of squares takes a third of the time, and may overflow.
         if not np.isfinite(np.vdot(values, values)) and not np.isfinite(values).all():
-            raise SheetsimError(f"{self.stream}: {self.distribution} gives numbers too large to be held")
+            raise SheetsimError(f"{self.stream}: {self.distribution} gives numbers too large for double precision")
         return values
 
 
@@ -259,7 +259,7 @@ def _as_number(correlation: float, inputs: int) -> float:
 def _as_matrix(correlation: Array, inputs: int) -> Array:
     rows, columns = correlation.shape
     if (rows, columns) != (inputs, inputs):
-        raise SheetsimError(f"correlation is {rows}×{columns}, and must be {inputs}×{inputs}: a row for each input")
+        raise SheetsimError(f"correlation is {rows}×{columns}, but must be {inputs}×{inputs}: a row for each input")
     differing = np.argwhere(np.abs(correlation - correlation.T) > CORRELATION_ROUNDING)
     if len(differing):
         r, c = differing[0]

@@ -53,7 +53,7 @@ class Series(Matrix):
     def __getitem__(self, step: int) -> Matrix:
         """The matrix at a step, by its number; -1 is the last. Raises SheetsimError when there is no such step."""
         if not isinstance(step, Integral):
-            raise SheetsimError(f"{self.name}: a step is a whole number, not {said(step)}")
+            raise SheetsimError(f"{self.name}: a step must be a whole number, not {said(step)}")
         place = step - self.first if step >= 0 else len(self) + step
         if not 0 <= place < len(self):
             raise SheetsimError(
@@ -77,7 +77,9 @@ def unrolled(
     for t in range(1, steps + 1):
         made = step({name: nodes[name][-1] for name in start}, t)
         if not isinstance(made, Mapping):
-            raise SheetsimError(f"step {t} of {', '.join(start)} must be matrices by name, not {type(made).__name__}")
+            raise SheetsimError(
+                f"step {t} of {', '.join(start)} must be a mapping of names to matrices, not {type(made).__name__}"
+            )
         if t == 1:
             nodes |= {name: [] for name in made if name not in nodes}
         if set(made) != set(nodes):
@@ -88,7 +90,7 @@ def unrolled(
             before = nodes[name][-1] if nodes[name] else node
             if node.shape != before.shape:
                 raise SheetsimError(
-                    f"{name}: step {t} is {node.shape[0]}×{node.shape[1]}, the one before "
+                    f"{name}: step {t} is {node.shape[0]}×{node.shape[1]}, but the one before is "
                     f"{before.shape[0]}×{before.shape[1]}"
                 )
             nodes[name].append(node)
@@ -105,4 +107,4 @@ def check_columns(name: str, columns: Sequence[str], width: int) -> None:
     if len(columns) not in (0, width):
         raise SheetsimError(f"{name}: {len(columns)} headings for {width} columns")
     if len(set(columns)) < len(columns):
-        raise SheetsimError(f"{name}: two columns have one heading: {', '.join(columns)}")
+        raise SheetsimError(f"{name}: two columns have the same heading: {', '.join(columns)}")

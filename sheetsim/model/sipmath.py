@@ -107,7 +107,7 @@ def _lower(correlations: Array) -> Array:
 
 def _check_function(path: Path, one: Mapping[str, Any], function: str) -> None:
     if one.get("function") != function:
-        what = f"{one.get('name')!r} is by {one.get('function')!r}, and {function} alone is known"
+        what = f"{one.get('name')!r} is made by {one.get('function')!r}, but sheetsim supports only {function}"
         raise SheetsimError(f"{path}: {what}")
 
 

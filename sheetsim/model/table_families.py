@@ -58,7 +58,7 @@ DISCRETE = Family(
     _discrete_moments,
     {"values": None, "weights": ()},
     _discrete_valid,
-    "values must be one or more numbers, and weights as many, 0 or more and not all 0",
+    "values must be one or more numbers; weights must be as many, 0 or more, and not all 0",
     lists=("values", "weights"),
 )
 

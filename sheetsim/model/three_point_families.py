@@ -67,7 +67,7 @@ TRIANGULAR = Family(
     _triangular_moments,
     {"low": None, "mode": None, "high": None},
     _in_order,
-    "low, mode and high must rise, and low be less than high",
+    "low <= mode <= high and low < high must hold",
 )
 
 PERT = Family(
@@ -76,7 +76,7 @@ PERT = Family(
     _pert_moments,
     {"low": None, "mode": None, "high": None, "shape": 4.0},
     lambda p: _in_order(p) and p["shape"] >= 0,
-    "low, mode and high must rise, low be less than high, and shape be 0 or more",
+    "low <= mode <= high, low < high and shape >= 0 must hold",
 )
 
 

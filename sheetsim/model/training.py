@@ -68,7 +68,7 @@ class Batches:
         try:
             return self.slots[name]
         except KeyError:
-            raise SheetsimError(f"no data {name!r} among the batches: there are {', '.join(self.slots)}") from None
+            raise SheetsimError(f"the batches have no data {name!r}; they have {', '.join(self.slots)}") from None
 
     @property
     def rows(self) -> int:
@@ -99,12 +99,12 @@ class Batches:
 def batches(data: Mapping[str, Matrix], size: int, order: str = "epochs") -> Batches:
     """Batches of the data's rows. Raises SheetsimError for sizes and orders that cannot be."""
     if not data or len({node.shape[0] for node in data.values()}) != 1:
-        raise SheetsimError("batches: the data are matrices with one number of rows")
+        raise SheetsimError("batches: all data must be matrices with the same number of rows")
     rows = next(iter(data.values())).shape[0]
     if order not in ORDERS:
         raise SheetsimError(f"batches: order must be one of {', '.join(ORDERS)}, not {order!r}")
     if not 1 <= size <= rows:
-        raise SheetsimError(f"batches: a batch of {size:,} rows cannot be taken of {rows:,}")
+        raise SheetsimError(f"batches: a batch of {size:,} rows cannot be taken from {rows:,}")
     slots = {name: slot(name, (size, node.shape[1])) for name, node in data.items()}
     return Batches(dict(data), slots, size, order)
 
@@ -337,7 +337,9 @@ def train(
     if len({node.expression for node in checked}) < len(checked):
         raise SheetsimError(f"{name}: two parameters are the same matrix: give each its own draws or numbers")
     if not isinstance(optimizer, Optimizer):
-        raise SheetsimError(f"{name}: the optimizer is a sheetsim.Optimizer, as Optimizer('adam', rate=0.001)")
+        raise SheetsimError(
+            f"{name}: the optimizer must be a sheetsim.Optimizer, such as Optimizer('adam', rate=0.001)"
+        )
     step = slot("step", (1, 1))
     places = [(node, node) for node in checked]
     weights = [node for node in checked if node.shape[0] > 1]

@@ -201,7 +201,7 @@ class Optimizer:
         one_of("schedule", self.schedule, SCHEDULES)
         for name in ("rate", "factor", "momentum", "decay", "beta_1", "beta_2", "epsilon", "weight_decay", "clip"):
             if not number(name, getattr(self, name)) >= 0:
-                raise SheetsimError(f"{name} must be a number from 0, not {getattr(self, name):g}")
+                raise SheetsimError(f"{name} must be a number of at least 0, not {getattr(self, name):g}")
         whole("drop_every", self.drop_every, 1)
 
     def starts(self, parameter: Matrix) -> dict[str, Matrix]:

@@ -254,7 +254,7 @@ def _loaded(what: Any, overrides: Mapping[str, Any]) -> _Loaded:
     if book is None:
         scenario = templates.scenario(what, overrides)
         if getattr(scenario.experiment, "draws", None) == LIVE:
-            why = "a comparison's book holds counts and no draws, so that nothing can be drawn anew in it"
+            why = "a comparison's book holds counts but no draws, so nothing can be redrawn in it"
             raise SheetsimError(f"draws = {LIVE!r}: {why}: run {scenario.template} with --draws live")
         return _Loaded(scenario.name, scenario.template, scenario.experiment.study, scenario, None)
     if overrides:
@@ -269,10 +269,12 @@ def _study(loaded: Sequence[_Loaded]) -> str:
     """The study of all."""
     for one in loaded:
         if one.study not in SHOWN:
-            raise SheetsimError(f"{one.given} is of {one.study}: networks of {' or '.join(SHOWN)} can be compared")
+            raise SheetsimError(
+                f"{one.given} is of {one.study}, but only networks of {' or '.join(SHOWN)} can be compared"
+            )
         if one.study != loaded[0].study:
             said = f"{one.given} is of {one.study} and {loaded[0].given} of {loaded[0].study}"
-            raise SheetsimError(f"{said}: compare networks of one study")
+            raise SheetsimError(f"{said}: compare networks of the same study")
     return loaded[0].study
 
 
@@ -329,7 +331,10 @@ def _replicated(
     names = DIFFERENCES[study]
     cells = replicates * len(names) * sum(len(member.results.summary()) for member in members)
     if cells > MOST_CELLS:
-        raise SheetsimError(f"{cells:,} numbers of replicates; a comparison's book has {MOST_CELLS:,} at most")
+        raise SheetsimError(
+            f"the replicates have {cells:,} numbers; a comparison's book holds at most {MOST_CELLS:,}: ask for fewer "
+            "replicates"
+        )
     measured = []
     for scenario in scenarios:
         progress(f"{scenario.name}, {replicates} replicates")

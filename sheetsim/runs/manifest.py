@@ -265,7 +265,7 @@ def _fields(cells: Cells) -> dict[str, Any]:
     for row, cells_of_row in groupby(sorted(texts), key=lambda cell: cell // COLUMNS):
         name, *pieces = [str(texts[cell]) for cell in cells_of_row]
         if key(row, 1) not in texts or name in fields:
-            raise SheetsimError(f"row {row} has no name, or the name of a row before it")
+            raise SheetsimError(f"row {row} has no name, or the same name as an earlier row")
         fields[name] = _loaded(name, "".join(pieces))
     return fields
 
@@ -285,8 +285,9 @@ def _converted(fields: dict[str, Any]) -> Manifest:
     form = fields.get("format")
     if form != FORMAT:
         versions = fields.get("versions")
-        by = str(versions.get("sheetsim", "")) if isinstance(versions, dict) else ""
-        raise SheetsimError(f"it is of format {form!r:.20}, which sheetsim {by or 'of another version'!s:.20} reads")
+        version = versions.get("sheetsim") if isinstance(versions, dict) else None
+        reader = f"sheetsim {version!s:.20}" if version else "another version of sheetsim"
+        raise SheetsimError(f"its format is {form!r:.20}, which this version does not read: use {reader}")
     try:
         return msgspec.convert(fields, Manifest)
     except (msgspec.ValidationError, RecursionError) as error:

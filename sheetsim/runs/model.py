@@ -332,5 +332,5 @@ class ModelRun(Run):
     def _check_outputs(self) -> None:
         if not self._study.graph.outputs:
             raise SheetsimError(
-                "the model has no output: say which matrix has a row a trial with model.output(name, expression)"
+                "the model has no output: name a matrix with one row per trial by model.output(name, expression)"
             )

@@ -246,7 +246,7 @@ def observed_tables(source: Experiment | Graph, title: str, name: str) -> Tables
     numbers, words = labeled(study)
     if not numbers:
         raise SheetsimError(
-            f"{name} has no output to observe: say which with model.output(name, expression), or define a table"
+            f"{name} has no output to observe: name one with model.output(name, expression), or define a table"
         )
     tables = [table for table in study.findings.tables if table.observed]
     columns = [column for table in tables for column in table.columns if column.kind != "text"]
@@ -374,7 +374,7 @@ class TableMeasurer:
         )
 
 
-_NOTHING_DRAWN = "nothing is drawn here, so that all replicates would be equal: a replicate is a run with other draws"
+_NOTHING_DRAWN = "nothing is drawn here, so all replicates would be equal: a replicate is a run with other draws"
 
 
 def _alike(a: Matrix, b: Matrix) -> bool:

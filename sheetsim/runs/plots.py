@@ -195,7 +195,7 @@ def table_panels(frame: "pd.DataFrame", look: Look, spoken: Language) -> list[Pa
     index = ", ".join(spoken.say(str(name)) for name in frame.index.names if name is not None)
     columns = [name for name in frame.columns if frame[name].dtype.kind in "iuf" and frame[name].notna().any()]
     if len(columns) > MOST_CHARTS:
-        raise SheetsimError(f"the table has {len(columns)} columns of numbers, and {MOST_CHARTS} can be plotted")
+        raise SheetsimError(f"the table has {len(columns)} columns of numbers; at most {MOST_CHARTS} can be plotted")
     parts = [("", frame)]
     if frame.index.has_duplicates and columns:
         parts = [(str(label), frame.loc[[label]]) for label in frame.index.unique()]

@@ -118,7 +118,7 @@ class ReplicatesPlan:
         self.observed.places(self.chosen)
         if len(self.observed.labels) > MOST_LABELS:
             raise SheetsimError(
-                f"a book of replicates has {MOST_LABELS:,} rows at most, and these {len(self.observed.labels):,} "
+                f"a book of replicates has at most {MOST_LABELS:,} rows, but there are {len(self.observed.labels):,} "
                 "statistics: ask for fewer layers or steps"
             )
 

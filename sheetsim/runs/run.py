@@ -612,7 +612,9 @@ class Book(Results):
         series = self.manifest.series.get(name)
         headings = series.columns if series else self.manifest.headings.get(name, [])
         if headings and len(headings) != values.shape[1]:
-            raise SheetsimError(f"{self.path}: {name} has {values.shape[1]} columns, and {len(headings)} names of them")
+            raise SheetsimError(
+                f"{self.path}: {name} has {values.shape[1]} columns, but {len(headings)} names for them"
+            )
         if series is None:
             return matrix_frame(values, headings)
         if series.rows < 1 or len(values) % series.rows:

@@ -110,7 +110,9 @@ class Search(Written):
         """
         first = self.ordered[0]
         if first.failure:
-            raise SheetsimError(f"no trial has a value: all {len(self._trials)} failed, the first by: {first.failure}")
+            raise SheetsimError(
+                f"no trial has a value: all {len(self._trials)} failed, the first with: {first.failure}"
+            )
         return dict(first.keys)
 
     def records(self) -> list[dict[str, Any]]:
@@ -352,10 +354,12 @@ def search(
         if space is None:
             raise SheetsimError("a search of a function needs a space: search(function, {key: range}, value=…)")
         if "value" not in keys:
-            raise SheetsimError("value: name the number that is looked for, an output of the function's model")
+            raise SheetsimError("value: name the number to optimize, an output of the function's model")
         plan = planned_search(what, {**keys, "space": dict(space)}, until)
     elif space is not None or keys:
-        raise SheetsimError("a search given as a file or a mapping has its space and keys in it: give none beside it")
+        raise SheetsimError(
+            "a search given as a file or a mapping contains its space and keys: leave these arguments out"
+        )
     else:
         plan = load_search(what, until)
     return run_search(plan, folder, workers, scheduler, progress)

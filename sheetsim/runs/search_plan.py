@@ -128,7 +128,7 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             if not 1 <= getattr(self, key) <= most:
                 raise SheetsimError(f"{key} must be a whole number from 1 to {most:,}, not {getattr(self, key)}")
         if not 0 <= self.seed < 2**63:
-            raise SheetsimError(f"seed must be a whole number from 0, not {self.seed}")
+            raise SheetsimError(f"seed must be a whole number of at least 0, not {self.seed}")
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
@@ -140,7 +140,7 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         for method in self.methods:
             check_one_of("method", method, tuple(METHODS))
         if len(set(self.methods)) < len(self.methods):
-            raise SheetsimError("method names one method twice: repeats says how often each searches")
+            raise SheetsimError("method lists one method twice: to run each several times, set repeats")
         if len(self.methods) * self.repeats * self.trials > MOST_TRIALS:
             raise SheetsimError(f"methods × repeats × trials are more than {MOST_TRIALS:,}")
         if "bayes" in self.methods and self.trials > MOST_BAYES:
@@ -205,11 +205,11 @@ def until_of(asked: str | float | None) -> Until:
         )
     if unit.startswith("trial"):
         if number < 1 or number != int(number):
-            raise SheetsimError(f"until {asked}: a number of trials is a whole number from 1")
+            raise SheetsimError(f"until {asked}: the number of trials must be a whole number of at least 1")
         return Until(trials=int(number))
     if unit:
         if number <= 0:
-            raise SheetsimError(f"until {asked}: a time is above 0")
+            raise SheetsimError(f"until {asked}: the time must be above 0")
         return Until(seconds=number * UNITS[unit])
     return Until(value=number)
 
@@ -358,7 +358,7 @@ def planned_search(
         except Exception as error:  # a person's own
             raise SheetsimError(f"the function failed: {type(error).__name__}: {error}") from error
         if not isinstance(made, Graph | Experiment):
-            raise SheetsimError(f"the function gave {said(made)}, which is neither a model nor a study")
+            raise SheetsimError(f"the function returned {said(made)}, which is neither a model nor a study")
         return made
 
     first = next(space.ends())
@@ -432,7 +432,7 @@ def _budget(asked: SearchFile, space: Space, source: Source) -> int:
         return 0
     key = asked.resource
     if key in space.keys:
-        raise SheetsimError(f"space.{key}: it is what halving spends (resource); it cannot vary")
+        raise SheetsimError(f"space.{key} cannot vary: it is the resource that halving allocates")
     budget = getattr(source, key, None)
     if isinstance(budget, bool) or not isinstance(budget, int):
         kind = "a study of training" if key == "steps" else "a study with that key"

@@ -53,13 +53,13 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"lo
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
-            raise SheetsimError(f"from and to must be finite numbers, not {self.low:g} and {self.high:g}")
+            raise SheetsimError(f"`from` and `to` must be finite numbers, not {self.low:g} and {self.high:g}")
         if self.scale not in ("linear", "log"):
             raise SheetsimError(f"scale must be linear or log, not {self.scale!r}")
         if self.low >= self.high:
-            raise SheetsimError(f"from must be below to, and {self.low:g} is not below {self.high:g}")
+            raise SheetsimError(f"`from` must be below `to`, but {self.low:g} is not below {self.high:g}")
         if self.scale == "log" and self.low <= 0:
-            raise SheetsimError(f"a log scale needs from above 0, not {self.low:g}")
+            raise SheetsimError(f"a log scale needs `from` above 0, not {self.low:g}")
 
 
 class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -282,7 +282,7 @@ def _hyperparameter(
     key: str, spec: Any, before: Mapping[str, Hyperparameter], asked: Mapping[str, Any]
 ) -> Hyperparameter:
     if key in FIXED or key in TAKEN:
-        reason = "replicates have seeds of their own" if key == "seed" else "it is no key that can be searched"
+        reason = "replicates have seeds of their own" if key == "seed" else "it is not a key that can be searched"
         raise SheetsimError(f"it cannot vary: {reason}")
     plain = _listed(spec)
     if isinstance(plain, Mapping):
@@ -304,7 +304,7 @@ def _hyperparameter(
     if whole and math.ceil(declared.low) > math.floor(declared.high):
         raise SheetsimError(f"there is no whole number from {declared.low:g} to {declared.high:g}")
     if whole and declared.scale == "log" and declared.low < 1:
-        raise SheetsimError(f"whole numbers on a log scale need from to be 1 at least, not {declared.low:g}")
+        raise SheetsimError(f"whole numbers on a log scale need `from` to be at least 1, not {declared.low:g}")
     return Hyperparameter(key, (), declared.low, declared.high, declared.scale == "log", whole, when)
 
 
@@ -330,11 +330,11 @@ def _condition(
 ) -> list[Any]:
     """The values of another hyperparameter with which this one is there."""
     if name not in before:
-        later = f"stands after {key}: put it first" if name in asked and name != key else "is not another key of space"
+        later = f"comes after {key}: put it first" if name in asked and name != key else "is not another key of space"
         raise SheetsimError(f"when: {name} {later}")
     choices = before[name].choices
     if not choices:
-        raise SheetsimError(f"when: {name} has a range; a condition is about a key with choices")
+        raise SheetsimError(f"when: {name} has a range; a condition needs a key with choices")
     listed = values if isinstance(values, list) else [values]
     strange = [value for value in listed if value not in choices]
     if strange or not listed:

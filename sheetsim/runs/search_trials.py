@@ -168,13 +168,14 @@ def _place(labels: Sequence[Label], value: str, tables: Mapping[str, Sequence[in
     names = list(dict.fromkeys(name for _, name in labels))
     if not matching:
         raise SheetsimError(
-            f"value: there is no number {value!r}; the statistics are {', '.join(names)}, and of a single row as "
+            f"value: there is no number {value!r}; the statistics are {', '.join(names)}, or of a single row, such as "
             f"{labels[0][0]}.{labels[0][1]}"
         )
     if len(matching) > 1:
         rows = [str(labels[k][0]) for k in matching]
         listed = ", ".join(rows if len(rows) <= 8 else [*rows[:3], "…", rows[-1]])
         raise SheetsimError(
-            f"value: {value} is a number of several rows, {listed}: name one, as {rows[-1]}.{labels[matching[0]][1]}"
+            f"value: {value} has a number for each of several rows, {listed}: name one, such as "
+            f"{rows[-1]}.{labels[matching[0]][1]}"
         )
     return matching[0]

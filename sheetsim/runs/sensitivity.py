@@ -75,8 +75,7 @@ class TrialSensitivity:
         inputs = trial_inputs(self.quantity.x)
         if not inputs:
             raise SheetsimError(
-                f"{self._said(self.quantity.label)} has no input with a row a trial: no draws and no given numbers "
-                "make its rows"
+                f"{self._said(self.quantity.label)} has no input with one row per trial, drawn or given"
             )
         return inputs
 
@@ -244,10 +243,10 @@ def sobol_indices(
     given = sorted({str(one.leaf.name) for one in inputs if not isinstance(one.leaf.source, Draw)})
     if given:
         raise SheetsimError(
-            f"Sobol indices need drawn inputs, and {', '.join(given)} are given numbers: use run.sensitivity()"
+            f"Sobol indices need drawn inputs, but {', '.join(given)} are given numbers: use run.sensitivity()"
         )
     if not inputs:
-        raise SheetsimError(f"{quantity.label} has no input with a row a trial: none of its rows is drawn")
+        raise SheetsimError(f"{quantity.label} has no input with one row per trial: none of its rows is drawn")
     by_name = grouped(inputs, groups)
     check_independent(by_name)
     leaves = list(dict.fromkeys(one.leaf for one in inputs))

@@ -78,7 +78,9 @@ def stream_trials(model: Graph, trials: int | None = None, progress: StreamProgr
     """
     outputs = [output.matrix for output in model.outputs.values()]
     if not outputs:
-        raise SheetsimError("the model has no output: say which matrix has a row a trial with model.output(name, …)")
+        raise SheetsimError(
+            "the model has no output: name a matrix with one row per trial by model.output(name, expression)"
+        )
     made_with = outputs[0].shape[0]
     if any(output.shape[0] != made_with for output in outputs):
         raise SheetsimError("the outputs have different numbers of trials, so they cannot be streamed together")
@@ -132,10 +134,10 @@ def _leaves_by_trial(outputs: list[Matrix], trials: int) -> list[Matrix]:
             _check_row_by_row(node, node.source, by_trial)
             by_trial.add(node)
         elif isinstance(node.source, Stack) and any(arg in by_trial for arg in node.args):
-            raise SheetsimError(f"{node.name}: a series as a whole is not a matrix with a row a trial")
+            raise SheetsimError(f"{node.name}: a series as a whole is not a matrix with one row per trial")
     missing = next((output for output in outputs if output not in by_trial), None)
     if missing is not None:
-        raise SheetsimError(f"{missing.name} depends on no draw with a row a trial")
+        raise SheetsimError(f"{missing.name} does not depend on draws with one row per trial")
     return leaves
 
 

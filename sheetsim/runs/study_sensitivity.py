@@ -264,7 +264,9 @@ def plan_sensitivity(
     places = observed.places([statistic])
     measurer = TableMeasurer(source)
     if measurer.program is None:
-        raise SheetsimError(f"{name} uses its seed for more than its draws, and only draws can be attributed")
+        raise SheetsimError(
+            f"{name} uses its seed for more than its draws, but a sensitivity can be attributed only to draws"
+        )
     cells = [measurer.cells[0][place] for place in places]
     leaves = drawn_leaves(cells)
     if not leaves:

@@ -307,7 +307,8 @@ def sweep(
         plan = planned(what, grid, title, REPLICATES if replicates is None else replicates, names)
     elif grid is not None or replicates is not None or show or title:
         raise SheetsimError(
-            "a sweep given as a file or a mapping has its grid, replicates, show and title in it: give none beside it"
+            "a sweep given as a file or a mapping contains its grid, replicates, show and title: leave these "
+            "arguments out"
         )
     else:
         plan = load_sweep(what)

@@ -57,13 +57,13 @@ class GridSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.first) and math.isfinite(self.last)):
-            raise SheetsimError(f"from and to must be finite numbers, not {self.first:g} and {self.last:g}")
+            raise SheetsimError(f"`from` and `to` must be finite numbers, not {self.first:g} and {self.last:g}")
         if not 1 <= self.steps <= MOST_POINTS:
             raise SheetsimError(f"steps must be 1 to {MOST_POINTS:,}, not {self.steps}")
         if self.scale not in ("linear", "log"):
             raise SheetsimError(f"scale must be linear or log, not {self.scale!r}")
         if self.scale == "log" and min(self.first, self.last) <= 0:
-            raise SheetsimError(f"a log scale needs from and to above 0, not {self.first:g} and {self.last:g}")
+            raise SheetsimError(f"a log scale needs `from` and `to` above 0, not {self.first:g} and {self.last:g}")
 
     def values(self, *, whole: bool) -> list[Any]:
         """The numbers; whole: each the nearest whole number."""
@@ -112,7 +112,7 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def __post_init__(self) -> None:
         check_language(self.lang)
         if self.replicates < 2:
-            raise SheetsimError(f"replicates must be a whole number from 2, not {self.replicates}")
+            raise SheetsimError(f"replicates must be a whole number of at least 2, not {self.replicates}")
         for key, text in (("title", self.title), ("description", self.description)):
             if len(text) > LONGEST_TEXT:
                 raise SheetsimError(f"{key} has {len(text):,} characters; {LONGEST_TEXT:,} are allowed")
@@ -202,7 +202,7 @@ def load_sweep(what: "str | os.PathLike[str] | Mapping[str, Any]", lang: str | N
         )
     path = path_of(what, "a sweep's file")
     if path.suffix != ".toml":
-        raise SheetsimError(f"{path} must end in .toml: a sweep is a file, as `sheetsim sweep --help` says")
+        raise SheetsimError(f"{path} must end in .toml: a sweep is a TOML file, as `sheetsim sweep --help` explains")
     parameters = templates.read_toml(path) | more
     command = f"sheetsim sweep {shlex.quote(str(path))}{f' --lang {lang}' if lang else ''}"
     try:
@@ -313,7 +313,7 @@ def planned(function: Callable[..., Any], grid: Mapping[str, Any], title: str, r
         study = function(**keys)
         if not isinstance(study, Graph | Experiment):
             raise SheetsimError(
-                f"the point {_said(keys)}: the function gave {said(study)}, which is neither a model nor a study"
+                f"the point {_said(keys)}: the function returned {said(study)}, which is neither a model nor a study"
             )
         try:
             points.append(Point(keys, study, observed(study)))

@@ -252,14 +252,14 @@ def _with_layers(overrides: dict[str, Any], plain: Experiment) -> dict[str, Any]
     if not given or not isinstance(plain, Forward):
         return overrides
     if "layers" in overrides:
-        raise SheetsimError(f"{given[0]} and layers say the same: give one of them")
+        raise SheetsimError(f"{given[0]} and layers set the same thing: give only one of them")
     if given == ["depth"] and len(set(plain.layers)) > 1:
-        raise SheetsimError(f"depth needs width beside it: the template's layers are {plain.layers}")
+        raise SheetsimError(f"depth needs width too, as the template's layers have different widths: {plain.layers}")
     depth, width = overrides.get("depth", len(plain.layers)), overrides.get("width", plain.layers[0])
     for key, value in (("depth", depth), ("width", width)):
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LAYERS[key]:
-            most = f" to {LAYERS[key]:,}" if math.isfinite(LAYERS[key]) else ""
-            raise SheetsimError(f"{key} must be a whole number from 1{most}, not {value!r}")
+            bounds = f"from 1 to {LAYERS[key]:,}" if math.isfinite(LAYERS[key]) else "of at least 1"
+            raise SheetsimError(f"{key} must be a whole number {bounds}, not {value!r}")
     kept = {key: value for key, value in overrides.items() if key not in LAYERS}
     return kept | {"layers": [width] * depth}
 

@@ -119,7 +119,7 @@ def _warn(theme: Theme, filled: Mapping[str, Filling]) -> None:
     cover = theme.cover
     for name, place in cover.used.items():
         if name.lower() in filled:
-            said = f"{name!r} is not filled, as the formula in {place} computes from it"
+            said = f"{name!r} is not filled in, because the formula in {place} uses it"
             warnings.warn(f"the cover {cover.path}: {said}", SheetsimWarning, stacklevel=4)
     blank = [name for name in cover.slots if name.lower() in filled and filled[name.lower()].value == ""]
     if blank:

@@ -252,7 +252,9 @@ class WorkbookModel(Model):
             value = self.book.value(cell)
             if isinstance(value, str) and not self.book.is_formula(cell):
                 where = "" if given == self.book.name_of(cell) else f" ({self.book.name_of(cell)})"
-                raise SheetsimError(f"the input {given}{where} holds {value[:40]!r}: an uncertain cell holds a number")
+                raise SheetsimError(
+                    f"the input {given}{where} holds {value[:40]!r}: an uncertain cell must hold a number"
+                )
             name = self._free(_plain_name(given if "!" in given or not _is_cell(given) else self.book.name_of(cell)))
             cells.append(UncertainCell(given, cell, _law(given, law), name, self.book.label_of(cell)))
         return cells
@@ -266,7 +268,7 @@ class WorkbookModel(Model):
             name = self._free(_plain_name(given if "!" in given or not _is_cell(given) else self.book.name_of(cell)))
             asked.append(OutputCell(given, cell, name, self.book.label_of(cell)))
         if not asked:
-            raise SheetsimError("no output is named: say which cell is asked about, for example --output C10")
+            raise SheetsimError("no output is named: name the cell to simulate, for example --output C10")
         return asked
 
     def _free(self, name: str) -> str:
@@ -285,8 +287,8 @@ class WorkbookModel(Model):
             if table is not None:
                 formula = self.book.name_of(table.formula)
                 raise SheetsimError(
-                    f"{one.given} is made of a Data Table, which repeats {formula} over trials: "
-                    f"name {formula} as the output, and sheetsim does the trials"
+                    f"{one.given} is computed from a Data Table, which repeats {formula} over trials: "
+                    f"name {formula} as the output, and sheetsim runs the trials"
                 )
             if not self.book.is_formula(one.cell):
                 if one.given == self.book.name_of(one.cell):
@@ -319,7 +321,7 @@ class WorkbookModel(Model):
             what = one.label or self.book.name_of(one.cell)
             if isinstance(one.law, SipVariable):
                 if with_others:
-                    raise SheetsimError(f"the input {one.given} is of a library, which has its own correlations")
+                    raise SheetsimError(f"the input {one.given} comes from a library, which has its own correlations")
                 columns[one.cell] = self.input(one.name, one.law.numbers(trials).reshape(-1, 1), what=what)
                 continue
             try:

@@ -269,7 +269,9 @@ class SheetBook:
         text = sheet.formulas[place]
         if not text:
             if place not in sheet.shared:
-                raise SheetsimError(f"{self.name_of(cell)}: the formula that it shares is missing from the file")
+                raise SheetsimError(
+                    f"{self.name_of(cell)}: the shared formula that it refers to is missing from the file"
+                )
             master = sheet.shared[place]
             self._tree_of[home] = self._parsed(sheet.formulas[master], (cell[0], master))
         else:

@@ -94,7 +94,7 @@ def plan_sheet(book: SheetBook) -> SimulationPlan:
             plan.outputs.append(str(first))
         elif part == CORRELATIONS and cells[2] is not None:
             if not isinstance(cells[2], float) or not isinstance(cells[1], str):
-                raise SheetsimError(f"{TITLE}, row {row}: a correlation is two inputs and a number")
+                raise SheetsimError(f"{TITLE}, row {row}: a correlation needs two inputs and a number")
             plan.correlations.append((str(first), cells[1].strip(), cells[2]))
     return plan
 
@@ -120,7 +120,7 @@ def write_marked(book: SheetBook, target: Path) -> tuple[int, int, int]:
     Raises SheetsimError for a workbook that has such a sheet.
     """
     if book.sheet_number(TITLE) is not None:
-        raise SheetsimError(f"{book.path.name} has a sheet {TITLE!r} already: fill it in, and run sheetsim simulate")
+        raise SheetsimError(f"{book.path.name} already has a sheet {TITLE!r}: fill it in, and run sheetsim simulate")
     inputs, ends, labeled = candidates(book)
     outputs = [*ends, *labeled]
     rows: list[list[str | float | None]] = [[text] for text in HELP]

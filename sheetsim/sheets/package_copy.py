@@ -36,7 +36,9 @@ def copy_with_sheets(source: Path, target: Path, sheets: Sequence[AddedSheet]) -
         names = [f"xl/worksheets/sheetsim{k}.xml" for k in range(1, len(sheets) + 1)]
         taken = set(parts) & set(names)
         if taken:
-            raise SheetsimError(f"{source} has a part {taken.pop()!r}: it is a copy with sheets of sheetsim already")
+            raise SheetsimError(
+                f"{source} already contains sheets of sheetsim (part {taken.pop()!r}): use the original workbook"
+            )
         ids = [f"rIdSheetsim{k}" for k in range(1, len(sheets) + 1)]
         changed = {
             TYPES: _typed(archive.read(TYPES), names),

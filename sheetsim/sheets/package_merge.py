@@ -45,7 +45,7 @@ def merge_into(person: Path, ours: Path, target: Path) -> list[str]:
         parts = {join("xl", links[key]): title for key, title in titles.items() if title != MANIFEST_TITLE.encode()}
         _check_free(workbook, more, list(parts.values()))
         if any(basename(name).startswith(PREFIX) for name in theirs.namelist()):
-            raise SheetsimError(f"{person} is a copy with sheets of sheetsim already: take the workbook itself")
+            raise SheetsimError(f"{person} already contains sheets of sheetsim: use the original workbook")
         styles, moved = merged_styles(theirs.read(STYLES), added.read(STYLES))
         strings = [one[1] for one in _STRING.finditer(added.read("xl/sharedStrings.xml"))]
         new: dict[str, bytes] = {}
@@ -83,12 +83,12 @@ def _check_free(workbook: bytes, more: bytes, titles: list[bytes]) -> None:
     there = {title.lower() for title in re.findall(rb'<(?:\w+:)?sheet\s[^>]*?name="([^"]*)"', workbook)}
     for title in titles:
         if title.lower() in there:
-            raise SheetsimError(f"the workbook has a sheet {title.decode()!r} already")
+            raise SheetsimError(f"the workbook already has a sheet {title.decode()!r}")
     names = {name.lower() for name in re.findall(rb'<(?:\w+:)?definedName\s[^>]*?name="([^"]*)"', workbook)}
     for attributes, _ in _NAME.findall(more):
         name = re.search(rb'name="([^"]*)"', attributes)
         if name and name[1].lower() in names and not name[1].startswith(b"_xlnm."):
-            raise SheetsimError(f"the workbook has a name {name[1].decode()!r} already")
+            raise SheetsimError(f"the workbook already has a name {name[1].decode()!r}")
 
 
 def _relations(xml: bytes) -> list[tuple[str, str]]:

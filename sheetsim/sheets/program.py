@@ -119,8 +119,8 @@ class SheetPlan:
         around = [one for one in stack if state.get(one) == 1]
         ring = [*around[around.index(cell) :], cell]
         shown = " → ".join(self.book.name_of(one) for one in ring[:6]) + (" → …" if len(ring) > 6 else "")
-        how = ", by iteration as the workbook asks for," if self.book.iterates else ""
-        return f"a circular reference{how} is not computed over trials: {shown}"
+        how = ", even with iterative calculation" if self.book.iterates else ""
+        return f"sheetsim cannot simulate a circular reference{how}: {shown}"
 
     def _needed(self, cell: CellId) -> list[CellId]:
         """The cells with formulas, and the inputs, that a cell's formula reads."""
@@ -394,7 +394,7 @@ class SheetProgram:
         if value is None:
             return 0.0
         if isinstance(value, str | CellError):
-            raise SheetsimError(f"{self.book.name_of(cell)} holds {value!r}, and an uncertain cell must hold a number")
+            raise SheetsimError(f"{self.book.name_of(cell)} holds {value!r}; an uncertain cell must hold a number")
         return float(value)
 
     def _in_file(self, cell: CellId) -> Any:

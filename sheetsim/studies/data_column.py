@@ -43,7 +43,7 @@ def data_column(data: Any, column: str | int | None = None) -> tuple[Array, str]
         array = array.reshape(-1, 1)
         names = names or [name if isinstance(name, str) else ""]
     if array.ndim != 2 or array.size == 0:
-        raise SheetsimError(f"data must be a column of numbers, and has the shape {array.shape}")
+        raise SheetsimError(f"data must be a column of numbers, but has the shape {array.shape}")
     if chosen and chosen not in names:
         names, array = _by_number(chosen, names, array)
     if array.shape[1] > 1:

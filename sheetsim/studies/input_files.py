@@ -101,8 +101,8 @@ def mapped_npy(path: Path) -> NDArray[Any]:
     except Exception as error:  # the header is read by Python's own parser, whose exceptions share no base
         if _holds_objects(path):
             raise SheetsimError(
-                f"{path} holds Python objects, a list of arrays say, which can run code: save each array of numbers as "
-                "an .npy of its own, or several by np.savez"
+                f"{path} holds pickled Python objects (for example a list of arrays), which can run code: save each "
+                "array of numbers as its own .npy, or several with np.savez"
             ) from None
         raise SheetsimError(f"{path} is not an array of numbers that NumPy can load: {in_words(error)}") from None
     if not isinstance(array, np.ndarray):
@@ -131,9 +131,9 @@ def csv_rows(path: Path) -> list[Sequence[Any]]:
     rows = _without_end(rows)
     for number, cells in enumerate(rows, start=1):
         if all(map(is_missing, cells)):
-            raise SheetsimError(f"{path}, row {number} is blank, and has rows below it")
+            raise SheetsimError(f"{path}, row {number} is blank, but rows follow it: delete it")
         if len(cells) != len(rows[0]):
-            sizes = f"row {number} has {len(cells)} cells, and row 1 has {len(rows[0])}"
+            sizes = f"row {number} has {len(cells)} cells, but row 1 has {len(rows[0])}"
             raise SheetsimError(f"{path} is not a table of comma-separated text: {sizes}")
     if not rows:
         raise SheetsimError(f"{path} is not a table of comma-separated text: it is empty")
@@ -168,7 +168,7 @@ def _cells(path: Path, sheet: str | None) -> list[Sequence[Any]]:
                 # A cell that is not there has no place either.
                 places = [(cell.row, cell.column) for cell in cells if cell.value is not None] if cells else ()
                 if number > ROWS or any(row != number or column > COLUMNS for row, column in places):
-                    raise SheetsimError(f"{path} has a cell beyond what a sheet has, or in a row that is not its own")
+                    raise SheetsimError(f"{path} has a cell beyond the limits of a sheet, or one listed in a wrong row")
                 rows.append([cell.value for cell in cells] if cells else cells)
             return rows
 
@@ -233,7 +233,7 @@ def _numbers(path: Path, rows: list[Sequence[Any]]) -> tuple[Array, list[str]]:
         raise SheetsimError(f"{path}, column 1 has no heading: write the table without its index")
     body = rows if names is None else rows[1:]
     if not body:
-        raise SheetsimError(f"{path} has a heading and no numbers")
+        raise SheetsimError(f"{path} has a heading but no numbers")
     numbers_by_row = []
     for r, cells in enumerate(body, start=1 if names is None else 2):
         numbers = [number_in(cell) for cell in cells] + [None] * (width - len(cells))

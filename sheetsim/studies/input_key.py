@@ -37,7 +37,7 @@ def source_of(spec: Any) -> Any:
     if "file" in keys:
         return _file(keys)
     if isinstance(keys["distribution"], CellDistribution):
-        raise SheetsimError("input: parameters in cells are of a model's input: give a study numbers")
+        raise SheetsimError("input: only a model's input can have parameters in cells: give numbers")
     return _drawn(spec, keys)
 
 
@@ -111,7 +111,7 @@ def _file(keys: Mapping[str, Any]) -> input_files.File:
     }
     for key, value in keys.items():
         if key not in kinds:
-            raise SheetsimError(f"input.{key} is unknown beside a file: the keys are {', '.join(kinds)}")
+            raise SheetsimError(f"input.{key} cannot be used with a file: the keys are {', '.join(kinds)}")
         if not isinstance(value, kinds[key][0]):
             raise SheetsimError(f"input.{key} must be {kinds[key][1]}, not {value!r}")
     return input_files.File(Path(keys["file"]), keys.get("sheet"), keys.get("standardize", False))

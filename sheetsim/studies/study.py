@@ -208,7 +208,7 @@ class Experiment(msgspec.Struct, metaclass=KeysByName, frozen=True, forbid_unkno
 def check_repeatable(experiment: Experiment) -> None:
     """Raises SheetsimError for a study that is of one book alone."""
     if getattr(experiment, "draws", "") == LIVE:
-        raise SheetsimError("draws live are a switch in the book of one run: leave them out, the numbers are the same")
+        raise SheetsimError("draws live works only in the book of a single run: leave it out, the numbers are the same")
 
 
 def unwrapped(value: Any) -> Any:

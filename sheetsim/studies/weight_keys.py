@@ -83,7 +83,7 @@ class DrawnWeights:
 def check_bias(bias: float) -> None:
     """Raises SheetsimError for what is no standard deviation."""
     if not 0 <= bias < math.inf:
-        raise SheetsimError(f"bias must be a finite standard deviation from 0, not {bias:g}")
+        raise SheetsimError(f"bias must be a finite standard deviation of at least 0, not {bias:g}")
 
 
 def check_gain(gain: float | str) -> None:
@@ -91,7 +91,7 @@ def check_gain(gain: float | str) -> None:
     if isinstance(gain, str):
         check_one_of("gain", gain, (OF_ACTIVATION,))
     elif not 0 <= gain < math.inf:
-        raise SheetsimError(f"gain must be a finite number from 0, or activation, not {gain:g}")
+        raise SheetsimError(f"gain must be a finite number of at least 0, or activation, not {gain:g}")
 
 
 def gain_of(gain: float | str, activation: str) -> float:

@@ -70,7 +70,9 @@ def phases(activation: str, weight_variance: ArrayLike, bias_variance: ArrayLike
     check_activation(activation)
     w2, b2 = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (weight_variance, bias_variance))
     if w2.shape != b2.shape or not (np.isfinite(w2).all() and np.isfinite(b2).all()) or min(w2.min(), b2.min()) < 0:
-        raise SheetsimError("variances of weights and biases must be two lists of finite numbers from 0, of one length")
+        raise SheetsimError(
+            "variances of weights and biases must be two equally long lists of finite numbers of at least 0"
+        )
     q = _fixed(activation, w2, b2)
     at = np.where(np.isnan(q), 1.0, np.clip(q, LEAST_Q, GREATEST_Q))
     f, slope, s, w = _at_nodes(activation, at)

@@ -201,7 +201,9 @@ def mean_field(
     if not isinstance(given, InputMoments):
         raise SheetsimError(f"the inputs' moments must be InputMoments, not {said(given)}")
     if len(fan_in) != len(sd) or min(fan_in, default=1) < 1 or not all(0 <= value < np.inf for value in sd):
-        raise SheetsimError("fan_in and sd must list a whole number from 1 and a finite number from 0 for each layer")
+        raise SheetsimError(
+            "fan_in and sd must list a whole number of at least 1 and a finite number of at least 0 for each layer"
+        )
     rows = []
     # By size of sample: E[z²] of the layer before.
     seconds, weights = np.array(given.sizes or (given.second,)), np.array(given.weights or (1.0,))
@@ -321,7 +323,9 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
         raise SheetsimError(f"correlations must be 0 to 1, not {wrong[0]:g}")
     point = fixed_point(activation, weight_scale)
     if np.isnan(point.chi):
-        raise SheetsimError(f"{activation} has no one fixed point at the weight scale {weight_scale:g}: {point.phase}")
+        raise SheetsimError(
+            f"{activation} has no unique fixed point at the weight scale {weight_scale:g}: {point.phase}"
+        )
     q = _within_reach(point.q)
     w, z, _ = _at_nodes(activation, q)
     second = float(w @ z**2)
@@ -332,7 +336,7 @@ def correlation_map(activation: str, weight_scale: float, correlations: Sequence
 def _check(activation: str, weight_scale: float = 0.0) -> None:
     one_of("activation", activation, tuple(ACTIVATIONS))
     if not 0 <= number("the weight scale", weight_scale) < np.inf:
-        raise SheetsimError(f"the weight scale must be a finite number from 0, not {weight_scale:g}")
+        raise SheetsimError(f"the weight scale must be a finite number of at least 0, not {weight_scale:g}")
 
 
 def _within_reach(q: float) -> float:

@@ -100,7 +100,8 @@ def lowered(
     whole = _checked(_spelled_out(node, texts, reference, True, say), node, reference, what)
     if whole.by_cell and whole.of_blocks:
         raise SheetsimError(
-            f"{what}: {whole.by_cell} is computed cell by cell, and {whole.of_blocks} of a block: name a part of it"
+            f"{what}: {whole.by_cell} needs a formula in each cell, and {whole.of_blocks} one for a block: name a "
+            "part of it with define"
         )
     # A cell of truth values would not add up: SUM and AVERAGE pass over them.
     text = f"IF({whole.text},1,0)" if whole.level == "comparison" else whole.text
@@ -111,7 +112,8 @@ def _checked(piece: "FormulaText", node: Matrix, reference: Reference, what: str
     """The text of a part of the node, if Excel can hold it."""
     if piece.height > limits.NESTING:
         raise SheetsimError(
-            f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it"
+            f"an expression is nested deeper than the {limits.NESTING} levels that Excel allows: name a part of it "
+            "with define"
         )
     if len(piece.text) > limits.FORMULA_CHARACTERS:
         # What stands twice at each of many levels has no end: its length is told without writing it.
@@ -176,7 +178,7 @@ def literal(value: float | str) -> str:
     if value != value:
         return "NA()"
     if abs(value) == float("inf") or 0 < abs(value) < SMALLEST_LITERAL:
-        raise SheetsimError(f"{value} cannot stand in a formula: give it to the model as an input")
+        raise SheetsimError(f"{value} cannot be written in a formula: give it to the model as an input")
     return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value).upper()
 
 
@@ -267,7 +269,7 @@ def _spelled_out(
         text = literal(say(op.value) if isinstance(op.value, str) else op.value)
         return FormulaText(text, "negation" if text.startswith("-") else "atom")
     if not isinstance(op, Op):
-        raise SheetsimError(f"{part!r} is a leaf without a place in the workbook")
+        raise SheetsimError(f"{part!r} has no cells in the workbook")
     if not whole and op.name in ("where", "if_error"):
         _check_spread(part)
     height, is_array, by_cell, of_blocks = 0, part.shape != (1, 1) or op.array, "", ""
@@ -340,8 +342,8 @@ def _check_spread(node: Matrix) -> None:
     first, *others = node.args
     if first.shape == (1, 1) and any(arg.shape != node.shape for arg in others):
         raise SheetsimError(
-            f"a {node.source.name} of a single condition between matrices of different sizes stands inside a formula: "  # type: ignore[union-attr]
-            "name it with define, and use the name"
+            f"a {node.source.name} with a single condition cannot choose between "  # type: ignore[union-attr]
+            "matrices of different sizes inside a formula: name it with define, and use the name"
         )
 
 

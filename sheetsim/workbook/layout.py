@@ -350,7 +350,7 @@ class Page:
             if isinstance(item, Text | Block | Echo) and item.style in ("verdict", "verdict-top"):
                 said = {item.text} if isinstance(item, Text) else possible_texts(item.matrix)
                 if unknown := said - self.tones.keys():
-                    raise ValueError(f"no verdict is declared that says {', '.join(sorted(unknown))}: {self.title}")
+                    raise ValueError(f"{self.title}: no verdict is declared for {', '.join(sorted(unknown))}")
 
 
 def possible_texts(node: Matrix) -> set[str]:
@@ -412,7 +412,9 @@ class Layout:
         formulas = {node: self._formula(node, texts) for node in self.places if self.live and _has_formula(node)}
         for sheet in self.sheets:
             if isinstance(sheet, SeriesSheet) and not self._by_cell.keys().isdisjoint(sheet.matrix):
-                raise SheetsimError(f"{sheet.matrix.name}: a step of a series holds what is computed cell by cell")
+                raise SheetsimError(
+                    f"{sheet.matrix.name}: a step of a series contains an operation that needs a formula in each cell"
+                )
         return formulas
 
     @cached_property
@@ -442,7 +444,7 @@ class Layout:
 
     def _settle(self, title: str, row: int, column: int, node: Matrix) -> None:
         if node in self.places:
-            raise SheetsimError(f"{node!r} has two places: {self.places[node].sheet} and {title}")
+            raise SheetsimError(f"{node!r} is laid out twice: on {self.places[node].sheet} and {title}")
         what = f"{node.name or 'a matrix'} on sheet {title!r}"
         limits.check_size(what, row + node.shape[0], column + node.shape[1])
         self.places[node] = Area(title, row, column, node.shape)
@@ -576,5 +578,5 @@ def _check_choice(name: str, choice: Choice) -> None:
     listed = ",".join(choice.options)
     if any("," in option for option in choice.options) or len(listed) > limits.VALIDATION_CHARACTERS:
         raise SheetsimError(
-            f"the options of {name} must hold no comma and {limits.VALIDATION_CHARACTERS} characters together at most"
+            f"the options of {name} must have no comma, and at most {limits.VALIDATION_CHARACTERS} characters in total"
         )

@@ -34,13 +34,15 @@ def check_name(name: str) -> None:
     if _A1.match(name) or _R1C1.match(name):
         letters = name.rstrip("0123456789")
         raise SheetsimError(
-            f"the name {name!r} is a cell to Excel: write '{letters}_{name[len(letters) :]}', for example"
+            f"the name {name!r} is a cell reference in Excel: write, for example, '{letters}_{name[len(letters) :]}'"
         )
     if name.casefold().startswith("_xl"):
         raise SheetsimError(f"the name {name!r} begins with _xl, as Excel's own names do: choose another")
     strange = next((c for c in name if not c.isascii() and not c.isalpha()), None)
     if strange is not None:
-        raise SheetsimError(f"the name {name!r} holds {strange!r}: of digits, Excel is sure to read 0 to 9 only")
+        raise SheetsimError(
+            f"the name {name!r} contains {strange!r}, which Excel may not read: use letters and the digits 0 to 9"
+        )
     if name.casefold() in ("true", "false", "print_area", "print_titles"):
         raise SheetsimError(f"the name {name!r} means something else to Excel: choose another")
 
@@ -63,15 +65,15 @@ def check_titles(titles: Iterable[str]) -> None:
         if not title or len(title.encode("utf-16-le", "surrogatepass")) > 2 * TITLE_CHARACTERS:
             raise SheetsimError(f"the sheet title {title!r} must have 1 to {TITLE_CHARACTERS} characters")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in title):
-            raise SheetsimError(f"the sheet title {title!r} holds a control character")
+            raise SheetsimError(f"the sheet title {title!r} contains a control character")
         if re.search(r"[\[\]:*?/\\]", title) or title.startswith("'") or title.endswith("'"):
-            raise SheetsimError(f"the sheet title {title!r} may not hold [ ] : * ? / \\ nor begin or end with '")
+            raise SheetsimError(f"the sheet title {title!r} must not contain [ ] : * ? / \\ or begin or end with '")
         if title.casefold() == "history":
-            raise SheetsimError(f"the sheet title {title!r} is one that Excel keeps for itself")
+            raise SheetsimError(f"the sheet title {title!r} is reserved by Excel: choose another")
         if title.casefold() == MANIFEST_TITLE:
-            raise SheetsimError(f"the sheet title {title!r} is that of a hidden sheet of every book: choose another")
+            raise SheetsimError(f"the sheet title {title!r} is used by a hidden sheet of every book: choose another")
         if title.casefold() in seen:
-            raise SheetsimError(f"the sheet title {title!r} is taken (case does not count)")
+            raise SheetsimError(f"the sheet title {title!r} is already taken (titles ignore case)")
         seen.add(title.casefold())
 
 
@@ -93,14 +95,14 @@ def check_length(what: str, characters: int) -> None:
     """Refuses a formula of so many characters or more, before it is written out."""
     if characters > FORMULA_CHARACTERS:
         size = f"{characters:,} characters or more; Excel allows {FORMULA_CHARACTERS:,}"
-        raise SheetsimError(f"the formula of {what} has {size}: name a part of it")
+        raise SheetsimError(f"the formula of {what} has {size}: name a part of it with define")
 
 
 def check_formula(what: str, formula: str) -> None:
     """Refuses a formula that is too long or nested too deep; naming a part of it makes it shorter."""
     if len(formula) > FORMULA_CHARACTERS:
         size = f"{len(formula):,} characters; Excel allows {FORMULA_CHARACTERS:,}"
-        raise SheetsimError(f"the formula of {what} has {size}: name a part of it")
+        raise SheetsimError(f"the formula of {what} has {size}: name a part of it with define")
     if formula.count("(") <= NESTING:
         return
     depth = deepest = 0
@@ -109,4 +111,4 @@ def check_formula(what: str, formula: str) -> None:
         deepest = max(deepest, depth)
     if deepest > NESTING:
         depths = f"{deepest} deep; Excel allows {NESTING}"
-        raise SheetsimError(f"the formula of {what} is nested {depths}: name a part of it")
+        raise SheetsimError(f"the formula of {what} is nested {depths}: name a part of it with define")

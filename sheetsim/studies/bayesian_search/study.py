@@ -116,7 +116,7 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
         check_seed(self.seed, "pcg64")
         check_one_of("acquisition", self.acquisition, ACQUISITIONS)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise SheetsimError(f"low must be below high, and {self.low:g} is not below {self.high:g}")
+            raise SheetsimError(f"low must be below high, but {self.low:g} is not below {self.high:g}")
         for key, least, most in (("grid", 5, MOST_GRID), ("steps", 1, MOST_STEPS)):
             if not least <= getattr(self, key) <= most:
                 raise SheetsimError(f"{key} must be {least} to {most}, not {getattr(self, key)}")
@@ -132,7 +132,10 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
                 raise SheetsimError(f"{key} must be a number from {value_least:g} to 1e6, not {value:g}")
         if self.noise < 1e-3 * self.signal:
             # The inverse loses as many digits as (signal / noise)² has.
-            raise SheetsimError(f"noise must be at least a thousandth of signal, {self.signal / 1000:g}: K⁻¹ needs it")
+            raise SheetsimError(
+                f"noise must be at least a thousandth of signal, {self.signal / 1000:g}: with less, K⁻¹ loses too "
+                "many digits"
+            )
         if self.points:
             self._check_points()
         else:
@@ -140,7 +143,7 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def _check_points(self) -> None:
         if len(self.points) > MOST_POINTS:
-            raise SheetsimError(f"points: {len(self.points)} are given, and {MOST_POINTS} is the most")
+            raise SheetsimError(f"points: {len(self.points)} are given, but at most {MOST_POINTS} are allowed")
         if not all(math.isfinite(x) and math.isfinite(y) for x, y in self.points):
             raise SheetsimError("points must be pairs of finite numbers")
         outside = next((x for x, _ in self.points if not self.low <= x <= self.high), None)
@@ -152,7 +155,7 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
         x, y = graph.input("x", self.low), graph.input("y", 0.0)
         value = function_of(self.f)(x, y)
         if depends(value, y):
-            raise SheetsimError("f is a function of x alone: it has y")
+            raise SheetsimError("f must be a function of x alone, without y")
         if not depends(value, x):
             raise SheetsimError("f does not depend on x: there is nothing to look for")
         written(value, "INDEX(Trials!$B$1000,0,1)")
@@ -160,9 +163,7 @@ class BayesianSearch(Experiment, frozen=True, forbid_unknown_fields=True, kw_onl
 
         over = self.value_of(graph.input("places", self.places()))
         if not np.isfinite(evaluate([over])[over]).all():
-            raise SheetsimError(
-                f"f has no finite value at a place between low and high, {self.low:g} and {self.high:g}"
-            )
+            raise SheetsimError(f"f is not finite everywhere between low and high, {self.low:g} and {self.high:g}")
 
     def places(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
         """The grid, a column."""

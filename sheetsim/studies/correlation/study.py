@@ -94,11 +94,13 @@ class Correlation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
         if len(self.angles) > MOST_ANGLES or not all(0 <= angle <= 90 for angle in self.angles):
             raise SheetsimError(f"angles must list up to {MOST_ANGLES} numbers of degrees, from 0 to 90")
         if len(set(map(angle_name, self.angles))) < len(self.angles):
-            raise SheetsimError("angles lists one twice")
+            raise SheetsimError("angles lists the same angle twice")
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
         check_scheme(self.initializer)
         if isinstance(self.initializer, str) and SCHEMES[self.initializer].design != "random":
-            raise SheetsimError(f"initializer must have independent draws, as theory has them, not {self.initializer}")
+            raise SheetsimError(
+                f"initializer must draw weights independently, as the theory assumes, not {self.initializer}"
+            )
 
     def build(self) -> Study:
         """The two passes through one network, and the tables about them."""

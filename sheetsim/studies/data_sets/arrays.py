@@ -77,11 +77,13 @@ def array_records(
     shapes = [x.shape for x in arrays[::2]]
     for part, shape, y in zip(("training", "test"), shapes, arrays[1::2], strict=False):
         if len(shape) < 2 or math.prod(shape) == 0:
-            raise SheetsimError(f"the {part} part must have a row of numbers or a picture a sample, not shape {shape}")
+            raise SheetsimError(
+                f"the {part} part must have a row of numbers or a picture per sample, not shape {shape}"
+            )
         if y.size != len(y) if y.ndim else True:
-            raise SheetsimError(f"the {part} part must have one label a sample, not labels of shape {y.shape}")
+            raise SheetsimError(f"the {part} part must have one label per sample, not labels of shape {y.shape}")
         if len(y) != shape[0]:
-            raise SheetsimError(f"the {part} part has {shape[0]:,} samples and {len(y):,} labels")
+            raise SheetsimError(f"the {part} part has {shape[0]:,} samples but {len(y):,} labels")
     if shapes[0][1:] != shapes[-1][1:]:
         raise SheetsimError(
             f"samples have the shape {shapes[0][1:]} in the training part, {shapes[-1][1:]} in the other"
@@ -115,7 +117,7 @@ def _numbers(array: NDArray[Any], what: str) -> NDArray[Any]:
     if len(wrong):
         place = ", ".join(str(k + 1) for k in wrong[0])
         raise SheetsimError(
-            f"the {what} must be finite: that at ({place}), counted from 1, is {numbers[tuple(wrong[0])]}"
+            f"the {what} must be finite: the one at ({place}), counted from 1, is {numbers[tuple(wrong[0])]}"
         )
     return numbers
 

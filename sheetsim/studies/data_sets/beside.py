@@ -27,8 +27,8 @@ def files_beside(path: Path, labels: Path | None, names_of_labels: Callable[[str
     names = names_of_labels(path.name)
     y = labels or _first(path, names)
     if y is None or not y.is_file():
-        looked = f"there is no file {y or path.with_name(names[0])}" if y or names else "no file is named alike"
-        raise SheetsimError(f"{path} needs a file of labels, and {looked}: name it with labels")
+        looked = f"there is no file {y or path.with_name(names[0])}" if y or names else "no file has a matching name"
+        raise SheetsimError(f"{path} needs a file of labels, but {looked}: name it with labels")
     for word in TEST_WORDS if "train" in path.name else ():
         test = _first(path, _packed_or_not(path.name.replace("train", word)))
         test_labels = _first(path, names_of_labels(test.name)) if test else None

@@ -40,7 +40,7 @@ def idx_records(path: Path, labels: Path | None, task: str | None) -> Records:
     Raises SheetsimError, OSError.
     """
     if "idx1" in path.name:
-        raise SheetsimError(f"{path} holds labels: give the file of the pictures, and it as labels")
+        raise SheetsimError(f"{path} holds labels: give the file of the pictures as data, and this one as labels")
     files, notes = files_beside(path, labels, idx_labels)
     arrays = [idx_array(file, 1 if k % 2 else 3) for k, file in enumerate(files)]
     return array_records(files, arrays, task, notes)
@@ -72,7 +72,7 @@ def _array(path: Path, stream: IO[bytes] | gzip.GzipFile, dimensions: int, most:
     if not head.startswith(magic) or len(head) < len(magic) + 4 * dimensions:
         kind = "pictures" if dimensions == 3 else "labels"
         begin = head[: len(magic)].hex() or "nothing"
-        raise SheetsimError(f"{path} is no IDX file of {kind}: it begins with {begin} where {magic.hex()} is due")
+        raise SheetsimError(f"{path} is not an IDX file of {kind}: it begins with {begin} instead of {magic.hex()}")
     shape = struct.unpack(f">{dimensions}I", head[len(magic) :])
     check_count(shape[0], math.prod(shape[1:]))
     length = math.prod(shape)
@@ -80,5 +80,7 @@ def _array(path: Path, stream: IO[bytes] | gzip.GzipFile, dimensions: int, most:
     if len(content) != length:
         is_longer = len(content) > length
         sides = " × ".join(f"{side:,}" for side in shape)
-        raise SheetsimError(f"{path} is {'longer' if is_longer else 'shorter'} than the {sides} bytes that it says")
+        raise SheetsimError(
+            f"{path} is {'longer' if is_longer else 'shorter'} than the {sides} bytes that its header states"
+        )
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)

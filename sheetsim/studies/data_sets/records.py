@@ -63,14 +63,14 @@ def classes_or_numbers(
     distinct, indices = np.unique(np.asarray(values), return_inverse=True)
     n, count = len(values), len(distinct)
     if count == 1:
-        raise SheetsimError(f"it is {_label(distinct[0])!r} in every sample, so that there is nothing to learn")
+        raise SheetsimError(f"it is {_label(distinct[0])!r} in every sample, so there is nothing to learn")
     few = count <= most and 2 * count <= n
     if task == "regression" or (task is None and not is_text and not (few and bool(np.all(distinct % 1 == 0)))):
         if is_text:
-            raise SheetsimError(f"it holds text ({_label(distinct[0])!r}), and a regression needs numbers")
+            raise SheetsimError(f"it holds text ({_label(distinct[0])!r}), but a regression needs numbers")
         return np.array(values, dtype=np.float64), ()
     if count > MOST_CLASSES or 2 * count > n:
-        limits = f"a class needs two on average, and at most {MOST_CLASSES} are taken"
+        limits = f"classification needs two samples per label on average, and at most {MOST_CLASSES} labels"
         raise SheetsimError(f"it has {count:,} different labels in {n:,} samples: {limits}")
     return indices.reshape(n).astype(np.int64), tuple(map(_label, distinct))
 
@@ -83,7 +83,7 @@ def check_count(samples: int, features: int) -> None:
     """Refuses more numbers than a training study holds in memory."""
     if samples * features > MOST_NUMBERS:
         size = f"{samples:,} samples of {features:,} numbers"
-        raise SheetsimError(f"{size} are more than the {MOST_NUMBERS:,} numbers that are taken")
+        raise SheetsimError(f"{size} are more than the limit of {MOST_NUMBERS:,} numbers")
 
 
 def sha256_of(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:

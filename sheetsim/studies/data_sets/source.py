@@ -76,9 +76,9 @@ class DataSource:
         columns = [("target", self.target)] * (self.target is not None) + [("drop", column) for column in self.drop]
         for key, column in columns:
             if isinstance(column, bool) or not isinstance(column, str | int):
-                raise SheetsimError(f"{key} must name a column, or number it from 1, not {said(column)}")
+                raise SheetsimError(f"{key} must be a column's name, or its number counted from 1, not {said(column)}")
             if isinstance(column, str) and not column.strip():
-                raise SheetsimError(f"{key} must name a column, and is empty")
+                raise SheetsimError(f"{key} must name a column, but is empty")
         if self.labels is not None:
             check_text("labels", str(path_of(self.labels, "labels")))
         if self.sheet is not None:
@@ -93,7 +93,7 @@ class DataSource:
         # Written so that NaN is refused.
         if not (all(0 <= fraction < 1 for fraction in fractions) and sum(fractions) < 1):
             raise SheetsimError(
-                "test_fraction and validation_fraction must be from 0 to below 1, and leave a part for training"
+                "test_fraction and validation_fraction must be at least 0 and below 1, and leave samples for training"
             )
         if self.limit is not None:
             whole("limit", self.limit, 1)

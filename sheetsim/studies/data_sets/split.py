@@ -108,7 +108,7 @@ def _parts(records: Records, source: DataSource, seed: int) -> tuple[NDArray[Any
         ("validation_fraction", source.validation_fraction, validation),
     ):
         if fraction > 0 and part.sum() == 0:
-            raise SheetsimError(f"{key} {fraction:g} of {free:,} samples is not one: give more samples, or 0")
+            raise SheetsimError(f"{key} {fraction:g} of {free:,} samples takes none: give more samples, or set it to 0")
     kept = _kept(counts - test - validation, source.limit)
     # The how manieth of its class each is, from 0.
     rank = np.empty(free, dtype=np.int64)
@@ -142,7 +142,9 @@ def _kept(counts: NDArray[Any], limit: int | None) -> NDArray[Any]:
         return counts
     one = np.minimum(counts, 1)
     if limit < one.sum():
-        raise SheetsimError(f"limit is {limit}, and training needs one of each of the {one.sum()} classes")
+        raise SheetsimError(
+            f"limit is {limit}, but training needs at least one sample of each of the {one.sum()} classes"
+        )
     kept: NDArray[Any] = one + _shares(counts - one, limit - int(one.sum()))
     return kept
 

@@ -57,7 +57,7 @@ class _Column:
         if wrong and right <= NUMERIC * (right + len(wrong)):
             return None
         if wrong:
-            problem = f"{shown_cell(self.cells[wrong[0]])}, not a finite number as the column's others are"
+            problem = f"{shown_cell(self.cells[wrong[0]])}, not a finite number like the others in its column"
             raise SheetsimError(f"{self.where(wrong[0])} is {problem}: correct it, or drop the column")
         return np.array([np.nan if number is None else number for number in parsed])
 
@@ -82,7 +82,7 @@ def table_records(
     Raises SheetsimError with the row and column at fault; OSError.
     """
     if path.stat().st_size > TABLE_BYTES:
-        raise SheetsimError(f"{path} has {path.stat().st_size:,} bytes, and a table {TABLE_BYTES:,} at most")
+        raise SheetsimError(f"{path} has {path.stat().st_size:,} bytes; a table may have at most {TABLE_BYTES:,}")
     columns = _columns(path, sheet, target)
     names = [column.name for column in columns]
     if target is None:
@@ -97,7 +97,7 @@ def table_records(
         raise SheetsimError(f"{path}, column 1 has no heading: write the table without its index, or drop column 1")
     features, feature_names, notes = _features(kept)
     if not feature_names:
-        raise SheetsimError(f"{path} has no column to learn from beside the target")
+        raise SheetsimError(f"{path} has no column to learn from besides the target")
     return Records(
         np.column_stack(features),
         learned,
@@ -120,10 +120,10 @@ def _columns(path: Path, sheet: str | None, target: str | int | None) -> list[_C
     heading = _heading(rows[0], target) if rows else None
     body = rows if heading is None else rows[1:]
     if not body:
-        raise SheetsimError(f"{path} holds no samples" if heading is None else f"{path} has a heading and no samples")
+        raise SheetsimError(f"{path} holds no samples" if heading is None else f"{path} has a heading but no samples")
     for r, row in enumerate(body, start=1 if heading is None else 2):
         if all(map(is_missing, row)):
-            raise SheetsimError(f"{path}, row {r} is blank, and has rows below it")
+            raise SheetsimError(f"{path}, row {r} is blank, but rows follow it: delete it")
     return _named(path, heading, [[row[c] if c < len(row) else None for row in body] for c in range(width)])
 
 

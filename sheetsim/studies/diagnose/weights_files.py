@@ -75,7 +75,9 @@ def given_layers(
         pairs = _paired(arrays, chosen)
     else:
         if chosen:
-            raise SheetsimError("layers are chosen by names, and these arrays have none: give those to use alone")
+            raise SheetsimError(
+                "layers chooses weights by name, but these arrays have no names: give only the arrays to use"
+            )
         pairs = _in_order([(name, arrays[name]) for name in names])
     if not pairs:
         raise SheetsimError(f"there is no matrix of weights among {_listed(names) or 'nothing'}")
@@ -86,16 +88,16 @@ def given_layers(
         if b is not None and b.size != oriented.shape[1]:
             other = "in-out" if turned else "out-in"
             hint = f": layout {other} would fit" if b.size == oriented.shape[0] else ""
-            raise SheetsimError(f"{name} has {oriented.shape[1]} units, and its biases are {b.size} numbers{hint}")
+            raise SheetsimError(f"{name} has {oriented.shape[1]} units, but its biases are {b.size} numbers{hint}")
         if layers and layers[-1].W.shape[1] != oriented.shape[0]:
             before = layers[-1]
             raise SheetsimError(
-                f"{name} takes {oriented.shape[0]} inputs, and {before.name} before it has {before.W.shape[1]} units: "
-                "name the weights in their order (layers), or say how their rows are (layout)"
+                f"{name} takes {oriented.shape[0]} inputs, but {before.name} before it has {before.W.shape[1]} units: "
+                "name the weights in their order (layers), or set how they are stored (layout)"
             )
         layers.append(GivenLayer(name, oriented, None if b is None else b.reshape(1, -1)))
     if inputs is not None and layers[0].W.shape[0] != inputs:
-        raise SheetsimError(f"{layers[0].name} takes {layers[0].W.shape[0]} inputs, and the data have {inputs}")
+        raise SheetsimError(f"{layers[0].name} takes {layers[0].W.shape[0]} inputs, but the data have {inputs}")
     return GivenLayers(tuple(layers), tuple(source), (note,) if note else ())
 
 
@@ -117,7 +119,7 @@ def _arrays(weights: Any) -> tuple[dict[str, Array], list[str], bool]:
     if len(paths) > 1 or paths[0].suffix.lower() == ".npy":
         others = [path for path in paths if path.suffix.lower() != ".npy"]
         if others:
-            raise SheetsimError(f"several files of weights must all be .npy, an array each, and {others[0]} is not")
+            raise SheetsimError(f"several files of weights must all be .npy files, one array each; {others[0]} is not")
         named = {str(path): _numbers(str(path), _read(path, mapped_npy)) for path in paths}
         return named, [str(path) for path in paths] + [""] * (len(paths) == 1), False
     (path,) = paths
@@ -174,7 +176,7 @@ def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(MOST_HEADER, size - 8):
-            raise SheetsimError(f"{path} is not a .safetensors file: its header has no length that fits")
+            raise SheetsimError(f"{path} is not a .safetensors file: the length of its header does not fit the file")
         try:
             header = json.loads(file.read(length))
             entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
@@ -188,10 +190,10 @@ def _safetensors(path: Path) -> dict[str, NDArray[Any]]:
                 raise SheetsimError(f"{path}: {name} is of {dtype!s:.20}; weights are of {', '.join(DTYPES)}")
             numbers = [*shape, begin, end]
             if not all(isinstance(number, int) and number >= 0 for number in numbers) or end > size - 8 - length:
-                raise SheetsimError(f"{path}: {name} lies outside of the file")
+                raise SheetsimError(f"{path}: {name} lies outside the file")
             kind = np.dtype(DTYPES[dtype])
             if end - begin != math.prod(shape) * kind.itemsize or math.prod(shape) > MOST_NUMBERS:
-                raise SheetsimError(f"{path}: {name} has not as many bytes as its shape {tuple(shape)} needs")
+                raise SheetsimError(f"{path}: {name} does not have as many bytes as its shape {tuple(shape)} needs")
             file.seek(8 + length + begin)
             array = np.frombuffer(file.read(end - begin), kind).reshape(shape)
             if dtype == "BF16":
@@ -223,7 +225,7 @@ def _paired(arrays: Mapping[str, Array], chosen: Sequence[str]) -> list[tuple[st
     taken, pairs = set(), []
     for name in chosen or [name for name, array in arrays.items() if array.ndim == 2 and min(array.shape) > 1]:
         if arrays[name].ndim != 2:
-            raise SheetsimError(f"{name} is not a matrix but of the shape {arrays[name].shape}")
+            raise SheetsimError(f"{name} is not a matrix: its shape is {arrays[name].shape}")
         other = next((one for one in _biases_of(name) if one in arrays and one != name), None)
         taken |= {name, other}
         pairs.append((name, arrays[name], None if other is None else arrays[other].ravel()))
@@ -237,7 +239,9 @@ def _paired(arrays: Mapping[str, Array], chosen: Sequence[str]) -> list[tuple[st
         then = (
             f": name the weights to use (layers), of {matrices}" if matrices else ", and there is no matrix of weights"
         )
-        raise SheetsimError(f"{left[0]}, of the shape {shape}, is neither a matrix of weights nor biases of one{then}")
+        raise SheetsimError(
+            f"{left[0]}, of the shape {shape}, is neither a matrix of weights nor the biases of one{then}"
+        )
     return pairs
 
 
@@ -260,7 +264,9 @@ def _in_order(arrays: Sequence[tuple[str, Array]]) -> list[tuple[str, Array, Arr
         elif array.ndim == 1 and pairs and pairs[-1][2] is None:
             pairs[-1] = (*pairs[-1][:2], array)
         else:
-            raise SheetsimError(f"{name}, of the shape {array.shape}, is neither weights nor biases behind them")
+            raise SheetsimError(
+                f"{name}, of the shape {array.shape}, is neither a matrix of weights nor the biases after one"
+            )
     return pairs
 
 

@@ -83,7 +83,7 @@ class FiniteWidth(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
             raise SheetsimError(f"bins must be 2 to 100, not {self.bins}")
         self.check_weights()
         if self.gain == 0:
-            raise SheetsimError("gain must be above 0: lengths have no logarithm without weights")
+            raise SheetsimError("gain must be above 0, because the study takes logarithms of lengths")
         widths = [self.inputs, *self.layers]
         if self.networks * sum(a * b for a, b in pairwise(widths)) > MOST_DRAWS:
             raise SheetsimError(f"networks · weights must be at most {MOST_DRAWS:,}: fewer networks, or narrower ones")

@@ -114,7 +114,7 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                     f"range [{low:g}, {high:g}] cannot be cut into {self.bins} bins in double precision"
                 )
             if self.reach is not None:
-                raise SheetsimError("range and reach say the same: give one of them")
+                raise SheetsimError("range and reach set the same thing: give only one of them")
         for key, value in (("reach", self.reach), ("tallest", self.tallest)):
             if value is not None and not 0 <= value <= MOST:
                 raise SheetsimError(f"{key} must be a number from 0 to {MOST:g}, not {value:g}")
@@ -212,22 +212,22 @@ class Forward(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True,
         check_seed(self.seed, self.draws)
         if self.redraw is not None:
             if self.draws != LIVE:
-                raise SheetsimError("redraw is a seed of draws live: set these, or leave it out")
+                raise SheetsimError('redraw needs draws = "live": set that, or leave redraw out')
             if not 0 <= self.redraw < HDR_SEEDS:
                 raise SheetsimError(f"redraw must be a whole number from 0 to {HDR_SEEDS - 1}, not {self.redraw}")
         if self.draws == LIVE and self.report != "full":
-            raise SheetsimError("draws live are formulas, and a summary has none: leave report out")
+            raise SheetsimError("draws live needs formulas, which a summary does not have: leave report out")
 
     def _check_sizes(self) -> None:
         if self.seed < 0:
-            raise SheetsimError(f"seed must be a whole number from 0, not {self.seed}")
+            raise SheetsimError(f"seed must be a whole number of at least 0, not {self.seed}")
         for key, value in (("samples", self.samples), ("inputs", self.inputs)):
             if value is not None and value < 1:
                 raise SheetsimError(f"{key} must be at least 1, not {value}")
         if not self.layers or min(self.layers) < 1:
             raise SheetsimError(f"layers must be a list of widths of at least 1, not {self.layers}")
         if len(self.layers) > MOST_LAYERS:
-            raise SheetsimError(f"layers lists {len(self.layers):,} widths, and {MOST_LAYERS:,} are allowed")
+            raise SheetsimError(f"layers lists {len(self.layers):,} widths; at most {MOST_LAYERS:,} are allowed")
 
     def _check_input(self) -> None:
         source = source_of(self.input)
@@ -241,7 +241,7 @@ class Forward(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True,
                 except SheetsimError as error:
                     raise SheetsimError(f"input.{error}") from None
         elif self.sampling != "random":
-            raise SheetsimError(f"sampling must be random with an input that is not drawn, and not {self.sampling}")
+            raise SheetsimError(f"sampling must be random when the input is not drawn, not {self.sampling}")
 
     def check_book(self) -> None:
         """Raises SheetsimError where a workbook of the study would have more sheets than are written, before any is."""
@@ -249,7 +249,7 @@ class Forward(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True,
         if self.is_full and len(self.layers) > most:
             raise SheetsimError(
                 f"{len(self.layers)} layers need {len(self.layers) * self.SHEETS_A_LAYER:,} sheets, and a workbook has "
-                f'{MOST_SHEETS:,} at most: give up to {most} layers, or report = "summary", which has none for a layer'
+                f'{MOST_SHEETS:,} at most: give up to {most} layers, or report = "summary", without sheets of layers'
             )
 
     def build(self) -> Study:
@@ -419,9 +419,9 @@ def check_scheme(scheme: Scheme) -> None:
         names = ", ".join(SCHEMES)
         raise SheetsimError(f"initializer must be one of {names}, a number, or {{constant = value}}, not {scheme!r}")
     if isinstance(scheme, Mapping) and (list(scheme) != ["constant"] or not math.isfinite(scheme["constant"])):
-        raise SheetsimError(f"initializer as a table is {{constant = value}}, not {dict(scheme)}")
+        raise SheetsimError(f"initializer as a table must be {{constant = value}}, not {dict(scheme)}")
     if isinstance(scheme, int | float) and not (math.isfinite(scheme) and scheme >= 0):
-        raise SheetsimError(f"initializer as a number is a standard deviation from 0, not {scheme}")
+        raise SheetsimError(f"initializer as a number must be a standard deviation of at least 0, not {scheme}")
 
 
 def _label(scheme: Scheme) -> tuple[str, float]:

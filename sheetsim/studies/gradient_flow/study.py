@@ -73,10 +73,10 @@ class GradientFlow(Forward, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         for key in ("range", "reach", "tallest"):
             if getattr(self.histogram, key) is not None:
                 raise SheetsimError(
-                    f"histogram.{key} is for the study forward: gradients have the range of their numbers"
+                    f"histogram.{key} is only for the study forward: here each histogram has the range of its numbers"
                 )
         if self.charts != "column":
-            raise SheetsimError('charts other than "column" are for the study forward')
+            raise SheetsimError('charts other than "column" are only for the study forward')
         check_one_of("loss", self.loss, LOSSES)
         check_scheme(self.output_initializer)
 

@@ -103,7 +103,7 @@ class Jacobian(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True
                 raise SheetsimError(f"{key} must be {least} to {most:,}, not {getattr(self, key):,}")
         self.check_weights()
         if not 0 <= self.input_std < math.inf:
-            raise SheetsimError(f"input_std must be a finite number from 0, not {self.input_std:g}")
+            raise SheetsimError(f"input_std must be a finite number of at least 0, not {self.input_std:g}")
         check_one_of("activation", self.activation, tuple(ACTIVATIONS))
 
     @property

@@ -61,7 +61,7 @@ def function_of(text: str) -> Function:
     foreign = _FOREIGN.search(text)
     if foreign:
         raise SheetsimError(
-            f"f: {foreign[0]!r} at character {foreign.start() + 1} has no place in a function of x and y"
+            f"f: {foreign[0]!r} at character {foreign.start() + 1} is not allowed in a function of x and y"
             f" (for example {EXAMPLE})"
         )
     reader = _Reader(text)
@@ -88,7 +88,7 @@ class _Reader:
             hint = "; a product needs its *, as in 2*x" if "decimal literal" in error.msg else ""
             raise SheetsimError(f"f cannot be read at character {place}: {error.msg}{hint}") from None
         except (RecursionError, MemoryError, ValueError):
-            raise SheetsimError("f cannot be read: its brackets are nested too deep") from None
+            raise SheetsimError("f cannot be read: its brackets are nested too deeply") from None
 
     def place(self, offset: int) -> int:
         """The number, from 1, of the text's character at an offset of the source."""
@@ -138,7 +138,8 @@ class _Reader:
             hint = f": did you mean {close[0]!r}?" if close and close[0] != name.id else ""
             what = "function" if called else "name"
             return f"f: unknown {what} {self.where(name)}{hint}; there are x, y, numbers and {', '.join(FUNCTIONS)}"
-        return f"f: {self.where(node)} is not among numbers, x, y, + - * / ** and functions ({', '.join(FUNCTIONS)})"
+        functions = ", ".join(FUNCTIONS)
+        return f"f: {self.where(node)} is not allowed: use numbers, x, y, + - * / ** and functions ({functions})"
 
     def where(self, node: ast.expr) -> str:
         """What stands there, and at which character."""
@@ -173,7 +174,7 @@ def written(node: Matrix, x: str = "") -> str:
     size = characters(node, reference)
     if size > FORMULA_CHARACTERS - LEFT_FREE:
         raise SheetsimError(
-            f"f is too long: it or its gradient takes {size:.3g} characters or more, and a cell's formula has "
+            f"f is too long: it or its gradient takes {size:.3g} characters or more; a cell's formula may have "
             f"{FORMULA_CHARACTERS:,} at most"
         )
     try:

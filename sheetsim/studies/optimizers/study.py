@@ -106,11 +106,11 @@ class Optimizers(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for key in CELLS:
             value = getattr(self, key)
             if key.startswith("rate_") and not 0 < value <= LARGEST:
-                raise SheetsimError(f"{key} must be above 0, and {LARGEST:,.0f} at most, not {value:g}")
+                raise SheetsimError(f"{key} must be above 0 and at most {LARGEST:,.0f}, not {value:g}")
             if key == "epsilon" and not 0 < value <= 1:
-                raise SheetsimError(f"epsilon must be above 0, and 1 at most, not {value:g}")
+                raise SheetsimError(f"epsilon must be above 0 and at most 1, not {value:g}")
             if not key.startswith("rate_") and key != "epsilon" and not 0 <= value < 1:
-                raise SheetsimError(f"{key} must be from 0 to below 1, not {value:g}")
+                raise SheetsimError(f"{key} must be at least 0 and below 1, not {value:g}")
         self._check_function()
 
     def _check_start(self) -> None:

@@ -114,9 +114,11 @@ class PhaseDiagram(Experiment, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SheetsimError(f"points must list 1 to {MOST_POINTS} pairs of variances, not {len(self.points)}")
         for w2, b2 in self.points:
             if not (0 < w2 < math.inf and 0 <= b2 < math.inf):
-                raise SheetsimError(f"points: [{w2:g}, {b2:g}] is not a pair of variances, the weights’ above 0")
+                raise SheetsimError(
+                    f"points: [{w2:g}, {b2:g}] must be a variance of weights above 0 and one of biases of at least 0"
+                )
         if not 0 <= self.correlation < 1:
-            raise SheetsimError(f"correlation must be from 0 to below 1, not {self.correlation:g}")
+            raise SheetsimError(f"correlation must be at least 0 and below 1, not {self.correlation:g}")
 
     def values(self, key: str) -> list[float]:
         """The grid's values of a key."""

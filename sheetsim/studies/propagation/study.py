@@ -92,9 +92,9 @@ class Propagation(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=T
             raise SheetsimError(f"layers · units · (samples + units) must be at most {MOST_CELLS:,}")
         self.check_weights()
         if not 0 <= self.alpha < math.inf:
-            raise SheetsimError(f"alpha must be a finite number from 0, not {self.alpha:g}")
+            raise SheetsimError(f"alpha must be a finite number of at least 0, not {self.alpha:g}")
         if not 0 <= self.correlation < 1:
-            raise SheetsimError(f"correlation must be from 0 to below 1, not {self.correlation:g}")
+            raise SheetsimError(f"correlation must be at least 0 and below 1, not {self.correlation:g}")
 
     def build(self) -> Study:
         """The network, and a gradient back through it."""

@@ -119,7 +119,7 @@ class Symmetry(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.seed < 0:
-            raise SheetsimError(f"seed must be a whole number from 0, not {self.seed}")
+            raise SheetsimError(f"seed must be a whole number of at least 0, not {self.seed}")
         if self.samples not in SAMPLES:
             raise SheetsimError(f"samples must be one of {', '.join(map(str, SAMPLES))}, not {self.samples}")
         if not 1 <= self.steps <= MOST_STEPS:

@@ -183,9 +183,9 @@ class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=
 
     def _check_network(self) -> None:
         if not 1 <= len(self.layers) <= MOST_LAYERS:
-            raise SheetsimError(f"layers must be 1 to {MOST_LAYERS} numbers of units, not {len(self.layers)}")
+            raise SheetsimError(f"layers must list 1 to {MOST_LAYERS} numbers of units, not {len(self.layers)}")
         if not all(1 <= units <= MOST_UNITS for units in self.layers):
-            raise SheetsimError(f"layers: a layer has 1 to {MOST_UNITS:,} units")
+            raise SheetsimError(f"layers: a layer must have 1 to {MOST_UNITS:,} units")
         names = [self.activation] * len(self.layers) if isinstance(self.activation, str) else self.activation
         self._check_each("activation", names, "names")
         for name in names:
@@ -198,7 +198,7 @@ class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=
         rates = self._dropout()
         self._check_each("dropout", rates, "shares")
         if not all(0 <= rate < 1 for rate in rates):
-            raise SheetsimError("dropout must be from 0 to below 1")
+            raise SheetsimError("dropout must be at least 0 and below 1")
         self._check_rule()
 
     def _check_each(self, key: str, values: Sequence[object], what: str) -> None:
@@ -245,13 +245,13 @@ class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=
         value = self.initializer
         if not isinstance(value, str):
             if not (math.isfinite(value) and 0 <= value <= 1e6):
-                raise SheetsimError(f"initializer: a standard deviation is from 0 to 1e6, not {value:g}")
+                raise SheetsimError(f"initializer: a standard deviation must be from 0 to 1e6, not {value:g}")
             return scaled(value)
         if value.startswith(EQUAL):
             try:
                 return constant(float(value.removeprefix(EQUAL)))
             except ValueError:
-                raise SheetsimError(f"initializer: {value!r} must be as `constant 0.01`") from None
+                raise SheetsimError(f"initializer: {value!r} must be written like `constant 0.01`") from None
         if value == HALF_GLOROT:
             return Initializer(lambda fan_in, fan_out: sqrt(1 / (fan_in + fan_out)))
         if value not in SCHEMES:
@@ -294,14 +294,14 @@ class TrainingKeys(DrawnWeights, Experiment, frozen=True, forbid_unknown_fields=
         """
         entries: list[Mapping[str, Any]] = [*(self.networks or self.networks_of_its_own())] or [{"name": NETWORK}]
         if len(entries) > MOST_NETWORKS:
-            raise SheetsimError(f"networks: {len(entries)} are compared, and {MOST_NETWORKS} is the most")
+            raise SheetsimError(f"networks: {len(entries)} are given, but at most {MOST_NETWORKS} can be compared")
         made: dict[str, TrainingKeys] = {}
         for number, entry in enumerate(entries, start=1):
             name = entry.get("name", "")
             if not isinstance(name, str) or not name.strip() or len(name) > 40 or not name.isprintable():
                 raise SheetsimError(f"networks: network {number} needs a name, a text of at most 40 characters")
             if name in made:
-                raise SheetsimError(f"networks: two have the name {name!r}")
+                raise SheetsimError(f"networks: two networks have the name {name!r}")
             unknown = [key for key in entry if key not in ("name", *OWN)]
             if unknown:
                 raise SheetsimError(

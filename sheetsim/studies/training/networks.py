@@ -128,10 +128,10 @@ def task_data(graph: Graph, keys: TrainingKeys) -> TaskData:
     kind = keys.loss or suits
     if classes == 0 and kind != SQUARES:
         raise SheetsimError(
-            f"loss: {kind} needs classes, and the target {whole.target_name} is a number: use {SQUARES}"
+            f"loss: {kind} needs classes, but the target {whole.target_name} is a number: use {SQUARES}"
         )
     if kind == LOGISTIC and classes > 2:
-        raise SheetsimError(f"loss: {LOGISTIC} is for two classes, and the data have {classes}: use {CROSS_ENTROPY}")
+        raise SheetsimError(f"loss: {LOGISTIC} is for two classes, but the data have {classes}: use {CROSS_ENTROPY}")
     parts = {}
     for part in PARTS:
         x, y = getattr(whole, f"{part}_x"), getattr(whole, f"{part}_y")

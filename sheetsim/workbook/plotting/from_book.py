@@ -136,7 +136,9 @@ def _links(reader: Reader, part: str) -> dict[str, tuple[str, str]]:
 def _tree(reader: Reader, part: str) -> ElementTree.Element:
     xml = reader.file.read(part)
     if b"<!DOCTYPE" in xml:
-        raise SheetsimError(f"{reader.path} is refused: the part {part!r} declares a type of document")
+        raise SheetsimError(
+            f"{reader.path} is refused: the part {part!r} declares a document type, which no workbook has"
+        )
     try:
         return ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:

@@ -203,7 +203,7 @@ class SheetParser(Parser):
         filled = sum(block.size for _, block in self._formulas.values())
         # Each cell of an array formula holds a value; a reference to far more cells would take the machine to list.
         if filled > 2 * len(self._keys) + 10_000:
-            raise SheetsimError("array formulas that fill cells which are not there are refused")
+            raise SheetsimError("array formulas fill far more cells than the sheet has")
         keys, numbers = np.array(self._keys, dtype=np.int64), np.array(self._numbers)
         kinds = np.frombuffer(bytes(self._kinds), dtype=np.uint8)
         if np.any(np.diff(keys) <= 0):
@@ -211,7 +211,7 @@ class SheetParser(Parser):
             keys, numbers, kinds = keys[order], numbers[order], kinds[order]
             twice = np.flatnonzero(np.diff(keys) == 0)
             if len(twice):
-                raise SheetsimError(f"the cell {cell_name(int(keys[twice[0]]))} stands there twice")
+                raise SheetsimError(f"the cell {cell_name(int(keys[twice[0]]))} occurs twice")
         if len(kinds) and kinds.min() == _NOTHING:
             there = kinds != _NOTHING
             keys, numbers = keys[there], numbers[there]
@@ -263,7 +263,7 @@ class SheetParser(Parser):
             self._row = int(reference[len(letters) :])
             self._row_text = str(self._row)
         if not (0 < self._row <= ROWS and self._column <= COLUMNS):
-            raise SheetsimError(f"a cell in row {self._row}, column {self._column}, is beyond what a sheet has")
+            raise SheetsimError(f"a cell in row {self._row}, column {self._column}, is beyond the limits of a sheet")
         self._keys.append(self._row * COLUMNS + self._column - 1)
         self._numbers.append(math.nan)
         self._kinds.append(_NOTHING)

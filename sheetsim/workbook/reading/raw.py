@@ -52,7 +52,7 @@ COMPOUND, ENCRYPTED_WITHIN = bytes.fromhex("d0cf11e0a1b11ae1"), 1 << 24
 def no_values(path: Path) -> str:
     """Why a book with formulas that have no values is not read."""
     return (
-        f"{path} holds formulas without values, as a program saves them that computes none: "
+        f"{path} holds formulas without values, as saved by a program that does not calculate: "
         f"open and save it in Excel or LibreOffice, or run sheetsim verify --fill {path}"
     )
 
@@ -113,7 +113,10 @@ def check_overwrite(path: Path) -> None:
     with suppress(SheetsimError), RawBook(path) as book:
         if book.is_as_written:
             return
-    raise SheetsimError(f"{path} is there, and not as sheetsim wrote it: move it away, or overwrite it with --force")
+    raise SheetsimError(
+        f"{path} exists and was not written by sheetsim, or was changed since: move it away, or overwrite it with "
+        "--force"
+    )
 
 
 class RawBook:
@@ -221,7 +224,9 @@ class RawBook:
                 while piece := stream.read(PIECE):
                     length += len(piece)
                     if length > size:
-                        raise SheetsimError(f"{self.path} is refused: the part {part!r} is longer than it says")
+                        raise SheetsimError(
+                            f"{self.path} is refused: the part {part!r} is longer than its recorded size"
+                        )
                     yield piece
         except SheetsimError:
             raise
@@ -305,7 +310,7 @@ class RawBook:
             )
             part = normpath(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
             if part in seen or name in parts:
-                raise SheetsimError(f"{self.path} is refused: two sheets are the part {part!r}, or have one name")
+                raise SheetsimError(f"{self.path} is refused: two sheets use the part {part!r}, or have the same name")
             seen.add(part)
             parts[name] = part
         return parts, names

@@ -201,7 +201,7 @@ class _Reader:
         """An expression of operators that bind at least so tightly."""
         self._depth += 1
         if self._depth > DEEPEST:
-            raise SheetsimError(f"the formula {self._text:.40}… is nested deeper than any that Excel allows")
+            raise SheetsimError(f"the formula {self._text:.40}… is nested deeper than Excel allows")
         left = self._operand()
         while True:
             kind, _, symbol = self._peek()

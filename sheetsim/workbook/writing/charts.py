@@ -263,7 +263,7 @@ def down(cells: Sequence[Matrix], places: Places) -> Area:
     first, last = places[cells[0]], places[cells[-1]]
     rows = last.row + last.shape[0] - first.row
     if first.sheet != last.sheet or first.column != last.column or rows != sum(node.shape[0] for node in cells):
-        raise ValueError(f"the cells of a line stand not one under another: {first} to {last}")
+        raise ValueError(f"the cells of a line are not below one another: {first} to {last}")
     return first._replace(shape=(rows, 1))
 
 

@@ -166,7 +166,7 @@ def _row(number: int, row: _Row, formats: int) -> bytes:
 def read_cover(path: Path) -> Cover:
     """The first sheet of a workbook. Raises SheetsimError for what is none, and for what no cover can keep."""
     if path.suffix.lower() != ".xlsx":
-        raise SheetsimError(f"the cover {path} must be a workbook that ends in .xlsx, without macros")
+        raise SheetsimError(f"the cover {path} must be an .xlsx workbook, without macros")
     with RawBook(path) as book:
         try:
             return _Reader(book).read()
@@ -216,14 +216,14 @@ class _Reader:
             raise self.refuse("it has links to other workbooks: replace them by values")
         sheets = self.book.elements("xl/workbook.xml", {"sheet": 10_000})
         if not sheets or self.book.part_of(self.title).rpartition("/")[0] != "xl/worksheets":
-            raise self.refuse("its first sheet is none of cells")
+            raise self.refuse("its first sheet is not a worksheet")
         if sheets[0].attributes.get("state", "visible") != "visible":
             raise self.refuse(f"its first sheet {self.title!r} is hidden")
 
     def _bytes(self, part: str) -> bytes:
         self.total += self.book.size(part)
         if self.total > MOST_BYTES:
-            raise self.refuse(f"its first sheet brings more than {MOST_BYTES:,} bytes")
+            raise self.refuse(f"its first sheet and its parts have more than {MOST_BYTES:,} bytes")
         if part.endswith((".xml", ".rels")):
             self.book.elements(part, {})  # raises where it is no XML
         return self.book.read(part)
@@ -273,7 +273,7 @@ class _Reader:
         target = unescape(given.get(b"Target", b"").decode())
         if given.get(b"TargetMode") == b"External":
             if kind != "hyperlink":
-                raise self.refuse(f"the {kind} {target} lies outside the file: put it in")
+                raise self.refuse(f"the {kind} {target} is outside the file: embed it")
             return ""
         return "" if target.startswith("#") else _resolved(owner, target)
 
@@ -287,7 +287,9 @@ class _Reader:
     def _split(self, xml: bytes) -> tuple[bytes, bytes, bytes]:
         match = re.search(rb"<sheetData\s*/>|<sheetData>(.*)</sheetData>", xml, re.DOTALL)
         if match is None or b"<![CDATA[" in xml:
-            raise self.refuse("its first sheet is not written as Excel or LibreOffice do: open and save it in one")
+            raise self.refuse(
+                "its first sheet is not as Excel or LibreOffice writes it: open and save it in one of them"
+            )
         before = re.sub(rb"<dimension\b[^>]*/>", b"", xml[: match.start()])
         return before, match[1] or b"", xml[match.end() :]
 
@@ -304,11 +306,15 @@ class _Reader:
                 given = _attributes(one[1])
                 place = rectangle(given.pop(b"r", b"A1").decode())
                 if place.top != number or b"cm" in given or b"vm" in given:
-                    raise self.refuse(f"row {number} has a cell without its place, or of a kind that is not kept")
+                    raise self.refuse(
+                        f"row {number} has a cell without a reference, or of a kind that a cover cannot keep"
+                    )
                 cells[place.left] = self._cell(given, one[2] or b"", strings)
             rows[number] = _Row(attributes, cells)
         if 0 in rows or sum(len(row.cells) for row in rows.values()) != len(re.findall(rb"<c[\s>/]", data)):
-            raise self.refuse("its first sheet is not written as Excel or LibreOffice do: open and save it in one")
+            raise self.refuse(
+                "its first sheet is not as Excel or LibreOffice writes it: open and save it in one of them"
+            )
         return rows
 
     def _cell(self, given: dict[bytes, bytes], inside: bytes, strings: list[bytes]) -> _Cell:
@@ -361,11 +367,13 @@ class _Reader:
             text = unescape(data.decode(errors="replace"))
             for other in self.others:
                 if f"{quoted(other)}!" in text or re.search(rf"(?<![\w'.]){re.escape(other)}!", text):
-                    raise self.refuse(f"its first sheet needs the sheet {other!r}, which is left out: use values there")
+                    raise self.refuse(
+                        f"its first sheet refers to the sheet {other!r}, which is left out: use values there"
+                    )
             used = {word.lower() for one in _ANY_FORMULA.findall(data) for word in _words(unescape(one.decode()))}
             for name in lost:
                 if name.lower() in used:
-                    raise self.refuse(f"its first sheet needs the name {name!r}, which is of no cell of it")
+                    raise self.refuse(f"its first sheet uses the name {name!r}, which does not refer to its cells")
 
     def _used(
         self, data: bytes, named: Mapping[str, Rectangle], slots: Mapping[str, tuple[int, int]]
@@ -384,7 +392,9 @@ class _Reader:
             text = _TEXT.sub('""', unescape(formula[2].decode()))
             unsteady = _UNSTEADY.search(text.upper())
             if unsteady:
-                raise self.refuse(f"the formula in {place} has {unsteady[1]}(): a book is the same on any day")
+                raise self.refuse(
+                    f"the formula in {place} uses {unsteady[1]}(), which Excel recomputes at each opening: use a value"
+                )
             text = text.replace(f"{quoted(self.title)}!", "").replace(f"{self.title}!", "")
             blocks = [rectangle(reference) for reference in _REFERENCE.findall(text)]
             blocks += [by_word[word.lower()] for word in _words(text) if word.lower() in by_word]

@@ -33,7 +33,9 @@ def _children(xml: bytes, element: str) -> tuple[int, int, list[bytes]] | None:
 def merged_styles(theirs: bytes, ours: bytes) -> tuple[bytes, tuple[int, int]]:
     """Their styles with ours appended, and by how many the numbers of our formats and of our rules' formats move."""
     if not all(re.search(rb"<styleSheet[\s>]", styles) for styles in (theirs, ours)):
-        raise SheetsimError("the workbook's styles have a prefix that is not read: save it in Excel or LibreOffice")
+        raise SheetsimError(
+            "the workbook's styles use an XML prefix that is not supported: save it in Excel or LibreOffice"
+        )
     added = {name: (_children(ours, name) or (0, 0, []))[2] for name in _LISTS}
     there = {name: _children(theirs, name) for name in _LISTS}
     counts = {name: len(place[2]) if place else 0 for name, place in there.items()}

@@ -60,7 +60,7 @@ class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         for key, colors in self.colors().items():
             for color in colors:
                 if not re.fullmatch(COLOR, color):
-                    raise ValueError(f"{key} must be a color as #1F2937 is one, not {color!r:.40}")
+                    raise ValueError(f"{key} must be a color such as #1F2937, not {color!r:.40}")
 
 
 class RoleColors(_Keys, frozen=True, kw_only=True):
@@ -136,7 +136,9 @@ class RoleColors(_Keys, frozen=True, kw_only=True):
         for key, word in CALLED.items():
             color = getattr(self, key)
             if not _is_called(color, word):
-                raise ValueError(f"{key} must be a {word}, as texts of the books call it so, not {color}")
+                raise ValueError(
+                    f"{key} must be a shade of {word}, which is what texts of the books call it, not {color}"
+                )
 
 
 class Tabs(_Keys, frozen=True, kw_only=True):
@@ -264,7 +266,7 @@ class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         for key in self.__struct_fields__:
             text = getattr(self, key)
             if len(text) > LONGEST_FORMAT or text.count(";") > 3 or not _FORMAT.match(text):
-                raise ValueError(f"{key} must be a format of numbers as 0.00 or #,##0 are, not {text!r:.60}")
+                raise ValueError(f"{key} must be a number format such as 0.00 or #,##0, not {text!r:.60}")
 
 
 class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -208,7 +208,9 @@ class _Writer:
         """Adds a sheet, in whose place the cover's part comes, and the cover's names; gives the number of sheets."""
         taken = {title.lower() for title in [MANIFEST_TITLE, *(sheet.title for sheet in self.layout.sheets)]}
         if cover.title.lower() in taken:
-            raise SheetsimError(f"the cover {cover.path}: the book has a sheet {cover.title!r} of its own: rename it")
+            raise SheetsimError(
+                f"the cover {cover.path}: the book itself has a sheet {cover.title!r}: rename that of the cover"
+            )
         self.book.add_worksheet(cover.title, ExactWorksheet)
         names = {str(node.name).lower() for node in self.layout.named()}
         for name, text in cover.names.items():
