@@ -225,7 +225,7 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("run relu-he --set input=5", "input must be text or a table of keys"),
         ("run relu-he --set input=[1,2]", "input must be text or a table of keys"),
         ("run relu-he --set input={file='a.csv',scale=true}", "input.scale cannot be used with a file"),
-        ("run relu-he --seed 1 --set seed=2", "--seed and --set seed=… say the same"),
+        ("run relu-he --seed 1 --set seed=2", "--seed and --set seed=… set the same thing"),
         ("run relu-he --set report=short", "report must be full or summary, not 'short'"),
         ("run relu-he --set histogram.range=[0]", "must be a list of 2 numbers"),
         ("run relu-he --set histogram.range=[1,1.0000000000000002]", "cannot be cut into 30 bins"),

@@ -74,7 +74,7 @@ def settings_with_draws(settings: "Sequence[str]", draws: str | None) -> "Sequen
     if draws is None:
         return settings
     if any(setting.partition("=")[0] == "draws" for setting in settings):
-        raise SheetsimError("--draws and --set draws=… say the same: give one of them")
+        raise SheetsimError("--draws and --set draws=… set the same thing: give only one of them")
     return [*settings, f'draws="{draws}"']
 
 
@@ -101,7 +101,7 @@ def overrides_of(settings: "Sequence[str]", seed: int | None, lang: str | None =
     for key, value in (("seed", seed), ("lang", lang)):
         if value is not None:
             if key in overrides:
-                raise SheetsimError(f"--{key} and --set {key}=… say the same: give one of them")
+                raise SheetsimError(f"--{key} and --set {key}=… set the same thing: give only one of them")
             overrides[key] = value
     return overrides
 

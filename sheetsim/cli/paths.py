@@ -28,7 +28,7 @@ def book_of(name: str, output: Path | None) -> Path:
     if output.suffix.lower() == ".xlsx":
         return output
     if output.suffix and not _is_folder(output):
-        raise SheetsimError(f"--output {output} is neither an .xlsx file nor a folder that is there")
+        raise SheetsimError(f"--output {output} is neither an .xlsx file nor an existing folder")
     return output / f"{name}.xlsx"
 
 
