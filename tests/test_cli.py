@@ -230,7 +230,7 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
         ("run relu-he --set histogram.range=[0]", "must be a list of 2 numbers"),
         ("run relu-he --set histogram.range=[1,1.0000000000000002]", "cannot be cut into 30 bins"),
         ("run relu-he --set histogram.range=[-1e308,1e308]", "cannot be cut"),
-        ("run relu-he --output book.csv", "neither an .xlsx file nor a folder"),
+        ("run relu-he --output book.csv", "neither an .xlsx file nor an existing folder"),
         (f"run relu-he --output {'a' * 300}.xlsx", "name too long"),
         (f"run relu-he --set input={{file='{'a' * 300}.csv'}}", "name too long"),
         ("run relu-he missing.toml --output new", "cannot read missing.toml"),
