@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from math import ceil
+from typing import TypeGuard
 from unicodedata import east_asian_width
 
 from sheetsim.workbook.layout import Item, Page, Text
@@ -24,6 +25,9 @@ ENDS, WIDEST = 1.0, 40.0
 # The widest column that Excel has; and of frozen ones, beside which others are to be seen and printed.
 MOST, MOST_FROZEN = 255.0, 80.0
 
+# Pixels of a letter of a title, and of a small one.
+TITLE, SMALL_TITLE = 12.0, 8.0
+
 # By style of one line, the style of several; points of a line, and above and below them.
 WRAPPED = {"text": "wrapped", "hint": "hint-wrapped"}
 LINE, AROUND = 13.0, 2.0
@@ -38,9 +42,10 @@ def with_room(page: Page, shown: Shown) -> Page:
     items: list[Item] = []
     lined: set[int] = set()
     for item in page.items:
+        if _is_linked_title(item, page) and halves(shown(item)) * TITLE > _room(item, wide):
+            item = replace(item, style="title-small")
         if isinstance(item, Text) and (item.columns > 1 if item.style in WRAPPED else item.style in WRAPPED.values()):
-            room = sum(column_pixels(wide, column) for column in range(item.column, item.column + item.columns))
-            lines = ceil(halves(shown(item)) * CHARACTER / room)
+            lines = ceil(halves(shown(item)) * CHARACTER / _room(item, wide))
             if lines > 1:
                 item = replace(item, style=WRAPPED.get(item.style, item.style))
                 # Of a single cell alone every program finds the height by itself, where none is given.
@@ -56,6 +61,16 @@ def with_room(page: Page, shown: Shown) -> Page:
         for item in items
     ]
     return replace(wide, items=tuple(items), heights=heights)
+
+
+def _is_linked_title(item: Item, page: Page) -> TypeGuard[Text]:
+    """Whether it is a title that LibreOffice never wraps, as its cell has a link."""
+    return isinstance(item, Text) and item.style == "title" and item.row == item.column == 0 and bool(page.back)
+
+
+def _room(item: Text, page: Page) -> int:
+    """The pixels of a text's columns."""
+    return sum(column_pixels(page, column) for column in range(item.column, item.column + item.columns))
 
 
 def _widths(page: Page, shown: Shown) -> dict[int, float]:
@@ -79,6 +94,12 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
             lacks = SECTION * _letters(shown(left)) + ENDS - sum(map(has, range(left.column, right.column)))
             if 0 < lacks < WIDEST:
                 widths[left.column] = has(left.column) + lacks
+    for title in page.items:
+        if _is_linked_title(title, page):
+            lacks = (SMALL_TITLE * halves(shown(title)) - _room(title, replace(page, widths=widths))) / 7
+            if lacks > 0:
+                last = title.columns - 1
+                widths[last] = min(has(last) + lacks, MOST)
     return widths
 
 

@@ -46,8 +46,8 @@ WIDEST_TEXT = 1600
 # Of one kind, in a file.
 MOST_BREAKS = 1000
 
-HEADING_STYLES = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
-WRAPPED_STYLES = ("title", "lead", "note", "heading", "code", "wrapped", "hint-wrapped")
+HEADING_STYLES = ("title", "title-small", "section", "heading", "heading-left", "column", "layer", "axis", "index")
+WRAPPED_STYLES = ("title", "title-small", "lead", "note", "heading", "code", "wrapped", "hint-wrapped")
 CHARTS = Bars | HorizontalBars | Lines | Scatter
 Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | DataBars
 

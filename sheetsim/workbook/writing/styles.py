@@ -126,8 +126,10 @@ class Look:
         theme, colors, numbers = self.theme, self.theme.colors, self.theme.numbers
         head = {"bold": True, "font_color": colors.ink, "bg_color": colors.heading}
         head |= {"bottom": 1, "bottom_color": colors.rule}
+        title = {"bold": True, "font_size": 18, "font_color": colors.ink, "text_wrap": True, "valign": "vcenter"}
         return {
-            "title": {"bold": True, "font_size": 18, "font_color": colors.ink, "text_wrap": True, "valign": "vcenter"},
+            "title": title,
+            "title-small": {**title, "font_size": 12},
             "text": {"font_color": colors.ink},
             "link": {"font_color": colors.link, "underline": 1},
             "hint": {"font_color": colors.ink, "indent": 1},
