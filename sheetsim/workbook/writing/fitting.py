@@ -11,11 +11,11 @@ from typing import TypeGuard
 from unicodedata import east_asian_width
 
 from sheetsim.workbook.layout import Item, Page, Text
-from sheetsim.workbook.writing.printing import CHARACTER, column_pixels
+from sheetsim.workbook.writing.printing import CHARACTER, WRAPPED_STYLES, column_pixels
 
 # By style of texts beside which others stand, a letter's width in characters of a column: Arial's of 10 points, bold
 # ones, and larger ones of a section's name.
-LETTER = {"label": 1.05, "label-top": 1.05, "edge-muted": 1.05, "column": 1.12, "index": 1.12}
+LETTER = {"label": 1.05, "label-top": 1.05, "edge-muted": 1.05, "column": 1.12, "index": 1.12, "heading": 1.12}
 SECTION = 1.35
 NARROW = frozenset("ijltrfI.,:;'|()[]/ -")
 
@@ -86,7 +86,10 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
         return widths[column] if column in widths else column_pixels(page, column) / 7
 
     for item in texts:
-        need = min(WIDEST, LETTER.get(item.style, 0.0) * _letters(shown(item)) + ENDS)
+        text = shown(item)
+        if item.style in WRAPPED_STYLES:
+            text = max(_words(text), key=_letters, default="")
+        need = min(WIDEST, LETTER.get(item.style, 0.0) * _letters(text) + ENDS)
         if item.style in LETTER and need > has(item.column):
             widths[item.column] = need
     for left, right in pairwise(texts):
@@ -101,6 +104,11 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
                 last = title.columns - 1
                 widths[last] = min(has(last) + lacks, MOST)
     return widths
+
+
+def _words(text: str) -> list[str]:
+    """What is not cut at a line's end: words between spaces, and none of East Asia, whose letters are."""
+    return "".join(" " if halves(letter) == 2 else letter for letter in text).split()
 
 
 def _letters(text: str) -> float:
