@@ -37,7 +37,7 @@ Shown = Callable[[Text], str]
 
 def with_room(page: Page, shown: Shown) -> Page:
     """The page with room for its texts; shown: what a text's cell shows."""
-    wide = replace(page, widths=_widths(page, shown))
+    wide = _with_titles(replace(page, widths=_widths(page, shown)), shown)
     heights = dict(page.heights)
     items: list[Item] = []
     lined: set[int] = set()
@@ -97,13 +97,18 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
             lacks = SECTION * _letters(shown(left)) + ENDS - sum(map(has, range(left.column, right.column)))
             if 0 < lacks < WIDEST:
                 widths[left.column] = has(left.column) + lacks
+    return widths
+
+
+def _with_titles(page: Page, shown: Shown) -> Page:
+    """The page with room for a title that is one line in every program: its last column takes what it lacks."""
     for title in page.items:
         if _is_linked_title(title, page):
-            lacks = (SMALL_TITLE * halves(shown(title)) - _room(title, replace(page, widths=widths))) / 7
+            lacks = (SMALL_TITLE * halves(shown(title)) - _room(title, page)) / 7
             if lacks > 0:
                 last = title.columns - 1
-                widths[last] = min(has(last) + lacks, MOST)
-    return widths
+                return replace(page, widths={**page.widths, last: min(column_pixels(page, last) / 7 + lacks, MOST)})
+    return page
 
 
 def _words(text: str) -> list[str]:

@@ -359,7 +359,7 @@ class _Writer:
             worksheet.hide_gridlines(2)
         paper = printed(page)
         self._paper(worksheet, paper.scale)
-        worksheet.print_area(0, 0, *paper.last)
+        worksheet.print_areas(page.title, paper.areas)
         worksheet.set_h_pagebreaks(paper.rows)
         worksheet.set_v_pagebreaks(paper.columns)
         if paper.heads:
