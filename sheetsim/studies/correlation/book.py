@@ -11,7 +11,7 @@ from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
 from sheetsim.studies.correlation.matrix_sheets import pass_sheets, slopes_page, theory_sheets
-from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, SHOWN
+from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, HEADINGS
 from sheetsim.studies.network_sheets import CHOOSE, CUSTOM_COUNTS, bias_page, network_controls
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.sections import (
@@ -64,7 +64,7 @@ class CorrelationBook:
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         graph, theory = self.graph, self.theory
-        shown = [Steps(theory[name], name) for name in (*SHOWN, "second")]
+        shown = [Steps(theory[name], heading) for name, heading in HEADINGS.items()]
         most = max(len(table.columns) for table in self.tables)
         widths = {0: 8} | dict.fromkeys(range(1, most + 1), 12)
         sheets: list[Sheet] = [

@@ -15,6 +15,7 @@ from sheetsim.studies.jacobian.layers import (
     JacobianLayer,
     Values,
 )
+from sheetsim.studies.layer_theory import HEADINGS
 from sheetsim.studies.network_sheets import CHOOSE
 from sheetsim.studies.pages import LABEL_WIDTH, VALUES
 from sheetsim.studies.sections import (
@@ -65,7 +66,7 @@ class JacobianBook:
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order; where the networks are large only those that hold results."""
         table = self.tables[0]
-        shown = [Steps(series, name) for name, series in self.theory.items()]
+        shown = [Steps(series, HEADINGS[name]) for name, series in self.theory.items()]
         widths = {0: 18} | dict.fromkeys(range(1, len(table.columns) + 1), 13)
         drawn = {one.depth: labels(one.ends) for one in self.histograms.of}
         sheets: list[Sheet] = [

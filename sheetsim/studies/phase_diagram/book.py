@@ -16,7 +16,7 @@ from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.book import NOTES
 from sheetsim.studies.correlation.matrix_sheets import expectation_sheets
-from sheetsim.studies.correlation.mean_field import FURTHER, SHOWN
+from sheetsim.studies.correlation.mean_field import FURTHER, HEADINGS
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.phase_diagram.measured import VERDICTS
 from sheetsim.studies.sections import (
@@ -94,7 +94,7 @@ class PhaseBook:
 
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
-        shown = [Steps(self.theory[name], name) for name in (*SHOWN, "second")]
+        shown = [Steps(self.theory[name], heading) for name, heading in HEADINGS.items()]
         widths = {0: 12} | dict.fromkeys(range(1, WIDE), 17)
         sheets: list[Sheet] = [
             self._overview(live),

@@ -13,6 +13,7 @@ from sheetsim.studies.network_sheets import bias_page
 from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.propagation.blocks import PropagationBlock
 from sheetsim.studies.propagation.layers import VERDICTS
+from sheetsim.studies.propagation.theory import HEADINGS
 from sheetsim.studies.sections import (
     Control,
     Overview,
@@ -93,7 +94,7 @@ class PropagationBook:
 
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
-        shown = [Steps(series, name) for name, series in self.theory.items() if name != "squares"]
+        shown = [Steps(self.theory[name], heading) for name, heading in HEADINGS.items()]
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns) + 1), 13)
         sheets: list[Sheet] = [
             self._overview(live),
