@@ -171,4 +171,6 @@ class FiniteWidthBook:
         items += [Text(bottom, 0, "draw", "label"), Block(bottom, 1, graph["start"])]
         items += [Text(bottom + 1, 0, "input", "label"), Block(bottom + 1, 1, graph["x"])]
         words = "the histogram’s bins, theory and the input"
-        return Page("Drawn", tuple(items), dict.fromkeys(range(left + 4), 12), words=words)
+        # The input is a row that would go over several sheets of paper.
+        widths = dict.fromkeys(range(left), 12) | dict.fromkeys(range(left, left + 4), 18)
+        return Page("Drawn", tuple(items), widths, printed=bottom + 1, words=words)

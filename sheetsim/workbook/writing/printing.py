@@ -117,6 +117,16 @@ def scale_of(pixels: int) -> int:
     return min(100, fit) if fit >= LEAST_SCALE else CUT_SCALE
 
 
+def even_cuts(rows: int, scale: int) -> tuple[int, ...]:
+    """The rows before which a matrix below its headings is cut, so that each sheet of paper holds about as many.
+
+    Cut by the programs, the last sheet can hold a single row. None where the cuts were too many for a file.
+    """
+    room = floor(PAPER_HEIGHT * 100 / scale / ROW) - 1
+    sheets = ceil(rows / room)
+    return tuple(1 + rows * k // sheets for k in range(1, sheets)) if sheets <= MOST_BREAKS else ()
+
+
 def width_of(characters: float) -> int:
     """A column's pixels, as Excel has them with its usual font."""
     return int(characters * 7 + 0.5) + 5

@@ -58,6 +58,7 @@ from sheetsim.workbook.writing.printing import (
     PAPER_WIDTH,
     ROW,
     column_pixels,
+    even_cuts,
     printed,
     row_pixels,
     scale_of,
@@ -307,6 +308,7 @@ class _Writer:
         self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
         wide = sheet.left * width_of(8) + columns * width_of(10)
         self._paper(worksheet, scale_of(wide))
+        worksheet.set_h_pagebreaks(even_cuts(rows, scale_of(wide)))
         _repeat(worksheet, rows, wide, sheet.left - 1)
 
     def _number_strings(self, texts: Iterable[str]) -> None:
@@ -348,6 +350,7 @@ class _Writer:
                 worksheet.set_column(1 + c, 1 + c, widths[c])
         wide = width_of(8) + sum(map(width_of, widths))
         self._paper(worksheet, scale_of(wide))
+        worksheet.set_h_pagebreaks(even_cuts(rows, scale_of(wide)))
         _repeat(worksheet, rows, wide, 0)
 
     def _page(self, worksheet: ExactWorksheet, page: Page) -> None:
