@@ -13,7 +13,7 @@ from sheetsim.studies.correlation.layers import VERDICTS, Layer
 from sheetsim.studies.correlation.matrix_sheets import pass_sheets, slopes_page, theory_sheets
 from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, HEADINGS
 from sheetsim.studies.network_sheets import CHOOSE, CUSTOM_COUNTS, bias_page, network_controls
-from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.pages import LABEL_WIDTH, counted
 from sheetsim.studies.sections import (
     Control,
     Overview,
@@ -83,7 +83,7 @@ class CorrelationBook:
         graph, table, count = self.graph, self.tables[0], len(self.layers)
         wide = ACROSS + 1
         told = (
-            f"{self.study.pairs:,} pairs of inputs, of correlation c, pass through {count} layers of "
+            f"{counted(self.study.pairs, 'pair')} of inputs, of correlation c, through {counted(count, 'layer')} of "
             f"{self.study.units:,} units with the same weights, drawn again for each layer.",
             "In wide networks c goes through one map, layer by layer, to its fixed point c* (Poole et al. 2016). Its "
             "slope at c = 1 is χ: below 1 inputs become alike (ordered), above 1 they part however near they are "

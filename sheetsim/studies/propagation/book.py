@@ -10,7 +10,7 @@ from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.matrix_sheets import expectation_sheets
 from sheetsim.studies.network_sheets import bias_page
-from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.pages import LABEL_WIDTH, counted
 from sheetsim.studies.propagation.blocks import PropagationBlock
 from sheetsim.studies.propagation.layers import VERDICTS
 from sheetsim.studies.propagation.theory import HEADINGS
@@ -109,9 +109,9 @@ class PropagationBook:
         study, table = self.study, self.table
         kind, wide, count = (study.block, study.norm), ACROSS + 1, study.layers
         told = (
-            f"{study.samples:,} samples pass through {count} layers of {study.units:,} {study.activation} units, "
-            f"{FORMULAS[kind].replace('W)', 'W + b)') if study.bias else FORMULAS[kind]}; a random gradient comes back "
-            "from the last.",
+            f"{study.samples:,} samples pass through {counted(count, 'layer')} of {study.units:,} {study.activation} "
+            f"units, {FORMULAS[kind].replace('W)', 'W + b)') if study.bias else FORMULAS[kind]}; a random gradient "
+            "comes back from the last.",
             BIASED if study.bias and kind == ("plain", "layer") else KNOWN[kind],
         )
         cells = [Control("Gain σ_w", self.graph["gain"], "weights have the standard deviation gain/√units")]
