@@ -578,7 +578,7 @@ MISTAKES = [
     ("run relu-he --set samples=x", "relu-he: samples: 整数でなければなりません(文字列が与えられています)"),
     ("verify nofile.xlsx", "nofile.xlsx を読めません: ファイルまたはフォルダーがありません"),
     ("nope", "コマンド nope はありません。"),
-    ("run nope --lang en", "unknown template 'nope'; `sheetsim list` shows them all"),
+    ("run nope --lang en", "unknown template 'nope': `sheetsim list` shows them all"),
     ("--lang fr list", "lang must be en or ja, not 'fr'"),
     # By Typer and pydantic.
     ("run --lang ja --x", "オプション --x はありません。"),
