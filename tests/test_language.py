@@ -169,7 +169,7 @@ BOOKS: list[tuple[str, dict[str, Any]]] = [
     ("symmetry", STEPS["symmetry"]),
     ("symmetry", STEPS["symmetry"] | {"bias": 0.3, "gain": 2.0}),
     ("finite-width", STEPS["finite-width"] | {"bias": 0.3}),
-    ("rnn-gradients", STEPS["rnn-gradients"] | {"bias": 0.3, "gain": 2.0}),
+    ("rnn-gradients", STEPS["rnn-gradients"] | {"bias": 0.3, "gain": 2.0, "samples": 1, "units": 1}),
     ("optimizers", STEPS["optimizers"]),
     ("rnn-gradients", STEPS["rnn-gradients"]),
     ("correlation-angles", {"pairs": 3, "units": 3, "layers": 2}),
