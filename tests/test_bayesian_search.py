@@ -48,6 +48,8 @@ def test_the_normal_distribution_function_has_all_its_digits() -> None:
     z = np.concatenate([np.linspace(-40, 40, 4001), [0.0]]).reshape(-1, 1)
     share = normal_share(sheetsim.Model().input("z", z))
     np.testing.assert_allclose(evaluate([share])[share], ndtr(z), atol=1e-15, rtol=1e-11)
+    far = np.abs(z) > 39
+    assert np.isin(evaluate([share])[share][far], (0, 1)).all()
 
 
 def test_what_exploits_stays_on_the_lower_hill_and_what_explores_finds_the_higher_one() -> None:

@@ -78,7 +78,7 @@ def test_a_replicate_loads_no_layout_and_builds_no_table() -> None:
 def test_every_study_refuses_an_unknown_key_in_a_sentence_with_the_near_one(name: str) -> None:
     kind = getattr(sheetsim, name)
     with pytest.raises(
-        sheetsim.SheetsimError, match=rf"^{name}: unknown key 'sede': did you mean 'seed'\?; the keys are"
+        sheetsim.SheetsimError, match=rf"^{name}: unknown key 'sede' \(did you mean 'seed'\?\): the keys are"
     ):
         kind(sede=1)
     with pytest.raises(sheetsim.SheetsimError, match=rf"^{name} takes its keys by name, as in {name}\(seed=1\)$"):

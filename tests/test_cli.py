@@ -151,10 +151,10 @@ def test_runs_of_one_command_share_their_axes_and_each_can_be_made_alone(sheetsi
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("run relu-hee", "unknown template 'relu-hee': did you mean 'relu-he'?"),
-        ("show sigmoid", "unknown template 'sigmoid': did you mean 'sigmoid-std1'"),
-        ("run relu-he --set sampels=5", "unknown key 'sampels': did you mean 'samples'?"),
-        ("run relu-he --set histogram.bin=5", "unknown key 'histogram.bin': did you mean 'bins'?"),
+        ("run relu-hee", "unknown template 'relu-hee' (did you mean 'relu-he'?)"),
+        ("show sigmoid", "unknown template 'sigmoid' (did you mean 'sigmoid-std1'?)"),
+        ("run relu-he --set sampels=5", "unknown key 'sampels' (did you mean 'samples'?)"),
+        ("run relu-he --set histogram.bin=5", "unknown key 'histogram.bin' (did you mean 'bins'?)"),
         ("run relu-he --set samples=1.5", "samples: must be a whole number, not a number"),
         ("run relu-he --set samples=many", "samples: must be a whole number, not text"),
         ("run relu-he --set samples=0", "samples must be at least 1, not 0"),

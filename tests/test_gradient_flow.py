@@ -342,7 +342,7 @@ def test_books_of_values_alone_are_clean_and_verify(report: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        ({"los": "mse"}, "unknown key 'los': did you mean 'loss'.*the keys are study, title"),
+        ({"los": "mse"}, r"unknown key 'los' \(did you mean 'loss'\?\): the keys are study, title"),
         ({"loss": "hinge"}, "loss must be mse or cross-entropy, not 'hinge'"),
         ({"outputs": 0}, "outputs must be at least 1"),
         ({"output_initializer": "best"}, "initializer must be one of"),

@@ -169,7 +169,7 @@ BOOKS: list[tuple[str, dict[str, Any]]] = [
     ("symmetry", STEPS["symmetry"]),
     ("symmetry", STEPS["symmetry"] | {"bias": 0.3, "gain": 2.0}),
     ("finite-width", STEPS["finite-width"] | {"bias": 0.3}),
-    ("rnn-gradients", STEPS["rnn-gradients"] | {"bias": 0.3, "gain": 2.0}),
+    ("rnn-gradients", STEPS["rnn-gradients"] | {"bias": 0.3, "gain": 2.0, "samples": 1, "units": 1}),
     ("optimizers", STEPS["optimizers"]),
     ("rnn-gradients", STEPS["rnn-gradients"]),
     ("correlation-angles", {"pairs": 3, "units": 3, "layers": 2}),
@@ -579,7 +579,7 @@ MISTAKES = [
     ("run relu-he --set samples=x", "relu-he: samples: 整数でなければなりません(文字列が与えられています)"),
     ("verify nofile.xlsx", "nofile.xlsx を読めません: ファイルまたはフォルダーがありません"),
     ("nope", "コマンド nope はありません。"),
-    ("run nope --lang en", "unknown template 'nope'; `sheetsim list` shows them all"),
+    ("run nope --lang en", "unknown template 'nope': `sheetsim list` shows them all"),
     ("--lang fr list", "lang must be en or ja, not 'fr'"),
     # By click.
     ("run --lang ja --x", "オプション --x はありません。"),

@@ -65,6 +65,14 @@ def test_q_and_chi_agree_with_mpmath() -> None:
     assert abs(2.5 * mean(lambda a: mp.sech(a) ** 4) - float(at.chi[0])) < 1e-13
 
 
+def test_what_is_zero_or_infinite_is_no_rounding_of_it() -> None:
+    """Without biases tanh has c* = 0 above the line, and on it, σ_w² = 1, variances take infinitely many layers."""
+    at = phases("tanh", [1.0, 2.0, 1.54419284], [0.0, 0.0, 0.02])
+    assert at.c[1] == 0
+    assert at.xi_q[0] == at.xi_c[2] == np.inf
+    assert np.isfinite([at.xi_q[1], at.xi_c[1]]).all()
+
+
 def test_c_star_and_its_depth_scale_agree_with_mpmath() -> None:
     """By Mehler's series: E[f(u) f(v)] = Σ a_k² c^k/k! of correlated normal u, v, with a_k = E[f(√q s) He_k(s)]."""
     mp = pytest.importorskip("mpmath")

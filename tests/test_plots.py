@@ -265,7 +265,7 @@ def test_the_same_run_gives_the_same_bytes_whatever_a_persons_settings(
         ("plot relu-he --output a", "a must end in .png, .svg or .pdf"),
         ("plot relu-he --what histogrms", "there is no plot 'histogrms': did you mean 'Histograms'?"),
         ("plot relu-he --what zzz", "there is no plot 'zzz'; there are Overview, Trace, Histograms, layers"),
-        ("plot relu-hee", "unknown template 'relu-hee': did you mean 'relu-he'?"),
+        ("plot relu-hee", "unknown template 'relu-hee' (did you mean 'relu-he'?)"),
         ("plot missing.xlsx", "cannot read missing.xlsx"),
         ("plot missing.xlsx --seed 1", "go with templates"),
         ("run relu-he --open", "--open needs a desktop, and there is no xdg-open here"),

@@ -386,7 +386,7 @@ def test_values_alone_verify_and_hold_no_formula(name: str, tmp_path: Path) -> N
         ({"clip": "never"}, "clip must be each step or once, not 'never'"),
         ({"norm": "max"}, "norm must be mean or l2, not 'max'"),
         ({"log": "yes"}, "log: must be true or false, not text"),
-        ({"step": 3}, "unknown key 'step': did you mean 'steps'"),
+        ({"step": 3}, r"unknown key 'step' \(did you mean 'steps'\?\)"),
     ],
     ids=str,
 )

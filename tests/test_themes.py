@@ -363,8 +363,8 @@ def test_a_logo_covers_nothing(title: str, inside: bool, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[colrs]\nink = 1", "unknown key 'colrs': did you mean 'colors'?"),
-        ('[colors]\ninc = "#112233"', "unknown key 'colors.inc': did you mean 'ink'?"),
+        ("[colrs]\nink = 1", "unknown key 'colrs' (did you mean 'colors'?)"),
+        ('[colors]\ninc = "#112233"', "unknown key 'colors.inc' (did you mean 'ink'?)"),
         ('[colors]\nink = "red"', "colors: ink must be a color such as #1F2937, not 'red'"),
         ('[colors]\nlines = ["#112233"]', "colors: lines must be a list of 5 colors"),
         ("[colors]\nink = 3", "colors.ink: must be text, not a whole number"),
@@ -372,7 +372,7 @@ def test_a_logo_covers_nothing(title: str, inside: bool, tmp_path: Path) -> None
             '[colors]\ninput = "#2244EE"',
             "colors: input must be a shade of yellow, which is what texts of the books call it",
         ),
-        ('[tones]\ngood = {fil = "#112233"}', "unknown key 'tones.good.fil': did you mean 'fill'?"),
+        ('[tones]\ngood = {fil = "#112233"}', "unknown key 'tones.good.fil' (did you mean 'fill'?)"),
         ("[font]\nsize = 14", "font: size must lie between 8 and 11 points, not 14"),
         ("[numbers]\ncount = '0.0\"'", "numbers: count must be a number format such as 0.00 or #,##0"),
         ("[numbers]\ncount = 'yyyy'", "numbers: count must be a number format such as 0.00 or #,##0"),

@@ -22,6 +22,7 @@ from sheetsim.engine.blas import kernels
 from sheetsim.errors import SheetsimError
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.workbook.limits import MANIFEST_TITLE, check_formula, check_name, check_titles
+from sheetsim.workbook.writing.printing import PAPER_HEIGHT, ROW, even_cuts
 from sheetsim.workbook.writing.styles import axis_format
 from sheetsim.workbook.writing.theme import RoleColors
 
@@ -482,3 +483,11 @@ def test_wrong_types_from_python_are_sentences_too(make: object) -> None:
 def test_numpy_scalars_are_numbers() -> None:
     run = sheetsim.run("relu-he", seed=np.int64(3), initializer=np.float64(0.5), **SMALL)
     assert run["sd_1"] == 0.5
+
+
+@pytest.mark.parametrize("scale", [60, 100])
+def test_no_sheet_of_paper_has_a_row_of_a_matrix_alone(scale: int) -> None:
+    for rows in range(1, 400):
+        held = np.diff([1, *even_cuts(rows, scale), rows + 1])
+        assert held.max() - held.min() <= 1
+        assert (held.max() + 1) * ROW * scale / 100 <= PAPER_HEIGHT

@@ -78,7 +78,7 @@ def names() -> list[str]:
 def template_text(name: str) -> str:
     """A shipped template's TOML. Raises SheetsimError with the nearest name when there is none."""
     if name not in names():
-        raise SheetsimError(f"unknown template {name!r}{nearest(name, names())}; `sheetsim list` shows them all")
+        raise SheetsimError(f"unknown template {name!r}{nearest(name, names())}: `sheetsim list` shows them all")
     return (folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 

@@ -27,6 +27,16 @@ SERIES = {
     "slope_ratio": "E[f′⁴]/E[f′²]²: 1 where all slopes are equal",
 }
 
+# What stands above their columns.
+HEADINGS = {
+    "second_theory": "mean square",
+    "q_theory": "variance q",
+    "chi_theory": "growth χ",
+    "slope_square": "E[f′²]",
+    "slope_fourth": "E[f′⁴]",
+    "slope_ratio": "E[f′⁴]/E[f′²]²",
+}
+
 
 def layer_theory(
     graph: Graph, activation: Matrix, weights: Matrix, bias: Matrix, given: Matrix, layers: int

@@ -203,6 +203,6 @@ def layer_heads(row: int, label: str, places: range, wide: int, last: str = "", 
     return items + [Text(row, column, " ", "heading") for column in range(len(places) + 1, wide + 1)]
 
 
-def counted(layers: int) -> str:
-    """So many layers, in words."""
-    return "1 layer" if layers == 1 else f"{layers} layers"
+def counted(number: int, word: str) -> str:
+    """So many of something, in words."""
+    return f"1 {word}" if number == 1 else f"{number:,} {word}s"

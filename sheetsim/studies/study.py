@@ -268,13 +268,13 @@ def toml_value(value: Any) -> str:
 
 def unknown_key(path: str, key: str, allowed: Sequence[str]) -> str:
     """What is said of a key that is not one of those allowed. path: with the tables that it is in."""
-    return f"unknown key {path!r}{nearest(key, allowed)}; the keys are {', '.join(allowed)}"
+    return f"unknown key {path!r}{nearest(key, allowed)}: the keys are {', '.join(allowed)}"
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
-    """The one of the words that is near, as a question; empty where none is."""
+    """The one of the words that is near, as a question in brackets; empty where none is."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f": did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def explained(message: str, kind: Any = None) -> str:

@@ -193,7 +193,8 @@ def _correlation(a: Array, second: Array, w2: Array, b2: Array, chi: Array) -> t
         middle = (low + high) / 2
         above = mapped(middle) > middle
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    c = np.where(chi <= 1, 1.0, (low + high) / 2)
+    # An interval that was halved to 0 each time has c* = 0, as of odd functions without biases.
+    c = np.where(chi <= 1, 1.0, np.where(low == 0, 0.0, (low + high) / 2))
     # Of the identity correlations stay, unless biases count beside sizes that do not grow e-fold.
     linear = second - a[:, 1] <= CONSTANT * second
     c = np.where(linear & ((chi > 1 + CONSTANT) | (b2 == 0)), np.nan, c)
@@ -229,8 +230,8 @@ def followed(
 
 
 def _depth(slope: Array) -> Array:
-    """1/|ln slope|: infinite at 1, 0 at 0."""
-    return np.asarray(1 / np.abs(np.log(slope)))
+    """1/|ln slope|: infinite within EDGE of 1, 0 at 0."""
+    return np.where(np.abs(slope - 1) <= EDGE, np.inf, 1 / np.abs(np.log(slope)))
 
 
 @lru_cache(maxsize=1)

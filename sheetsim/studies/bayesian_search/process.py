@@ -123,10 +123,13 @@ def search_step(graph: Graph, suffix: str, x: Matrix, y: Matrix, count: Matrix) 
 
 
 def normal_share(z: Matrix) -> Matrix:
-    """Φ(z), element by element, in arithmetic alone (see NUMERATOR); at 37 deviations and beyond 0 or 1."""
+    """Φ(z), element by element, in arithmetic alone (see NUMERATOR).
+
+    From 39 deviations on, where e^(−z²/2) is 0, it is 0 or 1; the polynomials, which overflow far beyond, stay at 40.
+    """
     far = absolute(z)
-    near = where(far > 37, 37, far)
-    below = exp(-(near**2) / 2) * _polynomial(NUMERATOR, near) / _polynomial(DENOMINATOR, near)
+    near = where(far > 40, 40, far)
+    below = exp(-(z**2) / 2) * _polynomial(NUMERATOR, near) / _polynomial(DENOMINATOR, near)
     return where(z > 0, 1 - below, below)
 
 

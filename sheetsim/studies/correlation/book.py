@@ -11,9 +11,9 @@ from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.layers import VERDICTS, Layer
 from sheetsim.studies.correlation.matrix_sheets import pass_sheets, slopes_page, theory_sheets
-from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, SHOWN
+from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, HEADINGS
 from sheetsim.studies.network_sheets import CHOOSE, CUSTOM_COUNTS, bias_page, network_controls
-from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.pages import LABEL_WIDTH, counted
 from sheetsim.studies.sections import (
     Control,
     Overview,
@@ -64,7 +64,7 @@ class CorrelationBook:
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
         graph, theory = self.graph, self.theory
-        shown = [Steps(theory[name], name) for name in (*SHOWN, "second")]
+        shown = [Steps(theory[name], heading) for name, heading in HEADINGS.items()]
         most = max(len(table.columns) for table in self.tables)
         widths = {0: 8} | dict.fromkeys(range(1, most + 1), 12)
         sheets: list[Sheet] = [
@@ -83,7 +83,7 @@ class CorrelationBook:
         graph, table, count = self.graph, self.tables[0], len(self.layers)
         wide = ACROSS + 1
         told = (
-            f"{self.study.pairs:,} pairs of inputs, of correlation c, pass through {count} layers of "
+            f"{counted(self.study.pairs, 'pair')} of inputs, of correlation c, through {counted(count, 'layer')} of "
             f"{self.study.units:,} units with the same weights, drawn again for each layer.",
             "In wide networks c goes through one map, layer by layer, to its fixed point c* (Poole et al. 2016). Its "
             "slope at c = 1 is χ: below 1 inputs become alike (ordered), above 1 they part however near they are "

@@ -26,8 +26,14 @@ FINE = 64.0
 # Powers of smaller correlations are below what a sheet can hold, and are left out.
 LEAST = 1e-5
 
-# The series of theory that tables show; the others lead to them.
-SHOWN = ("q_theory", "c_theory", "chi_theory", "map_slope")
+# What stands above the columns of the theory; the other series lead to them.
+HEADINGS = {
+    "q_theory": "variance q",
+    "c_theory": "correlation c",
+    "chi_theory": "growth χ",
+    "map_slope": "slope of c",
+    "second": "E[f²]",
+}
 
 # Layers beyond the network's last that the map is followed through, towards its fixed point.
 FURTHER = 64
@@ -99,7 +105,7 @@ def mean_field_series(
 
     q = graph.define("q_0", 0 * graph["c_0"] + 1, what="the inputs' mean square in theory")
     start = {"q_theory": q, "c_theory": graph["c_0"] + 0}
-    columns = {name: (name,) for name in (*SHOWN, "second")}
+    columns = {name: (name,) for name in HEADINGS}
     return graph.series(start, step=step, steps=layers + FURTHER, columns=columns, what=SERIES)
 
 

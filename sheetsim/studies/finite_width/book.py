@@ -9,7 +9,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.finite_width.layers import VERDICTS, sum_of_inverses
 from sheetsim.studies.finite_width.passes import multiplies_sizes
-from sheetsim.studies.pages import LABEL_WIDTH, VALUES
+from sheetsim.studies.pages import LABEL_WIDTH, VALUES, counted
 from sheetsim.studies.sections import (
     Overview,
     Row,
@@ -88,8 +88,8 @@ class FiniteWidthBook:
         study, table = self.study, self.tables[0]
         wide, count = ACROSS + 1, len(study.layers)
         told = (
-            f"{study.networks:,} networks of {count} layers and {study.activation} units take one input through "
-            f"{'weights and biases' if study.bias else 'weights'} of their own, σ_w = {study.gain_size:.4g}"
+            f"{study.networks:,} networks of {counted(count, 'layer')} and {study.activation} units take one input "
+            f"through {'weights and biases' if study.bias else 'weights'} of their own, σ_w = {study.gain_size:.4g}"
             f"{f', σ_b = {study.bias:.4g}' if study.bias else ''}. Each layer’s squared length ‖z‖² stands beside its "
             "mean-field value. For relu it is a mean of n terms that vary by 5: its logarithm varies by 5/n a layer.",
             self._of_depth,
@@ -171,4 +171,6 @@ class FiniteWidthBook:
         items += [Text(bottom, 0, "draw", "label"), Block(bottom, 1, graph["start"])]
         items += [Text(bottom + 1, 0, "input", "label"), Block(bottom + 1, 1, graph["x"])]
         words = "the histogram’s bins, theory and the input"
-        return Page("Drawn", tuple(items), dict.fromkeys(range(left + 4), 12), words=words)
+        # The input is a row that would go over several sheets of paper.
+        widths = dict.fromkeys(range(left), 12) | dict.fromkeys(range(left, left + 4), 18)
+        return Page("Drawn", tuple(items), widths, printed=bottom + 1, words=words)

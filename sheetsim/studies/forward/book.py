@@ -107,8 +107,9 @@ class ForwardBook:
         wide = ACROSS + 1
         biases = " + Biases" if layers[0].b is not None else ""
         told = (
-            f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(layers))}: a layer multiplies "
-            f"by weights (Linear = input × Weights{biases}) and applies the activation (Activation = f(Linear)).",
+            f"{samples:,} samples of {counted(inputs, 'input')} pass through {counted(len(layers), 'layer')}: a layer "
+            f"multiplies by weights (Linear = input × Weights{biases}) and applies the activation "
+            "(Activation = f(Linear)).",
             f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; the charts show how every layer's outputs are distributed "
             "under the chosen start of the weights.",
             "A good start keeps the spread, and the difference between samples, from layer to layer; a bad one "

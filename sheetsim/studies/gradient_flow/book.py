@@ -95,8 +95,8 @@ class GradientFlowBook:
         samples, inputs = self.flow.network.x.shape
         wide = ACROSS + 1
         told = (
-            f"{samples:,} samples of {inputs:,} inputs pass through {counted(len(steps) - 1)} and a linear output "
-            "layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
+            f"{samples:,} samples of {counted(inputs, 'input')} pass through {counted(len(steps) - 1, 'layer')} and a "
+            "linear output layer to a loss, and its gradients come back: d_v is ∂loss/∂v.",
             f"{HOW_IT_IS_SHOWN[self.study.is_full, live]}; each gradient refers to that of the next layer.",
             "d_z of a layer is d_a of the next times its weights; d_a is d_z times f′(a); d_W is the layer's input "
             "times d_a.",

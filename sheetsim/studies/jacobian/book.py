@@ -15,8 +15,9 @@ from sheetsim.studies.jacobian.layers import (
     JacobianLayer,
     Values,
 )
+from sheetsim.studies.layer_theory import HEADINGS
 from sheetsim.studies.network_sheets import CHOOSE
-from sheetsim.studies.pages import LABEL_WIDTH, VALUES
+from sheetsim.studies.pages import LABEL_WIDTH, VALUES, counted
 from sheetsim.studies.sections import (
     Control,
     Overview,
@@ -65,7 +66,7 @@ class JacobianBook:
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order; where the networks are large only those that hold results."""
         table = self.tables[0]
-        shown = [Steps(series, name) for name, series in self.theory.items()]
+        shown = [Steps(series, HEADINGS[name]) for name, series in self.theory.items()]
         widths = {0: 18} | dict.fromkeys(range(1, len(table.columns) + 1), 13)
         drawn = {one.depth: labels(one.ends) for one in self.histograms.of}
         sheets: list[Sheet] = [
@@ -100,9 +101,10 @@ class JacobianBook:
             "over 100,000."
         )
         told = (
-            f"One input passes through {count} layers of {study.units:,} units with Gaussian weights, and with "
-            "orthogonal ones. J holds the derivatives of a layer’s outputs by the input, J ← (J W) ∘ f′(a); its "
-            "singular values say by how much small changes are stretched, in the best direction and the worst.",
+            f"One input passes through {counted(count, 'layer')} of {counted(study.units, 'unit')} with Gaussian "
+            "weights, and with orthogonal ones. J holds the derivatives of a layer’s outputs by the input, "
+            "J ← (J W) ∘ f′(a); its singular values say by how much small changes are stretched, in the best "
+            "direction and the worst.",
             "Their mean square is χ^L in wide networks, which the choice of σ_w and σ_b can keep at 1. Only where all "
             "of them are near 1 does every direction pass: dynamical isometry (Saxe et al. 2013; Pennington, "
             "Schoenholz & Ganguli 2017). The fourth power, relative to the squared mean square, is then 1; Gaussian "
@@ -162,7 +164,7 @@ class JacobianBook:
         return Lines(0, column, title, tuple(lines), CHART, "layer", (), True)
 
     def _histogram(self, of: DepthHistogram, kind: str, drawn: Matrix, column: int) -> Lines:
-        through = "1 layer" if of.depth == 1 else f"{of.depth} layers"
+        through = counted(of.depth, "layer")
         lines = Line("measured", (of.measured[kind],)), Line("theory", (of.expected[kind],), "dashed")
         title = f"{kind.capitalize()} weights, {through}: share of singular values"
         return Lines(0, column, title, lines, CHART, "singular value, up to", (drawn,))

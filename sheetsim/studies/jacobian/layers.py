@@ -28,6 +28,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.nets import activate
 from sheetsim.model.series import Series
 from sheetsim.studies.jacobian.spectrum import SINGULAR_VALUES, shares
+from sheetsim.studies.pages import counted
 from sheetsim.summary.histogram import NUDGE
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.verdict import Verdict
@@ -254,7 +255,7 @@ def values_table(values: Mapping[str, Sequence[Values]], depths: Sequence[int]) 
     columns = tuple(
         Column(
             f"{kind}_{depth}",
-            f"singular values of the {kind} network’s Jacobian through {depth} layers",
+            f"singular values of the {kind} network’s Jacobian through {counted(depth, 'layer')}",
             tuple(row(of[depth - 1].shown, k) for k in range(1, units + 1)),
             "size",
         )

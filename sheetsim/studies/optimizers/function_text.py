@@ -135,9 +135,9 @@ class _Reader:
         if isinstance(name, ast.Name):
             names = tuple(FUNCTIONS) if called else ("x", "y")
             close = difflib.get_close_matches(name.id.lower(), names, n=1, cutoff=0.5)
-            hint = f": did you mean {close[0]!r}?" if close and close[0] != name.id else ""
+            hint = f" (did you mean {close[0]!r}?)" if close and close[0] != name.id else ""
             what = "function" if called else "name"
-            return f"f: unknown {what} {self.where(name)}{hint}; there are x, y, numbers and {', '.join(FUNCTIONS)}"
+            return f"f: unknown {what} {self.where(name)}{hint}: there are x, y, numbers and {', '.join(FUNCTIONS)}"
         functions = ", ".join(FUNCTIONS)
         return f"f: {self.where(node)} is not allowed: use numbers, x, y, + - * / ** and functions ({functions})"
 

@@ -16,8 +16,8 @@ from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.book import NOTES
 from sheetsim.studies.correlation.matrix_sheets import expectation_sheets
-from sheetsim.studies.correlation.mean_field import FURTHER, SHOWN
-from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.correlation.mean_field import FURTHER, HEADINGS
+from sheetsim.studies.pages import LABEL_WIDTH, counted
 from sheetsim.studies.phase_diagram.measured import VERDICTS
 from sheetsim.studies.sections import (
     Control,
@@ -94,7 +94,7 @@ class PhaseBook:
 
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
-        shown = [Steps(self.theory[name], name) for name in (*SHOWN, "second")]
+        shown = [Steps(self.theory[name], heading) for name, heading in HEADINGS.items()]
         widths = {0: 12} | dict.fromkeys(range(1, WIDE), 17)
         sheets: list[Sheet] = [
             self._overview(live),
@@ -139,8 +139,9 @@ class PhaseBook:
             styles = ("verdict", *["center"] * len(SHOWN_OF_POINTS))
             rows.append(Row(f"Point {label}", [verdict, *(points[name][k] for _, name in SHOWN_OF_POINTS)], styles))
         measured = (
-            f"{study.pairs:,} pairs of inputs of correlation {study.correlation:g} through {study.layers} layers of "
-            f"{study.units:,} units, with the same draws at every point: numbers of the last layer beside theory’s."
+            f"{counted(study.pairs, 'pair')} of inputs of correlation {study.correlation:g} through "
+            f"{counted(study.layers, 'layer')} of {counted(study.units, 'unit')}, with the same draws at every "
+            "point: numbers of the last layer beside theory’s."
         )
         sections: list[Section] = [
             lead(told, WIDE, 34),

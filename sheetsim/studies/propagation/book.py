@@ -10,9 +10,10 @@ from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.matrix_sheets import expectation_sheets
 from sheetsim.studies.network_sheets import bias_page
-from sheetsim.studies.pages import LABEL_WIDTH
+from sheetsim.studies.pages import LABEL_WIDTH, counted
 from sheetsim.studies.propagation.blocks import PropagationBlock
 from sheetsim.studies.propagation.layers import VERDICTS
+from sheetsim.studies.propagation.theory import HEADINGS
 from sheetsim.studies.sections import (
     Control,
     Overview,
@@ -93,7 +94,7 @@ class PropagationBook:
 
     def sheets(self, command: str, live: bool) -> StudyBook:
         """The sheets in their order."""
-        shown = [Steps(series, name) for name, series in self.theory.items() if name != "squares"]
+        shown = [Steps(self.theory[name], heading) for name, heading in HEADINGS.items()]
         widths = {0: 8} | dict.fromkeys(range(1, len(self.table.columns) + 1), 13)
         sheets: list[Sheet] = [
             self._overview(live),
@@ -108,9 +109,9 @@ class PropagationBook:
         study, table = self.study, self.table
         kind, wide, count = (study.block, study.norm), ACROSS + 1, study.layers
         told = (
-            f"{study.samples:,} samples pass through {count} layers of {study.units:,} {study.activation} units, "
-            f"{FORMULAS[kind].replace('W)', 'W + b)') if study.bias else FORMULAS[kind]}; a random gradient comes back "
-            "from the last.",
+            f"{study.samples:,} samples pass through {counted(count, 'layer')} of {study.units:,} {study.activation} "
+            f"units, {FORMULAS[kind].replace('W)', 'W + b)') if study.bias else FORMULAS[kind]}; a random gradient "
+            "comes back from the last.",
             BIASED if study.bias and kind == ("plain", "layer") else KNOWN[kind],
         )
         cells = [Control("Gain σ_w", self.graph["gain"], "weights have the standard deviation gain/√units")]

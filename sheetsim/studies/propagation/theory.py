@@ -41,6 +41,19 @@ SERIES = {
     "chi_theory": "χ: by what a gradient's square grows back through the layer",
 }
 
+# What stands above their columns.
+HEADINGS = {
+    "q_theory": "mean square q",
+    "mean_theory": "mean m",
+    "product_theory": "mean product p",
+    "v_theory": "variance v",
+    "r_theory": "correlation r",
+    "f_mean": "E[f]",
+    "f_square": "E[f²]",
+    "f_product": "E[f f′]",
+    "chi_theory": "growth χ",
+}
+
 
 def theory_series(
     graph: Graph, block: str, norm: str, f: Callable[[Matrix], Matrix], samples: int, layers: int

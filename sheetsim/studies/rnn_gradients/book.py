@@ -8,7 +8,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.network_sheets import DRAWS, WEIGHTS
-from sheetsim.studies.pages import VALUES
+from sheetsim.studies.pages import VALUES, counted
 from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, Growth
 from sheetsim.studies.rnn_gradients.spectrum import Radius
 from sheetsim.studies.rnn_gradients.step_pages import spectrum_sheets, step_pages
@@ -127,13 +127,13 @@ class RnnGradientsBook:
 
     def _lead(self, live: bool) -> tuple[str, ...]:
         samples, units = self.graph["h_0"].shape
-        sizes = f"{_counted(samples, 'sample')} of {_counted(units, 'unit')}"
+        sizes = f"{counted(samples, 'sample')} of {counted(units, 'unit')} {'passes' if samples == 1 else 'pass'}"
         moved = "h ← f(h W + b)" if self.study.bias else "h ← f(h W)"
         shown = (
             "Choose between them by the cells Clip and Norm. Change a yellow cell, and all follows." if live else VALUES
         )
         return (
-            f"{sizes} pass {_counted(len(self.series['norm']), 'time')} through {moved}. Back comes d, the gradient "
+            f"{sizes} {counted(len(self.series['norm']), 'time')} through {moved}. Back comes d, the gradient "
             "of Σ h ∘ d_start by each h: d ← (d ∘ f′) Wᵀ, which is d Wᵀ for the identity.",
             "Clipped: d ← d · rate where rate = max_norm/(norm + 1e-6) is below 1. “each step” with √(Σd²)/N is "
             "a textbook's convention; “once” with √(Σd²) is that of Pascanu, Mikolov & Bengio (2013, algorithm 1).",
@@ -151,7 +151,3 @@ class RnnGradientsBook:
             Line("singular value σ", columns["sigma"], style="guide"),
         )
         yield Lines(0, 4, "Growth of the norm by step back, beside ρ and σ", lines, CHART, "steps back")
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 HEAD = 8  # rows above a start's first step
 
+# The columns of the first two groups, which are one sheet of paper, with the steps and the gaps.
+FIRST = 14
+
 # The groups of a start's page, from left to right, with their series.
 GROUPS = {
     "The step": ("distinct", "distance", "loss", "gradient", "slope"),
@@ -66,7 +69,7 @@ def start_page(study: "Symmetry", start: Start, verdict: Matrix, steps: Matrix |
         notes,
         shown,
         HEAD,
-        columns=(6, 1),
+        columns=(6, FIRST),
         steps=steps,
         labeled="heading-left",
         index="index",

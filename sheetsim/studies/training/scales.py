@@ -141,7 +141,9 @@ class BatchNormScales(Trained, frozen=True, forbid_unknown_fields=True, kw_only=
             lines.append(Line(kind, table[told]))
             ends = [f"{told}_{end}" for end in ("low", "high")]
             lines += [Line(end, table[end], "band") for end in ends if end in {c.name for c in table.columns}]
-        chart = Lines(0, 0, "Final training accuracy by scale", tuple(lines), CHART, "std", table["std"], share=True)
+        # As wide as two: LibreOffice labels every scale.
+        size = 2 * CHART[0], CHART[1]
+        chart = Lines(0, 0, "Final training accuracy by scale", tuple(lines), size, "std", table["std"], share=True)
         return [charts([chart], CHART[1], more=8)]
 
 

@@ -14,6 +14,7 @@ from sheetsim.model.expr import (
     row,
     where,
 )
+from sheetsim.model.op_table import CONSTANT
 from sheetsim.studies.training.networks import QUANTITIES, ComparedNetwork
 from sheetsim.summary.student import Interval, interval
 from sheetsim.summary.table import Column, Table
@@ -246,5 +247,6 @@ def training_claims(claims: Sequence[TrainingClaim]) -> Table:
 
 
 def relative_distance(numbers: Matrix, to: Matrix) -> Matrix:
-    """|x/to − 1|."""
-    return absolute(numbers / to - 1)
+    """|x/to − 1|, and 0 where that is CONSTANT or less, a rounding."""
+    far = absolute(numbers / to - 1)
+    return where(far > CONSTANT, far, 0)

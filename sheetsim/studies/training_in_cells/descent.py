@@ -18,6 +18,7 @@ from sheetsim.model.expr import (
     choose,
     column,
     column_count,
+    column_mean,
     matrix,
     mean,
     row_count,
@@ -122,6 +123,8 @@ def descent_from(graph: Graph, name: str, steps: int) -> Descent:
         gradients = dict(
             zip(by, grad(total(made["a_2"] * d_a_2), [made[key] for key in by], fixed=[d_a_2]), strict=True)
         )
+        # The sum of d_a_2, but divided last: where both classes are as probable it is 0 and no rounding of it.
+        gradients["b_2"] = column_mean(p - y)
         made |= {f"d_{key}": node for key, node in (gradients | {"a_2": d_a_2}).items()}
         made |= {"p": p, "ahead": row_sum(made["a_2"] * (2 * y - 1))}
         made["loss"] = mean(ACTIVATIONS["softplus"].function(-made["ahead"]))

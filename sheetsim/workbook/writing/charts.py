@@ -1,6 +1,7 @@
 """Native charts: histograms and lines, from the places of the cells that they show. It places none on a sheet."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ Places = Mapping[Matrix, Area]
 
 # Of a chart in Excel.
 MOST_SERIES = 255
+
+# Labels of an axis over powers of ten, and the pixels of a chart's width that such a one takes.
+SMALL_LABELS, SMALL_LABEL = "[<0.01]0.0000;0.00", 48
 
 # A second scale for shares, 0 to 1 of which lie near its top.
 # Without labels and not deleted: LibreOffice draws the series of an axis that is deleted on the first one.
@@ -122,7 +126,10 @@ def lines_chart(book: Any, look: Look, item: Lines, places: Places, values: Mapp
     }
     chart.set_legend(legend if several else {"none": True})
     every = max(1, values[item.labels[0]].size // 8) if len(item.labels) == 1 else max(1, longest // 10)
-    chart.set_x_axis({**_x_axis(look, item.axis, every), **_label_format(item.labels, values)})
+    shown_as = _label_format(item.labels, values)
+    if shown_as.get("num_format") == SMALL_LABELS:
+        every = max(every, ceil(longest * SMALL_LABEL / item.size[0]))
+    chart.set_x_axis({**_x_axis(look, item.axis, every), **shown_as})
     scale = {"log_base": 10, "crossing": "min"} if item.logarithmic else {}
     shown = "[>=100000]0E+00;[<0.001]0E+00;General" if item.logarithmic else "General"
     if item.share:
@@ -234,7 +241,7 @@ def _label_format(labels: Sequence[Matrix], values: Mapping[Matrix, Array]) -> d
     low, high = numbers.min(), numbers.max()
     # Over powers of ten two digits after the point would show the small ones as 0.00; E notation would wrap.
     small = 0.0001 <= low < 0.005 and high >= 100 * low
-    return {"num_format": "[<0.01]0.0000;0.00" if small else axis_format(low, high)}
+    return {"num_format": SMALL_LABELS if small else axis_format(low, high)}
 
 
 def _frame(look: Look, chart: Any, item: Bars | HorizontalBars | Lines | Scatter) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from math import ceil
+from typing import TypeGuard
 from unicodedata import east_asian_width
 
 from sheetsim.workbook.layout import Item, Page, Text
-from sheetsim.workbook.writing.printing import CHARACTER, column_pixels
+from sheetsim.workbook.writing.printing import CHARACTER, WRAPPED_STYLES, column_pixels
 
 # By style of texts beside which others stand, a letter's width in characters of a column: Arial's of 10 points, bold
 # ones, and larger ones of a section's name.
-LETTER = {"label": 1.05, "label-top": 1.05, "edge-muted": 1.05, "column": 1.12, "index": 1.12}
+LETTER = {"label": 1.05, "label-top": 1.05, "edge-muted": 1.05, "column": 1.12, "index": 1.12, "heading": 1.12}
 SECTION = 1.35
 NARROW = frozenset("ijltrfI.,:;'|()[]/ -")
 
@@ -23,6 +24,9 @@ ENDS, WIDEST = 1.0, 40.0
 
 # The widest column that Excel has; and of frozen ones, beside which others are to be seen and printed.
 MOST, MOST_FROZEN = 255.0, 80.0
+
+# Pixels of a letter of a title, and of a small one.
+TITLE, SMALL_TITLE = 12.0, 8.0
 
 # By style of one line, the style of several; points of a line, and above and below them.
 WRAPPED = {"text": "wrapped", "hint": "hint-wrapped"}
@@ -33,14 +37,15 @@ Shown = Callable[[Text], str]
 
 def with_room(page: Page, shown: Shown) -> Page:
     """The page with room for its texts; shown: what a text's cell shows."""
-    wide = replace(page, widths=_widths(page, shown))
+    wide = _with_titles(replace(page, widths=_widths(page, shown)), shown)
     heights = dict(page.heights)
     items: list[Item] = []
     lined: set[int] = set()
     for item in page.items:
+        if _is_linked_title(item, page) and halves(shown(item)) * TITLE > _room(item, wide):
+            item = replace(item, style="title-small")
         if isinstance(item, Text) and (item.columns > 1 if item.style in WRAPPED else item.style in WRAPPED.values()):
-            room = sum(column_pixels(wide, column) for column in range(item.column, item.column + item.columns))
-            lines = ceil(halves(shown(item)) * CHARACTER / room)
+            lines = ceil(halves(shown(item)) * CHARACTER / _room(item, wide))
             if lines > 1:
                 item = replace(item, style=WRAPPED.get(item.style, item.style))
                 # Of a single cell alone every program finds the height by itself, where none is given.
@@ -58,6 +63,16 @@ def with_room(page: Page, shown: Shown) -> Page:
     return replace(wide, items=tuple(items), heights=heights)
 
 
+def _is_linked_title(item: Item, page: Page) -> TypeGuard[Text]:
+    """Whether it is a title that LibreOffice never wraps, as its cell has a link."""
+    return isinstance(item, Text) and item.style == "title" and item.row == item.column == 0 and bool(page.back)
+
+
+def _room(item: Text, page: Page) -> int:
+    """The pixels of a text's columns."""
+    return sum(column_pixels(page, column) for column in range(item.column, item.column + item.columns))
+
+
 def _widths(page: Page, shown: Shown) -> dict[int, float]:
     """The columns' widths, with room for headings and labels."""
     texts = sorted(
@@ -71,7 +86,10 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
         return widths[column] if column in widths else column_pixels(page, column) / 7
 
     for item in texts:
-        need = min(WIDEST, LETTER.get(item.style, 0.0) * _letters(shown(item)) + ENDS)
+        text = shown(item)
+        if item.style in WRAPPED_STYLES:
+            text = max(_words(text), key=_letters, default="")
+        need = min(WIDEST, LETTER.get(item.style, 0.0) * _letters(text) + ENDS)
         if item.style in LETTER and need > has(item.column):
             widths[item.column] = need
     for left, right in pairwise(texts):
@@ -80,6 +98,22 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
             if 0 < lacks < WIDEST:
                 widths[left.column] = has(left.column) + lacks
     return widths
+
+
+def _with_titles(page: Page, shown: Shown) -> Page:
+    """The page with room for a title that is one line in every program: its last column takes what it lacks."""
+    for title in page.items:
+        if _is_linked_title(title, page):
+            lacks = (SMALL_TITLE * halves(shown(title)) - _room(title, page)) / 7
+            if lacks > 0:
+                last = title.columns - 1
+                return replace(page, widths={**page.widths, last: min(column_pixels(page, last) / 7 + lacks, MOST)})
+    return page
+
+
+def _words(text: str) -> list[str]:
+    """What is not cut at a line's end: words between spaces, and none of East Asia, whose letters are."""
+    return "".join(" " if halves(letter) == 2 else letter for letter in text).split()
 
 
 def _letters(text: str) -> float:

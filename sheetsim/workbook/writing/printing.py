@@ -46,8 +46,8 @@ WIDEST_TEXT = 1600
 # Of one kind, in a file.
 MOST_BREAKS = 1000
 
-HEADING_STYLES = ("title", "section", "heading", "heading-left", "column", "layer", "axis", "index")
-WRAPPED_STYLES = ("title", "lead", "note", "heading", "code", "wrapped", "hint-wrapped")
+HEADING_STYLES = ("title", "title-small", "section", "heading", "heading-left", "column", "layer", "axis", "index")
+WRAPPED_STYLES = ("title", "title-small", "lead", "note", "heading", "code", "wrapped", "hint-wrapped")
 CHARTS = Bars | HorizontalBars | Lines | Scatter
 Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | DataBars
 
@@ -56,11 +56,13 @@ Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines
 class Print:
     """A page on paper.
 
-    last: the last row and column of the printed area; scale: per cent; rows, columns: those before which it is cut;
-    heads, labels: how many rows, above the frozen line, and columns are repeated, and where the rows begin.
+    last: the last row and column that are printed; areas: what is printed, by first and last row and column; scale: per
+    cent; rows, columns: those before which it is cut; heads, labels: how many rows, above the frozen line, and columns
+    are repeated, and where the rows begin.
     """
 
     last: tuple[int, int]
+    areas: tuple[tuple[int, int, int, int], ...]
     scale: int
     rows: tuple[int, ...]
     columns: tuple[int, ...]
@@ -91,13 +93,38 @@ def printed(page: Page) -> Print:
         scale = min(cut, key=lambda of: (len(cut[of]), -of))
         columns = cut[scale]
     rows = _rows(items, heights, page).cuts(PAPER_HEIGHT * 100 / scale, frozen[0], repeated)
-    return Print(last, scale, tuple(rows), tuple(columns), heads, frozen[1])
+    areas = _areas(page, items, last, columns if frozen[1] else (), heads[0] if heads else 0)
+    return Print(last, areas, scale, tuple(rows), tuple(columns), heads, frozen[1])
+
+
+def _areas(
+    page: Page, items: Sequence[Placed], last: tuple[int, int], columns: Sequence[int], top: int
+) -> tuple[tuple[int, int, int, int], ...]:
+    """What is printed: all as one, or further columns from row `top` alone where nothing of theirs stands above it.
+
+    Repeated columns would show the beginnings of titles and sentences, which stand in them there.
+    """
+    above = [item for item in items if item.row < top]
+    if not columns or not above or any(_cells_end(page, item)[1] >= columns[0] for item in above):
+        return ((0, 0, *last),)
+    starts, ends = [0, *columns], [*columns, last[1] + 1]
+    return tuple((top if left else 0, left, last[0], right - 1) for left, right in zip(starts, ends, strict=True))
 
 
 def scale_of(pixels: int) -> int:
     """Per cent: the whole width on one sheet of paper where that can be read."""
     fit = floor(100 * PAPER_WIDTH / pixels)
     return min(100, fit) if fit >= LEAST_SCALE else CUT_SCALE
+
+
+def even_cuts(rows: int, scale: int) -> tuple[int, ...]:
+    """The rows before which a matrix below its headings is cut, so that each sheet of paper holds about as many.
+
+    Cut by the programs, the last sheet can hold a single row. None where the cuts were too many for a file.
+    """
+    room = floor(PAPER_HEIGHT * 100 / scale / ROW) - 1
+    sheets = ceil(rows / room)
+    return tuple(1 + rows * k // sheets for k in range(1, sheets)) if sheets <= MOST_BREAKS else ()
 
 
 def width_of(characters: float) -> int:
@@ -153,16 +180,20 @@ def _extent(page: Page, items: Sequence[Placed]) -> tuple[int, int]:
     """The last row and column that anything reaches: charts, and texts that run over empty cells."""
     row = column = 0
     for item in items:
-        if isinstance(item, CHARTS):
-            below, right = chart_end(page, item)
-        else:
-            rows, columns = _shape(item)
-            below, right = item.row + rows - 1, item.column + columns - 1
-            if isinstance(item, Text) and columns == 1 and item.style not in (*WRAPPED_STYLES, *HEADING_STYLES):
-                pixels = min(int(len(item.text) * CHARACTER), WIDEST_TEXT)
-                right = _reached(item.column, pixels, lambda column: column_pixels(page, column))
+        below, right = _cells_end(page, item)
+        if isinstance(item, Text) and item.columns == 1 and item.style not in (*WRAPPED_STYLES, *HEADING_STYLES):
+            pixels = min(int(len(item.text) * CHARACTER), WIDEST_TEXT)
+            right = _reached(item.column, pixels, lambda column: column_pixels(page, column))
         row, column = max(row, below), max(column, right)
     return row, column
+
+
+def _cells_end(page: Page, item: Placed) -> tuple[int, int]:
+    """The last row and column of an item's cells, or that its chart reaches into."""
+    if isinstance(item, CHARTS):
+        return chart_end(page, item)
+    rows, columns = _shape(item)
+    return item.row + rows - 1, item.column + columns - 1
 
 
 @dataclass(frozen=True)

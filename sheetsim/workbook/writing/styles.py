@@ -126,8 +126,12 @@ class Look:
         theme, colors, numbers = self.theme, self.theme.colors, self.theme.numbers
         head = {"bold": True, "font_color": colors.ink, "bg_color": colors.heading}
         head |= {"bottom": 1, "bottom_color": colors.rule}
+        title = {"bold": True, "font_size": 18, "font_color": colors.ink, "text_wrap": True, "valign": "vcenter"}
+        changeable = {"bold": True, "align": "center", "bg_color": colors.input}
+        changeable |= {"border": 1, "border_color": colors.input_border}
         return {
-            "title": {"bold": True, "font_size": 18, "font_color": colors.ink, "text_wrap": True, "valign": "vcenter"},
+            "title": title,
+            "title-small": {**title, "font_size": 12},
             "text": {"font_color": colors.ink},
             "link": {"font_color": colors.link, "underline": 1},
             "hint": {"font_color": colors.ink, "indent": 1},
@@ -174,14 +178,8 @@ class Look:
             "edge": {"num_format": numbers.number, "align": "right"},
             "up-to": {"num_format": "General", "align": "right"},
             "edge-muted": {"align": "right", "font_color": colors.muted, "italic": True},
-            "input": {
-                "bold": True,
-                "align": "center",
-                "bg_color": colors.input,
-                "border": 1,
-                "border_color": colors.input_border,
-                "num_format": "General",
-            },
+            "input": {**changeable, "num_format": "General"},
+            "input-number": {**changeable, "num_format": numbers.number},
             "as-made": {
                 "font_color": colors.ink,
                 "align": "left",

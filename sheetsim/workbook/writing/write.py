@@ -58,6 +58,7 @@ from sheetsim.workbook.writing.printing import (
     PAPER_WIDTH,
     ROW,
     column_pixels,
+    even_cuts,
     printed,
     row_pixels,
     scale_of,
@@ -288,7 +289,9 @@ class _Writer:
         """A sheet's XML with its series in place of the mark."""
         before, _, after = xml.partition(MARK.encode())
         series, formulas = sheet.matrix, self.layout.formulas
-        styles = ("matrix", "input" if self.layout.live else "matrix", "index")
+        given = [self.values[step] for step in series if step not in formulas]
+        changed = _changeable_style(np.vstack(given)) if given and self.layout.live else "matrix"
+        styles = ("matrix", changed, "index")
         plain, changeable, index = (number_of(self.styles[style]) for style in styles)
         rows = series_rows(
             self.values[series],
@@ -328,6 +331,7 @@ class _Writer:
         self._show_magnitudes(worksheet, [(1, sheet.left, rows, last)])
         wide = sheet.left * width_of(8) + columns * width_of(10)
         self._paper(worksheet, scale_of(wide))
+        worksheet.set_h_pagebreaks(even_cuts(rows, scale_of(wide)))
         _repeat(worksheet, rows, wide, sheet.left - 1)
 
     def _number_strings(self, texts: Iterable[str]) -> None:
@@ -369,6 +373,7 @@ class _Writer:
                 worksheet.set_column(1 + c, 1 + c, widths[c])
         wide = width_of(8) + sum(map(width_of, widths))
         self._paper(worksheet, scale_of(wide))
+        worksheet.set_h_pagebreaks(even_cuts(rows, scale_of(wide)))
         _repeat(worksheet, rows, wide, 0)
 
     def _page(self, worksheet: ExactWorksheet, page: Page) -> None:
@@ -382,7 +387,7 @@ class _Writer:
             worksheet.hide_gridlines(2)
         paper = printed(page)
         self._paper(worksheet, paper.scale)
-        worksheet.print_area(0, 0, *paper.last)
+        worksheet.print_areas(page.title, paper.areas)
         worksheet.set_h_pagebreaks(paper.rows)
         worksheet.set_v_pagebreaks(paper.columns)
         if paper.heads:
@@ -392,7 +397,7 @@ class _Writer:
         numbers = [
             (item.row, item.column, item.row + item.matrix.shape[0] - 1, item.column + item.matrix.shape[1] - 1)
             for item in page.items
-            if isinstance(item, Block | Echo) and item.style in ADAPTIVE
+            if isinstance(item, Block | Echo) and self._style(item) in ADAPTIVE
         ]
         # Cells with a color scale have one block of rules: LibreOffice drops the scale where a second one covers them.
         for areas, at in ((item.areas, item.at) for item in page.items if isinstance(item, Colors)):
@@ -472,12 +477,15 @@ class _Writer:
             worksheet.link(item.row, item.column, item.sheet, item.to_row)
         self._verdict(worksheet, item)
 
+    def _style(self, item: Block | Echo) -> str:
+        return _changeable_style(self.values[item.matrix]) if item.style == "input" else item.style
+
     def _block(self, worksheet: ExactWorksheet, item: Block) -> None:
         node = item.matrix
         if isinstance(node, Series):
             return  # its steps are blocks of their own
         values = self.layout.shown(self.values[node])
-        style = self.styles[item.style]
+        style = self.styles[self._style(item)]
         first = _plain(values[0, 0])
         text = self.layout.formulas.get(node)
         if item.columns > 1:
@@ -578,7 +586,18 @@ def _diverging(sheet: MatrixSheet, look: Look) -> dict[str, Any]:
 
 
 # Styles of numbers of any size; counts, shares and the like have a format of their own.
-ADAPTIVE = ("number", "center", "center-top", "edge")
+ADAPTIVE = ("number", "center", "center-top", "edge", "input-number")
+
+# Significant digits that a cell shows as they are: a person typed them, and no generator drew them.
+TYPED = 9
+
+
+def _changeable_style(values: Array) -> str:
+    """The style of yellow cells: numbers as they were typed, or shown as others are where one has more digits."""
+    if values.dtype.kind != "f":
+        return "input"
+    numbers = values[np.isfinite(values)]
+    return "input" if all(float(f"{number:.{TYPED}g}") == number for number in numbers) else "input-number"
 
 
 def _covered(blocks: Iterable[tuple[int, int, int, int]]) -> str:

@@ -55,6 +55,15 @@ class ExactWorksheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no type
         self.hyperlinks[row][column].text = f"To {sheet}"
         self.hyperlinks[row][column].tip = f"To {sheet}"
 
+    def print_areas(self, title: str, areas: Iterable[tuple[int, int, int, int]]) -> None:
+        """Print several areas, of first and last row and column, each from a sheet of paper of its own.
+
+        title: of this sheet. XlsxWriter's own `print_area` knows one area.
+        """
+        self.print_area_range = ",".join(
+            address(title, top, left, (bottom - top + 1, right - left + 1)) for top, left, bottom, right in areas
+        )
+
     def has_link(self, row: int, column: int) -> bool:
         """Whether a cell leads somewhere."""
         return column in self.hyperlinks.get(row, ())
