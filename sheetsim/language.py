@@ -220,3 +220,8 @@ def check_language(code: str | None) -> None:
     """Raises SheetsimError for a language that there is not; none given is English."""
     if code is not None and code not in (ENGLISH, *LANGUAGES):
         raise SheetsimError(f"lang must be {' or '.join((ENGLISH, *LANGUAGES))}, not {code!r}")
+
+
+def counted(number: int, word: str) -> str:
+    """So many of something, in words."""
+    return f"1 {word}" if number == 1 else f"{number:,} {word}s"

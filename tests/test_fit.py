@@ -100,7 +100,7 @@ def test_an_empirical_distribution_of_a_column_of_a_file(table: Path) -> None:
         ("--column price --families poisson", "'poisson' is not a continuous distribution"),
         ("--column price --families gaussian", "'gaussian' is not a continuous distribution"),
         ("--column change --families lognormal", "no family could be fitted (lognormal: data are not all above 0)"),
-        ("--column price --output a.txt", "neither an .xlsx file nor a folder"),
+        ("--column price --output a.txt", "neither an .xlsx file nor an existing folder"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: str, sentence: str, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

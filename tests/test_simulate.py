@@ -343,7 +343,7 @@ def test_a_marked_copy_that_is_filled_in_says_what_to_simulate(tmp_path: Path) -
     assert list(trials)[:3] == ["Plan!B1", "Plan!B2", "growth"]
     assert trials["Plan!B1"].corr(trials["Plan!B2"], "spearman") == pytest.approx(0.6, abs=0.05)
     for text, sentence in (
-        ("trails = 3000", "unknown key 'trails' (did you mean 'trials'?)"),
+        ("trails = 3000", r"unknown key 'trails' \(did you mean 'trials'\?\)"),
         ("outputs = [12]", r"outputs\[0\]: must be text, not a whole number"),
         ("seed = " + "1" * 5000, "a whole number has more than 4,300 digits"),
     ):

@@ -74,9 +74,9 @@ def test_a_words_tone_is_a_style() -> None:
 def test_a_word_without_a_declaration_cannot_be_written() -> None:
     good = where(matrix(1.0) + 0 > 0, "fine", "not so fine")
     declared = [Verdict("fine", "all is well", "good")]
-    with pytest.raises(ValueError, match="no verdict is declared that says not so fine: Overview"):
+    with pytest.raises(ValueError, match="Overview: no verdict is declared for not so fine"):
         Page("Overview", (Block(0, 0, good, "verdict"),), tones=tones(declared))
-    with pytest.raises(ValueError, match="no verdict is declared that says odd: Overview"):
+    with pytest.raises(ValueError, match="Overview: no verdict is declared for odd"):
         Page("Overview", (Text(0, 0, "odd", "verdict"),), tones=tones(declared))
     Page("Overview", (Block(0, 0, good, "verdict"),), tones=tones([*declared, Verdict("not so fine", "", "bad")]))
 

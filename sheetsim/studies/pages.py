@@ -201,8 +201,3 @@ def layer_heads(row: int, label: str, places: range, wide: int, last: str = "", 
         else:
             items.append(Text(row, c, name, "heading") if name == last else Number(row, c, 1 + k, "layer"))
     return items + [Text(row, column, " ", "heading") for column in range(len(places) + 1, wide + 1)]
-
-
-def counted(number: int, word: str) -> str:
-    """So many of something, in words."""
-    return f"1 {word}" if number == 1 else f"{number:,} {word}s"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetsim.language import counted
 from sheetsim.model.expr import Matrix, absolute, if_error, log, where
 from sheetsim.model.graph import Graph
 from sheetsim.model.initializers import INITIALIZER_NAMES
@@ -13,7 +14,7 @@ from sheetsim.studies.correlation.layers import VERDICTS, Layer
 from sheetsim.studies.correlation.matrix_sheets import pass_sheets, slopes_page, theory_sheets
 from sheetsim.studies.correlation.mean_field import DEGREES, FURTHER, HEADINGS
 from sheetsim.studies.network_sheets import CHOOSE, CUSTOM_COUNTS, bias_page, network_controls
-from sheetsim.studies.pages import LABEL_WIDTH, counted
+from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.sections import (
     Control,
     Overview,

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetsim.language import counted
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.finite_width.layers import VERDICTS, sum_of_inverses
 from sheetsim.studies.finite_width.passes import multiplies_sizes
-from sheetsim.studies.pages import LABEL_WIDTH, VALUES, counted
+from sheetsim.studies.pages import LABEL_WIDTH, VALUES
 from sheetsim.studies.sections import (
     Overview,
     Row,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sheetsim.language import counted
 from sheetsim.model.expr import Matrix, quantile
 from sheetsim.model.graph import Graph
 from sheetsim.model.nets import Network
@@ -21,7 +22,7 @@ from sheetsim.studies.network_sheets import (
     network_controls,
     network_hints,
 )
-from sheetsim.studies.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, counted
+from sheetsim.studies.pages import CHART, HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH
 from sheetsim.studies.sections import (
     Chart,
     Overview,

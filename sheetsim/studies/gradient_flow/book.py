@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetsim.language import counted
 from sheetsim.model.backward import BackwardPass
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -21,7 +22,7 @@ from sheetsim.studies.network_sheets import (
     matrix_sheets,
     network_controls,
 )
-from sheetsim.studies.pages import HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH, counted
+from sheetsim.studies.pages import HOW_IT_IS_SHOWN, LABEL_WIDTH, LAYER_WIDTH
 from sheetsim.studies.sections import (
     Control,
     Overview,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetsim.language import counted
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
@@ -17,7 +18,7 @@ from sheetsim.studies.jacobian.layers import (
 )
 from sheetsim.studies.layer_theory import HEADINGS
 from sheetsim.studies.network_sheets import CHOOSE
-from sheetsim.studies.pages import LABEL_WIDTH, VALUES, counted
+from sheetsim.studies.pages import LABEL_WIDTH, VALUES
 from sheetsim.studies.sections import (
     Control,
     Overview,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sheetsim.language import counted
 from sheetsim.model.expr import (
     COUNT,
     Matrix,
@@ -28,7 +29,6 @@ from sheetsim.model.graph import Graph
 from sheetsim.model.nets import activate
 from sheetsim.model.series import Series
 from sheetsim.studies.jacobian.spectrum import SINGULAR_VALUES, shares
-from sheetsim.studies.pages import counted
 from sheetsim.summary.histogram import NUDGE
 from sheetsim.summary.table import Column, Table
 from sheetsim.summary.verdict import Verdict

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sheetsim.language import counted
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import Data, Matrix, absolute, if_error, log, log10, where
 from sheetsim.model.graph import Graph
@@ -17,7 +18,7 @@ from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.book import NOTES
 from sheetsim.studies.correlation.matrix_sheets import expectation_sheets
 from sheetsim.studies.correlation.mean_field import FURTHER, HEADINGS
-from sheetsim.studies.pages import LABEL_WIDTH, counted
+from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.phase_diagram.measured import VERDICTS
 from sheetsim.studies.sections import (
     Control,

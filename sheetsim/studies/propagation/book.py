@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetsim.language import counted
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.correlation.matrix_sheets import expectation_sheets
 from sheetsim.studies.network_sheets import bias_page
-from sheetsim.studies.pages import LABEL_WIDTH, counted
+from sheetsim.studies.pages import LABEL_WIDTH
 from sheetsim.studies.propagation.blocks import PropagationBlock
 from sheetsim.studies.propagation.layers import VERDICTS
 from sheetsim.studies.propagation.theory import HEADINGS

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetsim.language import counted
 from sheetsim.model.graph import Graph
 from sheetsim.model.series import Series
 from sheetsim.studies.about import StudyBook
 from sheetsim.studies.network_sheets import DRAWS, WEIGHTS
-from sheetsim.studies.pages import VALUES, counted
+from sheetsim.studies.pages import VALUES
 from sheetsim.studies.rnn_gradients.growth import DECIDES, VERDICTS, Growth
 from sheetsim.studies.rnn_gradients.spectrum import Radius
 from sheetsim.studies.rnn_gradients.step_pages import spectrum_sheets, step_pages

@@ -101,11 +101,14 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
 
 
 def _with_titles(page: Page, shown: Shown) -> Page:
-    """The page with room for a title that is one line in every program: its last column takes what it lacks."""
+    """The page with room for a title that is one line in every program: its last column takes what it lacks.
+
+    WIDEST more at most: a title as long as a cell may hold would push what stands below over several sheets of paper.
+    """
     for title in page.items:
         if _is_linked_title(title, page):
             lacks = (SMALL_TITLE * halves(shown(title)) - _room(title, page)) / 7
-            if lacks > 0:
+            if 0 < lacks <= WIDEST:
                 last = title.columns - 1
                 return replace(page, widths={**page.widths, last: min(column_pixels(page, last) / 7 + lacks, MOST)})
     return page
