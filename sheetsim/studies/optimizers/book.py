@@ -1,8 +1,10 @@
 """How the study of optimizers looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph

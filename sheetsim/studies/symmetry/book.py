@@ -86,7 +86,7 @@ class SymmetryBook:
     def _overview(self, live: bool) -> Page:
         graph, names = self.graph, [start.name for start in self.starts]
         # The first sentence holds for any start; the others for the scales that stand in the yellow cells.
-        said = [AsMade(0, 0, text, "lead", WIDE, f"As it was made: {text}") for text in LEAD[1:]]
+        said = [AsMade(0, 0, text, "lead", WIDE, changed=f"As it was made: {text}") for text in LEAD[1:]]
         cells = [
             Control("Activation of the hidden units", graph["activation"], "tanh or sigmoid"),
             Control("Learning rate", graph["rate"], "w ← w − rate · ∂loss/∂w"),
