@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.files import check_text, path_of, read_text
@@ -53,7 +52,7 @@ LONGEST_VALUE, LONGEST_CHANGES = 40, 160
 ARTICLE = ("sigmoid-std1", "sigmoid-std001", "sigmoid-xavier", "relu-xavier", "relu-he")
 
 
-class Scenario(Struct, frozen=True):
+class Scenario(msgspec.Struct, frozen=True):
     """An experiment, its name, the command that makes its file again, and that command's template (name or path)."""
 
     experiment: Experiment

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 
 from sheetsim import arguments
@@ -86,8 +87,7 @@ def sip_variable(text: str) -> SipVariable:
     return sip(path.strip(), variable.strip())
 
 
-@dataclass(frozen=True)
-class UncertainCell:
+class UncertainCell(Struct, frozen=True):
     """An input: the cell, as it was given, what is drawn, the name of its matrix, and what the cells beside it say."""
 
     given: str
@@ -97,8 +97,7 @@ class UncertainCell:
     label: str
 
 
-@dataclass(frozen=True)
-class OutputCell:
+class OutputCell(Struct, frozen=True):
     """An output: the cell, as it was given, the name of its matrix, and what the cells beside it say."""
 
     given: str

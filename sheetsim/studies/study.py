@@ -70,11 +70,9 @@ class Study(msgspec.Struct, frozen=True, dict=True):
     def findings(self) -> Findings:
         """The findings of the experiment."""
         findings = self.find()
-        return (
-            msgspec.structs.replace(findings, tables=(*findings.tables, self.outputs.table))
-            if self.graph.outputs
-            else findings
-        )
+        if not self.graph.outputs:
+            return findings
+        return msgspec.structs.replace(findings, tables=(*findings.tables, self.outputs.table))
 
     @cached_property
     def outputs(self) -> "OutputTables":
