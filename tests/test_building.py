@@ -28,8 +28,11 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     for study in templates.STUDIES.values():
         import_module(study.__module__.replace(".study", ".book"))
     monkeypatch.setattr(evaluate.Program, "__init__", forbidden)
-    for name in ("Page", "MatrixSheet", "SeriesSheet", "Layout"):
-        monkeypatch.setattr(getattr(layout, name), "__init__", forbidden)
+    monkeypatch.setattr(layout.Layout, "__init__", forbidden)
+    # A Struct is made without `__init__`: the classes are forbidden by their names, in every module that has them.
+    for module in [module for name, module in sys.modules.items() if name.startswith("sheetsim.")]:
+        for name in {"Page", "MatrixSheet", "SeriesSheet"} & vars(module).keys():
+            monkeypatch.setattr(module, name, forbidden)
 
 
 def of_study(name: str) -> Any:

@@ -4,7 +4,6 @@ import base64
 import os
 import subprocess
 import sys
-from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ import pytest
 from conftest import FIRST_OF, quick_run, small_run
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
+from msgspec import Struct
+from msgspec.structs import astuple
 
 import sheetsim
 from sheetsim.runs import templates
@@ -75,8 +76,8 @@ def numbers_of_lines(item: Lines | Scatter) -> tuple[object, ...]:
 def same(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other, equal_nan=True)
-    if is_dataclass(one):
-        return type(one) is type(other) and all(same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    if isinstance(one, Struct):
+        return type(one) is type(other) and same(astuple(one), astuple(other))
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(map(same, one, other))
     return one == other or (one != one and other != other)

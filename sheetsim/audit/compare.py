@@ -1,10 +1,10 @@
 """Compares cells block by block: numbers, texts, truth values and errors. It opens no file and computes no formula."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from sheetsim.workbook.reading.raw import RawBook
@@ -57,8 +57,7 @@ class Changed(Sequence[Change]):
         return Changed(self.sheet, np.setdiff1d(self._keys, keys, assume_unique=True), self._first, self._second)
 
 
-@dataclass(frozen=True)
-class CellBlock:
+class CellBlock(Struct, frozen=True):
     """Cells that are compared together: a defined name's, or what else stands on a sheet. keys: rising."""
 
     name: str
@@ -66,8 +65,7 @@ class CellBlock:
     keys: CellKeys
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """How far two sets of values of a block are apart.
 
     differing: the keys of the cells that do; absolute, relative: the largest difference of numbers, and that over the

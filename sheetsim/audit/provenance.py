@@ -4,7 +4,6 @@ import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,8 +52,7 @@ PER_CELL = 1e5
 SheetCells = Mapping[str, Cells]
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True):
     """The study that a book says it is; plan: how often it was run, in a book of replicates.
 
     run: the command that runs it, where it can be told; lost: the input file that is not here, its numbers taken from
@@ -68,8 +66,7 @@ class Provenance:
     lost: str
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """The study made again: where everything stands in its book, what that says about itself, and what NumPy gives."""
 
     manifest: Manifest
@@ -280,7 +277,7 @@ def adopted(meant: Made, book: RawBook, sheets: SheetCells) -> Made:
             other = _in_book(node, meant, book, sheets)
             if other is not None:
                 others[node] = other
-    return replace(meant, values=evaluate(meant.layout.places, others)) if others else meant
+    return msgspec.structs.replace(meant, values=evaluate(meant.layout.places, others)) if others else meant
 
 
 def _in_book(node: Matrix, made_again: Made, book: RawBook, sheets: SheetCells) -> NDArray[Any] | None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +143,7 @@ class Workbook:
         run.notes += self._notes(run, until)
         if options:
             said("scenarios")
-            changed = replace(asked, trials=run.trials).changed
+            changed = msgspec.structs.replace(asked, trials=run.trials).changed
             run.scenarios, run.least = compared_scenarios(changed, asked.outputs, options), least
         if verify:
             said(f"checking {min(verify, run.trials)} trials")
@@ -425,8 +424,7 @@ class Workbook:
         return f"<Workbook {self.book.path.name}: {', '.join(self.book.titles[:6])}>"
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """What is asked of a workbook."""
 
     book: SheetBook

@@ -112,7 +112,7 @@ def replicate_command(
     as_json: bool,
 ) -> None:
     """Run a template many times with independent seeds: statistics with intervals, compared with theory; a workbook."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from sheetsim.runs.replicates import plan_of, run_replicates, share
 

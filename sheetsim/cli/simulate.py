@@ -2,13 +2,13 @@
 
 import re
 import shlex
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from sheetsim.cli.opening import check_opener, open_files
 from sheetsim.cli.options import (
@@ -101,8 +101,7 @@ OF_THE_LANGUAGE = (
 )
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Where a result goes, and how it is printed."""
 
     target: Path
@@ -306,8 +305,7 @@ def _simulate(
     return 1 if any(check.failed for check in run.checks) else 0
 
 
-@dataclass(frozen=True)
-class Questions:
+class Questions(Struct, frozen=True):
     """What is asked in place of a single run."""
 
     axes: tuple[str, ...]

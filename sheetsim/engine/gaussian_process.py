@@ -7,10 +7,10 @@ is loaded with the module, as its linear algebra can be held to one thread only 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
@@ -23,8 +23,7 @@ LENGTHS, SIGNALS, NOISES = (0.03, 10.0), (0.05, 20.0), (1e-6, 1.0)
 ROOT_5 = math.sqrt(5)
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(Struct, frozen=True):
     """lengths: a length scale a coordinate; signal: the process' variance; noise: that of an observation about it."""
 
     lengths: tuple[float, ...]
@@ -41,8 +40,7 @@ class Kernel:
         return self.between(x, x) + self.noise * np.eye(len(x))
 
 
-@dataclass(frozen=True)
-class GaussianProcess:
+class GaussianProcess(Struct, frozen=True, dict=True):
     """The process given observations y (n) at x (n×d), about a mean that is 0."""
 
     kernel: Kernel

@@ -3,17 +3,16 @@
 Blocks are merged by deviations from their means, never as Σx² − (Σx)², which loses all digits where the mean is large.
 """
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.op import Array
 
 
-@dataclass(frozen=True)
-class Moments:
+class Moments(Struct, frozen=True):
     """Of `count` numbers: their mean, and m2, m3, m4, the sums of powers of their deviations from it.
 
     NumPy's numbers, which overflow to infinity: a power of Python's raises.
@@ -51,8 +50,7 @@ class Moments:
         )
 
 
-@dataclass(frozen=True)
-class UnitMoments:
+class UnitMoments(Struct, frozen=True, dict=True):
     """Of `count` samples of units: mean, 1×units, and m2, units×units, the sums of products of deviations."""
 
     count: int

@@ -6,7 +6,8 @@ by enumeration: f and f′ in NumPy and two spreadsheet engines, and each number
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, Operand, absolute, choose, equal, exp, log, matrix, relu, sigmoid, tanh, where
 
@@ -20,8 +21,7 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.673263242354377284
 LEAK = 0.01
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(Struct, frozen=True):
     """f of a pre-activation a. Its derivative is that of the op table (`model.grad`).
 
     function: f(a), of a matrix of the model; finite numbers must give finite ones.

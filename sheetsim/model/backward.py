@@ -1,9 +1,9 @@
 """A network's way to a loss and back: output layer, targets, loss, and the gradients by layer. It derives by `grad`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.distributions import normal, uniform
 from sheetsim.model.expr import Matrix, choose, column, equal, exp, floor, log, row_sum, sum_squares, total, where
@@ -28,8 +28,7 @@ SHIFT = (
 )
 
 
-@dataclass(frozen=True)
-class LayerGradient:
+class LayerGradient(Struct, frozen=True):
     """The gradients of the loss at one layer: with respect to its pre-activations, its activations and its weights.
 
     Of the output layer, which is linear, d_z is d_a. b, d_b: biases and their gradient, if there are some.
@@ -49,8 +48,7 @@ class LayerGradient:
     d_b: Matrix | None = None
 
 
-@dataclass(frozen=True)
-class BackwardPass:
+class BackwardPass(Struct, frozen=True):
     """A network's loss and the gradients of all its layers, the output layer last.
 
     random_targets: the draws of which targets are made, samples × outputs; labels: samples × 1, from 1.

@@ -12,6 +12,7 @@ from operator import add, mul
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.arguments import listed
 from sheetsim.errors import SheetsimError
@@ -45,8 +46,7 @@ STEEPEST = 0.5998393201288668
 Define: TypeAlias = Callable[[str, Matrix, str], Matrix]
 
 
-@dataclass(frozen=True)
-class CellFamily:
+class CellFamily(Struct, frozen=True):
     """How a number is made of a draw and the parameters, which are 1×1 matrices or numbers, or tuples of them.
 
     valid: whether there is such a distribution, a matrix where that depends on cells; quantile: of a draw, uniform

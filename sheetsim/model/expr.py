@@ -4,9 +4,10 @@ Every value is a 2-D matrix; a single number or text is 1×1. `==` compares iden
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakValueDictionary
+
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import OPS, Array, Op, Shape
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 Operand: TypeAlias = "Matrix | float | str"
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A number or text written into the formula that uses it."""
 
     value: float | str
@@ -57,21 +57,18 @@ class DataOfSeed(Data):
         return self.make(seed)
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One text of a list: a drop-down in the workbook."""
 
     options: tuple[str, ...]
     value: str
 
 
-@dataclass(frozen=True)
-class Stack:
+class Stack(Struct, frozen=True):
     """Matrices one under another, each with cells of its own in the workbook: a series."""
 
 
-@dataclass(frozen=True, eq=False)
-class Slot:
+class Slot(Struct, frozen=True, eq=False):
     """What each step of a training is given: its state, rows of data, draws, its own number."""
 
 
@@ -83,8 +80,7 @@ class Outcome:
         self.part = part
 
 
-@dataclass(frozen=True)
-class Routine:
+class Routine(Struct, frozen=True):
     """What NumPy computes of other matrices and no formula of a sheet does, as singular values: constants in a book.
 
     name: in messages; function: a function of a module, of 2-D arrays, to a 2-D array; it must give NaN and no error
@@ -92,7 +88,11 @@ class Routine:
     """
 
     name: str
-    function: Callable[..., Array] = field(repr=False)
+    function: Callable[..., Array]
+
+    def __repr__(self) -> str:
+        # The same in every process: a function's has its address.
+        return f"Routine(name={self.name!r})"
 
 
 Source: TypeAlias = "Op | Constant | Data | Draw | Choice | Stack | Slot | Outcome | Routine"

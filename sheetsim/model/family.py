@@ -1,9 +1,9 @@
 """What a family of distributions is: how it is drawn, its quantiles, moments and parameters. It knows no seed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from sheetsim.model.op import Array
@@ -15,8 +15,7 @@ FAILURES = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError
 Parameter: TypeAlias = float | tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(Struct, frozen=True):
     """One named distribution; every function takes its parameters as keywords.
 
     draw: independent numbers from a generator, in a shape; from_normal: the quantile of Φ(z), for standard normal

@@ -3,10 +3,10 @@
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model import scipy_families
@@ -21,8 +21,7 @@ ABOVE_ZERO = ("lognormal", "gamma", "weibull_min", "expon", "fisk", "invgauss", 
 BELOW_ONE = ("beta",)
 
 
-@dataclass(frozen=True)
-class FittedFamily:
+class FittedFamily(Struct, frozen=True):
     """A family at its maximum likelihood.
 
     free: parameters that were fitted; distance: Kolmogorov and Smirnov's, the largest between the distribution function

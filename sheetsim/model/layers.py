@@ -6,11 +6,11 @@ dropout, and to be evaluated, with running averages and without.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
 import numpy as np
+from msgspec import Struct, field
 
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.distributions import normal, uniform
@@ -45,8 +45,7 @@ CROSS_ENTROPY, LOGISTIC, SQUARES = LOSSES = ("cross-entropy", "logistic", "squar
 BEFORE, AFTER = PLACES = ("before", "after")
 
 
-@dataclass(frozen=True)
-class DenseLayer:
+class DenseLayer(Struct, frozen=True):
     """What a layer is: z = f(BN(x W + b)), then dropout.
 
     units: how many; activation: a name of ACTIVATIONS; initializer: of W; bias: whether there is b; bias_std:
@@ -63,8 +62,7 @@ class DenseLayer:
     bias_std: float = 0.0
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """A way through the network.
 
     logits: the last layer's sums; sums, outputs: by layer; running: what the running averages are after it, by slot.
@@ -76,8 +74,7 @@ class Pass:
     running: Mapping[Matrix, Matrix]
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
+class TrainedNetwork(Struct, frozen=True, eq=False):
     """Slots of a network's parameters and running averages, by name, with their values at the start.
 
     Names are W_1, b_1, gamma_1, beta_1, and mean_1, variance_1. inputs: of the first layer.

@@ -1,9 +1,10 @@
 """The inputs of an output: which leaves make its trials, their names, groups and correlations. It draws nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from sheetsim import arguments
 from sheetsim.errors import SheetsimError
@@ -12,8 +13,7 @@ from sheetsim.model.op import Array, Op, broadcast
 from sheetsim.model.traversal import topological
 
 
-@dataclass(frozen=True)
-class ModelInput:
+class ModelInput(Struct, frozen=True):
     """A column of a leaf, numbered from 0, or a whole leaf where `column` is None."""
 
     name: str

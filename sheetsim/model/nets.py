@@ -1,7 +1,8 @@
 """Networks as matrices: the layers of a feed-forward network. It says what, and computes nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.activations import ACTIVATIONS as ACTIVATIONS
 from sheetsim.model.activations import activate as activate
@@ -17,8 +18,7 @@ BIASED_SUMS = f"{SUMS} + its biases"
 BIASES = "biases, bias_std · e_b: 1 × units"
 
 
-@dataclass(frozen=True)
-class NetworkLayer:
+class NetworkLayer(Struct, frozen=True):
     """One layer: z = f(a), a = input · W + b, W = sd · e; `given` is the layer's input, samples × fan-in.
 
     b: its biases, 1 × units, where it has some.
@@ -34,8 +34,7 @@ class NetworkLayer:
     b: Matrix | None = None
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(Struct, frozen=True):
     """The layers, and the drop-down that chooses the activation of them all."""
 
     x: Matrix

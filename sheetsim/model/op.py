@@ -8,10 +8,10 @@ are how many it has.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from sheetsim.errors import SheetsimError
@@ -32,8 +32,7 @@ ShapeRule: TypeAlias = Callable[[str, Sequence[Shape]], Shape]
 Derivative: TypeAlias = "Callable[..., tuple[Matrix | None, ...]]"
 
 
-@dataclass(frozen=True, eq=False)
-class Op:
+class Op(Struct, frozen=True, eq=False):
     """One row of the table.
 
     arity: number of arguments, or None where any number from one goes.

@@ -3,8 +3,9 @@
 They are expressions: the formulas and the NumPy numbers of a redrawn matrix come from one graph.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.model import hdr
 from sheetsim.model.expr import Choice, Matrix, apply, equal, floor, matrix, normal_quantile, row_numbers, where
@@ -29,8 +30,7 @@ OF_FROZEN = "the draws that the book was made with"
 OF_UNIFORMS = "uniform numbers of the seed by HDR 2.0, ½ while draws does not say “seeded”"
 
 
-@dataclass(frozen=True)
-class Redrawn:
+class Redrawn(Struct, frozen=True):
     """A matrix by the switch.
 
     numbers: the matrix; frozen: the leaf of its constants; uniforms: HDR's numbers of the seed; identifiers: of the

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.arguments import listed, whole
 from sheetsim.errors import SheetsimError
@@ -51,8 +52,7 @@ class StateVariable(NamedTuple):
     after: Matrix
 
 
-@dataclass(frozen=True, eq=False)
-class Batches:
+class Batches(Struct, frozen=True, eq=False):
     """Rows that are taken of data at each step, the same ones of each matrix.
 
     data: matrices of given numbers with one number of rows; slots: where the step is given theirs; size: rows of a
@@ -117,8 +117,7 @@ class StepDraw(NamedTuple):
     stream: str
 
 
-@dataclass(frozen=True)
-class Recording:
+class Recording(Struct, frozen=True, dict=True):
     """Numbers that are kept on the way: expressions, at each so many steps and at the last one.
 
     expressions: by column, 1 × 1 or 1 × n or n × 1 each; of_state: of the state and data alone, and so also before the

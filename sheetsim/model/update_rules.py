@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
+from msgspec import Struct
+
 from sheetsim.arguments import number, one_of, whole
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, cos, floor, matrix, sqrt, sum_squares, where
@@ -60,8 +62,7 @@ def adam(p: Matrix, g: Matrix, state: State, cell: State, t: int | Matrix) -> tu
     return p - cell["rate_adam"] * mean / (sqrt(square) + cell["epsilon"]), {"m": m, "v": v}
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule of gradient descent.
 
     label: its usual name; step: the rule; lines: the same as formulas for people; state: its letters, each a vector

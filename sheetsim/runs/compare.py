@@ -8,11 +8,11 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values, evaluate

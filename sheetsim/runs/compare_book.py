@@ -1,12 +1,12 @@
 """How a comparison looks as a workbook: histograms side by side, key numbers in colors, lines, differences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import (

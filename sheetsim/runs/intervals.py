@@ -10,10 +10,10 @@ seeds make the mean, no interval from the others covers it, and the geometric me
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.moments import UnitMoments
 from sheetsim.model.expr import (
@@ -265,8 +265,7 @@ def _needed(ratio: Matrix, tails: Matrix) -> Matrix:
     return ceiling((z * ratio) ** 2 + (z**2 + 1) / 2)
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A claim over replicates at every layer: the ratio of two means, its interval, and whether the claim holds.
 
     off: ratio / expected − 1. A ratio of means and not a mean of ratios, which is biased by the denominators' spread;
@@ -358,8 +357,7 @@ def reading_frame(claims: Sequence[Reading], values: Mapping[Matrix, Any]) -> "p
     return pd.DataFrame(data, index=pd.MultiIndex.from_tuples(index, names=("claim", "layer")))
 
 
-@dataclass(frozen=True)
-class Convergence:
+class Convergence(Struct, frozen=True):
     """How means settled: at each checkpoint (a number of replicates) the mean of each label and its interval's ends.
 
     checkpoints: column; by label: columns as long.

@@ -6,12 +6,12 @@ A replicate is the experiment with another seed. Its numbers are the cells of th
 
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
 import numpy as np
+from msgspec import Struct, field
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -98,8 +98,7 @@ def _measurer(pickled: bytes) -> Measurer:
     return measurer
 
 
-@dataclass(frozen=True)
-class Signs:
+class Signs(Struct, frozen=True):
     """Statistics by name.
 
     nonnegative: never below 0; products: of these, the ones that may be made as products, so that their logarithms add
@@ -119,8 +118,7 @@ class Theory(NamedTuple):
     gaps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """What replicates of an experiment observe.
 
     name: of the study, in messages; index: what a row is (layer, start, …); labels: of the numbers; columns: what each
@@ -212,8 +210,7 @@ class Observed:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class TablesObserved(Observed):
+class TablesObserved(Observed, frozen=True):
     """The cells of a study's tables. source: the experiment or a person's model; study: what it builds."""
 
     source: Experiment | Graph | None = None

@@ -4,11 +4,11 @@ Its tables in numbers, its verdicts, its claims, and mean-field theory beside th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
+from msgspec import field
 from numpy.typing import NDArray
 
 from sheetsim.engine.evaluate import Program, evaluate
@@ -90,8 +90,7 @@ class LayerLabels(Sequence[Label]):
         return layer + 1, COLUMNS[statistic]
 
 
-@dataclass(frozen=True)
-class ForwardObserved(Observed):
+class ForwardObserved(Observed, frozen=True, dict=True):
     """The layers' statistics of a forward study, which holds its input's data."""
 
     study: Forward = field(default_factory=lambda: Forward(layers=[1]))

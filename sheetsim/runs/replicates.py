@@ -5,12 +5,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import force_setattr
 from numpy.typing import NDArray
 
 from sheetsim import arguments
@@ -67,8 +68,7 @@ def observed(source: Experiment | Graph) -> Observed:
     return observed_tables(source, source.title, source.study)
 
 
-@dataclass(frozen=True)
-class ReplicatesPlan:
+class ReplicatesPlan(Struct, frozen=True):
     """What to replicate and how often.
 
     run: the command that runs the study once, and template what it begins with; replicates: how many, or at most how
@@ -109,7 +109,7 @@ class ReplicatesPlan:
         }
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "chosen", self.chosen or self.observed.chosen)
+        force_setattr(self, "chosen", self.chosen or self.observed.chosen)
         arguments.whole("replicates", self.replicates, 2)
         arguments.flag("single", self.single)
         arguments.flag("bootstrap", self.bootstrap)
@@ -123,8 +123,7 @@ class ReplicatesPlan:
             )
 
 
-@dataclass(frozen=True)
-class Measurements:
+class Measurements(Struct, frozen=True):
     """The numbers of all replicates.
 
     rows: replicates × (1 + labels), the seed first; words: replicates × words; counts: of pooled histograms, layers ×

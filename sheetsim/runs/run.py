@@ -293,7 +293,7 @@ class Run(Results):
             above it, and the share between a and b. What is not given is what the workbook's yellow cells hold at
             first.
         """
-        from sheetsim.summary.outputs import Asked, cell_of
+        from sheetsim.summary.outputs import cell_of
 
         self._check_outputs()
         labels = self.outputs() if output is None else [self._label(output)]
@@ -311,7 +311,7 @@ class Run(Results):
         for label in labels:
             # Cells hold no infinite number.
             cells = {name: cell_of(max(-sys.float_info.max, min(x, sys.float_info.max))) for name, x in given.items()}
-            questions[label] = Asked(**(vars(questions[label]) | cells))
+            questions[label] = replace(questions[label], **cells)
         table = self._study.outputs.risk(questions)
         return table.frame(evaluate(table.cells(), self._values)).loc[labels].assign(**given)
 

@@ -17,6 +17,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sheetsim.arguments import function
 from sheetsim.engine.evaluate import Values, evaluate
@@ -52,8 +54,7 @@ if TYPE_CHECKING:
 SearchProgress = Callable[[int, int, float], None]
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """A trial that was run.
 
     number: from 1, in its own search; numbers: a value a replicate, none where it failed; failure: why it has no value,
@@ -208,7 +209,7 @@ class Search(Written):
         """Importance of each hyperparameter: rank_correlation and first_order, as `search_importance.WHAT` says."""
         import pandas as pd
 
-        return pd.DataFrame([vars(one) for one in self._importance]).set_index("key")
+        return pd.DataFrame([asdict(one) for one in self._importance]).set_index("key")
 
     @cached_property
     def _importance(self) -> list[Importance]:

@@ -6,10 +6,10 @@ importance, and every trial.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import (
@@ -92,8 +92,7 @@ IMPORTANCE_CAUTION = (
 )
 
 
-@dataclass(frozen=True)
-class SearchBook:
+class SearchBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out.
 
     trials: best first, those that failed last; numbers: trials that have a value × replicates; so_far: by method, best

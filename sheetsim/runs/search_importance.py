@@ -1,9 +1,9 @@
 """Which hyperparameters a search's values depend on: rank correlations, and first-order indices of the surrogate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.blas import one_thread
 from sheetsim.model.op import Array
@@ -21,8 +21,7 @@ WHAT = {
 }
 
 
-@dataclass(frozen=True)
-class Importance:
+class Importance(Struct, frozen=True):
     """Of a hyperparameter: see WHAT; trials: that have it, and a value. NaN where there is no number."""
 
     key: str

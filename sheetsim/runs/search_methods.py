@@ -6,10 +6,10 @@ has no more. What it gives depends on its arguments and these values alone, and 
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.blas import one_thread
 from sheetsim.engine.gaussian_process import GaussianProcess, Kernel, fitted
@@ -39,8 +39,7 @@ SETTLED = 40
 FIRST_TRIALS = 5
 
 
-@dataclass(frozen=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """What a value is to be: the largest (`max`), the least (`min`), or as near to a number as can be."""
 
     kind: str = "max"
@@ -60,8 +59,7 @@ class Goal:
         return f"nearest {self.near:g}" if self.kind == "near" else {"max": "greatest", "min": "least"}[self.kind]
 
 
-@dataclass(frozen=True)
-class MethodOptions:
+class MethodOptions(Struct, frozen=True):
     """How a method goes about it.
 
     trials: how many; seed: of its own draws; batch: points that bayes proposes at once; acquisition: `ei` (expected

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +169,7 @@ class SearchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return Goal("near", float(near))
 
 
-@dataclass(frozen=True)
-class Until:
+class Until(msgspec.Struct, frozen=True):
     """When to stop before the last trial.
 
     value: as soon as a value is as good as this (of a goal {near}: as near); or after so many trials; or after so many
@@ -214,8 +212,7 @@ def until_of(asked: str | float | None) -> Until:
     return Until(value=number)
 
 
-@dataclass(frozen=True)
-class SearchPlan:
+class SearchPlan(msgspec.Struct, frozen=True):
     """A search that has been checked.
 
     name: what to call it; command: what makes it again; parameters: the file's keys; make: the study or model of a
@@ -415,7 +412,7 @@ def _checked(
         goal,
         until_of(asked.until if until is None else until),
         space,
-        replace(values[0], is_drawn=is_drawn),
+        msgspec.structs.replace(values[0], is_drawn=is_drawn),
         asked.replicates if is_drawn else 1,
         make,
         int(getattr(source, "seed", 0)),

@@ -5,7 +5,6 @@ A point of the unit cube becomes a set of hyperparameters.
 
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -77,8 +76,7 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Hyperparameter:
+class Hyperparameter(msgspec.Struct, frozen=True):
     """A key with what it can be: choices, or numbers from low to high.
 
     log: whether equal steps of the cube are equal ratios; when: by key of another one, its values with which this one
@@ -91,7 +89,7 @@ class Hyperparameter:
     high: float = 1.0
     log: bool = False
     whole: bool = False
-    when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    when: Mapping[str, Sequence[Any]] = msgspec.field(default_factory=dict)
 
     @property
     def count(self) -> float:
@@ -150,8 +148,7 @@ class Hyperparameter:
         return ((np.log(numbers) if self.log else numbers) - low) / (high - low)
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(msgspec.Struct, frozen=True):
     """Hyperparameters in the order of the file; one that depends on another stands after it."""
 
     hyperparameters: tuple[Hyperparameter, ...]

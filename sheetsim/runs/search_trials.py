@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.evaluate import Program
 from sheetsim.errors import SheetsimError
@@ -46,8 +46,7 @@ def run_trial(task: TrialTask) -> Array | str:
         return str(error) or type(error).__name__
 
 
-@dataclass(frozen=True)
-class Searched:
+class Searched(Struct, frozen=True):
     """A search's value: its place in the tables, a sentence, and how it is shown.
 
     Further: whether it is never negative, whether it is a share, and is_drawn, whether replicates differ.

@@ -1,11 +1,11 @@
 """Which inputs move an output: from the trials of a run, and by Saltelli's design with new draws."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Program, Values, evaluate
@@ -54,8 +54,7 @@ CORRELATED = (
 )
 
 
-@dataclass(frozen=True)
-class TrialSensitivity:
+class TrialSensitivity(Struct, frozen=True, dict=True):
     """How a quantity follows its inputs, from the trials of a run.
 
     values: of the model's matrices; groups: see `grouped`; names: what sentences call outputs and inputs, by the names

@@ -3,12 +3,12 @@
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Program, Values, evaluate
@@ -143,8 +143,7 @@ class Sensitivity(Written):
         return tables
 
 
-@dataclass(frozen=True)
-class SensitivityPlan:
+class SensitivityPlan(Struct, frozen=True, dict=True):
     """What to attribute the variance of.
 
     cells: the statistics' numbers, by their labels as `row.column`; groups: leaves of draws, whole, by name; command:

@@ -9,7 +9,6 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from io import BytesIO
@@ -61,8 +60,7 @@ NO_BINS = np.zeros(1)
 SweepProgress = Callable[[int, int, float], None]
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """Replicates first … last − 1 of the study or model of so many points: what is computed and kept as one."""
 
     study: Experiment | Graph

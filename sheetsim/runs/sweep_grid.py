@@ -5,7 +5,6 @@ import math
 import os
 import shlex
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -127,8 +126,7 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return (self.show,) if isinstance(self.show, str) else tuple(self.show)
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """A point of the grid: its keys, in the grid's order, the study or model that they make, and what is observed."""
 
     keys: Mapping[str, Any]
@@ -139,8 +137,7 @@ class Point:
         return _said(self.keys)
 
 
-@dataclass(frozen=True)
-class SweepPlan:
+class SweepPlan(msgspec.Struct, frozen=True):
     """A sweep that has been checked.
 
     grid: by key its values; points: their product, the first key slowest; name: what to call it; command: what makes

@@ -5,12 +5,12 @@ import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.evaluate import Values
 from sheetsim.engine.jobs import check_workers, in_order
@@ -46,8 +46,7 @@ class TrainingNews(NamedTuple):
 TrainingProgress = Callable[[TrainingNews], None]
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
+class TrainingOptions(Struct, frozen=True):
     """How trainings are run; their numbers do not depend on it.
 
     workers: processes; folder: where states are kept, if anywhere; resume: whether those that are there are used;
@@ -60,8 +59,10 @@ class TrainingOptions:
     progress: TrainingProgress | None = None
 
 
-@dataclass(frozen=True)
-class TrainingTask:
+IN_THIS_PROCESS = TrainingOptions()
+
+
+class TrainingTask(Struct, frozen=True):
     """One run of a training, pickled.
 
     folder, key: where its state is kept under which name, if at all; resume: whether to begin with what is there.
@@ -124,7 +125,7 @@ def train_key(training: TrainingLoop) -> str:
     return digest.hexdigest()[:32]
 
 
-def trained_values(nodes: Iterable[Matrix], options: TrainingOptions = TrainingOptions()) -> Values:
+def trained_values(nodes: Iterable[Matrix], options: TrainingOptions = IN_THIS_PROCESS) -> Values:
     """The values of all outcomes of trainings that the nodes are made of."""
     check_workers(options.workers, None)
     outcomes = [node for node in topological(nodes) if isinstance(node.source, Outcome)]

@@ -1,10 +1,10 @@
 """The workbook of a simulated workbook: overview, outputs, inputs, trials with live formulas over them, sensitivity."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from sheetsim.engine.evaluate import Values, evaluate
 from sheetsim.language import Joined, language

@@ -4,13 +4,15 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sheetsim import arguments
 from sheetsim.engine.evaluate import Values
@@ -85,8 +87,7 @@ def sip_variable(text: str) -> SipVariable:
     return sip(path.strip(), variable.strip())
 
 
-@dataclass(frozen=True)
-class UncertainCell:
+class UncertainCell(Struct, frozen=True):
     """An input: the cell, as it was given, what is drawn, the name of its matrix, and what the cells beside it say."""
 
     given: str
@@ -96,8 +97,7 @@ class UncertainCell:
     label: str
 
 
-@dataclass(frozen=True)
-class OutputCell:
+class OutputCell(Struct, frozen=True):
     """An output: the cell, as it was given, the name of its matrix, and what the cells beside it say."""
 
     given: str

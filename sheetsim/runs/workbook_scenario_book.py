@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import reduce
 from operator import mul
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from sheetsim.model.expr import Data, Matrix, column, if_error, sqrt, total, where
 from sheetsim.model.graph import Output

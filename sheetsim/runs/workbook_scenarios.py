@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim import arguments
 from sheetsim.engine.evaluate import evaluate
@@ -195,8 +196,7 @@ def overridden(book: SheetBook, inputs: Mapping[str, Any], cells: Mapping[str, A
     return laws
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Struct, frozen=True):
     """A model of which some cells are set from outside; places: their columns, in the order of `cells`."""
 
     model: WorkbookModel

@@ -13,6 +13,7 @@ from functools import cached_property
 from posixpath import dirname, join, normpath
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.sheets.sheet_parts import MOST_AT_ONCE, FormulaParser, read_quickly
@@ -39,8 +40,7 @@ _PLACE = re.compile(r"(?:(?:'((?:[^']|'')+)'|([^'!]+))!)?\$?([A-Za-z]{1,3})\$?([
 _NUMERIC_DATE_1904 = ("1", "true", "on")
 
 
-@dataclass(frozen=True)
-class BookTable:
+class BookTable(Struct, frozen=True):
     """A table: its sheet, its rectangle with headings, and the names of its columns in small letters."""
 
     sheet: int
@@ -50,8 +50,7 @@ class BookTable:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class DataTable:
+class DataTable(Struct, frozen=True):
     """The rectangle that a data table fills, and whether it varies two cells, or one along a row."""
 
     sheet: int

@@ -4,10 +4,10 @@ What does not depend on an uncertain cell is computed when the formula is compil
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.sheets.book import CellId, SheetBook
@@ -59,8 +59,7 @@ MOST_CELLS, MANY = 20_000_000, 32
 Compute = Callable[[Context], Any]
 
 
-@dataclass(frozen=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """compute: the value in a block of trials; varies: whether it differs between trials, or else what it is."""
 
     compute: Compute

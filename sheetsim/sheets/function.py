@@ -1,10 +1,10 @@
 """What a row of the table of sheet functions is, and how the kinds of functions take their arguments."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.sheets.operators import CellGrid, Context, lifted
 from sheetsim.sheets.values import (
@@ -28,8 +28,7 @@ from sheetsim.sheets.values import (
 NUMBERS, VALUES, RAW, LAZY = "numbers", "values", "raw", "lazy"
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Struct, frozen=True):
     """One row: a function of Excel.
 
     least, most: how many arguments it takes (None: any number); kind: how; evaluate: of `numbers`, arrays and floats to

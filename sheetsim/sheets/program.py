@@ -4,10 +4,10 @@ Everything else keeps the value that it has in the file.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.blas import one_thread
 from sheetsim.errors import SheetsimError
@@ -38,8 +38,7 @@ RowsCompute: TypeAlias = Callable[[Context], list[Any]]
 BASE_TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """Cells that are computed together.
 
     The slot of the first, after which come those of the others, and the slots whose values are not needed any more
@@ -52,8 +51,7 @@ class Step:
     done: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class BaseDifference:
+class BaseDifference(Struct, frozen=True):
     """A cell whose value in the file is not what its formula gives."""
 
     cell: str

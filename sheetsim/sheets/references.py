@@ -5,10 +5,10 @@ It computes nothing but arguments of references, for which a `References` asks w
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.sheets.book import CellId, SheetBook
@@ -53,8 +53,7 @@ class ForeignReferenceError(UnknownFormulaError):
     """A formula that reads another workbook: no engine has it."""
 
 
-@dataclass(frozen=True)
-class CellArea:
+class CellArea(Struct, frozen=True):
     """A rectangle on a sheet."""
 
     sheet: int

@@ -6,10 +6,10 @@ definition, and the same numbers come out as cell by cell.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from sheetsim.errors import SheetsimError
@@ -81,8 +81,7 @@ class ApartError(Exception):
     """Rows that are computed one by one after all."""
 
 
-@dataclass(frozen=True)
-class _Reference:
+class _Reference(Struct, frozen=True):
     """What a reference is in each row: a rectangle of so many cells, at the upper left of which these cells stand."""
 
     sheet: int

@@ -3,11 +3,12 @@
 import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sheetsim.engine.blas import kernels
 from sheetsim.model.expr import Data, Draw, Matrix
@@ -28,8 +29,7 @@ KERNELS = "kernels"
 NUMBER = re.compile(r"_[0-9]+\Z")
 
 
-@dataclass(frozen=True)
-class AboutPage(Page):
+class AboutPage(Page, frozen=True):
     """The sheet About, with what it says of how the book was made as it is. versions: by name, of what computed it."""
 
     command: str = ""
@@ -107,13 +107,13 @@ def about_page(
             # LibreOffice does not fit rows to wrapped texts when it opens a book. 409 points are Excel's most.
             heights[row] = min(15.0 * lines, 409)
         if style == "title":
-            items.append(AsMade(row, 0, text, style, 2, CHANGED + text))
+            items.append(AsMade(row, 0, text, style, 2, changed=CHANGED + text))
         elif style == "section":
             section = label
             changed = FOLLOWING.get(label)
-            items.append(AsMade(row, 0, label, style, 1, changed) if changed else Text(row, 0, label, style))
+            items.append(AsMade(row, 0, label, style, changed=changed) if changed else Text(row, 0, label, style))
         elif style == "description":
-            items.append(AsMade(row, 1, text, "wrapped", 1, longest))
+            items.append(AsMade(row, 1, text, "wrapped", changed=longest))
         elif label or text:
             look = "label-top" if lines > 1 else "label"
             is_parameter = style == "code" and label != "command"
@@ -149,8 +149,7 @@ def with_command(page: AboutPage, command: str) -> AboutPage:
     return replace(page, items=items, heights=heights, command=command)
 
 
-@dataclass(frozen=True)
-class StudyBook:
+class StudyBook(Struct, frozen=True):
     """A study's sheets, the first one a page, and what About and the contents say of them.
 
     graph: of which About explains the names that have a place on the sheets; tables: whose columns it explains;

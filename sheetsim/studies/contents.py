@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sheetsim.workbook.layout import Block, Colors, Item, Link, MatrixSheet, Page, Sheet, Text
 from sheetsim.workbook.writing.printing import CHARTS, Placed, chart_end

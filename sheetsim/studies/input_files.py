@@ -5,11 +5,11 @@ import math
 import warnings
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
@@ -29,8 +29,7 @@ LONGEST_REASON = 200
 MOST_NAMES = 20
 
 
-@dataclass(frozen=True)
-class File:
+class File(Struct, frozen=True):
     """A file of numbers, samples × inputs; a first row that holds text is a heading, and names the columns.
 
     sheet: of an .xlsx, the first one if None; standardize: each column less its mean, over its population standard

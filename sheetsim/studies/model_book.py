@@ -1,7 +1,8 @@
 """The workbook of a person's own model: a page of names and single cells, and a sheet per matrix."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import Choice, Draw, Matrix

@@ -1,8 +1,9 @@
 """What the books of networks share: the network's yellow cells, and the sheets of its matrices."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sheetsim.model.backward import LayerGradient
 from sheetsim.model.expr import Matrix
@@ -30,8 +31,7 @@ REDRAWS = (
 CUSTOM_COUNTS = "The custom standard deviation counts when the initializer is “custom”."
 
 
-@dataclass(frozen=True)
-class OfLayers:
+class OfLayers(Struct, frozen=True):
     """Sheets of one title and a number: a layer's matrix each. corner, tab, words: as of MatrixSheet."""
 
     title: str

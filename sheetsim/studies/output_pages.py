@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sheetsim.language import Joined, Name, sentences
 from sheetsim.model.expr import Data, Matrix

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
 from math import ceil
 from operator import mul
+
+from msgspec.structs import replace
 
 from sheetsim.model.expr import Choice, Data, Matrix, absolute, equal, if_error, not_equal, total, where
 from sheetsim.model.expr import column as column_of
@@ -45,8 +46,7 @@ MOST_COMPARED = 30
 TITLE_LINE = 85
 
 
-@dataclass(frozen=True)
-class AsMade(Text):
+class AsMade(Text, frozen=True):
     """A text that holds for what the yellow cells were made with; `follow` shows `changed` instead when one is not."""
 
     changed: str = ""
@@ -54,7 +54,9 @@ class AsMade(Text):
 
 def page_title(title: str, otherwise: str, columns: int) -> Text:
     """A page's title over so many columns; `otherwise`, which does not depend on the choices, where there is none."""
-    return AsMade(0, 0, title, "title", columns, CHANGED + title) if title else Text(0, 0, otherwise, "title", columns)
+    if not title:
+        return Text(0, 0, otherwise, "title", columns)
+    return AsMade(0, 0, title, "title", columns, changed=CHANGED + title)
 
 
 def title_height(title: str) -> float:

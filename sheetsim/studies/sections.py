@@ -1,7 +1,9 @@
 """What pages are made of: sections one under another, each declared by what it shows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.series import Series
@@ -29,8 +31,7 @@ Chart = Bars | HorizontalBars | Lines | Scatter
 LINE = 17.0  # points of a line of the style `lead`
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """A part of a page: items in rows from 0, and how many rows they take.
 
     Further: heights of some rows in points, and the number of empty rows above the part.
@@ -42,8 +43,7 @@ class Section:
     gap: int = 1
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(Struct, frozen=True):
     """A cell that can be changed, its label and the text beside it."""
 
     label: str
@@ -51,8 +51,7 @@ class Control:
     hint: str = ""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A row of numbers or words: its label, and a cell per column (none where there is None).
 
     Further: their style or styles, a hint, and the sheet that the label leads to, if any.
@@ -77,8 +76,7 @@ class Row:
         return shown + ([Text(row, hint_column, self.hint, "hint")] if hint_column else [])
 
 
-@dataclass(frozen=True)
-class Overview:
+class Overview(Struct, frozen=True):
     """A book's first page: its title, over so many columns, and sections.
 
     otherwise: the title where there is none; verdicts: what its cells of that style can say.
@@ -239,8 +237,7 @@ def table_page(
     return replace(page, sparklines=small)
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """A series on a page of steps: what stands over it, how its numbers look, and a heading of the columns from here.
 
     over: columns that the label stands over, the series' own if 0; width: of its columns, in characters.
@@ -254,8 +251,7 @@ class Steps:
     width: float = 0
 
 
-@dataclass(frozen=True)
-class StepPage:
+class StepPage(Struct, frozen=True):
     """Series side by side, a row per step, or several rows; from left to right as they are computed.
 
     head: rows above the first step; heading, notes: the texts above; columns: that they go over; steps: the matrix of

@@ -4,7 +4,6 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 Sheets = Callable[[str, bool], "StudyBook"]
 
 
-@dataclass(frozen=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True):
     """Findings of an experiment: expressions of its graph, which are computed when their values are asked for.
 
     sheets: the workbook's, made when asked for; tables: the summary first; histograms: by the name under which they are
@@ -44,11 +42,11 @@ class Findings:
 
     sheets: Sheets
     tables: Sequence[Table] = ()
-    histograms: Mapping[str, Histogram] = field(default_factory=dict)
+    histograms: Mapping[str, Histogram] = msgspec.field(default_factory=dict)
     verdicts: tuple[Matrix, ...] = ()
     words: tuple[Verdict, ...] = ()
     headline: tuple[str, ...] = ()
-    texts: Mapping[str, Matrix] = field(default_factory=dict)
+    texts: Mapping[str, Matrix] = msgspec.field(default_factory=dict)
 
     def cells(self) -> Iterator[Matrix]:
         """The cells of the tables."""
@@ -56,8 +54,7 @@ class Findings:
             yield from table.cells()
 
 
-@dataclass(frozen=True)
-class Study:
+class Study(msgspec.Struct, frozen=True, dict=True):
     """One experiment, built: its graph, and its findings when they are asked for.
 
     title: for people; find: makes the findings, and names in the graph what they need; matrices: whether the workbook
@@ -73,7 +70,9 @@ class Study:
     def findings(self) -> Findings:
         """The findings of the experiment."""
         findings = self.find()
-        return replace(findings, tables=(*findings.tables, self.outputs.table)) if self.graph.outputs else findings
+        if not self.graph.outputs:
+            return findings
+        return msgspec.structs.replace(findings, tables=(*findings.tables, self.outputs.table))
 
     @cached_property
     def outputs(self) -> "OutputTables":

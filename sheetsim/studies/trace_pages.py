@@ -5,10 +5,10 @@ run without a book does not build them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.activations import activate
 from sheetsim.model.backward import BackwardPass
@@ -80,8 +80,7 @@ UNSORTED, CHARTS = 6, 12
 RESULTS, HEAD = 8, 13
 
 
-@dataclass(frozen=True)
-class Traced:
+class Traced(Struct, frozen=True):
     """The yellow cells, and what they mean: numbers within what there is."""
 
     asked: tuple[Matrix, Matrix, Matrix]
@@ -92,16 +91,14 @@ class Traced:
     ends: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(Struct, frozen=True):
     """The products of a unit in a layer: so many, and the two factors of each, by its number from 1."""
 
     count: int
     factors: Callable[[int], tuple[Matrix, Matrix]]
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(Struct, frozen=True):
     """One way through the network.
 
     It has a name, texts, names of the numbers and of the factors, the numbers of all, each layer's products, and the

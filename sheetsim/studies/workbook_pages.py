@@ -1,8 +1,9 @@
 """The pages of a simulated workbook: what was simulated, its outputs and histograms, and its uncertain cells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from sheetsim.language import Name
 from sheetsim.model.expr import Matrix

@@ -4,10 +4,10 @@ Exact zeros, of which relu gives a half, are a bar of their own: else it would d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.activations import ACTIVATIONS, Activation, chosen, chosen_is
 from sheetsim.model.expr import (
@@ -54,8 +54,7 @@ COUNTS = "a layer's counts below the range, in each bin, above the range"
 HEIGHT = "what the charts' common scale reaches: the greatest bar, and room for a bar of zeros"
 
 
-@dataclass(frozen=True)
-class Zeros:
+class Zeros(Struct, frozen=True):
     """The bar of a layer's exact zeros, behind the bar of the others in their bin and as high as the two together.
 
     at: their bin's row among the counts, from 0; share: of all outputs; parts: heights of three bars, each drawn over
@@ -67,8 +66,7 @@ class Zeros:
     parts: tuple[Matrix, Matrix, Matrix]
 
 
-@dataclass(frozen=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """What charts show of counts by edges, a layer each.
 
     labels: the edges rounded for an axis; bars: the counts without the exact zeros; largest: the largest of all bars;
@@ -84,8 +82,7 @@ class Drawn:
     zeros: tuple[Zeros, ...]
 
 
-@dataclass(frozen=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     """edges: (bins + 1)×1, rising; counts: a layer each, (bins + 2)×1: below the range, bins (a, b], above it.
 
     bin: the column 0…bins; low, high: the range; drawn: how charts show it;
@@ -105,8 +102,7 @@ class Histogram:
         return histogram_frame(values[self.edges], [values[node] for node in self.counts])
 
 
-@dataclass(frozen=True)
-class LayerCounts:
+class LayerCounts(Struct, frozen=True):
     """The numbers of a histogram: edges (bins + 1) and counts (layers × bins + 2).
 
     Where charts show exact zeros as a bar of their own, also their number by layer and their bin's place.

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.activations import ACTIVATIONS, FLAT_SHARE, Activation, activations_where, chosen, chosen_is
 from sheetsim.model.expr import (
@@ -212,8 +213,7 @@ def layer_table(network: Network, var_z: Sequence[Matrix] = ()) -> Table:
     )
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(Struct, frozen=True):
     """What the input itself has of the numbers that verdicts look at, 1×1 each.
 
     square: E[x²]; over_samples: the share of it that is variance over samples; effective_units: of its columns.

@@ -5,11 +5,11 @@ counted under `errors`, and everything else is of the trials that have one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.expr import (
     COUNT,
@@ -93,8 +93,7 @@ RISK_COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class Quantity:
+class Quantity(Struct, frozen=True, dict=True):
     """One column of an output, trials × 1.
 
     label: the output's name, and the column's where there are several; key: what its matrices are called after, where
@@ -234,8 +233,7 @@ def percentile_table(of: Sequence[Quantity]) -> Table:
     return Table("percentiles", "percent", [f"{percent:g} %" for percent in PERCENTS], columns)
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What a person asks of a quantity, as cells that can be changed: a threshold, a probability, a range."""
 
     threshold: Matrix
@@ -297,8 +295,7 @@ def wilson(share: Matrix, n: Matrix, confidence: Matrix | float) -> tuple[Matrix
     return where(share > 0, low, 0), where(share < 1, high, 1)
 
 
-@dataclass(frozen=True)
-class OutputHistogram:
+class OutputHistogram(Struct, frozen=True):
     """Counts of a quantity between all but the outermost trials, and the shares at or below the bins' upper edges.
 
     edges: (BINS + 1)×1; counts: (BINS + 2)×1, below the range, in each bin, above; at_most: as the edges; above: what

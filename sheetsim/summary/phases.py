@@ -11,10 +11,10 @@ Hermite polynomials (O'Donnell 2014, §11.2).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 
 from sheetsim.errors import SheetsimError
@@ -40,8 +40,7 @@ MOST_STEPS = 80
 ROUNDED = 1e-11
 
 
-@dataclass(frozen=True)
-class Phases:
+class Phases(Struct, frozen=True):
     """Theory by point: q*, χ_1, c* and the depth scales.
 
     c* is the stable fixed point, NaN where each correlation is one; the scales are ξ_c = 1/|ln χ_c*| of correlations,

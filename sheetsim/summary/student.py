@@ -1,15 +1,15 @@
 """Student's intervals of means as expressions, for all tables that have them. It knows no workbook."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, mean, row_sum, sqrt, t_quantile, total, where
 
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """A mean and the ends of its interval; without numbers enough, the mean alone."""
 
     mean: Matrix

@@ -4,8 +4,10 @@ One definition, two readings: the engine's values as a pandas DataFrame, and a p
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 
 from sheetsim.model.expr import Constant, Matrix
 
@@ -21,8 +23,7 @@ SIZES = ("size", "count", SHARE, "decimal")
 PRODUCTS = ("size", SHARE, "decimal")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column: its heading, what it is in a sentence, one 1×1 matrix a row, and how to show it.
 
     kind: number, size (a number that is never below 0), count, share (of 1), decimal (a size, shown with one place) or
@@ -35,8 +36,7 @@ class Column:
     kind: str = "number"
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """Columns of equal length under one index: numbers (of layers), or texts.
 
     name: as it is asked for; sheet: the one at whose top left it stands, if any; what: it holds, in words; observed:
@@ -62,7 +62,7 @@ class Table:
             return node
 
         columns = tuple(replace(column, cells=tuple(map(placed, column.cells))) for column in self.columns)
-        object.__setattr__(self, "columns", columns)
+        force_setattr(self, "columns", columns)
 
     def __getitem__(self, column: str) -> tuple[Matrix, ...]:
         return next(one.cells for one in self.columns if one.name == column)

@@ -1,7 +1,8 @@
 """The check of the explanation by additivity of variance: what it predicts, what is measured, and what holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import (
     Matrix,
@@ -66,8 +67,7 @@ VERDICTS = (
 WORDS = ("holds", "nearly", "undecided", "does not hold")
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(Struct, frozen=True):
     """A layer's statistics by unit, 1×units each: means and population variances over the samples."""
 
     mean_a: Matrix
@@ -164,8 +164,7 @@ COLUMNS = {
 OF_BIASED = {"moment": "n·sd²·E[z²] of the layer before, and bias_std²: what the moment rule predicts for pooled"}
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """A claim at one layer, all 1×1.
 
     The measured ratio Σu / Σv over units, its relative standard error, how many equal units would tell as much, the
@@ -183,8 +182,7 @@ class Checked:
     word: Matrix
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A sentence to check: the ratio that it claims, what is found at each layer, and the verdict over all of them.
 
     checked: how many layers could be; width: of their intervals, each way, in standard errors; counts: how many layers
@@ -201,8 +199,7 @@ class Claim:
     verdict: Matrix
 
 
-@dataclass(frozen=True)
-class _Measured:
+class _Measured(Struct, frozen=True):
     """The part of `Checked` that does not depend on how many layers are."""
 
     ratio: Matrix

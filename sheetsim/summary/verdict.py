@@ -1,14 +1,14 @@
 """The words of verdicts: each is declared once, with what it means and whether that is good news."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Tone = Literal["good", "warning", "bad", "neutral"]
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A word that a verdict can say. meaning: in a sentence, with its limits; tone: how its cells look."""
 
     word: str

@@ -1,11 +1,12 @@
 """What stands where in a workbook: sheets as data, and the place of every matrix. It writes no file."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sheetsim.errors import SheetsimError
 from sheetsim.language import ENGLISH, Language, language
@@ -23,8 +24,7 @@ LONGEST_FORMULA, MOST_PARTS = 600, 12
 ROW_MARK = "\0"
 
 
-@dataclass(frozen=True)
-class MatrixSheet:
+class MatrixSheet(Struct, frozen=True):
     """One matrix on a sheet of its own: row 1 the column numbers, column A the row numbers, numbers from B2.
 
     corner: the text of A1, which says what the rows are ("sample"); headings: texts in place of the column numbers,
@@ -49,8 +49,7 @@ class MatrixSheet:
         return self.headings or self.matrix.headings
 
 
-@dataclass(frozen=True)
-class SeriesSheet:
+class SeriesSheet(Struct, frozen=True):
     """A series on a sheet of its own: row 1 the headings, column A the step, and B the row where a step has several."""
 
     title: str
@@ -77,8 +76,7 @@ class SeriesSheet:
         return self.labels[: self.left] + (series.columns or tuple(map(str, range(1, series.shape[1] + 1))))
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(Struct, frozen=True):
     """A fixed text, over `columns` cells when that is more than 1; is_name: whether it is one in every language."""
 
     row: int
@@ -86,19 +84,17 @@ class Text:
     text: str
     style: str = "text"
     columns: int = 1
-    is_name: bool = field(default=False, kw_only=True)
+    is_name: bool = False
 
 
-@dataclass(frozen=True)
-class Link(Text):
+class Link(Text, frozen=True):
     """A text that leads to a cell: of a sheet, in a row from 0 and the first column."""
 
     sheet: str = ""
     to_row: int = 0
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(Struct, frozen=True):
     """A fixed number that no formula refers to: a heading, a parameter."""
 
     row: int
@@ -107,8 +103,7 @@ class Number:
     style: str = "heading"
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """A matrix whose home is here, its first cell at (row, column); a single text over `columns` cells."""
 
     row: int
@@ -127,8 +122,7 @@ def step_blocks(row: int, column: int, series: Series, style: str = "number") ->
     return first, *steps
 
 
-@dataclass(frozen=True)
-class Echo:
+class Echo(Struct, frozen=True):
     """A single number or text that lives elsewhere, shown here by a reference."""
 
     row: int
@@ -137,8 +131,7 @@ class Echo:
     style: str = "number"
 
 
-@dataclass(frozen=True)
-class Spike:
+class Spike(Struct, frozen=True):
     """A bar of a histogram in a color of its own, which can be broken, with a share beside it where that is not 0.
 
     at: its place among the bars, from 0; parts: heights of three bars, each over the one before: what is above the
@@ -151,8 +144,7 @@ class Spike:
     parts: tuple[Matrix, Matrix, Matrix]
 
 
-@dataclass(frozen=True)
-class Bars:
+class Bars(Struct, frozen=True):
     """A native column chart without gaps: a histogram of `counts`, one more than there are `labels`.
 
     The first and the last bar are what lies outside the range: in a color of their own, and named where they are not
@@ -181,8 +173,7 @@ class Bars:
     outside: tuple[str, str] = ("below", "more")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of a chart: cells one under another (single matrices, or one column) and a name.
 
     style: "solid", "dashed" (theory), "guide" (dashed, in a color of its own), "faint" (an interval's end), "band"
@@ -195,8 +186,7 @@ class Line:
     style: str = "solid"
 
 
-@dataclass(frozen=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """A native line chart: cells against `labels` (cells too; without them 1, 2, 3, …), with its axes' names.
 
     logarithmic: a scale of powers of ten, for values above 0; share: values from 0 to 1, in percent; native: the
@@ -216,8 +206,7 @@ class Lines:
     label: str = ""
 
 
-@dataclass(frozen=True)
-class HorizontalBars:
+class HorizontalBars(Struct, frozen=True):
     """A native bar chart: a name a row, the first one at the top, and a bar a part.
 
     parts: a name, and cells one under another, one for each name; names: the column of these, from 0, in the rows of
@@ -235,8 +224,7 @@ class HorizontalBars:
     label: str = ""
 
 
-@dataclass(frozen=True)
-class DataBars:
+class DataBars(Struct, frozen=True):
     """Bars in so many cells under one another, from 0 to 1 full."""
 
     row: int
@@ -252,8 +240,7 @@ class Ticks(NamedTuple):
     tick: float
 
 
-@dataclass(frozen=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """Points of a scatter chart (n×2, an x and a y a row), joined in their order.
 
     color: its number among the lines' colors; style: "path" (a thin line with markers) or "point" (a marker alone).
@@ -265,8 +252,7 @@ class Trace:
     style: str = "path"
 
 
-@dataclass(frozen=True)
-class Scatter:
+class Scatter(Struct, frozen=True):
     """A native scatter chart: traces over `contours`, thin gray lines (points n×2) that the legend leaves out.
 
     window: the axes of x and y. Fixed, so that lines stay in sight when a trace leaves it.
@@ -283,8 +269,7 @@ class Scatter:
     label: str = ""
 
 
-@dataclass(frozen=True)
-class Colors:
+class Colors(Struct, frozen=True):
     """Three colors from the smallest number to the largest, one scale over all areas (row, column, rows, columns).
 
     at: the numbers of the three colors, instead of the smallest, the median and the largest.
@@ -294,8 +279,7 @@ class Colors:
     at: tuple[float, float, float] | None = None
 
 
-@dataclass(frozen=True)
-class Sparklines:
+class Sparklines(Struct, frozen=True):
     """Bars in a cell a row beside a table, in books whose theme asks for them: Excel's sparklines.
 
     row, column: of the heading, under which they stand; cells: for each row what it draws, one under another, none
@@ -321,8 +305,7 @@ class Area(NamedTuple):
 Item: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | Colors | DataBars
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """A sheet for people: items at chosen cells. `widths` in characters by first column, `heights` in points by row.
 
     heads: so many rows above the frozen line are printed on each sheet of paper; printed: so many rows are printed at

@@ -1,7 +1,8 @@
 """The charts and headings of a sheet in another language. Texts of cells are translated where they are written."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sheetsim.language import Say
 from sheetsim.workbook.layout import (

@@ -1,10 +1,10 @@
 """How the study of a Bayesian search looks as a workbook: a page per step, with everything that it computes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, where
 from sheetsim.model.graph import Graph
@@ -59,8 +59,7 @@ TYPED = (
 )
 
 
-@dataclass(frozen=True)
-class BayesianSearchBook:
+class BayesianSearchBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out."""
 
     study: "BayesianSearch"

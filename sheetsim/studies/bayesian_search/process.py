@@ -6,7 +6,8 @@ others, whose rows of the covariances are those of the identity, so that they ta
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import (
     Matrix,
@@ -46,8 +47,7 @@ DENOMINATOR = (
 )
 
 
-@dataclass(frozen=True)
-class SearchStep:
+class SearchStep(Struct, frozen=True):
     """What a step computes: see `WHAT`, by the same names."""
 
     parts: Mapping[str, Matrix]

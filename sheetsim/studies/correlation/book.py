@@ -1,8 +1,9 @@
 """How the study of correlation looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.expr import Matrix, absolute, if_error, log, where
@@ -51,8 +52,7 @@ NOTES = (
 )
 
 
-@dataclass(frozen=True)
-class CorrelationBook:
+class CorrelationBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out."""
 
     study: "Correlation"

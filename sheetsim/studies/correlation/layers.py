@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add, mul
+
+from msgspec import Struct
 
 from sheetsim.model.expr import (
     Matrix,
@@ -59,8 +60,7 @@ COLUMNS = {
 SLOPES = "by unit, the mean of f′(a_x)² over the pairs"
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One layer: weights, biases, pre-activations and activations of x and of y.
 
     W = sd · e, b if there are biases; the others are pairs × units each.

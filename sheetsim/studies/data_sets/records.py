@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from sheetsim.errors import SheetsimError
@@ -22,8 +22,7 @@ LONGEST_LABEL = 100
 MOST_NUMBERS = 1 << 28
 
 
-@dataclass(frozen=True, eq=False)
-class Records:
+class Records(Struct, frozen=True, eq=False):
     """Every sample of a data set, as its source has it.
 
     features: n × d, float64 with NaN for a gap of a table, or uint8 as pictures are stored; target: n indices into

@@ -1,7 +1,9 @@
 """Where a training study's data come from, and how they are split: the keys, checked, and the way to each reader."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from sheetsim.arguments import LONGEST_SAID, number, one_of, said, text, whole
 from sheetsim.errors import SheetsimError
@@ -20,8 +22,7 @@ KINDS = "a .csv, .xlsx, .npz or .npy, or an IDX file (its name ends in -idx3-uby
 SCALES = ("standard", "unit", "none")
 
 
-@dataclass(frozen=True)
-class DataSource:
+class DataSource(Struct, frozen=True):
     """A data set and how it is split.
 
     Parameters
@@ -72,7 +73,7 @@ class DataSource:
         check_text("data", str(path_of(self.data, "data")))
         if isinstance(self.drop, str) or not isinstance(self.drop, tuple | list):
             raise SheetsimError(f"drop must be a list of columns, not {said(self.drop)}")
-        object.__setattr__(self, "drop", tuple(self.drop))
+        force_setattr(self, "drop", tuple(self.drop))
         columns = [("target", self.target)] * (self.target is not None) + [("drop", column) for column in self.drop]
         for key, column in columns:
             if isinstance(column, bool) or not isinstance(column, str | int):

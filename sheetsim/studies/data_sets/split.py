@@ -1,9 +1,9 @@
 """A data set in its parts: training, validation and test, scaled by the training part's numbers alone."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from sheetsim.errors import SheetsimError
@@ -17,8 +17,7 @@ from sheetsim.studies.data_sets.source import DataSource
 STREAM = "data"
 
 
-@dataclass(frozen=True, eq=False)
-class DataSet:
+class DataSet(Struct, frozen=True, eq=False):
     """The parts, their samples in the order of the seed (a test part that the source has: in its own).
 
     train_x, validation_x, test_x: samples × d, float64, scaled by `scale_features` with mean and std;

@@ -3,11 +3,11 @@
 import csv
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.op import Array
@@ -37,8 +37,7 @@ MOST_CATEGORIES = 20
 NUMERIC = 0.9
 
 
-@dataclass(frozen=True)
-class _Column:
+class _Column(Struct, frozen=True):
     """A column's cells (an array where each is a finite number), its name, and the number of its first cell's row."""
 
     path: Path

@@ -1,8 +1,9 @@
 """How the study of finite width looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.expr import Matrix
@@ -61,8 +62,7 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True)
-class FiniteWidthBook:
+class FiniteWidthBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out. tables: by layer, and the last one's histogram."""
 
     study: "FiniteWidth"

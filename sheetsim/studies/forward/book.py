@@ -1,9 +1,11 @@
 """How the study of initial weights looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sheetsim.language import counted
 from sheetsim.model.expr import Matrix, quantile
@@ -67,8 +69,7 @@ BOXES_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class ForwardBook:
+class ForwardBook(Struct, frozen=True, dict=True):
     """Everything that the workbook shows; `sheets` lays it out."""
 
     study: "Forward"

@@ -1,8 +1,9 @@
 """How the study of gradient flow looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.backward import BackwardPass
@@ -50,8 +51,7 @@ ACROSS = 6
 WIDE_CHART = (645, 260)
 
 
-@dataclass(frozen=True)
-class GradientFlowBook:
+class GradientFlowBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out."""
 
     study: "GradientFlow"

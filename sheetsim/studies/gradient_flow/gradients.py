@@ -1,10 +1,10 @@
 """The summary of a backward pass by layer: how large the gradients are, and a verdict in words."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.backward import BackwardPass, LayerGradient
 from sheetsim.model.expr import (
@@ -246,8 +246,7 @@ def _is_number(x: Matrix) -> Matrix:
 POINTS = 241
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(Struct, frozen=True):
     """f and f′ of the chosen activation at numbers over the range of the pre-activations' bins, a column each."""
 
     at: Matrix

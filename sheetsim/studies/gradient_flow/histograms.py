@@ -1,7 +1,8 @@
 """The histograms of a backward pass in its book: their charts on Overview, by kind, and the sheet of their counts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sheetsim.model.graph import Graph
 from sheetsim.studies.gradient_flow.gradients import Curve

@@ -1,8 +1,9 @@
 """How the study of Jacobians looks as a workbook: which matrix stands where, and what is said beside it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.expr import Matrix
@@ -51,8 +52,7 @@ NOTES = (
 )
 
 
-@dataclass(frozen=True)
-class JacobianBook:
+class JacobianBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out. tables: the summary, histograms, and all values."""
 
     study: "Jacobian"

@@ -1,9 +1,9 @@
 """What is measured of Jacobians by depth: the singular values' mean square, spread and ends, histograms, and a word."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.expr import (
@@ -77,8 +77,7 @@ EXPECTED = "the same where the bins are those of the Jacobian in the cells, else
 SHOWN = "singular values where they are those of the Jacobian in the cells, else #N/A"
 
 
-@dataclass(frozen=True)
-class JacobianLayer:
+class JacobianLayer(Struct, frozen=True):
     """One layer: draws e, W = gain/√n · e, biases b, sums a and outputs z of the one input (1 × units), and J.
 
     J: the derivatives of z by the input, inputs × units.
@@ -93,8 +92,7 @@ class JacobianLayer:
     J: Matrix
 
 
-@dataclass(frozen=True)
-class Values:
+class Values(Struct, frozen=True):
     """Singular values of a layer's Jacobian, units × 1.
 
     constants: NumPy's; shown: #N/A where they are another Jacobian's than that of the cells.
@@ -179,8 +177,7 @@ def jacobian_verdicts(graph: Graph, table: Table) -> tuple[Matrix, ...]:
     return tuple(words)
 
 
-@dataclass(frozen=True)
-class DepthHistogram:
+class DepthHistogram(Struct, frozen=True):
     """Shares of the singular values by bin at one depth.
 
     ends: of the bins, bins × 1; edges: between them, one less; measured, expected: by network, bins × 1 each.
@@ -193,8 +190,7 @@ class DepthHistogram:
     expected: Mapping[str, Matrix]
 
 
-@dataclass(frozen=True)
-class JacobianHistograms:
+class JacobianHistograms(Struct, frozen=True):
     """The histograms, and their table: a row a depth and bin."""
 
     of: tuple[DepthHistogram, ...]

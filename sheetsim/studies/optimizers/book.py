@@ -1,8 +1,10 @@
 """How the study of optimizers looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -49,8 +51,7 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True)
-class OptimizersBook:
+class OptimizersBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out.
 
     minimum: where f was found least, if anywhere; shown: how paths look on charts and pages; said: f, ∂f/∂x and ∂f/∂y

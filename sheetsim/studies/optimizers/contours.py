@@ -1,10 +1,10 @@
 """Contour lines of a function of two variables: points computed when a book is made, which follow no cell."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import Matrix, matrix
@@ -21,8 +21,7 @@ GRID = 81
 MARGIN = 0.08
 
 
-@dataclass(frozen=True)
-class Contours:
+class Contours(Struct, frozen=True):
     """Pieces of contour lines in a window: each an array of points (n×2), with its level."""
 
     levels: tuple[float, ...]

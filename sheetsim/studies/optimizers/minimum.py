@@ -1,9 +1,9 @@
 """The least value of a function of two variables, looked for when a book is made: it knows no optimizer's path."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.engine.evaluate import Program
 from sheetsim.model.expr import matrix
@@ -32,8 +32,7 @@ DIGITS = (6, 9, 12, 15)
 RAISED = 1e-9
 
 
-@dataclass(frozen=True)
-class Minimum:
+class Minimum(Struct, frozen=True):
     """Where f was least, and from how many points that was looked for."""
 
     point: tuple[float, float]

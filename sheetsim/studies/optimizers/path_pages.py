@@ -1,7 +1,8 @@
 """How paths over contour lines look: charts, the sheet of a path with a row per step, and the sheet of the lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -34,8 +35,7 @@ GRADIENT = (
 )
 
 
-@dataclass(frozen=True)
-class PathPages:
+class PathPages(Struct, frozen=True):
     """window: the charts' axes; lines: of equal f; pieces: their points, a matrix each."""
 
     graph: Graph

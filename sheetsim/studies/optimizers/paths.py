@@ -1,7 +1,8 @@
 """The summary of paths down a function of two variables: where each ends, how far it came, and a verdict in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import (
     Matrix,
@@ -37,8 +38,7 @@ PATHS = (
 )
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(Struct, frozen=True):
     """One optimizer's series, from the start: positions p (x and y), f there, gradient, state, and lengths of steps."""
 
     name: str

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.activations import ACTIVATIONS
@@ -80,8 +80,7 @@ SHOWN_OF_POINTS = (
 )
 
 
-@dataclass(frozen=True)
-class PhaseBook:
+class PhaseBook(Struct, frozen=True, dict=True):
     """Everything that the workbook shows; `sheets` lays it out.
 
     tables: points, grid and critical line; theory: of the point that can be moved.

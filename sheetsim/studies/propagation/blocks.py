@@ -1,7 +1,8 @@
 """Blocks of networks with skips and normalization, as expressions: what a layer makes of what goes into it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, column_mean, column_variance, row_sum, sqrt
 
@@ -13,8 +14,7 @@ BLOCKS = ("plain", "residual")
 NORMS = ("none", "layer", "batch")
 
 
-@dataclass(frozen=True)
-class PropagationBlock:
+class PropagationBlock(Struct, frozen=True):
     """One layer: draws e, weights W = gain/√units · e, sums a and outputs z (samples × units), biases b if there are.
 
     What was normalized is kept too, where it is not the layer's input.

@@ -1,8 +1,9 @@
 """How the study of propagation looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.expr import Matrix
@@ -81,8 +82,7 @@ KNOWN = {
 }
 
 
-@dataclass(frozen=True)
-class PropagationBook:
+class PropagationBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out. gradients: by the input, by each layer's outputs."""
 
     study: "Propagation"

@@ -1,8 +1,9 @@
 """How the study of gradients through time looks as a workbook: which matrix stands where, and what is said there."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.language import counted
 from sheetsim.model.graph import Graph
@@ -51,8 +52,7 @@ CONTROLS = {
 HEADINGS = ("verdict", "first norm", "last norm", "last over first", "growth a step", "largest growth")
 
 
-@dataclass(frozen=True)
-class RnnGradientsBook:
+class RnnGradientsBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out. radii: of W and of WᵀW."""
 
     study: "RnnGradients"

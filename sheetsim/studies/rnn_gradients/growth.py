@@ -1,8 +1,9 @@
 """How the norm of a gradient grows by step back: measured, beside what the weights' spectrum predicts, and in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, absolute, if_error, maximum, mean, sqrt, total, where
 from sheetsim.model.graph import Graph
@@ -66,8 +67,7 @@ NORMS = {
 }
 
 
-@dataclass(frozen=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """What is said of the norms.
 
     radius, sigma: of the weights, 1×1; slope: the mean of f′ over all steps; clipped_steps: how many were clipped;

@@ -1,6 +1,6 @@
 """The spectral radius and the largest singular value of a matrix, as formulas of it: no eigenvalue is asked for."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, absolute, if_error, matrix, maximum, sqrt
 from sheetsim.model.graph import Graph
@@ -22,8 +22,7 @@ SERIES = {
 OF_AVERAGES = "X ← B X Bᵀ + X over the last powers B, each over its magnitude"
 
 
-@dataclass(frozen=True)
-class Radius:
+class Radius(Struct, frozen=True):
     """The way to a matrix A's spectral radius, by step.
 
     powers: step i is A^(2^i) over a factor, step 0 A itself, n×n each; scale: step i is the largest magnitude of step

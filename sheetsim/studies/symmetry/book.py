@@ -1,8 +1,9 @@
 """How the study of symmetry looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -60,8 +61,7 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True)
-class SymmetryBook:
+class SymmetryBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out."""
 
     study: "Symmetry"
@@ -86,7 +86,7 @@ class SymmetryBook:
     def _overview(self, live: bool) -> Page:
         graph, names = self.graph, [start.name for start in self.starts]
         # The first sentence holds for any start; the others for the scales that stand in the yellow cells.
-        said = [AsMade(0, 0, text, "lead", WIDE, f"As it was made: {text}") for text in LEAD[1:]]
+        said = [AsMade(0, 0, text, "lead", WIDE, changed=f"As it was made: {text}") for text in LEAD[1:]]
         cells = [
             Control("Activation of the hidden units", graph["activation"], "tanh or sigmoid"),
             Control("Learning rate", graph["rate"], "w ← w − rate · ∂loss/∂w"),

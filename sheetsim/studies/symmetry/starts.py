@@ -1,7 +1,8 @@
 """The summary of two hidden units by step and by start: how many they are, how far apart, and a verdict in words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, if_error, maximum, mean, not_equal, sqrt, sum_squares, total, where
 from sheetsim.model.grad import grad
@@ -42,8 +43,7 @@ VERDICTS = (
 )
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(Struct, frozen=True):
     """One start of the weights and its descent: series by their names without the start's."""
 
     name: str

@@ -1,8 +1,9 @@
 """How a study of training looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -63,8 +64,7 @@ OVER_RUNS = "Numbers are means over the runs with 95 % intervals by Student’s 
 CLAIM = 90.0
 
 
-@dataclass(frozen=True)
-class TrainingBook:
+class TrainingBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out. tables: by name."""
 
     study: "Trained"

@@ -1,10 +1,10 @@
 """Gradients while a sigmoid network learns: norms by layer and update, and whether the first layer stops changing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
+from msgspec.structs import replace
 
 from sheetsim.model.expr import Matrix, column, column_sum, matrix, row, row_numbers, sqrt, sum_squares
 from sheetsim.model.graph import Graph

@@ -1,9 +1,9 @@
 """A trained network as live sheets: weights of a chosen checkpoint, held-out samples through it, and what it says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.expr import (
     Matrix,
@@ -34,8 +34,7 @@ MOST_WEIGHTS, MOST_WEIGHTS_AT_ALL = 1_500_000, 500_000
 NETWORK_PAGE = "Network"
 
 
-@dataclass(frozen=True)
-class LiveNetwork:
+class LiveNetwork(Struct, frozen=True):
     """The matrices of a trained network in a graph.
 
     checkpoint: the drop-down; kept: by parameter its value at each checkpoint; values: at the chosen one; passed: named

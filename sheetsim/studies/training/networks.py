@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.model.expr import Matrix, largest
@@ -48,8 +48,7 @@ MATRICES = {
 }
 
 
-@dataclass(frozen=True)
-class TaskData:
+class TaskData(Struct, frozen=True):
     """The data as matrices: x and y of each part.
 
     kind: the loss that suits, one of LOSSES; whole: the data set; digests: of each file its name and SHA-256.
@@ -71,8 +70,7 @@ class TaskData:
         return self.parts["train"][1].shape[1]
 
 
-@dataclass(frozen=True)
-class ComparedNetwork:
+class ComparedNetwork(Struct, frozen=True):
     """A network of the comparison: its keys, slots and training.
 
     curves: by quantity (loss, accuracy, …) the recorded numbers, recorded steps × runs; steps: the numbers of these;

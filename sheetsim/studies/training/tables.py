@@ -1,7 +1,8 @@
 """Tables about trained networks: where they end, how they get there, how they differ, and a word for each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sheetsim.model.expr import (
     Matrix,
@@ -211,8 +212,7 @@ def claim_words(runs: int) -> list[Verdict]:
     return [*of_one, others[-1]] if runs < 2 else others
 
 
-@dataclass(frozen=True)
-class TrainingClaim:
+class TrainingClaim(Struct, frozen=True):
     """A claim of a source: a number of each run, and the limit that it is claimed to be below.
 
     name: of the row; what: the claim in a sentence; numbers: one a run, in a row or a column.

@@ -1,8 +1,9 @@
 """How the study of a training in cells looks as a workbook: which matrix stands where, and the texts beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.graph import Graph
@@ -58,8 +59,7 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True)
-class InCellsBook:
+class InCellsBook(Struct, frozen=True):
     """Everything that the workbook shows; `sheets` lays it out."""
 
     study: "TrainingInCells"

@@ -1,9 +1,10 @@
 """What the three networks say of a picture that a person chooses or draws, and what their hidden units look at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
+
+from msgspec import Struct
 
 from sheetsim.model.expr import Matrix, apply, column, equal, floor, where
 from sheetsim.model.graph import Graph
@@ -11,8 +12,7 @@ from sheetsim.studies.training_in_cells.descent import HIDDEN, Descent
 from sheetsim.studies.training_in_cells.pictures import CLASSES, SHAPES, as_picture, as_row
 
 
-@dataclass(frozen=True)
-class Classified:
+class Classified(Struct, frozen=True):
     """What the page Classify shows.
 
     asked, after: the drop-down of pictures, and the cell for the number of a step; chosen, moment: what they mean;

@@ -1,11 +1,11 @@
 """A 9-3-2 network's training by full batch, step by step: every pass, gradient and update is a matrix of its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
 import numpy as np
+from msgspec import Struct
 
 from sheetsim.model.activations import ACTIVATIONS
 from sheetsim.model.expr import (
@@ -76,8 +76,7 @@ VELOCITIES = "velocities v ← momentum · v − rate · gradient, of what the n
 COLUMNS = {"1": UNITS, "2": CLASSES}
 
 
-@dataclass(frozen=True)
-class Descent:
+class Descent(Struct, frozen=True):
     """One start of the weights and its steps: series by their names without the start's."""
 
     name: str

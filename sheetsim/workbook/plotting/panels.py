@@ -4,10 +4,11 @@ Texts are in the layout's language.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sheetsim.model.expr import Matrix
 from sheetsim.model.op import Array
@@ -68,8 +69,7 @@ class BarShare(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True)
-class HistogramPanel:
+class HistogramPanel(Struct, frozen=True):
     """Layers of bars, each over the ones before; labels: a bar each; every: a label at each so many bars.
 
     The last three layers are what lies above the range, the bars inside it, and what lies below it.
@@ -93,8 +93,7 @@ class HistogramPanel:
         return (0, self.layers[-1]), (len(self.labels) - 1, self.layers[-3])
 
 
-@dataclass(frozen=True)
-class DrawnLine:
+class DrawnLine(Struct, frozen=True):
     """A line through points, NaN where it is broken; x: none where its places are 1, 2, 3 and so on."""
 
     name: str
@@ -103,8 +102,7 @@ class DrawnLine:
     x: Array | None = None
 
 
-@dataclass(frozen=True)
-class LinesPanel:
+class LinesPanel(Struct, frozen=True):
     """Curves over labels, or over 1, 2, 3, … where there are none. logarithmic, share: as of layout.Lines."""
 
     frame: PanelFrame
@@ -115,8 +113,7 @@ class LinesPanel:
     share: bool
 
 
-@dataclass(frozen=True)
-class RowsPanel:
+class RowsPanel(Struct, frozen=True):
     """Bars from left to right, the first name on top."""
 
     frame: PanelFrame
@@ -126,8 +123,7 @@ class RowsPanel:
     stacked: bool
 
 
-@dataclass(frozen=True)
-class ScatterPanel:
+class ScatterPanel(Struct, frozen=True):
     """Curves with x, in a window of x and y."""
 
     frame: PanelFrame
@@ -136,8 +132,7 @@ class ScatterPanel:
     axes: tuple[str, str]
 
 
-@dataclass(frozen=True)
-class HeatMapPanel:
+class HeatMapPanel(Struct, frozen=True):
     """Cells in colors between three numbers, NaN where there is no number.
 
     With the headings of rows and columns, and what stands in their corner.

@@ -5,9 +5,9 @@ of the formula, so that the formulas of a filled column are one tree.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from msgspec import Struct
 from openpyxl.formula import Tokenizer
 
 from sheetsim.errors import SheetsimError
@@ -19,22 +19,19 @@ from sheetsim.workbook.reading.parse import column_number
 DEEPEST = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A number, a text, a truth value; None for an argument that is left out."""
 
     value: float | str | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorLiteral:
+class ErrorLiteral(Struct, frozen=True):
     """An error value: #N/A."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Corner:
+class Corner(Struct, frozen=True):
     """A row and column from 1 where they are fixed ($), otherwise distances from the formula's cell."""
 
     row: int
@@ -50,8 +47,7 @@ class Corner:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class AreaNode:
+class AreaNode(Struct, frozen=True):
     """A cell (`last` is None) or a range, of the formula's sheet where none is named.
 
     `Jan:Mar` means all sheets from one to the other. Whole columns and rows have all rows and columns.
@@ -62,16 +58,14 @@ class AreaNode:
     last: Corner | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NameNode:
+class NameNode(Struct, frozen=True):
     """A defined name, of a sheet where one is named."""
 
     name: str
     sheet: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TableNode:
+class TableNode(Struct, frozen=True):
     """A structured reference: a table, its parts, and the first and last of its columns (None: all).
 
     The parts are `items`: #All, #Data, #Headers, #Totals, #This Row.
@@ -82,31 +76,27 @@ class TableNode:
     columns: tuple[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class CallNode:
+class CallNode(Struct, frozen=True):
     """A function by its name in capital letters, without Excel's prefixes of newer ones."""
 
     name: str
     args: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorNode:
+class OperatorNode(Struct, frozen=True):
     """An operator between operands: one operand for a sign (`+`, `-`) and `%`. `:`, ` ` and `,` make areas of areas."""
 
     symbol: str
     args: "tuple[Node, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayNode:
+class ArrayNode(Struct, frozen=True):
     """Constants in braces, row by row."""
 
     rows: "tuple[tuple[Node, ...], ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignNode:
+class ForeignNode(Struct, frozen=True):
     """What stands in another workbook."""
 
     text: str

@@ -8,11 +8,13 @@ What a cover cannot keep is refused: macros, links to other workbooks, formulas 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape, unescape
 from pathlib import Path
 from posixpath import basename, dirname, join, normpath, relpath
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from sheetsim.errors import SheetsimError
 from sheetsim.workbook.formulas import column_letters, quoted
@@ -72,8 +74,7 @@ class _Row:
     cells: dict[int, _Cell]
 
 
-@dataclass(frozen=True)
-class Cover:
+class Cover(Struct, frozen=True):
     """A person's first sheet, read.
 
     slots: by defined name, the row and column (from 1) of the cell to be filled; used: by the name of a slot, the cell
@@ -93,7 +94,7 @@ class Cover:
     _theme: bytes
     _parts: Mapping[str, bytes]
     _types: Mapping[str, str]
-    _links: bytes = field(default=b"")
+    _links: bytes = b""
 
     def parts(self, package: Mapping[str, bytes], sheet: str, filled: Mapping[str, Filling]) -> dict[str, bytes]:
         """By name, the parts of a package that are others with the cover in it, and those that come to it.

@@ -4,11 +4,12 @@ A text in a cell of its own is cut where its neighbor holds something, and a mer
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 from typing import TypeGuard
 from unicodedata import east_asian_width
+
+from msgspec.structs import replace
 
 from sheetsim.workbook.layout import Item, Page, Text
 from sheetsim.workbook.writing.printing import CHARACTER, WRAPPED_STYLES, column_pixels

@@ -6,10 +6,11 @@ from the sizes of columns and rows, which are known before anything is written.
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from math import ceil, floor
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from sheetsim.workbook.layout import (
     Bars,
@@ -52,8 +53,7 @@ CHARTS = Bars | HorizontalBars | Lines | Scatter
 Placed: TypeAlias = Text | Number | Block | Echo | Bars | HorizontalBars | Lines | Scatter | DataBars
 
 
-@dataclass(frozen=True)
-class Print:
+class Print(Struct, frozen=True):
     """A page on paper.
 
     last: the last row and column that are printed; areas: what is printed, by first and last row and column; scale: per
@@ -196,8 +196,7 @@ def _cells_end(page: Page, item: Placed) -> tuple[int, int]:
     return item.row + rows - 1, item.column + columns - 1
 
 
-@dataclass(frozen=True)
-class _Lines:
+class _Lines(Struct, frozen=True):
     """Rows from the top, or columns from the left.
 
     Further: the length of each, which hold something, which must not be the first on a sheet of paper, and where charts

@@ -4,8 +4,9 @@ They are an extension of the file format by Excel 2010, of which openpyxl, and p
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from sheetsim.workbook.formulas import address
 from sheetsim.workbook.layout import Page, Text

@@ -3,9 +3,10 @@
 One place for number formats; the colors of the usual look are the theme's defaults.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from sheetsim.workbook.writing.theme import USUAL, ThemeKeys
 
@@ -21,8 +22,7 @@ COLORS = "Colors: blue below 0, white at 0, orange above; strongest at the sheet
 AS_MADE = '"all as this file was made";;"changed: parameters and description are those it was made with"'
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True, dict=True):
     """What a theme's roles mean for cells and charts.
 
     language_font: what the book's language needs, if anything, where the theme names no font.

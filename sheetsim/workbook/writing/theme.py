@@ -6,7 +6,6 @@ What is no role, such as the white of charts, is the same in every style. styles
 import re
 from collections.abc import Sequence
 from colorsys import rgb_to_hsv
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -302,11 +301,10 @@ class ThemeKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     sparklines: bool = False
 
 
-@dataclass(frozen=True)
-class Theme:
+class Theme(msgspec.Struct, frozen=True):
     """A theme with its files read. file: where it was found, as a command names it; logo: a picture's bytes."""
 
-    keys: ThemeKeys = field(default_factory=ThemeKeys)
+    keys: ThemeKeys = msgspec.field(default_factory=ThemeKeys)
     file: str = ""
     logo: bytes = b""
     cover: "Cover | None" = None
