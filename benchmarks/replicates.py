@@ -33,9 +33,9 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import numpy as np
 from export import Rows, machine, print_table
-from threadpoolctl import threadpool_limits
 
 import sheetsim
+from sheetsim.engine.blas import one_thread
 from sheetsim.model.draws import stream
 from sheetsim.runs.replicates_plan import Replicator, child_seed
 from sheetsim.runs.streaming import COLUMNS
@@ -487,7 +487,8 @@ def main() -> None:
     report: dict[str, Any] = {"machine": machine(PACKAGES), "load": os.getloadavg(), "quick": arguments.quick}
     print(f"{report['machine']}; load {report['load'][0]:.1f} at the start")
     gc.disable()  # it would add to whichever runs when it comes
-    with threadpool_limits(1, user_api="blas"):
+    # As `sheetsim.replicate` does for each batch.
+    with one_thread():
         for name in arguments.only:
             section, title = SECTIONS[name]
             report[name] = section(arguments.quick)
