@@ -324,7 +324,7 @@ def shares(folder: Path, quick: bool) -> Rows:
     """
     try:
         bands_of = import_module("sheetsim.workbook.writing.cells").matrix_bands
-        package_of = import_module("sheetsim.workbook.writing.package")
+        write_package = import_module("sheetsim.workbook.writing.package").write_package
     except (ImportError, AttributeError) as error:
         return [{"piece": "all", "skipped": f"sheetsim has other parts now: {error}"}]
     orjson, isal = import_module("orjson"), import_module("isal.isal_zlib")
@@ -337,8 +337,8 @@ def shares(folder: Path, quick: bool) -> Rows:
         return [band for block in blocks.values() for band in bands_of(block, None, 1, 2, (0, 2))]
 
     def package(threads: int | None) -> None:
-        with (folder / "package.zip").open("wb") as file, package_of.Deflaters(threads) as deflaters:
-            package_of.write_package(file, [("cells", xml)], deflaters)
+        with (folder / "package.zip").open("wb") as file:
+            write_package(file, [("cells", xml)], threads)
 
     xml = bands()
     whole, formatting = middle(partial(ours(blocks), folder / "ours.xlsx"), quick), middle(numbers, quick)

@@ -26,7 +26,7 @@ from sheetsim.model.graph import Graph
 from sheetsim.workbook.layout import Layout, MatrixSheet
 from sheetsim.workbook.writing import package
 from sheetsim.workbook.writing.cells import BAND, matrix_bands
-from sheetsim.workbook.writing.package import Deflaters, write_package
+from sheetsim.workbook.writing.package import write_package
 from sheetsim.workbook.writing.write import write
 
 
@@ -125,8 +125,7 @@ def test_japanese_names_work_in_formulas(tmp_path: Path) -> None:
 
 def test_a_part_without_chunks_is_an_empty_part() -> None:
     file = io.BytesIO()
-    with Deflaters() as deflaters:
-        write_package(file, [("one", [b"1"]), ("none", []), ("two", [b"2"]), ("last", iter(()))], deflaters)
+    write_package(file, [("one", [b"1"]), ("none", []), ("two", [b"2"]), ("last", iter(()))])
     with zipfile.ZipFile(file) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == {
             "one": b"1",
@@ -151,11 +150,7 @@ def test_threads_do_not_change_the_bytes() -> None:
     made = []
     for threads in (1, 2, 7):
         file = io.BytesIO()
-        with Deflaters(threads) as deflaters:
-            # Begun before their turn, and in it.
-            begun = [deflaters.begin("one.xml", chunk) for chunk in chunks[: threads % 3]]
-            parts = [("one.xml", [*begun, *chunks[threads % 3 :]]), ("two/2.xml", [b"x"])]
-            write_package(file, parts, deflaters)
+        write_package(file, [("one.xml", chunks), ("two/2.xml", [b"x"])], threads)
         made.append(file.getvalue())
     assert made[0] == made[1] == made[2]
     with zipfile.ZipFile(io.BytesIO(made[0])) as archive:
@@ -176,8 +171,8 @@ def test_a_package_beyond_the_32_bit_limits_is_a_zip64(monkeypatch: pytest.Monke
 @pytest.mark.slow
 def test_a_part_of_more_than_4_gb_is_read_by_other_programs(tmp_path: Path) -> None:
     chunk = bytes(1 << 24)
-    with (tmp_path / "big.zip").open("w+b") as file, Deflaters() as deflaters:
-        write_package(file, [("zeros", (chunk for _ in range(257))), ("after", [b"here"])], deflaters)
+    with (tmp_path / "big.zip").open("w+b") as file:
+        write_package(file, [("zeros", (chunk for _ in range(257))), ("after", [b"here"])])
     with zipfile.ZipFile(tmp_path / "big.zip") as archive:
         assert archive.getinfo("zeros").file_size == 257 << 24
         assert archive.read("after") == b"here"

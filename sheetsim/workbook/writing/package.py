@@ -37,21 +37,7 @@ _LAST_BLOCK = b"\x03\x00"  # an empty final block: ends a stream of blocks that 
 DIGEST_PART = "docProps/custom.xml"
 DIGEST = "sheetsim digest"
 
-# A chunk's CRC, size and deflated bytes, as soon as a thread has made them.
-Packed = Future[tuple[int, int, bytes]]
-Part = tuple[str, Iterable[bytes | Packed]]
-
-
-class Deflaters(ThreadPoolExecutor):
-    """Threads that deflate chunks: as many as there are cores, unless their number is given."""
-
-    def __init__(self, threads: int | None = None) -> None:
-        super().__init__(threads or os.cpu_count() or 1)
-        _choose_routines()
-
-    def begin(self, name: str, chunk: bytes) -> Packed:
-        """Deflates a chunk of the part of that name, which may come later."""
-        return self.submit(_deflate, chunk, WINDOW_BITS if name.startswith(NUMBERS) else FULL_WINDOW_BITS)
+Part = tuple[str, Iterable[bytes]]
 
 
 class _Entry:
@@ -89,27 +75,29 @@ def digest(parts: Iterable[tuple[str, int, int]]) -> str:
 
 
 def write_package(
-    file: BinaryIO, parts: Iterable[Part], deflaters: Deflaters, last: Callable[[str], Part] | None = None
+    file: BinaryIO, parts: Iterable[Part], threads: int | None = None, last: Callable[[str], Part] | None = None
 ) -> None:
     """Writes the parts, in their order, as a zip to a seekable binary file.
 
-    parts: names, and each one's bytes in chunks of any size, some of which the deflaters may have begun; last: makes
-    one more part from the digest of all others. The chunks, and not the threads, decide the bytes.
+    parts: names, and each one's bytes in chunks of any size; threads: that deflate, as many as there are cores if
+    None; last: makes one more part from the digest of all others. The chunks, and not the threads, decide the bytes.
     """
     entries: list[_Entry] = []
-    _write_parts(file, entries, parts, deflaters)
-    if last is not None:
-        whole_digest = digest((entry.name.decode(), entry.crc, entry.size) for entry in entries)
-        _write_parts(file, entries, [last(whole_digest)], deflaters)
+    _choose_routines()
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        _write_parts(file, entries, parts, pool)
+        if last is not None:
+            whole_digest = digest((entry.name.decode(), entry.crc, entry.size) for entry in entries)
+            _write_parts(file, entries, [last(whole_digest)], pool)
     start = file.tell()
     for entry in entries:
         file.write(entry.directory())
     file.write(_end(len(entries), start, file.tell() - start))
 
 
-def _write_parts(file: BinaryIO, entries: list[_Entry], parts: Iterable[Part], deflaters: Deflaters) -> None:
+def _write_parts(file: BinaryIO, entries: list[_Entry], parts: Iterable[Part], pool: ThreadPoolExecutor) -> None:
     ready: _Entry | None = None
-    for name, crc, size, packed in _deflated(parts, deflaters):
+    for name, crc, size, packed in _deflated(parts, pool):
         if name is not None:
             if ready is not None:
                 _close(file, ready)
@@ -132,7 +120,7 @@ def _choose_routines() -> None:
     Left to threads that race for it, one file of thousands had a chunk of the same content that was deflated one byte
     longer.
     """
-    _deflate(b"".join(b'<c r="A%d"><v>%d</v></c>' % (k, k * k) for k in range(2000)), WINDOW_BITS)
+    _deflate(b"".join(b'<c r="A%d"><v>%d</v></c>' % (k, k * k) for k in range(2000)))
 
 
 def _close(file: BinaryIO, entry: _Entry) -> None:
@@ -144,24 +132,25 @@ def _close(file: BinaryIO, entry: _Entry) -> None:
     file.seek(end)
 
 
-def _deflated(parts: Iterable[Part], deflaters: Deflaters) -> Iterator[tuple[str | None, int, int, bytes]]:
+def _deflated(parts: Iterable[Part], pool: ThreadPoolExecutor) -> Iterator[tuple[str | None, int, int, bytes]]:
     """Each chunk's CRC, size and deflated bytes, in order; the first of a part with its name."""
-    waiting: deque[tuple[str | None, Packed]] = deque()
+    waiting: deque[tuple[str | None, Future[tuple[int, int, bytes]]]] = deque()
     for name, chunks in parts:
         new_part: str | None = name
+        bits = WINDOW_BITS if name.startswith(NUMBERS) else FULL_WINDOW_BITS
         for chunk in chunks:
-            waiting.append((new_part, chunk if isinstance(chunk, Future) else deflaters.begin(name, chunk)))
+            waiting.append((new_part, pool.submit(_deflate, chunk, bits)))
             new_part = None
             while len(waiting) > CHUNKS_AHEAD:
                 part_name, done = waiting.popleft()
                 yield part_name, *done.result()
         if new_part is not None:  # a part without chunks is an empty part
-            waiting.append((new_part, deflaters.begin(name, b"")))
+            waiting.append((new_part, pool.submit(_deflate, b"")))
     for part_name, done in waiting:
         yield part_name, *done.result()
 
 
-def _deflate(chunk: bytes, bits: int) -> tuple[int, int, bytes]:
+def _deflate(chunk: bytes, bits: int = WINDOW_BITS) -> tuple[int, int, bytes]:
     """One chunk as deflate blocks that end on a byte and refer to nothing before them."""
     squeeze = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, bits, 9)
     packed = squeeze.compress(chunk) + squeeze.flush(isal_zlib.Z_FULL_FLUSH)

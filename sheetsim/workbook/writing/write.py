@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from io import BytesIO
-from itertools import chain, islice, product
+from itertools import islice, product
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ from sheetsim.workbook.writing.charts import bars_chart, horizontal_chart, lines
 from sheetsim.workbook.writing.cover import STYLES, TYPES, Cover, Filling
 from sheetsim.workbook.writing.fitting import halves, with_room
 from sheetsim.workbook.writing.native_charts import NativeCharts
-from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, NUMBERS, Deflaters, Packed, Part, write_package
+from sheetsim.workbook.writing.package import DIGEST, DIGEST_PART, Part, write_package
 from sheetsim.workbook.writing.printing import (
     MARGINS,
     PAPER_HEIGHT,
@@ -92,9 +92,6 @@ LOGO_GAP, TITLE_CHARACTER = 2, 14
 # Characters of a column with a name of its own.
 WIDEST_HEADING = 24
 
-# Bands of matrices that are deflated before their turn: 40 MB of XML, if the threads come to none of them.
-BANDS_AHEAD = 16
-
 SheetProgress = Callable[[str], None]
 
 
@@ -118,9 +115,9 @@ def write(
     target = path_of(path)
     if target.suffix.lower() != ".xlsx":
         raise SheetsimError(f"{target} must end in .xlsx: it is a workbook")
-    with whole_file(target) as file, Deflaters() as deflaters:
+    with whole_file(target) as file:
         book = _Writer(layout, values, dict(properties or {}), manifest, theme, dict(filled or {}))
-        write_package(file, book.parts(progress or (lambda title: None), deflaters), deflaters, book.last)
+        write_package(file, book.parts(progress or (lambda title: None)), last=book.last)
     return target
 
 
@@ -162,7 +159,7 @@ class _Writer:
         self.strings: dict[str, int] = {}
         self.native = NativeCharts(self.look)
 
-    def parts(self, progress: SheetProgress, deflaters: Deflaters) -> Iterator[Part]:
+    def parts(self, progress: SheetProgress) -> Iterator[Part]:
         """The package's parts in XlsxWriter's order except for the last, the matrices' cells made as they are read."""
         covers = 0 if self.theme.cover is None else self._cover(self.theme.cover)
         for sheet in self.sheets:
@@ -174,7 +171,6 @@ class _Writer:
             self.book.define_name(str(node.name), f"={address(place.sheet, place.row, place.column, place.shape)}")
         for name, cells in self.native.names().items():
             define_name(self.book, name, cells, hidden=True)
-        matrices = self._begun(deflaters)
         self.book.close()
         titles = {f"xl/worksheets/sheet{k}.xml": sheet for k, sheet in enumerate(self.sheets, start=1 + covers)}
         with ZipFile(self.structure) as archive:
@@ -187,7 +183,7 @@ class _Writer:
                 if name == DIGEST_PART:
                     self.properties = xml
                 elif isinstance(sheet_of, MatrixSheet):
-                    yield name, self._cells(xml, sheet_of, matrices.pop(sheet_of.title), progress)
+                    yield name, self._cells(xml, sheet_of, progress)
                 elif isinstance(sheet_of, SeriesSheet):
                     yield name, self._steps(xml, sheet_of)
                 else:
@@ -245,25 +241,14 @@ class _Writer:
             if self.theme.logo and sheet.title in (self.layout.sheets[0].title, "About"):
                 self._logo(worksheet, sheet)
 
-    def _begun(self, deflaters: Deflaters) -> dict[str, Iterator[bytes | Packed]]:
-        """By title, the cells of matrices: threads deflate the first ones while XlsxWriter makes the pages' XML."""
-        begun: dict[str, Iterator[bytes | Packed]] = {}
-        ahead = BANDS_AHEAD
-        for sheet in self.sheets:
-            if isinstance(sheet, MatrixSheet):
-                bands = self._bands(sheet)
-                first = [deflaters.begin(NUMBERS, band) for band in islice(bands, ahead)]
-                ahead -= len(first)
-                begun[sheet.title] = chain(first, bands)
-        return begun
-
-    def _bands(self, sheet: MatrixSheet) -> Iterator[bytes]:
-        """A matrix's cells."""
+    def _cells(self, xml: bytes, sheet: MatrixSheet, progress: SheetProgress) -> Iterator[bytes]:
+        """A sheet's XML with its matrix in place of the mark."""
+        before, _, after = xml.partition(MARK.encode())
         values = self.values[sheet.matrix]
         node = sheet.matrix
         by_cell = self.layout.is_by_cell(node)
         text = None if by_cell else self.layout.formulas.get(node)
-        return matrix_bands(
+        bands = matrix_bands(
             values,
             None if text is None else escape(text, quote=False),
             number_of(self.styles["matrix"]),
@@ -272,16 +257,10 @@ class _Writer:
             tuple(self.strings[heading] for heading in sheet.columns),
             (lambda r, c: escape(self.layout.cell_formula(node, r, c), quote=False)) if by_cell else None,
         )
-
-    def _cells(
-        self, xml: bytes, sheet: MatrixSheet, bands: Iterator[bytes | Packed], progress: SheetProgress
-    ) -> Iterator[bytes | Packed]:
-        """A sheet's XML with its matrix in place of the mark."""
-        before, _, after = xml.partition(MARK.encode())
         yield before
         for number, band in enumerate(bands):
             if number % 50 == 49:
-                progress(f"{sheet.title}, {number * BAND / self.values[sheet.matrix].size:.0%}")
+                progress(f"{sheet.title}, {number * BAND / values.size:.0%}")
             yield band
         yield after
 
