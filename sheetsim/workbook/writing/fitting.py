@@ -87,11 +87,13 @@ def _widths(page: Page, shown: Shown) -> dict[int, float]:
         return widths[column] if column in widths else column_pixels(page, column) / 7
 
     for item in texts:
+        if item.style not in LETTER:
+            continue
         text = shown(item)
         if item.style in WRAPPED_STYLES:
             text = max(_words(text), key=_letters, default="")
-        need = min(WIDEST, LETTER.get(item.style, 0.0) * _letters(text) + ENDS)
-        if item.style in LETTER and need > has(item.column):
+        need = min(WIDEST, LETTER[item.style] * _letters(text) + ENDS)
+        if need > has(item.column):
             widths[item.column] = need
     for left, right in pairwise(texts):
         if left.style == "section" and left.row == right.row:
@@ -117,6 +119,8 @@ def _with_titles(page: Page, shown: Shown) -> Page:
 
 def _words(text: str) -> list[str]:
     """What is not cut at a line's end: words between spaces, and none of East Asia, whose letters are."""
+    if text.isascii():
+        return text.split()
     return "".join(" " if halves(letter) == 2 else letter for letter in text).split()
 
 
@@ -127,4 +131,4 @@ def _letters(text: str) -> float:
 
 def halves(text: str) -> int:
     """The width of a text in characters, of which those of East Asia are two."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+    return len(text) if text.isascii() else sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
