@@ -33,11 +33,12 @@ from sheetsim.cli.options import (
     load_scenario,
     open_option,
     report_option,
+    scenario_options,
     seed_option,
     settings_option,
     settings_with_draws,
     theme_option,
-    values_only_option,
+    writing_options,
 )
 from sheetsim.cli.paths import book_of, make_ready, picture_of, targets_of
 from sheetsim.cli.simulate import simulate_command
@@ -172,15 +173,10 @@ def _warned(
 
 @app.command("run")
 @click.argument("what", type=FILE, nargs=-1, metavar="[NAME|FILE.toml]...")
-@settings_option
-@seed_option
-@lang_option
+@scenario_options
 @click.option("--output", type=PATH, metavar="PATH", help="The .xlsx file, or the folder for several.")
 @draws_option
-@values_only_option
-@theme_option
-@force_option
-@open_option
+@writing_options
 @click.option("--workers", type=int, default=1, help="Processes on this machine, for training.")
 @click.option("--resume", is_flag=True, help="Continue trainings that were stopped.")
 @format_option
@@ -339,9 +335,7 @@ def _with_verdicts(results: "Results") -> "pd.DataFrame":
 @click.option(
     "--what", "page", default="", metavar="NAME", show_default="the first page", help="A page with charts, or a table."
 )
-@settings_option
-@seed_option
-@lang_option
+@scenario_options
 @click.option(
     "--output", type=PATH, metavar="PATH", show_default="outputs/NAME.png", help="The .png, .svg or .pdf file."
 )
@@ -478,10 +472,7 @@ for command in COMMANDS:
 @lang_option
 @click.option("--output", type=PATH, metavar="PATH", help="The .xlsx file, or its folder.")
 @format_option
-@values_only_option
-@theme_option
-@force_option
-@open_option
+@writing_options
 @json_option
 def fit_command(
     data: str,

@@ -13,20 +13,16 @@ from sheetsim.cli.options import (
     check_shown,
     draws_option,
     folder_option,
-    force_option,
     format_option,
     json_option,
     lang_option,
     load_scenario,
-    open_option,
     overrides_of,
+    scenario_options,
     scheduler_option,
-    seed_option,
-    settings_option,
     settings_with_draws,
-    theme_option,
-    values_only_option,
     workers_option,
+    writing_options,
 )
 from sheetsim.cli.paths import OUTPUTS, book_of, make_ready, targets_of
 from sheetsim.cli.terminal import (
@@ -81,14 +77,9 @@ class ReplicateTable(StrEnum):
     "--table", type=click.Choice(ReplicateTable), help="Print this table in full; the workbook is still written."
 )
 @format_option
-@settings_option
-@seed_option
-@lang_option
+@scenario_options
 @book_option
-@values_only_option
-@theme_option
-@force_option
-@open_option
+@writing_options
 @json_option
 def replicate_command(
     what: str,
@@ -174,15 +165,10 @@ def replicate_command(
 )
 @click.option("--workers", type=int, default=1, help="Processes on this machine, for replicates.")
 @format_option
-@settings_option
-@seed_option
-@lang_option
+@scenario_options
 @draws_option
 @book_option
-@values_only_option
-@theme_option
-@force_option
-@open_option
+@writing_options
 @json_option
 def compare_command(
     what: tuple[str, ...],
@@ -239,14 +225,9 @@ def compare_command(
 @click.option("--group", "groups", multiple=True, metavar="NAME=INPUT,...", help="Draws that count as one input.")
 @click.option("--resamples", type=int, default=1000, help="Resamples of the bootstrap for the intervals, 0 for none.")
 @format_option
-@settings_option
-@seed_option
-@lang_option
+@scenario_options
 @book_option
-@values_only_option
-@theme_option
-@force_option
-@open_option
+@writing_options
 @json_option
 def sensitivity_command(
     what: str,
@@ -300,10 +281,7 @@ def sensitivity_command(
 @scheduler_option
 @lang_option
 @folder_option
-@values_only_option
-@theme_option
-@force_option
-@open_option
+@writing_options
 @format_option
 @json_option
 def sweep_command(
@@ -370,10 +348,7 @@ def _print_first(records: "list[dict[Any, Any]]", form: Format, sheet: str, name
 @lang_option
 @folder_option
 @click.option("--format", "form", type=click.Choice(Format), default=Format.table, help="Output format of the trials.")
-@values_only_option
-@theme_option
-@force_option
-@open_option
+@writing_options
 @json_option
 def search_command(
     what: str,

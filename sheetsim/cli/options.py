@@ -1,7 +1,8 @@
 """The options that several commands have, and what they mean."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sheetsim.runs.templates import Scenario
+
+# A function that click makes a command.
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Longer than any text that a key may have.
 LONGEST_WORD = 1000
@@ -60,6 +64,16 @@ force_option = click.option(
 )
 lang_option = click.option("--lang", metavar="CODE", help="The language of the workbook and of the output: en or ja.")
 open_option = click.option("--open", "show_it", is_flag=True, help="Open the result in the desktop's application.")
+
+
+def scenario_options(command: Command) -> Command:
+    """What is changed of a template: --set, --seed and --lang, in this order in --help."""
+    return settings_option(seed_option(lang_option(command)))
+
+
+def writing_options(command: Command) -> Command:
+    """How a workbook is written: --values-only, --theme, --force and --open, in this order in --help."""
+    return values_only_option(theme_option(force_option(open_option(command))))
 
 
 def check_shown(show_it: bool, output: Path | None) -> None:
